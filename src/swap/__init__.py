@@ -1,0 +1,1 @@
+"""SWAP in a notebook: ask all stores one question in one SQL statement."""

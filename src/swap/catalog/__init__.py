@@ -1,0 +1,1 @@
+"""What there is to query, as each person may see it."""

@@ -1,0 +1,170 @@
+"""The protocol every source speaks: what there is, and batches of rows that can be cancelled.
+
+A connector computes only what its `Capabilities` list; whatever else a statement asks for, the
+combiner does.  Connectors know neither one another nor who is asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+
+class Comparison(StrEnum):
+    """The comparisons a fragment may carry.  `IN` takes a tuple of values, the null tests none."""
+
+    EQ = "="
+    NE = "<>"
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    IN = "in"
+    IS_NULL = "is null"
+    NOT_NULL = "is not null"
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """`column comparison value`: one conjunct of a fragment's filter.
+
+    `value` is a plain Python value (int, float, str, bool, Decimal, date, datetime, bytes), a tuple
+    of them for IN, None for the null tests.
+    """
+
+    column: str
+    comparison: Comparison
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as the source describes it; `type` is its Arrow type in results."""
+
+    name: str
+    type: pa.DataType
+    comment: str = ""
+    partition: bool = False
+    sensitivity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One table of a source: columns in their order, partition columns marked."""
+
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    comment: str = ""
+    owner: str = ""
+    row_estimate: int | None = None
+    size_bytes: int | None = None
+    newest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The closed list of what a connector computes exactly as the combiner would.
+
+    `comparable(type, comparison)` pairs are proven equal by the conformance suite.
+    """
+
+    comparisons: frozenset[tuple[str, Comparison]]
+    limit: bool = True
+
+    def accepts(self, type_: pa.DataType, comparison: Comparison) -> bool:
+        """Tell whether this connector compares values of this Arrow type exactly as DuckDB does."""
+        return (type_family(type_), comparison) in self.comparisons
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What one source is asked for: columns of one table, a conjunction of comparisons, a limit."""
+
+    schema: str
+    table: str
+    columns: tuple[Column, ...]
+    predicates: tuple[Predicate, ...] = ()
+    limit: int | None = None
+    query_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When the query must have ended, on `time.monotonic()`'s clock, in seconds."""
+
+    at: float
+
+
+@dataclass(slots=True)
+class ReadStats:
+    """What a read really did, updated while it goes on."""
+
+    statement: str = ""
+    rows: int = 0
+    bytes: int = 0
+    files: int = 0
+    started: bool = False
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """A running fragment: iterate for batches; `cancel` ends it at the source, from any thread."""
+
+    stats: ReadStats
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the fragment's rows, columns in the order asked for, at most `fragment.limit`."""
+
+    def cancel(self) -> None:
+        """Stop the statement at the source.  Idempotent; the iteration then raises QueryCancelled."""
+
+    def close(self) -> None:
+        """Release everything; cancels first when rows are left."""
+
+
+class Connector(Protocol):
+    """One source of data, named by the site."""
+
+    name: str
+    capabilities: Capabilities
+
+    def check(self) -> None:
+        """Connect and ask for nothing.  Raises SourceUnavailable within the connect time-out."""
+
+    def harvest(self) -> Sequence[Dataset]:
+        """Return every table the source's own account can see.  Raises SourceUnavailable."""
+
+    def read(self, fragment: Fragment, deadline: Deadline) -> Reader:
+        """Start a fragment.  Returns at once; errors come from the iteration.
+
+        Raises SourceUnavailable, SourceFailed, QueryTimedOut while iterating.
+        """
+
+    def close(self) -> None:
+        """Release connections and end child processes."""
+
+
+def type_family(type_: pa.DataType) -> str:
+    """Return the name under which capabilities list an Arrow type: 'integer', 'text', …
+
+    >>> type_family(pa.int32()), type_family(pa.timestamp("us", "UTC"))
+    ('integer', 'timestamptz')
+    """
+    checks = (
+        ("boolean", pa.types.is_boolean), ("integer", pa.types.is_integer), ("float", pa.types.is_floating),
+        ("decimal", pa.types.is_decimal), ("date", pa.types.is_date), ("time", pa.types.is_time),
+        ("timestamp", pa.types.is_timestamp),
+    )
+    for family, holds in checks:
+        if holds(type_):
+            return "timestamptz" if family == "timestamp" and type_.tz is not None else family
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return "text"
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
+        return "binary"
+    return "nested"

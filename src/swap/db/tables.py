@@ -1,0 +1,149 @@
+"""All tables of SWAP, read top to bottom.  JupyterHub keeps its own in the schema `jupyterhub`.
+
+Moments are `timestamptz`; ids of people are never re-used.  A change here needs a migration; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    schema="swap",
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    },
+)
+
+
+def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
+    """Return a UTC moment column; `now` makes the database fill it in."""
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)
+
+
+# ── People ──────────────────────────────────────────────────────────────────────────────────────────
+person = Table(
+    "person", metadata,
+    Column("id", String(10), primary_key=True),
+    Column("directory_key", Text, nullable=False, unique=True),  # the authenticator's own immutable key
+    Column("name", Text, nullable=False),
+    Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("epoch", Integer, nullable=False, server_default="0"),  # raised by sign-out and removal; older tokens die
+    _moment("created_at", now=True),
+    _moment("removed_at", nullable=True),
+)
+
+sign_in = Table(
+    "sign_in", metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    _moment("created_at", now=True),
+    _moment("expires_at"),
+    _moment("ended_at", nullable=True),
+    Index(None, "person_id"),
+)
+
+portal_session = Table(
+    "portal_session", metadata,
+    Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the cookie's value; the value itself is nowhere
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("csrf", Text, nullable=False),
+    _moment("created_at", now=True),
+    _moment("expires_at"),
+    _moment("ended_at", nullable=True),
+    Index(None, "person_id"),
+)
+
+jupyter_server = Table(
+    "jupyter_server", metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("credential_digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of what the server renews tokens with
+    _moment("started_at", now=True),
+    _moment("ended_at", nullable=True),
+    Index(None, "person_id"),
+)
+
+# ── Catalog ─────────────────────────────────────────────────────────────────────────────────────────
+source_state = Table(
+    "source_state", metadata,
+    Column("source", Text, primary_key=True),
+    Column("up", Boolean, nullable=False),
+    Column("problem", Text, nullable=False, server_default=""),
+    _moment("since"),
+    _moment("checked_at"),
+    _moment("harvested_at", nullable=True),
+)
+
+dataset = Table(
+    "dataset", metadata,
+    Column("source", Text, primary_key=True),
+    Column("schema", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),  # catalog.store's encoding of connectors.base.Dataset
+    _moment("harvested_at"),
+)
+
+# ── Queries ─────────────────────────────────────────────────────────────────────────────────────────
+query_run = Table(
+    "query_run", metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", String(10), nullable=False),
+    Column("via", Text, nullable=False),
+    Column("kernel_id", Text, nullable=False, server_default=""),
+    Column("statement", Text, nullable=False),
+    Column("sources", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("state", Text, nullable=False),
+    Column("error", JSONB, nullable=True),
+    Column("row_count", BigInteger, nullable=True),
+    Column("size_bytes", BigInteger, nullable=True),
+    _moment("created_at", now=True),
+    _moment("ended_at", nullable=True),
+    _moment("expires_at", nullable=True),
+    CheckConstraint("state in ('waiting','running','done','failed','cancelled')", name="state"),
+    Index(None, "person_id", "created_at"),
+)
+
+admission = Table(
+    "admission", metadata,
+    Column("ticket", BigInteger, primary_key=True, autoincrement=True),
+    Column("query_id", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("person_id", String(10), nullable=False),
+    Column("running", Boolean, nullable=False, server_default="false"),
+    _moment("enqueued_at", now=True),
+    _moment("lease_until"),  # a gateway that dies stops renewing it; the place is then free
+    UniqueConstraint("query_id", "source"),
+    Index(None, "source", "running"),
+)
+
+# ── Audit ───────────────────────────────────────────────────────────────────────────────────────────
+audit_event = Table(
+    "audit_event", metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    _moment("at", now=True),
+    Column("event", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Index(None, "person_id", "at"),
+)

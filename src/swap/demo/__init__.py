@@ -1,0 +1,1 @@
+"""The data and the people of the demo."""

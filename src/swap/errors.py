@@ -1,0 +1,165 @@
+"""Every error SWAP tells a person about: what happened, why, and what to do next.
+
+Six categories; each maps to one HTTP status and to one look in a cell.  Code below HTTP raises
+them, the HTTP layers translate them, and the client raises the same classes in the notebook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One name or action that would mend the error, as a cell or page offers it.
+
+    `replace`/`by` name the text in the statement and what to put there; a suggestion without them is
+    information only.  `detail` and `type` explain a suggested column or table.
+    """
+
+    label: str
+    replace: str | None = None
+    by: str | None = None
+    type: str | None = None
+    detail: str | None = None
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a person is told: the first sentence, why, and what to do next."""
+
+    title: str
+    why: str = ""
+    todo: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    line: int | None = None
+    column: int | None = None
+    rule: str | None = None
+    ask: str | None = None
+    source: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class SwapError(Exception):
+    """SWAP could not do this."""
+
+    status: ClassVar[int] = 500
+    category: ClassVar[str] = "internal"
+
+    def __init__(self, problem: Problem | str | None = None) -> None:
+        if problem is None:
+            problem = (type(self).__doc__ or "").strip().split("\n", 1)[0]
+        self.problem = problem if isinstance(problem, Problem) else Problem(title=problem)
+        super().__init__(self.problem.title)
+
+    def __str__(self) -> str:
+        """Return title, reason and remedy on one line, as a terminal or a log shows them."""
+        parts = (self.problem.title, self.problem.why, self.problem.todo)
+        return " ".join(part for part in parts if part)
+
+
+class Invalid(SwapError):
+    """The request cannot be understood."""
+
+    status = 400
+    category = "invalid"
+
+
+class Forbidden(SwapError):
+    """You may not do this."""
+
+    status = 403
+    category = "forbidden"
+
+
+class NotFound(SwapError):
+    """There is no such thing, or you may not know of it."""
+
+    status = 404
+    category = "not-found"
+
+
+class Conflict(SwapError):
+    """The thing changed meanwhile."""
+
+    status = 409
+    category = "conflict"
+
+
+class Unavailable(SwapError):
+    """Something SWAP needs does not answer."""
+
+    status = 503
+    category = "unavailable"
+
+
+class TimedOut(SwapError):
+    """The time limit was reached."""
+
+    status = 504
+    category = "timed-out"
+
+
+class NotSignedIn(Forbidden):
+    """You are not signed in, or your sign-in has ended. Sign in again."""
+
+    status = 401
+    category = "not-signed-in"
+
+
+class QueryRefused(Invalid):
+    """The statement is not one SELECT that SWAP can run."""
+
+    category = "refused"
+
+
+class UnknownName(QueryRefused):
+    """The statement names a table or a column that does not exist for you."""
+
+    category = "unknown-name"
+
+
+class LimitExceeded(Invalid):
+    """The query went over a limit."""
+
+    status = 413
+    category = "limit"
+
+
+class SourceUnavailable(Unavailable):
+    """The source does not answer."""
+
+    category = "source-down"
+
+
+class SourceFailed(SwapError):
+    """The source answered with an error."""
+
+    status = 502
+    category = "source-failed"
+
+
+class QueryTimedOut(TimedOut):
+    """The query ran longer than the time limit."""
+
+
+class QueryCancelled(Conflict):
+    """The query was cancelled."""
+
+    category = "cancelled"
+
+
+class SettingsError(Invalid):
+    """The settings cannot be used."""
+
+
+CATEGORIES: dict[str, type[SwapError]] = {
+    cls.category: cls
+    for cls in (
+        SwapError, Invalid, Forbidden, NotFound, Conflict, Unavailable, TimedOut, NotSignedIn,
+        QueryRefused, UnknownName, LimitExceeded, SourceUnavailable, SourceFailed, QueryCancelled,
+    )
+}
+"""Category → class, so that the client raises what the gateway raised."""

@@ -1,0 +1,30 @@
+"""Who is asking: one frozen value that every verb below HTTP takes first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+PERSON_ID = re.compile(r"p[a-z2-7]{9}")
+"""A person id: `p` and nine base-32 characters.  Safe as host label, path, user name and file name."""
+
+
+class Via(StrEnum):
+    """Through which power somebody acts; the narrower ones cannot do what the portal can."""
+
+    PORTAL = "portal"
+    SERVER = "server"
+    KERNEL = "kernel"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking, through what, on whose behalf.  The key of everything is `id`, never the name."""
+
+    id: str
+    name: str
+    groups: frozenset[str]
+    via: Via
+    run_as: str | None = None

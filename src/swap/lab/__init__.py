@@ -1,0 +1,1 @@
+"""The extension inside each person's Jupyter server."""

@@ -1,0 +1,1 @@
+"""Start a server for a person: what it is told, and nothing more."""

@@ -1,0 +1,1 @@
+"""People, their ids, sign-ins, tokens and revocation."""

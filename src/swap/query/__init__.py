@@ -1,0 +1,1 @@
+"""The straight line of a query, one module per step."""

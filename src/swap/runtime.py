@@ -1,0 +1,78 @@
+"""Where this machine's running processes find one another: written by the supervisor, read by the rest.
+
+One private file (0600) in the state directory.  People's servers and kernels never get its path.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+ENVIRONMENT = "SWAP_RUNTIME"
+"""The environment variable that names the file for SWAP's own processes."""
+
+
+class Runtime(BaseModel):
+    """Addresses, database roles and keys of one run of `swap up`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: Path
+    """swap.toml."""
+    database_urls: dict[str, str]
+    """Role → SQLAlchemy URL with its password: `owner` (migrations), `hub`, `web`, `gateway`."""
+    gateway_port: int
+    web_port: int
+    hub_port: int
+    hub_connect_port: int
+    traefik_api_port: int
+    traefik_api_password: str
+    traefik_directory: Path
+    """The file provider's directory: our routes, and the hub's beside them."""
+    socket_directory: Path
+    """A short private directory for unix sockets: their paths may not exceed 107 bytes."""
+    kernel_key: str
+    """Signs kernel tokens; the gateway's alone."""
+    portal_key: str
+    """Signs portal tokens; shared by web (mints) and gateway (verifies)."""
+    web_service_token: str
+    """The portal's API token and OAuth client secret at the hub."""
+    hub_cookie_secret: str
+    """Hex, 32 bytes."""
+    kernel_env: Path
+    """The environment of notebooks."""
+    homes: Path
+    """One home directory for each person, by id."""
+    spool: Path
+    """Results of queries."""
+
+    @property
+    def gateway_url(self) -> str:
+        """The gateway's address, without a trailing slash.  An address, never a name: resolvers differ."""
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def web_url(self) -> str:
+        """The portal's own address behind the proxy."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    @property
+    def hub_url(self) -> str:
+        """The hub's own address behind the proxy; its API is below /hub/api."""
+        return f"http://127.0.0.1:{self.hub_port}"
+
+
+def read() -> Runtime:
+    """Return the runtime this process was started in."""
+    return Runtime.model_validate_json(Path(os.environ[ENVIRONMENT]).read_text(encoding="utf-8"))
+
+
+def write(runtime: Runtime, path: Path) -> None:
+    """Write the file, private from its first byte, in one step."""
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(runtime.model_dump_json(indent=1))
+    draft.replace(path)
