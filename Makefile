@@ -1,0 +1,59 @@
+# SWAP. `make` alone prints this help; every target that needs an environment makes it first.
+SHELL := /bin/bash
+PORT ?= 8000
+T ?= tests
+B ?= first_result
+DEV := .swap/env/dev/bin
+SERVER := .swap/env/server/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-long lint types layers check docs bench migrate lock format clean
+
+help:  ## Print this help
+	@awk 'BEGIN {FS = ":.*?## "} /^[a-z-]+:.*?## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo:  ## Install into this checkout and run SWAP with demo data on http://localhost:8000 (PORT=…)
+	@scripts/setup demo
+	@exec $(SERVER)/swap demo --port $(PORT)
+
+test:  ## Install what the tests need and run them (T=path for some of them)
+	@scripts/setup test
+	@scripts/run-tests $(T)
+
+test-long:  ## Run also the tests that take minutes
+	@scripts/setup test
+	@scripts/run-tests --long $(T)
+
+check: lint types layers docs  ## Run every check that CI runs beside the tests
+
+lint:  ## Check style (ruff)
+	@scripts/setup dev
+	$(DEV)/ruff check .
+
+format:  ## Mend what ruff can mend
+	$(DEV)/ruff check --fix .
+
+types:  ## Check types (mypy --strict)
+	@scripts/setup dev
+	$(DEV)/mypy
+
+layers:  ## Check that modules import only from below (import-linter)
+	@scripts/setup dev
+	$(DEV)/lint-imports
+
+docs:  ## Test the documentation against the code
+	@scripts/setup dev
+	$(DEV)/python -m pytest -q tests/unit/docs
+
+bench:  ## Measure against peers (B=first_result)
+	@scripts/setup test
+	$(DEV)/python -m benchmarks.$(B)
+
+migrate:  ## Bring the database to this version's schema
+	$(SERVER)/swap migrate
+
+lock:  ## Compile requirements/*.in to hashed lock files without addresses
+	@scripts/lock
+
+clean:  ## Remove environments and builds; the demo's data stays
+	rm -rf .swap/env .swap/stamps lab/node_modules look-src/node_modules
