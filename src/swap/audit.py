@@ -1,0 +1,180 @@
+"""What happened, by whom, through what: one frozen dataclass for each event, one row for each record.
+
+`record` runs in the caller's transaction, so that a deed and its record are both there or both not.
+Rows are only added.  No field ever holds a secret; text that strangers typed is cut short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, insert
+
+from swap.db.tables import audit_event
+from swap.identity import Via
+
+TYPED_LENGTH = 64
+"""Characters kept of what somebody typed who has not proved who they are."""
+
+
+def typed(text: str) -> str:
+    """Return text from a stranger, short and printable, as logs and records may show it."""
+    shown = "".join(character if character.isprintable() else "·" for character in text[: TYPED_LENGTH + 1])
+    return shown if len(text) <= TYPED_LENGTH else shown[:TYPED_LENGTH] + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, by a person (or nobody we know, ""), through one of the powers they hold."""
+
+    event: ClassVar[str]
+
+    person_id: str
+    via: Via = Via.PORTAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAdded(Event):
+    """Somebody came in for the first time and was given an id."""
+
+    event: ClassVar[str] = "person-added"
+    name: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonRemoved(Event):
+    """Somebody is no longer in the directory; the access ended for good."""
+
+    event: ClassVar[str] = "person-removed"
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsChanged(Event):
+    """The directory puts somebody into other groups than before."""
+
+    event: ClassVar[str] = "groups-changed"
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn(Event):
+    """Somebody proved who they are."""
+
+    event: ClassVar[str] = "signed-in"
+    sign_in_id: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInFailed(Event):
+    """A sign-in was refused: name and password do not match, or tries are paused.  The person is not known."""
+
+    event: ClassVar[str] = "sign-in-failed"
+    name: str
+    client: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut(Event):
+    """Somebody ended all of their sign-ins."""
+
+    event: ClassVar[str] = "signed-out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStarted(Event):
+    """A Jupyter server was started for somebody."""
+
+    event: ClassVar[str] = "server-started"
+    server_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFailed(Event):
+    """A Jupyter server could not be started."""
+
+    event: ClassVar[str] = "server-failed"
+    server_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerStopped(Event):
+    """A Jupyter server ended: stopped by its person or by SWAP, or by itself."""
+
+    event: ClassVar[str] = "server-stopped"
+    server_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAccepted(Event):
+    """A statement passed parse, resolve and decide, and is going to run: the intent, recorded before anything runs."""
+
+    event: ClassVar[str] = "query-accepted"
+    query_id: str
+    kernel_id: str
+    statement: str
+    datasets: tuple[str, ...]
+    columns: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRefused(Event):
+    """A statement was refused before anything ran."""
+
+    event: ClassVar[str] = "query-refused"
+    kernel_id: str
+    statement: str
+    category: str
+    reason: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryEnded(Event):
+    """A query that was accepted came to its end: done, failed or cancelled, and why."""
+
+    event: ClassVar[str] = "query-ended"
+    query_id: str
+    state: str
+    reason: str
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultDownloaded(Event):
+    """Somebody took a result away as a file."""
+
+    event: ClassVar[str] = "result-downloaded"
+    query_id: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    PersonAdded, PersonRemoved, GroupsChanged, SignedIn, SignInFailed, SignedOut, ServerStarted, ServerFailed,
+    ServerStopped, QueryAccepted, QueryRefused, QueryEnded, ResultDownloaded,
+)
+"""Every event there is, in the order of docs/reference/audit.md."""
+
+
+def record(conn: Connection, event: Event) -> None:
+    """Add the event to the record, in the caller's transaction."""
+    detail = {name: _storable(value) for name, value in asdict(event).items()}
+    person_id, via = detail.pop("person_id"), event.via
+    detail.pop("via")
+    conn.execute(insert(audit_event).values(event=event.event, person_id=person_id, via=via.value, detail=detail))
+
+
+def _storable(value: Any) -> Any:
+    """Return a value PostgreSQL can keep: NUL and half characters would otherwise make the record fail."""
+    if isinstance(value, str):
+        return value.replace("\0", "·").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, tuple):
+        return [_storable(item) for item in value]
+    return value

@@ -1,0 +1,136 @@
+"""Who people are, whether they are signed in, and what acts for them.
+
+Each function is one step of the caller's transaction; moments and randomness are arguments.  Ids are
+never re-used: a person who was removed keeps the id for ever, and whoever comes later under the same
+directory key is somebody else, with an id of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from swap.errors import NotSignedIn, Problem, Unavailable
+from swap.identity import PERSON_ID, Principal, Via
+from swap.people import store
+from swap.people.model import Access, LaunchedServer, Person, PortalSession
+
+__all__ = [
+    "Access", "LaunchedServer", "Person", "PortalSession", "access", "end_server", "ensure_person", "find_person",
+    "launch_server", "open_portal_session", "portal_session", "principal", "remove", "server_for", "sign_in", "sign_out",
+]
+
+_ATTEMPTS = 5
+_SIGN_IN_AGAIN = "Sign in again."
+
+
+def ensure_person(
+    conn: Connection, directory_key: str, name: str, groups: Iterable[str], new_id: Callable[[], str],
+) -> Person:
+    """Return the person with this directory key, added under `new_id()` if need be, labelled as the directory says now.
+
+    A change of groups is announced like a sign-out, so that what is cached about the person is read again.
+    """
+    wanted = frozenset(groups)
+    store.lock_key(conn, directory_key)
+    found = store.find_by_key(conn, directory_key)
+    if found is None:
+        person_id = _unused_id(conn, new_id)
+        store.add(conn, person_id, directory_key, name, wanted)
+        return Person(person_id, name, wanted, 0)
+    if (found.name, found.groups) != (name, wanted):
+        store.relabel(conn, found.id, name, wanted)
+        store.announce(conn, found.id)
+    return Person(found.id, name, wanted, found.epoch)
+
+
+def _unused_id(conn: Connection, new_id: Callable[[], str]) -> str:
+    for _ in range(_ATTEMPTS):
+        person_id = new_id()
+        if not PERSON_ID.fullmatch(person_id):
+            raise ValueError(person_id)
+        if not store.id_exists(conn, person_id):
+            return person_id
+    raise Unavailable(Problem("No unused person id was found.", why=f"{_ATTEMPTS} random ids were all taken.",
+                              todo="Check this machine's source of randomness."))
+
+
+def find_person(conn: Connection, person_id: str) -> Person | None:
+    """Return a person by id, unless removed."""
+    return store.find(conn, person_id)
+
+
+def sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, days: float) -> None:
+    """Record that somebody proved who they are; ends by itself after `days`.  Open servers are told."""
+    store.add_sign_in(conn, person_id, sign_in_id, now, now + timedelta(days=days))
+    store.announce(conn, person_id)
+
+
+def sign_out(conn: Connection, person_id: str, now: datetime) -> None:
+    """End all of a person's sign-ins and portal sessions; kernel and portal tokens of older epochs are dead.
+
+    Whoever listens on `swap_access` hears of it when the transaction commits.
+    """
+    store.end_access(conn, person_id, now)
+
+
+def remove(conn: Connection, person_id: str, now: datetime) -> None:
+    """End a person's access for good.  The id stays theirs; the directory key may come to mean somebody else."""
+    store.mark_removed(conn, person_id, now)
+    store.end_access(conn, person_id, now)
+
+
+def access(conn: Connection, person_id: str, now: datetime) -> Access:
+    """Tell whether a person may act, and in which epoch.  Unknown ids may not."""
+    live = store.find(conn, person_id) is not None and store.has_live_sign_in(conn, person_id, now)
+    return Access(live, store.epoch(conn, person_id) or 0)
+
+
+def principal(conn: Connection, person_id: str, via: Via, now: datetime) -> Principal:
+    """Return who is asking.  Raises NotSignedIn for a person who was removed or has no live sign-in."""
+    found = store.find(conn, person_id)
+    if found is None or not store.has_live_sign_in(conn, person_id, now):
+        raise NotSignedIn(Problem("You are not signed in.", why="You signed out, or your sign-in has ended.", todo=_SIGN_IN_AGAIN))
+    return Principal(id=found.id, name=found.name, groups=found.groups, via=via)
+
+
+def open_portal_session(conn: Connection, person_id: str, secret: str, csrf: str, now: datetime, days: float) -> None:
+    """Record that a browser with the cookie `secret` is signed in; the cookie's value is not kept."""
+    store.add_portal_session(conn, person_id, secret, csrf, now, now + timedelta(days=days))
+
+
+def portal_session(conn: Connection, secret: str, now: datetime) -> PortalSession:
+    """Return the session of a cookie.  Raises NotSignedIn when it is unknown, ended, or its person may not act."""
+    found = store.find_portal_session(conn, secret, now)
+    if found is None:
+        raise NotSignedIn(Problem("You are not signed in.", todo=_SIGN_IN_AGAIN))
+    person_id, csrf = found
+    return PortalSession(principal(conn, person_id, Via.PORTAL, now), csrf)
+
+
+def launch_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:
+    """Record a person's server and the digest of its credential.
+
+    A person has one server, so older credentials of theirs die: also those of a server whose end nobody saw.
+    """
+    store.end_servers_of(conn, person_id, now)
+    store.add_server(conn, person_id, server_id, credential, now)
+
+
+def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
+    """Record that a server ended; its credential is dead.  Return whose it was, or None if it had ended before."""
+    return store.end_server(conn, server_id, now)
+
+
+def server_for(conn: Connection, credential: str, now: datetime) -> LaunchedServer:  # noqa: ARG001 - a clock for the day credentials expire
+    """Return which running server holds this credential, and its person's epoch.
+
+    Raises NotSignedIn for an unknown or ended one.  That the person may act is another question (`access`):
+    a server whose person signed out must still be able to hear so.
+    """
+    found = store.find_server(conn, credential)
+    if found is None:
+        raise NotSignedIn(Problem("This Jupyter server has ended.", todo="Start your server again from SWAP's home page."))
+    return found

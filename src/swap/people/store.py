@@ -1,0 +1,151 @@
+"""SQL for people, sign-ins, portal sessions and launched servers.  Keeps digests; a secret is nowhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from swap.db.tables import jupyter_server, person, portal_session, sign_in
+from swap.people.model import LaunchedServer, Person
+
+
+def digest(secret: str) -> bytes:
+    """Return what is kept of a random secret.  Not for passwords: those need a slow hash."""
+    return hashlib.sha256(secret.encode("utf-8")).digest()
+
+
+def find_by_key(conn: Connection, directory_key: str) -> Person | None:
+    """Return the person with this key who was not removed; locks the row until the transaction ends."""
+    row = conn.execute(
+        select(person.c.id, person.c.name, person.c.groups, person.c.epoch)
+        .where(person.c.directory_key == directory_key, person.c.removed_at.is_(None)).with_for_update(),
+    ).one_or_none()
+    return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
+
+
+def find(conn: Connection, person_id: str) -> Person | None:
+    """Return the person who was not removed."""
+    row = conn.execute(
+        select(person.c.id, person.c.name, person.c.groups, person.c.epoch)
+        .where(person.c.id == person_id, person.c.removed_at.is_(None)),
+    ).one_or_none()
+    return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
+
+
+def epoch(conn: Connection, person_id: str) -> int | None:
+    """Return the epoch of a person, removed or not."""
+    value: int | None = conn.execute(select(person.c.epoch).where(person.c.id == person_id)).scalar_one_or_none()
+    return value
+
+
+def id_exists(conn: Connection, person_id: str) -> bool:
+    """Tell whether an id was ever given to anybody."""
+    return epoch(conn, person_id) is not None
+
+
+def lock_key(conn: Connection, directory_key: str) -> None:
+    """Let one transaction at a time add the person with this key."""
+    conn.execute(text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"swap.person:{directory_key}"})
+
+
+def add(conn: Connection, person_id: str, directory_key: str, name: str, groups: Iterable[str]) -> None:
+    """Add a person."""
+    conn.execute(insert(person).values(id=person_id, directory_key=directory_key, name=name, groups=sorted(groups)))
+
+
+def relabel(conn: Connection, person_id: str, name: str, groups: Iterable[str]) -> None:
+    """Take over what the directory says now."""
+    conn.execute(update(person).where(person.c.id == person_id).values(name=name, groups=sorted(groups)))
+
+
+def mark_removed(conn: Connection, person_id: str, now: datetime) -> None:
+    """Remove a person, whose key is then free for somebody else; the id never is."""
+    conn.execute(
+        update(person).where(person.c.id == person_id, person.c.removed_at.is_(None))
+        .values(removed_at=now, directory_key=text("'removed:' || id || ':' || directory_key")),
+    )
+
+
+def add_sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, expires_at: datetime) -> None:
+    """Record that somebody signed in."""
+    conn.execute(insert(sign_in).values(id=sign_in_id, person_id=person_id, created_at=now, expires_at=expires_at))
+
+
+def has_live_sign_in(conn: Connection, person_id: str, now: datetime) -> bool:
+    """Tell whether somebody is signed in."""
+    return conn.execute(
+        select(sign_in.c.id)
+        .where(sign_in.c.person_id == person_id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now).limit(1),
+    ).first() is not None
+
+
+def end_access(conn: Connection, person_id: str, now: datetime) -> None:
+    """End sign-ins and portal sessions, raise the epoch, and tell whoever listens once this commits."""
+    for table in (sign_in, portal_session):
+        conn.execute(update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now))
+    conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
+    announce(conn, person_id)
+
+
+def announce(conn: Connection, person_id: str) -> None:
+    """Tell whoever listens on `swap_access`, when this transaction commits, that a person's access changed."""
+    conn.execute(text("select pg_notify('swap_access', :person_id)"), {"person_id": person_id})
+
+
+def add_portal_session(
+    conn: Connection, person_id: str, secret: str, csrf: str, now: datetime, expires_at: datetime,
+) -> None:
+    """Record a portal session by the digest of its cookie."""
+    conn.execute(insert(portal_session).values(
+        digest=digest(secret), person_id=person_id, csrf=csrf, created_at=now, expires_at=expires_at,
+    ))
+
+
+def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[str, str] | None:
+    """Return (person id, csrf) of a live portal session."""
+    row = conn.execute(
+        select(portal_session.c.person_id, portal_session.c.csrf).where(
+            portal_session.c.digest == digest(secret), portal_session.c.ended_at.is_(None),
+            portal_session.c.expires_at > now,
+        ),
+    ).one_or_none()
+    return None if row is None else (row.person_id, row.csrf)
+
+
+def add_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:
+    """Record a launched server by the digest of its credential."""
+    conn.execute(insert(jupyter_server).values(
+        id=server_id, person_id=person_id, credential_digest=digest(credential), started_at=now,
+    ))
+
+
+def end_servers_of(conn: Connection, person_id: str, now: datetime) -> None:
+    """End all servers of a person."""
+    conn.execute(
+        update(jupyter_server).where(jupyter_server.c.person_id == person_id, jupyter_server.c.ended_at.is_(None))
+        .values(ended_at=now),
+    )
+
+
+def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
+    """End a server; return whose it was, or None if it had ended before."""
+    owner: str | None = conn.execute(
+        select(jupyter_server.c.person_id)
+        .where(jupyter_server.c.id == server_id, jupyter_server.c.ended_at.is_(None)).with_for_update(),
+    ).scalar_one_or_none()
+    if owner is not None:
+        conn.execute(update(jupyter_server).where(jupyter_server.c.id == server_id).values(ended_at=now))
+    return owner
+
+
+def find_server(conn: Connection, credential: str) -> LaunchedServer | None:
+    """Return the running server that holds this credential."""
+    row = conn.execute(
+        select(jupyter_server.c.person_id, jupyter_server.c.id, person.c.epoch)
+        .join(person, person.c.id == jupyter_server.c.person_id)
+        .where(jupyter_server.c.credential_digest == digest(credential), jupyter_server.c.ended_at.is_(None)),
+    ).one_or_none()
+    return None if row is None else LaunchedServer(row.person_id, row.id, row.epoch)
