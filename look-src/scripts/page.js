@@ -1,0 +1,125 @@
+// What a page adds when scripts run: copying, filtering as you type, keys, parts that load apart, local menus.
+// Every page is whole without it.
+'use strict';
+
+const say = (text) => {
+  const box = document.getElementById('said');
+  if (box) { box.textContent = ''; box.textContent = text; }
+};
+
+// ── Copy ──
+for (const button of document.querySelectorAll('[data-copy]')) {
+  button.hidden = false;
+  button.addEventListener('click', async () => {
+    const text = button.dataset.copy || document.getElementById(button.dataset.copyFrom)?.textContent || '';
+    try {
+      await navigator.clipboard.writeText(text);
+      say('Copied.');
+      button.classList.add('copied');
+      setTimeout(() => button.classList.remove('copied'), 1500);
+    } catch {
+      say('The browser does not let SWAP copy. Select the text and copy it yourself.');
+    }
+  });
+}
+
+// ── Menu ──
+for (const menu of document.querySelectorAll('details.sw-menu')) {
+  document.addEventListener('click', (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && menu.open) { menu.open = false; menu.querySelector('summary').focus(); }
+  });
+}
+
+// ── Light, dark, as the system ── (without script the same form goes to the portal)
+for (const button of document.querySelectorAll('[data-mode-choice]')) {
+  button.addEventListener('click', (event) => {
+    event.preventDefault();
+    const mode = button.dataset.modeChoice;
+    const kept = mode === 'system' ? 'Max-Age=0' : 'Max-Age=31536000';
+    document.cookie = `swap_mode=${mode}; Path=/; SameSite=Lax; ${kept}`;
+    if (mode === 'system') delete document.documentElement.dataset.mode;
+    else document.documentElement.dataset.mode = mode;
+    for (const other of document.querySelectorAll('[data-mode-choice]')) {
+      const on = other === button;
+      other.setAttribute('aria-pressed', String(on));
+      other.classList.toggle('cdx-toggle-button--toggled-on', on);
+      other.classList.toggle('cdx-toggle-button--toggled-off', !on);
+    }
+  });
+}
+
+// ── A filter box beside a table: rows that do not match are hidden as one types ──
+for (const box of document.querySelectorAll('input[data-filters]')) {
+  const table = document.getElementById(box.dataset.filters);
+  const none = document.getElementById(`${box.dataset.filters}-none`);
+  if (!table) continue;
+  box.closest('[hidden]')?.removeAttribute('hidden');
+  const narrow = () => {
+    const words = box.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const body of table.tBodies) {
+      let inBody = 0;
+      for (const row of body.rows) {
+        if (row.classList.contains('grp')) continue;
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+        if (!row.hidden) inBody += 1;
+      }
+      for (const head of body.querySelectorAll('tr.grp')) head.hidden = inBody === 0;
+      shown += inBody;
+    }
+    if (none) none.hidden = shown > 0;
+    say(`${shown} shown.`);
+  };
+  box.addEventListener('input', narrow);
+}
+
+// ── Parts of a page that load apart: <div data-load="/path"> ──
+async function load(part) {
+  const started = performance.now();
+  const clock = part.querySelector('[data-elapsed]');
+  const tick = clock && setInterval(() => { clock.textContent = `${Math.round((performance.now() - started) / 1000)} s`; }, 1000);
+  let html = '';
+  try {
+    const answer = await fetch(part.dataset.load, { headers: { 'X-Swap-Part': '1' }, credentials: 'same-origin' });
+    if (answer.redirected || answer.status === 401) { location.reload(); return; }
+    html = await answer.text();
+  } catch {
+    html = '';
+  } finally {
+    clearInterval(tick);
+  }
+  const failed = part.querySelector('template');
+  part.setAttribute('aria-busy', 'false');
+  if (html) part.innerHTML = html;
+  else if (failed) part.replaceChildren(failed.content.cloneNode(true));
+  for (const again of part.querySelectorAll('[data-again]')) {
+    again.addEventListener('click', (event) => { event.preventDefault(); load(part); });
+  }
+}
+for (const part of document.querySelectorAll('[data-load]')) load(part);
+
+// ── Forms are sent once ──
+for (const form of document.querySelectorAll('form[method=post]')) {
+  form.addEventListener('submit', (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = '1';
+  });
+}
+addEventListener('pageshow', () => { for (const form of document.forms) delete form.dataset.sent; });
+
+// ── Keys ── single letters, never while typing
+const key = { go: false };
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target;
+  if (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return;
+  const follow = (name) => {
+    const found = document.querySelector(`[data-key="${name}"]`);
+    if (found) { event.preventDefault(); if (found.tagName === 'INPUT') found.focus(); else found.click(); }
+  };
+  if (key.go) { key.go = false; follow(`g ${event.key}`); return; }
+  if (event.key === 'g') { key.go = true; setTimeout(() => { key.go = false; }, 1500); return; }
+  if (event.key === '/' || event.key === 'n' || event.key === '?') follow(event.key);
+});
