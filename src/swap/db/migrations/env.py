@@ -1,0 +1,15 @@
+"""Alembic's entry: run inside the transaction of `swap.db.migrate`."""
+
+from alembic import context
+
+from swap.db.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table_schema="swap",
+    include_schemas=True,
+    include_name=lambda name, kind, _parents: kind != "schema" or name == "swap",
+    compare_server_default=True,
+)
+context.run_migrations()

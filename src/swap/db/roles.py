@@ -1,0 +1,63 @@
+"""Who may do what in SWAP's database: one account for each process, with the least rights that suffice.
+
+`migrate.upgrade` puts exactly this in force each time it runs, so this file is the truth.  A process
+that is taken over can then do what its own work needs, and no more: the portal reads no result, the
+gateway opens no session, nobody rewrites the audit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+OWNER: Final = "swap_owner"
+
+ACCOUNTS: Final[dict[str, str]] = {
+    "owner": OWNER,
+    "hub": "swap_hub",
+    "web": "swap_web",
+    "gateway": "swap_gateway",
+}
+"""A process's name, as in `Runtime.database_urls` → its account."""
+
+_READ = "SELECT"
+_ADD = "SELECT, INSERT, UPDATE"
+_KEEP = "SELECT, INSERT, UPDATE, DELETE"
+_APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
+
+RIGHTS: Final[dict[str, dict[str, str]]] = {
+    "swap_hub": {
+        "person": _ADD, "sign_in": _ADD, "portal_session": _ADD, "jupyter_server": _ADD, "audit_event": _APPEND,
+    },
+    "swap_web": {
+        "person": "SELECT, UPDATE", "sign_in": "SELECT, UPDATE", "portal_session": _ADD,
+        "jupyter_server": "SELECT, UPDATE", "audit_event": _APPEND,
+    },
+    "swap_gateway": {
+        "person": _READ, "sign_in": _READ, "jupyter_server": _READ,
+        "source_state": _KEEP, "dataset": _KEEP, "query_run": _KEEP, "admission": _KEEP, "audit_event": _APPEND,
+    },
+}
+"""Account → table → what it may do there.  A table that is not named is closed."""
+
+HUB_SCHEMA: Final = "jupyterhub"
+"""JupyterHub's own tables, made and owned by its account."""
+
+
+def enforce(conn: Connection) -> None:
+    """Take every right on SWAP's schema away, then give exactly RIGHTS.  Run by the owner.
+
+    An account that does not exist is passed over: a site may run everything under one account of its own.
+    """
+    present = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": list(RIGHTS)}))
+    conn.execute(text(f"CREATE SCHEMA IF NOT EXISTS {HUB_SCHEMA}"))
+    for account in sorted(present):
+        conn.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA swap FROM {account}"))
+        conn.execute(text(f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA swap FROM {account}"))
+        conn.execute(text(f"GRANT USAGE ON SCHEMA swap TO {account}"))
+        conn.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA swap TO {account}"))
+        for table, rights in RIGHTS[account].items():
+            conn.execute(text(f"GRANT {rights} ON swap.{table} TO {account}"))
+    if "swap_hub" in present:
+        conn.execute(text(f"GRANT USAGE, CREATE ON SCHEMA {HUB_SCHEMA} TO swap_hub"))

@@ -1,0 +1,32 @@
+"""Fixtures for every kind of test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import services
+from swap.db.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres() -> Iterator[EmbeddedPostgres]:
+    """Return a running server, one for each test process."""
+    yield from services.run_postgres()
+
+
+@pytest.fixture
+def database(embedded_postgres: EmbeddedPostgres) -> Iterator[services.Database]:
+    """Return a fresh, migrated database."""
+    made = services.fresh_database(embedded_postgres)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def module_database(embedded_postgres: EmbeddedPostgres) -> Iterator[services.Database]:
+    """Return a migrated database that a module's tests share."""
+    made = services.fresh_database(embedded_postgres)
+    yield made
+    made.close()

@@ -1,0 +1,77 @@
+"""Real services for tests: one PostgreSQL for a session, a fresh migrated database for each test."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from swap.db import migrate, roles
+from swap.db.embedded import EmbeddedPostgres
+from swap.db.engine import create
+
+TEMPLATE = "swap_template"
+_numbers = itertools.count(1)
+
+
+class Database:
+    """One migrated database of a test's own.  Roles are the processes: owner, hub, web, gateway."""
+
+    def __init__(self, server: EmbeddedPostgres, name: str) -> None:
+        self.server = server
+        self.name = name
+        self._engines: dict[str, Engine] = {}
+
+    def url(self, role: str = "owner") -> str:
+        """Return the SQLAlchemy address, password included, for the account of a process."""
+        return self.server.url(roles.ACCOUNTS[role], self.name)
+
+    def urls(self) -> dict[str, str]:
+        """Return role → address, as `Runtime.database_urls` wants it."""
+        return {role: self.url(role) for role in roles.ACCOUNTS}
+
+    def engine(self, role: str = "owner") -> Engine:
+        """Return the engine of a process's account, made once."""
+        if role not in self._engines:
+            self._engines[role] = create(self.url(role))
+        return self._engines[role]
+
+    def close(self) -> None:
+        """Close our connections and drop the database."""
+        for engine in self._engines.values():
+            engine.dispose()
+        with self.server.administrator() as conn:
+            conn.execute(f'DROP DATABASE "{self.name}" WITH (FORCE)'.encode())
+
+
+def temporary_directory() -> Path:
+    """Return a new directory that other users may enter, as the server's user must when tests run as root."""
+    path = Path(tempfile.mkdtemp(prefix="swap-test-"))
+    path.chmod(0o755)
+    return path
+
+
+def run_postgres() -> Iterator[EmbeddedPostgres]:
+    """Run a server for the block, with an empty migrated database to copy from."""
+    state = temporary_directory()
+    try:
+        with EmbeddedPostgres(state, extra={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}) as server:
+            server.ensure_database(TEMPLATE, roles.OWNER)
+            engine = create(server.url(roles.OWNER, TEMPLATE))
+            migrate.upgrade(engine)
+            engine.dispose()
+            yield server
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def fresh_database(server: EmbeddedPostgres) -> Database:
+    """Copy the template: about 30 ms, against half a second for migrating."""
+    name = f"test_{next(_numbers)}"
+    with server.administrator() as conn:
+        conn.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} OWNER {roles.OWNER}'.encode())
+    return Database(server, name)
