@@ -1,1 +1,1 @@
-"""The data and the people of the demo."""
+"""The demo: invented Wikimedia data, one real data set, three people.  Made once, from a fixed seed."""
