@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from swap import audit
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "audit.md"
+
+
+def test_the_reference_names_every_event_and_every_field():
+    described = dict(re.findall(r"^\| `([a-z-]+)` \| (.*)$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert list(described) == [event.event for event in audit.EVENTS]
+    for event in audit.EVENTS:
+        own = [field.name for field in dataclasses.fields(event) if field.name not in {"person_id", "via"}]
+        assert re.findall(r"`(\w+)`", described[event.event]) == own, event.event
+
+
+def test_every_event_is_listed_and_says_what_it_is():
+    defined = {value for value in vars(audit).values() if isinstance(value, type) and issubclass(value, audit.Event)}
+
+    assert defined - {audit.Event} == set(audit.EVENTS)
+    assert all(event.__doc__ for event in audit.EVENTS)
+
+
+def test_what_a_stranger_typed_is_cut_and_made_printable():
+    assert audit.typed("x" * 1_000_000) == "x" * 64 + "…"
+    assert audit.typed("x" * 64) == "x" * 64
+    assert audit.typed("a\nb\x1b[31m\0") == "a·b·[31m·"
