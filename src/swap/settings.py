@@ -7,13 +7,31 @@ name of an environment variable (`password_env`); its content is read when it is
 from __future__ import annotations
 
 import os
+import re
+import tomllib
+from collections.abc import Collection, Iterator
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic_core import ErrorDetails
 
 from swap.errors import Problem, SettingsError
+from swap.toml_lines import Lines
 
+
+def _from_file(path: Path, info: ValidationInfo) -> Path:
+    """Take a relative path from the directory of the file it stands in; outside a file it stays as it is."""
+    base = (info.context or {}).get("base")
+    path = path.expanduser()
+    return path if base is None else Path(os.path.normpath(base / path))
+
+
+Location = Annotated[Path, AfterValidator(_from_file)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 
@@ -27,7 +45,7 @@ class Model(BaseModel):
 class Secret(Model):
     """Where a secret is: exactly one of a file's path or an environment variable's name."""
 
-    file: Path | None = Field(default=None, description="Path of a file that holds the secret, mode 0600.")
+    file: Location | None = Field(default=None, description="Path of a file that holds the secret, mode 0600.")
     env: str | None = Field(default=None, description="Name of an environment variable that holds the secret.")
 
     @model_validator(mode="after")
@@ -86,7 +104,7 @@ class People(Model):
     """Who may sign in."""
 
     authenticator: Literal["file"] = Field(default="file", description="How people sign in; `file` is the demo's and runs on loopback only.")
-    file: Path | None = Field(default=None, description="The people file: names, hashed passwords, groups.")
+    file: Location | None = Field(default=None, description="The people file: names, hashed passwords, groups.")
     sign_in_days: int = Field(default=7, ge=1, le=30, description="Days after which a sign-in ends by itself.")
     kernel_token_seconds: Seconds = Field(default=300.0, description="Seconds a kernel's token lives before it is renewed.")
 
@@ -106,7 +124,7 @@ class FilesSource(SourceBase):
     """Directories of Parquet files: <root>/<schema>/<table>/[<key>=<value>/…]*.parquet."""
 
     kind: Literal["files"]
-    root: Path = Field(description="The directory that holds one directory for each schema.")
+    root: Location = Field(description="The directory that holds one directory for each schema.")
 
 
 class PostgresSource(SourceBase):
@@ -179,7 +197,7 @@ class Launch(Model):
 class Settings(Model):
     """All of swap.toml."""
 
-    state: Path = Field(description="The directory that holds everything SWAP keeps on this machine.")
+    state: Location = Field(description="The directory that holds everything SWAP keeps on this machine.")
     site: Site = Field(default_factory=Site, description="The site as people meet it.")
     database: Database = Field(default_factory=Database, description="SWAP's own PostgreSQL.")
     people: People = Field(default_factory=People, description="Who may sign in.")
@@ -187,8 +205,8 @@ class Settings(Model):
     policy: Policy = Field(default_factory=Policy, description="Rights, by group.")
     limits: Limits = Field(default_factory=Limits, description="What one query may use.")
     launch: Launch = Field(default_factory=Launch, description="How servers are started.")
-    kernel_env: Path | None = Field(default=None, description="The environment notebooks run in; found beside the server's when absent.")
-    examples: Path | None = Field(default=None, description="The directory of example notebooks offered on Home.")
+    kernel_env: Location | None = Field(default=None, description="The environment notebooks run in; found beside the server's when absent.")
+    examples: Location | None = Field(default=None, description="The directory of example notebooks offered on Home.")
 
 
 def load(path: Path) -> Settings:
@@ -196,9 +214,161 @@ def load(path: Path) -> Settings:
 
     Raises SettingsError that lists every problem at once, each with file and line.
     """
-    raise NotImplementedError(path)
+    try:
+        document = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(Problem(f"The settings file {path} cannot be read: {reason}.",
+                                    todo="Name an existing file with --config; `swap demo` writes one to start from.")) from error
+    try:
+        settings = Settings.model_validate(tomllib.loads(document), context={"base": path.absolute().parent})
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).rpartition(" (at ")
+        line = re.search(r"line (\d+)", place)
+        number = line[1] if line else str(document.count("\n") + 1)
+        raise _refused(path, [f"{path.name}:{number}: not TOML: {message or place}"]) from error
+    except ValidationError as error:
+        raise _refused(path, explain(path, document, error)) from error
+    lines = Lines(document)
+    problems = [f"{path.name}:{lines.of(where)}: {message}" for where, message in _contradictions(settings)]
+    if problems:
+        raise _refused(path, problems)
+    return settings
 
 
-def explain(path: Path, document: str, error: Any) -> list[str]:
+def explain(path: Path, document: str, error: ValidationError) -> list[str]:
     """Return one line for each problem: `swap.toml:12: limits.memroy is not a setting. Did you mean …?`."""
-    raise NotImplementedError(path, document, error)
+    lines, raw = Lines(document), tomllib.loads(document)
+    found = []
+    for problem in error.errors(include_input=False, include_url=False):
+        models, where = _follow(raw, problem["loc"])
+        found.append((lines.of(where), _sentence(problem, models, where)))
+    return [f"{path.name}:{line}: {sentence}" for line, sentence in sorted(found)]
+
+
+def _refused(path: Path, problems: list[str]) -> SettingsError:
+    count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return SettingsError(Problem(f"{path} has {count}.", why="\n".join(problems), todo="Mend it, then try: swap config check",
+                                 extra={"problems": problems}))
+
+
+def _dotted(where: tuple[str | int, ...]) -> str:
+    """Return a setting's name as people write it: policy.grants[2].on."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in where).lstrip(".")
+
+
+def _follow(raw: Any, loc: tuple[str | int, ...]) -> tuple[list[type[Model]], tuple[str | int, ...]]:
+    """Return the models a problem's innermost table may be, and its path in the document.
+
+    pydantic also names the chosen kind of a source in its location; the document does not.
+    """
+    annotation: Any = Settings
+    table: Any = Settings
+    where: tuple[str | int, ...] = ()
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if part == "[key]":
+            break
+        candidates = _models(annotation)
+        present = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
+        if not present and not last:
+            annotation = next((m for m in candidates if part in get_args(m.model_fields["kind"].annotation)), annotation)
+            continue
+        where = (*where, part)
+        raw = raw[part] if present else None
+        fields = [m.model_fields[str(part)].annotation for m in candidates if part in m.model_fields]
+        table = annotation
+        if fields:
+            annotation = fields[0]
+        elif not candidates:
+            annotation = get_args(annotation)[-1 if get_origin(annotation) is dict else 0]
+    return _models(table), where
+
+
+def _models(annotation: Any) -> list[type[Model]]:
+    """Return the models an annotation may hold directly: unions and optional ones are opened, containers are not."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    if get_origin(annotation) in {Annotated, Union, UnionType}:
+        return [model for part in get_args(annotation) for model in _models(part)]
+    return []
+
+
+def _sentence(problem: ErrorDetails, models: list[type[Model]], where: tuple[str | int, ...]) -> str:
+    name, context = _dotted(where), problem.get("ctx", {})
+    wants_secret = any(field.annotation in {Secret, Secret | None} for model in models
+                       for key, field in model.model_fields.items() if where and key == where[-1])
+    known = next((m.model_fields[str(where[-1])].description for m in models if where and where[-1] in m.model_fields), "")
+    meant = problem["msg"].replace("Input should", "it must").replace("a valid ", "a ").replace(" a integer", " an integer")
+    sentences = {
+        "extra_forbidden": lambda: f"{name} is not a setting. {_near(models, where)}",
+        "missing": lambda: f"{name} is missing: {known}",
+        "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "postgres".',
+        "union_tag_invalid": lambda: f"{name}.kind is {context['tag']!r}; SWAP knows {context['expected_tags']}.",
+        "secret": lambda: f'{name} must say where the secret is, {{ file = "…" }} or {{ env = "…" }}; the secret itself never stands here.',
+        "source_name": lambda: f"{name}: a source's name is a lower-case letter, then letters, digits or _, 31 at most.",
+        "value_error": lambda: f"{name}: {context['error']}.",
+    }
+    kind = problem["type"]
+    if kind in {"model_type", "model_attributes_type"} and wants_secret:
+        kind = "secret"
+    elif problem["loc"][-1] == "[key]":
+        kind = "source_name"
+    return sentences.get(kind, lambda: f"{name}: {meant}.")()
+
+
+def _near(models: list[type[Model]], where: tuple[str | int, ...]) -> str:
+    """Name the setting somebody meant: the nearest beside it, else one of that name in another table."""
+    wrong = str(where[-1])
+    beside = sorted({name for model in models for name in model.model_fields})
+    # A beginning counts nearly like a whole name: memroy means memory_bytes.
+    scored = [(max(SequenceMatcher(None, wrong, n).ratio(), SequenceMatcher(None, wrong, n[:len(wrong)]).ratio() - 0.05), n) for n in beside]
+    score, best = max(scored, default=(0.0, ""))
+    if score >= 0.6:
+        return f"Did you mean {_dotted((*where[:-1], best))}?"
+    elsewhere = [f"{table}.{wrong}" for table, field in Settings.model_fields.items()
+                 for model in _models(field.annotation) if wrong in model.model_fields]
+    if elsewhere:
+        return f"Did you mean {elsewhere[0]}?"
+    return f"Known here: {', '.join(beside)}."
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what each value allows by itself and the whole does not."""
+    if settings.site.bind not in {"127.0.0.1", "::1", "localhost"}:
+        yield ("site", "bind"), (
+            f"site.bind is {settings.site.bind}, but people.authenticator 'file' and launch.isolation 'none' keep nobody apart"
+            " on a network. Use 127.0.0.1, and ssh -L from elsewhere.")
+    if settings.people.file is None:
+        yield ("people", "file"), "people.file is missing: the people file that people.authenticator 'file' reads."
+    if settings.site.time_zone != "UTC" and settings.site.time_zone not in available_timezones():
+        yield ("site", "time_zone"), f"site.time_zone names no time zone. {_nearest(settings.site.time_zone, available_timezones(), 'Use')}"
+    if settings.database.url is not None:
+        url = urlsplit(settings.database.url)
+        if not url.scheme.startswith("postgresql"):
+            yield ("database", "url"), "database.url must begin with postgresql://."
+        if url.password is not None:
+            yield ("database", "url"), "database.url holds a password: move it to a file that database.password names."
+    yield from _rule_contradictions(settings)
+
+
+def _rule_contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield rules that share a name, and patterns that no source could match: both would mislead silently."""
+    rules: list[tuple[str, int, Grant | Denial]] = [("grants", i, rule) for i, rule in enumerate(settings.policy.grants)]
+    rules += [("denials", i, rule) for i, rule in enumerate(settings.policy.denials)]
+    seen: set[str] = set()
+    for kind, index, rule in rules:
+        where = ("policy", kind, index)
+        if rule.name in seen:
+            yield (*where, "name"), f"{_dotted(where)}.name: another rule is called {rule.name!r} too; errors could not say which."
+        seen.add(rule.name)
+        for pattern in rule.on:
+            source = pattern.split(".", 1)[0]
+            if source != "*" and source not in settings.sources:
+                yield (*where, "on"), f"{_dotted(where)}.on: {pattern!r} is in no source. {_nearest(source, settings.sources, 'Sources:')}"
+
+
+def _nearest(wrong: str, known: Collection[str], otherwise: str) -> str:
+    """Say which known name was meant, or list the first few."""
+    near = get_close_matches(wrong, known, 1)
+    return f"Did you mean {near[0]}?" if near else f"{otherwise} {', '.join(sorted(known)[:6]) or 'none'}."

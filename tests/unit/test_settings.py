@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from swap import settings as module
+from swap.errors import SettingsError
+from swap.settings import Settings, load
+
+GOOD = """\
+state = "state"
+examples = "../examples"
+
+[site]
+name = "Demo"
+demo = true
+
+[people]
+file = "people.toml"
+
+[sources.lake]
+kind = "files"
+root = "/data/lake"
+
+[sources.mediawiki]
+kind = "postgres"
+host = "127.0.0.1"
+database = "mediawiki"
+user = "swap_reader"
+password = { file = "secrets/reader" }
+
+[[policy.grants]]
+name = "open"
+groups = ["*"]
+on = ["lake.wmf", "mediawiki"]
+
+[[policy.denials]]
+name = "below-country"
+on = ["lake.wmf.*.city"]
+because = "keeps people apart from places"
+ask = "data-privacy"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "swap.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(write(folder, text))
+    found: list[str] = caught.value.problem.extra["problems"]
+    return found
+
+
+def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD))
+    assert settings.state == tmp_path / "state"
+    assert settings.examples == tmp_path.parent / "examples"
+    assert settings.people.file == tmp_path / "people.toml"
+    assert settings.sources["lake"].root == Path("/data/lake")  # type: ignore[union-attr]
+    assert settings.sources["mediawiki"].password.file == tmp_path / "secrets/reader"  # type: ignore[union-attr]
+    assert settings.site.url == "http://localhost:8000"
+    assert settings.site.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    ("limits.memroy = 1", "limits.memroy is not a setting. Did you mean limits.memory_bytes?"),
+    ("port = 1", "port is not a setting. Did you mean site.port?"),
+    ("site.port = 0", "site.port: it must be greater than or equal to 1."),
+    ("site.port = 'x'", "site.port: it must be an integer, unable to parse string as an integer."),
+    ("site.bind = '0.0.0.0'", ("site.bind is 0.0.0.0, but people.authenticator 'file' and launch.isolation 'none' keep nobody"
+                               " apart on a network. Use 127.0.0.1, and ssh -L from elsewhere.")),
+    ("site.time_zone = 'Europe/Berlni'", "site.time_zone names no time zone. Did you mean Europe/Berlin?"),
+    ("database.url = 'mysql://h/d'", "database.url must begin with postgresql://."),
+    ("people.sign_in_days = 31", "people.sign_in_days: it must be less than or equal to 30."),
+    ("launch.isolation = 'docker'", "launch.isolation: it must be 'none'."),
+    ("limits.seconds = 0", "limits.seconds: it must be greater than 0."),
+])
+def test_a_wrong_value_is_explained_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    text = f"state = 's'\npeople.file = 'p'\nsources.lake = {{ kind = 'files', root = 'r' }}\n# here it comes\n{line}\n"
+    (found,) = problems(tmp_path, text)
+    assert found == f"swap.toml:5: {message}"
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = GOOD.replace('name = "Demo"', 'nmae = "Demo"').replace('root = "/data/lake"\n', "").replace('ask = "data-privacy"\n', "")
+    assert problems(tmp_path, text) == [
+        "swap.toml:5: site.nmae is not a setting. Did you mean site.name?",
+        "swap.toml:11: sources.lake.root is missing: The directory that holds one directory for each schema.",
+        "swap.toml:26: policy.denials[0].ask is missing: Whom to ask for access.",
+    ]
+
+
+def test_an_unknown_kind_of_source_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, GOOD.replace('kind = "files"', 'kind = "hive"'))
+    assert found == "swap.toml:11: sources.lake.kind is 'hive'; SWAP knows 'files', 'postgres'."
+    (found,) = problems(tmp_path, GOOD.replace('kind = "files"\n', ""))
+    assert found == 'swap.toml:11: sources.lake.kind is missing: one of "files", "postgres".'
+
+
+def test_a_source_name_that_sql_could_not_say_is_refused(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, GOOD.replace("[sources.lake]", "[sources.Data-Lake]").replace('"lake.wmf", ', "").replace("lake.wmf.*.city", "*"))
+    assert found.startswith("swap.toml:11: sources.Data-Lake: a source's name is")
+
+
+def test_a_rule_on_no_source_names_the_source_meant(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, GOOD.replace('"lake.wmf"', '"lak.wmf"'))
+    assert found == "swap.toml:25: policy.grants[0].on: 'lak.wmf' is in no source. Did you mean lake?"
+
+
+def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, GOOD.replace('name = "below-country"', 'name = "open"'))
+    assert found.startswith("swap.toml:28: policy.denials[0].name: another rule is called 'open'")
+
+
+@pytest.mark.parametrize("wrong", [
+    'password = "hunter2-secret"', 'password = { file = "a", env = "hunter2-secret" }', 'password = { hunter = "hunter2-secret" }',
+    'password = { file = ["hunter2-secret"] }', "password = { }",
+])
+def test_a_secret_in_the_wrong_place_is_refused_and_never_printed(tmp_path: Path, wrong: str) -> None:
+    found = problems(tmp_path, GOOD.replace('password = { file = "secrets/reader" }', wrong))
+    assert all(line.startswith("swap.toml:20: sources.mediawiki.password") for line in found)
+    assert "hunter2" not in "".join(found)
+
+
+def test_a_password_in_the_database_address_is_refused_and_never_printed(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, f"database.url = 'postgresql://swap:hunter2@db/swap'\n{GOOD}")
+    assert "move it to a file" in found
+    assert "hunter2" not in found
+
+
+def test_what_is_not_toml_names_its_line(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, GOOD.replace("demo = true", "demo = yes"))
+    assert found == "swap.toml:6: not TOML: Invalid value"
+
+
+def test_a_missing_file_says_which(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read: No such file"):
+        load(tmp_path / "nowhere.toml")
+
+
+def models() -> list[type[BaseModel]]:
+    return [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, module.Model) and value is not module.Model]
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
+def test_every_model_is_frozen_closed_and_described(model: type[BaseModel]) -> None:
+    assert model.model_config["frozen"]
+    assert model.model_config["extra"] == "forbid"
+    assert all(field.description for name, field in model.model_fields.items() if name != "kind")
+
+
+def test_values_cannot_be_changed(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD))
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.site.port = 1  # type: ignore[misc]
+
+
+def test_a_secret_is_read_when_used_and_its_end_of_line_is_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "s").write_text("hush\n")
+    assert module.Secret(file=tmp_path / "s").read() == "hush"
+    monkeypatch.setenv("HUSH", "quiet")
+    assert module.Secret(env="HUSH").read() == "quiet"
+    monkeypatch.delenv("HUSH")
+    with pytest.raises(SettingsError, match="HUSH is not set"):
+        module.Secret(env="HUSH").read()
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        module.Secret(file=tmp_path / "none").read()
+    assert "hush" not in repr(module.Secret(file=tmp_path / "s"))
+
+
+def test_a_public_port_shows_in_addresses() -> None:
+    site = module.Site(port=8000, public_port=9000)
+    assert site.url == "http://localhost:9000"
+    assert Settings(state=Path("x"), site=site).site.person_url("pa") == "http://pa.localhost:9000"
+
+
+def test_a_home_directory_is_understood(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD.replace('state = "state"', 'state = "~/swap"')))
+    assert settings.state == Path(os.path.expanduser("~/swap"))  # noqa: PTH111 — the other way to say it
