@@ -1,1 +1,15 @@
-"""The extension inside each person's Jupyter server."""
+"""The Jupyter server of one person: `python -m swap.lab`, and the extension inside it.
+
+It knows the gateway by HTTP only, and of SWAP's code only `client` and `errors`.  It runs in the
+person's own process: what it refuses is a convenience, and the gateway and the proxy refuse by themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swap.lab.app import SwapServer
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": "swap.lab.app", "app": SwapServer}]

@@ -1,0 +1,155 @@
+"""JupyterHub's single-user server with SWAP inside, and nothing read from the person's home.
+
+Our extension *is* the hub's extension, one step further: it cannot be left out without leaving out the
+login, and a server without the login does not start.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any
+
+from jupyter_server.serverapp import ServerApp
+from jupyterhub.singleuser.extension import JupyterHubSingleUser
+from traitlets import default
+from traitlets.config import Config
+
+from swap.lab import hiding, pages
+from swap.lab.access import Access, Listener, State
+from swap.lab.askers import kernel_of
+from swap.lab.environment import SECRETS, Environment
+from swap.lab.guard import Logins, Sockets, guard_identity, refuse_when_ended
+from swap.lab.handlers import Gateway, closed_rules, routes
+from swap.lab.token_socket import TokenSocket
+from swap.lab.tokens import Token, Tokens
+
+ASK_SECONDS = 2.0
+
+
+class ClosedServer(ServerApp):
+    """A Jupyter server that reads no configuration file and writes no secret."""
+
+    @property
+    def config_file_paths(self) -> list[str]:
+        """Nowhere: home, working directory and system have no say."""
+        return []
+
+    @default("cookie_secret")
+    def _fresh_cookie_secret(self) -> bytes:
+        # Never on disk: cookies end with the server, and no kernel can read what signs them.
+        return secrets.token_bytes(32)
+
+    def write_server_info_file(self) -> None:
+        """Write nothing: the file would hold the hub's token, readable by every kernel."""
+
+    def write_browser_open_files(self) -> None:
+        """Write nothing: these files too would hold the token."""
+
+
+class Swap:
+    """SWAP's part of one running server, joined to it once and stopped with it."""
+
+    def __init__(self, environment: Environment, server: ServerApp) -> None:
+        self.environment = environment
+        self.server = server
+        self.state = State()
+        self.tokens = Tokens(environment.gateway, environment.credential)
+        self.gateway = Gateway(environment.gateway, self.tokens)
+        self.listener = Listener(environment.gateway, environment.credential, self.hear)
+        self.socket = TokenSocket(environment.token_socket, self.give)
+        self.sockets = Sockets()
+        self.logins = Logins(self.state)
+        self.hub_caches: list[Any] = []
+
+    def join(self) -> None:
+        """Put ourselves into the server's web application; called once, before it serves."""
+        app = self.server.web_app
+        provider: Any = self.server.identity_provider
+        self.sockets.watch()
+        guard_identity(provider, self.state, self.logins)
+        self.hub_caches.append(provider.hub_auth.cache)
+        app.settings["page_config_hook"] = pages.hook(app.settings.get("page_config_hook"), self.environment)
+        base_url = app.settings["base_url"]
+        app.add_handlers(".*$", routes(base_url, self.gateway))
+        # Before JupyterLab's own routes; the refusal below comes before these.
+        app.default_router.rules[:0] = closed_rules(base_url)
+        refuse_when_ended(app, self.state, lambda: self.listener.ask(ASK_SECONDS), self.environment.home_url)
+
+    async def start(self) -> None:
+        """Open the token socket and listen to the gateway."""
+        await self.socket.start()
+        self.listener.start()
+
+    async def stop(self) -> None:
+        """Close everything."""
+        await self.listener.stop()
+        await self.socket.stop()
+        await self.tokens.close()
+        await self.gateway.close()
+
+    def hear(self, word: Access) -> None:
+        """Do what a word of the gateway demands, at once."""
+        change = self.state.hear(word)
+        if not change.cut:
+            return
+        self.tokens.drop()
+        self.logins.end()
+        for cache in self.hub_caches:
+            cache.clear()
+        count = self.sockets.cut()
+        self.server.log.info("Access %s (epoch %d): %d connections cut.", word.access, word.epoch, count)
+
+    async def give(self, pid: int, claimed: str) -> Token:
+        """Return a token for the process that asks on the socket."""
+        return await self.tokens.get(kernel_of(pid, claimed, self.kernels()))
+
+    def kernels(self) -> dict[int, str]:
+        """Return process id → kernel id of the kernels that run."""
+        manager: Any = self.server.kernel_manager
+        running = {}
+        for kernel_id in manager.list_kernel_ids():
+            provisioner = manager.get_kernel(kernel_id).provisioner
+            pid = getattr(provisioner, "pid", None)
+            if pid is not None:
+                running[pid] = kernel_id
+        return running
+
+
+class SwapServer(JupyterHubSingleUser):  # type: ignore[misc]
+    """The hub's single-user extension, and ours."""
+
+    serverapp_class = ClosedServer
+    environment: Environment
+    configuration: Config
+    swap: Swap | None = None
+
+    @classmethod
+    def get_extension_package(cls) -> str:
+        """Name the package whose extension point this is."""
+        return "swap.lab"
+
+    @classmethod
+    def make_serverapp(cls, **kwargs: Any) -> ServerApp:
+        """Make the server with our configuration, which no file or argument follows."""
+        kwargs.pop("jpserver_extensions", None)
+        server: ServerApp = cls.serverapp_class.instance(config=cls.configuration, **kwargs)
+        return server
+
+    def initialize(self, args: Any = None) -> None:
+        """Join the server, then forget the secrets the environment still holds."""
+        super().initialize(args)
+        # Both of the hub's objects read their token when first asked: ask before it is gone.
+        for auth in (self.hub_auth, self.serverapp.identity_provider.hub_auth):
+            assert auth.api_token
+        hiding.forget(os.environ, SECRETS)
+        self.swap = Swap(self.environment, self.serverapp)
+        self.swap.join()
+        self.swap.hub_caches.append(self.hub_auth.cache)
+        self.serverapp.io_loop.add_callback(self.swap.start)
+
+    async def stop_extension(self) -> None:
+        """Stop our part, then the hub's."""
+        if self.swap is not None:
+            await self.swap.stop()
+        await super().stop_extension()

@@ -1,0 +1,149 @@
+"""Turn the environment into the Jupyter server's configuration.  Only sets values; reads and writes nothing.
+
+Every path is explicit and lies outside the person's home where it decides what runs, so that no file
+there can switch SWAP's extension off or put a kernel of its own in our kernel's place.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from swap.lab.environment import Environment
+
+PACKAGE = Path(__file__).parent
+LABEXTENSION = "@swap/lab"
+KERNEL = "swap"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+SOCKET_PATH_BYTES = 107
+"""What a unix socket's path may hold on Linux."""
+
+DISABLED_EXTENSIONS = (
+    "@jupyterlab/apputils-extension:announcements",  # the news prompt and the update check
+    "@jupyterlab/completer-extension:base-service",  # ours stands in its place and stands aside inside SQL
+    "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/hub-extension:menu",  # Hub Control Panel and Log Out: the portal has both, in SWAP's words
+    "@jupyterlab/pluginmanager-extension",
+)
+"""Parts of JupyterLab that are off for everyone; `pages.rewrite` holds it against files at home."""
+
+CONTENT_SECURITY_POLICY = "; ".join((
+    "default-src 'self'",
+    # Lab compiles its settings' schemas: it does not start without 'unsafe-eval'.
+    "script-src 'self' 'unsafe-eval'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "connect-src 'self'",
+    "font-src 'self' data:",
+    "worker-src 'self' blob:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+))
+
+
+def kernelspec(environment: Environment) -> dict[str, Any]:
+    """Return the one kernel there is: the notebooks' own environment, with `swap` loaded.
+
+    `-E -s` keep PYTHON* variables and the home's packages out; `-I` would also drop the notebook's folder.
+    """
+    prefix = environment.kernel_env
+    return {
+        "argv": [str(prefix / "bin" / "python"), "-E", "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}",
+                 "--ext=swap"],
+        "display_name": "Python (SWAP)",
+        "language": "python",
+        "env": {"PATH": f"{prefix / 'bin'}:{SYSTEM_PATH}", "VIRTUAL_ENV": str(prefix)},
+        "metadata": {"debugger": True, "supported_encryption": ["curve"]},
+    }
+
+
+def terminal(environment: Environment) -> list[str]:
+    """Return the command of a terminal: the kernel's Python first, nothing of the server's environment."""
+    prefix = environment.kernel_env
+    variables = {
+        "PATH": f"{prefix / 'bin'}:{SYSTEM_PATH}",
+        "VIRTUAL_ENV": str(prefix),
+        "HOME": str(environment.home),
+        "LANG": environment.language,
+        "TERM": "xterm-256color",
+        "SHELL": "/bin/bash",
+        "SWAP_GATEWAY": environment.gateway,
+        "SWAP_HOME_URL": environment.home_url,
+        "SWAP_TOKEN_SOCKET": str(environment.token_socket),
+    }
+    if environment.time_zone:
+        variables["TZ"] = environment.time_zone
+    return ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in variables.items()), "/bin/bash"]
+
+
+def transport(runtime: Path) -> dict[str, str]:
+    """Return how server and kernels talk: unix sockets in our private directory, or encrypted TCP.
+
+    TCP only where the directory's path is too long for a socket's name.
+    """
+    longest = runtime / ("kernel-" + "0" * 36 + "-ipc-1")
+    if len(os.fsencode(longest)) <= SOCKET_PATH_BYTES:
+        return {"transport": "ipc"}
+    return {"transport": "tcp", "transport_encryption": "required"}
+
+
+def build(environment: Environment, *, private: Path, prefix: Path, root_user: bool) -> dict[str, dict[str, Any]]:
+    """Return class → trait → value for the Jupyter server and JupyterLab.
+
+    `private` is this server's own directory, `prefix` the environment the server itself runs in.
+    """
+    lab = {
+        "labextensions_path": [str(prefix / "share" / "jupyter" / "labextensions")],
+        "extra_labextensions_path": [str(private / "labextensions")],
+        # Settings of the site, which are a person's defaults; and a directory that never is at home.
+        "app_settings_dir": str(PACKAGE / "settings"),
+        "user_settings_dir": str(environment.home / ".jupyter" / "lab" / "user-settings"),
+        "workspaces_dir": str(environment.home / ".jupyter" / "lab" / "workspaces"),
+        "app_dir": str(prefix / "share" / "jupyter" / "lab"),
+        "extension_manager": "readonly",
+        "lock_all_plugins": True,
+        "news_url": None,
+        "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "custom_css": False,
+        "expose_app_in_browser": False,
+    }
+    return {
+        "ServerApp": {
+            "jpserver_extensions": {
+                "jupyterlab": True, "jupyter_server_terminals": True, "swap.lab": True,
+                "jupyter_lsp": False, "notebook_shim": False, "jupyterhub": False,
+            },
+            "root_dir": str(environment.root),
+            "default_url": "/lab",
+            "allow_root": root_user,
+            "open_browser": False,
+            "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
+            "terminado_settings": {"shell_command": terminal(environment)},
+            "tornado_settings": {
+                "headers": {
+                    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+                    "X-Content-Type-Options": "nosniff",
+                    "Referrer-Policy": "same-origin",
+                },
+                "cookie_options": {"SameSite": "Lax"},
+                "xsrf_cookie_kwargs": {"SameSite": "Lax"},
+            },
+        },
+        "LabApp": lab,
+        "OneKernelSpec": {
+            "ensure_native_kernel": False,
+            "allowed_kernelspecs": {KERNEL},
+            "kernel_dirs": [str(private / "kernels")],
+        },
+        "MultiKernelManager": {
+            "default_kernel_name": KERNEL,
+            "kernel_manager_class": "swap.lab.kernels.ClosedKernelManager",
+        },
+        "ClosedKernelManager": transport(private / "run"),
+        "FileContentsManager": {"delete_to_trash": False, "always_delete_dir": True},
+        # The push ends access within seconds; the cache only spares the hub, which may be away meanwhile.
+        "HubOAuth": {"cache_max_age": 300},
+    }

@@ -1,0 +1,66 @@
+"""What the launcher tells the Jupyter server, read from the environment once and then forgotten.
+
+The credential is taken out of `os.environ` while it is read: no kernel, terminal or log can inherit it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swap.errors import Problem, SettingsError
+
+SECRETS = ("SWAP_SERVER_CREDENTIAL", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
+"""What must not stay in `os.environ` once the server runs; the hub's two are needed until then."""
+
+KERNEL_NAMES = ("SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_TOKEN_SOCKET")
+"""What a kernel and a terminal get of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Addresses, names and paths of one person's server."""
+
+    gateway: str
+    """The gateway's address, without a trailing slash."""
+    home_url: str
+    """The portal's address, without a trailing slash."""
+    person_name: str
+    credential: str = field(repr=False)
+    """Renews kernel tokens and hears of the end of access; this process alone holds it."""
+    token_socket: Path
+    kernel_env: Path
+    """The environment notebooks run in."""
+    home: Path
+    """The person's home directory."""
+    root: Path
+    """The directory Lab shows: the home, or what the hub names."""
+    language: str
+    time_zone: str | None
+
+
+def take(environ: MutableMapping[str, str]) -> Environment:
+    """Read the environment and take the credential out of it.
+
+    Raises SettingsError that names every variable that is missing.
+    """
+    needed = ("SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_PERSON_NAME", "SWAP_SERVER_CREDENTIAL", "SWAP_TOKEN_SOCKET",
+              "SWAP_KERNEL_ENV", "HOME")
+    missing = [name for name in needed if not environ.get(name)]
+    if missing:
+        raise SettingsError(Problem(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
+                                    why="python -m swap.lab is started by SWAP's hub, which sets them.",
+                                    todo="Start a server from SWAP's home page."))
+    return Environment(
+        gateway=environ["SWAP_GATEWAY"].rstrip("/"),
+        home_url=environ["SWAP_HOME_URL"].rstrip("/"),
+        person_name=environ["SWAP_PERSON_NAME"],
+        credential=environ.pop("SWAP_SERVER_CREDENTIAL"),
+        token_socket=Path(environ["SWAP_TOKEN_SOCKET"]),
+        kernel_env=Path(environ["SWAP_KERNEL_ENV"]),
+        home=Path(environ["HOME"]),
+        root=Path(environ.get("JUPYTERHUB_ROOT_DIR") or environ["HOME"]),
+        language=environ.get("LANG", "C.UTF-8"),
+        time_zone=environ.get("TZ"),
+    )

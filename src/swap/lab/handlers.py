@@ -1,0 +1,177 @@
+"""What JupyterLab's extension asks its own server, passed on to the gateway with a token of the server's own.
+
+The browser never holds a gateway token; the server's login and XSRF check stand before each route.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.routing import PathMatches, Rule
+
+from swap.errors import SwapError
+from swap.lab.token_socket import as_error
+from swap.lab.tokens import Tokens
+
+QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
+BODY_BYTES = 300_000
+PASSED = ("Content-Type", "Content-Disposition")
+CHUNK_BYTES = 65_536
+
+
+class Gateway:
+    """The gateway's HTTP side, for the handlers."""
+
+    def __init__(self, url: str, tokens: Tokens) -> None:
+        self.url = url
+        self.tokens = tokens
+        limits = httpx.Limits(max_connections=64, max_keepalive_connections=8)
+        self.client = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0), limits=limits, trust_env=False)
+
+    async def headers(self) -> dict[str, str]:
+        """Return the headers of a request in the person's name."""
+        return {"Authorization": f"Bearer {(await self.tokens.get('')).value}"}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+
+class Passing(JupyterHandler):
+    """Passes one request on to the gateway."""
+
+    def initialize(self, gateway: Gateway, path: str) -> None:  # type: ignore[override]
+        """Take the gateway and the path there; `{}` stands for the query's id."""
+        self.gateway = gateway
+        self.path = path
+
+    async def pass_on(self, method: str, query_id: str = "", content: bytes | None = None) -> None:
+        """Ask the gateway, answer with what it says."""
+        try:
+            headers = await self.gateway.headers()
+            if content is not None:
+                headers["Content-Type"] = "application/json"
+            request = self.gateway.client.build_request(
+                method, self.gateway.url + self.path.format(query_id), params=self.request.query_arguments and
+                [(name, value.decode()) for name, values in self.request.query_arguments.items()
+                 for value in values if name not in {"_xsrf", "token"}], headers=headers, content=content)
+            response = await self.gateway.client.send(request, stream=True)
+        except SwapError as error:
+            self.set_status(error.status)
+            self.finish(as_error(error))
+            return
+        except httpx.HTTPError:
+            self.set_status(503)
+            self.finish({"error": {"category": "unavailable", "title": "SWAP's gateway does not answer.", "why": "",
+                                   "todo": "Try again in a minute.", "suggestions": []}})
+            return
+        try:
+            await self._stream(response)
+        finally:
+            await response.aclose()
+
+    async def _stream(self, response: httpx.Response) -> None:
+        self.set_status(response.status_code)
+        self.set_header("Cache-Control", "no-store")
+        for name in PASSED:
+            if name in response.headers:
+                self.set_header(name, response.headers[name])
+        async for chunk in response.aiter_bytes(CHUNK_BYTES):
+            self.write(chunk)
+            await self.flush()
+        self.finish()
+
+
+class ApiPassing(Passing, APIHandler):
+    """The same for calls of the extension."""
+
+
+class Complete(ApiPassing):
+    """POST swap/complete."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Return completions for a statement."""
+        if len(self.request.body) > BODY_BYTES:
+            raise web.HTTPError(413)
+        await self.pass_on("POST", content=self.request.body)
+
+
+class Query(ApiPassing):
+    """GET and DELETE swap/queries/{id}."""
+
+    @web.authenticated
+    async def get(self, query_id: str) -> None:
+        """Return the state of a run."""
+        await self.pass_on("GET", query_id)
+
+    @web.authenticated
+    async def delete(self, query_id: str) -> None:
+        """Cancel it at the source."""
+        await self.pass_on("DELETE", query_id)
+
+
+class Page(ApiPassing):
+    """GET swap/queries/{id}/page."""
+
+    @web.authenticated
+    async def get(self, query_id: str) -> None:
+        """Return some rows of a result."""
+        await self.pass_on("GET", query_id)
+
+
+class Download(Passing):
+    """GET swap/queries/{id}/download: a link in the page, so no script's headers."""
+
+    @web.authenticated
+    async def get(self, query_id: str) -> None:
+        """Return the result as a file."""
+        await self.pass_on("GET", query_id)
+
+
+class AccessNow(APIHandler):
+    """GET swap/access."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Say that access is live; the guard answers when it is not."""
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"access": "live"})
+
+
+class Closed(JupyterHandler):
+    """A part of JupyterLab that SWAP switched off."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Answer 404, whoever asks and however."""
+        self.set_status(404)
+        self.finish({"message": "SWAP has switched this part of JupyterLab off."})
+
+
+CLOSED = ("lab/api/extensions", "lab/api/plugins", "lab/api/news", "lab/api/update", "api/shutdown", "lab/api/build",
+          "api/build")
+
+
+def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
+    """Return our handlers."""
+    def ours(path: str) -> str:
+        return url_path_join(re.escape(base_url), "swap", path)
+
+    query = f"queries/{QUERY_ID}"
+    return [
+        (ours("access"), AccessNow),
+        (ours("complete"), Complete, {"gateway": gateway, "path": "/v1/complete"}),
+        (ours(query), Query, {"gateway": gateway, "path": "/v1/queries/{}"}),
+        (ours(f"{query}/page"), Page, {"gateway": gateway, "path": "/v1/queries/{}/page"}),
+        (ours(f"{query}/download"), Download, {"gateway": gateway, "path": "/v1/queries/{}/download"}),
+    ]
+
+
+def closed_rules(base_url: str) -> list[Rule]:
+    """Return the rules that answer for the parts that are off; they must stand first."""
+    return [Rule(PathMatches(url_path_join(re.escape(base_url), path) + r"(?:/.*)?$"), Closed) for path in CLOSED]

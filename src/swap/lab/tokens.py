@@ -1,0 +1,90 @@
+"""Kernel tokens from the gateway, kept until shortly before they expire, and never written anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from swap.errors import CATEGORIES, Problem, SwapError, Unavailable
+
+MARGIN = timedelta(seconds=30)
+"""A token is renewed when less than this, or a quarter of its life, is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token of one kernel."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+    renew_at: datetime
+
+
+def problem_from(response: httpx.Response) -> SwapError:
+    """Return the error a gateway's answer stands for."""
+    try:
+        body = response.json()["error"]
+        known = {key: body[key] for key in ("title", "why", "todo", "rule", "ask", "source") if body.get(key)}
+        return CATEGORIES.get(body["category"], SwapError)(Problem(**known))
+    except (ValueError, KeyError, TypeError):
+        return Unavailable(Problem(f"The gateway answered {response.status_code}.",
+                                   todo="Try again in a moment."))
+
+
+class Tokens:
+    """Gets a kernel's token from the gateway with the server's credential, one request at a time per kernel."""
+
+    def __init__(self, gateway: str, credential: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._url = f"{gateway}/v1/tokens"
+        self._headers = {"Authorization": f"Bearer {credential}"}
+        self._now = now
+        self._kept: dict[str, Token] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._generation = 0
+        self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
+
+    async def get(self, kernel_id: str) -> Token:
+        """Return a token for a kernel, or for the server itself when `kernel_id` is empty.
+
+        Raises NotSignedIn after sign-out, Unavailable when the gateway does not answer.
+        """
+        async with self._locks.setdefault(kernel_id, asyncio.Lock()):
+            kept = self._kept.get(kernel_id)
+            if kept is not None and self._now() < kept.renew_at:
+                return kept
+            generation = self._generation
+            token = await self._renew(kernel_id)
+            # Access may have ended while the gateway answered; such a token is used once at most, never kept.
+            if generation == self._generation:
+                self._kept[kernel_id] = token
+            return token
+
+    def drop(self) -> None:
+        """Forget every token."""
+        self._generation += 1
+        self._kept.clear()
+
+    async def close(self) -> None:
+        """Close the connections to the gateway."""
+        self.drop()
+        await self._client.aclose()
+
+    async def _renew(self, kernel_id: str) -> Token:
+        try:
+            response = await self._client.post(self._url, json={"kernel_id": kernel_id}, headers=self._headers)
+        except httpx.HTTPError as error:
+            raise Unavailable(Problem("SWAP's gateway does not answer.", why=f"{type(error).__name__} at {self._url}.",
+                                      todo="Your notebook is safe. Run the cell again in a minute.")) from error
+        if response.status_code != 200:
+            raise problem_from(response)
+        return self._read(response.json())
+
+    def _read(self, body: dict[str, Any]) -> Token:
+        expires_at = datetime.fromisoformat(body["expires_at"])
+        life = expires_at - self._now()
+        return Token(value=body["token"], expires_at=expires_at, renew_at=expires_at - min(MARGIN, life / 4))
