@@ -6,8 +6,10 @@ combiner does.  Connectors know neither one another nor who is asking.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -32,8 +34,8 @@ class Comparison(StrEnum):
 class Predicate:
     """`column comparison value`: one conjunct of a fragment's filter.
 
-    `value` is a plain Python value (int, float, str, bool, Decimal, date, datetime, bytes), a tuple
-    of them for IN, None for the null tests.
+    `value` is a plain Python value (int, float, str, bool, Decimal, date, time, datetime, bytes) that
+    `fits` the column's type, a tuple of them for IN, None for the null tests.
     """
 
     column: str
@@ -76,9 +78,16 @@ class Capabilities:
     comparisons: frozenset[tuple[str, Comparison]]
     limit: bool = True
 
-    def accepts(self, type_: pa.DataType, comparison: Comparison) -> bool:
-        """Tell whether this connector compares values of this Arrow type exactly as DuckDB does."""
-        return (type_family(type_), comparison) in self.comparisons
+    def accepts(self, type_: pa.DataType, comparison: Comparison, value: Any = None) -> bool:
+        """Tell whether this connector compares a column of this Arrow type exactly as DuckDB does.
+
+        With a value (a tuple for IN), also whether that value is exact in the column's type; a literal
+        that is not (0.1 for a REAL, 1.5 for an INTEGER, a NaN) must be compared in the combiner.
+        """
+        if (type_family(type_), comparison) not in self.comparisons:
+            return False
+        values = value if isinstance(value, tuple) else () if value is None else (value,)
+        return all(fits(type_, each) for each in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +151,7 @@ class Connector(Protocol):
     def read(self, fragment: Fragment, deadline: Deadline) -> Reader:
         """Start a fragment.  Returns at once; errors come from the iteration.
 
-        Raises SourceUnavailable, SourceFailed, QueryTimedOut while iterating.
+        Raises SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
         """
 
     def close(self) -> None:
@@ -168,3 +177,62 @@ def type_family(type_: pa.DataType) -> str:
     if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
         return "binary"
     return "nested"
+
+
+def fits(type_: pa.DataType, value: Any) -> bool:
+    """Tell whether a Python value is exact in an Arrow type, so that every engine compares it alike.
+
+    >>> fits(pa.int32(), 7), fits(pa.int32(), 7.5), fits(pa.float32(), 0.1), fits(pa.decimal128(9, 2), Decimal("1.25"))
+    (True, False, False, True)
+    """
+    family = type_family(type_)
+    if family in _EXACT:
+        kind, holds = _EXACT[family]
+        # bool is an int and datetime a date to Python, but not to any store.
+        return type(value) is kind and holds(type_, value)
+    return False
+
+
+def _float_fits(type_: pa.DataType, value: float) -> bool:
+    return value == value and pa.scalar(value, pa.float64()).cast(type_, safe=False).as_py() == value  # noqa: PLR0124 — NaN
+
+
+def _decimal_fits(type_: pa.DataType, value: Decimal) -> bool:
+    if not value.is_finite():
+        return False
+    exponent = value.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= type_.scale and value.adjusted() + 1 + type_.scale <= 38
+
+
+def _text_fits(_: pa.DataType, value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def _moment_fits(type_: pa.DataType, value: datetime) -> bool:
+    if (value.tzinfo is None) != (type_.tz is None):
+        return False
+    if type_.unit == "ns" and not 1678 <= value.year <= 2261:
+        return False
+    return bool(value.microsecond % {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1}[type_.unit] == 0)
+
+
+def _time_fits(type_: pa.DataType, value: time) -> bool:
+    return value.tzinfo is None and value.microsecond % {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1}[type_.unit] == 0
+
+
+_EXACT: dict[str, tuple[type, Callable[[pa.DataType, Any], bool]]] = {
+    "boolean": (bool, lambda _type, _value: True),
+    "integer": (int, lambda _type, value: -(2**63) <= value < 2**63),
+    "float": (float, _float_fits),
+    "decimal": (Decimal, _decimal_fits),
+    "text": (str, _text_fits),
+    "binary": (bytes, lambda _type, _value: True),
+    "date": (date, lambda _type, _value: True),
+    "time": (time, _time_fits),
+    "timestamp": (datetime, _moment_fits),
+    "timestamptz": (datetime, _moment_fits),
+}

@@ -1,0 +1,97 @@
+"""Predicates as Arrow expressions, with DuckDB's meaning.
+
+Both connectors that filter Arrow data themselves use this one translation.  Arrow compares floats as
+IEEE does (NaN equals nothing); DuckDB puts NaN above everything and equal to itself, so a NaN in a
+column passes `>` and `>=` here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from swap.connectors.base import Comparison, Predicate, fits, type_family
+
+_FAMILIES = ("boolean", "integer", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
+_ALL = tuple(Comparison)
+_UNORDERED = (Comparison.EQ, Comparison.NE, Comparison.IN, Comparison.IS_NULL, Comparison.NOT_NULL)
+_NULLNESS = (Comparison.IS_NULL, Comparison.NOT_NULL)
+
+COMPARISONS = frozenset(
+    [(family, comparison) for family in _FAMILIES if family != "boolean" for comparison in _ALL]
+    + [("boolean", comparison) for comparison in _UNORDERED]
+    + [("float", comparison) for comparison in _ALL]
+    + [("nested", comparison) for comparison in _NULLNESS]
+)
+"""What the expressions below compute exactly as DuckDB would; the conformance suite proves each pair."""
+
+
+def expression(predicates: Iterable[Predicate], types: Mapping[str, pa.DataType]) -> pc.Expression | None:
+    """Return the conjunction of the predicates, or None when there are none.
+
+    Raises ValueError for a predicate whose value does not fit: such a fragment was planned wrongly.
+    """
+    whole: pc.Expression | None = None
+    for predicate in predicates:
+        part = _one(predicate, types[predicate.column])
+        whole = part if whole is None else whole & part
+    return whole
+
+
+def _one(predicate: Predicate, type_: pa.DataType) -> pc.Expression:
+    field = pc.field(predicate.column)
+    match predicate.comparison:
+        case Comparison.IS_NULL:
+            return field.is_null()
+        case Comparison.NOT_NULL:
+            return field.is_valid()
+        case Comparison.IN:
+            return _in(field, predicate, type_)
+    value = pc.scalar(_scalar(predicate, predicate.value, type_))
+    match predicate.comparison:
+        case Comparison.EQ:
+            return field == value
+        case Comparison.NE:
+            # Parquet's statistics leave NaN out: a row group whose numbers all equal the value would be
+            # skipped with its NaNs.  The second half keeps it.
+            return (field != value) | _nan(field) if type_family(type_) == "float" else field != value
+        case Comparison.LT:
+            return field < value
+        case Comparison.LE:
+            return field <= value
+        case Comparison.GT:
+            return (field > value) | _nan(field) if type_family(type_) == "float" else field > value
+        case Comparison.GE:
+            return (field >= value) | _nan(field) if type_family(type_) == "float" else field >= value
+    raise ValueError(predicate.comparison)
+
+
+def _in(field: pc.Expression, predicate: Predicate, type_: pa.DataType) -> pc.Expression:
+    values = [_scalar(predicate, value, type_) for value in predicate.value]
+    # Hashing tells 0.0 from -0.0 and wants values of the column's own width; comparing does neither.
+    if type_family(type_) in ("float", "integer", "decimal") or len(values) <= 1:
+        whole = pc.scalar(False) if not values else field == pc.scalar(values[0])
+        for value in values[1:]:
+            whole = whole | (field == pc.scalar(value))
+        return whole & field.is_valid() if not values else whole
+    return field.isin(pa.array(values, type_))
+
+
+def _nan(field: pc.Expression) -> pc.Expression:
+    return pc.is_nan(field)
+
+
+def _comparable(type_: pa.DataType) -> pa.DataType:
+    return pa.decimal128(38, type_.scale) if pa.types.is_decimal(type_) else type_
+
+
+def _scalar(predicate: Predicate, value: Any, type_: pa.DataType) -> pa.Scalar:
+    if not fits(type_, value):
+        msg = f"{predicate.column} {predicate.comparison} cannot be compared exactly as {type_}"
+        raise ValueError(msg)
+    if type_family(type_) == "integer":
+        return pa.scalar(value, pa.int64())
+    return pa.scalar(value, _comparable(type_))

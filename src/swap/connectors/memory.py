@@ -1,0 +1,161 @@
+"""Tables in memory: the connector tests use wherever the source itself is not what is tested.
+
+It is a real connector (the conformance suite runs on it), and it can be told to be slow, to wait or
+to fail.  It never touches a file or a socket.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from swap.connectors.base import Capabilities, Column, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.filters import COMPARISONS, expression
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """How the source behaves from now on; tests change it while reads run."""
+
+    down: bool = False
+    """Refuses every connection."""
+    fail_after_rows: int | None = None
+    """Ends a read with an error once it has given this many rows."""
+    seconds_per_batch: float = 0.0
+    """Waits this long before each batch."""
+    gate: threading.Event | None = None
+    """Holds every read before its first batch until the event is set."""
+
+
+@dataclass(slots=True)
+class Table:
+    """One table: its rows, and what is said about it."""
+
+    rows: pa.Table
+    comment: str = ""
+    owner: str = ""
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    newest: str = ""
+
+
+class MemoryConnector:
+    """Arrow tables under `schema.table` names."""
+
+    def __init__(self, name: str, tables: Mapping[str, pa.Table | Table], *, batch_rows: int = 1000) -> None:
+        self.name = name
+        self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
+        self.tables = {key: table if isinstance(table, Table) else Table(table) for key, table in tables.items()}
+        self.behaviour = Behaviour()
+        self.fragments: list[Fragment] = []
+        """Every fragment it was asked for, oldest first."""
+        self.batch_rows = batch_rows
+        self._open: set[MemoryReader] = set()
+
+    @property
+    def running(self) -> int:
+        """How many reads are neither finished nor closed."""
+        return len(self._open)
+
+    def check(self) -> None:
+        """Raise SourceUnavailable when told to be down."""
+        if self.behaviour.down:
+            raise SourceUnavailable(Problem(f"{self.name} does not answer.", source=self.name))
+
+    def harvest(self) -> Sequence[Dataset]:
+        """Return the tables."""
+        self.check()
+        return [self._dataset(key, table) for key, table in self.tables.items()]
+
+    def read(self, fragment: Fragment, deadline: Deadline) -> MemoryReader:
+        """Start a fragment."""
+        self.fragments.append(fragment)
+        reader = MemoryReader(self, fragment, deadline)
+        self._open.add(reader)
+        return reader
+
+    def close(self) -> None:
+        """Cancel what runs."""
+        for reader in tuple(self._open):
+            reader.cancel()
+
+    def ended(self, reader: MemoryReader) -> None:
+        """Forget a read that is over."""
+        self._open.discard(reader)
+
+    @staticmethod
+    def _dataset(key: str, table: Table) -> Dataset:
+        schema, name = key.split(".", 1)
+        columns = tuple(table.columns.get(each.name, Column(each.name, each.type)) for each in table.rows.schema)
+        return Dataset(schema, name, columns, table.comment, table.owner, table.rows.num_rows, table.rows.nbytes, table.newest)
+
+
+class MemoryReader:
+    """One read of one table."""
+
+    def __init__(self, connector: MemoryConnector, fragment: Fragment, deadline: Deadline) -> None:
+        self.stats = ReadStats(statement=f"scan {fragment.schema}.{fragment.table}")
+        self._connector = connector
+        self._fragment = fragment
+        self._deadline = deadline
+        self._cancelled = threading.Event()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in batches of the connector's size."""
+        try:
+            yield from self._batches()
+        finally:
+            self._connector.ended(self)
+
+    def cancel(self) -> None:
+        """End the iteration with QueryCancelled."""
+        self._cancelled.set()
+
+    def close(self) -> None:
+        """Cancel what is left."""
+        self.cancel()
+        self._connector.ended(self)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        connector, behaviour = self._connector, self._connector.behaviour
+        connector.check()
+        while behaviour.gate is not None and not behaviour.gate.wait(0.01):
+            self._pause(0)
+        self._pause(0)
+        self.stats.started = True
+        for batch in self._rows().to_batches(max_chunksize=connector.batch_rows):
+            self._pause(behaviour.seconds_per_batch)
+            if behaviour.fail_after_rows is not None and self.stats.rows + batch.num_rows > behaviour.fail_after_rows:
+                raise SourceFailed(Problem(f"{connector.name} answered with an error.", "It was told to fail.", source=connector.name))
+            self.stats.rows += batch.num_rows
+            self.stats.bytes += batch.nbytes
+            yield batch
+
+    def _rows(self) -> pa.Table:
+        fragment = self._fragment
+        table = self._connector.tables.get(f"{fragment.schema}.{fragment.table}")
+        if table is None:
+            raise SourceFailed(Problem(f"{self._connector.name} has no table {fragment.schema}.{fragment.table}.",
+                                       source=self._connector.name))
+        rows = table.rows
+        chosen = expression(fragment.predicates, {each.name: each.type for each in rows.schema})
+        if chosen is not None:
+            rows = rows.filter(chosen)
+        if fragment.limit is not None:
+            rows = rows.slice(0, fragment.limit)
+        return rows.select([column.name for column in fragment.columns])
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, and raise when the query ended meanwhile."""
+        left = self._deadline.at - time.monotonic()
+        ended: SwapError | None = None
+        if self._cancelled.wait(max(0.0, min(seconds, left))):
+            ended = QueryCancelled()
+        elif seconds >= left:
+            ended = QueryTimedOut()
+        if ended is not None:
+            raise ended

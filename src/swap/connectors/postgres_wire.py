@@ -1,0 +1,248 @@
+"""One connection to PostgreSQL, on which every wait can be ended: by the deadline, or by another thread.
+
+Below psycopg's `Connection` is libpq without blocking; this module adds only the waiting.  Addresses and
+accounts are for the log, never for an error: people's notebooks show errors.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Iterator, Mapping
+
+import psycopg
+from psycopg import pq, sql
+from psycopg.conninfo import make_conninfo
+
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+log = logging.getLogger(__name__)
+
+_CANCEL_SECONDS = 5.0
+_MESSAGES = 512
+_REASONS = (
+    ("password authentication failed", "It refused SWAP's account."),
+    ("no password supplied", "It refused SWAP's account: it wants a password."),
+    ("no pg_hba.conf entry", "It refused SWAP's account: no rule of its own admits it."),
+    ("authentication failed", "It refused SWAP's account."),
+    ("is not permitted to log in", "It refused SWAP's account: it may not log in."),
+    ("role ", "It refused SWAP's account."),
+    ("database ", "It has no such database."),
+    ("too many", "It has no connection left."),
+    ("remaining connection slots", "It has no connection left."),
+    ("starting up", "It is starting."),
+    ("shutting down", "It is stopping."),
+    ("Connection refused", "Nothing listens at its address."),
+    ("No such file or directory", "Nothing listens at its address."),
+    ("could not translate host name", "Its host name leads nowhere."),
+    ("No route to host", "Its network cannot be reached."),
+    ("Network is unreachable", "Its network cannot be reached."),
+    ("SSL", "No encrypted connection to it could be made."),
+    ("certificate", "Its certificate is not trusted."),
+)
+
+
+class Link:
+    """A connection that belongs to one thread; only `cancel` may be called from others."""
+
+    def __init__(self, source: str, parameters: Mapping[str, object], connect_seconds: float) -> None:
+        self._source = source
+        self._parameters = parameters
+        self._connect_seconds = connect_seconds
+        self._lock = threading.Lock()
+        self._wake = os.eventfd(0)
+        self._conn: psycopg.Connection | None = None
+        self._ends_at = float("inf")
+        self.cancelled = False
+
+    # From any thread
+
+    def cancel(self) -> None:
+        """Cancel what runs at the server; every wait of the owning thread ends with QueryCancelled."""
+        self.cancelled = True
+        with self._lock:
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
+            self._cancel_at_server()
+
+    # From the owning thread
+
+    @property
+    def server_version(self) -> int:
+        """The server's version as libpq counts: 180004."""
+        return self._open().pgconn.server_version
+
+    def connect(self, ends_at: float) -> None:
+        """Connect.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, QueryCancelled."""
+        self._ends_at = ends_at
+        gives_up_at = time.monotonic() + self._connect_seconds
+        pgconn = pq.PGconn.connect_start(make_conninfo("", **self._parameters).encode())
+        try:
+            polled = pq.PollingStatus.WRITING
+            while polled != pq.PollingStatus.OK:
+                if polled == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
+                    raise self._not_connected(pgconn.get_error_message())
+                if not self._wait(pgconn.socket, polled == pq.PollingStatus.WRITING, gives_up_at):
+                    raise self._not_connected("time-out")
+                polled = pq.PollingStatus(pgconn.connect_poll())
+        except BaseException:
+            pgconn.finish()
+            raise
+        pgconn.nonblocking = 1
+        self._conn = psycopg.Connection(pgconn)
+
+    def text(self, statement: sql.Composable) -> str:
+        """Return a composed statement as it is sent."""
+        return statement.as_string(self._open())
+
+    def ask(self, statement: str) -> list[tuple[str | None, ...]]:
+        """Run statements and return the last one's rows, as text."""
+        self._send(statement)
+        rows: list[tuple[str | None, ...]] = []
+        while (result := self._result()) is not None:
+            self._demand(result, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+            rows = [tuple(_decoded(result.get_value(row, field)) for field in range(result.nfields))
+                    for row in range(result.ntuples)]
+        return rows
+
+    def copy(self, statement: str) -> Iterator[list[memoryview]]:
+        """Run COPY … TO STDOUT; yield lists of messages as they arrive, first an empty one when it begins."""
+        self._send(statement)
+        result = self._result()
+        if result is not None:
+            self._demand(result, pq.ExecStatus.COPY_OUT)
+        yield []
+        pgconn = self._open().pgconn
+        read = pgconn.get_copy_data
+        pending: list[memoryview] = []
+        size = 0
+        while size >= 0:
+            size, message = read(1)
+            if size > 0:
+                pending.append(message)
+                if len(pending) < _MESSAGES:
+                    continue
+            if pending:
+                yield pending
+                pending = []
+            if size == 0:
+                self._receive(pgconn)
+        while (result := self._result()) is not None:
+            self._demand(result, pq.ExecStatus.COMMAND_OK)
+
+    def close(self) -> None:
+        """Cancel what runs, and disconnect."""
+        with self._lock:
+            if self._wake < 0:
+                return
+            self._cancel_at_server()
+            if self._conn is not None:
+                self._conn.pgconn.finish()
+                self._conn = None
+            os.close(self._wake)
+            self._wake = -1
+
+    # Below
+
+    def _open(self) -> psycopg.Connection:
+        if self._conn is None:
+            raise QueryCancelled
+        return self._conn
+
+    def _send(self, statement: str) -> None:
+        pgconn = self._open().pgconn
+        try:
+            pgconn.send_query(statement.encode())
+            while pgconn.flush():
+                self._wait(pgconn.socket, True, self._ends_at)
+        except psycopg.OperationalError as error:
+            raise self._lost(str(error)) from None
+
+    def _result(self) -> pq.abc.PGresult | None:
+        pgconn = self._open().pgconn
+        while pgconn.is_busy():
+            self._receive(pgconn)
+        result = pgconn.get_result()
+        if result is not None and result.status == pq.ExecStatus.FATAL_ERROR:
+            raise self._failed(result)
+        return result
+
+    def _receive(self, pgconn: pq.abc.PGconn) -> None:
+        """Wait until the server has sent something, and take it in."""
+        self._wait(pgconn.socket, False, self._ends_at)
+        try:
+            pgconn.consume_input()
+        except psycopg.OperationalError as error:
+            raise self._lost(str(error)) from None
+
+    def _wait(self, socket: int, writable: bool, until: float) -> bool:
+        """Wait for the socket; tell whether it is ready rather than `until` past.
+
+        Raises QueryCancelled, and QueryTimedOut when the query's own time is over.
+        """
+        poll = select.poll()
+        poll.register(socket, select.POLLOUT if writable else select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        left = max(0.0, min(until, self._ends_at) - time.monotonic())
+        ready = poll.poll(None if left == float("inf") else left * 1000 + 1)
+        if self.cancelled:
+            raise QueryCancelled
+        if not ready and time.monotonic() >= self._ends_at:
+            raise QueryTimedOut
+        return bool(ready)
+
+    def _cancel_at_server(self) -> None:
+        if self._conn is None:
+            return
+        try:
+            self._conn.cancel_safe(timeout=_CANCEL_SECONDS)
+        except psycopg.Error as error:
+            log.warning("%s: the cancel request failed: %s", self._source, error)
+
+    def _demand(self, result: pq.abc.PGresult, *expected: pq.ExecStatus) -> None:
+        if result.status not in expected:
+            raise self._lost(f"unexpected {pq.ExecStatus(result.status).name}")
+
+    # Errors, without addresses and accounts
+
+    def _not_connected(self, message: str) -> SourceUnavailable:
+        log.warning("%s: no connection: %s", self._source, message.strip())
+        if message == "time-out":
+            why = f"It did not answer within {self._connect_seconds:g} s."
+        else:
+            why = next((reason for part, reason in _REASONS if part in message), "The connection failed.")
+        todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self._source}]."
+        return SourceUnavailable(Problem(f"{self._source} does not answer.", why, todo, source=self._source))
+
+    def _lost(self, message: str) -> SwapError:
+        log.warning("%s: connection lost: %s", self._source, message.strip())
+        if self.cancelled:
+            return QueryCancelled()
+        return SourceUnavailable(Problem(f"{self._source} does not answer any more.", "The connection was lost while the query ran.",
+                                         "Run the query again when the source is back.", source=self._source))
+
+    def _failed(self, result: pq.abc.PGresult) -> SwapError:
+        state = _decoded(result.error_field(pq.DiagnosticField.SQLSTATE)) or ""
+        message = _decoded(result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY)) or result.get_error_message().strip()
+        if state == "57014" and self.cancelled:
+            return QueryCancelled()
+        if state == "57014" and time.monotonic() >= self._ends_at - 1:
+            return QueryTimedOut()
+        # 57P: the server stops or has crashed; 08: the connection; 53: it has no room; none: libpq lost it.
+        if state[:3] == "57P" or state[:2] in ("08", "53", ""):
+            return self._lost(message)
+        log.warning("%s: SQLSTATE %s: %s", self._source, state, message)
+        if state == "42501":
+            why, todo = "SWAP's account may not read it.", "Ask the source's owner to let SWAP's account read the table."
+        elif state in ("42P01", "42703", "3F000"):
+            why, todo = "The table or a column is gone.", "Look at the source's page: the catalog is renewed regularly."
+        else:
+            why, todo = f"It said: {message}.", "Run the query again; if it fails again, show this to the source's owner."
+        return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
+
+
+def _decoded(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="replace")
