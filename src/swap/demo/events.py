@@ -75,7 +75,7 @@ def _event(rng: np.random.Generator, count: int, wikis: Ints, agents: Ints, coun
         "cumulativeLayoutShift": pa.array(np.round(rng.gamma(0.4, 0.05, count), 4)),
         "deviceMemory": pa.array(rng.choice([2.0, 4.0, 8.0], count), mask=rng.random(count) < 0.35),
         "isAnon": pa.array(rng.random(count) < 0.96), "isOversample": pa.array(np.zeros(count, bool)),
-        "mobileMode": pa.array(np.where(slow > 1, "stable", None), pa.string()),
+        "mobileMode": pa.array(np.full(count, "stable"), pa.string(), mask=slow == 1),
         "namespaceId": pa.array(rng.choice([0, 0, 0, 0, 1, 4, -1], count)),
         "netinfoEffectiveConnectionType": pa.array([NETWORKS[number] for number in network.tolist()], pa.string()),
         "originCountry": pa.array([codes[number] for number in countries.tolist()]),
@@ -96,12 +96,12 @@ def _shown(rng: np.random.Generator, wikis: Ints) -> Ints:
     return shown
 
 
-def _origins() -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _origins() -> list[float]:
     shares = np.full(len(pageviews.countries()), 0.1)
     position = {entry.code: number for number, entry in enumerate(pageviews.countries())}
     for code in words.CITIES:
         shares[position[code]] += 5
-    return shares / shares.sum()
+    return list(shares / shares.sum())
 
 
 def _address(parts: list[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -155,7 +155,7 @@ def _table(rng: np.random.Generator, pages: _Pages, keys: dict[str, Ints], views
     titles = pages.titles.take(pa.array(keys["page"])).to_numpy(zero_copy_only=False)
     titles[special] = "Special:Search"
 
-    def text(values: list[str | None], codes: npt.NDArray[np.int64] | pa.Array) -> pa.Array:
+    def text(values: Sequence[str | None], codes: npt.NDArray[np.int64] | pa.Array) -> pa.Array:
         return pa.array(values, pa.string()).take(codes if isinstance(codes, pa.Array) else pa.array(codes))
 
     maps = pa.array([user_agent_map(agent) for agent in agents], pa.map_(pa.string(), pa.string()))
