@@ -1,0 +1,284 @@
+"""The child process that reads Parquet: one request as JSON on stdin, one Arrow stream on stdout, then it ends.
+
+It runs in a closed environment and opens files below one root only, out of which no link leads.  The pipe
+bounds its memory, and killing it is how a read is cancelled.  Every batch says, as metadata, how many files
+were opened so far; the last one says that the answer is whole, or why it is not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+
+class _WithoutPandas:
+    """pyarrow imports pandas when it finds it, which doubles the time to start; nothing here wants it."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, _WithoutPandas)
+
+import itertools  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Iterator, Sequence  # noqa: E402
+from dataclasses import replace  # noqa: E402
+
+import pyarrow as pa  # noqa: E402
+import pyarrow.dataset as ds  # noqa: E402
+
+from swap.connectors import files_layout as layout  # noqa: E402
+from swap.connectors.base import Column, Comparison, Dataset, Predicate  # noqa: E402
+from swap.connectors.files_layout import Broken, DataFile, Directory  # noqa: E402
+from swap.connectors.files_request import (  # noqa: E402
+    DATASETS, Progress, Request, decode_request, encode_dataset, encode_progress,
+)
+from swap.connectors.filters import expression  # noqa: E402
+
+_SCAN_ROWS = 32_768
+_SEND_ROWS = 8_192
+_SEND_SECONDS = 0.1
+_FOOTERS = 50
+"""Footers a harvest reads of one table; row counts are extrapolated from them by size."""
+
+_FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
+
+
+class Answer:
+    """The stream to the parent: gathers small batches, and tells what was done so far with each it sends."""
+
+    def __init__(self, sink: pa.NativeFile, schema: pa.Schema) -> None:
+        self.progress = Progress()
+        self._schema = schema
+        self._writer = pa.ipc.new_stream(sink, schema)
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._sent_at = time.monotonic()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Send a batch, with those that wait, unless they are few and the last was sent just now."""
+        if batch.num_rows:
+            self._waiting.append(batch)
+            self._rows += batch.num_rows
+        if self._rows >= _SEND_ROWS or time.monotonic() - self._sent_at > _SEND_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits; without rows, the progress alone."""
+        whole = pa.concat_batches(self._waiting) if self._waiting else pa.RecordBatch.from_pylist([], schema=self._schema)
+        self._waiting, self._rows = [], 0
+        self._writer.write_batch(whole, custom_metadata=encode_progress(self.progress))
+        self._sent_at = time.monotonic()
+
+    def end(self, error: str = "") -> None:
+        """Send the rest and close."""
+        self.progress = replace(self.progress, whole=not error, error=error)
+        if error:
+            self._waiting = []
+        self.flush()
+        self._writer.close()
+
+
+def read(request: Request, answer: Answer) -> None:
+    """Answer one fragment.  Raises Broken."""
+    with Directory.root(request.root) as root, layout.open_table(root, request.schema, request.table) as table:
+        files = list(layout.data_files(table, request.predicates))
+        answer.progress = replace(answer.progress, files_to_read=len(files))
+        left = request.limit
+        for file in files:
+            if left is not None and left <= 0:
+                break
+            for batch in _rows_of(table, file, request, answer):
+                taken = batch if left is None else batch.slice(0, left)
+                answer.add(taken)
+                if left is not None:
+                    left -= taken.num_rows
+                    if left <= 0:
+                        break
+
+
+def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
+    """Open one file and yield its matching rows in the types asked for."""
+    parts = dict(file.partitions)
+    with _opened(table, file.path) as source:
+        answer.progress = replace(answer.progress, files=answer.progress.files + 1)
+        try:
+            yield from _scan(source, parts, request, answer)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise Broken(f"{table.below(file.path)} cannot be read: {_first_line(error)}") from None
+
+
+def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
+    fragment = _FORMAT.make_fragment(source)
+    physical = fragment.physical_schema
+    predicates = [each for each in request.predicates if each.column not in parts]
+    if any(each.column not in physical.names and each.comparison is not Comparison.IS_NULL for each in predicates):
+        return  # a column this file does not have is null
+    predicates = [each for each in predicates if each.column in physical.names]
+    chosen = expression(predicates, {each.name: plain(each.type) for each in physical})
+    if chosen is not None:
+        fragment = fragment.subset(chosen, schema=physical)
+    answer.progress = replace(answer.progress, row_groups=answer.progress.row_groups + len(fragment.row_groups))
+    wanted = [name for name in request.columns.names if name in physical.names and name not in parts]
+    batches = fragment.to_batches(schema=physical, columns=wanted, filter=chosen, batch_size=_SCAN_ROWS,
+                                  batch_readahead=1 if request.limit else 4)
+    for batch in batches:
+        yield _shaped(batch, parts, request.columns)
+        if not batch.num_rows:
+            answer.add(batch)
+
+
+def _shaped(batch: pa.RecordBatch, parts: dict[str, str], columns: pa.Schema) -> pa.RecordBatch:
+    """Return the batch with the columns asked for, in their order and types; partition keys filled in."""
+    if not columns.names:
+        # Rows without columns still count; only a struct array can say how many there are.
+        return pa.RecordBatch.from_struct_array(pa.array([{}] * batch.num_rows, pa.struct([])))
+    arrays: list[pa.Array] = []
+    for column in columns:
+        if column.name in parts:
+            value = layout.partition_value(parts[column.name], column.type, column.name)
+            arrays.append(pa.repeat(pa.scalar(value, column.type), batch.num_rows))
+        elif column.name in batch.schema.names:
+            array = batch.column(column.name)
+            arrays.append(array if array.type == column.type else array.cast(column.type))
+        else:
+            arrays.append(pa.nulls(batch.num_rows, column.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=columns)
+
+
+def plain(type_: pa.DataType) -> pa.DataType:
+    """Return the type without what is only a way to store it: dictionaries, long offsets, views, half floats."""
+    if pa.types.is_dictionary(type_):
+        return plain(type_.value_type)
+    if pa.types.is_large_string(type_) or pa.types.is_string_view(type_):
+        return pa.string()
+    if pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_):
+        return pa.binary()
+    if pa.types.is_float16(type_):
+        return pa.float32()
+    if pa.types.is_large_list(type_):
+        return pa.list_(type_.value_field)
+    return type_
+
+
+def harvest(request: Request, answer: Answer) -> None:
+    """Answer with a row for each table.  A table that cannot be read is told on stderr and left out."""
+    with Directory.root(request.root) as root:
+        for schema, name in layout.tables(root):
+            try:
+                with layout.open_table(root, schema, name) as table:
+                    dataset = _dataset(table, schema, name)
+            except (Broken, pa.ArrowException) as error:
+                sys.stderr.write(f"files: {schema}.{name} is left out: {_first_line(error)}\n")
+                continue
+            if dataset is not None:
+                row = encode_dataset(dataset)
+                answer.add(pa.RecordBatch.from_arrays([pa.array([row[0]]), pa.array([row[1]], pa.binary())], schema=DATASETS))
+
+
+def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
+    files = list(layout.data_files(table))
+    if not files:
+        return None
+    about = layout.read_about(table)
+    keys = layout.partition_types(files, about)
+    step = -(-len(files) // _FOOTERS)
+    # Counted from the newest file, whose columns are the table's columns first of all.
+    sample = files[::-1][::step]
+    schemas: list[pa.Schema] = []
+    rows = size = 0
+    problem: Broken | None = None
+    for file in sample:
+        try:
+            with _opened(table, file.path) as source:
+                fragment = _FORMAT.make_fragment(source)
+                schemas.append(pa.schema([(each.name, plain(each.type)) for each in fragment.physical_schema]))
+                rows += fragment.metadata.num_rows
+                size += file.size_bytes
+        except (pa.ArrowException, OSError, Broken) as error:
+            problem = error if isinstance(error, Broken) else Broken(f"{file.path}: {_first_line(error)}")
+    if not schemas:
+        raise problem or Broken(f"{name} has no file")
+    whole = pa.unify_schemas(schemas, promote_options="permissive")
+    total = sum(file.size_bytes for file in files)
+    columns = [_column(each.name, each.type, about) for each in whole if each.name not in keys]
+    columns += [replace(_column(key, type_, about), partition=True) for key, type_ in keys.items()]
+    return Dataset(schema, name, tuple(columns), about.comment, about.owner, round(rows * total / size) if size else None, total,
+                   about.newest or layout.newest(files))
+
+
+def _column(name: str, type_: pa.DataType, about: layout.About) -> Column:
+    return Column(name, type_, about.comments.get(name, ""), sensitivity=about.sensitivity.get(name, ""))
+
+
+class _opened:  # noqa: N801 — a context manager, used like a function
+    """A file below the table, opened part by part."""
+
+    def __init__(self, table: Directory, path: str) -> None:
+        self._table = table
+        self._path = path
+        self._source: pa.NativeFile | None = None
+
+    def __enter__(self) -> pa.NativeFile:
+        *directories, name = self._path.split("/")
+        inside = self._table
+        held: list[Directory] = []
+        try:
+            for each in directories:
+                inside = inside.enter(each)
+                held.append(inside)
+            descriptor = inside.open_file(name)
+        finally:
+            for each in held:
+                each.__exit__()
+        try:
+            # The name of an open descriptor: Arrow opens the very file that was checked.
+            self._source = pa.OSFile(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+        return self._source
+
+    def __exit__(self, *_: object) -> None:
+        if self._source is not None:
+            self._source.close()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].rstrip(".")
+
+
+def serve(line: bytes, sink: pa.NativeFile) -> None:
+    """Answer the request of one line."""
+    request = decode_request(line)
+    answer = Answer(sink, DATASETS if request.columns is None else request.columns)
+    answer.flush()
+    try:
+        harvest(request, answer) if request.columns is None else read(request, answer)
+    except Broken as error:
+        answer.end(str(error))
+    except OSError as error:
+        answer.end(f"the root cannot be read: {error.strerror}")
+    else:
+        answer.end()
+
+
+def main() -> None:
+    """Wait for one request and answer it."""
+    pa.set_cpu_count(2)
+    pa.set_io_thread_count(2)
+    # Nothing but the answer may reach the pipe, whatever prints.
+    pipe = os.dup(1)
+    os.dup2(2, 1)
+    line = sys.stdin.buffer.readline()
+    if line:
+        with pa.PythonFile(os.fdopen(pipe, "wb", buffering=0), mode="w") as sink:
+            serve(line, sink)
+
+
+if __name__ == "__main__":
+    main()

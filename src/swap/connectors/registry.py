@@ -1,0 +1,21 @@
+"""Which kinds of source there are: one line each.  Making a connector opens nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from swap.connectors.base import Connector
+from swap.connectors.files import FilesConnector
+from swap.connectors.postgres import PostgresConnector
+from swap.settings import Source
+
+KINDS: dict[str, Callable[[str, Any], Connector]] = {
+    "files": FilesConnector,
+    "postgres": PostgresConnector,
+}
+
+
+def create(name: str, source: Source) -> Connector:
+    """Return the connector for one source of swap.toml, under the site's own name for it."""
+    return KINDS[source.kind](name, source)
