@@ -18,8 +18,8 @@ from swap.people import store
 from swap.people.model import Access, LaunchedServer, Person, PortalSession
 
 __all__ = [
-    "Access", "LaunchedServer", "Person", "PortalSession", "access", "end_server", "ensure_person", "find_person",
-    "launch_server", "open_portal_session", "portal_session", "principal", "remove", "server_for", "sign_in", "sign_out",
+    "Access", "LaunchedServer", "Person", "PortalSession", "access", "end_server", "ensure_person", "everybody",
+    "find_by_key", "find_person", "launch_server", "open_portal_session", "portal_session", "principal", "remove", "server_for", "sign_in", "sign_out",
 ]
 
 _ATTEMPTS = 5
@@ -60,6 +60,16 @@ def _unused_id(conn: Connection, new_id: Callable[[], str]) -> str:
 def find_person(conn: Connection, person_id: str) -> Person | None:
     """Return a person by id, unless removed."""
     return store.find(conn, person_id)
+
+
+def find_by_key(conn: Connection, directory_key: str) -> Person | None:
+    """Return who has this directory key now."""
+    return store.find_by_key(conn, directory_key)
+
+
+def everybody(conn: Connection, directory: str) -> dict[str, Person]:
+    """Return directory key → person, for all whose key begins with `directory` and who were not removed."""
+    return store.find_all(conn, directory)
 
 
 def sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, days: float) -> None:

@@ -35,6 +35,15 @@ def find(conn: Connection, person_id: str) -> Person | None:
     return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
 
 
+def find_all(conn: Connection, directory: str) -> dict[str, Person]:
+    """Return directory key → person, for keys that begin with `directory`, removed people left out."""
+    rows = conn.execute(
+        select(person.c.directory_key, person.c.id, person.c.name, person.c.groups, person.c.epoch)
+        .where(person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)),
+    )
+    return {row.directory_key: Person(row.id, row.name, frozenset(row.groups), row.epoch) for row in rows}
+
+
 def epoch(conn: Connection, person_id: str) -> int | None:
     """Return the epoch of a person, removed or not."""
     value: int | None = conn.execute(select(person.c.epoch).where(person.c.id == person_id)).scalar_one_or_none()

@@ -1,0 +1,48 @@
+"""What the hub's own classes need and JupyterHub cannot give them: settings, runtime and our database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from swap import runtime as runtimes
+from swap.db import engine
+from swap.runtime import Runtime
+from swap.settings import Settings, load
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One hub process's settings, runtime and engine."""
+
+    settings: Settings
+    runtime: Runtime
+    engine: Engine
+
+    async def transact(self, verb: Callable[[Connection], Value]) -> Value:
+        """Run one transaction in a thread, so that the hub's event loop never waits for the database."""
+        return await asyncio.to_thread(self._transact, verb)
+
+    def _transact(self, verb: Callable[[Connection], Value]) -> Value:
+        with self.engine.begin() as conn:
+            return verb(conn)
+
+
+@cache
+def current() -> Context:
+    """Return this process's context: SWAP_RUNTIME says where everything is."""
+    runtime = runtimes.read()
+    return Context(load(runtime.config), runtime, engine.create(runtime.database_urls["hub"]))
+
+
+def utc_now() -> datetime:
+    """Return this moment; the hub's classes are where the clock is read."""
+    return datetime.now(UTC)

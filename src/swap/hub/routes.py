@@ -1,0 +1,126 @@
+"""Which host and path leads where: Traefik's configuration, as a pure function of the settings.
+
+Closed by default.  On the portal's host only the sign-in page and the OAuth door lead to JupyterHub, and
+everything else is the portal's; a person's host leads to that person's server and to nothing else; hosts
+that are neither are not found.  The hub writes a file of its own beside ours, with one route for each
+running server.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Any
+
+from swap.hub.loopback import refuse_other_addresses
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+WEB = "web"
+API = "api"
+API_USER = "hub"
+HUB_FILE = "hub.toml"
+"""The hub's own file in the file provider's directory."""
+
+PERSON = "p[a-z2-7]{9}"
+"""identity.PERSON_ID, as Traefik's regular expressions write it."""
+
+# Above the routes the hub writes itself, whose priority is the length of their rule.
+_DOOR, _GUARD, _PORTAL, _LAST = 1000, 900, 10, 1
+
+
+def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
+    """Return the contents of Traefik's static and dynamic file."""
+    refuse_other_addresses(settings)
+    return {"static": _static(settings, runtime), "dynamic": {"http": {
+        "routers": _routers(settings), "middlewares": _middlewares(settings, runtime), "services": {
+            "portal": _service(runtime.web_url), "hub": _service(runtime.hub_url),
+        },
+    }}}
+
+
+def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
+    return {
+        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        "log": {"level": "WARN", "noColor": True},
+        "api": {"dashboard": False},
+        "ping": {"entryPoint": API},
+        "providers": {
+            "providersThrottleDuration": "0s",
+            "file": {"directory": str(runtime.traefik_directory), "watch": True},
+        },
+        "entryPoints": {
+            WEB: {
+                "address": f"{settings.site.bind}:{settings.site.port}",
+                "transport": {
+                    "lifeCycle": {"graceTimeOut": "1s"},
+                    # Reading a request's body may take as long as an upload over a slow tunnel.
+                    "respondingTimeouts": {"readTimeout": "600s", "writeTimeout": "0s", "idleTimeout": "180s"},
+                },
+                "http": {
+                    # /user/a/..%2fuser/b must mean the same here and behind: nothing, so it is refused (400).
+                    "sanitizePath": True,
+                    "encodedCharacters": {
+                        "allowEncodedSlash": False, "allowEncodedBackSlash": False, "allowEncodedNullCharacter": False,
+                        # Names of notebooks may hold these.
+                        "allowEncodedSemicolon": True, "allowEncodedPercent": True, "allowEncodedQuestionMark": True,
+                        "allowEncodedHash": True,
+                    },
+                },
+            },
+            API: {"address": f"127.0.0.1:{runtime.traefik_api_port}"},
+        },
+    }
+
+
+def _routers(settings: Settings) -> dict[str, Any]:
+    portal = f"Host(`{settings.site.host}`)"
+    person = f"HostRegexp(`^{PERSON}\\.{re.escape(settings.site.host)}$`)"
+    hub_paths = "PathRegexp(`^/hub(/|$)`)"
+    page = "HeaderRegexp(`Accept`, `text/html`)"
+    return {
+        "hub": _router(f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR),
+        # No stock page ever appears: not home, token, spawn, admin, API documentation.
+        "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
+        "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
+        "portal": _router(portal, "portal", _PORTAL),
+        "hub-on-person": _router(f"{person} && {hub_paths}", "portal", _GUARD, "to-portal"),
+        # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
+        "server-not-running": _router(f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {page}", "portal", _LAST + 1, "to-start"),
+        "person": _router(f"{person} && {page}", "portal", _LAST, "to-portal"),
+        "by-address": _router(f"(Host(`127.0.0.1`) || Host(`::1`)) && {page}", "portal", _LAST, "to-portal"),
+        "api": {"rule": f"Host(`127.0.0.1`) && PathPrefix(`/{API}`)", "entryPoints": [API], "service": "api@internal",
+                "middlewares": ["api-login"]},
+    }
+
+
+def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
+    url = settings.site.url
+    person = settings.site.person_url("${1}")
+    return {
+        "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
+        # $1 is only ever a person id, so this leads to nobody's host but a person's.
+        "to-person": {"redirectRegex": {
+            "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},
+        "to-start": {"redirectRegex": {
+            "regex": f"^https?://[^/]+/user/{PERSON}/?([^?&#]*).*$", "replacement": f"{url}/server?next=${{1}}"}},
+        "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
+    }
+
+
+def _unsalted(password: str) -> str:
+    """Return a password as htpasswd's {SHA}: enough for 256 random bits, and cheap, since the hub asks often."""
+    digest = hashlib.sha1(password.encode()).digest()  # noqa: S324 - nothing to guess: the password is random
+    return "{SHA}" + base64.b64encode(digest).decode("ascii")
+
+
+def _router(rule: str, service: str, priority: int, *middlewares: str) -> dict[str, Any]:
+    router: dict[str, Any] = {"rule": rule, "entryPoints": [WEB], "service": service, "priority": priority}
+    if middlewares:
+        router["middlewares"] = list(middlewares)
+    return router
+
+
+def _service(url: str) -> dict[str, Any]:
+    return {"loadBalancer": {"servers": [{"url": url}], "passHostHeader": True}}

@@ -1,0 +1,50 @@
+"""The sign-in page's form, answered: in, or back to the page with what happened and what to do."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from jupyterhub.handlers.login import LoginHandler
+from tornado import web
+
+from swap.audit import typed
+
+
+class Refusal(Exception):  # noqa: N818 - what the sign-in page says, not a fault
+    """Why somebody was not let in, in words that tell a stranger nothing about who exists."""
+
+    def __init__(self, title: str, todo: str, status: int = 403, wait_seconds: int = 0) -> None:
+        super().__init__(title)
+        self.title = title
+        self.todo = todo
+        self.status = status
+        self.wait_seconds = wait_seconds
+
+
+class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no types
+    """JupyterHub's login with our answers."""
+
+    async def post(self) -> None:
+        """Let somebody in, or show the page again."""
+        typed_name = self.get_body_argument("username", default="", strip=True)
+        password = self.get_body_argument("password", default="", strip=False)
+        try:
+            user = await self.login_user({"username": typed_name, "password": password})
+        except Refusal as refusal:
+            self.set_status(refusal.status)
+            if refusal.wait_seconds:
+                self.set_header("Retry-After", str(refusal.wait_seconds))
+            self.finish(await self._render(login_error=refusal.title, login_todo=refusal.todo, username=typed(typed_name)))
+            return
+        if user is None:  # JupyterHub's own rules refused whom ours let in
+            raise web.HTTPError(403)
+        self._jupyterhub_user = user
+        self.redirect(self.get_next_url(user))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Keep what a stranger typed out of the log, however the request failed."""
+        if isinstance(value, web.HTTPError):
+            self.log.warning("%s %s: %s", value.status_code, self.request.path[:64], html.escape(str(value)[:128]))
+        else:
+            super().log_exception(typ, value, tb)

@@ -1,0 +1,244 @@
+"""Start, watch and stop one person's Jupyter server: a process of SWAP's own OS user, with a closed environment.
+
+`start` returns when the server answers, or says why it does not, with the end of its log.  The server
+outlives the hub; a restarted hub finds it again by number and moment of start, and never takes another
+process for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.utils import random_port
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+
+from swap import audit
+from swap.errors import SwapError
+from swap.hub import context
+from swap.hub.steps import Steps
+from swap.launch import running
+from swap.launch import server as launches
+from swap.launch.model import Launch, Running
+from swap.people import service
+
+ASK_SECONDS = 0.1
+STOP_SECONDS = 5.0
+KILL_SECONDS = 5.0
+TAIL_BYTES = 4000
+MINIMUM_FREE_BYTES = 20_000_000
+"""Jupyter writes a few small files to start; below this it would fail half-way, in its own words."""
+
+
+class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
+    """One local process for one person."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.context = context.current()
+        self.steps = Steps()
+        self.running: Running | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # ── what survives the hub ───────────────────────────────────────────────────────────────────────
+    def get_state(self) -> dict[str, Any]:
+        """Return what a restarted hub needs to know the server again; no secret."""
+        state: dict[str, Any] = super().get_state()
+        if self.running is not None:
+            state["running"] = asdict(self.running)
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a server an earlier hub started."""
+        super().load_state(state)
+        if "running" in state:
+            self.running = Running(**state["running"])
+
+    def clear_state(self) -> None:
+        """Forget the server; `run_post_stop_hook` has told the database of its end."""
+        super().clear_state()
+        self.running = None
+        self.process = None
+
+    # ── start ───────────────────────────────────────────────────────────────────────────────────────
+    async def start(self) -> str:
+        """Start the server and return its address once it answers.  Raises SpawnException."""
+        self.steps = Steps()
+        try:
+            return await self._start()
+        except SpawnException as error:
+            await self._record_failure(error.message)
+            raise
+        except OSError as error:
+            message = f"This machine could not start it: {error.strerror or error}."
+            await self._record_failure(message)
+            raise SpawnException(message, reason="system", status_code=500) from error
+        except SwapError as error:
+            self.steps.fail(str(error), "")
+            raise SpawnException(str(error), reason=error.category, status_code=error.status) from error
+
+    async def _start(self) -> str:
+        here, person_id = self.context, self.user.name
+        self.steps.begin("home", "Opening your home directory")
+        await asyncio.to_thread(self._open_home)
+        await self._end_leftover()
+        self.steps.begin("process", "Starting your Jupyter server")
+        self.port = random_port()
+        server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
+        launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
+        self.process = await asyncio.to_thread(_run, launch)
+        started = running.started_at(self.process.pid)
+        self.running = Running(person_id, server_id, self.process.pid, -1 if started is None else started)
+        running.note(here.settings.state, self.running)
+        self.steps.begin("answer", "Waiting for it to answer", f"process {self.process.pid}")
+        address = f"http://127.0.0.1:{self.port}"
+        await self._wait_for_answer(address)
+        self.steps.begin("route", "Opening the way to it")
+        await here.transact(lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id)))
+        return address
+
+    def _open_home(self) -> None:
+        """Make the person's home, private, and see that it can be written."""
+        runtime = self.context.runtime
+        runtime.homes.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = launches.home(runtime, self.user.name)
+        place.mkdir(mode=0o700, exist_ok=True)
+        place.chmod(0o700)
+        free = os.statvfs(place)
+        if free.f_bavail * free.f_frsize < MINIMUM_FREE_BYTES:
+            raise SpawnException("The disk of your home directory is full. JupyterLab must write a few small files to start. "
+                                 "Your notebooks are safe. Make room, then try again.", reason="disk-full", status_code=507)
+
+    async def _end_leftover(self) -> None:
+        """Stop a server of this person that a hub started and had no time to remember."""
+        leftover = running.find(self.context.settings.state, self.user.name)
+        if leftover is not None:
+            self.log.warning("Stopping a forgotten server of %s, process %s", self.user.name, leftover.pid)
+            await self._end(leftover)
+
+    def _prepare(self, conn: Any, server_id: str, credential: str) -> Launch:
+        """Record the server's credential and return what to start."""
+        here = self.context
+        person = service.find_person(conn, self.user.name)
+        if person is None or not service.access(conn, self.user.name, context.utc_now()).live:
+            raise SpawnException("You are not signed in any more. Sign in again, then try again.", reason="access", status_code=403)
+        service.launch_server(conn, person.id, server_id, credential, context.utc_now())
+        return launches.server(here.settings, here.runtime, person, credential=credential, hub_environment=self.get_env())
+
+    async def _wait_for_answer(self, address: str) -> None:
+        limit = self.context.settings.launch.start_seconds
+        end = time.monotonic() + limit
+        client = AsyncHTTPClient()
+        assert self.process is not None
+        while time.monotonic() < end:
+            code = self.process.poll()
+            if code is not None:
+                raise SpawnException(_ended(code) + " " + self._why(), reason="exited", status_code=500)
+            if await _answers(client, f"{address}/user/{self.user.name}/api"):
+                return
+            await asyncio.sleep(ASK_SECONDS)
+        raise SpawnException(f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
+                             reason="timeout", status_code=504)
+
+    def _why(self) -> str:
+        """Return the end of the server's log, as the reason."""
+        last = tail(launches.log(self.context.settings, self.user.name))
+        return f"The last it said: {last}" if last else "It said nothing."
+
+    async def _record_failure(self, message: str) -> None:
+        self.steps.fail(message, tail(launches.log(self.context.settings, self.user.name)) if self.running else "")
+        server_id = self.running.server_id if self.running else ""
+        await self.context.transact(lambda conn: audit.record(conn, audit.ServerFailed(
+            person_id=self.user.name, server_id=server_id, reason=message[:500])))
+
+    # ── watch and stop ──────────────────────────────────────────────────────────────────────────────
+    async def poll(self) -> int | None:
+        """Return None while the server runs, else how it ended (0 when nobody knows)."""
+        if self.process is not None:
+            return self.process.poll()
+        if self.running is not None and running.is_alive(self.running):
+            return None
+        return 0
+
+    async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's signature
+        """Stop the server: ask, wait, kill."""
+        if self.running is not None:
+            await self._end(self.running)
+
+    async def _end(self, server: Running) -> None:
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            running.send(server, number)
+            end = time.monotonic() + seconds
+            while running.is_alive(server):
+                if time.monotonic() > end:
+                    break
+                await asyncio.sleep(0.05)
+            else:
+                break
+        else:
+            self.log.error("Process %s of %s did not end", server.pid, server.person_id)
+        if self.process is not None and self.process.pid == server.pid:
+            self.process.poll()
+
+    async def run_post_stop_hook(self) -> None:
+        """Tell the database that the server's credential is dead, however the server ended."""
+        server = self.running
+        if server is None:
+            return
+        running.forget(self.context.settings.state, server.person_id)
+
+        def end(conn: Any) -> None:
+            if service.end_server(conn, server.server_id, context.utc_now()) is not None:
+                audit.record(conn, audit.ServerStopped(person_id=server.person_id, server_id=server.server_id))
+
+        await self.context.transact(end)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield the steps of the start as they happen, for the portal's page."""
+        async for event in self.steps.follow():
+            yield event
+
+
+async def _answers(client: AsyncHTTPClient, url: str) -> bool:
+    """Tell whether somebody speaks HTTP there and is not still starting."""
+    try:
+        response = await client.fetch(url, connect_timeout=1, request_timeout=5, raise_error=False, follow_redirects=False)
+    except (OSError, HTTPClientError):
+        return False
+    return bool(response.code < 500)
+
+
+def _run(launch: Launch) -> subprocess.Popen[bytes]:
+    """Start the server's process in a session of its own, its files private, its log begun afresh."""
+    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own program, no shell
+            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            start_new_session=True, close_fds=True, umask=0o077,
+        )
+
+
+def _ended(code: int) -> str:
+    return f"It was ended by {signal.Signals(-code).name}." if code < 0 else f"It ended by itself, with status {code}."
+
+
+def tail(path: Path, size_bytes: int = TAIL_BYTES) -> str:
+    """Return the end of a log, from the beginning of a line."""
+    try:
+        with path.open("rb") as log:
+            length = log.seek(0, os.SEEK_END)
+            log.seek(max(0, length - size_bytes))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return (text if length <= size_bytes else text.partition("\n")[2]).strip()

@@ -1,0 +1,27 @@
+"""The values of this feature: what is started for a person, and what runs for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A program to start for a person: exactly this environment, nothing inherited."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    log: Path
+    env: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started server.  `started` tells its process from a later one that was given the same number."""
+
+    person_id: str
+    server_id: str
+    pid: int
+    started: int

@@ -1,0 +1,97 @@
+"""Which servers run on this machine, kept as one small file for each, so that none is ever lost.
+
+A person's server outlives the hub that started it.  Whoever comes next (a restarted hub, `swap up`
+on its way out, `swap up` after a crash) finds it here.  A number of a process that was given to another
+process meanwhile is recognised by the moment the process started, and left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from swap.launch.model import Running
+
+_STEP_SECONDS = 0.05
+
+
+def folder(state: Path) -> Path:
+    """Return where the files are."""
+    return state / "servers"
+
+
+def started_at(pid: int) -> int | None:
+    """Return when a process started, in the kernel's clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        # The name, in brackets, may hold spaces and brackets of its own: read from the last one on.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def note(state: Path, server: Running) -> None:
+    """Write down a server, in one step."""
+    folder(state).mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder(state) / f"{server.person_id}.json"
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(asdict(server)), encoding="utf-8")
+    draft.replace(path)
+
+
+def forget(state: Path, person_id: str) -> None:
+    """Remove what was written down for a person."""
+    (folder(state) / f"{person_id}.json").unlink(missing_ok=True)
+
+
+def find(state: Path, person_id: str) -> Running | None:
+    """Return a person's server if it still runs."""
+    try:
+        found = Running(**json.loads((folder(state) / f"{person_id}.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if is_alive(found) else None
+
+
+def find_all(state: Path) -> list[Running]:
+    """Return all servers that still run."""
+    found = (find(state, path.stem) for path in sorted(folder(state).glob("*.json")))
+    return [server for server in found if server is not None]
+
+
+def is_alive(server: Running) -> bool:
+    """Tell whether exactly this process still runs."""
+    return started_at(server.pid) == server.started
+
+
+def send(server: Running, number: signal.Signals) -> None:
+    """Signal a server's process group, if it is still that process."""
+    if is_alive(server):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(server.pid, number)
+
+
+def stop_all(state: Path, grace_seconds: float = 5.0) -> int:
+    """Stop every server that runs: ask all of them, wait, kill what is left.  Return how many there were."""
+    servers = find_all(state)
+    _stop(servers, grace_seconds)
+    for server in servers:
+        forget(state, server.person_id)
+    return len(servers)
+
+
+def _stop(servers: Iterable[Running], grace_seconds: float) -> None:
+    left = list(servers)
+    for server in left:
+        send(server, signal.SIGTERM)
+    end = time.monotonic() + grace_seconds
+    while (left := [server for server in left if is_alive(server)]) and time.monotonic() < end:
+        time.sleep(_STEP_SECONDS)
+    for server in left:
+        send(server, signal.SIGKILL)

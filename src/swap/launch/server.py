@@ -1,0 +1,57 @@
+"""What a person's Jupyter server is told: program, environment, places.  A pure function, closed by default.
+
+Nothing is inherited from the hub's own environment, where the database's password could be found.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from swap.launch.model import Launch
+from swap.people.model import Person
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+HUB_PREFIX = "JUPYTERHUB_"
+"""What JupyterHub tells its single-user server; nothing else of what it offers is passed on."""
+
+
+def home(runtime: Runtime, person_id: str) -> Path:
+    """Return a person's home directory."""
+    return runtime.homes / person_id
+
+
+def log(settings: Settings, person_id: str) -> Path:
+    """Return the file a person's server writes its log to."""
+    return settings.state / "logs" / f"server-{person_id}.log"
+
+
+def token_socket(runtime: Runtime, person_id: str) -> Path:
+    """Return the socket on which a person's kernels ask their server for tokens."""
+    return runtime.socket_directory / f"{person_id}.sock"
+
+
+def server(
+    settings: Settings, runtime: Runtime, person: Person, *, credential: str, hub_environment: Mapping[str, str],
+) -> Launch:
+    """Return what to start for a person.  `credential` is the server's alone; `hub_environment` is JupyterHub's part."""
+    own_programs = str(Path(sys.executable).parent)
+    place = home(runtime, person.id)
+    env = {name: value for name, value in hub_environment.items() if name.startswith(HUB_PREFIX)}
+    env |= {
+        "PATH": f"{own_programs}:{SYSTEM_PATH}",
+        "HOME": str(place),
+        "LANG": "C.UTF-8",
+        "TZ": settings.site.time_zone,
+        "SWAP_GATEWAY": runtime.gateway_url,
+        "SWAP_HOME_URL": settings.site.url,
+        "SWAP_PERSON_NAME": person.name,
+        "SWAP_SERVER_CREDENTIAL": credential,
+        "SWAP_TOKEN_SOCKET": str(token_socket(runtime, person.id)),
+        "SWAP_KERNEL_ENV": str(runtime.kernel_env),
+    }
+    return Launch(argv=(sys.executable, "-m", "swap.lab"), cwd=place, log=log(settings, person.id), env=env)
