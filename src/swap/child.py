@@ -62,10 +62,15 @@ def stop(child: subprocess.Popen[bytes], first: signal.Signals, grace_seconds: f
             child.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             obeyed = False
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    end_group(child)
     child.wait()
     return obeyed
+
+
+def end_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of a child's process group: its own helpers, when it could not end them itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

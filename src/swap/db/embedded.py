@@ -67,6 +67,7 @@ class EmbeddedPostgres:
         self.data = self.directory / "data"
         self.log = state / "logs" / "postgres.log"
         self.port = port or 0
+        self._fixed_port = port
         self.process: subprocess.Popen[bytes] | None = None
         self._extra = dict(extra or {})
         self._claim = contextlib.ExitStack()
@@ -90,7 +91,7 @@ class EmbeddedPostgres:
             self._repair()
             if not self.data.exists():
                 self._initialise()
-            self._launch(timeout_seconds)
+            self._launch(timeout_seconds, self._fixed_port)
             self._ensure_accounts()
         except BaseException:
             self.stop()
@@ -103,6 +104,11 @@ class EmbeddedPostgres:
             child.stop(self.process, signal.SIGINT, 20.0)
             self.process = None
         self._claim.close()
+
+    def restart(self, timeout_seconds: float = 60.0) -> None:
+        """Start the server again after it ended by itself, on the same port.  Raises Unavailable."""
+        self._repair()
+        self._launch(timeout_seconds, self.port)
 
     def __enter__(self) -> Self:
         self.start()
@@ -280,10 +286,9 @@ class EmbeddedPostgres:
         finally:
             password_file.unlink(missing_ok=True)
 
-    def _launch(self, timeout_seconds: float) -> None:
+    def _launch(self, timeout_seconds: float, fixed: int | None) -> None:
         if not secret_path(self.state, ADMIN).exists():
             self._set_lost_password()
-        fixed = self.port
         for _ in range(5):
             self.port = fixed or free_port()
             settings = {**_SETTINGS, "port": str(self.port), **self._extra}

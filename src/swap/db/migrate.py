@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from swap.db import roles
@@ -19,6 +21,17 @@ def config(conn: Connection) -> Config:
     settings.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     settings.attributes["connection"] = conn
     return settings
+
+
+def version(engine: Engine) -> str:
+    """Return the version of the schema that is there; empty when there is none."""
+    with engine.connect() as conn:
+        return MigrationContext.configure(conn, opts={"version_table_schema": "swap"}).get_current_revision() or ""
+
+
+def newest() -> str:
+    """Return the version this code brings."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head() or ""
 
 
 def upgrade(engine: Engine) -> None:

