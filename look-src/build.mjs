@@ -32,7 +32,10 @@ put('swap.css', [
   under(':root[data-mode="dark"]'),
   codex,
   readFileSync(join(here, 'styles/look.css'), 'utf8'),
-].join('\n'));
+]
+  // Codex's own words about itself stay; the comments of 900 tokens need not travel.
+  .map((sheet) => { const head = sheet.match(/^\/\*[\s\S]*?\*\//)?.[0] ?? ''; return `${head}\n${sheet.slice(head.length).replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*\n+/g, '\n')}`; })
+  .join('\n'));
 
 for (const name of readdirSync(join(here, 'scripts')).sort()) {
   put(name, readFileSync(join(here, 'scripts', name), 'utf8'));

@@ -94,20 +94,53 @@ async function load(part) {
   part.setAttribute('aria-busy', 'false');
   if (html) part.innerHTML = html;
   else if (failed) part.replaceChildren(failed.content.cloneNode(true));
-  for (const again of part.querySelectorAll('[data-again]')) {
-    again.addEventListener('click', (event) => { event.preventDefault(); load(part); });
+  wire(part);
+}
+function wire(part) {
+  for (const link of part.querySelectorAll('[data-again]')) {
+    link.addEventListener('click', (event) => { event.preventDefault(); load(part); });
   }
 }
 for (const part of document.querySelectorAll('[data-load]')) load(part);
+for (const part of document.querySelectorAll('[data-load-again]')) {
+  part.dataset.load = part.dataset.loadAgain;
+  wire(part);
+}
+
+// ── Does this browser find names below ours? ── asked once, early; a form that leads to a server waits for it
+const probe = document.getElementById('probe');
+function found() {
+  if (!probe) return Promise.resolve(true);
+  const stop = new AbortController();
+  const late = setTimeout(() => stop.abort(), 3000);
+  return fetch(probe.dataset.url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', signal: stop.signal })
+    .then(() => true, () => false)
+    .finally(() => clearTimeout(late));
+}
+let probed = null;
+if (probe && document.querySelector('form[data-probe]')) probed = found();
+
+const again = document.getElementById('test-again');
+if (again) {
+  again.addEventListener('click', async () => {
+    const said = document.getElementById('test-said');
+    said.textContent = 'Testing, for up to 3 seconds …';
+    said.textContent = await found() ? 'Your browser finds it now. Go back and start your server.' : 'Still no answer.';
+  });
+}
 
 // ── Forms are sent once ──
 for (const form of document.querySelectorAll('form[method=post]')) {
-  form.addEventListener('submit', (event) => {
-    if (form.dataset.sent) event.preventDefault();
+  form.addEventListener('submit', async (event) => {
+    if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = '1';
+    if (!probed || !form.hasAttribute('data-probe')) return;
+    event.preventDefault();
+    if (await probed) form.submit();
+    else location.assign(probe.dataset.help);
   });
 }
-addEventListener('pageshow', () => { for (const form of document.forms) delete form.dataset.sent; });
+addEventListener('pageshow', (event) => { if (event.persisted) for (const form of document.forms) delete form.dataset.sent; });
 
 // ── Keys ── single letters, never while typing
 const key = { go: false };

@@ -1,0 +1,1 @@
+"""A person's notebooks, as the portal lists, makes and copies them.  Files in a home directory, nothing else."""

@@ -1,0 +1,128 @@
+"""Notebooks and examples as pages show them, and the documents new ones start from.  Pure values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+KERNEL = {"name": "swap", "display_name": "SWAP", "language": "python"}
+TITLE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """One .ipynb file of a home directory; `path` is relative to it, with slashes."""
+
+    path: str
+    title: str
+    edited_at: datetime
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+
+    @property
+    def folder(self) -> str:
+        """The folder below the home directory, or nothing."""
+        return self.path.rsplit("/", 1)[0] if "/" in self.path else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A notebook offered for copying; `name` is its file's name without the ending."""
+
+    name: str
+    title: str
+    summary: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found, newest first, and whether the search stopped before the end."""
+
+    notebooks: tuple[Notebook, ...]
+    complete: bool
+
+
+def title(document: Any, fallback: str) -> str:
+    """Return the first heading of a notebook's Markdown cells, or `fallback`.
+
+    The document is anybody's: every part may be of any type.
+
+    >>> title({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*\\n", "text"]}]}, "untitled")
+    'Mobile readers'
+    """
+    cells = document.get("cells") if isinstance(document, dict) else None
+    for cell in cells if isinstance(cells, list) else []:
+        if not isinstance(cell, dict) or cell.get("cell_type") != "markdown":
+            continue
+        for line in text(cell.get("source")).splitlines():
+            heading = re.match(r"\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", line)
+            if heading:
+                return re.sub(r"[*_`]", "", heading[1])[:TITLE_LIMIT].strip() or fallback
+    return fallback
+
+
+def text(source: Any) -> str:
+    """Return a cell's source as one string; notebooks hold it as text or as a list of lines."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return ""
+
+
+def cell(kind: str, cell_id: str, source: str) -> dict[str, Any]:
+    """Return one cell in notebook format 4.5."""
+    made: dict[str, Any] = {"cell_type": kind, "id": cell_id, "metadata": {}, "source": source}
+    return made | ({"execution_count": None, "outputs": []} if kind == "code" else {})
+
+
+def new(sql: str, cell_id: str) -> dict[str, Any]:
+    """Return a notebook whose first cell runs `sql` and leaves the answer in `result`."""
+    return {
+        "cells": [cell("code", cell_id, f"%%swap result\n{sql}")],
+        "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
+        "nbformat": 4, "nbformat_minor": 5,
+    }
+
+
+def without_outputs(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy with nothing that was computed or trusted elsewhere: no outputs, counts, widgets or trust marks."""
+    cells = [item for item in document.get("cells", []) if isinstance(item, dict)]
+    kept = []
+    for item in cells:
+        metadata = {key: value for key, value in dict(item.get("metadata") or {}).items() if key not in {"trusted", "execution"}}
+        kept.append(item | {"metadata": metadata} | ({"outputs": [], "execution_count": None} if item.get("cell_type") == "code" else {}))
+    metadata = {key: value for key, value in dict(document.get("metadata") or {}).items() if key not in {"widgets", "signature", "trusted"}}
+    return document | {"cells": kept, "metadata": metadata}
+
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+def identifier(name: str) -> str:
+    """Return a name as SQL writes it: plain if it can be, quoted otherwise.
+
+    >>> print(identifier("page"), identifier('Odd "one" here'))
+    page "Odd ""one"" here"
+    """
+    return name if _PLAIN.fullmatch(name) and name not in _RESERVED else '"' + name.replace('"', '""') + '"'
+
+
+_RESERVED = frozenset(
+    "all and any as asc between by case cast column constraint create cross default desc distinct else end except exists "
+    "false fetch for foreign from full grant group having in inner intersect into is join left like limit not null on or "
+    "order outer primary references right select set table then to true union unique user using values when where with".split())
+
+
+def select(source: str, schema: str, table: str, where: str = "") -> str:
+    """Return the statement a new notebook starts from: ten rows of one table."""
+    name = ".".join(identifier(part) for part in (source, schema, table))
+    condition = f"\nWHERE {where}" if where else ""
+    return f"SELECT *\nFROM {name}{condition}\nLIMIT 10"

@@ -1,0 +1,88 @@
+"""What the portal does with notebooks: list mine, make one, copy an example.  One verb, one function."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from swap.errors import NotFound, Problem
+from swap.notebooks import model
+from swap.notebooks.model import Example, Listing, Notebook
+from swap.notebooks.workspace import Found, Workspace
+
+EXAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+def recent(workspace: Workspace, limit: int) -> Listing:
+    """Return the `limit` notebooks edited last, newest first, with their titles."""
+    found, complete = workspace.find()
+    newest = sorted(found, key=lambda item: (-item.modified_ns, item.path))[:limit]
+    return Listing(tuple(_described(workspace, item) for item in newest), complete and len(found) <= limit)
+
+
+def count(workspace: Workspace) -> int:
+    """Return how many notebooks the home holds, within the limits of a search."""
+    return len(workspace.find()[0])
+
+
+def new(workspace: Workspace, sql: str, token: Callable[[], str]) -> str:
+    """Make untitled-n.ipynb whose first cell runs `sql`; return its path."""
+    return workspace.add("untitled", model.new(sql, token()), f".swap-{token()}.tmp", first=1)
+
+
+def examples(directory: Path | None) -> tuple[Example, ...]:
+    """Return the site's examples in the order of their files' names; a file that cannot be read is left out."""
+    found = []
+    for path in sorted(directory.glob("*.ipynb")) if directory else []:
+        document = _example(str(path), path.stat().st_mtime_ns)
+        if document is not None and EXAMPLE_NAME.fullmatch(path.stem):
+            about = _about(document)
+            found.append(Example(path.stem, about.get("title") or model.title(document, path.stem),
+                                 about.get("summary", ""), about.get("tag", "")))
+    return tuple(found)
+
+
+def copy_example(workspace: Workspace, directory: Path | None, name: str, token: Callable[[], str]) -> str:
+    """Copy an example, without outputs, into the home; return the copy's path.  Raises NotFound for an unknown name."""
+    path = directory / f"{name}.ipynb" if directory and EXAMPLE_NAME.fullmatch(name) else None
+    document = _example(str(path), path.stat().st_mtime_ns) if path and path.is_file() else None
+    if document is None:
+        raise NotFound(Problem("There is no such example.", todo="Choose one from Home."))
+    return workspace.add(name, model.without_outputs(document), f".swap-{token()}.tmp", first=None)
+
+
+def _about(document: dict[str, Any]) -> dict[str, str]:
+    """Return title, summary and tag from a notebook's metadata: its `swap` part, or the metadata itself."""
+    metadata = document.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    own = metadata.get("swap")
+    merged = metadata | (own if isinstance(own, dict) else {})
+    return {key: merged[key] for key in ("title", "summary", "tag") if isinstance(merged.get(key), str)}
+
+
+@lru_cache(maxsize=64)
+def _example(path: str, modified_ns: int) -> dict[str, Any] | None:  # noqa: ARG001 (part of the key: a changed file is read again)
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _described(workspace: Workspace, found: Found) -> Notebook:
+    return Notebook(found.path, _title(workspace, found), datetime.fromtimestamp(found.modified_ns / 1e9, tz=UTC), found.size_bytes)
+
+
+@lru_cache(maxsize=4096)
+def _title(workspace: Workspace, found: Found) -> str:
+    """Return a notebook's title; the same file at the same moment is read once."""
+    fallback = found.path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+    try:
+        return model.title(workspace.read(found.path), fallback)
+    except NotFound:
+        return fallback

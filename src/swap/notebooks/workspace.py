@@ -1,0 +1,210 @@
+"""A home directory as the portal touches it: never outside, never through a link, never half a file.
+
+What lies in a home is written by the person's own code and is not to be trusted: links to elsewhere,
+pipes that block, files of any size.  Everything is opened from the home's own descriptor, step by step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swap.errors import Forbidden, NotFound, Problem, Unavailable
+from swap.identity import PERSON_ID
+
+READ_LIMIT = 4_000_000
+"""Bytes of a notebook that are read for its title; larger ones go by their file's name."""
+DEPTH_LIMIT = 4
+ENTRIES_LIMIT = 5_000
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A notebook file, before it is read."""
+
+    path: str
+    modified_ns: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One person's home directory below `homes`."""
+
+    homes: Path
+    person_id: str
+
+    def __post_init__(self) -> None:
+        if not PERSON_ID.fullmatch(self.person_id):
+            raise Forbidden(Problem("There is no such home directory."))
+
+    @contextmanager
+    def _home(self, *, make: bool = False) -> Iterator[int]:
+        """Yield a descriptor of the home; a link in its place is refused, and never followed."""
+        path = self.homes / self.person_id
+        if make:
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
+        descriptor = os.open(path, _OPEN_DIRECTORY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def find(self) -> tuple[list[Found], bool]:
+        """Return every notebook that is a plain file, and whether the whole home was searched."""
+        try:
+            with self._home() as home:
+                found: list[Found] = []
+                complete = _search(home, "", found, [ENTRIES_LIMIT], DEPTH_LIMIT)
+                return found, complete
+        except OSError:
+            return [], True
+
+    def read(self, path: str) -> Any:
+        """Return a notebook's JSON.  Raises NotFound for what is not a plain file of this home, or not JSON."""
+        *folders, name = parts(path)
+        with self._missing(path), self._home() as home, contextlib.ExitStack() as stack:
+            directory = home
+            for folder in folders:
+                directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)
+                stack.callback(os.close, directory)
+            content = _read_plain(name, directory)
+        if content is None:
+            raise _not_there(path)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise _not_there(path) from error
+
+    def exists(self, path: str) -> bool:
+        """Tell whether `path` is a plain file of this home."""
+        *folders, name = parts(path)
+        try:
+            with self._home() as home, contextlib.ExitStack() as stack:
+                directory = home
+                for folder in folders:
+                    directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)
+                    stack.callback(os.close, directory)
+                return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+        except OSError:
+            return False
+
+    def add(self, stem: str, document: dict[str, Any], draft: str, *, first: int | None) -> str:
+        """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name.
+
+        The file appears whole or not at all: it is written aside under the unused name `draft`, then linked.
+        """
+        content = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+        with _explained(), self._home(make=True) as home:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                return _link_unused(home, draft, stem, first)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(draft, dir_fd=home)
+
+    @contextmanager
+    def _missing(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise _not_there(path) from error
+
+
+def parts(path: str) -> list[str]:
+    """Return the steps of a path below a home.  Raises NotFound for one that could lead elsewhere.
+
+    >>> parts("ideas/first.ipynb")
+    ['ideas', 'first.ipynb']
+    """
+    steps = path.split("/")
+    if len(path) > 1000 or any(
+        step in {"", ".", ".."} or any(ord(char) < 32 or ord(char) == 127 for char in step) for step in steps
+    ) or "\\" in path or not path.isprintable():
+        raise _not_there(path)
+    if not steps[-1].endswith(".ipynb"):
+        raise _not_there(path)
+    return steps
+
+
+def _not_there(path: str) -> NotFound:
+    return NotFound(Problem("There is no notebook at this address.", why=f"{path[:200]!r} is not a notebook in your home directory.",
+                            todo="Choose one from your notebooks."))
+
+
+def _search(directory: int, prefix: str, found: list[Found], budget: list[int], depth: int) -> bool:
+    """Collect notebooks below an open directory; False when a limit ended the search."""
+    complete = True
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            budget[0] -= 1
+            if budget[0] < 0:
+                return False
+            if entry.name.startswith(".") or not entry.name.isprintable():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if depth == 0 or entry.name in {"node_modules", "__pycache__"}:
+                    complete = complete and depth > 0
+                    continue
+                with contextlib.suppress(OSError):
+                    below = os.open(entry.name, _OPEN_DIRECTORY, dir_fd=directory)
+                    try:
+                        complete = _search(below, f"{prefix}{entry.name}/", found, budget, depth - 1) and complete
+                    finally:
+                        os.close(below)
+            elif entry.name.endswith(".ipynb") and entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    state = entry.stat(follow_symlinks=False)
+                    found.append(Found(prefix + entry.name, state.st_mtime_ns, state.st_size))
+    return complete
+
+
+def _read_plain(name: str, directory: int) -> bytes | None:
+    descriptor = os.open(name, _OPEN_FILE, dir_fd=directory)
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode) or state.st_size > READ_LIMIT:
+            return None
+        return file.read(READ_LIMIT)
+
+
+def _link_unused(home: int, draft: str, stem: str, first: int | None) -> str:
+    number = first
+    while True:
+        name = f"{stem}.ipynb" if number is None else f"{stem}-{number}.ipynb"
+        try:
+            os.link(draft, name, src_dir_fd=home, dst_dir_fd=home, follow_symlinks=False)
+        except FileExistsError:
+            number = 2 if number is None else number + 1
+        else:
+            return name
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the file system's refusals into sentences."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise Unavailable(Problem("Your home directory is full.", why="The notebook could not be written; nothing was changed.",
+                                      todo="Delete files you no longer need in JupyterLab, then try again.")) from error
+        if error.errno in {errno.EACCES, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EPERM}:
+            raise Unavailable(Problem("SWAP cannot write in your home directory.", why=f"The system says: {error.strerror}.",
+                                      todo="Ask the people who run SWAP to look at it.")) from error
+        raise

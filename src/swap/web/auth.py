@@ -1,0 +1,162 @@
+"""Sign in through the hub: the OAuth code flow with PKCE, and a portal session of our own at its end.
+
+What binds the answer to the browser that asked is a cookie: signed, ten minutes old at most, used once.
+The cookie of the session is always new; a value a browser brings before signing in is never adopted.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from swap.errors import Forbidden, NotSignedIn, Problem, Unavailable
+from swap.identity import Via
+from swap.people import service as people
+from swap.people.model import PortalSession
+from swap.web import paths
+from swap.web.hub import AWAY, CALLBACK, CLIENT_ID
+from swap.web.pages import go, respond
+from swap.web.portal import Portal, Visit
+
+SESSION_COOKIE = "swap_session"
+STATE_COOKIE = "swap_oauth_"
+STATE_SECONDS = 600
+SECRET_LENGTH = 200
+HUB_COOKIES = (("jupyterhub-hub-login", "/hub/"), ("jupyterhub-session-id", "/"))
+_STALE = Problem("This sign-in is not the one you began.", why="It took more than ten minutes, was used before, or began in another browser.",
+                 todo="Sign in again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A sign-in that has begun: its state and PKCE verifier, and where it leads."""
+
+    state: str
+    verifier: str
+    next: str
+    began: float
+
+
+class Used:
+    """States that came back once; a second time they are refused.  Forgotten when they would be too old anyway."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def first_time(self, state: str, now: float) -> bool:
+        """Tell whether this state comes back for the first time, and remember it."""
+        with self._lock:
+            self._seen = {seen: at for seen, at in self._seen.items() if now - at <= STATE_SECONDS}
+            if state in self._seen:
+                return False
+            self._seen[state] = now
+            return True
+
+
+def session_of(portal: Portal, request: Request, now: object = None) -> PortalSession | None:
+    """Return the portal session of a request's cookie, or None."""
+    del now
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    if not secret or len(secret) > SECRET_LENGTH:
+        return None
+    try:
+        with portal.engine.begin() as conn:
+            return people.portal_session(conn, secret, portal.clock.now())
+    except NotSignedIn:
+        return None
+
+
+def sign_in(portal: Portal, visit: Visit) -> Response:
+    """Begin: remember state and verifier in the browser, and send it to the hub."""
+    target = paths.local(visit.query("next", 2000))
+    if visit.session is not None:
+        return go(target)
+    if not portal.hub.answers():
+        raise Unavailable(Problem("Nobody can sign in for a moment.", why=f"{AWAY.title} People already signed in go on working.",
+                                  todo="It is usually back within a minute. Try again."))
+    pending = Pending(portal.clock.secret(), portal.clock.secret(), target, visit.now.timestamp())
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
+    answer = go("/hub/api/oauth2/authorize?" + urlencode({
+        "client_id": CLIENT_ID, "redirect_uri": CALLBACK, "response_type": "code", "state": pending.state,
+        "code_challenge": challenge, "code_challenge_method": "S256",
+    }))
+    answer.set_cookie(_state_cookie(pending.state), seal(portal.runtime.web_service_token, pending), max_age=STATE_SECONDS,
+                      path=CALLBACK, httponly=True, samesite="lax")
+    return answer
+
+
+def callback(portal: Portal, visit: Visit, used: Used) -> Response:
+    """End: check that this browser began it, trade the code for a person, and open a session."""
+    state = visit.query("state")
+    pending = check_state(portal, visit, state, used)
+    if visit.query("error"):
+        raise Forbidden(Problem("The sign-in was ended at the hub.", why="You did not let SWAP know who you are, or may not use it.", todo="Sign in again."))
+    person_id = portal.hub.exchange(visit.query("code", 1000), pending.verifier).person_id
+    secret, csrf = portal.clock.secret(), portal.clock.secret()
+    days = portal.settings.people.sign_in_days
+    try:
+        with portal.engine.begin() as conn:
+            people.principal(conn, person_id, Via.PORTAL, visit.now)
+            people.open_portal_session(conn, person_id, secret, csrf, visit.now, days)
+    except NotSignedIn:
+        # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and forth.
+        return forget_browser(respond(portal, visit, "sign_in_again.html", status=HTTPStatus.UNAUTHORIZED), state)
+    answer = go(pending.next)
+    answer.set_cookie(SESSION_COOKIE, secret, max_age=days * 86400, path="/", httponly=True, samesite="lax")
+    answer.delete_cookie(_state_cookie(state), path=CALLBACK)
+    return answer
+
+
+def check_state(portal: Portal, visit: Visit, state: str, used: Used) -> Pending:
+    """Return the sign-in this browser began.  Raises Forbidden for a state that is foreign, old or used."""
+    pending = unseal(portal.runtime.web_service_token, visit.request.cookies.get(_state_cookie(state), ""))
+    now = visit.now.timestamp()
+    if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
+        raise Forbidden(_STALE)
+    if not 0 <= now - pending.began + 5 <= STATE_SECONDS + 5 or not used.first_time(state, now):
+        raise Forbidden(_STALE)
+    return pending
+
+
+def forget_browser(answer: Response, state: str = "") -> Response:
+    """Delete what this browser holds: our session, the sign-in under way, and the hub's cookies."""
+    answer.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax")
+    if state:
+        answer.delete_cookie(_state_cookie(state), path=CALLBACK)
+    for name, path in HUB_COOKIES:
+        answer.delete_cookie(name, path=path)
+    return answer
+
+
+def _state_cookie(state: str) -> str:
+    return STATE_COOKIE + "".join(char for char in state[:8] if char.isalnum())
+
+
+def seal(key: str, pending: Pending) -> str:
+    """Return a pending sign-in as a cookie's value that nobody else could have made."""
+    body = base64.urlsafe_b64encode(json.dumps([pending.state, pending.verifier, pending.next, pending.began]).encode()).decode()
+    return f"{body}.{_signature(key, body)}"
+
+
+def unseal(key: str, value: str) -> Pending | None:
+    """Return the pending sign-in of a cookie's value, or None for one we did not make."""
+    body, _, signature = value.partition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(key, body).encode()):
+        return None
+    state, verifier, target, began = json.loads(base64.urlsafe_b64decode(body))
+    return Pending(state, verifier, paths.local(target), began)
+
+
+def _signature(key: str, body: str) -> str:
+    return hmac.new(b"swap sign-in " + key.encode(), body.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,121 @@
+"""The gateway's catalogue as pages show it.  Pure: JSON of the gateway → values for templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from swap.web import words
+
+SHOWN = ("all", "readable", "locked")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source and how it does."""
+
+    name: str
+    title: str
+    owner: str
+    note: str
+    up: bool
+    since: datetime | None
+    readable: int
+    visible: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in a list."""
+
+    source: str
+    schema: str
+    name: str
+    comment: str
+    rows: int | None
+    size: int | None
+    newest: str
+    readable: bool
+    rule: str
+    ask: str
+
+    @property
+    def full_name(self) -> str:
+        """The name as a statement writes it."""
+        return f"{self.source}.{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tables of one schema."""
+
+    schema: str
+    tables: tuple[Table, ...]
+    readable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Columns that one rule locks, and whom to ask."""
+
+    rule: str
+    because: str
+    ask: str
+    columns: tuple[str, ...]
+
+
+def sources(catalog: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Return the sources in the gateway's order."""
+    return tuple(
+        Source(item["name"], item.get("title") or item.get("kind", ""), item.get("owner") or "", item.get("note") or "",
+               bool(item.get("up")), words.moment(item.get("since")), int(item.get("tables_readable") or 0), int(item.get("tables_visible") or 0))
+        for item in catalog.get("sources", ()))
+
+
+def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
+    """Return the tables of one source, by schema and name."""
+    found = []
+    for item in catalog.get("tables", ()):
+        named = str(item.get("name", "")).split(".", 2)
+        if len(named) == 3 and named[0] == source:
+            found.append(Table(source, named[1], named[2], item.get("comment") or "", item.get("rows"), item.get("bytes"), item.get("newest") or "",
+                               bool(item.get("readable")), item.get("rule") or "", item.get("ask") or ""))
+    return tuple(sorted(found, key=lambda table: (table.schema, table.name)))
+
+
+def narrowed(found: Iterable[Table], text: str, shown: str) -> tuple[Table, ...]:
+    """Return the tables whose names or comments hold every word of `text`, readable or locked as `shown` says."""
+    wanted = text.lower().split()
+    return tuple(
+        table for table in found
+        if (shown not in SHOWN[1:] or table.readable == (shown == "readable"))
+        and all(word in f"{table.full_name} {table.comment}".lower() for word in wanted))
+
+
+def grouped(found: Iterable[Table]) -> tuple[Group, ...]:
+    """Return tables by schema, in order."""
+    schemas: dict[str, list[Table]] = {}
+    for table in found:
+        schemas.setdefault(table.schema, []).append(table)
+    return tuple(Group(schema, tuple(items), sum(item.readable for item in items)) for schema, items in schemas.items())
+
+
+def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
+    """Return what is locked in a table, one entry for each rule."""
+    by_rule: dict[tuple[str, str, str], list[str]] = {}
+    for column in table.get("columns", ()):
+        if not column.get("readable"):
+            key = (column.get("rule") or "", column.get("because") or "", column.get("ask") or "")
+            by_rule.setdefault(key, []).append(column["name"])
+    return tuple(Lock(*key, tuple(names)) for key, names in by_rule.items())
+
+
+def partitions(table: Mapping[str, Any], limit: int = 8) -> tuple[str, ...]:
+    """Return the newest partitions in words; the gateway may give text, or key and value."""
+    found = [
+        part if isinstance(part, str) else ", ".join(f"{key}={value}" for key, value in part.items())
+        for part in table.get("partitions") or () if isinstance(part, str | dict)
+    ]
+    return tuple(found[-limit:][::-1])

@@ -1,0 +1,107 @@
+"""What the portal asks of the gateway, each time as one person, with a token that lives a minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, Unavailable
+
+QUICK = httpx.Timeout(5.0, connect=1.0)
+LONG_POLL = httpx.Timeout(20.0, connect=1.0)
+AWAY = Problem("The gateway does not answer.", why="It runs the queries and keeps the catalogue; your notebooks are not touched.",
+               todo="It is usually back within a minute. Try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a result as a page shows them."""
+
+    columns: tuple[dict[str, Any], ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    total: int
+
+
+class Gateway:
+    """The gateway's API.  Every call takes the asking person's token."""
+
+    def __init__(self, url: str) -> None:
+        """Speak to the gateway at `url`."""
+        self._sync = httpx.Client(base_url=url, timeout=QUICK, trust_env=False)
+        self._async = httpx.AsyncClient(base_url=url, timeout=LONG_POLL, trust_env=False)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._sync.close()
+        await self._async.aclose()
+
+    def catalog(self, token: str) -> dict[str, Any]:
+        """Return the sources and tables this person may know of."""
+        return self._get("/v1/catalog", token)
+
+    def table(self, token: str, source: str, schema: str, table: str) -> dict[str, Any]:
+        """Return one table with its columns.  Raises NotFound for one this person may not know of."""
+        return self._get("/v1/catalog/" + "/".join(quote(part, safe="") for part in (source, schema, table)), token)
+
+    def _get(self, path: str, token: str) -> dict[str, Any]:
+        try:
+            return _content(self._sync.get(path, headers=_bearer(token)))
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+
+    async def run(self, token: str, statement: str) -> str:
+        """Send a statement; return the run's id."""
+        return str((await self._call("POST", "/v1/queries", token, json={"statement": statement, "params": {}, "tables": {}}))["id"])
+
+    async def state(self, token: str, query_id: str, after: int) -> dict[str, Any]:
+        """Return a run's state when it is newer than revision `after`; waits for up to ten seconds."""
+        return await self._call("GET", f"/v1/queries/{query_id}", token, params={"after": after})
+
+    async def page(self, token: str, query_id: str, limit: int) -> Page:
+        """Return the first rows of a result."""
+        content = await self._call("GET", f"/v1/queries/{query_id}/page", token, params={"offset": 0, "limit": limit})
+        return Page(tuple(content["columns"]), tuple(tuple(row) for row in content["rows"]), int(content["total"]))
+
+    async def cancel(self, token: str, query_id: str) -> None:
+        """Cancel a run at its sources."""
+        await self._call("DELETE", f"/v1/queries/{query_id}", token)
+
+    async def _call(self, method: str, path: str, token: str, **more: Any) -> dict[str, Any]:
+        try:
+            return _content(await self._async.request(method, path, headers=_bearer(token), **more))
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _content(answer: httpx.Response) -> dict[str, Any]:
+    """Return the answer's JSON, or raise what the gateway says went wrong."""
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise Unavailable(AWAY)
+    if answer.is_success:
+        return content
+    raise error(content.get("error"))
+
+
+_PROBLEM = frozenset(item.name for item in fields(Problem))
+_SUGGESTION = frozenset(item.name for item in fields(Suggestion))
+
+
+def error(said: Any) -> SwapError:
+    """Return the gateway's error as the exception it was there."""
+    said = said if isinstance(said, dict) else {}
+    known = {key: value for key, value in said.items() if key in _PROBLEM and value is not None}
+    known["suggestions"] = tuple(
+        Suggestion(**{key: value for key, value in item.items() if key in _SUGGESTION}) for item in known.get("suggestions", ()))
+    known.setdefault("title", AWAY.title)
+    return CATEGORIES.get(str(said.get("category")), SwapError)(Problem(**known))

@@ -1,0 +1,91 @@
+"""The outermost layer: which hosts we answer to, the headers of every answer, and no exception in the open."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from swap.settings import Site
+from swap.web import paths
+
+LOOPBACK = frozenset({"127.0.0.1", "[::1]", "0.0.0.0"})  # noqa: S104 - what people type, not what we bind
+STATIC = "/static/build/"
+PING = "/ping"
+
+
+def policy(site: Site) -> str:
+    """Return the content security policy: our own files only; forms go to us and, redirected, to people's servers."""
+    port = paths.public_port(site)
+    return "; ".join((
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
+        f"connect-src 'self' http://probe--x.{site.host}:{port}",
+        # A redirect after a form counts as the form's target: "New notebook" ends on the person's own origin.
+        f"form-action 'self' http://*.{site.host}:{port}",
+        "base-uri 'none'", "frame-ancestors 'none'",
+    ))
+
+
+class Guard:
+    """Wraps the application; nothing reaches a handler past it with a foreign Host, or leaves without its headers."""
+
+    def __init__(self, app: ASGIApp, site: Site, failed: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+        """Guard `app`; `failed` writes the page for an exception nobody caught."""
+        self.app = app
+        self.site = site
+        self.failed = failed
+        self.policy = policy(site)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._headers(scope["path"], message)
+            await send(message)
+
+        elsewhere = self._elsewhere(scope)
+        if elsewhere is not None:
+            await elsewhere(scope, receive, guarded)
+            return
+        try:
+            await self.app(scope, receive, guarded)
+        except Exception as error:  # every exception becomes a page
+            if started:
+                raise
+            answer = await self.failed(Request(scope, receive), error)
+            await answer(scope, receive, guarded)
+
+    def _elsewhere(self, scope: Scope) -> Response | None:
+        """Return an answer of our own for a Host that is not ours: a foreign name must not reach a session (DNS rebinding)."""
+        host = Headers(scope=scope).get("host", "")
+        name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
+        if name == self.site.host or scope["path"] == PING:
+            return None
+        if name in LOOPBACK and scope["method"] in {"GET", "HEAD"}:
+            return RedirectResponse(f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}", status_code=307)
+        return PlainTextResponse(f"SWAP's portal is at {self.site.url}, not at this address.\n", status_code=421)
+
+    def _headers(self, path: str, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        headers["Content-Security-Policy"] = self.policy
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        # same-origin, not no-referrer: with the latter browsers send "Origin: null" with our own forms.
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin" if path == PING else "same-origin"
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
+        if path.startswith(STATIC) and message["status"] == 200:
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        elif "cache-control" not in headers:
+            headers["Cache-Control"] = "no-store"

@@ -1,0 +1,22 @@
+"""Pages that explain why a notebook's address does not work from this browser, before it is tried."""
+
+from __future__ import annotations
+
+import platform
+
+from starlette.responses import Response
+
+from swap.web.pages import respond
+from swap.web.portal import Portal, Visit
+
+
+def localhost_name(portal: Portal, visit: Visit) -> Response:
+    """The browser does not find names that end in .localhost."""
+    site = portal.settings.site
+    own = f"{visit.session.principal.id}.{site.host}" if visit.session else f"p….{site.host}"
+    return respond(portal, visit, "help_localhost_name.html", own=own, probe=f"probe--x.{site.host}")
+
+
+def tunnel_port(portal: Portal, visit: Visit) -> Response:
+    """The tunnel's local port is not the port SWAP sends people to."""
+    return respond(portal, visit, "help_tunnel_port.html", machine=platform.node() or "the machine SWAP runs on")

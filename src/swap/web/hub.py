@@ -1,0 +1,211 @@
+"""What the portal asks of JupyterHub: who signed in, how a server does, start it, stop it, forget its tokens.
+
+Speaks to the hub's own address with the portal's service token.  The hub may be away: the portal's pages
+go on, and every call here ends within seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from swap.errors import Forbidden, Problem, Unavailable
+from swap.identity import PERSON_ID
+
+CLIENT_ID = "service-portal"
+"""The portal's OAuth client at the hub: the service `portal`."""
+CALLBACK = "/oauth_callback"
+"""A path, not an address: the sign-in then works whatever the port of the person's tunnel."""
+OWN_CLIENT = "JupyterHub"
+"""The OAuth client under which a server's own API token is listed; ending it would stop the server's work."""
+QUICK = httpx.Timeout(2.0, connect=1.0)
+AWAY_SECONDS = 5.0
+PATIENT = httpx.Timeout(20.0, connect=1.0)
+AWAY = Problem("The hub does not answer.", why="It starts and stops servers and signs people in; everything else works without it.",
+               todo="It is usually back within a minute. Try again.")
+
+
+class ServerKind(StrEnum):
+    """What a person's Jupyter server does."""
+
+    RUNNING = "running"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an authorisation code was worth: who signed in."""
+
+    person_id: str
+
+
+class Hub:
+    """The hub's API, for the portal's own service."""
+
+    def __init__(self, url: str, token: str) -> None:
+        """Speak to the hub at `url` as the service that holds `token`."""
+        self._token = token
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._sync = httpx.Client(base_url=f"{url}/hub/api", timeout=QUICK, trust_env=False)
+        self._async = httpx.AsyncClient(base_url=f"{url}/hub/api", timeout=PATIENT, trust_env=False)
+        self._away_since = -AWAY_SECONDS
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._sync.close()
+        await self._async.aclose()
+
+    def answers(self) -> bool:
+        """Tell whether the hub is there."""
+        try:
+            return self._sync.get("/").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def exchange(self, code: str, verifier: str) -> Grant:
+        """Trade an authorisation code for the person's id.  Raises Forbidden for a code that is not ours or was used."""
+        try:
+            answer = self._sync.post("/oauth2/token", data={
+                "client_id": CLIENT_ID, "client_secret": self._token, "grant_type": "authorization_code",
+                "code": code, "redirect_uri": CALLBACK, "code_verifier": verifier,
+            })
+            if answer.status_code >= 500:
+                raise Unavailable(AWAY)
+            token = _json(answer).get("access_token") if answer.is_success else None
+            if not isinstance(token, str):
+                raise Forbidden(_REFUSED)
+            person = self._sync.get("/user", headers={"Authorization": f"Bearer {token}"})
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+        name = _json(person).get("name") if person.is_success else None
+        if not isinstance(name, str) or not PERSON_ID.fullmatch(name):
+            raise Forbidden(_REFUSED)
+        return Grant(name)
+
+    def server(self, person_id: str) -> ServerKind:
+        """Return what a person's server does; UNKNOWN when the hub does not say.
+
+        Pages ask this each time they are drawn, so a hub that hangs is left alone for a moment.
+        """
+        if time.monotonic() - self._away_since < AWAY_SECONDS:
+            return ServerKind.UNKNOWN
+        try:
+            answer = self._sync.get(f"/users/{person_id}", headers=self._headers)
+        except httpx.HTTPError as error:
+            if isinstance(error, httpx.TimeoutException):
+                self._away_since = time.monotonic()
+            return ServerKind.UNKNOWN
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return ServerKind.STOPPED
+        return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+
+    def forget_tokens(self, person_id: str) -> bool:
+        """Delete the tokens browsers of this person hold; not the running server's own.  False when the hub is away."""
+        path = f"/users/{person_id}/tokens"
+        try:
+            answer = self._sync.get(path, headers=self._headers)
+            tokens = _json(answer).get("api_tokens", []) if answer.is_success else []
+            for token in tokens:
+                if token.get("session_id") or token.get("oauth_client") != OWN_CLIENT:
+                    self._sync.delete(f"{path}/{token['id']}", headers=self._headers)
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
+
+    async def start(self, person_id: str, seconds: float) -> None:
+        """Ask for a start; returns when the hub has accepted it or, on some hubs, when the server is ready.
+
+        Raises Unavailable with the hub's reason when the start failed.
+        """
+        try:
+            answer = await self._async.post(f"/users/{person_id}/server", headers=self._headers,
+                                            timeout=httpx.Timeout(seconds + 10.0, connect=1.0))
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+        if not answer.is_success and not (answer.status_code == httpx.codes.BAD_REQUEST and "already running" in answer.text):
+            raise Unavailable(Problem("Your server did not start.", why=reason(_json(answer).get("message"))))
+
+    async def stop(self, person_id: str) -> None:
+        """Stop a server, also one that is starting.  Raises Unavailable when the hub does not do it."""
+        try:
+            answer = await self._async.delete(f"/users/{person_id}/server", headers=self._headers)
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+        if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
+            raise Unavailable(Problem("Your server was not stopped.", why=reason(_json(answer).get("message")), todo="Try again."))
+
+    async def state(self, person_id: str) -> ServerKind:
+        """Return what a person's server does, without a thread."""
+        try:
+            answer = await self._async.get(f"/users/{person_id}", headers=self._headers, timeout=QUICK)
+        except httpx.HTTPError:
+            return ServerKind.UNKNOWN
+        return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+
+    @asynccontextmanager
+    async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]] | None]:
+        """Yield the events of a start, or None when the hub knows of none (yet).  Raises httpx.HTTPError."""
+        timeout = httpx.Timeout(30.0, connect=1.0)
+        async with self._async.stream("GET", f"/users/{person_id}/server/progress", headers=self._headers, timeout=timeout) as answer:
+            yield _events(answer) if answer.is_success else None
+
+
+_REFUSED = Problem("The sign-in was not accepted.", why="The hub did not take the code that came back with you: it was used before, or is too old.",
+                   todo="Sign in again.")
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    async for line in answer.aiter_lines():
+        if line.startswith("data:"):
+            try:
+                event = json.loads(line[5:])
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        content = answer.json()
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def kind(user: dict[str, Any]) -> ServerKind:
+    """Return what the default server of the hub's user model does.
+
+    >>> kind({"servers": {"": {"ready": False, "pending": "spawn"}}}), kind({"servers": {}})
+    (<ServerKind.STARTING: 'starting'>, <ServerKind.STOPPED: 'stopped'>)
+    """
+    server = (user.get("servers") or {}).get("")
+    if not isinstance(server, dict):
+        return ServerKind.STOPPED
+    if server.get("pending") == "spawn":
+        return ServerKind.STARTING
+    if server.get("pending") == "stop":
+        return ServerKind.STOPPING
+    return ServerKind.RUNNING if server.get("ready") else ServerKind.STOPPED
+
+
+def reason(message: object) -> str:
+    """Return the hub's reason for a failed start as a sentence of ours.
+
+    >>> reason("Spawn failed: The disk is full"), reason(None)
+    ('The disk is full.', 'The hub does not say why.')
+    """
+    said = str(message or "").removeprefix("Spawn failed:").removeprefix("Error in Authenticator.pre_spawn_start:").strip()
+    if not said or said == "Spawn failed":
+        return "The hub does not say why."
+    return said if said.endswith((".", "!", "?")) else f"{said}."

@@ -1,0 +1,91 @@
+"""My notebooks: list, make, copy an example, open."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+from anyio import from_thread
+from starlette.responses import Response
+
+from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
+from swap.notebooks import model
+from swap.notebooks import service as notebooks
+from swap.web import catalogue, paths
+from swap.web.hub import AWAY, ServerKind
+from swap.web.pages import Server, go, port_of, respond
+from swap.web.portal import Portal, Visit
+
+log = logging.getLogger("swap.web")
+LISTED = 500
+FIRST_SQL = "SELECT 'Replace this with a question of yours' AS answer"
+
+
+def listing(portal: Portal, visit: Visit) -> Response:
+    """All of my notebooks, newest first."""
+    found = notebooks.recent(portal.workspace(visit.person), LISTED)
+    text = visit.query("q").strip()
+    wanted = text.lower().split()
+    shown = tuple(item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted))
+    return respond(portal, visit, "notebooks.html", here="notebooks", notebooks=shown, total=len(found.notebooks), text=text,
+                   complete=found.complete, server=Server(portal.hub.server(visit.person.id)),
+                   lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path))
+
+
+def create(portal: Portal, visit: Visit) -> Response:
+    """Make a notebook (empty, for a table, or from an example), start my server if need be, and lead to it."""
+    if port_of(visit) != paths.public_port(portal.settings.site):
+        return go("/help/tunnel-port")
+    kind = portal.hub.server(visit.person.id)
+    if kind is ServerKind.UNKNOWN:
+        raise Unavailable(AWAY)
+    if kind is ServerKind.STOPPED:
+        # Begun first: writing the notebook takes less time than the server needs to look for it.
+        from_thread.run_sync(portal.starts.begin, visit.person.id)
+    return lead(portal, visit, kind, _make(portal, visit))
+
+
+def _make(portal: Portal, visit: Visit) -> str:
+    workspace = portal.workspace(visit.person)
+    if example := visit.form.get("example"):
+        return notebooks.copy_example(workspace, portal.settings.examples, example, portal.clock.short)
+    if table := visit.form.get("table"):
+        return notebooks.new(workspace, _select(portal, visit, table), portal.clock.short)
+    return notebooks.new(workspace, _first_sql(portal, visit), portal.clock.short)
+
+
+def _select(portal: Portal, visit: Visit, table: str) -> str:
+    """Return the statement for a table this person may read.  Raises what the gateway says about any other."""
+    names = table.split(".", 2)
+    if len(names) != 3 or not all(names):
+        raise Invalid(Problem("There is no such table.", todo="Choose one from Data."))
+    found = portal.gateway.table(portal.token(visit.person), *names)
+    if not any(column.get("readable") for column in found.get("columns", ())):
+        raise NotFound(Problem("You may not read this table.", todo="Its page says which rule locks it, and whom to ask."))
+    return model.select(*names)
+
+
+def _first_sql(portal: Portal, visit: Visit) -> str:
+    """Return a statement that runs for this person: ten rows of a table they may read, if the gateway says one."""
+    try:
+        catalog = portal.gateway.catalog(portal.token(visit.person))
+    except SwapError as error:
+        log.warning("no table for a new notebook of %s: %s", visit.person.id, error)
+        return FIRST_SQL
+    for source in catalogue.sources(catalog):
+        for table in catalogue.tables(catalog, source.name) if source.up else ():
+            if table.readable:
+                return model.select(table.source, table.schema, table.name)
+    return FIRST_SQL
+
+
+def lead(portal: Portal, visit: Visit, kind: ServerKind, path: str) -> Response:
+    """Send the browser to a notebook: at once when the server runs, through the page of its start otherwise."""
+    if kind is ServerKind.RUNNING:
+        return go(paths.lab(portal.settings.site, visit.person.id, path))
+    return go(server_page(path))
+
+
+def server_page(path: str = "") -> str:
+    """Return the address of the page that shows a start and then leads to `path`."""
+    return f"/server?{urlencode({'next': path})}" if path else "/server"

@@ -1,0 +1,88 @@
+"""What every page has at hand, made once by `app.create`; and what one visit brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment
+from sqlalchemy import Engine
+from starlette.requests import Request
+
+from swap.identity import Principal, Via
+from swap.notebooks.workspace import Workspace
+from swap.people import service as people
+from swap.people import tokens
+from swap.people.model import PortalSession
+from swap.runtime import Runtime
+from swap.settings import Settings
+from swap.web.clock import Clock
+from swap.web.gateway import Gateway
+from swap.web.hub import Hub
+from swap.web.starts import Starts
+
+TOKEN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """Settings, runtime and the parts the pages ask."""
+
+    settings: Settings
+    runtime: Runtime
+    engine: Engine
+    hub: Hub
+    gateway: Gateway
+    starts: Starts
+    templates: Environment
+    clock: Clock
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which pages show times."""
+        return ZoneInfo(self.settings.site.time_zone)
+
+    def token(self, person: Principal) -> str:
+        """Return a token with which the gateway answers for this person, and for no longer than a minute."""
+        now = self.clock.now()
+        with self.engine.begin() as conn:
+            epoch = people.access(conn, person.id, now).epoch
+        return tokens.mint(self.runtime.portal_key, person_id=person.id, via=Via.PORTAL, epoch=epoch, server_id="",
+                           kernel_id="", now=now, seconds=TOKEN_SECONDS).value
+
+    def workspace(self, person: Principal) -> Workspace:
+        """Return the person's own home directory; there is no way to name another's."""
+        return Workspace(self.runtime.homes, person.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: who, with which parameters.  Handlers of signed-in pages find `session` filled."""
+
+    request: Request
+    now: datetime
+    session: PortalSession | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def person(self) -> Principal:
+        """The signed-in person; only for routes that demand one."""
+        assert self.session is not None
+        return self.session.principal
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parts of the path the route names."""
+        return self.request.path_params
+
+    @property
+    def is_part(self) -> bool:
+        """Whether a script of ours asks for a part of a page rather than a page."""
+        return self.request.headers.get("x-swap-part") == "1"
+
+    def query(self, name: str, limit: int = 200) -> str:
+        """Return a parameter of the address, cut to `limit` characters, or nothing."""
+        return self.request.query_params.get(name, "")[:limit]

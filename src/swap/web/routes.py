@@ -1,0 +1,49 @@
+"""The one list of what the portal answers to.  A route that is not here does not exist; what guards it stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from swap.web import data, help, home, notebooks, server, session  # noqa: A004 - a page of that name
+from swap.web.portal import Portal, Visit
+
+Handler = Callable[[Portal, Visit], Response]
+Feed = Callable[[Portal, Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address.  `public` routes also serve people who are not signed in; every POST is checked (forms.py)."""
+
+    method: str
+    path: str
+    handler: Handler | None = None
+    feed: Feed | None = None
+    public: bool = False
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", home.home),
+    Route("GET", "/sources", home.sources_part),
+    Route("GET", "/data", data.index),
+    Route("GET", "/data/{source}", data.source),
+    Route("GET", "/data/{source}/{schema}/{table}", data.table),
+    Route("GET", "/data/{source}/{schema}/{table}/preview", feed=data.preview),
+    Route("GET", "/notebooks", notebooks.listing),
+    Route("POST", "/notebooks", notebooks.create),
+    Route("GET", "/server", server.page),
+    Route("GET", "/server/events", feed=server.events),
+    Route("POST", "/server/start", server.begin),
+    Route("POST", "/server/stop", server.stop),
+    Route("POST", "/server/restart", server.restart),
+    Route("GET", "/sign-out", session.ask_sign_out, public=True),
+    Route("POST", "/sign-out", session.sign_out),
+    Route("GET", "/signed-out", session.signed_out, public=True),
+    Route("POST", "/mode", session.mode),
+    Route("GET", "/help/localhost-name", help.localhost_name, public=True),
+    Route("GET", "/help/tunnel-port", help.tunnel_port, public=True),
+)
+"""Beside these, app.py serves /sign-in, /oauth_callback, /ping and /static."""

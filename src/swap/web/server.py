@@ -1,0 +1,110 @@
+"""My server: start it and show what happens, stop it, say why it did not start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any
+
+from anyio import from_thread
+from starlette.responses import Response, StreamingResponse
+
+from swap.errors import Unavailable
+from swap.web import paths
+from swap.web.hub import AWAY, ServerKind
+from swap.web.notebooks import server_page
+from swap.web.pages import Server, go, port_of, respond
+from swap.web.portal import Portal, Visit
+from swap.web.starts import Start
+
+WATCH_SECONDS = 15.0
+"""A line is sent at least this often, so that a lost connection is noticed."""
+
+
+def page(portal: Portal, visit: Visit) -> Response:
+    """The start as it stands: steps, failure, or the offer to start.  A running server is left for at once."""
+    path = paths.notebook(visit.query("next", 1000))
+    kind = portal.hub.server(visit.person.id)
+    start = from_thread.run_sync(portal.starts.latest, visit.person.id)
+    if kind is ServerKind.RUNNING and (start is None or start.state != "starting"):
+        return go(paths.lab(portal.settings.site, visit.person.id, path))
+    if kind is ServerKind.STARTING and (start is None or start.state != "starting"):
+        start = from_thread.run_sync(lambda: portal.starts.begin(visit.person.id, request=False))
+    values: dict[str, Any] = {
+        "server": Server(kind), "path": path, "title": path.rsplit("/", 1)[-1].removesuffix(".ipynb"), "start": start,
+        "limit": portal.settings.launch.start_seconds, "usual": portal.starts.usual_seconds,
+        "elapsed": portal.starts.elapsed(start) if start else 0.0,
+    }
+    if start is not None and start.state == "starting":
+        return respond(portal, visit, "server_starting.html", **values)
+    if start is not None and start.state == "failed":
+        return respond(portal, visit, "server_failed.html", **values)
+    if kind is ServerKind.UNKNOWN:
+        raise Unavailable(AWAY)
+    return respond(portal, visit, "server_stopped.html", **values)
+
+
+def begin(portal: Portal, visit: Visit) -> Response:
+    """Start my server, or open a notebook on the one that runs."""
+    if port_of(visit) != paths.public_port(portal.settings.site):
+        return go("/help/tunnel-port")
+    path = paths.notebook(visit.form.get("next"))
+    kind = portal.hub.server(visit.person.id)
+    if kind is ServerKind.UNKNOWN:
+        raise Unavailable(AWAY)
+    if kind is ServerKind.RUNNING:
+        return go(paths.lab(portal.settings.site, visit.person.id, path))
+    from_thread.run_sync(portal.starts.begin, visit.person.id)
+    return go(server_page(path))
+
+
+def stop(portal: Portal, visit: Visit) -> Response:
+    """Stop my server, or cancel its start."""
+    from_thread.run_sync(portal.starts.cancelled, visit.person.id)
+    from_thread.run(portal.hub.stop, visit.person.id)
+    from_thread.run_sync(portal.starts.forget, visit.person.id)
+    return go(paths.HOME)
+
+
+def restart(portal: Portal, visit: Visit) -> Response:
+    """Stop my server and start it again; the page of the start shows both."""
+    person_id = visit.person.id
+
+    async def stopped() -> None:
+        await portal.hub.stop(person_id)
+        while await portal.hub.state(person_id) is ServerKind.STOPPING:  # noqa: ASYNC110 - another process tells
+            await asyncio.sleep(0.2)
+
+    from_thread.run_sync(lambda: portal.starts.begin(person_id, after=stopped))
+    return go(server_page(paths.notebook(visit.form.get("next"))))
+
+
+async def events(portal: Portal, visit: Visit) -> Response:
+    """The start as server-sent events: the whole state on each change."""
+    start = portal.starts.latest(visit.person.id)
+    return StreamingResponse(_feed(portal, start), media_type="text/event-stream",
+                             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
+    if start is None:
+        yield _event({"state": "none"})
+        return
+    while True:
+        changed = start.changed
+        yield _event({
+            "state": start.state, "progress": start.progress, "elapsed": round(portal.starts.elapsed(start), 2),
+            "steps": [asdict(step) for step in start.steps],
+        })
+        if start.state != "starting":
+            return
+        try:
+            await asyncio.wait_for(changed.wait(), WATCH_SECONDS)
+        except TimeoutError:
+            yield ": still here\n\n"
+
+
+def _event(value: dict[str, Any]) -> str:
+    return f"data: {json.dumps(value)}\n\n"

@@ -1,0 +1,119 @@
+"""Numbers and moments as people read them (look.md §6).  Pure functions; templates use them as filters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+MINUTE = 60
+HOUR = 3600
+DAY = 86400
+
+
+def count(number: float | None) -> str:
+    """Return a count: separators up to a million, then M and bn.
+
+    >>> count(336776), count(21_800_000), count(412_600_000_000), count(None)
+    ('336,776', '21.8 M', '412.6 bn', '')
+    """
+    if number is None:
+        return ""
+    for limit, word in ((1e9, "bn"), (1e6, "M")):
+        if abs(number) >= limit:
+            return f"{number / limit:,.1f} {word}"
+    return f"{number:,.0f}"
+
+
+def grouped(value: str) -> str:
+    """Return a number that is already text, with separators in its whole part.
+
+    >>> grouped("1204118.50"), grouped("-1500"), grouped("NaN")
+    ('1,204,118.50', '-1,500', 'NaN')
+    """
+    whole, dot, rest = value.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    digits = whole.removeprefix("-")
+    return f"{sign}{int(digits):,}{dot}{rest}" if digits.isascii() and digits.isdigit() else value
+
+
+def size(number: float | None) -> str:
+    """Return a size in decimal units.
+
+    >>> size(512), size(96_000_000), size(18.2e12), size(None)
+    ('512 B', '96 MB', '18.2 TB', '')
+    """
+    if number is None:
+        return ""
+    for limit, word in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if abs(number) >= limit:
+            value = number / limit
+            return f"{value:.0f} {word}" if value >= 20 else f"{value:.1f} {word}"
+    return f"{number:.0f} B"
+
+
+def seconds(number: float) -> str:
+    """Return a duration: one decimal under a minute, then minutes and seconds.
+
+    >>> seconds(1.34), seconds(182)
+    ('1.3 s', '3 m 02 s')
+    """
+    return f"{number:.1f} s" if number < MINUTE else f"{int(number // 60)} m {int(number % 60):02d} s"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """Return a number with its noun.
+
+    >>> plural(1, "column", "columns"), plural(1200, "column", "columns")
+    ('1 column', '1,200 columns')
+    """
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def ago(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """Return how long ago something was, up to a day; then the day, in the site's zone.
+
+    >>> now = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> ago(datetime(2026, 11, 24, 9, 29, tzinfo=UTC), now, berlin), ago(datetime(2026, 11, 23, 6, 0, tzinfo=UTC), now, berlin)
+    ('12 minutes ago', 'yesterday, 07:00')
+    """
+    passed = (now - moment).total_seconds()
+    if passed < MINUTE:
+        return "just now"
+    if passed < HOUR:
+        return _ago(int(passed // MINUTE), "minute")
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    days = (today.date() - local.date()).days
+    if days == 0 or passed < HOUR * 6:
+        return _ago(int(passed // HOUR), "hour")
+    if days == 1:
+        return f"yesterday, {local:%H:%M}"
+    if days < 7:
+        return f"{local:%A}"
+    return f"{local.day} {local:%B}" if local.year == today.year else f"{local.day} {local:%B %Y}"
+
+
+def _ago(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'} ago"
+
+
+def clock(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """Return since when: the time today, else day and time, in the site's zone."""
+    local = moment.astimezone(zone)
+    return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local.day} {local:%B, %H:%M}"
+
+
+def exact(moment: datetime) -> str:
+    """Return the exact moment in UTC, for tooltips."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment(value: object) -> datetime | None:
+    """Return an ISO 8601 moment from JSON, or None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
