@@ -1,1 +1,1 @@
-"""Who may do what, decided in one place."""
+"""Rights: what may be done to what, by whom, and why."""

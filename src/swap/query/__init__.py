@@ -1,1 +1,1 @@
-"""The straight line of a query, one module per step."""
+"""Queries, from a statement's text to rows in the spool; `service.run` is the spine."""

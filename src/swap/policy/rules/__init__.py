@@ -1,1 +1,1 @@
-"""One rule per file."""
+"""The rules, one in each file; `policy.decide.RULES` says in which order they are asked."""

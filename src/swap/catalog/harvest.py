@@ -1,0 +1,90 @@
+"""Ask every source what it has, in the background.  One source that is down holds up no other."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from swap.catalog import store
+from swap.connectors.base import Connector
+from swap.errors import SwapError
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 300.0
+RETRY_SECONDS = 15.0
+"""How long after a failure a source is asked again."""
+
+
+def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -> bool:
+    """Bring one source's catalog up to date; tell whether the source answered."""
+    try:
+        datasets = connector.harvest()
+    except SwapError as error:
+        log.warning("%s could not be harvested: %s", connector.name, error)
+        with engine.begin() as conn:
+            store.record_health(conn, connector.name, up=False, problem=error.problem.why or error.problem.title,
+                                now=now(), harvested=False)
+        return False
+    with engine.begin() as conn:
+        store.replace_datasets(conn, connector.name, datasets, now())
+        store.record_health(conn, connector.name, up=True, problem="", now=now(), harvested=True)
+    return True
+
+
+class Harvester:
+    """One thread for each source, asking at the start, then every five minutes and on demand."""
+
+    def __init__(self, engine: Engine, connectors: Mapping[str, Connector], now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._connectors = connectors
+        self._now = now
+        self._wake = {name: threading.Event() for name in connectors}
+        self._first = {name: threading.Event() for name in connectors}
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begin harvesting; returns at once."""
+        with self._engine.begin() as conn:
+            store.forget_sources_except(conn, list(self._connectors))
+        for name, connector in self._connectors.items():
+            thread = threading.Thread(target=self._run, args=(name, connector), name=f"harvest-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def ask_again(self, source: str) -> None:
+        """Harvest one source soon, for example because a query found it down or changed."""
+        if source in self._wake:
+            self._wake[source].set()
+
+    def wait_first(self, seconds: float) -> bool:
+        """Wait until every source was asked once; tell whether all were."""
+        return all(event.wait(seconds) for event in self._first.values())
+
+    def stop(self) -> None:
+        """End the threads; one that waits for a source ends with the process."""
+        self._stopping.set()
+        for event in self._wake.values():
+            event.set()
+        for thread in self._threads:
+            thread.join(timeout=1.0)
+
+    def _run(self, name: str, connector: Connector) -> None:
+        while not self._stopping.is_set():
+            self._wake[name].clear()
+            try:
+                answered = harvest(self._engine, connector, self._now)
+            except SQLAlchemyError:
+                log.exception("The catalog of %s could not be recorded", name)
+                answered = False
+            except Exception:  # a connector's bug must not end the harvest of its source for ever
+                log.exception("Harvesting %s failed", name)
+                answered = False
+            self._first[name].set()
+            self._wake[name].wait(EVERY_SECONDS if answered else RETRY_SECONDS)

@@ -1,0 +1,110 @@
+"""Rows of `dataset` and `source_state`.  What is read back equals what was harvested, types included."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from swap.connectors.base import Column, Dataset
+from swap.db.tables import dataset as dataset_table
+from swap.db.tables import source_state
+
+
+@dataclass(frozen=True, slots=True)
+class Harvested:
+    """A dataset and where and when it was seen."""
+
+    source: str
+    dataset: Dataset
+    harvested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a source answered when last asked, and since when that is so."""
+
+    source: str
+    up: bool
+    problem: str
+    since: datetime
+    harvested_at: datetime | None
+
+
+def encode(dataset: Dataset) -> dict[str, Any]:
+    """Return the JSON a dataset is kept as.  Arrow's own schema message holds the types, exactly."""
+    schema = pa.schema([pa.field(column.name, column.type) for column in dataset.columns])
+    return {
+        "arrow_schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
+        "columns": [{"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
+                    for column in dataset.columns],
+        "comment": dataset.comment, "owner": dataset.owner, "row_estimate": dataset.row_estimate,
+        "size_bytes": dataset.size_bytes, "newest": dataset.newest,
+    }
+
+
+def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
+    """Return the dataset that `encode` was given."""
+    fields = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(definition["arrow_schema"])))
+    columns = tuple(
+        Column(field.name, field.type, comment=said["comment"], partition=said["partition"], sensitivity=said["sensitivity"])
+        for field, said in zip(fields, definition["columns"], strict=True)
+    )
+    return Dataset(schema, name, columns, comment=definition["comment"], owner=definition["owner"],
+                   row_estimate=definition["row_estimate"], size_bytes=definition["size_bytes"], newest=definition["newest"])
+
+
+@lru_cache(maxsize=8192)
+def _decode_text(schema: str, name: str, definition: str) -> Dataset:
+    # Every query reads the catalog; what did not change is decoded once.
+    return decode(schema, name, json.loads(definition))
+
+
+def all_datasets(conn: Connection) -> list[Harvested]:
+    """Return every dataset, in the order of their names."""
+    table = dataset_table.c
+    rows = conn.execute(
+        select(table.source, table.schema, table.name, cast(table.definition, Text), table.harvested_at)
+        .order_by(table.source, table.schema, table.name),
+    )
+    return [Harvested(source, _decode_text(schema, name, definition), harvested_at)
+            for source, schema, name, definition, harvested_at in rows]
+
+
+def replace_datasets(conn: Connection, source: str, datasets: Iterable[Dataset], now: datetime) -> None:
+    """Make the catalog of one source what was harvested now; tables that are gone are forgotten."""
+    conn.execute(delete(dataset_table).where(dataset_table.c.source == source))
+    rows = [{"source": source, "schema": dataset.schema, "name": dataset.name, "definition": encode(dataset), "harvested_at": now}
+            for dataset in datasets]
+    if rows:
+        conn.execute(insert(dataset_table), rows)
+
+
+def forget_sources_except(conn: Connection, names: Sequence[str]) -> None:
+    """Forget sources that the settings no longer name."""
+    conn.execute(delete(dataset_table).where(dataset_table.c.source.not_in(names)))
+    conn.execute(delete(source_state).where(source_state.c.source.not_in(names)))
+
+
+def health(conn: Connection) -> dict[str, Health]:
+    """Return each source's health, by name."""
+    rows = conn.execute(select(source_state))
+    return {row.source: Health(row.source, row.up, row.problem, row.since, row.harvested_at) for row in rows}
+
+
+def record_health(conn: Connection, source: str, *, up: bool, problem: str, now: datetime, harvested: bool) -> None:
+    """Record what a source just did.  `since` moves only when it goes up or down."""
+    values = {"up": up, "problem": problem, "since": now, "checked_at": now, "harvested_at": now if harvested else None}
+    conn.execute(insert(source_state).values(source=source, **values).on_conflict_do_nothing())
+    state = source_state.c
+    conn.execute(update(source_state).where(state.source == source, state.up != up).values(since=now))
+    changed = {"up": up, "problem": problem, "checked_at": now} | ({"harvested_at": now} if harvested else {})
+    conn.execute(update(source_state).where(state.source == source).values(**changed))

@@ -1,0 +1,33 @@
+"""Who may do what: the rules in their order, one verdict.
+
+Default deny; one denial wins; every verdict names its rule, its reason and whom to ask.
+"""
+
+from __future__ import annotations
+
+from swap.identity import Principal
+from swap.policy.model import Action, Decision, Resource
+from swap.policy.rules import denials, grants, powers
+from swap.settings import Policy
+
+RULES = (powers, denials, grants)
+"""The rules; a rule returns a verdict or None when it has nothing to say.  See docs/reference/policy.md."""
+
+
+def decide(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision:
+    """Return whether the principal may, and why."""
+    verdicts = [verdict for rule in RULES if (verdict := rule.judge(policy, principal, action, resource))]
+    for verdict in verdicts:
+        if not verdict.allowed:
+            return verdict
+    if verdicts:
+        return verdicts[0]
+    return Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
+
+
+def instead_of(policy: Policy, rule: str, column: str) -> str | None:
+    """Return the column that the named denial offers in place of a locked one, if any."""
+    for denial in policy.denials:
+        if denial.name == rule:
+            return denial.instead.get(column)
+    return None

@@ -1,0 +1,128 @@
+"""A statement, what it reads, and what is asked of whom: the values that travel down the spine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from swap.catalog.model import VisibleDataset
+from swap.connectors.base import Column, Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person sent: text, values for its parameters, and their own tables by the names it uses."""
+
+    text: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    default_limit: int | None = None
+    kernel_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A table the person brought along: an upload of theirs, under the statement's name for it."""
+
+    name: str
+    upload_id: str
+    schema: pa.Schema
+
+
+@dataclass(slots=True)
+class Reference:
+    """One place in a statement that names a table, and the columns of it that the statement uses.
+
+    `columns` holds what the person may read, in the table's order; nothing else ever reaches the combiner.
+    """
+
+    node: exp.Table
+    alias: str
+    table: VisibleDataset | OwnTable
+    columns: tuple[Column, ...]
+    used: set[str] = field(default_factory=set)
+    everything: bool = False
+    select: exp.Select | None = None
+    """The SELECT whose FROM names it; filters are pushed down from this one only."""
+
+    def needed(self) -> tuple[Column, ...]:
+        """Return the columns to fetch: those used, or the cheapest one when only rows are counted."""
+        if self.everything:
+            return self.columns
+        chosen = tuple(column for column in self.columns if column.name.casefold() in self.used)
+        return chosen or (min(self.columns, key=_width),)
+
+
+def _width(column: Column) -> int:
+    if column.partition:
+        return 0
+    return column.type.bit_width if pa.types.is_primitive(column.type) else 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The table's column that a column of the tree is, in the SELECT whose FROM names the table."""
+
+    reference: Reference
+    column: str
+
+
+@dataclass(slots=True)
+class Resolved:
+    """A statement of which every name is known and readable.
+
+    `meanings` holds, by `id` of the tree's node, those columns that are certainly one column of one table.
+    """
+
+    tree: exp.Query
+    references: list[Reference]
+    notices: list[str]
+    meanings: dict[int, Meaning]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One table of the combiner: a source's fragment, or an upload."""
+
+    name: str
+    source: str
+    fragment: Fragment | None
+    upload_id: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked of each source, and the statement that puts the answers together."""
+
+    sql: str
+    inputs: tuple[Input, ...]
+    streamed: bool
+    """One input, scanned once: it may flow through the combiner instead of being kept there."""
+    notices: tuple[str, ...] = ()
+    default_limit: int | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources it reads, each once, in the order of their names."""
+        return tuple(sorted({item.source for item in self.inputs if item.source}))
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing will happen any more."""
+        return self in {RunState.DONE, RunState.FAILED, RunState.CANCELLED}

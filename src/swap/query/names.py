@@ -1,0 +1,157 @@
+"""What a FROM clause brings into sight, and the errors for names that are not there or not open.
+
+A name that the person may not discover is not in any of these: it cannot be suggested, matched or hinted at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from swap.catalog.model import VisibleColumn, VisibleDataset
+from swap.errors import Forbidden, Problem, Suggestion, UnknownName
+from swap.policy.decide import instead_of
+from swap.query.format import sql_type
+from swap.query.model import OwnTable, Reference
+from swap.query.parse import Place
+from swap.settings import Policy
+
+MAX_SUGGESTIONS = 3
+
+
+@dataclass(slots=True)
+class Relation:
+    """Something in a FROM clause: its name there and its columns, by their names without case.
+
+    An `open` relation may have columns we cannot name (an unnamed expression, a recursive CTE, UNNEST);
+    they are computed from columns that are checked, so the combiner may find them.
+    """
+
+    alias: str
+    columns: dict[str, str]
+    reference: Reference | None = None
+    locked: dict[str, VisibleColumn] = field(default_factory=dict)
+    open: bool = False
+
+    def qualifies(self, parts: Sequence[str]) -> bool:
+        """Tell whether `schema.table` or `source.schema.table` in front of a column means this relation."""
+        table = self.reference.table if self.reference else None
+        if not isinstance(table, VisibleDataset) or self.alias != table.dataset.name.casefold():
+            return False
+        full = [part.casefold() for part in (table.source, table.dataset.schema, table.dataset.name)]
+        return full[-len(parts):] == [part.casefold() for part in parts]
+
+
+@dataclass(slots=True)
+class Scope:
+    """The relations and the aliases that an expression can see; names not found are looked up outside."""
+
+    parent: Scope | None
+    relations: list[Relation] = field(default_factory=list)
+    aliases: set[str] = field(default_factory=set)
+
+    def chain(self) -> Iterable[Scope]:
+        """Yield this scope, then those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+
+def relation(reference: Reference, alias: str) -> Relation:
+    """Return a table as a FROM clause shows it."""
+    locked = {}
+    if isinstance(reference.table, VisibleDataset):
+        locked = {visible.column.name.casefold(): visible for visible in reference.table.columns if not visible.read.allowed}
+    return Relation(alias.casefold(), {column.name.casefold(): column.name for column in reference.columns}, reference, locked)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A column that a statement names and its person may not read."""
+
+    table: VisibleDataset
+    column: VisibleColumn
+    at: Place | None
+
+
+def forbidden_columns(policy: Policy, found: Sequence[Locked]) -> Forbidden:
+    """Return the error for columns that the person may not read: all of them, the first rule's words."""
+    first = found[0]
+    names = list(dict.fromkeys(item.column.column.name for item in found))
+    verdict = first.column.read
+    what = f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"
+    instead = instead_of(policy, verdict.rule, names[0])
+    suggestions = (Suggestion(label=f"Use {instead} instead", replace=names[0], by=instead, type="column"),) if instead else ()
+    return Forbidden(Problem(
+        f"You may not read {what} of {first.table.full_name}.",
+        why=f"The rule {verdict.rule} {verdict.because}. The rest of this statement is fine. Nothing was run.",
+        todo=(f"Ask {verdict.ask} for access" if verdict.ask else "Ask for access")
+        + (f", or use {instead} instead." if instead else "."),
+        suggestions=suggestions, line=first.at.line if first.at else None, column=first.at.column if first.at else None,
+        rule=verdict.rule, ask=verdict.ask or None, source=first.table.source,
+    ))
+
+
+def forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
+    """Return the error for a table that the person may know of but not read."""
+    verdict = table.read
+    return Forbidden(Problem(
+        f"You may not read {table.full_name}.", why=f"The rule {verdict.rule} {verdict.because}. Nothing was run.",
+        todo=f"Ask {verdict.ask or table.dataset.owner or 'its owner'} for access.", line=at.line if at else None,
+        column=at.column if at else None, rule=verdict.rule, ask=verdict.ask or None, source=table.source,
+    ))
+
+
+def unknown_column(written: str, relations: Sequence[Relation], at: Place | None) -> UnknownName:
+    """Return the error for a column that is not there, with the nearest that are."""
+    known = {key: (name, item) for item in relations for key, name in item.columns.items()}
+    near = get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6)
+    tables = [item for item in relations if item.reference]
+    of = ""
+    if len(relations) == 1:
+        of = f" of {_table_name(relations[0])}"
+    elif tables:
+        of = " of the tables in this FROM"
+    suggestions = tuple(_column_suggestion(written, *known[key]) for key in near)
+    return UnknownName(Problem(
+        f"{written} is not a column{of}.",
+        why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
+        todo="" if near else "The Data page lists every column.", suggestions=suggestions,
+        line=at.line if at else None, column=at.column if at else None,
+    ))
+
+
+def unknown_table(written: str, tables: Iterable[VisibleDataset], own: Iterable[OwnTable], ctes: Iterable[str],
+                  at: Place | None) -> UnknownName:
+    """Return the error for a table that does not exist for this person, with the nearest that do."""
+    known = {table.full_name: table for table in tables}
+    names = {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]}
+    last = written.casefold().rpartition(".")[2]
+    ending = [name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last]
+    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)]
+    if not near and not ending:
+        ends = {key.rpartition(".")[2]: name for key, name in names.items()}
+        near = [ends[key] for key in get_close_matches(last, ends, n=MAX_SUGGESTIONS, cutoff=0.6)]
+    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS]
+    suggestions = tuple(
+        Suggestion(label=f"Use {name}", replace=written, by=name, type="table", detail=known[name].dataset.comment if name in known else None)
+        for name in chosen)
+    return UnknownName(Problem(
+        f"There is no table {written} that you may see.",
+        why="Nothing was run." + (" Nearest tables:" if chosen else " Tables are named source.schema.table."),
+        todo="" if chosen else "The Data page lists every table that you may see.", suggestions=suggestions,
+        line=at.line if at else None, column=at.column if at else None,
+    ))
+
+
+def _table_name(item: Relation) -> str:
+    table = item.reference.table if item.reference else None
+    return table.full_name if isinstance(table, VisibleDataset) else item.alias or "this query"
+
+
+def _column_suggestion(written: str, name: str, item: Relation) -> Suggestion:
+    column = next((column for column in item.reference.columns if column.name == name), None) if item.reference else None
+    return Suggestion(label=f"Use {name}", replace=written, by=name, type=sql_type(column.type) if column else None,
+                      detail=column.comment if column else None)

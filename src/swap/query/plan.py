@@ -1,0 +1,61 @@
+"""Decide what is asked of each source and what the combiner does with the answers.
+
+One fragment for each place that names a table: the columns used there, the comparisons its source
+computes exactly as the combiner would, and a limit where a few rows are certainly enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from swap.connectors.base import Capabilities, Fragment
+from swap.query.model import Input, OwnTable, Plan, Reference, Resolved
+from swap.query.pushdown import Pushdown
+from swap.query.rewrite import input_names, rewrite
+from swap.query.verify import verify
+
+
+def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id: str, default_limit: int | None = None) -> Plan:
+    """Return the plan of a resolved statement, whose tree becomes the combiner's.  Raises QueryRefused."""
+    applied = _apply_default_limit(resolved, default_limit)
+    pushdown = Pushdown(resolved, dict(capabilities))
+    limit = pushdown.limit()
+    names = input_names(resolved)
+    inputs = tuple(_input(name, reference, pushdown, limit, capabilities, query_id)
+                   for name, reference in zip(names, resolved.references, strict=True))
+    streamed = len(inputs) == 1 and _scanned_once(resolved)
+    sql = rewrite(resolved, names)
+    verify(sql, names)
+    return Plan(sql, inputs, streamed, tuple(resolved.notices), default_limit if applied else None)
+
+
+def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | None, capabilities: Mapping[str, Capabilities],
+           query_id: str) -> Input:
+    table, columns = reference.table, reference.needed()
+    if isinstance(table, OwnTable):
+        return Input(name, "", None, table.upload_id, columns)
+    able = capabilities.get(table.source)
+    fragment = Fragment(
+        schema=table.dataset.schema, table=table.dataset.name, columns=columns, predicates=pushdown.predicates(reference),
+        limit=limit if able is not None and able.limit else None, query_id=query_id,
+    )
+    return Input(name, table.source, fragment, "", columns)
+
+
+def _apply_default_limit(resolved: Resolved, default_limit: int | None) -> bool:
+    tree = resolved.tree
+    if default_limit is None or tree.args.get("limit") or not isinstance(tree, (exp.Select, exp.SetOperation)):
+        return False
+    tree.set("limit", exp.Limit(expression=exp.Literal.number(default_limit)))
+    return True
+
+
+def _scanned_once(resolved: Resolved) -> bool:
+    """Tell whether the statement reads its only input once: a plain SELECT, with nothing that a plan could read twice."""
+    tree = resolved.tree
+    if not isinstance(tree, exp.Select) or resolved.references[0].select is not tree:
+        return False
+    twice = (exp.With, exp.Window, exp.Qualify, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Subquery, exp.Join, exp.Lateral, exp.SetOperation)
+    return tree.find(*twice) is None and sum(1 for _ in tree.find_all(exp.Select)) == 1
