@@ -16,7 +16,8 @@ COUNT = 24_000
 WIKIS = ("enwiki", "dewiki", "frwiki")
 DOMAINS = {"enwiki": "en.wikipedia.org", "dewiki": "de.wikipedia.org", "frwiki": "fr.wikipedia.org"}
 SKINS = ("vector-2022", "minerva", "vector", "timeless")
-NETWORKS = ("4g", "3g", None, "4g", "4g", "2g")
+NETWORKS = (("4g", 1.0), ("3g", 1.9), (None, 1.2), ("4g", 1.0), ("4g", 1.0), ("2g", 3.4))
+"""Kind of network, and how much slower it is."""
 
 
 def hourly() -> Iterator[tuple[datetime, pa.Table]]:
@@ -65,9 +66,10 @@ def _hour(rng: np.random.Generator, hour: datetime, count: int) -> pa.Table:
 def _event(rng: np.random.Generator, count: int, wikis: Ints, agents: Ints, countries: Ints) -> pa.Array:
     """Return the event's own fields: times in milliseconds, in the order in which a browser meets them."""
     slow = np.where(np.array([agent[0] == "mobile web" for agent in words.AGENTS])[agents], 1.7, 1.0)
-    steps = np.cumsum(rng.lognormal([2.0, 3.2, 4.6, 4.4, 5.4, 6.0], 0.55, (count, 6)) * slow[:, None], axis=1).astype("int64")
-    connect, request, response, paint, interactive, load = steps.T
     network = rng.choice(len(NETWORKS), count)
+    pace = slow * np.array([factor for _, factor in NETWORKS])[network]
+    steps = np.cumsum(rng.lognormal([2.0, 3.2, 4.6, 4.4, 5.4, 6.0], 0.55, (count, 6)) * pace[:, None], axis=1).astype("int64")
+    connect, request, response, paint, interactive, load = steps.T
     codes = [entry.code for entry in pageviews.countries()]
     fields: dict[str, pa.Array] = {
         "action": pa.repeat("view", count), "connectEnd": pa.array(connect), "requestStart": pa.array(request), "responseStart": pa.array(response),
@@ -77,7 +79,7 @@ def _event(rng: np.random.Generator, count: int, wikis: Ints, agents: Ints, coun
         "isAnon": pa.array(rng.random(count) < 0.96), "isOversample": pa.array(np.zeros(count, bool)),
         "mobileMode": pa.array(np.full(count, "stable"), pa.string(), mask=slow == 1),
         "namespaceId": pa.array(rng.choice([0, 0, 0, 0, 1, 4, -1], count)),
-        "netinfoEffectiveConnectionType": pa.array([NETWORKS[number] for number in network.tolist()], pa.string()),
+        "netinfoEffectiveConnectionType": pa.array([NETWORKS[number][0] for number in network.tolist()], pa.string()),
         "originCountry": pa.array([codes[number] for number in countries.tolist()]),
         "pageviewToken": pa.array([f"{number:016x}" for number in rng.integers(0, 2**63, count).tolist()]),
         "revId": pa.array(_shown(rng, wikis)), "skin": pa.array(np.where(slow > 1, SKINS[1], np.array(SKINS, object)[rng.choice([0, 0, 2, 3], count)]), pa.string()),
