@@ -32,7 +32,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
     },
     "swap_web": {
         "person": "SELECT, UPDATE", "sign_in": "SELECT, UPDATE", "portal_session": _ADD,
-        "jupyter_server": "SELECT, UPDATE", "audit_event": _APPEND,
+        "jupyter_server": "SELECT, UPDATE", "audit_event": _APPEND, "source_state": _READ, "dataset": _READ,
     },
     "swap_gateway": {
         "person": _READ, "sign_in": _READ, "jupyter_server": _READ,
