@@ -18,7 +18,8 @@ from swap.settings import Settings
 PORTAL_SCOPES = ("read:users:name", "servers")
 """What the portal may do at the hub: read, start and stop people's servers.  No tokens, no users, no shares."""
 
-USER_SCOPES = ("access:services!service=portal", "access:servers!user", "users:activity!user", "read:users:name!user")
+USER_SCOPES = ("access:services!service=portal", "access:servers!user", "users:activity!user", "read:users:name!user",
+               "read:users:groups!user")
 """What a person may do at the hub: enter the portal and the own server.  No tokens of their own making, no start,
 no sharing: `self` is not among them.  The activity is what their server may report."""
 
@@ -53,13 +54,12 @@ def _hub(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "bind_url": f"http://{settings.site.bind}:{settings.site.port}",
         "subdomain_host": settings.site.url,
         "hub_bind_url": f"http://127.0.0.1:{runtime.hub_port}",
-        "hub_connect_url": f"http://127.0.0.1:{runtime.hub_connect_port}",
         "hub_routespec": f"{settings.site.host}/hub/",
         "default_url": "/",
         "redirect_to_server": False,
         "db_url": runtime.database_urls["hub"],
         "upgrade_db": True,
-        "proxy_class": "jupyterhub_traefik_proxy.TraefikFileProviderProxy",
+        "proxy_class": "jupyterhub_traefik_proxy.fileprovider.TraefikFileProviderProxy",
         # A hub that dies or is restarted takes no notebook with it.
         "cleanup_servers": False,
         "cleanup_proxy": False,

@@ -23,6 +23,9 @@ API_USER = "hub"
 HUB_FILE = "hub.toml"
 """The hub's own file in the file provider's directory."""
 
+PROBE = "probe--x"
+"""A name below the portal's that can be nobody's id; the portal's pages ask for it to see whether browsers resolve it."""
+
 PERSON = "p[a-z2-7]{9}"
 """identity.PERSON_ID, as Traefik's regular expressions write it."""
 
@@ -89,7 +92,9 @@ def _routers(settings: Settings) -> dict[str, Any]:
         # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
         "server-not-running": _router(f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {page}", "portal", _LAST + 1, "to-start"),
         "person": _router(f"{person} && {page}", "portal", _LAST, "to-portal"),
-        "by-address": _router(f"(Host(`127.0.0.1`) || Host(`::1`)) && {page}", "portal", _LAST, "to-portal"),
+        # The portal leads on from an address to its name, and answers the probe whether this browser finds such names.
+        "by-address": _router("Host(`127.0.0.1`) || Host(`::1`) || Host(`0.0.0.0`)", "portal", _LAST),
+        "probe": _router(f"Host(`{PROBE}.{settings.site.host}`) && Path(`/ping`)", "portal", _LAST),
         "api": {"rule": f"Host(`127.0.0.1`) && PathPrefix(`/{API}`)", "entryPoints": [API], "service": "api@internal",
                 "middlewares": ["api-login"]},
     }
@@ -104,7 +109,7 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "to-person": {"redirectRegex": {
             "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},
         "to-start": {"redirectRegex": {
-            "regex": f"^https?://[^/]+/user/{PERSON}/?([^?&#]*).*$", "replacement": f"{url}/server?next=${{1}}"}},
+            "regex": f"^https?://[^/]+/user/{PERSON}(?:/lab/tree/([^?&#]*))?.*$", "replacement": f"{url}/server?next=${{1}}"}},
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
     }
 

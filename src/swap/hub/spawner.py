@@ -83,15 +83,15 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             await self._record_failure(message)
             raise SpawnException(message, reason="system", status_code=500) from error
         except SwapError as error:
-            self.steps.fail(str(error), "")
+            self.steps.fail("")
             raise SpawnException(str(error), reason=error.category, status_code=error.status) from error
 
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name
-        self.steps.begin("home", "Opening your home directory")
+        self.steps.begin("Opening your home directory")
         await asyncio.to_thread(self._open_home)
         await self._end_leftover()
-        self.steps.begin("process", "Starting your Jupyter server")
+        self.steps.begin("Starting your Jupyter server")
         self.port = random_port()
         server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
         launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
@@ -99,10 +99,10 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         started = running.started_at(self.process.pid)
         self.running = Running(person_id, server_id, self.process.pid, -1 if started is None else started)
         running.note(here.settings.state, self.running)
-        self.steps.begin("answer", "Waiting for it to answer", f"process {self.process.pid}")
+        self.steps.begin("Waiting for it to answer", f"process {self.process.pid}")
         address = f"http://127.0.0.1:{self.port}"
         await self._wait_for_answer(address)
-        self.steps.begin("route", "Opening the way to it")
+        self.steps.begin("Opening the way to it")
         await here.transact(lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id)))
         return address
 
@@ -150,12 +150,12 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
                              reason="timeout", status_code=504)
 
     def _why(self) -> str:
-        """Return the end of the server's log, as the reason."""
-        last = tail(launches.log(self.context.settings, self.user.name))
-        return f"The last it said: {last}" if last else "It said nothing."
+        """Return the last line of the server's log, as the reason; the page shows more of it below."""
+        said = tail(launches.log(self.context.settings, self.user.name)).splitlines()
+        return f"The last it said: {said[-1].strip()[:300]}" if said else "It said nothing."
 
     async def _record_failure(self, message: str) -> None:
-        self.steps.fail(message, tail(launches.log(self.context.settings, self.user.name)) if self.running else "")
+        self.steps.fail(tail(launches.log(self.context.settings, self.user.name)) if self.running else "")
         server_id = self.running.server_id if self.running else ""
         await self.context.transact(lambda conn: audit.record(conn, audit.ServerFailed(
             person_id=self.user.name, server_id=server_id, reason=message[:500])))

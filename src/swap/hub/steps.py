@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-ALL = ("home", "process", "answer", "route")
-"""The keys of the steps, in their order."""
+COUNT = 4
+"""How many steps a start has."""
 
 
 @dataclass(slots=True)
 class Step:
-    """One step; `end` is None while it goes on."""
+    """One step, in words for a person."""
 
-    key: str
     label: str
     detail: str
-    start: float
-    end: float | None = None
-    failed: bool = False
 
 
 @dataclass(slots=True)
 class Steps:
-    """The steps so far.  Seconds count from the first one."""
+    """The steps so far; the last one goes on, or failed."""
 
     steps: list[Step] = field(default_factory=list)
-    why: str = ""
+    failed: bool = False
     log: str = ""
-    _began: float = field(default_factory=time.monotonic)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def begin(self, key: str, label: str, detail: str = "") -> None:
+    def begin(self, label: str, detail: str = "") -> None:
         """End the step before and begin the next."""
-        now = time.monotonic() - self._began
-        if self.steps and self.steps[-1].end is None:
-            self.steps[-1].end = now
-        self.steps.append(Step(key, label, detail, now))
+        self.steps.append(Step(label, detail))
         self._tell()
 
-    def fail(self, why: str, log: str) -> None:
-        """End the step that goes on as failed."""
-        self.why, self.log = why, log
-        if self.steps:
-            self.steps[-1].end = time.monotonic() - self._began
-            self.steps[-1].failed = True
+    def fail(self, log: str) -> None:
+        """End the step that goes on as failed; `log` is the end of what the server said."""
+        self.failed, self.log = True, log
         self._tell()
 
     def _tell(self) -> None:
@@ -56,30 +44,19 @@ class Steps:
         self._changed = asyncio.Event()
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the state now and after each change, until a step fails; the hub ends it when the start is over."""
+        """Yield every step as it begins, and the end of one that failed; the hub ends this when the start is over."""
+        told = 0
         while True:
             changed = self._changed
-            yield self.event()
-            if self.steps and self.steps[-1].failed:
+            while told < len(self.steps):
+                told += 1
+                yield self.event(told)
+            if self.failed:
+                yield self.event(told)
                 return
             await changed.wait()
 
-    def event(self) -> dict[str, Any]:
-        """Return the state as the hub's progress event; `steps`, `why` and `log` are ours beside the hub's own fields."""
-        last = self.steps[-1] if self.steps else None
-        return {
-            "progress": round(100 * max(0, len(self.steps) - 1) / len(ALL)),
-            "message": "" if last is None else f"{last.label} ({last.detail})" if last.detail else last.label,
-            "steps": [
-                {"key": step.key, "label": step.label, "detail": step.detail, "start": round(step.start, 2),
-                 "end": None if step.end is None else round(step.end, 2), "state": _state(step)}
-                for step in self.steps
-            ],
-            "why": self.why, "log": self.log,
-        }
-
-
-def _state(step: Step) -> str:
-    if step.failed:
-        return "failed"
-    return "active" if step.end is None else "done"
+    def event(self, number: int) -> dict[str, Any]:
+        """Return a step as the hub's progress event; `detail` and `log` are ours beside the hub's own fields."""
+        step = self.steps[number - 1] if number else Step("", "")
+        return {"progress": round(100 * max(0, number - 1) / COUNT), "message": step.label, "detail": step.detail, "log": self.log}

@@ -1,0 +1,260 @@
+"""A real house for the hub's tests: PostgreSQL, Traefik, portal, gateway and hub, started as `swap up` starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import argon2
+import httpx
+import pytest
+import tomlkit
+
+import services
+from swap import runtime as runtimes
+from swap import settings as settings_module
+from swap.db.embedded import EmbeddedPostgres
+from swap.launch import running
+from swap.runtime import Runtime
+from swap.settings import Settings
+from swap.supervisor import ports
+from swap.supervisor.services import environment
+from swap.supervisor.services import services as programs
+
+ROOT = Path(__file__).parents[3]
+NAMES = ("ann", "bertrand", "chidi", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "a-b", "a_b", "a--b")
+CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+def password(name: str) -> str:
+    return f"demo-{name}"
+
+
+def people_document(names: tuple[str, ...] = NAMES) -> str:
+    return tomlkit.dumps({"people": [
+        {"key": name, "name": name, "password": CHEAP.hash(password(name)), "groups": ["analysts"], "title": "tester",
+         "demo_password": password(name), "reads": "Reads all", "locked": "Nothing"} for name in names
+    ]})
+
+
+@dataclass
+class House:
+    """The running parts, and ways to speak to them as people do."""
+
+    settings: Settings
+    runtime: Runtime
+    database: services.Database
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    before: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    browsers: list[Browser] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.settings.state
+
+    @property
+    def port(self) -> int:
+        return self.settings.site.port
+
+    # ── processes ───────────────────────────────────────────────────────────────────────────────────
+    def start(self, *names: str) -> None:
+        made = {service.name: service for service in programs(self.settings, self.runtime)}
+        for name in names:
+            log = (self.state / "logs" / f"{name}.log").open("ab")
+            self.processes[name] = subprocess.Popen(
+                [*self.before.get(name, ()), *made[name].argv], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env=environment(self.state / "runtime.json") | self.extra, start_new_session=True, cwd=self.state,
+            )
+            log.close()
+        for name in names:
+            self._wait(name, made[name].ready)
+
+    def _wait(self, name: str, ready) -> None:
+        end = time.monotonic() + 60
+        while not ready():
+            if self.processes[name].poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"{name} did not start:\n" + self.log(name)[-4000:])
+            time.sleep(0.05)
+
+    def log(self, name: str) -> str:
+        return (self.state / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def close(self) -> None:
+        for name in reversed(list(self.processes)):
+            self.kill(name, signal.SIGTERM)
+        running.stop_all(self.state, 5)
+        for browser in self.browsers:
+            browser.client.close()
+
+    # ── speaking to it ──────────────────────────────────────────────────────────────────────────────
+    def browser(self) -> Browser:
+        made = Browser(self.port)
+        self.browsers.append(made)
+        return made
+
+    def hub_api(self, token: str | None = None) -> httpx.Client:
+        """The hub's own port, as kernel code on this machine reaches it."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=f"{self.runtime.hub_url}/hub/api", headers=headers, timeout=20)
+
+    def sign_in(self, name: str) -> Browser:
+        browser = self.browser()
+        answer = browser.sign_in(name)
+        assert browser.session, answer.text[:2000]
+        return browser
+
+    def person_id(self, name: str) -> str:
+        with self.database.engine().connect() as conn:
+            return conn.exec_driver_sql("select id from swap.person where directory_key = %s", (f"file:{name}",)).scalar_one()
+
+    def start_server(self, person_id: str, seconds: float = 60) -> None:
+        """Start somebody's server as the portal does."""
+        with self.hub_api(self.runtime.web_service_token) as api:
+            assert api.post(f"/users/{person_id}/server").status_code in {201, 202}
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                server = api.get(f"/users/{person_id}").json()["servers"].get("", {})
+                if server.get("ready"):
+                    return
+                if not server.get("pending"):
+                    break
+                time.sleep(0.2)
+        raise AssertionError(f"no server for {person_id}: " + self.log(f"server-{person_id}")[-3000:] + self.log("hub")[-3000:])
+
+
+class Browser:
+    """An HTTP client that treats `*.localhost` as browsers do, and keeps cookies for each host apart."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.cookies: dict[str, httpx.Cookies] = {}
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+
+    @property
+    def session(self) -> bool:
+        return "swap_session" in self.cookies.get("localhost", {})
+
+    def request(self, method: str, path: str, host: str = "localhost", follow: bool = True, headers=None, **arguments) -> httpx.Response:
+        for _ in range(15):
+            jar = self.cookies.setdefault(host, httpx.Cookies())
+            sent = {"Host": f"{host}:{self.port}", "Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+            sent |= headers or {}
+            request = self.client.build_request(method, path, headers=sent, **arguments)
+            request.headers.pop("cookie", None)
+            parts = [f"{cookie.name}={cookie.value}" for cookie in jar.jar if _fits(cookie.path, request.url.path)]
+            if parts:
+                request.headers["cookie"] = "; ".join(parts)
+            answer = self.client.send(request)
+            self._keep(jar, answer)
+            if not follow or not answer.is_redirect:
+                return answer
+            target = httpx.URL(answer.headers["location"])
+            if target.host:
+                host = target.host
+                path = target.raw_path.decode()
+            else:
+                path = str(target)
+            method, arguments, headers = "GET", {}, None
+        raise AssertionError("too many redirects")
+
+    def _keep(self, jar: httpx.Cookies, answer: httpx.Response) -> None:
+        for line in answer.headers.get_list("set-cookie"):
+            name, _, rest = line.partition("=")
+            value, *attributes = rest.split(";")
+            known = {key.strip().lower(): val for key, _, val in (attribute.partition("=") for attribute in attributes)}
+            path = known.get("path", "/")
+            with contextlib.suppress(KeyError):
+                jar.delete(name, path=path)
+            gone = known.get("max-age") == "0" or "1970" in known.get("expires", "") or value in {"", '""'}
+            if not gone:
+                jar.set(name, value, path=path)
+
+    def get(self, path: str, host: str = "localhost", **arguments) -> httpx.Response:
+        return self.request("GET", path, host, **arguments)
+
+    def post(self, path: str, host: str = "localhost", **arguments) -> httpx.Response:
+        return self.request("POST", path, host, **arguments)
+
+    def sign_in(self, name: str, secret: str | None = None, headers=None) -> httpx.Response:
+        """Go through the portal's door, fill in the form, send it."""
+        page = self.get("/sign-in")
+        found = re.search(r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text)
+        assert found, f"{page.status_code} {page.url} {page.text[:1500]}"
+        action = found[1].replace("&amp;", "&")
+        return self.post(action, data={"_xsrf": found[2], "username": name, "password": password(name) if secret is None else secret},
+                         headers=headers)
+
+    def sign_out(self) -> httpx.Response:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/").text)
+        assert csrf
+        return self.post("/sign-out", data={"csrf": csrf[1]}, headers={"Origin": f"http://localhost:{self.port}"})
+
+
+def _fits(cookie_path: str, path: str) -> bool:
+    return path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/")
+
+
+def build(postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: type[House] = House, launch: dict | None = None) -> House:
+    """Lay a house out; nothing runs yet."""
+    state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
+    for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
+        (state / folder).mkdir(parents=True, mode=0o700)
+    (state / "people.toml").write_text(people_document(names), encoding="utf-8")
+    site, gateway, web, hub, connect, api = ports.free(6)
+    (state / "swap.toml").write_text(tomlkit.dumps({
+        "state": str(state), "site": {"port": site, "demo": True}, "people": {"file": str(state / "people.toml")},
+        "kernel_env": str(Path(sys.prefix).parent / "kernel"), "launch": launch or {},
+    }), encoding="utf-8")
+    database = services.fresh_database(postgres)
+    runtime = Runtime(
+        config=state / "swap.toml", database_urls=database.urls(), gateway_port=gateway, web_port=web, hub_port=hub,
+        hub_connect_port=connect, traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
+        traefik_directory=state / "traefik" / "dynamic", socket_directory=Path(tempfile.mkdtemp(prefix="swap-")),
+        kernel_key=secrets.token_hex(32), portal_key=secrets.token_hex(32), web_service_token=secrets.token_hex(32),
+        hub_cookie_secret=secrets.token_hex(32), kernel_env=Path(sys.prefix).parent / "kernel", homes=state / "homes", spool=state / "spool",
+    )
+    runtimes.write(runtime, state / "runtime.json")
+    return kind(settings_module.load(state / "swap.toml"), runtime, database)
+
+
+def demolish(made: House) -> None:
+    made.close()
+    made.database.close()
+    shutil.rmtree(made.runtime.socket_directory, ignore_errors=True)
+    if not os.environ.get("SWAP_KEEP_STATE"):
+        shutil.rmtree(made.state, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
+    """Everything runs, for all tests of this folder; tests use people of their own or leave them as they were."""
+    made = build(embedded_postgres)
+    try:
+        made.start("traefik")
+        made.start(*(("gateway",) if find_spec("swap.gateway.app") else ()), "web", "hub")
+        yield made
+    finally:
+        demolish(made)
