@@ -55,7 +55,9 @@ def main() -> int:
     # Jupyter would look for configuration in the working directory.
     os.chdir(private)
     SwapServer.environment = environment
-    SwapServer.configuration = Config(build(environment, private=private, prefix=Path(sys.prefix),
+    prefix = Path(sys.prefix)
+    lab_page = (prefix / "share/jupyter/lab/static/index.html").read_text(encoding="utf-8")
+    SwapServer.configuration = Config(build(environment, private=private, prefix=prefix, lab_page=lab_page,
                                             root_user=os.geteuid() == 0))
     try:
         SwapServer.launch_instance([])

@@ -71,7 +71,7 @@ class Swap:
         self.hub_caches.append(provider.hub_auth.cache)
         app.settings["page_config_hook"] = pages.hook(app.settings.get("page_config_hook"), self.environment)
         base_url = app.settings["base_url"]
-        app.add_handlers(".*$", routes(base_url, self.gateway))
+        app.add_handlers(".*$", routes(base_url, self.gateway))  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
         app.default_router.rules[:0] = closed_rules(base_url)
         refuse_when_ended(app, self.state, lambda: self.listener.ask(ASK_SECONDS), self.environment.home_url)

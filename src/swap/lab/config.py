@@ -6,7 +6,10 @@ there can switch SWAP's extension off or put a kernel of its own in our kernel's
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +23,49 @@ SOCKET_PATH_BYTES = 107
 """What a unix socket's path may hold on Linux."""
 
 DISABLED_EXTENSIONS = (
+    "@jupyterlab/application-extension:logo",  # SWAP's mark stands there, and leads home
     "@jupyterlab/apputils-extension:announcements",  # the news prompt and the update check
     "@jupyterlab/completer-extension:base-service",  # ours stands in its place and stands aside inside SQL
     "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/fileeditor-extension:language-server",
+    "@jupyterlab/help-extension:jupyter-forum",
+    "@jupyterlab/help-extension:resources",  # links to outside hosts
     "@jupyterlab/hub-extension:menu",  # Hub Control Panel and Log Out: the portal has both, in SWAP's words
+    "@jupyterlab/lsp-extension",  # there is no language server
+    "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/pluginmanager-extension",
 )
 """Parts of JupyterLab that are off for everyone; `pages.rewrite` holds it against files at home."""
 
-CONTENT_SECURITY_POLICY = "; ".join((
-    "default-src 'self'",
+SOURCES = {
+    "default-src": "'self'",
     # Lab compiles its settings' schemas: it does not start without 'unsafe-eval'.
-    "script-src 'self' 'unsafe-eval'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "connect-src 'self'",
-    "font-src 'self' data:",
-    "worker-src 'self' blob:",
-    "object-src 'none'",
-    "base-uri 'self'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-))
+    "script-src": "'self' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "connect-src": "'self'",
+    "font-src": "'self' data:",
+    "worker-src": "'self' blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+"""What a page of the server may load and do: itself, and no other host."""
+
+INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+
+
+def content_security_policy(lab_page: str) -> str:
+    """Return the header.  `lab_page` is JupyterLab's page: its own inline scripts are allowed by their digests.
+
+    >>> "script-src 'self' 'unsafe-eval' 'sha256-" in content_security_policy("<script>go()</script>")
+    True
+    """
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+               for text in INLINE_SCRIPT.findall(lab_page))
+    allowed = {**SOURCES, "script-src": " ".join((SOURCES["script-src"], *(f"'sha256-{digest}'" for digest in digests)))}
+    return "; ".join(f"{name} {value}" for name, value in allowed.items())
 
 
 def kernelspec(environment: Environment) -> dict[str, Any]:
@@ -90,10 +114,12 @@ def transport(runtime: Path) -> dict[str, str]:
     return {"transport": "tcp", "transport_encryption": "required"}
 
 
-def build(environment: Environment, *, private: Path, prefix: Path, root_user: bool) -> dict[str, dict[str, Any]]:
+def build(environment: Environment, *, private: Path, prefix: Path, lab_page: str,
+          root_user: bool) -> dict[str, dict[str, Any]]:
     """Return class → trait → value for the Jupyter server and JupyterLab.
 
-    `private` is this server's own directory, `prefix` the environment the server itself runs in.
+    `private` is this server's own directory, `prefix` the environment the server itself runs in, `lab_page`
+    the text of JupyterLab's page there.
     """
     lab = {
         "labextensions_path": [str(prefix / "share" / "jupyter" / "labextensions")],
@@ -124,7 +150,7 @@ def build(environment: Environment, *, private: Path, prefix: Path, root_user: b
             "terminado_settings": {"shell_command": terminal(environment)},
             "tornado_settings": {
                 "headers": {
-                    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+                    "Content-Security-Policy": content_security_policy(lab_page),
                     "X-Content-Type-Options": "nosniff",
                     "Referrer-Policy": "same-origin",
                 },

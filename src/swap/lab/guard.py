@@ -169,7 +169,7 @@ class Sockets:
             remembered.add(handler)
             await inner(handler, *args, **kwargs)
 
-        WebSocketHandler.get = get  # type: ignore[method-assign]
+        WebSocketHandler.get = get  # type: ignore[method-assign, assignment]
 
     def cut(self) -> int:
         """Cut them all and return how many there were."""

@@ -22,6 +22,7 @@ QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
 BODY_BYTES = 300_000
 PASSED = ("Content-Type", "Content-Disposition")
 CHUNK_BYTES = 65_536
+PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending"})
 
 
 class Gateway:
@@ -45,7 +46,7 @@ class Gateway:
 class Passing(JupyterHandler):
     """Passes one request on to the gateway."""
 
-    def initialize(self, gateway: Gateway, path: str) -> None:  # type: ignore[override]
+    def initialize(self, gateway: Gateway, path: str) -> None:
         """Take the gateway and the path there; `{}` stands for the query's id."""
         self.gateway = gateway
         self.path = path
@@ -56,10 +57,8 @@ class Passing(JupyterHandler):
             headers = await self.gateway.headers()
             if content is not None:
                 headers["Content-Type"] = "application/json"
-            request = self.gateway.client.build_request(
-                method, self.gateway.url + self.path.format(query_id), params=self.request.query_arguments and
-                [(name, value.decode()) for name, values in self.request.query_arguments.items()
-                 for value in values if name not in {"_xsrf", "token"}], headers=headers, content=content)
+            request = self.gateway.client.build_request(method, self.gateway.url + self.path.format(query_id),
+                                                        params=self._parameters(), headers=headers, content=content)
             response = await self.gateway.client.send(request, stream=True)
         except SwapError as error:
             self.set_status(error.status)
@@ -74,6 +73,11 @@ class Passing(JupyterHandler):
             await self._stream(response)
         finally:
             await response.aclose()
+
+    def _parameters(self) -> dict[str, list[str]]:
+        """Return the question's own parameters, without what is between the browser and us."""
+        return {name: [value.decode() for value in values] for name, values in self.request.query_arguments.items()
+                if name in PARAMETERS}
 
     async def _stream(self, response: httpx.Response) -> None:
         self.set_status(response.status_code)

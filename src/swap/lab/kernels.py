@@ -36,7 +36,8 @@ class ClosedKernelManager(ServerKernelManager):
         arguments["env"] = closed(arguments["env"])
         return command, arguments
 
-    pre_start_kernel = _async_pre_start_kernel
+    # Jupyter's own sub-classes replace the synchronous method in the same way.
+    pre_start_kernel = _async_pre_start_kernel  # type: ignore[assignment]
 
 
 class OneKernelSpec(KernelSpecManager):

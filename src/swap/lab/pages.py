@@ -31,6 +31,10 @@ def rewrite(page: dict[str, Any], environment: Environment) -> dict[str, Any]:
         **page,
         "disabledExtensions": sorted({*wanted, *DISABLED_EXTENSIONS}),
         "deferredExtensions": [name for name in page.get("deferredExtensions", []) if keep(name)],
+        # The route is closed; asking it would put an error on everybody's console.
+        "buildAvailable": False,
+        "buildCheck": False,
+        "quitButton": False,
         "swapHome": environment.home_url,
         "swapName": environment.person_name,
     }

@@ -118,11 +118,11 @@ class Hub:
         token = self.token()
         return {
             "JUPYTERHUB_API_TOKEN": token, "JPY_API_TOKEN": token,
-            "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{self.person}", "JUPYTERHUB_HOST": "",
+            "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{self.person}", "JUPYTERHUB_HOST": self.url,
             "JUPYTERHUB_API_URL": f"{self.url}/hub/api", "JUPYTERHUB_BASE_URL": "/", "JUPYTERHUB_SERVER_NAME": "",
             "JUPYTERHUB_USER": self.person, "JUPYTERHUB_SERVICE_PREFIX": prefix,
             "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}{prefix}",
-            "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{prefix}oauth_callback",
+            "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{address}{prefix}oauth_callback",
             "JUPYTERHUB_OAUTH_SCOPES": json.dumps([f"access:servers!user={self.person}"]),
             "JUPYTERHUB_OAUTH_ACCESS_SCOPES": json.dumps([f"access:servers!user={self.person}"]),
             "JUPYTERHUB_ACTIVITY_URL": f"{self.url}/hub/api/users/{self.person}/activity",

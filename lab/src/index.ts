@@ -1,0 +1,90 @@
+/** SWAP's plugins.  Each needs as little of Lab as it can, so that another part switched off takes none with it. */
+import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IThemeManager } from '@jupyterlab/apputils';
+import { IEditorExtensionRegistry } from '@jupyterlab/codemirror';
+import { ICompletionProviderManager } from '@jupyterlab/completer';
+import { PageConfig } from '@jupyterlab/coreutils';
+import { IMainMenu } from '@jupyterlab/mainmenu';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { watchAccess } from './access';
+import { addBar } from './bar';
+import { ContextProvider, KernelProvider, SwapProvider } from './completion';
+import { hooks } from './hooks';
+import { swapCells } from './sql';
+
+const bar: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:bar',
+  description: 'The way home, the name and the sign-out.',
+  autoStart: true,
+  optional: [ILabShell],
+  activate: (app, shell: ILabShell | null) => addBar(app, shell)
+};
+
+const access: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:access',
+  description: 'Says that access has ended.',
+  autoStart: true,
+  activate: app => watchAccess(app)
+};
+
+const sql: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:sql',
+  description: 'Colours SQL in %%swap cells and in swap.sql("…").',
+  autoStart: true,
+  requires: [IEditorExtensionRegistry],
+  activate: (_, registry: IEditorExtensionRegistry) =>
+    registry.addExtension({
+      name: '@swap/lab:sql',
+      factory: options => ({ instance: () => swapCells(options.model.sharedModel.getSource()), reconfigure: () => null })
+    })
+};
+
+const completion: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:completion',
+  description: 'Completes names from the catalog; stands for the base service of JupyterLab.',
+  autoStart: true,
+  requires: [ICompletionProviderManager],
+  activate: (_, manager: ICompletionProviderManager) => {
+    manager.registerProvider(new SwapProvider());
+    manager.registerProvider(new KernelProvider());
+    manager.registerProvider(new ContextProvider());
+  }
+};
+
+const renderers: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:hooks',
+  description: 'Lets the renderers find the cell they stand in, and the theme.',
+  autoStart: true,
+  optional: [INotebookTracker, IThemeManager],
+  activate: (_, tracker: INotebookTracker | null, themes: IThemeManager | null) => {
+    hooks.tracker = tracker;
+    // The theme's variables are there one frame after the signal.
+    themes?.themeChanged.connect(() => window.requestAnimationFrame(() => hooks.themed.forEach(redraw => redraw())));
+  }
+};
+
+const help: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:help',
+  description: 'Help that leads to SWAP.',
+  autoStart: true,
+  optional: [IMainMenu],
+  activate: (app: JupyterFrontEnd, menu: IMainMenu | null) => {
+    const home = PageConfig.getOption('swapHome');
+    const pages: [string, string, string][] = [
+      ['swap:home', 'SWAP: Home', '/'],
+      ['swap:data', 'SWAP: Data You May Query', '/data']
+    ];
+    for (const [command, label, path] of pages) {
+      app.commands.addCommand(command, {
+        label,
+        describedBy: { args: { type: 'object', properties: {} } },
+        execute: () => {
+          window.open(new URL(path, home), '_blank', 'noopener');
+        }
+      });
+    }
+    menu?.helpMenu.addGroup(pages.map(([command]) => ({ command })), 0);
+  }
+};
+
+export default [bar, access, sql, completion, renderers, help];

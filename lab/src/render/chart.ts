@@ -1,0 +1,148 @@
+/**
+ * A Vega-Lite 6 chart from the notebook alone: no address is loaded, no text is compiled, and what the
+ * specification says about how to embed it is dropped.
+ */
+import { button, el } from '../dom';
+import { hooks } from '../hooks';
+import { SwapRenderer } from './base';
+
+export const CHART = 'application/vnd.vegalite.v6+json';
+
+type Json = { [key: string]: unknown };
+type Drawn = { view: { toImageURL(type: string, scale?: number): Promise<string> }; finalize(): void };
+
+/** Return the specification without what could override our own options. */
+export function harmless(spec: Json): Json {
+  const { usermeta: _, ...safe } = spec;
+  return safe;
+}
+
+/** Return title and sub-title of a specification as text, and the specification without them. */
+export function titled(spec: Json): { title: string; subtitle: string; rest: Json } {
+  const { title, ...rest } = spec;
+  if (typeof title === 'string') {
+    return { title, subtitle: '', rest };
+  }
+  if (title && typeof title === 'object' && !Array.isArray(title)) {
+    const { text, subtitle } = title as Json;
+    if (typeof text === 'string' && (subtitle === undefined || typeof subtitle === 'string')) {
+      return { title: text, subtitle: (subtitle as string) ?? '', rest };
+    }
+  }
+  return { title: '', subtitle: '', rest: spec };
+}
+
+function theme(node: HTMLElement): Json {
+  const style = getComputedStyle(node);
+  const value = (name: string, otherwise: string) => style.getPropertyValue(name).trim() || otherwise;
+  const text = value('--jp-ui-font-color1', '#202122');
+  const quiet = value('--jp-ui-font-color2', '#54595d');
+  const line = value('--jp-border-color2', '#c8ccd1');
+  const brand = value('--jp-brand-color1', '#1976d2');
+  const font = value('--jp-ui-font-family', 'sans-serif');
+  return {
+    background: 'transparent',
+    font,
+    axis: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal', gridColor: line, domain: false, tickColor: line, labelFontSize: 11, titleFontSize: 11 },
+    legend: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal' },
+    header: { labelColor: text, titleColor: quiet },
+    title: { color: text, subtitleColor: quiet, anchor: 'start' },
+    view: { stroke: 'transparent' },
+    text: { color: text },
+    arc: { fill: brand }, area: { fill: brand }, bar: { fill: brand }, line: { stroke: brand }, point: { stroke: brand },
+    rect: { fill: brand }, rule: { stroke: text }, tick: { stroke: brand }, circle: { fill: brand }, square: { fill: brand }, trail: { fill: brand }
+  };
+}
+
+async function refuse(): Promise<never> {
+  throw new Error('A chart in SWAP loads nothing: its data must be in the notebook.');
+}
+
+export class Chart extends SwapRenderer {
+  private _spec: Json | null = null;
+  private _drawn: Drawn | null = null;
+  private _latest = 0;
+  private readonly _redraw = () => void this._draw();
+
+  protected async fill(data: unknown): Promise<void> {
+    this._spec = harmless(data as Json);
+    hooks.themed.add(this._redraw);
+    await this._draw();
+  }
+
+  dispose(): void {
+    hooks.themed.delete(this._redraw);
+    this._drawn?.finalize();
+    super.dispose();
+  }
+
+  private async _draw(): Promise<void> {
+    const spec = this._spec;
+    if (!spec || this.isDisposed) {
+      return;
+    }
+    // A change of theme may overtake a drawing that still waits for its libraries.
+    const number = ++this._latest;
+    const overtaken = () => this.isDisposed || number !== this._latest;
+    const { title, subtitle, rest } = titled(spec);
+    const host = el('div');
+    const download = button('Download', { icon: 'download', quiet: true, label: 'Download the chart as an image' });
+    const box = el(
+      'div',
+      { class: 'sq' },
+      el('div', { class: 'sq-h' }, title ? el('b', {}, title) : null, subtitle ? el('span', { class: 's2' }, subtitle) : null, el('span', { class: 'end' }), download),
+      el('div', { class: 'swap-chart' }, host)
+    );
+    this.node.replaceChildren(box);
+    try {
+      this._drawn?.finalize();
+      this._drawn = null;
+      const { embed, expressionInterpreter, loader } = await import('./vega');
+      if (overtaken()) {
+        return;
+      }
+      const closed = loader();
+      closed.load = refuse;
+      closed.sanitize = async uri => {
+        if (/^(data:image\/|#)/.test(uri)) {
+          return { href: uri };
+        }
+        return refuse();
+      };
+      const whole = rest.width === undefined && !('hconcat' in rest || 'vconcat' in rest || 'concat' in rest || 'facet' in rest || 'repeat' in rest) && !usesFacets(rest) ? { width: 'container', ...rest } : rest;
+      const drawn = await embed(host, whole as never, {
+        mode: 'vega-lite',
+        renderer: 'svg',
+        ast: true,
+        expr: expressionInterpreter as never,
+        loader: closed,
+        config: theme(this.node) as never,
+        actions: false,
+        defaultStyle: false,
+        tooltip: { disableDefaultStyle: true }
+      } as never);
+      if (overtaken()) {
+        drawn.finalize();
+        return;
+      }
+      this._drawn = drawn as unknown as Drawn;
+      host.querySelector('svg')?.setAttribute('aria-label', title || 'Chart');
+      download.addEventListener('click', () => void save(this._drawn!, title || 'chart'));
+    } catch (error) {
+      download.remove();
+      host.replaceChildren(el('p', { class: 's2' }, `The chart cannot be drawn. ${(error as Error).message}`));
+    }
+  }
+}
+
+function usesFacets(spec: Json): boolean {
+  const encoding = (spec.encoding ?? {}) as Json;
+  return 'row' in encoding || 'column' in encoding || 'facet' in encoding;
+}
+
+async function save(drawn: Drawn, name: string): Promise<void> {
+  const link = el('a', { href: await drawn.view.toImageURL('png', 2), download: `${name.replace(/[^\p{L}\p{N}]+/gu, '-')}.png` });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}

@@ -1,0 +1,173 @@
+/**
+ * A query that runs: what it does now, on a time axis, and Cancel that stops it at the source.
+ *
+ * Lab draws every update into the same widget.  A notebook saved while a query ran holds this output too:
+ * so the first drawing asks the server whether the query still runs.
+ */
+import { queries, Refused, Run } from '../api';
+import { button, el, icon, ring } from '../dom';
+import { seconds } from '../format';
+import { panelOf } from '../hooks';
+import { waterfall } from '../waterfall';
+import { SwapRenderer } from './base';
+
+export const PROGRESS = 'application/vnd.swap.progress+json';
+const TICK_MS = 200;
+const SILENCE_MS = 15000;
+
+export class Progress extends SwapRenderer {
+  private _run: Run | null = null;
+  private _heard = 0;
+  private _updates = 0;
+  private _left: string | null = null;
+  private _cancelling: 'no' | 'asked' | 'failed' = 'no';
+  private _timer = 0;
+  private readonly _said = el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
+  private readonly _box = el('div', { class: 'sq' });
+  private _cancel: HTMLButtonElement | null = null;
+
+  protected fill(data: unknown): void {
+    this._run = data as Run;
+    this._heard = performance.now();
+    this._updates += 1;
+    this._left = null;
+    if (!this._box.isConnected) {
+      this.node.replaceChildren(this._said, this._box);
+    }
+    if (this._updates === 1 && this._runs()) {
+      void this._askWhetherItRuns();
+    }
+    this._draw();
+    if (!this._timer && this._runs()) {
+      this._timer = window.setInterval(() => this._tick(), TICK_MS);
+    }
+  }
+
+  dispose(): void {
+    window.clearInterval(this._timer);
+    super.dispose();
+  }
+
+  private _runs(): boolean {
+    return this._run?.state === 'waiting' || this._run?.state === 'running';
+  }
+
+  private _now(): number {
+    const run = this._run!;
+    return this._runs() && this._left === null ? run.elapsed + (performance.now() - this._heard) / 1000 : run.elapsed;
+  }
+
+  private _tick(): void {
+    if (this.isDisposed || !this._runs() || this._left !== null) {
+      window.clearInterval(this._timer);
+      this._timer = 0;
+      return;
+    }
+    if (performance.now() - this._heard > SILENCE_MS) {
+      // The kernel says nothing any more: it may have died. The query's own state is the gateway's.
+      this._heard = performance.now();
+      this._run!.elapsed = this._now();
+      void this._askWhetherItRuns();
+    }
+    if (this.isVisible) {
+      this._draw();
+    }
+  }
+
+  private async _askWhetherItRuns(): Promise<void> {
+    const updates = this._updates;
+    let now: Run | null = null;
+    try {
+      now = await queries.state(this._run!.id);
+    } catch (error) {
+      if (!(error instanceof Refused) || error.status >= 500) {
+        return; // nobody knows; the next update or question will tell
+      }
+    }
+    if (this.isDisposed || updates !== this._updates) {
+      return; // the kernel spoke meanwhile: it is alive
+    }
+    if (now && (now.state === 'running' || now.state === 'waiting')) {
+      this._run = { ...now, name: this._run!.name };
+      this._heard = performance.now();
+    } else {
+      this._left = now
+        ? { done: 'it finished meanwhile', failed: 'it failed meanwhile', cancelled: 'it was cancelled meanwhile' }[
+            now.state as 'done' | 'failed' | 'cancelled'
+          ] ?? ''
+        : '';
+    }
+    this._draw();
+  }
+
+  private _draw(): void {
+    const run = this._run!;
+    if (this._left !== null) {
+      this._box.replaceChildren(
+        el('div', { class: 'sq-h' }, ring(false), el('b', {}, 'Was running when saved'), this._left ? el('span', { class: 's2' }, this._left) : null),
+        el('div', { class: 'sq-f' }, el('span', {}, 'Run the cell again to get its result.'))
+      );
+      this._say('The query was running when this notebook was saved.');
+      return;
+    }
+    const focused = document.activeElement === this._cancel;
+    const now = this._now();
+    const cancelled = run.state === 'cancelled';
+    const head = el(
+      'div',
+      { class: 'sq-h' },
+      this._runs() ? ring(true) : icon(run.state === 'done' ? 'done' : cancelled ? 'close' : 'error', run.state === 'done' ? 'l-ok' : cancelled ? '' : 'l-bad', run.state),
+      el('b', {}, this._cancelling === 'asked' && this._runs() ? 'Cancelling' : run.headline),
+      el('span', {}, seconds(now)),
+      el('span', { class: 'end' })
+    );
+    if (this._runs()) {
+      this._cancel ??= this._cancelButton();
+      head.append(this._cancel);
+    }
+    const note = run.note || this._where();
+    this._box.replaceChildren(head, waterfall(run.stages, now), ...(note ? [el('div', { class: 'sq-f' }, el('span', {}, note))] : []));
+    if (focused && this._cancel?.isConnected) {
+      this._cancel.focus();
+    }
+    this._say(run.headline);
+  }
+
+  /** Say to a screen reader what is new, not every number. */
+  private _say(text: string): void {
+    if (this._said.textContent !== text) {
+      this._said.textContent = text;
+    }
+  }
+
+  private _where(): string {
+    if (this._cancelling === 'failed') {
+      return 'SWAP could not be told to cancel. Press again to interrupt the kernel.';
+    }
+    const sources = [...new Set(this._run!.stages.filter(stage => stage.key.startsWith('run:')).map(stage => stage.key.slice(4)))];
+    return sources.length && this._runs() ? `Cancel stops it in ${sources.join(' and ')}, not only here.` : '';
+  }
+
+  private _cancelButton(): HTMLButtonElement {
+    const node = button('Cancel', { icon: 'close' });
+    node.addEventListener('click', () => void this._stop(node));
+    return node;
+  }
+
+  private async _stop(node: HTMLButtonElement): Promise<void> {
+    if (this._cancelling !== 'no') {
+      await panelOf(this.node)?.sessionContext.session?.kernel?.interrupt();
+      return;
+    }
+    this._cancelling = 'asked';
+    node.lastChild!.textContent = 'Interrupt kernel';
+    node.title = 'Cancel was asked for. Press again to interrupt the kernel as well.';
+    this._draw();
+    try {
+      await queries.cancel(this._run!.id);
+    } catch {
+      this._cancelling = 'failed';
+      this._draw();
+    }
+  }
+}

@@ -1,0 +1,302 @@
+/**
+ * A result: its first page from the notebook, more pages and sorting from the server by the query's id.
+ *
+ * Values are text and are set as text.  When the result is gone from the server, the stored page stays.
+ */
+import { NotebookActions } from '@jupyterlab/notebook';
+import { Column, queries, Refused, Row, Stage } from '../api';
+import { button, el, icon, safeHref } from '../dom';
+import { bytes, count, grouped, plural, seconds } from '../format';
+import { cellOf } from '../hooks';
+import { waterfall } from '../waterfall';
+import { SwapRenderer } from './base';
+
+export const RESULT = 'application/vnd.swap.result+json';
+const LIMIT = 10;
+const LONG = 300;
+
+interface Result {
+  version: number;
+  id: string;
+  name: string | null;
+  rows: number;
+  seconds: number;
+  source_bytes?: number;
+  bytes?: number;
+  summary?: string;
+  stages?: Stage[];
+  notices?: string[];
+  home?: string;
+  columns: Column[];
+  page: { offset: number; rows: Row[] };
+}
+
+interface Order {
+  column: string;
+  descending: boolean;
+}
+
+let made = 0;
+
+export class ResultTable extends SwapRenderer {
+  private _result!: Result;
+  private _rows: Row[] = [];
+  private _offset = 0;
+  private _total = 0;
+  private _order: Order | null = null;
+  private _gone = '';
+  private _busy = false;
+  private readonly _table = el('div', { class: 'rt-w', tabindex: 0, role: 'region' });
+  private readonly _foot = el('div', { class: 'sq-f' });
+  private readonly _said = el('span', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
+  private readonly _number = ++made;
+
+  protected fill(data: unknown): void {
+    this._result = data as Result;
+    this._rows = this._result.page.rows;
+    this._offset = this._result.page.offset;
+    this._total = this._result.rows;
+    this._order = null;
+    const notices = this._result.notices ?? [];
+    this.node.replaceChildren(
+      el(
+        'div',
+        { class: 'sq' },
+        this._head(),
+        notices.length ? el('ul', { class: 'sq-n' }, ...notices.map(text => el('li', {}, icon('info'), el('span', {}, text)))) : null,
+        this._table,
+        this._foot,
+        this._said
+      )
+    );
+    this._draw();
+  }
+
+  private _head(): HTMLElement {
+    const { name, rows, columns, id } = this._result;
+    const facts = [
+      seconds(this._result.seconds),
+      this._result.source_bytes ? `${bytes(this._result.source_bytes)} read` : '',
+      this._result.bytes ? `${bytes(this._result.bytes)} here` : ''
+    ];
+    const download = el(
+      'a',
+      { class: 'sq-b sq-b--q', href: queries.download(id), download: `${name || 'result'}.csv`, 'aria-label': `Download ${name || 'the result'} as CSV` },
+      icon('download'),
+      'Download'
+    );
+    download.addEventListener('click', event => {
+      event.preventDefault();
+      void this._download(download);
+    });
+    return el(
+      'div',
+      { class: 'sq-h' },
+      icon('done', 'l-ok', 'done'),
+      name ? el('b', {}, name) : null,
+      el('span', {}, `${plural(rows, 'row')} × ${plural(columns.length, 'column')}`),
+      ...facts.filter(Boolean).map(text => el('span', { class: 's2' }, text)),
+      el('span', { class: 'end' }),
+      el('span', { class: 'sq-a' }, download, this._chartButton())
+    );
+  }
+
+  /** A chart is one line of Python: the button writes it into the next cell, for the person to change. */
+  private _chartButton(): HTMLElement | null {
+    const { name, columns } = this._result;
+    const y = columns.find(column => column.group) ?? columns.find(column => column.align === 'right');
+    const x = columns.find(column => column !== y);
+    if (!name || !x || !y) {
+      return null;
+    }
+    const node = button('Chart', { icon: 'chart', title: 'Write a chart into a new cell below' });
+    node.addEventListener('click', () => {
+      const at = cellOf(this.node);
+      if (!at) {
+        return;
+      }
+      at.panel.content.activeCellIndex = at.index;
+      NotebookActions.insertBelow(at.panel.content);
+      const source = `${name}.chart("bar", x=${JSON.stringify(y.name)}, y=${JSON.stringify(x.name)})`;
+      at.panel.content.activeCell?.model.sharedModel.setSource(source);
+      void NotebookActions.run(at.panel.content, at.panel.sessionContext);
+    });
+    return node;
+  }
+
+  private _draw(): void {
+    const focus = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('[data-swap-focus]')?.dataset.swapFocus;
+    const inside = this.node.contains(document.activeElement);
+    const last = this._offset + this._rows.length;
+    const range = this._total ? `${count(this._offset + 1)}–${count(last)} of ${count(this._total)}` : 'No rows';
+    this._table.setAttribute('aria-label', `Result ${this._result.name ?? ''}, ${this._total ? `rows ${this._offset + 1} to ${last}` : 'no rows'}`);
+    this._table.replaceChildren(
+      el('table', { class: 'rt' }, el('thead', {}, this._headRow()), el('tbody', {}, ...this._rows.map((row, index) => this._row(row, index))))
+    );
+    this._foot.replaceChildren(...this._footer(range));
+    if (inside && focus) {
+      this.node.querySelector<HTMLElement>(`[data-swap-focus="${CSS.escape(focus)}"]:not([disabled])`)?.focus();
+    }
+  }
+
+  private _headRow(): HTMLElement {
+    return el(
+      'tr',
+      {},
+      el('th', { class: 'ix num', scope: 'col' }, el('span', { class: 'swap-vh' }, 'row')),
+      ...this._result.columns.map((column, index) => {
+        const order = this._order?.column === column.name ? (this._order.descending ? 'descending' : 'ascending') : 'none';
+        const sort = el(
+          'button',
+          { type: 'button', class: 'rt-s', 'data-swap-focus': `column-${index}`, title: `Sort by ${column.name}` },
+          el('span', { class: 'rt-o', 'aria-hidden': 'true' }, order === 'none' ? '' : order === 'ascending' ? '▲' : '▼'),
+          column.name
+        );
+        sort.addEventListener('click', () => void this._sort(column.name));
+        return el(
+          'th',
+          { scope: 'col', class: column.align === 'right' ? 'num' : null, 'aria-sort': order === 'none' ? null : order },
+          sort,
+          el('span', { class: 'ty' }, column.type)
+        );
+      })
+    );
+  }
+
+  private _row(row: Row, index: number): HTMLElement {
+    return el(
+      'tr',
+      {},
+      el('td', { class: 'ix' }, count(this._offset + index + 1)),
+      ...row.map((value, at) => {
+        const column = this._result.columns[at];
+        const node = el('td', { class: column?.align === 'right' ? 'num' : null });
+        if (value === null) {
+          node.append(el('span', { class: 'nul', title: 'null: no value' }, 'null'));
+        } else {
+          const text = column?.group ? grouped(value) : value;
+          node.textContent = text.length > LONG ? `${text.slice(0, LONG)}…` : text;
+          if (text.length > 60) {
+            node.title = text.slice(0, 2000);
+          }
+        }
+        return node;
+      })
+    );
+  }
+
+  private _footer(range: string): HTMLElement[] {
+    const at = this._offset;
+    const end = Math.max(0, Math.floor((this._total - 1) / LIMIT) * LIMIT);
+    const pages: [string, string, 'first' | 'previous' | 'next' | 'last', number, boolean][] = [
+      ['First page', 'first', 'first', 0, at <= 0],
+      ['Previous page', 'previous', 'previous', Math.max(0, at - LIMIT), at <= 0],
+      ['Next page', 'next', 'next', at + LIMIT, at + LIMIT >= this._total],
+      ['Last page', 'last', 'last', end, at + LIMIT >= this._total]
+    ];
+    const buttons = pages.map(([label, key, name, offset, disabled]) => {
+      const node = button('', { icon: name, quiet: true, label });
+      node.dataset.swapFocus = key;
+      node.disabled = disabled;
+      node.addEventListener('click', () => void this._load(offset, this._order));
+      return node;
+    });
+    const parts: HTMLElement[] = [el('span', {}, range)];
+    if (this._total > LIMIT) {
+      parts.push(el('span', { class: 'sq-p', role: 'group', 'aria-label': 'Pages' }, ...buttons));
+    }
+    if (this._gone) {
+      parts.push(el('span', { class: 'sq-g' }, this._gone));
+    } else if (this._result.summary) {
+      parts.push(el('span', { class: 'sq-s' }, this._result.summary));
+    }
+    if (this._result.stages?.length) {
+      parts.push(this._howItRan());
+    }
+    return parts;
+  }
+
+  private _howItRan(): HTMLElement {
+    const id = `swap-how-${this._number}`;
+    const open = this.node.querySelector(`#${id}`);
+    const node = el('button', { type: 'button', class: 'sq-l end', 'aria-expanded': String(Boolean(open)), 'aria-controls': id, 'data-swap-focus': 'how' }, 'How it ran');
+    node.addEventListener('click', () => {
+      const shown = this.node.querySelector(`#${id}`);
+      node.setAttribute('aria-expanded', String(!shown));
+      if (shown) {
+        shown.remove();
+        return;
+      }
+      const home = safeHref(this._result.home);
+      this._foot.after(
+        el(
+          'div',
+          { class: 'sq-w', id },
+          waterfall(this._result.stages!, this._result.seconds),
+          el('p', { class: 's2' }, `Query ${this._result.id}`, home ? ' · ' : null, home ? el('a', { href: new URL('/data', home).href, target: '_blank', rel: 'noopener' }, 'The data it read from') : null)
+        )
+      );
+    });
+    return node;
+  }
+
+  private async _sort(column: string): Promise<void> {
+    const was = this._order;
+    let order: Order | null = { column, descending: false };
+    if (was?.column === column) {
+      order = was.descending ? null : { column, descending: true };
+    }
+    await this._load(0, order);
+  }
+
+  private async _load(offset: number, order: Order | null): Promise<void> {
+    if (this._busy) {
+      return;
+    }
+    this._busy = true;
+    this._table.setAttribute('aria-busy', 'true');
+    try {
+      const query: Record<string, string> = { offset: String(offset), limit: String(LIMIT) };
+      if (order) {
+        query.sort = order.column;
+        query.descending = String(order.descending);
+      }
+      const page = await queries.page(this._result.id, query);
+      this._rows = page.rows;
+      this._offset = page.offset;
+      this._total = page.total;
+      this._order = order;
+      this._gone = '';
+    } catch (error) {
+      this._gone = whyNot(error);
+      this._said.textContent = this._gone;
+    } finally {
+      this._busy = false;
+      this._table.removeAttribute('aria-busy');
+    }
+    this._draw();
+  }
+
+  /** Ask first, so that a result that is gone says so here and not in an empty tab. */
+  private async _download(link: HTMLAnchorElement): Promise<void> {
+    try {
+      await queries.page(this._result.id, { offset: '0', limit: '1' });
+    } catch (error) {
+      this._gone = whyNot(error);
+      this._said.textContent = this._gone;
+      this._draw();
+      return;
+    }
+    const real = el('a', { href: link.href, download: link.download });
+    document.body.append(real);
+    real.click();
+    real.remove();
+  }
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof Refused && error.status === 404) {
+    return 'SWAP no longer keeps this result; these rows are from the notebook. Run the cell again for the rest.';
+  }
+  return error instanceof Refused ? error.message : 'Your server does not answer. Try again in a moment.';
+}
