@@ -1,0 +1,32 @@
+"""Settings and a runtime for unit tests; nothing of it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+
+@pytest.fixture
+def make_settings() -> Callable[..., Settings]:
+    """Return a function of fields of `site`."""
+
+    def make(**site: Any) -> Settings:
+        return Settings.model_validate({"state": "/state", "site": site, "people": {"file": "/people.toml"}})
+
+    return make
+
+
+@pytest.fixture
+def runtime() -> Runtime:
+    return Runtime(
+        config=Path("/swap.toml"), database_urls={role: f"postgresql://{role}:db-{role}@h/d" for role in ("owner", "hub", "web", "gateway")},
+        gateway_port=1001, web_port=1002, hub_port=1003, hub_connect_port=1004, traefik_api_port=1005, traefik_api_password="api-password",
+        traefik_directory=Path("/traefik"), socket_directory=Path("/sockets"), kernel_key="kernel-key", portal_key="portal-key",
+        web_service_token="service-token", hub_cookie_secret="00" * 32, kernel_env=Path("/kernel"), homes=Path("/homes"), spool=Path("/spool"),
+    )

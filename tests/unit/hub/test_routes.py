@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from swap.hub import routes
+from swap.identity import PERSON_ID
+
+
+@pytest.fixture
+def http(make_settings, runtime):
+    return routes.traefik(make_settings(), runtime)["dynamic"]["http"]
+
+
+def test_ids_are_what_traefik_takes_for_ids():
+    assert routes.PERSON.replace("p[", "p[", 1) == PERSON_ID.pattern
+
+
+def test_only_two_paths_lead_to_the_hub(http):
+    to_hub = [router["rule"] for router in http["routers"].values() if router["service"] == "hub"]
+
+    assert to_hub == ["Host(`localhost`) && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))"]
+
+
+def test_every_router_names_its_host(http):
+    assert all("Host" in router["rule"] for router in http["routers"].values())
+
+
+def test_our_guards_outweigh_any_route_the_hub_writes(http):
+    longest = len("Host(`pabcdefghi.localhost`) && ( PathPrefix(`/user/pabcdefghi/`) || Path(`/user/pabcdefghi`) )") * 2
+    for name in ("hub", "hub-pages", "user-on-portal", "hub-on-person"):
+        assert http["routers"][name]["priority"] > longest
+    for name in ("portal", "person", "server-not-running"):
+        assert http["routers"][name]["priority"] < 30
+
+
+@pytest.mark.parametrize(("middleware", "url", "leads_to"), [
+    ("to-portal", "http://localhost:8000/hub/home", "http://localhost:8000/"),
+    ("to-portal", "http://evil.com/hub/spawn?next=//evil.com", "http://localhost:8000/"),
+    ("to-person", "http://localhost:8000/user/pabcdefghi/lab?x=1", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab?x=1"),
+    ("to-person", "http://localhost:8000/user/pabcdefghi", "http://pabcdefghi.localhost:8000/user/pabcdefghi"),
+    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree/a%20b/c.ipynb?x=1", "http://localhost:8000/server?next=a%20b/c.ipynb"),
+    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab", "http://localhost:8000/server?next="),
+    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree//evil.com", "http://localhost:8000/server?next=/evil.com"),
+    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi", "http://localhost:8000/server?next="),
+])
+def test_a_redirect_leads_to_the_portal_or_to_a_person_and_nowhere_else(http, middleware, url, leads_to):
+    redirect = http["middlewares"][middleware]["redirectRegex"]
+    template = re.sub(r"\$\{(\d)\}", r"\\g<\1>", redirect["replacement"])
+
+    found = re.match(redirect["regex"], url)
+
+    assert found
+    assert re.sub(r"\\g<(\d)>", lambda group: found[int(group[1])] or "", template) == leads_to
+
+
+def test_a_redirect_to_a_person_needs_a_whole_id(http):
+    regex = http["middlewares"]["to-person"]["redirectRegex"]["regex"]
+
+    for path in ("/user/content/lab", "/user/pabcdefghi.evil.com/", "/user/PABCDEFGHI/", "/user/pabcdefghij/"):
+        assert not re.match(regex, f"http://localhost:8000{path}")
+
+
+def test_the_proxys_own_password_is_not_in_its_files(make_settings, runtime):
+    contents = routes.traefik(make_settings(), runtime)
+
+    assert "api-password" not in str(contents)
+    assert "hub:{SHA}" in str(contents)
+
+
+def test_a_site_with_another_port_in_browsers_says_that_port(make_settings, runtime):
+    http = routes.traefik(make_settings(port=8000, public_port=18000), runtime)["dynamic"]["http"]
+
+    assert http["middlewares"]["to-portal"]["redirectRegex"]["replacement"] == "http://localhost:18000/"

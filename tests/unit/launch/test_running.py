@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from swap.launch import running
+from swap.launch.model import Running
+
+
+@pytest.fixture
+def process():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    yield child
+    child.kill()
+    child.wait()
+
+
+def server(child, person_id: str = "pabcdefghi") -> Running:
+    started = running.started_at(child.pid)
+    assert started is not None
+    return Running(person_id, "s1", child.pid, started)
+
+
+def test_a_server_that_was_written_down_is_found(tmp_path, process):
+    running.note(tmp_path, server(process))
+
+    assert running.find(tmp_path, "pabcdefghi") == server(process)
+    assert running.find_all(tmp_path) == [server(process)]
+
+
+def test_a_server_that_ended_is_not_found(tmp_path, process):
+    running.note(tmp_path, server(process))
+    process.kill()
+    process.wait()
+
+    assert running.find(tmp_path, "pabcdefghi") is None
+    assert running.find_all(tmp_path) == []
+
+
+def test_a_zombie_does_not_run(process):
+    kept = server(process)
+    os.kill(process.pid, signal.SIGKILL)
+    end = time.monotonic() + 5
+    while running.is_alive(kept) and time.monotonic() < end:
+        time.sleep(0.01)
+
+    assert process.returncode is None  # nobody has waited for it yet
+    assert not running.is_alive(kept)
+
+
+def test_another_process_with_the_same_number_is_left_alone(tmp_path, process):
+    stranger = replace(server(process), started=server(process).started - 1)
+    running.note(tmp_path, stranger)
+
+    assert running.find(tmp_path, "pabcdefghi") is None
+    running.send(stranger, signal.SIGKILL)
+    assert running.stop_all(tmp_path) == 0
+    assert process.poll() is None
+
+
+def test_all_servers_are_stopped_and_forgotten(tmp_path, process):
+    running.note(tmp_path, server(process))
+
+    assert running.stop_all(tmp_path, 5) == 1
+    assert process.wait(5) == -signal.SIGTERM
+    assert list(running.folder(tmp_path).iterdir()) == []
+
+
+def test_a_server_that_does_not_listen_is_killed(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"],
+                             start_new_session=True, stdout=subprocess.PIPE)
+    assert child.stdout
+    child.stdout.readline()
+    running.note(tmp_path, server(child))
+
+    running.stop_all(tmp_path, 0.2)
+
+    assert child.wait(5) == -signal.SIGKILL
+    child.stdout.close()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"person_id": "p", "server_id": "s", "pid": "x", "started": 1}'])
+def test_a_half_written_file_is_no_server(tmp_path, content):
+    running.folder(tmp_path).mkdir()
+    (running.folder(tmp_path) / "pabcdefghi.json").write_text(content, encoding="utf-8")
+
+    assert running.find(tmp_path, "pabcdefghi") is None
+
+
+def test_nothing_runs_where_nothing_was_started(tmp_path):
+    assert running.find_all(tmp_path) == []
+    assert running.stop_all(tmp_path) == 0

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from swap.launch import server
+from swap.people.model import Person
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+SETTINGS = Settings.model_validate({"state": "/state", "site": {"time_zone": "Europe/Berlin"}})
+RUNTIME = Runtime(
+    config=Path("/swap.toml"), database_urls={"hub": "postgresql://hub:database-password@h/d"}, gateway_port=1001, web_port=1002,
+    hub_port=1003, hub_connect_port=1004, traefik_api_port=1005, traefik_api_password="api-password", traefik_directory=Path("/traefik"),
+    socket_directory=Path("/sockets"), kernel_key="kernel-key", portal_key="portal-key", web_service_token="service-token",
+    hub_cookie_secret="cookie-secret", kernel_env=Path("/kernel"), homes=Path("/homes"), spool=Path("/spool"),
+)
+ANN = Person("pabcdefghi", "Ann O'Brien", frozenset({"analysts"}), 0)
+
+
+def launch(**hub_environment: str):
+    return server.server(SETTINGS, RUNTIME, ANN, credential="the-credential", hub_environment=hub_environment)
+
+
+def test_a_server_is_told_exactly_this():
+    assert launch(JUPYTERHUB_USER="pabcdefghi").env == {
+        "JUPYTERHUB_USER": "pabcdefghi", "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": "/homes/pabcdefghi",
+        "LANG": "C.UTF-8", "TZ": "Europe/Berlin", "SWAP_GATEWAY": "http://127.0.0.1:1001", "SWAP_HOME_URL": "http://localhost:8000",
+        "SWAP_PERSON_NAME": "Ann O'Brien", "SWAP_SERVER_CREDENTIAL": "the-credential", "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
+        "SWAP_KERNEL_ENV": "/kernel",
+    }
+
+
+def test_nothing_of_our_own_environment_is_inherited(tmp_path):
+    os.environ["SWAP_TEST_CONTROL"] = "planted"
+    try:
+        assert "planted" not in str(launch().env)
+    finally:
+        del os.environ["SWAP_TEST_CONTROL"]
+
+
+def test_of_what_the_hub_offers_only_its_own_variables_pass():
+    env = launch(JUPYTERHUB_API_TOKEN="t", JPY_API_TOKEN="t", PATH="/evil", HOME="/evil", PYTHONPATH="/evil", LD_PRELOAD="/evil").env
+
+    assert "/evil" not in str(env)
+    assert "JPY_API_TOKEN" not in env
+    assert env["JUPYTERHUB_API_TOKEN"] == "t"
+
+
+def test_no_key_or_password_of_swaps_own_is_told():
+    told = str(launch().env) + str(launch().argv)
+
+    for secret in ("database-password", "api-password", "kernel-key", "portal-key", "service-token", "cookie-secret"):
+        assert secret not in told
+
+
+def test_the_credential_is_not_on_the_command_line_nor_in_what_is_printed():
+    assert "the-credential" not in str(launch().argv)
+    assert "the-credential" not in repr(launch())
+
+
+def test_the_program_is_ours_by_its_own_interpreter_and_starts_in_the_persons_home():
+    assert launch().argv == (sys.executable, "-m", "swap.lab")
+    assert launch().cwd == Path("/homes/pabcdefghi")
+    assert launch().log == Path("/state/logs/server-pabcdefghi.log")
