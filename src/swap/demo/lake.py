@@ -6,7 +6,7 @@ A table is written beside its place and moved there whole; one that is there is 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -36,38 +36,13 @@ Parts = Iterator[tuple[str, pa.Table]]
 """(directory of a partition, below the table; its rows)"""
 
 
-def make(root: Path, progress: Progress = silent) -> None:
-    """Write every table that is missing."""
-    root.mkdir(parents=True, exist_ok=True)
-    stamp = root / f".version-{VERSION}"
-    if not stamp.exists():
-        for old in root.glob(".version-*"):
-            old.unlink()
-        for schema in {name.partition(".")[0] for name in TABLES}:
-            shutil.rmtree(root / schema, ignore_errors=True)
-        stamp.touch()
-    for name, parts in TABLES.items():
-        schema, _, table = name.partition(".")
-        place = root / schema / table
-        if place.exists():
-            continue
-        progress(f"lake.{name}", done=False, size_bytes=0)
-        draft = root / schema / f".{table}.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        for partition, rows in parts():
-            folder = draft / partition
-            folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(rows, folder / "part-00000.parquet", compression="zstd", row_group_size=65_536)
-        (draft / "_table.toml").write_text(sidecar(describe.LAKE[name]), encoding="utf-8")
-        draft.rename(place)
-        progress(f"lake.{name}", done=True, size_bytes=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()))
-
-
 def sidecar(about: describe.About) -> str:
-    """Return `_table.toml`: comment, owner, and for each column its comment, sensitivity and, for a partition, its type."""
+    """Return `_table.toml`: comment, owner, newest data, and for each column its comment, sensitivity and, for a partition, its type."""
     file = tomlkit.document()
     file["comment"] = about.comment
     file["owner"] = about.owner
+    if about.newest:
+        file["newest"] = about.newest
     columns = tomlkit.table(is_super_table=True)
     for name, comment in about.columns.items():
         column = tomlkit.table()
@@ -130,3 +105,30 @@ TABLES: dict[str, Callable[[], Parts]] = {
     "nyc.flights": _flights,
     "nyc.weather": _whole(_weather),
 }
+
+
+def make(root: Path, progress: Progress = silent, tables: Mapping[str, Callable[[], Parts]] = TABLES) -> None:
+    """Write every table that is missing."""
+    root.mkdir(parents=True, exist_ok=True)
+    stamp = root / f".version-{VERSION}"
+    if not stamp.exists():
+        for old in root.glob(".version-*"):
+            old.unlink()
+        for schema in {name.partition(".")[0] for name in TABLES}:
+            shutil.rmtree(root / schema, ignore_errors=True)
+        stamp.touch()
+    for name, parts in tables.items():
+        schema, _, table = name.partition(".")
+        place = root / schema / table
+        if place.exists():
+            continue
+        progress(f"lake.{name}", done=False, size_bytes=0)
+        draft = root / schema / f".{table}.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        for partition, rows in parts():
+            folder = draft / partition
+            folder.mkdir(parents=True, exist_ok=True)
+            pq.write_table(rows, folder / "part-00000.parquet", compression="zstd", row_group_size=65_536)
+        (draft / "_table.toml").write_text(sidecar(describe.LAKE[name]), encoding="utf-8")
+        draft.rename(place)
+        progress(f"lake.{name}", done=True, size_bytes=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()))

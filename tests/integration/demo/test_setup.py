@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+
+import argon2
+import pytest
+
+from swap import settings
+from swap.demo import configuration, people
+from swap.hub import people_file
+from swap.identity import Principal, Via
+from swap.policy.decide import decide
+from swap.policy.model import Action, Resource
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "swap.toml"
+    configuration.write(path, port=8123, kernel_env=tmp_path / "kernel", examples=tmp_path / "examples")
+    return path
+
+
+def test_the_settings_are_valid_and_the_source_is_the_embedded_server(config: Path) -> None:
+    made = settings.load(config)
+    source = made.sources["mediawiki"]
+    assert isinstance(source, settings.PostgresSource)
+    assert made.database.port == source.port
+    assert (made.state, made.site.port, made.site.demo) == (config.parent, 8123, True)
+    assert made.people.file == config.parent / "people.toml"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+
+
+def test_a_second_start_keeps_what_the_person_changed_and_sets_only_ports_and_paths(config: Path, tmp_path: Path) -> None:
+    changed = config.read_text(encoding="utf-8").replace("memory_bytes = 600_000_000", "memory_bytes = 700_000_000  # mine")
+    config.write_text(changed, encoding="utf-8")
+    configuration.write(config, port=9000, kernel_env=tmp_path / "other", examples=None)
+    assert "memory_bytes = 700_000_000  # mine" in config.read_text(encoding="utf-8")
+    made = settings.load(config)
+    assert (made.site.port, made.kernel_env) == (9000, tmp_path / "other")
+    assert made.database.port == tomllib.loads(changed)["database"]["port"]
+
+
+def test_people_who_may_sign_in_are_as_the_hub_reads_them(tmp_path: Path) -> None:
+    people.write(tmp_path / "people.toml")
+    entries = {entry.name: entry for entry in people_file.read(tmp_path / "people.toml").entries}
+    assert set(entries) == {"ann", "bertrand", "chidi"}
+    for name, entry in entries.items():
+        assert argon2.PasswordHasher().verify(entry.password, f"demo-{name}")
+    assert stat.S_IMODE((tmp_path / "people.toml").stat().st_mode) == 0o600
+
+
+def test_the_people_file_is_written_once(tmp_path: Path) -> None:
+    people.write(tmp_path / "people.toml")
+    before = (tmp_path / "people.toml").read_text(encoding="utf-8")
+    people.write(tmp_path / "people.toml")
+    assert (tmp_path / "people.toml").read_text(encoding="utf-8") == before
+
+
+ANN, BERTRAND, CHIDI = (Principal(f"p{number}aaaaaaaa", person.name, frozenset(person.groups), Via.KERNEL) for number, person in zip("234", people.PEOPLE, strict=True))
+
+LOCKED = ("lake.wmf.pageview_hourly.city", "lake.wmf.pageview_hourly.subdivision", "lake.event.navigationtiming.ip", "lake.event.navigationtiming.geocoded_data",
+          "mediawiki.frwiki.user.user_email", "mediawiki.enwiki.user.user_password", "mediawiki.dewiki.user.user_token", "mediawiki.enwiki.user.user_real_name")
+OPEN = ("lake.wmf.pageview_hourly.country_code", "mediawiki.enwiki.user.user_name", "mediawiki.dewiki.page.page_title", "lake.event.navigationtiming.event")
+FOR_ALL = ("lake.nyc.flights.arr_delay", "mediawiki.nyc.planes.manufacturer", "lake.canonical_data.countries.name", "lake.wmf.projectview_hourly.view_count")
+PRIVATE = "lake.wmf.editors_daily"
+
+
+def may(config: Path, who: Principal, action: Action, name: str) -> bool:
+    return decide(settings.load(config).policy, who, action, Resource(*name.split("."))).allowed
+
+
+@pytest.mark.parametrize("name", LOCKED)
+def test_ann_knows_of_a_locked_column_and_only_bertrand_reads_it(config: Path, name: str) -> None:
+    assert may(config, ANN, Action.DISCOVER, name)
+    assert not may(config, ANN, Action.READ, name)
+    assert may(config, BERTRAND, Action.READ, name)
+    assert not may(config, CHIDI, Action.READ, name)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_analysts_read_the_rest_and_readers_do_not(config: Path, name: str) -> None:
+    assert may(config, ANN, Action.READ, name)
+    assert may(config, BERTRAND, Action.READ, name)
+    assert not may(config, CHIDI, Action.READ, name)
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_everybody_reads_what_is_open(config: Path, name: str) -> None:
+    assert all(may(config, who, Action.READ, name) for who in (ANN, BERTRAND, CHIDI))
+
+
+def test_for_ann_and_chidi_the_private_table_does_not_exist(config: Path) -> None:
+    assert [may(config, who, Action.DISCOVER, PRIVATE) for who in (ANN, BERTRAND, CHIDI)] == [False, True, False]
+
+
+def test_a_locked_column_says_by_which_rule_and_whom_to_ask(config: Path) -> None:
+    verdict = decide(settings.load(config).policy, ANN, Action.READ, Resource(*LOCKED[0].split(".")))
+    assert (verdict.rule, verdict.ask) == ("below-country", "data-privacy")
+    assert verdict.because == "locks places smaller than a country"
