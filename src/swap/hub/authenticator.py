@@ -66,6 +66,8 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
             await self._record_failure(name, client)
             raise Refusal(WRONG, WRONG_TODO)
         self.names.succeeded(people_file.canonical(name))
+        # One person's right try does not excuse what else comes from there.
+        self.clients.forgive(client)
         return await self._let_in(entry, client)
 
     def _pause(self, name: str, client: str) -> None:

@@ -39,6 +39,15 @@ MINIMUM_FREE_BYTES = 20_000_000
 """Jupyter writes a few small files to start; below this it would fail half-way, in its own words."""
 
 
+class StartFailed(SpawnException):  # type: ignore[misc] # JupyterHub has no types
+    """Why a server did not start, in one or two sentences for its person."""
+
+    def __init__(self, message: str, *, reason: str, status: int) -> None:
+        super().__init__(message, reason=reason, status_code=status)
+        # What JupyterHub shows of an exception; otherwise it would show the class and the status too.
+        self.jupyterhub_message = message
+
+
 class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     """One local process for one person."""
 
@@ -71,20 +80,20 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
 
     # ── start ───────────────────────────────────────────────────────────────────────────────────────
     async def start(self) -> str:
-        """Start the server and return its address once it answers.  Raises SpawnException."""
+        """Start the server and return its address once it answers.  Raises StartFailed."""
         self.steps = Steps()
         try:
             return await self._start()
-        except SpawnException as error:
+        except StartFailed as error:
             await self._record_failure(error.message)
             raise
         except OSError as error:
             message = f"This machine could not start it: {error.strerror or error}."
             await self._record_failure(message)
-            raise SpawnException(message, reason="system", status_code=500) from error
+            raise StartFailed(message, reason="system", status=500) from error
         except SwapError as error:
             self.steps.fail("")
-            raise SpawnException(str(error), reason=error.category, status_code=error.status) from error
+            raise StartFailed(str(error), reason=error.category, status=error.status) from error
 
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name
@@ -115,8 +124,8 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         place.chmod(0o700)
         free = os.statvfs(place)
         if free.f_bavail * free.f_frsize < MINIMUM_FREE_BYTES:
-            raise SpawnException("The disk of your home directory is full. JupyterLab must write a few small files to start. "
-                                 "Your notebooks are safe. Make room, then try again.", reason="disk-full", status_code=507)
+            raise StartFailed("The disk of your home directory is full. JupyterLab must write a few small files to start. "
+                                 "Your notebooks are safe. Make room, then try again.", reason="disk-full", status=507)
 
     async def _end_leftover(self) -> None:
         """Stop a server of this person that a hub started and had no time to remember."""
@@ -130,7 +139,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         here = self.context
         person = service.find_person(conn, self.user.name)
         if person is None or not service.access(conn, self.user.name, context.utc_now()).live:
-            raise SpawnException("You are not signed in any more. Sign in again, then try again.", reason="access", status_code=403)
+            raise StartFailed("You are not signed in any more. Sign in again, then try again.", reason="access", status=403)
         service.launch_server(conn, person.id, server_id, credential, context.utc_now())
         return launches.server(here.settings, here.runtime, person, credential=credential, hub_environment=self.get_env())
 
@@ -142,12 +151,12 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         while time.monotonic() < end:
             code = self.process.poll()
             if code is not None:
-                raise SpawnException(_ended(code) + " " + self._why(), reason="exited", status_code=500)
+                raise StartFailed(_ended(code) + " " + self._why(), reason="exited", status=500)
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
             await asyncio.sleep(ASK_SECONDS)
-        raise SpawnException(f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
-                             reason="timeout", status_code=504)
+        raise StartFailed(f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
+                             reason="timeout", status=504)
 
     def _why(self) -> str:
         """Return the last line of the server's log, as the reason; the page shows more of it below."""

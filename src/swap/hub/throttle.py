@@ -44,6 +44,12 @@ class Throttle:
         count = self._counts.get(key)
         return count is not None and count.tries >= self.tries
 
+    def forgive(self, key: str) -> None:
+        """Take one counted try back: it was right, but says nothing about the key's other tries."""
+        count = self._counts.get(key)
+        if count is not None:
+            count.tries = max(0, count.tries - 1)
+
     def succeeded(self, key: str) -> None:
         """Forget the key's wrong tries."""
         self._counts.pop(key, None)

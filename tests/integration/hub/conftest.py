@@ -34,8 +34,9 @@ from swap.supervisor.services import environment
 from swap.supervisor.services import services as programs
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("ann", "bertrand", "chidi", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "a-b", "a_b", "a--b")
+NAMES = ("ann", "bertrand", "chidi", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "a-b", "a_b", "a--b", "slow")
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+USUAL = argon2.PasswordHasher()
 
 
 def password(name: str) -> str:
@@ -44,7 +45,7 @@ def password(name: str) -> str:
 
 def people_document(names: tuple[str, ...] = NAMES) -> str:
     return tomlkit.dumps({"people": [
-        {"key": name, "name": name, "password": CHEAP.hash(password(name)), "groups": ["analysts"], "title": "tester",
+        {"key": name, "name": name, "password": (USUAL if name == "slow" else CHEAP).hash(password(name)), "groups": ["analysts"], "title": "tester",
          "demo_password": password(name), "reads": "Reads all", "locked": "Nothing"} for name in names
     ]})
 

@@ -66,3 +66,14 @@ def test_the_last_admitted_try_can_be_told():
     assert not throttle.is_last("ann")
     throttle.admit("ann", 0)
     assert throttle.is_last("ann")
+
+
+def test_a_forgiven_try_does_not_count_and_excuses_no_other():
+    throttle = Throttle(2, 300)
+    for _ in range(10):
+        throttle.admit("127.0.0.1", 0)
+        throttle.forgive("127.0.0.1")
+    throttle.admit("127.0.0.1", 0)
+    throttle.admit("127.0.0.1", 0)
+
+    assert throttle.admit("127.0.0.1", 0) > 0
