@@ -108,6 +108,7 @@ for (const part of document.querySelectorAll('[data-load-again]')) {
 }
 
 // ── Does this browser find names below ours? ── asked once, early; a form that leads to a server waits for it
+// A fetch of a name the browser cannot find fails at once or never ends; three seconds tell both from a slow tunnel.
 const probe = document.getElementById('probe');
 function found() {
   if (!probe) return Promise.resolve(true);
@@ -142,9 +143,19 @@ for (const form of document.querySelectorAll('form[method=post]')) {
 }
 addEventListener('pageshow', (event) => { if (event.persisted) for (const form of document.forms) delete form.dataset.sent; });
 
-// ── Keys ── single letters, never while typing
+// ── Keys ── single letters, never while typing; they can be switched off
 const key = { go: false };
+const letters = () => localStorage.getItem('swap-keys') !== 'off';
+const keysSwitch = document.getElementById('keys-switch');
+if (keysSwitch) {
+  const show = () => {
+    keysSwitch.textContent = letters() ? keysSwitch.dataset.on : keysSwitch.dataset.off;
+  };
+  keysSwitch.addEventListener('click', () => { localStorage.setItem('swap-keys', letters() ? 'off' : 'on'); show(); });
+  show();
+}
 addEventListener('keydown', (event) => {
+  if (!letters()) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target;
   if (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) return;

@@ -42,7 +42,8 @@
       else { const ring = element('span', 'ring ring--on'); ring.setAttribute('role', 'img'); ring.setAttribute('aria-label', 'running'); item.append(ring); }
       item.append(element('span', ended ? '' : 'b', step.label));
       item.append(element('span', 't', words((ended ? step.ended : elapsed()) - step.began)));
-      if (step.detail) item.append(element('span', 'd', step.detail));
+      const detail = ended ? step.detail : [step.detail, `Gives up after ${list.dataset.limit} s and says why.`].filter(Boolean).join('. ');
+      if (detail) item.append(element('span', 'd', detail));
       end.before(item);
     }
     const now = steps[steps.length - 1];

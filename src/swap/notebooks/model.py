@@ -39,6 +39,8 @@ class Example:
     title: str
     summary: str
     tag: str
+    sql: str = ""
+    chart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ class Listing:
 
 
 def title(document: Any, fallback: str) -> str:
-    """Return the first heading of a notebook's Markdown cells, or `fallback`.
+    r"""Return the first heading of a notebook's Markdown cells, or `fallback`.
 
     The document is anybody's: every part may be of any type.
 
-    >>> title({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*\\n", "text"]}]}, "untitled")
+    >>> title({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*\n", "text"]}]}, "untitled")
     'Mobile readers'
     """
     cells = document.get("cells") if isinstance(document, dict) else None
@@ -75,6 +77,22 @@ def text(source: Any) -> str:
     if isinstance(source, list):
         return "".join(line for line in source if isinstance(line, str))
     return ""
+
+
+def sample(document: Any) -> tuple[str, str]:
+    r"""Return a notebook's first SQL cell, without its first line, and the first line after it that draws a chart.
+
+    >>> sample({"cells": [{"cell_type": "code", "source": "%%swap pages\nSELECT 1"}, {"cell_type": "code", "source": "pages.chart()"}]})
+    ('SELECT 1', 'pages.chart()')
+    """
+    sql = ""
+    for item in document.get("cells", []) if isinstance(document, dict) else []:
+        source = text(item.get("source")).strip() if isinstance(item, dict) and item.get("cell_type") == "code" else ""
+        if not sql and source.startswith("%%swap"):
+            sql = source.partition("\n")[2].strip()
+        elif sql and ".chart(" in source and "\n" not in source:
+            return sql, source
+    return sql, ""
 
 
 def cell(kind: str, cell_id: str, source: str) -> dict[str, Any]:
@@ -116,9 +134,7 @@ def identifier(name: str) -> str:
 
 
 _RESERVED = frozenset(
-    "all and any as asc between by case cast column constraint create cross default desc distinct else end except exists "
-    "false fetch for foreign from full grant group having in inner intersect into is join left like limit not null on or "
-    "order outer primary references right select set table then to true union unique user using values when where with".split())
+    ["all", "and", "any", "as", "asc", "between", "by", "case", "cast", "column", "constraint", "create", "cross", "default", "desc", "distinct", "else", "end", "except", "exists", "false", "fetch", "for", "foreign", "from", "full", "grant", "group", "having", "in", "inner", "intersect", "into", "is", "join", "left", "like", "limit", "not", "null", "on", "or", "order", "outer", "primary", "references", "right", "select", "set", "table", "then", "to", "true", "union", "unique", "user", "using", "values", "when", "where", "with"])
 
 
 def select(source: str, schema: str, table: str, where: str = "") -> str:

@@ -43,7 +43,7 @@ def examples(directory: Path | None) -> tuple[Example, ...]:
         if document is not None and EXAMPLE_NAME.fullmatch(path.stem):
             about = _about(document)
             found.append(Example(path.stem, about.get("title") or model.title(document, path.stem),
-                                 about.get("summary", ""), about.get("tag", "")))
+                                 about.get("summary", ""), about.get("tag", ""), *model.sample(document)))
     return tuple(found)
 
 

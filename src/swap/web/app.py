@@ -20,7 +20,7 @@ from swap.db import engine
 from swap.errors import NotSignedIn, Problem
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.web import auth, errors, forms, words
+from swap.web import auth, errors, forms, highlight, words
 from swap.web.clock import Clock
 from swap.web.gateway import Gateway
 from swap.web.guard import Guard
@@ -122,4 +122,4 @@ def _failed(portal: Portal) -> Callable[[Request, Exception], Any]:
 
 def _filters() -> dict[str, Callable[..., Any]]:
     return {"count": words.count, "size": words.size, "seconds": words.seconds, "plural": words.plural, "ago": words.ago,
-            "clock": words.clock, "exact": words.exact, "grouped": words.grouped}
+            "clock": words.clock, "exact": words.exact, "grouped": words.grouped, "sentences": words.sentences, "sql": highlight.sql}

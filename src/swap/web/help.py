@@ -1,4 +1,4 @@
-"""Pages that explain why a notebook's address does not work from this browser, before it is tried."""
+"""Pages that explain: why a notebook's address does not work from this browser, and the keys."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def localhost_name(portal: Portal, visit: Visit) -> Response:
 def tunnel_port(portal: Portal, visit: Visit) -> Response:
     """The tunnel's local port is not the port SWAP sends people to."""
     return respond(portal, visit, "help_tunnel_port.html", machine=platform.node() or "the machine SWAP runs on")
+
+
+def keyboard(portal: Portal, visit: Visit) -> Response:
+    """All keys."""
+    return respond(portal, visit, "help_keyboard.html")

@@ -1,4 +1,4 @@
-"""What the portal asks of JupyterHub: who signed in, how a server does, start it, stop it, forget its tokens.
+"""What the portal asks of JupyterHub: who signed in, how a server does, start it, stop it.
 
 Speaks to the hub's own address with the portal's service token.  The hub may be away: the portal's pages
 go on, and every call here ends within seconds.
@@ -23,8 +23,6 @@ CLIENT_ID = "service-portal"
 """The portal's OAuth client at the hub: the service `portal`."""
 CALLBACK = "/oauth_callback"
 """A path, not an address: the sign-in then works whatever the port of the person's tunnel."""
-OWN_CLIENT = "JupyterHub"
-"""The OAuth client under which a server's own API token is listed; ending it would stop the server's work."""
 QUICK = httpx.Timeout(2.0, connect=1.0)
 AWAY_SECONDS = 5.0
 PATIENT = httpx.Timeout(20.0, connect=1.0)
@@ -109,19 +107,6 @@ class Hub:
             return ServerKind.STOPPED
         return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
 
-    def forget_tokens(self, person_id: str) -> bool:
-        """Delete the tokens browsers of this person hold; not the running server's own.  False when the hub is away."""
-        path = f"/users/{person_id}/tokens"
-        try:
-            answer = self._sync.get(path, headers=self._headers)
-            tokens = _json(answer).get("api_tokens", []) if answer.is_success else []
-            for token in tokens:
-                if token.get("session_id") or token.get("oauth_client") != OWN_CLIENT:
-                    self._sync.delete(f"{path}/{token['id']}", headers=self._headers)
-        except httpx.HTTPError:
-            return False
-        return answer.is_success
-
     async def start(self, person_id: str, seconds: float) -> None:
         """Ask for a start; returns when the hub has accepted it or, on some hubs, when the server is ready.
 
@@ -199,13 +184,18 @@ def kind(user: dict[str, Any]) -> ServerKind:
     return ServerKind.RUNNING if server.get("ready") else ServerKind.STOPPED
 
 
-def reason(message: object) -> str:
-    """Return the hub's reason for a failed start as a sentence of ours.
+LAST_WORDS = "The last it said:"
+"""What the spawner puts between its reason and the end of the server's log."""
 
-    >>> reason("Spawn failed: The disk is full"), reason(None)
-    ('The disk is full.', 'The hub does not say why.')
+
+def reason(message: object) -> str:
+    """Return the hub's reason for a failed start as a sentence of ours, without the log behind it.
+
+    >>> reason("Spawn failed: The disk is full"), reason("It ended. The last it said: Traceback"), reason(None)
+    ('The disk is full.', 'It ended.', 'The hub does not say why.')
     """
-    said = str(message or "").removeprefix("Spawn failed:").removeprefix("Error in Authenticator.pre_spawn_start:").strip()
-    if not said or said == "Spawn failed":
+    said = str(message or "").partition(LAST_WORDS)[0].strip()
+    said = said.removeprefix("Spawn failed:").removeprefix("Spawn failed").removesuffix("It said nothing.").strip()
+    if not said:
         return "The hub does not say why."
     return said if said.endswith((".", "!", "?")) else f"{said}."

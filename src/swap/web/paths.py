@@ -33,12 +33,22 @@ def local(value: str | None) -> str:
     return value
 
 
+LAB_TREE = "lab/tree/"
+
+
 def notebook(value: str | None) -> str:
-    """Return `value` if it is a notebook's path below a home directory, else nothing."""
+    """Return `value` if it is a notebook's path below a home directory, else nothing.
+
+    Also takes what JupyterLab's address has behind the person's own part: the proxy hands that over when no
+    server runs.
+
+    >>> notebook("ideas/first.ipynb"), notebook("lab/tree/first.ipynb"), notebook("../../etc/passwd"), notebook("lab")
+    ('ideas/first.ipynb', 'first.ipynb', '', '')
+    """
     if not value:
         return ""
     try:
-        return "/".join(parts(value))
+        return "/".join(parts(value.removeprefix(LAB_TREE)))
     except NotFound:
         return ""
 

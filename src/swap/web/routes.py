@@ -43,6 +43,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/sign-out", session.sign_out),
     Route("GET", "/signed-out", session.signed_out, public=True),
     Route("POST", "/mode", session.mode),
+    Route("GET", "/help/keyboard", help.keyboard, public=True),
     Route("GET", "/help/localhost-name", help.localhost_name, public=True),
     Route("GET", "/help/tunnel-port", help.tunnel_port, public=True),
 )

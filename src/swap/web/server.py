@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import Any
 
 from anyio import from_thread
@@ -96,7 +95,7 @@ async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
         changed = start.changed
         yield _event({
             "state": start.state, "progress": start.progress, "elapsed": round(portal.starts.elapsed(start), 2),
-            "steps": [asdict(step) for step in start.steps],
+            "steps": [{"label": step.said, "detail": step.detail, "began": step.began, "ended": step.ended} for step in start.steps],
         })
         if start.state != "starting":
             return

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from swap.errors import Problem, SwapError
-from swap.web.hub import AWAY, Hub, ServerKind, reason
+from swap.web.hub import AWAY, LAST_WORDS, Hub, ServerKind, reason
 
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
@@ -34,6 +34,19 @@ class Step:
     began: float
     ended: float | None = None
 
+    @property
+    def said(self) -> str:
+        """What happens, or, once it is over, what happened."""
+        return self.label if self.ended is None else _DONE.get(self.label, self.label)
+
+
+_DONE = {
+    "Opening your home directory": "Opened your home directory",
+    "Starting your Jupyter server": "Started your Jupyter server",
+    "Waiting for it to answer": "It answered",
+    "Opening the way to it": "Opened the way to it",
+}
+
 
 @dataclass(slots=True)
 class Start:
@@ -48,12 +61,11 @@ class Start:
     log: str = ""
     reference: str = ""
     ended: float | None = None
-    revision: int = 0
+    offset: float | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def touch(self) -> None:
         """Wake whoever watches."""
-        self.revision += 1
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -172,7 +184,7 @@ class Starts:
             self._end(start, "cancelled")
 
     def _note(self, start: Start, event: dict[str, Any]) -> None:
-        """Take one event of the hub.  A new message closes the step before it; steps are only what was reported."""
+        """Take one event of the hub; steps are only what was reported."""
         if start.state != "starting":
             return
         progress = event.get("progress")
@@ -181,26 +193,39 @@ class Starts:
         if event.get("ready"):
             self._end(start, "ready")
         elif event.get("failed"):
-            start.log = str(event.get("log") or start.log)
-            self._fail(start, Problem("Your server did not start.", why=reason(event.get("message")), todo=str(event.get("todo") or "")))
+            start.log = start.log or str(event.get("message") or "").partition(LAST_WORDS)[2].strip()
+            self._fail(start, Problem("Your server did not start.", why=reason(event.get("message"))))
         else:
             start.log = str(event.get("log") or start.log)
-            self._step(start, str(event.get("label") or event.get("message") or ""), str(event.get("detail") or ""))
+            if isinstance(event.get("steps"), list):
+                self._steps(start, event["steps"])
+            elif event.get("message") != _REQUESTED:
+                self._step(start, str(event.get("message") or ""))
             start.touch()
 
-    def _step(self, start: Start, label: str, detail: str) -> None:
-        label = "Asked the hub for a server" if label == _REQUESTED else label
+    def _steps(self, start: Start, told: list[Any]) -> None:
+        """Take the spawner's own list of steps.  Its seconds count from its first step; ours from the click."""
+        told = [step for step in told if isinstance(step, dict)]
+        if not told:
+            return
+        if start.offset is None:
+            start.offset = max(0.0, self.elapsed(start) - float(told[-1].get("start") or 0.0))
+        shift = start.offset
+        start.steps = [
+            Step(str(step.get("label") or ""), str(step.get("detail") or ""), float(step.get("start") or 0.0) + shift,
+                 None if step.get("end") is None else float(step["end"]) + shift)
+            for step in told
+        ]
+
+    def _step(self, start: Start, label: str) -> None:
+        """Take one message of a spawner that only says what it does: a new message closes the step before it."""
         seconds = self.elapsed(start)
         last = start.steps[-1] if start.steps else None
-        if not label or (last is not None and last.label == label):
-            if last is not None and detail:
-                last.detail = detail
-            return
-        if any(step.label == label for step in start.steps):
-            return  # events told again, after the stream broke
+        if not label or any(step.label == label for step in start.steps):
+            return  # also events told again, after the stream broke
         if last is not None:
             last.ended = seconds
-        start.steps.append(Step(label, detail, seconds))
+        start.steps.append(Step(label, "", seconds))
 
     def _fail(self, start: Start, problem: Problem) -> None:
         if start.state == "starting":
@@ -210,7 +235,7 @@ class Starts:
     def _end(self, start: Start, state: str) -> None:
         start.ended = self._monotonic()
         start.state = state
-        if start.steps:
+        if start.steps and start.steps[-1].ended is None:
             start.steps[-1].ended = self.elapsed(start)
         if state == "ready":
             start.progress = 100

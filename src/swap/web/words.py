@@ -47,7 +47,7 @@ def size(number: float | None) -> str:
     for limit, word in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if abs(number) >= limit:
             value = number / limit
-            return f"{value:.0f} {word}" if value >= 20 else f"{value:.1f} {word}"
+            return f"{value:,.1f} {word}" if value < 10 or word == "TB" else f"{value:.0f} {word}"
     return f"{number:.0f} B"
 
 
@@ -58,6 +58,16 @@ def seconds(number: float) -> str:
     ('1.3 s', '3 m 02 s')
     """
     return f"{number:.1f} s" if number < MINUTE else f"{int(number // 60)} m {int(number % 60):02d} s"
+
+
+def sentences(text: str) -> tuple[str, str]:
+    """Return the first sentence, and the rest: of a message only the first is bold.
+
+    >>> sentences("The disk is full. Make room, then try again.")
+    ('The disk is full.', 'Make room, then try again.')
+    """
+    first, dot, rest = text.partition(". ")
+    return (f"{first}.", rest) if dot else (text, "")
 
 
 def plural(number: int, one: str, many: str) -> str:

@@ -1,0 +1,278 @@
+"""Doubles that speak the hub's and the gateway's HTTP, so that the portal can be tested without their processes.
+
+They are strict where the real ones are: codes are used once, PKCE is demanded, tokens are verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from swap.errors import NotSignedIn
+from swap.identity import Via
+from swap.people import tokens
+
+STEPS = (("home", "Opening your home directory", ""), ("process", "Starting your Jupyter server", ""),
+         ("answer", "Waiting for it to answer", "process 4711"), ("route", "Opening the way to it", ""))
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    double: Any
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        split = urlsplit(self.path)
+        self.double.requests.append(f"{self.command} {split.path}")
+        self.double.answer(self, self.command, split.path, parse_qs(split.query), body)
+
+    do_GET = do_POST = do_DELETE = _any  # noqa: N815 - the library's names
+
+    def json(self, value: Any, status: int = 200) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def stream(self, events: Iterator[dict[str, Any]]) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        for event in events:
+            self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+            self.wfile.flush()
+
+
+class Double:
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        handler = type("Bound", (Handler,), {"double": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_port
+        self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self._thread.join()
+
+
+class HubDouble(Double):
+    """JupyterHub's API as the portal uses it."""
+
+    def __init__(self, service_token: str) -> None:
+        self.service_token = service_token
+        self.codes: dict[str, tuple[str, str]] = {}
+        self.tokens: dict[str, str] = {}
+        self.state: dict[str, str] = {}
+        self.step_seconds = 0.05
+        self.failure: str | None = None
+        self.requires_pkce = True
+        self._changed = threading.Condition()
+        super().__init__()
+
+    def authorise(self, query: dict[str, list[str]], person_id: str) -> str:
+        """What the hub does when the signed-in person's browser comes to it: the code to go back with."""
+        code = secrets.token_urlsafe(16)
+        self.codes[code] = (person_id, query.get("code_challenge", [""])[0])
+        return code
+
+    def answer(self, to: Handler, method: str, path: str, query: Any, body: bytes) -> None:
+        del query
+        if path in {"/hub/api", "/hub/api/"}:
+            return to.json({"version": "6.1.1"})
+        if path == "/hub/api/oauth2/token":
+            return self._token(to, {key: value[0] for key, value in parse_qs(body.decode()).items()})
+        bearer = to.headers.get("authorization", "").removeprefix("Bearer ")
+        if path == "/hub/api/user":
+            return to.json({"name": self.tokens[bearer]}) if bearer in self.tokens else to.json({"message": "Forbidden"}, 403)
+        if bearer != self.service_token:
+            return to.json({"message": "Forbidden"}, 403)
+        person_id, _, rest = path.removeprefix("/hub/api/users/").partition("/")
+        return self._user(to, method, person_id, rest)
+
+    def _token(self, to: Handler, form: dict[str, str]) -> None:
+        person_id, challenge = self.codes.pop(form.get("code", ""), ("", ""))
+        verifier = form.get("code_verifier", "")
+        proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        wrong = not person_id or form.get("client_secret") != self.service_token or form.get("redirect_uri") != "/oauth_callback"
+        if wrong or (self.requires_pkce and (not challenge or challenge != proof)):
+            return to.json({"error": "invalid_grant"}, 400)
+        token = secrets.token_hex(16)
+        self.tokens[token] = person_id
+        return to.json({"access_token": token, "token_type": "Bearer"})
+
+    def _user(self, to: Handler, method: str, person_id: str, rest: str) -> None:
+        state = self.state.get(person_id, "stopped")
+        if method == "GET" and rest == "":
+            servers = {"": {"ready": state == "running", "pending": {"starting": "spawn", "stopping": "stop"}.get(state)}}
+            return to.json({"name": person_id, "servers": {} if state == "stopped" else servers})
+        if method == "POST" and rest == "server":
+            if state == "running":
+                return to.json({"message": f"{person_id} is already running"}, 400)
+            self._set(person_id, "starting")
+            threading.Thread(target=self._start, args=(person_id,), daemon=True).start()
+            return to.json({}, 202)
+        if method == "DELETE" and rest == "server":
+            self._set(person_id, "stopped")
+            return to.json({}, 202)
+        if method == "GET" and rest == "server/progress":
+            if state == "stopped" and self.failure is None:
+                return to.json({"message": "is not starting"}, 400)
+            return to.stream(self._progress(person_id))
+        return to.json({"message": "no such thing"}, 404)
+
+    def _set(self, person_id: str, state: str) -> None:
+        with self._changed:
+            self.state[person_id] = state
+            self._changed.notify_all()
+
+    def _start(self, person_id: str) -> None:
+        time.sleep(self.step_seconds * len(STEPS))
+        if self.state[person_id] == "starting":
+            self._set(person_id, "stopped" if self.failure else "running")
+
+    def _progress(self, person_id: str) -> Iterator[dict[str, Any]]:
+        yield {"progress": 0, "message": "Server requested"}
+        began = time.monotonic()
+        told: list[dict[str, Any]] = []
+        for key, label, detail in STEPS:
+            now = round(time.monotonic() - began, 2)
+            if told:
+                told[-1] |= {"end": now, "state": "done"}
+            told.append({"key": key, "label": label, "detail": detail, "start": now, "end": None, "state": "active"})
+            yield {"progress": 25 * (len(told) - 1), "message": label, "steps": told, "why": "", "log": ""}
+            with self._changed:
+                self._changed.wait_for(lambda: self.state[person_id] != "starting", self.step_seconds)
+            if self.failure and len(told) == 3:
+                told[-1] |= {"end": round(time.monotonic() - began, 2), "state": "failed"}
+                yield {"progress": 50, "message": label, "steps": told, "why": self.failure, "log": "line 1\nline 2"}
+                break
+        with self._changed:
+            self._changed.wait_for(lambda: self.state[person_id] != "starting", 5)
+        if self.state[person_id] == "running":
+            yield {"progress": 100, "ready": True, "message": "ready", "url": f"/user/{person_id}/"}
+        else:
+            yield {"progress": 100, "failed": True, "message": f"Spawn failed: {self.failure or 'cancelled'}"}
+
+
+def column(name: str, type_: str, comment: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": name, "type": type_, "comment": comment, "partition": False, "readable": True, "rule": None, "because": None,
+            "ask": None, "sensitivity": ""} | more
+
+
+LOCK = {"readable": False, "rule": "below-country", "because": "places smaller than a country need a reason that data-privacy has approved",
+        "ask": "data-privacy"}
+PAGEVIEWS = {
+    "name": "lake.wmf.pageview_hourly", "comment": "Views of pages, one row for each hour and combination of the columns below",
+    "owner": "data-platform", "rows": 412_600, "bytes": 18_200_000, "newest": "22 November",
+    "partitions": ["year=2026, month=11, day=21", "year=2026, month=11, day=22"],
+    "columns": [
+        column("project", "text", "Project without “.org”, like en.wikipedia"), column("page_title", "text", "Title with underscores"),
+        column("access_method", "text", "desktop, mobile web or mobile app"), column("referer_class", "text"),
+        column("country", "text", "English name of the country", sensitivity="location"),
+        column("subdivision", "text", "State or province", sensitivity="location", **LOCK), column("city", "text", "City", sensitivity="location", **LOCK),
+        column("view_count", "bigint", "Number of views"), column("page_id", "bigint", "Joins to mediawiki.*.page.page_id"),
+        column("year", "integer", partition=True), column("month", "integer", partition=True), column("day", "integer", partition=True),
+    ],
+}
+LOCKED = {
+    "name": "lake.wmf.webrequest", "comment": "Every request to the sites, 90 days", "owner": "data-platform", "rows": 61_000_000_000, "bytes": 44_700_000_000_000,
+    "newest": "", "partitions": [], "columns": [column("ip", "text", sensitivity="personal", **(LOCK | {"rule": "personal-data"}))],
+}
+EMPTY = {"name": "lake.event.nothing", "comment": "", "owner": "", "rows": 0, "bytes": 0, "newest": "", "partitions": [], "columns": [column("a", "text")]}
+AIRPORTS = {"name": "mediawiki.nyc.airports", "comment": "Airports", "owner": "dba", "rows": 1458, "bytes": 96_000, "newest": "", "partitions": [],
+            "columns": [column("faa", "text", "Code"), column("name", "text", "Name")]}
+TABLES = {table["name"]: table for table in (PAGEVIEWS, LOCKED, EMPTY, AIRPORTS)}
+ROWS = [["en.wikipedia", "Main_Page", "desktop", "none", "Germany", "41207", "15580374", "2026", "11", "22"],
+        ["ar.wikipedia", "القمر", "mobile web", None, "Egypt", "154", "5301", "2026", "11", "22"],
+        ["fr.wikipedia", "", "mobile web", "internal", "France", "212", None, "2026", "11", "22"]]
+
+
+class GatewayDouble(Double):
+    """The gateway's API as the portal uses it.  Verifies the portal's tokens as the real one does."""
+
+    def __init__(self, portal_key: str) -> None:
+        self.portal_key = portal_key
+        self.statements: list[str] = []
+        self.people: list[str] = []
+        self.tables: dict[str, dict[str, Any]] = dict(TABLES)
+        self.down: set[str] = set()
+        self.failure: dict[str, Any] | None = None
+        self.run_seconds = 0.0
+        self.cancelled: list[str] = []
+        super().__init__()
+
+    def answer(self, to: Handler, method: str, path: str, query: Any, body: bytes) -> None:
+        del query
+        try:
+            claims = tokens.verify({Via.PORTAL: self.portal_key}, to.headers.get("authorization", "").removeprefix("Bearer "), datetime.now(UTC))
+        except NotSignedIn as error:
+            return to.json({"error": {"category": "not-signed-in", "title": str(error)}}, 401)
+        self.people.append(claims.person_id)
+        if path == "/v1/catalog":
+            return to.json(self._catalog())
+        if path.startswith("/v1/catalog/"):
+            table = self.tables.get(".".join(path.removeprefix("/v1/catalog/").split("/")))
+            return to.json(table) if table else to.json({"error": {"category": "not-found", "title": "There is no such table."}}, 404)
+        if method == "POST" and path == "/v1/queries":
+            self.statements.append(json.loads(body)["statement"])
+            return to.json({"id": f"q{len(self.statements)}"}, 202)
+        if method == "DELETE":
+            self.cancelled.append(path.rsplit("/", 1)[-1])
+            return to.json({"state": "cancelled"})
+        if path.endswith("/page"):
+            return to.json(self._page())
+        time.sleep(min(self.run_seconds, 10))
+        state = {"state": "failed", "error": self.failure} if self.failure else {"state": "done", "error": None}
+        return to.json({"id": path.rsplit("/", 1)[-1], "revision": 2} | state)
+
+    def _catalog(self) -> dict[str, Any]:
+        listed = [
+            {"name": table["name"], "comment": table["comment"], "rows": table["rows"], "bytes": table["bytes"], "newest": table["newest"],
+             "readable": any(item["readable"] for item in table["columns"]), "rule": table["columns"][0]["rule"], "ask": table["columns"][0]["ask"]}
+            for table in self.tables.values()
+        ]
+        sources = []
+        for name, kind, title, owner, note in (("lake", "files", "Parquet files", "data-platform", "Name a day: tables are kept by year, month, day and hour."),
+                                               ("mediawiki", "postgres", "PostgreSQL", "dba", "")):
+            own = [table for table in listed if table["name"].startswith(f"{name}.")]
+            sources.append({"name": name, "kind": kind, "title": title, "owner": owner, "note": note, "up": name not in self.down,
+                            "since": "2026-11-24T09:12:00+00:00", "tables_readable": sum(table["readable"] for table in own), "tables_visible": len(own)})
+        return {"sources": [source for source in sources if source["tables_visible"]], "tables": listed}
+
+    def _page(self) -> dict[str, Any]:
+        if "nothing" in self.statements[-1]:
+            return {"columns": [{"name": "a", "type": "text", "align": "left", "group": False}], "rows": [], "offset": 0, "total": 0}
+        numbers = {"view_count", "page_id", "year", "month", "day"}
+        columns = [{"name": item["name"], "type": item["type"], "align": "right" if item["name"] in numbers else "left", "group": item["name"] == "view_count"}
+                   for item in PAGEVIEWS["columns"] if item["readable"]]
+        return {"columns": columns, "rows": ROWS, "offset": 0, "total": len(ROWS)}
+
+
+@contextmanager
+def closing(double: Any) -> Iterator[Any]:
+    try:
+        yield double
+    finally:
+        double.close()
