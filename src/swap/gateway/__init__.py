@@ -1,1 +1,1 @@
-"""The HTTP face of the query spine."""
+"""The HTTP face of queries: for kernels, Jupyter servers and the portal, on loopback."""

@@ -6,16 +6,7 @@ words; a test compares the two.
 
 from __future__ import annotations
 
-CLAUSES = frozenset("""
-    Select Union Except Intersect With CTE TableAlias From Join Table Subquery Where Group Having Order Ordered
-    Limit Fetch LimitOptions Offset Distinct Qualify Window WindowSpec Values Tuple Lateral Unnest Rollup Cube GroupingSets
-    Column Identifier Star Alias Literal Boolean Null Var Paren And Or Xor Not EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ
-    Between In Is Like ILike SimilarTo Glob Escape RegexpLike RegexpILike RegexpFullMatch Exists Any All
-    Add Sub Mul Div IntDiv Mod Pow Neg BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift
-    DPipe Cast TryCast DataType DataTypeParam ColumnDef Case If Interval IntervalSpan AtTimeZone Collate
-    Bracket Slice Dot Struct PropertyEQ Array Map ToMap Lambda Filter IgnoreNulls RespectNulls WithinGroup
-    JSONPath JSONPathRoot JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice JSONPathUnion
-""".split())
+CLAUSES = frozenset(["Select", "Union", "Except", "Intersect", "With", "CTE", "TableAlias", "From", "Join", "Table", "Subquery", "Where", "Group", "Having", "Order", "Ordered", "Limit", "Fetch", "LimitOptions", "Offset", "Distinct", "Qualify", "Window", "WindowSpec", "Values", "Tuple", "Lateral", "Unnest", "Rollup", "Cube", "GroupingSets", "Column", "Identifier", "Star", "Alias", "Literal", "Boolean", "Null", "Var", "Paren", "And", "Or", "Xor", "Not", "EQ", "NEQ", "GT", "GTE", "LT", "LTE", "NullSafeEQ", "NullSafeNEQ", "Between", "In", "Is", "Like", "ILike", "SimilarTo", "Glob", "Escape", "RegexpLike", "RegexpILike", "RegexpFullMatch", "Exists", "Any", "All", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Pow", "Neg", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitwiseLeftShift", "BitwiseRightShift", "DPipe", "Cast", "TryCast", "DataType", "DataTypeParam", "ColumnDef", "Case", "If", "Interval", "IntervalSpan", "AtTimeZone", "Collate", "Bracket", "Slice", "Dot", "Struct", "PropertyEQ", "Array", "Map", "ToMap", "Lambda", "Filter", "IgnoreNulls", "RespectNulls", "WithinGroup", "JSONPath", "JSONPathRoot", "JSONPathKey", "JSONPathSubscript", "JSONPathWildcard", "JSONPathSlice", "JSONPathUnion"])
 """Node classes of sqlglot that are not functions."""
 
 FUNCTIONS = {
@@ -68,39 +59,16 @@ FUNCTIONS = {
 }
 """Functions a person may call, by their names in a statement, group by group."""
 
-OPERATORS = frozenset("""
-    + - * / // % ** ^ & | << >> ~ ! || -> ->> @> <@ && ~~ !~~ ~~* !~~* ~~~ !~~~ ^@ @ <-> <=>
-""".split())
+OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**", "^", "&", "|", "<<", ">>", "~", "!", "||", "->", "->>", "@>", "<@", "&&", "~~", "!~~", "~~*", "!~~*", "~~~", "!~~~", "^@", "@", "<->", "<=>"])
 """Operators, as DuckDB's parser names them: they are functions there."""
 
 FUNCTION_NAMES = frozenset(name for group in FUNCTIONS.values() for name in group.split())
 
-FUNCTION_NODES = frozenset("""
-    Abs Acos AnyValue ApproxDistinct ApproxQuantile ArgMax ArgMin ArrayAgg ArrayAppend ArrayConcat ArrayContainedBy
-    ArrayContains ArrayContainsAll ArrayDistinct ArrayFilter ArrayIntersect ArrayMax ArrayMin ArrayOverlaps
-    ArrayPosition ArrayPrepend ArrayReverse ArraySize ArraySlice ArraySort ArrayToString Ascii Asin Atan Atan2 Avg
-    BitLength BitwiseAndAgg BitwiseOrAgg BitwiseXorAgg Cbrt Ceil Chr Coalesce Concat ConcatWs Contains Corr Cos Cot
-    Count CountIf CovarPop CovarSamp CumeDist CurrentDate CurrentTime CurrentTimestamp DateAdd DateBin DateDiff
-    DateFromParts Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Dayname Decode Degrees DenseRank Encode EndsWith
-    Exp Explode Extract Factorial First FirstValue Flatten Floor Format FromBase64 GenerateSeries Greatest
-    GroupConcat Grouping Hex Hour IsInf IsNan JSONArray JSONExtract JSONExtractScalar JSONKeyValue JSONKeys
-    JSONObject JSONType JarowinklerSimilarity Kurtosis Lag Last LastDay LastValue Lead Least Left Length
-    Levenshtein Ln Localtime Localtimestamp Log LogicalAnd LogicalOr Lower MD5 MapFromEntries MapKeys Max Median
-    Min Minute Mode Month Monthname NthValue Ntile Nullif Pad ParseJSON PercentRank PercentileCont PercentileDisc
-    Pi Quantile Quarter Radians Rand Rank RegexpExtract RegexpExtractAll RegexpReplace RegexpSplit RegrCount
-    RegrIntercept RegrR2 RegrSlope Repeat Replace Reverse Right Round RowNumber SHA2 Second Sign Sin Skewness Split
-    SplitPart Sqrt StartsWith Stddev StddevPop StddevSamp StrPosition StrToTime StructExtract Substring Sum Tan
-    TimeFromParts TimeToStr TimeToUnix TimestampFromParts TimestampTrunc ToBase64 ToDays Transform Translate Trim
-    Trunc Typeof Unhex Unicode UnixToTime Upper Variance VariancePop Week WeekOfYear Year
-""".split())
+FUNCTION_NODES = frozenset(["Abs", "Acos", "AnyValue", "ApproxDistinct", "ApproxQuantile", "ArgMax", "ArgMin", "ArrayAgg", "ArrayAppend", "ArrayConcat", "ArrayContainedBy", "ArrayContains", "ArrayContainsAll", "ArrayDistinct", "ArrayFilter", "ArrayIntersect", "ArrayMax", "ArrayMin", "ArrayOverlaps", "ArrayPosition", "ArrayPrepend", "ArrayReverse", "ArraySize", "ArraySlice", "ArraySort", "ArrayToString", "Ascii", "Asin", "Atan", "Atan2", "Avg", "BitLength", "BitwiseAndAgg", "BitwiseOrAgg", "BitwiseXorAgg", "Cbrt", "Ceil", "Chr", "Coalesce", "Concat", "ConcatWs", "Contains", "Corr", "Cos", "Cot", "Count", "CountIf", "CovarPop", "CovarSamp", "CumeDist", "CurrentDate", "CurrentTime", "CurrentTimestamp", "DateAdd", "DateBin", "DateDiff", "DateFromParts", "Day", "DayOfMonth", "DayOfWeek", "DayOfWeekIso", "DayOfYear", "Dayname", "Decode", "Degrees", "DenseRank", "Encode", "EndsWith", "Exp", "Explode", "Extract", "Factorial", "First", "FirstValue", "Flatten", "Floor", "Format", "FromBase64", "GenerateSeries", "Greatest", "GroupConcat", "Grouping", "Hex", "Hour", "IsInf", "IsNan", "JSONArray", "JSONExtract", "JSONExtractScalar", "JSONKeyValue", "JSONKeys", "JSONObject", "JSONType", "JarowinklerSimilarity", "Kurtosis", "Lag", "Last", "LastDay", "LastValue", "Lead", "Least", "Left", "Length", "Levenshtein", "Ln", "Localtime", "Localtimestamp", "Log", "LogicalAnd", "LogicalOr", "Lower", "MD5", "MapFromEntries", "MapKeys", "Max", "Median", "Min", "Minute", "Mode", "Month", "Monthname", "NthValue", "Ntile", "Nullif", "Pad", "ParseJSON", "PercentRank", "PercentileCont", "PercentileDisc", "Pi", "Quantile", "Quarter", "Radians", "Rand", "Rank", "RegexpExtract", "RegexpExtractAll", "RegexpReplace", "RegexpSplit", "RegrCount", "RegrIntercept", "RegrR2", "RegrSlope", "Repeat", "Replace", "Reverse", "Right", "Round", "RowNumber", "SHA2", "Second", "Sign", "Sin", "Skewness", "Split", "SplitPart", "Sqrt", "StartsWith", "Stddev", "StddevPop", "StddevSamp", "StrPosition", "StrToTime", "StructExtract", "Substring", "Sum", "Tan", "TimeFromParts", "TimeToStr", "TimeToUnix", "TimestampFromParts", "TimestampTrunc", "ToBase64", "ToDays", "Transform", "Translate", "Trim", "Trunc", "Typeof", "Unhex", "Unicode", "UnixToTime", "Upper", "Variance", "VariancePop", "Week", "WeekOfYear", "Year"])
 """sqlglot's classes for functions of the list above (those without a class of their own are `Anonymous`)."""
 
 NODES = CLAUSES | FUNCTION_NODES
 ANONYMOUS = frozenset({"Anonymous", "AnonymousAggFunc", "CombinedAggFunc", "ParameterizedAgg"})
 
-TYPES = frozenset("""
-    BOOLEAN TINYINT SMALLINT INT BIGINT INT128 UTINYINT USMALLINT UINT UBIGINT UINT128 FLOAT DOUBLE DECIMAL VARCHAR TEXT CHAR NCHAR
-    NVARCHAR BINARY VARBINARY DATE DATE32 TIME TIMETZ TIMESTAMP TIMESTAMPTZ TIMESTAMPLTZ TIMESTAMPNTZ TIMESTAMP_S TIMESTAMP_MS
-    TIMESTAMP_NS DATETIME INTERVAL UUID JSON BLOB LIST ARRAY STRUCT MAP BIT NULL UNKNOWN
-""".split())
+TYPES = frozenset(["BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINT", "UBIGINT", "UINT128", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "TEXT", "CHAR", "NCHAR", "NVARCHAR", "BINARY", "VARBINARY", "DATE", "DATE32", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "TIMESTAMPNTZ", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATETIME", "INTERVAL", "UUID", "JSON", "BLOB", "LIST", "ARRAY", "STRUCT", "MAP", "BIT", "NULL", "UNKNOWN"])
 """Types a CAST may name (sqlglot's names)."""

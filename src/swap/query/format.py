@@ -18,7 +18,7 @@ _NAMES = {
 }
 
 
-def sql_type(type_: pa.DataType) -> str:  # noqa: PLR0911 — one line for each family
+def sql_type(type_: pa.DataType) -> str:
     """Return an Arrow type's SQL name.
 
     >>> sql_type(pa.decimal128(10, 2)), sql_type(pa.timestamp("us", "UTC")), sql_type(pa.list_(pa.string()))
@@ -108,3 +108,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value - value == 0:
         return value
     return str(value) if isinstance(value, timedelta) else text(value)
+
+
+def values(column: pa.ChunkedArray) -> list[Any]:
+    """Return a column's values as Python's; moments with nanoseconds become text, which Python cannot hold."""
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return list(column.to_pylist())

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +53,7 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int) -> exp.Query:
     if size > max_bytes:
         raise LimitExceeded(Problem(
             f"The statement is {size:,} bytes long; the limit is {max_bytes:,}.", why="Nothing was run. The setting is limits.statement_bytes.",
-            todo="Put long lists into a table of your own: swap.sql(…, tables={\"mine\": frame})."))
+            todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).'))
     if "\0" in text:
         raise _refused("The statement contains a NUL character.", text, text.index("\0"))
     try:
@@ -205,7 +205,7 @@ def _is_index(node: exp.Expr) -> bool:
     return False
 
 
-def literal(value: Any, name: str) -> exp.Expr:  # noqa: PLR0911 — one line for each type
+def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 — one line for each type
     """Return a value as a literal of its own type.  Raises QueryRefused for a type that has none."""
     if value is None:
         return exp.Null()
@@ -228,6 +228,10 @@ def literal(value: Any, name: str) -> exp.Expr:  # noqa: PLR0911 — one line fo
         return exp.cast(exp.Literal.string(value.isoformat(" ")), kind)
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "date")
+    if isinstance(value, time):
+        return exp.cast(exp.Literal.string(value.isoformat()), "time")
+    if isinstance(value, bytes):
+        return exp.Unhex(this=exp.Literal.string(value.hex()))
     if isinstance(value, (list, tuple)):
         return exp.Array(expressions=[literal(item, name) for item in value])
     raise QueryRefused(Problem(f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.", why="Nothing was run.",

@@ -159,7 +159,7 @@ class Pushdown:
             return
         reference, described = column
         values = tuple(_value(item, described.type) for item in node.expressions)
-        if _UNSET not in values and self._accepts(reference, described, Comparison.IN):
+        if _UNSET not in values and self._accepts(reference, described, Comparison.IN, values):
             yield reference, Predicate(described.name, Comparison.IN, values)
 
     def _one(self, node: exp.Expr, comparison: Comparison, operand: exp.Expr | None) -> Iterator[tuple[Reference, Predicate]]:
@@ -168,7 +168,7 @@ class Pushdown:
             return
         reference, described = column
         value = None if operand is None else _value(operand, described.type)
-        if value is not _UNSET and self._accepts(reference, described, comparison):
+        if value is not _UNSET and self._accepts(reference, described, comparison, value):
             yield reference, Predicate(described.name, comparison, value)
 
     def _column(self, node: exp.Expr) -> tuple[Reference, Column] | None:
@@ -177,9 +177,9 @@ class Pushdown:
             return None
         return meaning.reference, next(column for column in meaning.reference.columns if column.name == meaning.column)
 
-    def _accepts(self, reference: Reference, column: Column, comparison: Comparison) -> bool:
+    def _accepts(self, reference: Reference, column: Column, comparison: Comparison, value: Any) -> bool:
         capabilities = self._capabilities.get(getattr(reference.table, "source", ""))
-        return capabilities is not None and capabilities.accepts(column.type, comparison)
+        return capabilities is not None and capabilities.accepts(column.type, comparison, value)
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -232,7 +232,7 @@ def _number(node: exp.Expr, type_: pa.DataType, family: str) -> Any:
     if family == "integer":
         return int(digits) if whole and _fits(int(digits), type_) else _UNSET
     if family == "decimal" and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", digits):
-        return int(digits) if whole else Decimal(digits)
+        return Decimal(digits)
     if family == "float" and type_ == pa.float64() and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", digits) and len(digits) < 16:
         return float(digits)
     return _UNSET

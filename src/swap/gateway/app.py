@@ -1,0 +1,139 @@
+"""The gateway's application: settings and runtime in, a FastAPI application out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import threading
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from swap.catalog.harvest import Harvester
+from swap.connectors import registry
+from swap.connectors.base import Connector
+from swap.db import engine as database
+from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError
+from swap.gateway.auth import Guard
+from swap.gateway.body import BodyLimit
+from swap.gateway.handlers import Parts
+from swap.gateway.routes import router
+from swap.gateway.stream import AccessNews
+from swap.query.combiner import Pool
+from swap.query.results import Spool
+from swap.query.service import Queries
+from swap.query.store import problem_json
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+log = logging.getLogger(__name__)
+
+THREADS = 256
+"""Requests that may wait at a time: states are long polls, results follow their query."""
+HOUSEKEEPING_SECONDS = 300.0
+
+
+def utc_now() -> datetime:
+    """Return this moment."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an unguessable id of letters and digits."""
+    return secrets.token_hex(10)
+
+
+def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connector] | None = None) -> FastAPI:
+    """Return the gateway.  Sources come from the settings; tests may bring connectors of their own."""
+    engine = database.create(runtime.database_urls["gateway"], connections=30)
+    sources = dict(connectors) if connectors is not None else {name: registry.create(name, source) for name, source in settings.sources.items()}
+    pool = Pool(settings.limits, runtime.spool / "spill")
+    queries = Queries(engine, settings, sources, pool, Spool(runtime.spool, settings.limits), utc_now, new_id)
+    harvester = Harvester(engine, sources, utc_now)
+    queries.source_is_down = harvester.ask_again
+    guard = Guard(engine, runtime, utc_now)
+
+    def heard_of(person_id: str) -> None:
+        if not guard.access(person_id).live:
+            queries.cancel_all_of(person_id)
+
+    news = AccessNews(runtime.database_urls["gateway"], heard_of)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        stopping = threading.Event()
+        await anyio.to_thread.run_sync(queries.start)
+        harvester.start()
+        news.start()
+        house = threading.Thread(target=_keep_house, args=(queries, stopping), name="housekeeping", daemon=True)
+        house.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, sources))
+            engine.dispose()
+
+    app = FastAPI(title="SWAP gateway", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.parts = Parts(settings, guard, queries, news, runtime.kernel_key)
+    app.state.harvester = harvester
+    app.include_router(router())
+    app.add_middleware(BodyLimit, uploads="/v1/uploads", upload_bytes=settings.limits.upload_bytes + 1_000_000)
+    app.add_exception_handler(SwapError, _swap_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _our_mistake)
+    return app
+
+
+def _keep_house(queries: Queries, stopping: threading.Event) -> None:
+    while not stopping.wait(HOUSEKEEPING_SECONDS):
+        try:
+            queries.keep_house()
+        except Exception:
+            log.exception("Housekeeping failed; it is tried again")
+
+
+def _stop(queries: Queries, harvester: Harvester, news: AccessNews, sources: Mapping[str, Connector]) -> None:
+    news.stop()
+    harvester.stop()
+    queries.stop()
+    for connector in sources.values():
+        connector.close()
+
+
+def _answer(error: SwapError) -> JSONResponse:
+    return JSONResponse({"error": problem_json(error)}, status_code=error.status)
+
+
+async def _swap_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SwapError)
+    return _answer(error)
+
+
+async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # What was sent is not repeated: it may hold a secret.
+    where = ", ".join(sorted({".".join(str(part) for part in each["loc"] if part != "body") for each in error.errors()}))
+    return _answer(Invalid(Problem("The request cannot be understood.", why=f"Wrong: {where}." if where else "", todo="See docs/reference/api.md.")))
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    by_status = {cls.status: cls for cls in reversed(list(CATEGORIES.values()))}
+    kind = NotFound if error.status_code == 404 else by_status.get(error.status_code, Invalid)
+    answer = _answer(kind(Problem(f"{error.detail}.")))
+    answer.status_code = error.status_code
+    return answer
+
+
+async def _our_mistake(_request: Request, error: Exception) -> JSONResponse:
+    log.error("Unexpected error", exc_info=error)
+    return _answer(SwapError(Problem("SWAP made a mistake.", why="Trying again is safe.", todo="Tell whoever runs SWAP if it stays so.")))

@@ -1,0 +1,69 @@
+"""Keep request bodies within their limit, whatever their headers say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from swap.errors import LimitExceeded, Problem
+from swap.query.store import problem_json
+
+JSON_BYTES = 4_000_000
+"""Bytes of a JSON body: the statement has its own limit, its parameters share this one."""
+
+
+class BodyLimit:
+    """ASGI middleware: answers 413 as soon as a body is too large."""
+
+    def __init__(self, app: ASGIApp, uploads: str, upload_bytes: int) -> None:
+        self._app = app
+        self._uploads = uploads
+        self._upload_bytes = upload_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting its body."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._upload_bytes if scope["path"] == self._uploads else JSON_BYTES
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > limit:
+            await _refuse(send, limit)
+            return
+        counted = 0
+
+        async def counting() -> Message:
+            nonlocal counted
+            message = await receive()
+            counted += len(message.get("body", b""))
+            if counted > limit:
+                raise TooLarge(limit)
+            return message
+
+        started = False
+
+        async def watching(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, counting, watching)
+        except TooLarge:
+            if not started:
+                await _refuse(send, limit)
+
+
+class TooLarge(Exception):  # noqa: N818 — never seen outside this module
+    """The body is over its limit."""
+
+
+async def _refuse(send: Send, limit: int) -> None:
+    error = LimitExceeded(Problem(f"The request is larger than {limit / 1e6:,.0f} MB.", todo="Send less at once."))
+    body = json.dumps({"error": problem_json(error)}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,211 @@
+"""One function for each route: who is calling, the verb below HTTP, its answer as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from swap.catalog import service as catalog_service
+from swap.catalog.model import VisibleDataset
+from swap.errors import NotSignedIn, Problem
+from swap.gateway.auth import Caller, Guard
+from swap.gateway.stream import AccessNews, access_events, csv
+from swap.identity import Via
+from swap.people import tokens
+from swap.query import complete as completion
+from swap.query.format import sql_type
+from swap.query.model import Statement
+from swap.query.params import decode
+from swap.query.results import PAGE_ROWS
+from swap.query.service import Queries
+from swap.query.uploads import spooled
+from swap.settings import Settings
+
+ARROW = "application/vnd.apache.arrow.stream"
+STATE_WAIT_SECONDS = 10.0
+_QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
+_KERNEL = frozenset({Via.KERNEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers work with; one for each application."""
+
+    settings: Settings
+    guard: Guard
+    queries: Queries
+    news: AccessNews
+    kernel_key: str
+
+
+class Body(BaseModel):
+    """The base of JSON bodies: closed against unknown fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TokenBody(Body):
+    """Which kernel wants a token."""
+
+    kernel_id: str = Field(default="", max_length=200)
+
+
+class QueryBody(Body):
+    """A statement, its parameters, and the person's own tables."""
+
+    statement: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    tables: dict[str, str] = Field(default_factory=dict)
+    default_limit: int | None = Field(default=None, ge=1)
+
+
+class CompleteBody(Body):
+    """A statement being typed, and where the cursor is, in code points."""
+
+    sql: str
+    offset: int = Field(ge=0)
+
+
+def parts(request: Request) -> Parts:
+    """Return what this application works with."""
+    found: Parts = request.app.state.parts
+    return found
+
+
+WithParts = Annotated[Parts, Depends(parts)]
+
+
+def _person(request: Request, with_parts: WithParts) -> Caller:
+    return with_parts.guard.caller(request, _QUERIES)
+
+
+def _kernel(request: Request, with_parts: WithParts) -> Caller:
+    return with_parts.guard.caller(request, _KERNEL)
+
+
+Person = Annotated[Caller, Depends(_person)]
+Kernel = Annotated[Caller, Depends(_kernel)]
+
+
+def health() -> dict[str, bool]:
+    """Say that the gateway runs."""
+    return {"ok": True}
+
+
+def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
+    """Give a Jupyter server a token for one of its kernels."""
+    server = with_parts.guard.server(request)
+    access = with_parts.guard.access(server.person_id)
+    if not access.live:
+        raise NotSignedIn(Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them."))
+    token = tokens.mint(
+        with_parts.kernel_key, person_id=server.person_id, via=Via.KERNEL, epoch=access.epoch, server_id=server.server_id,
+        kernel_id=body.kernel_id, now=with_parts.queries.now(), seconds=with_parts.settings.people.kernel_token_seconds)
+    return {"token": token.value, "expires_at": token.expires_at.isoformat()}
+
+
+def server_events(request: Request, with_parts: WithParts) -> StreamingResponse:
+    """Tell a Jupyter server when its person's access ends or begins again."""
+    server = with_parts.guard.server(request)
+    events = access_events(with_parts.news, server.person_id, lambda: with_parts.guard.access(server.person_id))
+    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
+    """Keep one of the person's own tables."""
+    caller = await asyncio.to_thread(with_parts.guard.caller, request, _KERNEL)
+    with spooled() as file:
+        async for chunk in request.stream():
+            await asyncio.to_thread(file.write, chunk)
+        file.flush()
+        file.seek(0)
+        return await asyncio.to_thread(with_parts.queries.upload, caller.principal, file)
+
+
+def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:
+    """Accept a statement."""
+    statement = Statement(body.statement, {name: decode(name, value) for name, value in body.params.items()}, body.tables,
+                          body.default_limit, caller.kernel_id)
+    return {"id": with_parts.queries.run(caller.principal, statement).id}
+
+
+def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:
+    """Tell a run's state when it is newer than `after`."""
+    return with_parts.queries.state(caller.principal, query_id, after, STATE_WAIT_SECONDS)
+
+
+def query_result(query_id: str, caller: Person, with_parts: WithParts, batch: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+    """Send the result as Arrow, from a batch on, while it grows."""
+    return StreamingResponse(with_parts.queries.stream(caller.principal, query_id, batch), media_type=ARROW)
+
+
+def query_page(
+    query_id: str, caller: Person, with_parts: WithParts, offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 10, sort: str | None = None, descending: bool = False,
+) -> dict[str, Any]:
+    """Send some rows as text."""
+    return with_parts.queries.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+
+
+def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:
+    """Send the result as CSV."""
+    queries = with_parts.queries
+    queries.download(caller.principal, query_id)
+    rows = csv(queries.spool.batches(query_id), queries.spool.written(query_id).schema)
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers={
+        "content-disposition": f'attachment; filename="{query_id}.csv"', "x-content-type-options": "nosniff"})
+
+
+def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[str, str]:
+    """Cancel a run at its sources."""
+    return {"state": with_parts.queries.cancel(caller.principal, query_id)}
+
+
+def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
+    """List the sources and tables the person may discover."""
+    settings = with_parts.settings
+    with with_parts.queries.engine.begin() as conn:
+        sources = catalog_service.sources(conn, settings, caller.principal)
+        tables = catalog_service.visible(conn, settings.policy, caller.principal)
+    return {
+        "sources": [{"name": each.name, "kind": each.kind, "title": each.title, "owner": each.owner, "note": each.note, "up": each.up,
+                     "since": each.since.isoformat(), "tables_readable": each.tables_readable, "tables_visible": each.tables_visible}
+                    for each in sources],
+        "tables": [{"name": table.full_name, "comment": table.dataset.comment, "rows": table.dataset.row_estimate,
+                    "readable": table.read.allowed} for table in tables],
+    }
+
+
+def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
+    """Describe one table."""
+    with with_parts.queries.engine.begin() as conn:
+        found = catalog_service.table(conn, with_parts.settings.policy, caller.principal, source, schema, table)
+    return _described(found)
+
+
+def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[str, Any]:
+    """Offer what could stand at the cursor."""
+    with with_parts.queries.engine.begin() as conn:
+        visible = catalog_service.visible(conn, with_parts.settings.policy, caller.principal)
+    found = completion.complete(body.sql[: with_parts.settings.limits.statement_bytes], body.offset, visible)
+    return {"start": found.start, "end": found.end,
+            "items": [{"label": item.label, "insert": item.insert, "type": item.type, "documentation": item.documentation} for item in found.items]}
+
+
+def _described(table: VisibleDataset) -> dict[str, Any]:
+    dataset = table.dataset
+    return {
+        "name": table.full_name, "comment": dataset.comment, "owner": dataset.owner, "rows": dataset.row_estimate, "bytes": dataset.size_bytes,
+        "newest": dataset.newest, "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
+        "columns": [{
+            "name": visible.column.name, "type": sql_type(visible.column.type), "comment": visible.column.comment,
+            "partition": visible.column.partition, "readable": visible.read.allowed, "rule": visible.read.rule,
+            "because": visible.read.because, "ask": visible.read.ask, "sensitivity": visible.column.sensitivity,
+        } for visible in table.columns],
+    }
+

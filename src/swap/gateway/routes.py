@@ -1,0 +1,46 @@
+"""Every route of the gateway, in the order of docs/reference/api.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+
+from swap.gateway import handlers
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its method, path, and the function that answers."""
+
+    method: str
+    path: str
+    answer: Callable[..., Any]
+    status: int = 200
+
+
+ROUTES = (
+    Route("GET", "/v1/health", handlers.health),
+    Route("POST", "/v1/tokens", handlers.mint_token),
+    Route("GET", "/v1/servers/events", handlers.server_events),
+    Route("POST", "/v1/uploads", handlers.upload),
+    Route("POST", "/v1/queries", handlers.start_query, 202),
+    Route("GET", "/v1/queries/{query_id}", handlers.query_state),
+    Route("GET", "/v1/queries/{query_id}/result", handlers.query_result),
+    Route("GET", "/v1/queries/{query_id}/page", handlers.query_page),
+    Route("GET", "/v1/queries/{query_id}/download", handlers.query_download),
+    Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
+    Route("GET", "/v1/catalog", handlers.catalog),
+    Route("GET", "/v1/catalog/{source}/{schema}/{table}", handlers.catalog_table),
+    Route("POST", "/v1/complete", handlers.complete),
+)
+
+
+def router() -> APIRouter:
+    """Return the routes as FastAPI wants them."""
+    made = APIRouter()
+    for route in ROUTES:
+        made.add_api_route(route.path, route.answer, methods=[route.method], status_code=route.status, response_model=None)
+    return made

@@ -1,0 +1,187 @@
+"""Admission: how many queries a source runs at a time, and how many of one person.
+
+A query that needs several sources gets all of its places in one step or none, so that two queries can
+never hold what the other waits for.  A place is a lease: a gateway that dies stops renewing it.
+The database's clock is the only one.  Fairness between people comes later; order is first come, first served
+among those that can start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from swap.db.tables import admission
+from swap.errors import LimitExceeded, Problem
+from swap.settings import Settings
+
+LEASE_SECONDS = 20
+RENEW_SECONDS = 5.0
+LOOK_AGAIN_SECONDS = 0.5
+"""How often a waiting query looks for places that other gateways gave back."""
+_LOCK = 0x53574150
+"""The advisory lock under which places are counted and taken, one step at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What a source offers."""
+
+    slots: int
+    slots_per_person: int
+
+
+@dataclass(slots=True)
+class _Asking:
+    person_id: str
+    sources: set[str]
+
+
+class Queue:
+    """The admission of one gateway's queries, in turn with every other gateway's."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._places = {name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()}
+        self._waiting_per_person = settings.limits.waiting_per_person
+        self._changed = threading.Condition()
+        self._ours: dict[str, tuple[str, tuple[str, ...], bool]] = {}
+        self._stopping = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, name="admission-leases", daemon=True)
+
+    def start(self) -> None:
+        """Begin renewing leases."""
+        self._renewer.start()
+
+    def stop(self) -> None:
+        """End; what still waits or runs loses its places when the leases end."""
+        self._stopping.set()
+        self.wake()
+        self._renewer.join(timeout=2.0)
+
+    def enqueue(self, query_id: str, person_id: str, sources: Sequence[str]) -> None:
+        """Take a place in the line of each source.  Raises LimitExceeded when too many of the person wait."""
+        with self._engine.begin() as conn:
+            _lock(conn)
+            waiting = conn.scalar(select(func.count(admission.c.query_id.distinct())).where(
+                admission.c.person_id == person_id, admission.c.running.is_(False), admission.c.lease_until > func.now()))
+            if (waiting or 0) >= self._waiting_per_person:
+                raise LimitExceeded(Problem(
+                    f"{waiting} of your queries wait already; the limit is {self._waiting_per_person}.",
+                    why="Nothing was run. The setting is limits.waiting_per_person.", todo="Cancel one, or wait until one has started.",
+                    extra={"setting": "limits.waiting_per_person", "value": self._waiting_per_person}))
+            _insert(conn, query_id, person_id, sources, running=False)
+        self._ours[query_id] = (person_id, tuple(sources), False)
+
+    def try_start(self, query_id: str) -> tuple[bool, dict[str, int]]:
+        """Start the query if every source has a place; else return its position in each line, counted from 1."""
+        with self._engine.begin() as conn:
+            _lock(conn)
+            conn.execute(delete(admission).where(admission.c.lease_until < func.now()))
+            rows = conn.execute(select(admission).order_by(admission.c.ticket)).all()
+            running = _Counts(self._places)
+            waiting: dict[str, _Asking] = {}
+            for row in rows:
+                if row.running:
+                    running.take(row.source, row.person_id)
+                else:
+                    waiting.setdefault(row.query_id, _Asking(row.person_id, set())).sources.add(row.source)
+            started, positions = _turn(query_id, waiting, running)
+            if query_id not in waiting:
+                # Its lease ended while we were away (a clock, a pause of the machine): to the end of the line.
+                person_id, sources, _ = self._ours[query_id]
+                _insert(conn, query_id, person_id, sources, running=False)
+                return False, dict.fromkeys(sources, len(waiting) + 1)
+            if started:
+                conn.execute(update(admission).where(admission.c.query_id == query_id).values(running=True, lease_until=_lease()))
+        if started:
+            person_id, sources, _ = self._ours[query_id]
+            self._ours[query_id] = (person_id, sources, True)
+        return started, positions
+
+    def wait(self, seconds: float = LOOK_AGAIN_SECONDS) -> None:
+        """Wait until a place of this gateway was given back, or it is time to look again."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def wake(self) -> None:
+        """Let every waiting query look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def leave(self, query_id: str) -> None:
+        """Give the query's places back, or leave the line.  Idempotent."""
+        if self._ours.pop(query_id, None) is None:
+            return
+        with self._engine.begin() as conn:
+            conn.execute(delete(admission).where(admission.c.query_id == query_id))
+        self.wake()
+
+    def places(self, source: str) -> Places:
+        """Return what a source offers."""
+        return self._places[source]
+
+    def _renew(self) -> None:
+        while not self._stopping.wait(RENEW_SECONDS):
+            ours = dict(self._ours)
+            if not ours:
+                continue
+            try:
+                with self._engine.begin() as conn:
+                    kept = conn.scalars(update(admission).where(admission.c.query_id.in_(ours)).values(lease_until=_lease())
+                                        .returning(admission.c.query_id))
+                    lost = set(ours) - set(kept)
+                    for query_id in lost & set(self._ours):
+                        person_id, sources, running = ours[query_id]
+                        if running:
+                            _insert(conn, query_id, person_id, sources, running=True)
+            except SQLAlchemyError:
+                continue  # the database is away; leases are long enough for the next try
+
+
+class _Counts:
+    """Places taken, by source and by person."""
+
+    def __init__(self, places: Mapping[str, Places]) -> None:
+        self._places = places
+        self._taken: dict[str, int] = {}
+        self._of_person: dict[tuple[str, str], int] = {}
+
+    def has_place(self, source: str, person_id: str) -> bool:
+        places = self._places.get(source, Places(0, 0))
+        return self._taken.get(source, 0) < places.slots and self._of_person.get((source, person_id), 0) < places.slots_per_person
+
+    def take(self, source: str, person_id: str) -> None:
+        self._taken[source] = self._taken.get(source, 0) + 1
+        self._of_person[source, person_id] = self._of_person.get((source, person_id), 0) + 1
+
+
+def _turn(query_id: str, waiting: Mapping[str, _Asking], running: _Counts) -> tuple[bool, dict[str, int]]:
+    """Go through the line in its order: may this query start, and how many stand before it at each source?"""
+    before: dict[str, int] = {}
+    for other, asking in waiting.items():
+        starts = all(running.has_place(source, asking.person_id) for source in asking.sources)
+        if other == query_id:
+            return starts, {source: before.get(source, 0) + 1 for source in asking.sources}
+        for source in asking.sources:
+            before[source] = before.get(source, 0) + 1
+            if starts:
+                running.take(source, asking.person_id)
+    return False, {}
+
+
+def _lock(conn: Connection) -> None:
+    conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def _lease() -> object:
+    return func.now() + text(f"interval '{LEASE_SECONDS} seconds'")
+
+
+def _insert(conn: Connection, query_id: str, person_id: str, sources: Sequence[str], *, running: bool) -> None:
+    for source in sorted(sources):
+        conn.execute(insert(admission).values(query_id=query_id, source=source, person_id=person_id, running=running, lease_until=_lease()))

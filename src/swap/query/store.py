@@ -1,0 +1,56 @@
+"""Rows of `query_run`: what was asked, by whom, and how it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from swap.db.tables import query_run
+from swap.errors import SwapError
+from swap.identity import Principal
+from swap.query.model import Plan, RunState, Statement
+
+
+def problem_json(error: SwapError) -> dict[str, Any]:
+    """Return an error as docs/reference/api.md shows it."""
+    problem = error.problem
+    return {
+        "category": error.category, "title": problem.title, "why": problem.why, "todo": problem.todo,
+        "suggestions": [{"label": each.label, "replace": each.replace, "by": each.by, "type": each.type, "detail": each.detail, "href": each.href}
+                        for each in problem.suggestions],
+        "line": problem.line, "column": problem.column, "rule": problem.rule, "ask": problem.ask, "source": problem.source,
+        "extra": problem.extra,
+    }
+
+
+def add(conn: Connection, query_id: str, principal: Principal, statement: Statement, plan: Plan, now: datetime) -> None:
+    """Record a query that was accepted."""
+    conn.execute(insert(query_run).values(
+        id=query_id, person_id=principal.id, via=principal.via.value, kernel_id=statement.kernel_id, statement=statement.text,
+        sources=list(plan.sources), state=RunState.WAITING.value, created_at=now))
+
+
+def started(conn: Connection, query_id: str) -> None:
+    """Record that it runs."""
+    conn.execute(update(query_run).where(query_run.c.id == query_id).values(state=RunState.RUNNING.value))
+
+
+def ended(conn: Connection, query_id: str, state: RunState, error: SwapError | None, *, rows: int, size_bytes: int, now: datetime,
+          expires_at: datetime) -> None:
+    """Record how it ended."""
+    conn.execute(update(query_run).where(query_run.c.id == query_id).values(
+        state=state.value, error=problem_json(error) if error else None, row_count=rows, size_bytes=size_bytes, ended_at=now,
+        expires_at=expires_at))
+
+
+def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
+    """Return a person's own query."""
+    return conn.execute(select(query_run).where(query_run.c.id == query_id, query_run.c.person_id == person_id)).one_or_none()
+
+
+def unfinished(conn: Connection) -> list[Row[Any]]:
+    """Return what has no end yet: at a gateway's start, what the one before it left."""
+    open_states = (RunState.WAITING.value, RunState.RUNNING.value)
+    return list(conn.execute(select(query_run).where(query_run.c.state.in_(open_states))))

@@ -1,0 +1,114 @@
+"""A person's own tables, for an hour: read once by a locked-down combiner, then kept like a result.
+
+What a kernel sends is not trusted to be Arrow: only the child with its memory limit reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from typing import IO, Any
+
+import pyarrow as pa
+
+from swap.errors import Invalid, LimitExceeded, NotFound, Problem, SwapError
+from swap.identity import Principal
+from swap.query.combiner import Order, Pool
+from swap.query.model import OwnTable
+from swap.query.results import Spool
+from swap.settings import Limits
+
+KEPT_SECONDS = 3600
+_INPUT = "swap_upload"
+
+
+class Uploads:
+    """The uploads of one gateway's spool."""
+
+    def __init__(self, spool: Spool, pool: Pool, limits: Limits, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._spool = spool
+        self._pool = pool
+        self._limits = limits
+        self._now = now
+        self._new_id = new_id
+
+    def add(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
+        """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded."""
+        upload_id = "u" + self._new_id()
+        result = self._spool.create(upload_id)
+        combiner = self._pool.take()
+        try:
+            output = combiner.start(Order(f'SELECT * FROM "{_INPUT}"', [_INPUT], [body.fileno()], streamed=True))
+            reader = _reader(output)
+            if reader is not None:
+                result.begin(reader.schema)
+                for batch in reader:
+                    result.append(batch)
+            combiner.outcome()
+            written = result.written
+            assert written is not None
+            if written.bytes > self._limits.upload_bytes:
+                raise too_large(self._limits)
+            result.end(complete=True)
+            self._keep_owner(upload_id, principal)
+        except LimitExceeded:
+            self._spool.forget(upload_id)
+            raise
+        except (SwapError, pa.ArrowInvalid) as error:
+            self._spool.forget(upload_id)
+            raise Invalid(Problem("Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types.")) from error
+        finally:
+            combiner.close()
+        return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
+
+    def table(self, principal: Principal, name: str, upload_id: str) -> OwnTable:
+        """Return one of the person's own uploads, under the name a statement gives it.  Raises NotFound."""
+        if not upload_id.isalnum() or not upload_id.startswith("u") or self._owner(upload_id) != principal.id:
+            raise NotFound(Problem(f"Your table {name} is gone.", why="Tables you bring along are kept for an hour. Nothing was run.",
+                                   todo="Run the cell again; it sends the table anew."))
+        return OwnTable(name, upload_id, self._spool.written(upload_id).schema)
+
+    def open(self, upload_id: str) -> int:
+        """Return a descriptor from which an upload can be read as an Arrow IPC stream."""
+        return os.open(self._spool.path(upload_id), os.O_RDONLY | os.O_CLOEXEC)
+
+    def expire(self, now: datetime) -> None:
+        """Forget what is older than an hour."""
+        for path in self._spool.directory.glob("u*.owner"):
+            if now.timestamp() - path.stat().st_mtime > KEPT_SECONDS:
+                self._spool.forget(path.stem)
+                path.unlink(missing_ok=True)
+
+    def _keep_owner(self, upload_id: str, principal: Principal) -> None:
+        path = self._spool.directory / f"{upload_id}.owner"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump({"person_id": principal.id}, file)
+
+    def _owner(self, upload_id: str) -> str | None:
+        try:
+            return str(json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"])
+        except FileNotFoundError:
+            return None
+
+
+def too_large(limits: Limits) -> LimitExceeded:
+    """Return the error for an upload over the limit."""
+    return LimitExceeded(Problem(
+        f"Your table is larger than {limits.upload_bytes / 1e6:,.0f} MB.", why="Nothing was run. The setting is limits.upload_bytes.",
+        todo="Send only the columns and rows that the query needs.", extra={"setting": "limits.upload_bytes", "value": limits.upload_bytes}))
+
+
+def spooled(directory: str | None = None) -> IO[bytes]:
+    """Return a private temporary file that is gone when it is closed."""
+    return tempfile.TemporaryFile(dir=directory)
+
+
+def _reader(output: IO[bytes]) -> pa.RecordBatchStreamReader | None:
+    try:
+        return pa.ipc.open_stream(output)
+    except pa.ArrowInvalid:
+        return None
