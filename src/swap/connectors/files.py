@@ -1,7 +1,7 @@
 """Directories of Parquet as a source.  Reading happens in a child process that is killed to cancel.
 
-The parent opens no data file.  A child answers one request and ends; one spare is kept ready, so that a
-read does not wait for Python and Arrow to start.
+The parent opens no data file.  A child that answered wholly is kept for the next read, and a spare is kept
+ready, so that reads do not wait for Python and Arrow to start.
 """
 
 from __future__ import annotations
@@ -12,18 +12,62 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
 from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, ReadStats
-from swap.connectors.files_request import Progress, Request, decode_dataset, decode_progress, encode_request
+from swap.connectors.files_request import Request, decode_dataset, decode_progress, encode_request
 from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import FilesSource
 
 _COMMAND = (sys.executable, "-E", "-s", "-m", "swap.connectors.files_reader")
 _HARVEST_SECONDS = 600.0
+_SPARES = 2
+"""Reader processes kept for the next reads."""
+_ANSWERS = 200
+"""Answers after which a reader process is replaced, so that what Arrow leaks stays small."""
+
+
+class ReaderProcess:
+    """One child: it answers requests one at a time, and dies when its pipes do."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self._child = subprocess.Popen(  # noqa: S603 — our own module, and no shell
+            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._child.poll() is None
+
+    def ask(self, request: Request) -> pa.RecordBatchStreamReader:
+        """Send a request and return its answer as it comes.  Raises OSError and ArrowInvalid when the process is gone."""
+        assert self._child.stdin is not None
+        self.answers += 1
+        self._child.stdin.write(encode_request(request))
+        self._child.stdin.flush()
+        return pa.ipc.open_stream(self._child.stdout)
+
+    def kill(self) -> None:
+        """End it at once; what waits for its answer then fails.  Idempotent, from any thread."""
+        self._child.kill()
+
+    def end(self) -> int:
+        """End it, collect it and return its status."""
+        self._child.kill()
+        status = self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        return status
 
 
 class FilesConnector:
@@ -33,7 +77,7 @@ class FilesConnector:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self._root = source.root
-        self._spare: subprocess.Popen[bytes] | None = None
+        self._spares: list[ReaderProcess] = []
         self._lock = threading.Lock()
         self._open: set[FilesReader] = set()
         self._closed = False
@@ -65,22 +109,30 @@ class FilesConnector:
         """End all reader processes."""
         with self._lock:
             self._closed = True
-            spare, self._spare = self._spare, None
-        if spare is not None:
-            _end(spare)
+            spares, self._spares = self._spares, []
+        for spare in spares:
+            spare.end()
         for reader in tuple(self._open):
             reader.cancel()
 
     # For its readers
 
-    def take(self) -> subprocess.Popen[bytes]:
-        """Return a reader process that waits for its request; leave a new spare behind."""
+    def take(self) -> ReaderProcess:
+        """Return a reader process that waits for a request; leave a spare behind."""
         with self._lock:
-            taken, self._spare = self._spare, None
-        if taken is None or taken.poll() is not None:
+            taken = self._spares.pop() if self._spares else None
+        if taken is None or not taken.alive:
             taken = self._start()
         self._prepare()
         return taken
+
+    def give_back(self, process: ReaderProcess) -> None:
+        """Keep a process that has answered wholly for the next read, or end it."""
+        with self._lock:
+            if not self._closed and len(self._spares) < _SPARES and process.answers < _ANSWERS:
+                self._spares.append(process)
+                return
+        process.end()
 
     def ended(self, reader: FilesReader) -> None:
         """Forget a read that is over."""
@@ -88,13 +140,12 @@ class FilesConnector:
 
     def _prepare(self) -> None:
         with self._lock:
-            if self._spare is None and not self._closed:
-                self._spare = self._start()
+            if not self._spares and not self._closed:
+                self._spares.append(self._start())
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> ReaderProcess:
         try:
-            return subprocess.Popen(  # noqa: S603 — our own module, and no shell
-                _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+            return ReaderProcess()
         except OSError as error:
             raise self._unavailable(f"Its reader process could not be started: {error.strerror}.") from None
 
@@ -112,14 +163,15 @@ class FilesReader:
         self._request = request
         self._deadline = deadline
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._process: ReaderProcess | None = None
         self._over: SwapError | None = None
+        self._whole = False
 
     @property
     def pid(self) -> int | None:
         """The process that reads, while it does."""
-        child = self._child
-        return None if child is None else child.pid
+        process = self._process
+        return None if process is None else process.pid
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the fragment's rows."""
@@ -130,8 +182,8 @@ class FilesReader:
             with self._lock:
                 if self._over is not None:
                     raise self._over
-                self._child = child = self._connector.take()
-            yield from self._batches(child)
+                self._process = process = self._connector.take()
+            yield from self._batches(process)
         finally:
             timer.cancel()
             self.close()
@@ -141,68 +193,60 @@ class FilesReader:
         self._stop(QueryCancelled())
 
     def close(self) -> None:
-        """End the reader process."""
+        """Give the reader process back when it has answered wholly, else end it."""
         with self._lock:
-            child, self._child = self._child, None
+            process, self._process = self._process, None
+            reusable = self._whole and self._over is None
             self._over = self._over or QueryCancelled()
-        if child is not None:
-            _end(child)
+        if process is not None:
+            self._connector.give_back(process) if reusable else process.end()
         self._connector.ended(self)
 
     def _stop(self, why: SwapError) -> None:
         with self._lock:
             if self._over is None:
                 self._over = why
-            if self._child is not None:
-                self._child.kill()
+                if self._process is not None:
+                    self._process.kill()
 
-    def _batches(self, child: subprocess.Popen[bytes]) -> Iterator[pa.RecordBatch]:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        progress = Progress()
+    def _batches(self, process: ReaderProcess) -> Iterator[pa.RecordBatch]:
         try:
-            child.stdin.write(encode_request(self._request))
-            child.stdin.close()
-            stream = pa.ipc.open_stream(child.stdout)
+            stream = process.ask(self._request)
             self.stats.started = True
-            while not progress.whole:
-                batch, metadata = stream.read_next_batch_with_custom_metadata()
-                progress = self._note(metadata)
+            while True:
+                try:
+                    batch, metadata = stream.read_next_batch_with_custom_metadata()
+                except StopIteration:
+                    break
+                self._note(metadata)
                 if batch.num_rows:
                     self.stats.rows += batch.num_rows
                     self.stats.bytes += batch.nbytes
                     yield batch
-        except (pa.ArrowException, OSError, StopIteration):
-            raise self._gone(child) from None
+        except (pa.ArrowException, OSError):
+            raise self._gone(process) from None
+        if not self._whole:
+            raise self._gone(process)
 
-    def _note(self, metadata: pa.KeyValueMetadata | None) -> Progress:
+    def _note(self, metadata: pa.KeyValueMetadata | None) -> None:
         progress = decode_progress(metadata)
         self.stats.files = progress.files
-        self.stats.detail = {"files_to_read": progress.files_to_read, "row_groups": progress.row_groups}
+        self.stats.detail = {"files_to_read": progress.files_to_read, "row_groups": progress.row_groups, "read_bytes": progress.read_bytes}
+        self._whole = progress.whole
         if progress.error:
             name = self._connector.name
             raise SourceFailed(Problem(f"{name} answered with an error.", f"{progress.error[0].upper()}{progress.error[1:]}.",
                                        "Show this to the source's owner; partitions without the file can still be asked.", source=name))
-        return progress
 
-    def _gone(self, child: subprocess.Popen[bytes]) -> SwapError:
+    def _gone(self, process: ReaderProcess) -> SwapError:
         """Return why the answer ended before it was whole."""
+        status = process.end()
         if self._over is not None:
             return self._over
-        code = child.wait()
         name = self._connector.name
-        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return SourceFailed(Problem(f"{name} stopped answering.", f"The reader process is gone: it ended {how}.",
                                     "Run the query again; if it fails again, tell SWAP's administrator.", source=name))
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    child.wait()
 
 
 def _described(request: Request) -> str:

@@ -6,14 +6,15 @@ and no race leads out of the root.  A partition that the predicates rule out is 
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -31,7 +32,7 @@ _TYPES = {
 }
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """A file or directory that cannot be read as what it should be; the message names it, relative to the root."""
 
 
@@ -68,7 +69,7 @@ class Directory:
         """Open the root itself, which may be a link: the site's administrator wrote its name."""
         return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
 
-    def __enter__(self) -> Directory:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,15 +80,15 @@ class Directory:
         return f"{self.path}/{name}" if self.path else name
 
     def enter(self, name: str) -> Directory:
-        """Open a directory in this one.  Raises Broken."""
+        """Open a directory in this one.  Raises BrokenError."""
         return Directory(self._opened(name, os.O_DIRECTORY), self.below(name))
 
     def open_file(self, name: str) -> int:
-        """Open a regular file in this directory and return its descriptor.  Raises Broken."""
+        """Open a regular file in this directory and return its descriptor.  Raises BrokenError."""
         descriptor = self._opened(name, os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise Broken(f"{self.below(name)} is not a regular file")
+            raise BrokenError(f"{self.below(name)} is not a regular file")
         return descriptor
 
     def entries(self) -> tuple[list[str], list[tuple[str, int]]]:
@@ -104,11 +105,11 @@ class Directory:
 
     def _opened(self, name: str, flags: int) -> int:
         if "/" in name or name in ("", ".", ".."):
-            raise Broken(f"{name!r} is not a name")
+            raise BrokenError(f"{name!r} is not a name")
         try:
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=self.descriptor)
         except OSError as error:
-            raise Broken(f"{self.below(name)} cannot be opened: {error.strerror}") from None
+            raise BrokenError(f"{self.below(name)} cannot be opened: {error.strerror}") from None
 
 
 def tables(root: Directory) -> Iterator[tuple[str, str]]:
@@ -120,10 +121,10 @@ def tables(root: Directory) -> Iterator[tuple[str, str]]:
 
 
 def open_table(root: Directory, schema: str, table: str) -> Directory:
-    """Open a table's directory.  Raises Broken for names that cannot be one."""
+    """Open a table's directory.  Raises BrokenError for names that cannot be one."""
     for name in (schema, table):
         if not NAME.fullmatch(name):
-            raise Broken(f"{name!r} is not the name of a schema or table")
+            raise BrokenError(f"{name!r} is not the name of a schema or table")
     with root.enter(schema) as inside:
         return inside.enter(table)
 
@@ -160,28 +161,23 @@ def may_hold(written: str, predicate: Predicate) -> bool:
     if not wanted:
         return False
     value: Any = partition_value(written, _TYPE_OF.get(type(wanted[0]), pa.string()), predicate.column)
-    match predicate.comparison:
-        case Comparison.EQ | Comparison.IN:
-            return value in wanted
-        case Comparison.NE:
-            return bool(value != wanted[0])
+    if predicate.comparison in (Comparison.EQ, Comparison.IN):
+        return value in wanted
     if isinstance(value, str):
-        value, wanted = value.encode(), (wanted[0].encode(),)
-    match predicate.comparison:
-        case Comparison.LT:
-            return bool(value < wanted[0])
-        case Comparison.LE:
-            return bool(value <= wanted[0])
-        case Comparison.GT:
-            return bool(value > wanted[0])
-    return bool(value >= wanted[0])
+        # DuckDB orders text by its bytes.
+        return _ORDER[predicate.comparison](value.encode(), wanted[0].encode())
+    return _ORDER[predicate.comparison](value, wanted[0])
 
 
+_ORDER: dict[Comparison, Callable[[Any, Any], bool]] = {
+    Comparison.NE: operator.ne, Comparison.LT: operator.lt, Comparison.LE: operator.le,
+    Comparison.GT: operator.gt, Comparison.GE: operator.ge,
+}
 _TYPE_OF: dict[type, pa.DataType] = {int: pa.int64(), date: pa.date32(), str: pa.string()}
 
 
 def partition_value(written: str, type_: pa.DataType, key: str) -> int | str | date | None:
-    """Return a directory's value in its type.  Raises Broken when it cannot be read as that."""
+    """Return a directory's value in its type.  Raises BrokenError when it cannot be read as that."""
     if written == NULL:
         return None
     try:
@@ -189,7 +185,7 @@ def partition_value(written: str, type_: pa.DataType, key: str) -> int | str | d
             return int(written) if _INTEGER.fullmatch(written) else int("")
         return date.fromisoformat(written) if pa.types.is_date(type_) else written
     except ValueError:
-        raise Broken(f"the partition {key}={written} is not of type {type_}") from None
+        raise BrokenError(f"the partition {key}={written} is not of type {type_}") from None
 
 
 def partition_types(files: Sequence[DataFile], about: About) -> dict[str, pa.DataType]:
@@ -221,14 +217,14 @@ def newest(files: Sequence[DataFile]) -> str:
 
 
 def read_about(table: Directory) -> About:
-    """Return what `_table.toml` says; nothing when there is none.  Raises Broken when it cannot be read."""
+    """Return what `_table.toml` says; nothing when there is none.  Raises BrokenError when it cannot be read."""
     if all(name != "_table.toml" for name, _ in table.entries()[1]):
         return About()
     try:
         with os.fdopen(table.open_file("_table.toml"), "rb") as file:
             said = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Broken(f"{table.below('_table.toml')} cannot be read: {error}") from None
+        raise BrokenError(f"{table.below('_table.toml')} cannot be read: {error}") from None
     columns = {name: value if isinstance(value, dict) else {"comment": value} for name, value in dict(said.get("columns", {})).items()}
 
     def about_columns(key: str) -> dict[str, str]:

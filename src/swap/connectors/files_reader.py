@@ -1,6 +1,6 @@
-"""The child process that reads Parquet: one request as JSON on stdin, one Arrow stream on stdout, then it ends.
+"""The child process that reads Parquet: a request as JSON on stdin, its answer as an Arrow stream on stdout.
 
-It runs in a closed environment and opens files below one root only, out of which no link leads.  The pipe
+It answers one request at a time and keeps nothing of it.  It runs in a closed environment and opens files below one root only, out of which no link leads.  The pipe
 bounds its memory, and killing it is how a read is cancelled.  Every batch says, as metadata, how many files
 were opened so far; the last one says that the answer is whole, or why it is not.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-
 
 
 class _WithoutPandas:
@@ -24,19 +23,24 @@ class _WithoutPandas:
 if __name__ == "__main__":
     sys.meta_path.insert(0, _WithoutPandas)
 
-import itertools  # noqa: E402
+import contextlib  # noqa: E402
 import time  # noqa: E402
-from collections.abc import Iterator, Sequence  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from dataclasses import replace  # noqa: E402
 
 import pyarrow as pa  # noqa: E402
 import pyarrow.dataset as ds  # noqa: E402
 
 from swap.connectors import files_layout as layout  # noqa: E402
-from swap.connectors.base import Column, Comparison, Dataset, Predicate  # noqa: E402
-from swap.connectors.files_layout import Broken, DataFile, Directory  # noqa: E402
+from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns  # noqa: E402
+from swap.connectors.files_layout import BrokenError, DataFile, Directory  # noqa: E402
 from swap.connectors.files_request import (  # noqa: E402
-    DATASETS, Progress, Request, decode_request, encode_dataset, encode_progress,
+    DATASETS,
+    Progress,
+    Request,
+    decode_request,
+    encode_dataset,
+    encode_progress,
 )
 from swap.connectors.filters import expression  # noqa: E402
 
@@ -58,6 +62,7 @@ class Answer:
         self._writer = pa.ipc.new_stream(sink, schema)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
+        self._read_before = _read_bytes()
         self._sent_at = time.monotonic()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -72,6 +77,7 @@ class Answer:
         """Send what waits; without rows, the progress alone."""
         whole = pa.concat_batches(self._waiting) if self._waiting else pa.RecordBatch.from_pylist([], schema=self._schema)
         self._waiting, self._rows = [], 0
+        self.progress = replace(self.progress, read_bytes=_read_bytes() - self._read_before)
         self._writer.write_batch(whole, custom_metadata=encode_progress(self.progress))
         self._sent_at = time.monotonic()
 
@@ -85,7 +91,7 @@ class Answer:
 
 
 def read(request: Request, answer: Answer) -> None:
-    """Answer one fragment.  Raises Broken."""
+    """Answer one fragment.  Raises BrokenError."""
     with Directory.root(request.root) as root, layout.open_table(root, request.schema, request.table) as table:
         files = list(layout.data_files(table, request.predicates))
         answer.progress = replace(answer.progress, files_to_read=len(files))
@@ -110,7 +116,7 @@ def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer)
         try:
             yield from _scan(source, parts, request, answer)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise Broken(f"{table.below(file.path)} cannot be read: {_first_line(error)}") from None
+            raise BrokenError(f"{table.below(file.path)} cannot be read: {_first_line(error)}") from None
 
 
 def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
@@ -136,8 +142,7 @@ def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer
 def _shaped(batch: pa.RecordBatch, parts: dict[str, str], columns: pa.Schema) -> pa.RecordBatch:
     """Return the batch with the columns asked for, in their order and types; partition keys filled in."""
     if not columns.names:
-        # Rows without columns still count; only a struct array can say how many there are.
-        return pa.RecordBatch.from_struct_array(pa.array([{}] * batch.num_rows, pa.struct([])))
+        return rows_without_columns(batch.num_rows)
     arrays: list[pa.Array] = []
     for column in columns:
         if column.name in parts:
@@ -173,7 +178,7 @@ def harvest(request: Request, answer: Answer) -> None:
             try:
                 with layout.open_table(root, schema, name) as table:
                     dataset = _dataset(table, schema, name)
-            except (Broken, pa.ArrowException) as error:
+            except (BrokenError, pa.ArrowException) as error:
                 sys.stderr.write(f"files: {schema}.{name} is left out: {_first_line(error)}\n")
                 continue
             if dataset is not None:
@@ -192,7 +197,7 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
     sample = files[::-1][::step]
     schemas: list[pa.Schema] = []
     rows = size = 0
-    problem: Broken | None = None
+    problem: BrokenError | None = None
     for file in sample:
         try:
             with _opened(table, file.path) as source:
@@ -200,10 +205,10 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
                 schemas.append(pa.schema([(each.name, plain(each.type)) for each in fragment.physical_schema]))
                 rows += fragment.metadata.num_rows
                 size += file.size_bytes
-        except (pa.ArrowException, OSError, Broken) as error:
-            problem = error if isinstance(error, Broken) else Broken(f"{file.path}: {_first_line(error)}")
+        except (pa.ArrowException, OSError, BrokenError) as error:
+            problem = error if isinstance(error, BrokenError) else BrokenError(f"{file.path}: {_first_line(error)}")
     if not schemas:
-        raise problem or Broken(f"{name} has no file")
+        raise problem or BrokenError(f"{name} has no file")
     whole = pa.unify_schemas(schemas, promote_options="permissive")
     total = sum(file.size_bytes for file in files)
     columns = [_column(each.name, each.type, about) for each in whole if each.name not in keys]
@@ -216,36 +221,28 @@ def _column(name: str, type_: pa.DataType, about: layout.About) -> Column:
     return Column(name, type_, about.comments.get(name, ""), sensitivity=about.sensitivity.get(name, ""))
 
 
-class _opened:  # noqa: N801 — a context manager, used like a function
-    """A file below the table, opened part by part."""
+@contextlib.contextmanager
+def _opened(table: Directory, path: str) -> Iterator[pa.NativeFile]:
+    """Open a file below the table, part by part."""
+    *directories, name = path.split("/")
+    with contextlib.ExitStack() as held:
+        inside = table
+        for each in directories:
+            inside = held.enter_context(inside.enter(each))
+        descriptor = inside.open_file(name)
+    try:
+        # The name of an open descriptor: Arrow opens the very file that was checked.
+        source = pa.OSFile(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+    with source:
+        yield source
 
-    def __init__(self, table: Directory, path: str) -> None:
-        self._table = table
-        self._path = path
-        self._source: pa.NativeFile | None = None
 
-    def __enter__(self) -> pa.NativeFile:
-        *directories, name = self._path.split("/")
-        inside = self._table
-        held: list[Directory] = []
-        try:
-            for each in directories:
-                inside = inside.enter(each)
-                held.append(inside)
-            descriptor = inside.open_file(name)
-        finally:
-            for each in held:
-                each.__exit__()
-        try:
-            # The name of an open descriptor: Arrow opens the very file that was checked.
-            self._source = pa.OSFile(f"/proc/self/fd/{descriptor}")
-        finally:
-            os.close(descriptor)
-        return self._source
-
-    def __exit__(self, *_: object) -> None:
-        if self._source is not None:
-            self._source.close()
+def _read_bytes() -> int:
+    """Return how many bytes this process has read from files so far, as the kernel counts them."""
+    with open("/proc/self/io", encoding="ascii") as counters:  # noqa: PTH123 — read before every batch sent
+        return int(counters.readline().partition(":")[2])
 
 
 def _first_line(error: BaseException) -> str:
@@ -259,7 +256,7 @@ def serve(line: bytes, sink: pa.NativeFile) -> None:
     answer.flush()
     try:
         harvest(request, answer) if request.columns is None else read(request, answer)
-    except Broken as error:
+    except BrokenError as error:
         answer.end(str(error))
     except OSError as error:
         answer.end(f"the root cannot be read: {error.strerror}")
@@ -268,15 +265,14 @@ def serve(line: bytes, sink: pa.NativeFile) -> None:
 
 
 def main() -> None:
-    """Wait for one request and answer it."""
+    """Answer requests, one after the other, until there are no more."""
     pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
-    # Nothing but the answer may reach the pipe, whatever prints.
+    # Nothing but answers may reach the pipe, whatever prints.
     pipe = os.dup(1)
     os.dup2(2, 1)
-    line = sys.stdin.buffer.readline()
-    if line:
-        with pa.PythonFile(os.fdopen(pipe, "wb", buffering=0), mode="w") as sink:
+    with pa.PythonFile(os.fdopen(pipe, "wb", buffering=0), mode="w") as sink, contextlib.suppress(BrokenPipeError):
+        for line in sys.stdin.buffer:
             serve(line, sink)
 
 

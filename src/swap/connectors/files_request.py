@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -40,6 +40,7 @@ class Progress:
     files: int = 0
     files_to_read: int = 0
     row_groups: int = 0
+    read_bytes: int = 0
     whole: bool = False
     error: str = ""
 
@@ -64,7 +65,7 @@ def decode_request(line: bytes) -> Request:
 
 def encode_progress(progress: Progress) -> dict[bytes, bytes]:
     """Return a batch's metadata."""
-    return {METADATA: json.dumps([progress.files, progress.files_to_read, progress.row_groups, progress.whole, progress.error]).encode()}
+    return {METADATA: json.dumps(astuple(progress)).encode()}
 
 
 def decode_progress(metadata: Mapping[bytes, bytes] | None) -> Progress:
@@ -90,22 +91,16 @@ def decode_dataset(about: str, columns: bytes) -> Dataset:
 
 
 def _encode(value: Any) -> Any:
-    match value:
-        case None:
-            return None
-        case tuple():
-            return ["tuple", [_encode(each) for each in value]]
-        case bool():
-            return ["bool", value]
-        case float():
-            return ["float", value.hex()]
-        case bytes():
-            return ["bytes", value.hex()]
-        case date() | time():
-            return [type(value).__name__, value.isoformat()]
-    return [type(value).__name__, str(value)]
+    if value is None:
+        return None
+    kind = type(value).__name__
+    return [kind, _ENCODERS.get(kind, str)(value)]
 
 
+_ENCODERS: dict[str, Any] = {
+    "tuple": lambda values: [_encode(each) for each in values], "bool": bool, "float": float.hex, "bytes": bytes.hex,
+    "date": date.isoformat, "time": time.isoformat, "datetime": datetime.isoformat,
+}
 _DECODERS: dict[str, Any] = {
     "tuple": lambda values: tuple(_decode(each) for each in values), "bool": bool, "float": float.fromhex,
     "bytes": bytes.fromhex, "int": int, "str": str, "Decimal": Decimal, "date": date.fromisoformat,

@@ -7,7 +7,8 @@ column passes `>` and `>=` here too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -43,30 +44,24 @@ def expression(predicates: Iterable[Predicate], types: Mapping[str, pa.DataType]
 
 def _one(predicate: Predicate, type_: pa.DataType) -> pc.Expression:
     field = pc.field(predicate.column)
-    match predicate.comparison:
-        case Comparison.IS_NULL:
-            return field.is_null()
-        case Comparison.NOT_NULL:
-            return field.is_valid()
-        case Comparison.IN:
-            return _in(field, predicate, type_)
-    value = pc.scalar(_scalar(predicate, predicate.value, type_))
-    match predicate.comparison:
-        case Comparison.EQ:
-            return field == value
-        case Comparison.NE:
-            # Parquet's statistics leave NaN out: a row group whose numbers all equal the value would be
-            # skipped with its NaNs.  The second half keeps it.
-            return (field != value) | _nan(field) if type_family(type_) == "float" else field != value
-        case Comparison.LT:
-            return field < value
-        case Comparison.LE:
-            return field <= value
-        case Comparison.GT:
-            return (field > value) | _nan(field) if type_family(type_) == "float" else field > value
-        case Comparison.GE:
-            return (field >= value) | _nan(field) if type_family(type_) == "float" else field >= value
-    raise ValueError(predicate.comparison)
+    if predicate.comparison is Comparison.IS_NULL:
+        return field.is_null()
+    if predicate.comparison is Comparison.NOT_NULL:
+        return field.is_valid()
+    if predicate.comparison is Comparison.IN:
+        return _in(field, predicate, type_)
+    found = _OPERATORS[predicate.comparison](field, pc.scalar(_scalar(predicate, predicate.value, type_)))
+    if type_family(type_) == "float" and predicate.comparison in (Comparison.NE, Comparison.GT, Comparison.GE):
+        # Arrow's comparison leaves NaN out, and so do Parquet's statistics: without the second half a
+        # row group whose numbers all equal the value of <> would be skipped with its NaNs.
+        return found | pc.is_nan(field)
+    return found
+
+
+_OPERATORS: dict[Comparison, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
+    Comparison.EQ: operator.eq, Comparison.NE: operator.ne, Comparison.LT: operator.lt, Comparison.LE: operator.le,
+    Comparison.GT: operator.gt, Comparison.GE: operator.ge,
+}
 
 
 def _in(field: pc.Expression, predicate: Predicate, type_: pa.DataType) -> pc.Expression:
@@ -78,10 +73,6 @@ def _in(field: pc.Expression, predicate: Predicate, type_: pa.DataType) -> pc.Ex
             whole = whole | (field == pc.scalar(value))
         return whole & field.is_valid() if not values else whole
     return field.isin(pa.array(values, type_))
-
-
-def _nan(field: pc.Expression) -> pc.Expression:
-    return pc.is_nan(field)
 
 
 def _comparable(type_: pa.DataType) -> pa.DataType:

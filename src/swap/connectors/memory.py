@@ -23,7 +23,7 @@ class Behaviour:
     """How the source behaves from now on; tests change it while reads run."""
 
     down: bool = False
-    """Refuses every connection."""
+    """Refuses every connection, and ends those that are open."""
     fail_after_rows: int | None = None
     """Ends a read with an error once it has given this many rows."""
     seconds_per_batch: float = 0.0
@@ -122,7 +122,6 @@ class MemoryReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         connector, behaviour = self._connector, self._connector.behaviour
-        connector.check()
         while behaviour.gate is not None and not behaviour.gate.wait(0.01):
             self._pause(0)
         self._pause(0)
@@ -153,6 +152,7 @@ class MemoryReader:
         """Wait, and raise when the query ended meanwhile."""
         left = self._deadline.at - time.monotonic()
         ended: SwapError | None = None
+        self._connector.check()
         if self._cancelled.wait(max(0.0, min(seconds, left))):
             ended = QueryCancelled()
         elif seconds >= left:

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
-from swap.connectors.base import Capabilities, Column, Comparison, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.base import Capabilities, Column, Comparison, Dataset, Deadline, Fragment, ReadStats, rows_without_columns
 from swap.connectors.postgres_wire import Link
 from swap.errors import Problem, QueryCancelled, SourceFailed
 from swap.settings import PostgresSource
@@ -120,7 +120,7 @@ class PostgresConnector:
         }
         if ends_at < math.inf:
             options["statement_timeout"] = str(max(1, math.ceil((ends_at - time.monotonic()) * 1000)))
-        parameters: dict[str, Any] = {
+        parameters: dict[str, str | int] = {
             "host": source.host, "port": source.port, "dbname": source.database, "user": source.user,
             "sslmode": source.sslmode, "client_encoding": "UTF8", "application_name": f"swap:{query_id}"[:63],
             "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
@@ -208,13 +208,14 @@ class PostgresReader:
         fragment = self._fragment
         try:
             fields = decode.rows(chunks, [(column.travels_as, column.type) for column in columns])
-        except decode.Inexact as error:
+        except decode.InexactError as error:
             name = columns[error.column].name
             raise self._failed(f"The column {name} of {fragment.schema}.{fragment.table} holds {error}, which SWAP cannot pass on exactly.",
                                "Leave the column out, or leave such rows out with WHERE.") from None
-        except decode.Malformed as error:
+        except decode.MalformedError as error:
             raise self._failed(f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator.") from None
-        batch = pa.RecordBatch.from_arrays(fields, schema=pa.schema([(column.name, column.type) for column in columns]))
+        schema = pa.schema([(column.name, column.type) for column in columns])
+        batch = pa.RecordBatch.from_arrays(fields, schema=schema) if columns else rows_without_columns(len(chunks))
         self.stats.rows += batch.num_rows
         self.stats.bytes += batch.nbytes
         return batch

@@ -2,7 +2,7 @@
 
 A row is a count of fields, then for each field its length (-1 for null) and its bytes.  Where each row
 starts is known (libpq hands out whole rows), so all rows' n-th fields are found with one vectorised step.
-No value is rounded; one that has no exact counterpart raises `Inexact`.
+No value is rounded; one that has no exact counterpart raises `InexactError`.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ _FIXED: dict[pa.DataType, str] = {
 }
 
 
-class Inexact(ValueError):
+class InexactError(ValueError):
     """A value that the column's Arrow type cannot hold; the message ends the sentence 'column x holds …'."""
 
     column = -1
     """The index of the column."""
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """The bytes are not what the protocol promises."""
 
 
 def rows(chunks: Sequence[Any], types: Sequence[tuple[pa.DataType, pa.DataType]]) -> list[pa.Array]:
     """Decode whole rows, one in each chunk, to one array for each pair of (type it travels as, type it becomes).
 
-    Raises Inexact (with `.column`), Malformed.
+    Raises InexactError (with `.column`), MalformedError.
     """
     data = b"".join(chunks)
     ends = np.cumsum(np.fromiter(map(len, chunks), np.int64, len(chunks)))
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
     buffer = np.frombuffer(data, np.uint8)
     if not (_gather(buffer, starts, ">i2") == len(types)).all():
-        raise Malformed("a row has another number of fields than was asked for")
+        raise MalformedError("a row has another number of fields than was asked for")
     position = starts + 2
     arrays: list[pa.Array] = []
     for index, (travels_as, becomes) in enumerate(types):
@@ -57,24 +57,25 @@ def rows(chunks: Sequence[Any], types: Sequence[tuple[pa.DataType, pa.DataType]]
         position += 4
         try:
             arrays.append(finish(_column(buffer, data, position, lengths, travels_as), becomes))
-        except Inexact as error:
+        except InexactError as error:
             error.column = index
             raise
         position += np.maximum(lengths, 0)
     if not (position == ends).all():
-        raise Malformed("a row is longer or shorter than its fields")
+        raise MalformedError("a row is longer or shorter than its fields")
     return arrays
 
 
 def _gather(buffer: npt.NDArray[np.uint8], at: Ints, dtype: str) -> npt.NDArray[Any]:
     """Return the big-endian values that start at these byte positions."""
-    kind = np.dtype(dtype)
+    kind: np.dtype[Any] = np.dtype(dtype)
     # One element at every byte of the buffer: an overlapping view, of which only some are picked.
     view = np.ndarray((max(len(buffer) - kind.itemsize + 1, 0),), kind, buffer, strides=(1,))
     try:
-        return view[at].astype(kind.newbyteorder("="))
+        found: npt.NDArray[Any] = view[at].astype(kind.newbyteorder("="))
     except IndexError:
-        raise Malformed("a row ends within a field") from None
+        raise MalformedError("a row ends within a field") from None
+    return found
 
 
 def _column(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints, type_: pa.DataType) -> pa.Array:
@@ -90,11 +91,11 @@ def _column(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints,
 
 
 def _fixed(buffer: npt.NDArray[np.uint8], at: Ints, lengths: Ints, nulls: npt.NDArray[np.bool_], type_: pa.DataType) -> pa.Array:
-    dtype = np.dtype(_FIXED[type_])
+    dtype: np.dtype[Any] = np.dtype(_FIXED[type_])
     some_null = bool(nulls.any())
     present = lengths[~nulls] if some_null else lengths
     if not (present == dtype.itemsize).all():
-        raise Malformed(f"a {type_} has another length than {dtype.itemsize}")
+        raise MalformedError(f"a {type_} has another length than {dtype.itemsize}")
     if not some_null:
         values = _gather(buffer, at, dtype.str)
     else:
@@ -113,10 +114,10 @@ def _since_1970(values: npt.NDArray[Any], nulls: npt.NDArray[np.bool_], type_: p
     """Move PostgreSQL's epoch, the year 2000, to ours; refuse what lies outside and the two infinities."""
     limits = np.iinfo(values.dtype)
     if ((values == limits.max) | (values == limits.min)).any():
-        raise Inexact("infinity")
+        raise InexactError("infinity")
     epoch = _EPOCH_DAYS if pa.types.is_date(type_) else _EPOCH_MICROSECONDS
     if (values > limits.max - epoch).any():
-        raise Inexact(f"a {'date' if pa.types.is_date(type_) else 'timestamp'} after the year 294246")
+        raise InexactError(f"a {'date' if pa.types.is_date(type_) else 'timestamp'} after the year 294246")
     moved = values + values.dtype.type(epoch)
     moved[nulls] = 0
     return moved
@@ -128,7 +129,7 @@ def _bytes(data: bytes, at: Ints, lengths: Ints, nulls: npt.NDArray[np.bool_], t
     if count == 0:
         return pa.array([], type_)
     if len(data) >= 2**31:
-        raise Malformed("a batch of rows is larger than 2 GiB")
+        raise MalformedError("a batch of rows is larger than 2 GiB")
     edges = np.empty(2 * count, np.int32)
     edges[0::2] = at
     edges[1::2] = at + np.maximum(lengths, 0)
@@ -140,7 +141,7 @@ def _bytes(data: bytes, at: Ints, lengths: Ints, nulls: npt.NDArray[np.bool_], t
     try:
         return values.cast(type_)
     except pa.ArrowInvalid:
-        raise Inexact("text that is not UTF-8") from None
+        raise InexactError("text that is not UTF-8") from None
 
 
 def _lists(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints, type_: pa.DataType) -> pa.Array:
@@ -162,7 +163,7 @@ def _elements(data: bytes, start: int, starts: list[int], sizes: list[int]) -> N
     if dimensions == 0:
         return
     if dimensions > 1:
-        raise Inexact("an array of more than one dimension")
+        raise InexactError("an array of more than one dimension")
     count = int.from_bytes(data[start + 12 : start + 16], "big")
     position = start + 20
     for _ in range(count):
@@ -174,7 +175,7 @@ def _elements(data: bytes, start: int, starts: list[int], sizes: list[int]) -> N
 
 
 def finish(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Turn a column that travelled as text into its own type.  Raises Inexact."""
+    """Turn a column that travelled as text into its own type.  Raises InexactError."""
     if array.type == type_:
         return array
     try:
@@ -182,5 +183,5 @@ def finish(array: pa.Array, type_: pa.DataType) -> pa.Array:
     except pa.ArrowInvalid:
         texts = array.flatten() if pa.types.is_list(array.type) else array
         if pc.any(pc.is_in(texts, pa.array(["NaN", "Infinity", "-Infinity"]))).as_py():
-            raise Inexact("NaN or infinity") from None
-        raise Inexact(f"a number that {type_} cannot hold exactly") from None
+            raise InexactError("NaN or infinity") from None
+        raise InexactError(f"a number that {type_} cannot hold exactly") from None

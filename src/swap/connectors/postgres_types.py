@@ -6,11 +6,11 @@ the text PostgreSQL itself writes for it.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import pyarrow as pa
 from psycopg import sql
@@ -26,6 +26,10 @@ _BINARY: dict[int, pa.DataType] = {
     1114: pa.timestamp("us"), 1184: pa.timestamp("us", "UTC"),
 }
 """Type oid → the Arrow type its binary format is decoded to.  Oids of built-in types never change."""
+_OPERATORS: dict[Comparison, sql.SQL] = {
+    Comparison.EQ: sql.SQL("="), Comparison.NE: sql.SQL("<>"), Comparison.LT: sql.SQL("<"), Comparison.LE: sql.SQL("<="),
+    Comparison.GT: sql.SQL(">"), Comparison.GE: sql.SQL(">="),
+}
 _NUMERIC = 1700
 _OID = 26
 _SENSITIVITY = re.compile(r"\[sensitivity:([^\]]*)\]\s*$")
@@ -109,8 +113,7 @@ def where(predicate: Predicate, columns: Mapping[str, SourceColumn]) -> sql.Comp
             return sql.SQL("FALSE")
         values = sql.SQL(", ").join(literal(of.type, value) for value in predicate.value)
         return sql.SQL("{} IN ({})").format(name, values)
-    operator = sql.SQL({"=": "=", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}[predicate.comparison])
-    return sql.SQL("{} {} {}").format(name, operator, literal(of.type, predicate.value))
+    return sql.SQL("{} {} {}").format(name, _OPERATORS[predicate.comparison], literal(of.type, predicate.value))
 
 
 def literal(type_: pa.DataType, value: Any) -> sql.Composable:
@@ -119,16 +122,22 @@ def literal(type_: pa.DataType, value: Any) -> sql.Composable:
         msg = f"a {type(value).__name__} cannot be compared exactly as {type_}"
         raise ValueError(msg)
     family = type_family(type_)
-    text, cast = {
-        "boolean": lambda: (str(value).lower(), "boolean"),
-        "integer": lambda: (str(value), "bigint"),
-        "float": lambda: (repr(value), "float4" if pa.types.is_float32(type_) else "float8"),
-        "decimal": lambda: (format(value, "f"), "numeric"),
-        "text": lambda: (value, "text"),
-        "binary": lambda: ("\\x" + value.hex(), "bytea"),
-        "date": lambda: (value.isoformat(), "date"),
-        "time": lambda: (value.isoformat(), "time"),
-        "timestamp": lambda: (value.isoformat(), "timestamp"),
-        "timestamptz": lambda: (value.astimezone(datetime.UTC).isoformat(), "timestamptz"),
-    }[family]()
-    return sql.SQL("{}::{}").format(sql.Literal(text), sql.SQL(cast))
+    if family == "float" and pa.types.is_float32(type_):
+        family = "float32"
+    cast, text = _LITERALS[family]
+    return sql.SQL("{}::{}").format(sql.Literal(text(value)), sql.SQL(cast))
+
+
+_LITERALS: dict[str, tuple[LiteralString, Callable[[Any], str]]] = {
+    "boolean": ("boolean", lambda value: str(value).lower()),
+    "integer": ("bigint", str),
+    "float32": ("float4", repr),
+    "float": ("float8", repr),
+    "decimal": ("numeric", lambda value: format(value, "f")),
+    "text": ("text", str),
+    "binary": ("bytea", lambda value: "\\x" + value.hex()),
+    "date": ("date", dt.date.isoformat),
+    "time": ("time", dt.time.isoformat),
+    "timestamp": ("timestamp", dt.datetime.isoformat),
+    "timestamptz": ("timestamptz", lambda value: value.astimezone(dt.UTC).isoformat()),
+}

@@ -21,7 +21,7 @@ from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, So
 
 log = logging.getLogger(__name__)
 
-_CANCEL_SECONDS = 5.0
+_CANCEL_SECONDS = 3.0
 _MESSAGES = 512
 _REASONS = (
     ("password authentication failed", "It refused SWAP's account."),
@@ -48,7 +48,7 @@ _REASONS = (
 class Link:
     """A connection that belongs to one thread; only `cancel` may be called from others."""
 
-    def __init__(self, source: str, parameters: Mapping[str, object], connect_seconds: float) -> None:
+    def __init__(self, source: str, parameters: Mapping[str, str | int], connect_seconds: float) -> None:
         self._source = source
         self._parameters = parameters
         self._connect_seconds = connect_seconds
@@ -56,6 +56,7 @@ class Link:
         self._wake = os.eventfd(0)
         self._conn: psycopg.Connection | None = None
         self._ends_at = float("inf")
+        self._asked_to_cancel = False
         self.cancelled = False
 
     # From any thread
@@ -81,18 +82,13 @@ class Link:
         gives_up_at = time.monotonic() + self._connect_seconds
         pgconn = pq.PGconn.connect_start(make_conninfo("", **self._parameters).encode())
         try:
-            polled = pq.PollingStatus.WRITING
-            while polled != pq.PollingStatus.OK:
-                if polled == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
-                    raise self._not_connected(pgconn.get_error_message())
-                if not self._wait(pgconn.socket, polled == pq.PollingStatus.WRITING, gives_up_at):
-                    raise self._not_connected("time-out")
-                polled = pq.PollingStatus(pgconn.connect_poll())
+            self._poll(pgconn, gives_up_at)
         except BaseException:
             pgconn.finish()
             raise
         pgconn.nonblocking = 1
-        self._conn = psycopg.Connection(pgconn)
+        with self._lock:
+            self._conn = psycopg.Connection(pgconn)
 
     def text(self, statement: sql.Composable) -> str:
         """Return a composed statement as it is sent."""
@@ -147,6 +143,16 @@ class Link:
 
     # Below
 
+    def _poll(self, pgconn: pq.abc.PGconn, gives_up_at: float) -> None:
+        """Drive libpq's connection attempt to its end."""
+        polled = pq.PollingStatus.WRITING
+        while polled != pq.PollingStatus.OK:
+            if polled == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
+                raise self._not_connected(pgconn.get_error_message())
+            if not self._wait(pgconn.socket, polled == pq.PollingStatus.WRITING, gives_up_at):
+                raise self._not_connected("time-out")
+            polled = pq.PollingStatus(pgconn.connect_poll())
+
     def _open(self) -> psycopg.Connection:
         if self._conn is None:
             raise QueryCancelled
@@ -195,8 +201,10 @@ class Link:
         return bool(ready)
 
     def _cancel_at_server(self) -> None:
-        if self._conn is None:
+        """Send one cancel request; a second would only wait again for a server that is out of reach."""
+        if self._conn is None or self._asked_to_cancel:
             return
+        self._asked_to_cancel = self._conn.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
         try:
             self._conn.cancel_safe(timeout=_CANCEL_SECONDS)
         except psycopg.Error as error:

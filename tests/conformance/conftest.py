@@ -1,0 +1,33 @@
+"""The sources under test, each started once for the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance.subjects import SUBJECTS, Files, Postgres, Subject
+
+
+@pytest.fixture(scope="session", params=SUBJECTS, ids=[subject.kind for subject in SUBJECTS])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Return each source in turn."""
+    made = request.param()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """Return a PostgreSQL source."""
+    made = Postgres()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def files() -> Iterator[Files]:
+    """Return an empty directory as a source."""
+    made = Files()
+    yield made
+    made.close()

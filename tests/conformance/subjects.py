@@ -1,0 +1,319 @@
+"""What each connector brings to the conformance suite: its real source, filled and disturbed from outside.
+
+A new connector joins with one class like these and one line in `SUBJECTS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from psycopg import sql
+
+import services
+from conformance.proxy import Proxy
+from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, Predicate, Reader
+from swap.connectors.files import FilesConnector
+from swap.connectors.memory import MemoryConnector, Table
+from swap.connectors.postgres import PostgresConnector
+from swap.db.embedded import EmbeddedPostgres
+from swap.settings import FilesSource, PostgresSource, Secret
+
+SCHEMA = "conformance"
+
+
+class Subject(ABC):
+    """One source under test, with the schema `conformance`."""
+
+    kind: str
+    name = "stock"
+    connector: Connector
+    partitions = False
+    """Whether the source has partitions that predicates can rule out."""
+    unsupported: frozenset[str] = frozenset()
+    """Names of the columns of `nasty.TYPES` that this source has no type for."""
+
+    def __init__(self) -> None:
+        self._harvested: dict[str, Dataset] = {}
+
+    @abstractmethod
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        """Make a table in the source with these rows."""
+
+    @abstractmethod
+    def cost(self, reader: Reader) -> int:
+        """Return how many bytes a finished read made the source give."""
+
+    @abstractmethod
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Keep every read of a table from ending while the block runs."""
+
+    @abstractmethod
+    def works(self, query_id: str, reader: Reader) -> bool:
+        """Tell whether the source works on a query, asking the source itself."""
+
+    @abstractmethod
+    def kill(self, reader: Reader) -> None:
+        """Kill, without warning, what answers this read."""
+
+    @abstractmethod
+    def revive(self) -> None:
+        """Make the source answer again."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Take everything down."""
+
+    def columns(self, name: str, *wanted: str) -> tuple[Column, ...]:
+        """Return a table's columns as harvested, all or those wanted, in the order wanted."""
+        if name not in self._harvested:
+            self._harvested |= {dataset.name: dataset for dataset in self.connector.harvest() if dataset.schema == SCHEMA}
+        found = self._harvested[name]
+        columns = {column.name: column for column in found.columns}
+        return tuple(columns[each] for each in wanted) if wanted else found.columns
+
+    def fragment(self, name: str, *wanted: str, where: Sequence[Predicate] = (), limit: int | None = None,
+                 query_id: str = "q1") -> Fragment:
+        """Return a fragment of a table."""
+        return Fragment(SCHEMA, name, self.columns(name, *wanted), tuple(where), limit, query_id)
+
+    def read(self, fragment: Fragment, seconds: float = 60.0) -> tuple[pa.Table, Reader]:
+        """Read a fragment to its end."""
+        reader = self.connector.read(fragment, Deadline(time.monotonic() + seconds))
+        batches = list(reader)
+        schema = pa.schema([(column.name, column.type) for column in fragment.columns])
+        return pa.Table.from_batches(batches, schema), reader
+
+
+class Memory(Subject):
+    """The double: its tables are what is published."""
+
+    kind = "memory"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connector: MemoryConnector = MemoryConnector(self.name, {})
+
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        self.connector.tables[f"{SCHEMA}.{name}"] = Table(rows)
+
+    def cost(self, reader: Reader) -> int:
+        return reader.stats.bytes
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        self.connector.behaviour.gate = gate = threading.Event()
+        try:
+            yield
+        finally:
+            gate.set()
+            self.connector.behaviour.gate = None
+
+    def works(self, query_id: str, reader: Reader) -> bool:
+        return self.connector.running > 0
+
+    def kill(self, reader: Reader) -> None:
+        self.connector.behaviour.down = True
+
+    def revive(self) -> None:
+        self.connector.behaviour.down = False
+
+    def close(self) -> None:
+        self.connector.close()
+
+
+class Files(Subject):
+    """Parquet files below a directory of the test's own."""
+
+    kind = "files"
+    partitions = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = services.temporary_directory()
+        self.connector: FilesConnector = FilesConnector(self.name, FilesSource(kind="files", root=self.root))
+
+    def table(self, name: str) -> Path:
+        """Return a table's directory."""
+        return self.root / SCHEMA / name
+
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        table = self.table(name)
+        shutil.rmtree(table, ignore_errors=True)
+        for directory, part in _parts(rows, partition_by):
+            (table / directory).mkdir(parents=True, exist_ok=True)
+            # Small tables get a row group for each row: then every value is once all that the statistics know.
+            pq.write_table(part, table / directory / "part-0.parquet", row_group_size=1 if len(part) < 100 else 5000)
+
+    def cost(self, reader: Reader) -> int:
+        return int(reader.stats.detail["read_bytes"])
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        # A stopped process stands still exactly as one does that waits for a disk.
+        self.connector.check()
+        spare = self.connector._spares[-1]
+        os.kill(spare.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(spare.pid, signal.SIGCONT)
+
+    def works(self, query_id: str, reader: Reader) -> bool:
+        pid = reader.pid
+        return pid is not None and Path(f"/proc/{pid}").exists()
+
+    def kill(self, reader: Reader) -> None:
+        os.kill(reader.pid, signal.SIGKILL)
+
+    def revive(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.connector.close()
+        shutil.rmtree(self.root)
+
+
+def _parts(rows: pa.Table, partition_by: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    if not partition_by:
+        yield "", rows
+        return
+    key, *rest = partition_by
+    for value in pc.unique(rows[key]).to_pylist():
+        chosen = rows.filter(pc.field(key) == value).drop_columns([key])
+        for below, part in _parts(chosen, rest):
+            yield f"{key}={value}/{below}", part
+
+
+class Postgres(Subject):
+    """A PostgreSQL server of its own, behind the proxy."""
+
+    kind = "postgres"
+    unsupported = frozenset({"struct", "map", "null", "timestamp_ns"})
+    account = "conformance_reader"
+    database = "stock"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = services.temporary_directory()
+        self.server = EmbeddedPostgres(self.state, extra={
+            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_parallel_workers_per_gather": "0"})
+        self.server.start()
+        self.server.ensure_account(self.account)
+        with self.server.administrator() as conn:
+            conn.execute(f"CREATE DATABASE {self.database}".encode())
+            # What the account sends is written to the server's log, statement for statement.
+            conn.execute(f"ALTER ROLE {self.account} SET log_statement = 'all'".encode())
+        with self.administrator() as conn:
+            conn.execute(f"CREATE SCHEMA {SCHEMA}; GRANT USAGE ON SCHEMA {SCHEMA} TO {self.account};"
+                         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON TABLES TO {self.account}".encode())
+        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy.__enter__()
+        self.password_file = self.state / "secrets" / f"postgres-{self.account}"
+        self.connector: PostgresConnector = self.connect()
+
+    def connect(self, *, port: int | None = None, password: Path | None = None, seconds: float = 3.0,
+                database: str | None = None) -> PostgresConnector:
+        """Return a connector to the server, by way of the proxy unless another port is named."""
+        return PostgresConnector(self.name, PostgresSource(
+            kind="postgres", host="127.0.0.1", port=port or self.proxy.port, database=database or self.database, user=self.account,
+            password=Secret(file=password or self.password_file), sslmode="disable", connect_timeout_seconds=seconds))
+
+    def administrator(self) -> contextlib.AbstractContextManager[psycopg.Connection]:
+        """Connect as the superuser to the source's database."""
+        return self.server.administrator(self.database)
+
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type))) for field in rows.schema)
+        table = sql.Identifier(SCHEMA, name)
+        with self.administrator() as conn:
+            conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+            conn.execute(sql.SQL("CREATE TABLE {} ({})").format(table, columns))
+            with conn.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(table)) as copy:
+                for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+                    copy.write_row(row)
+            conn.execute(sql.SQL("ANALYZE {}").format(table))
+
+    def log(self) -> str:
+        """Return what the server has logged so far."""
+        return self.server.log.read_text(errors="replace")
+
+    def cost(self, reader: Reader) -> int:
+        """Return the bytes that came through the proxy since the last time; reads run one at a time."""
+        passed = self.proxy.from_server
+        self.proxy.reset()
+        return passed
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        with contextlib.ExitStack() as held:
+            # A server that was killed meanwhile cannot take its lock back.
+            held.enter_context(contextlib.suppress(psycopg.OperationalError))
+            conn = held.enter_context(self.administrator())
+            held.enter_context(conn.transaction())
+            conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(SCHEMA, name)))
+            yield
+
+    def works(self, query_id: str, reader: Reader) -> bool:
+        with self.administrator() as conn:
+            return conn.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
+                                [f"swap:{query_id}"]).fetchone() is not None
+
+    def kill(self, reader: Reader) -> None:
+        assert self.server.process is not None
+        # The postmaster first, so that it starts nothing again; then what it had started.
+        self.server.process.kill()
+        self.server.process.wait()
+        for pid in _children_of_data(self.server.data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def revive(self) -> None:
+        self.proxy.heal()
+        if self.server.process is None or self.server.process.poll() is not None:
+            self.server.restart()
+
+    def close(self) -> None:
+        self.connector.close()
+        self.proxy.__exit__(None, None, None)
+        self.server.stop()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
+def _children_of_data(data: Path) -> list[int]:
+    """Return the processes whose working directory is this data directory: the server's backends."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and Path(os.readlink(entry / "cwd")) == data:
+                found.append(int(entry.name))
+    return found
+
+
+def _postgres_type(type_: pa.DataType) -> str:
+    if pa.types.is_decimal(type_):
+        return f"numeric({type_.precision}, {type_.scale})"
+    if pa.types.is_list(type_):
+        return _postgres_type(type_.value_type) + "[]"
+    return {
+        pa.bool_(): "boolean", pa.int16(): "smallint", pa.int32(): "integer", pa.int64(): "bigint", pa.float32(): "real",
+        pa.float64(): "double precision", pa.string(): "text", pa.binary(): "bytea", pa.date32(): "date",
+        pa.time64("us"): "time", pa.timestamp("us"): "timestamp", pa.timestamp("us", "UTC"): "timestamptz",
+    }[type_]
+
+
+SUBJECTS: tuple[type[Subject], ...] = (Memory, Postgres, Files)

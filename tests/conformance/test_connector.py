@@ -1,0 +1,312 @@
+"""What every connector must do, asked of each with its real source."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from conformance import nasty
+from conformance.subjects import SCHEMA, Subject
+from swap.connectors.base import Comparison, Deadline, Predicate, Reader
+from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+WIDE_ROWS = 40_000
+
+
+@pytest.fixture(scope="session")
+def wide(subject: Subject) -> str:
+    """Publish a table of about 20 MB, most of it in one column."""
+    noise = random.Random(8)
+    rows = pa.table({
+        "id": pa.array(range(WIDE_ROWS), pa.int32()), "hour": pa.array([row // (WIDE_ROWS // 20) for row in range(WIDE_ROWS)], pa.int64()),
+        "note": pa.array([noise.randbytes(270).hex() for _ in range(WIDE_ROWS)]),
+    })
+    subject.publish("wide", rows, ["hour"] if subject.partitions else [])
+    return "wide"
+
+
+def eventually(holds: Any, seconds: float = 3.0) -> bool:
+    """Tell whether something becomes true within some seconds."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Reading(threading.Thread):
+    """A read on a thread of its own, as the gateway makes it."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(daemon=True)
+        self.reader = reader
+        self.rows = 0
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for batch in self.reader:
+                self.rows += batch.num_rows
+        except BaseException as error:  # noqa: BLE001 — kept for the test to look at
+            self.error = error
+
+
+# ── what comes back ─────────────────────────────────────────────────────────────────────────────────
+def test_every_type_comes_back_as_it_is(subject: Subject) -> None:
+    rows = nasty.every_type()
+    rows = rows.drop_columns([name for name in rows.column_names if name in subject.unsupported])
+    subject.publish("types", rows)
+
+    found, reader = subject.read(subject.fragment("types"))
+
+    assert found.schema.equals(rows.schema), f"{found.schema} is not {rows.schema}"
+    for name in rows.column_names:
+        assert repr(found[name].to_pylist()) == repr(rows[name].to_pylist()), name
+    assert reader.stats.rows == rows.num_rows
+    assert reader.stats.bytes > 0
+    assert reader.stats.started
+
+
+def test_columns_come_in_the_order_asked_for(subject: Subject, wide: str) -> None:
+    found, _ = subject.read(subject.fragment(wide, "note", "hour", "id", limit=3))
+
+    assert found.column_names == ["note", "hour", "id"]
+    assert found.num_rows == 3
+
+
+def test_rows_can_be_counted_without_a_column(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide, "id", where=[Predicate("hour", Comparison.LT, 2)])
+    without = type(fragment)(fragment.schema, fragment.table, (), fragment.predicates)
+
+    reader = subject.connector.read(without, Deadline(time.monotonic() + 60))
+
+    assert sum(batch.num_rows for batch in reader) == WIDE_ROWS // 10
+
+
+def test_an_empty_table_is_an_empty_result(subject: Subject) -> None:
+    subject.publish("empty", pa.table({"id": pa.array([], pa.int32()), "note": pa.array([], pa.string())}))
+
+    found, reader = subject.read(subject.fragment("empty"))
+
+    assert found.num_rows == 0
+    assert reader.stats.rows == 0
+
+
+def test_a_filter_that_nothing_passes_is_an_empty_result(subject: Subject, wide: str) -> None:
+    found, _ = subject.read(subject.fragment(wide, where=[Predicate("id", Comparison.EQ, -5)]))
+
+    assert found.num_rows == 0
+
+
+def test_an_unknown_table_is_an_error_that_names_the_source(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide, "id")
+    reader = subject.connector.read(type(fragment)(SCHEMA, "nowhere", fragment.columns), Deadline(time.monotonic() + 10))
+
+    with pytest.raises(SourceFailed) as raised:
+        list(reader)
+
+    assert raised.value.problem.source == subject.name
+
+
+# ── what is pushed down ─────────────────────────────────────────────────────────────────────────────
+def test_only_the_columns_asked_for_travel(subject: Subject, wide: str) -> None:
+    _, all_of_it = subject.read(subject.fragment(wide))
+    whole = subject.cost(all_of_it)
+
+    _, narrow = subject.read(subject.fragment(wide, "id"))
+
+    # Parquet's footers are read whatever is asked for.
+    assert subject.cost(narrow) * 4 < whole
+
+
+def test_only_the_rows_that_pass_the_filter_travel(subject: Subject, wide: str) -> None:
+    _, all_of_it = subject.read(subject.fragment(wide))
+    whole = subject.cost(all_of_it)
+
+    found, few = subject.read(subject.fragment(wide, where=[Predicate("hour", Comparison.EQ, 3), Predicate("id", Comparison.LT, 6100)]))
+
+    assert found["id"].to_pylist() == list(range(6000, 6100))
+    assert subject.cost(few) * 10 < whole
+
+
+def test_a_limit_stops_the_source_early(subject: Subject, wide: str) -> None:
+    _, all_of_it = subject.read(subject.fragment(wide))
+    whole = subject.cost(all_of_it)
+
+    found, few = subject.read(subject.fragment(wide, limit=10))
+
+    assert found.num_rows == 10
+    assert subject.cost(few) * 10 < whole
+
+
+def test_partitions_that_cannot_match_are_not_opened(subject: Subject, wide: str) -> None:
+    if not subject.partitions:
+        pytest.skip("this source has no partitions")
+
+    for comparison, value, files in (
+        (Comparison.EQ, 3, 1), (Comparison.IN, (3, 11, 99), 2), (Comparison.GE, 18, 2), (Comparison.NE, 0, 19), (Comparison.IS_NULL, None, 0)):
+        found, reader = subject.read(subject.fragment(wide, "id", where=[Predicate("hour", comparison, value)]))
+        assert reader.stats.files == files, comparison
+        assert found.num_rows == files * WIDE_ROWS // 20
+
+
+# ── comparisons mean what DuckDB means ──────────────────────────────────────────────────────────────
+def _by_duckdb(rows: pa.Table, name: str, comparison: Comparison, operands: list[Any]) -> list[list[int]]:
+    """Return for each operand the ids that DuckDB selects."""
+    type_ = nasty.VALUES[name][0]
+    with duckdb.connect() as duck:
+        duck.register("rows", rows)
+        if comparison in (Comparison.IS_NULL, Comparison.NOT_NULL):
+            return [[row[0] for row in duck.execute(f"SELECT id FROM rows WHERE value {comparison} ORDER BY id").fetchall()]]
+        literals = [(number, literal) for number, operand in enumerate(operands)
+                    for literal in (operand if isinstance(operand, tuple) else (operand,))]
+        numbers, values = zip(*literals, strict=True)
+        duck.register("literals", pa.table({"number": pa.array(numbers), "literal": pa.array(values, type_)}))
+        how = Comparison.EQ if comparison is Comparison.IN else comparison
+        pairs = duck.execute(f"SELECT DISTINCT number, id FROM rows, literals WHERE value {how} literal ORDER BY id").fetchall()
+        return [[row for at, row in pairs if at == number] for number in range(len(operands))]
+
+
+@pytest.mark.parametrize("name", nasty.VALUES)
+def test_comparisons_select_the_rows_that_duckdb_selects(subject: Subject, name: str) -> None:
+    type_, values = nasty.VALUES[name]
+    subject.publish(f"compare_{name}", nasty.table(name))
+    rows, _ = subject.read(subject.fragment(f"compare_{name}"))
+    columns = subject.columns(f"compare_{name}")
+    compared = 0
+
+    for comparison in Comparison:
+        accepted = [value for value in _operands(comparison, values) if subject.connector.capabilities.accepts(type_, comparison, value)]
+        expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
+        for value, ids in zip(accepted, expected, strict=True):
+            fragment = subject.fragment(f"compare_{name}", where=[Predicate("value", comparison, value)])
+            found, _ = subject.read(type(fragment)(SCHEMA, fragment.table, columns, fragment.predicates))
+            assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
+            compared += 1
+
+    claimed = [comparison for family, comparison in subject.connector.capabilities.comparisons if family == nasty.FAMILY[name]]
+    assert compared >= len(claimed)
+
+
+def _operands(comparison: Comparison, values: list[Any]) -> list[Any]:
+    if comparison in (Comparison.IS_NULL, Comparison.NOT_NULL):
+        return [None]
+    present = [value for value in values if value is not None]
+    if comparison is Comparison.IN:
+        return [(), (present[0],), tuple(present[::2]), tuple(present[1:])] + [(value,) for value in present]
+    return present
+
+
+def test_capabilities_list_only_families_that_are_compared_here(subject: Subject) -> None:
+    families = {family for family, comparison in subject.connector.capabilities.comparisons
+                if comparison not in (Comparison.IS_NULL, Comparison.NOT_NULL)}
+
+    assert families <= set(nasty.FAMILY.values())
+
+
+# ── how it ends ─────────────────────────────────────────────────────────────────────────────────────
+def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide, query_id="cancelled")
+    with subject.held(wide):
+        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60)))
+        assert eventually(lambda: subject.works("cancelled", reading.reader))
+
+        reading.reader.cancel()
+        reading.reader.cancel()
+        reading.join(3)
+
+        assert isinstance(reading.error, QueryCancelled)
+        assert eventually(lambda: not subject.works("cancelled", reading.reader))
+
+
+def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
+    reader = subject.connector.read(subject.fragment(wide, query_id="closed"), Deadline(time.monotonic() + 60))
+    batches = iter(reader)
+    next(batches)
+    assert eventually(lambda: subject.works("closed", reader))
+
+    batches.close()
+
+    assert eventually(lambda: not subject.works("closed", reader))
+
+
+def test_a_read_that_was_cancelled_before_it_began_asks_nothing(subject: Subject, wide: str) -> None:
+    reader = subject.connector.read(subject.fragment(wide), Deadline(time.monotonic() + 60))
+    reader.cancel()
+
+    with pytest.raises(QueryCancelled):
+        list(reader)
+
+    reader.close()
+
+
+def test_the_deadline_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide, query_id="late")
+    with subject.held(wide):
+        began = time.monotonic()
+        reading = Reading(subject.connector.read(fragment, Deadline(began + 0.8)))
+        reading.join(5)
+
+        assert isinstance(reading.error, QueryTimedOut)
+        assert 0.7 < time.monotonic() - began < 2.5
+        assert eventually(lambda: not subject.works("late", reading.reader))
+
+
+def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_again(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide, query_id="killed")
+    with subject.held(wide):
+        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 30)))
+        assert eventually(lambda: subject.works("killed", reading.reader))
+        subject.kill(reading.reader)
+        reading.join(5)
+    try:
+        assert isinstance(reading.error, SourceUnavailable | SourceFailed)
+        assert subject.name in str(reading.error)
+        assert reading.error.problem.source == subject.name
+    finally:
+        subject.revive()
+
+    found, _ = subject.read(subject.fragment(wide, "id"))
+    assert found.num_rows == WIDE_ROWS
+
+
+def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
+    fragment = subject.fragment(wide)
+
+    readings = [Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60))) for _ in range(4)]
+    for reading in readings:
+        reading.join(60)
+
+    assert [reading.error for reading in readings] == [None] * 4
+    assert [reading.rows for reading in readings] == [WIDE_ROWS] * 4
+
+
+# ── what there is ───────────────────────────────────────────────────────────────────────────────────
+def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -> None:
+    dataset = next(each for each in subject.connector.harvest() if (each.schema, each.name) == (SCHEMA, wide))
+
+    assert {column.name: str(column.type) for column in dataset.columns} == {"id": "int32", "hour": "int64", "note": "string"}
+    assert [column.name for column in dataset.columns if column.partition] == (["hour"] if subject.partitions else [])
+    assert dataset.row_estimate is not None
+    assert abs(dataset.row_estimate - WIDE_ROWS) < WIDE_ROWS / 10
+    assert dataset.size_bytes
+
+
+def test_check_finds_the_source_up(subject: Subject) -> None:
+    subject.connector.check()
+
+
+def test_a_value_that_is_not_exact_in_its_column_is_never_compared_at_the_source(subject: Subject) -> None:
+    subject.publish("exact", nasty.table("real"))
+    fragment = subject.fragment("exact", where=[Predicate("value", Comparison.EQ, "text")])
+
+    with pytest.raises((ValueError, SwapError)):
+        list(subject.connector.read(fragment, Deadline(time.monotonic() + 10)))
