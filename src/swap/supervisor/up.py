@@ -25,12 +25,16 @@ from swap import settings as settings_module
 from swap.db import engine, migrate
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
+from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.supervisor import family, ports, prepare, say
 from swap.supervisor.services import Service, environment, services
 
 AfterDatabase = Callable[[EmbeddedPostgres], None]
 """What the demo does once PostgreSQL runs: make and fill its sources."""
+
+Programs = Callable[[Settings, Runtime], list[Service]]
+"""What is kept running beside PostgreSQL; the first is ready before the others start."""
 
 _START_SECONDS: Final = 90.0
 _LOOK_SECONDS: Final = 0.2
@@ -41,7 +45,7 @@ _STEADY_SECONDS: Final = 60.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
-class Stopped(Exception):  # noqa: N818 — a request, no error
+class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
@@ -65,6 +69,7 @@ class Run:
 
     config: Path
     settings: Settings
+    programs: Programs
     after_database: AfterDatabase | None = None
     postgres: EmbeddedPostgres | None = None
     watched: list[Watched] = field(default_factory=list)
@@ -81,10 +86,9 @@ class Run:
         urls = self._start_database()
         here = prepare.make_runtime(self.config, self.settings, urls)
         self.runtime_file = prepare.write(state, here)
-        self.watched = [Watched(service, state / "logs" / f"{service.name}.log") for service in services(self.settings, here)]
-        traefik, *ours = self.watched
-        for group in ([traefik], ours):
-            for watched in group:  # the three of ours start side by side: each mostly waits for its imports
+        self.watched = [Watched(service, state / "logs" / f"{service.name}.log") for service in self.programs(self.settings, here)]
+        for group in (self.watched[:1], self.watched[1:]):
+            for watched in group:  # those of ours start side by side: each mostly waits for its imports
                 self._launch(watched)
             for watched in group:
                 with say.step(watched.service.name) as details:
@@ -244,10 +248,11 @@ def clear_the_way(state: Path, address: str, port: int) -> None:
     ports.require_free(address, port)
 
 
-def run(config: Path, *, after_database: AfterDatabase | None = None, at_ready: Callable[[Settings], None] | None = None) -> int:
+def run(config: Path, *, after_database: AfterDatabase | None = None, at_ready: Callable[[Settings], None] | None = None,
+        programs: Programs = services) -> int:
     """Run SWAP until a signal; return the exit status.  Called by the guard, in a process of its own."""
     settings = settings_module.load(config)
-    this = Run(config, settings, after_database)
+    this = Run(config, settings, programs, after_database)
     family.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, this.on_signal)

@@ -1,0 +1,124 @@
+"""What the machine may do to a run: a clock that jumps, a disk that fills, a path that is long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import services
+from starts import Start, until
+from swap.db.embedded import EmbeddedPostgres
+from swap.supervisor import family
+
+
+def faketime() -> Path:
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        pytest.fail("libfaketime is not installed: apt-get install libfaketime (make test does)")
+    return found[0]
+
+
+@pytest.mark.parametrize("jump", ["+40d", "-40d"])
+def test_a_clock_jump_neither_stops_nor_delays_anything(start: Start, jump: str) -> None:
+    clock = start.directory / "clock"
+    clock.write_text("+0")
+    site = start(LD_PRELOAD=str(faketime()), FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    clock.write_text(jump)
+    gateway = site.named("gateway")
+    os.kill(gateway.pid, signal.SIGKILL)
+    jumped = time.monotonic()
+    until(lambda: site.named("gateway") != gateway, 10)
+    assert time.monotonic() - jumped < 10
+    assert all(family.alive(site.named(name)) for name in ("front", "hub", "person", "kernel"))
+    everybody = site.family()
+    assert site.stop() == 0
+    assert not any(family.alive(process) for process in everybody)
+
+
+def test_the_fake_clock_reaches_our_programs(start: Start) -> None:
+    told = subprocess.run(["date", "+%Y"], env={**os.environ, "LD_PRELOAD": str(faketime()), "FAKETIME": "2001-01-01 00:00:00"},
+                          capture_output=True, text=True, check=True)
+    assert told.stdout == "2001\n"
+
+
+@pytest.fixture
+def small_disk(start: Start) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount the small disk that this test fills")
+    start.state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800m,mode=755", "tmpfs", str(start.state)], check=True)
+    yield start.state
+    for site in start.sites:
+        if site.process.poll() is None:
+            site.stop(signal.SIGTERM)
+    subprocess.run(["umount", "--lazy", str(start.state)], check=True)
+
+
+def fill(disk: Path, leave_bytes: int) -> Path:
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free - leave_bytes)
+    return ballast
+
+
+def test_a_full_disk_refuses_the_start_and_says_what_to_do(start: Start, small_disk: Path) -> None:
+    ballast = fill(small_disk, 50_000_000)
+    site = start(ready=False)
+    assert site.end() == 1
+    assert f"The disk that holds {small_disk} is full: " in site.output
+    assert "let `state` in swap.toml name a directory on another disk" in site.output
+    assert "Traceback" not in site.output
+    ballast.unlink()
+    assert start().stop() == 0
+
+
+def test_a_disk_without_a_single_free_block_is_explained_too(start: Start, small_disk: Path) -> None:
+    fill(small_disk, 0)
+    site = start(ready=False)
+    assert site.end() == 1
+    assert "is full: 0 MB are free" in site.output
+    assert "Traceback" not in site.output
+
+
+def test_a_disk_that_fills_while_swap_runs_stops_it_in_order_and_loses_nothing(start: Start, small_disk: Path) -> None:
+    site = start()
+    everybody = site.family()
+    ballast = fill(small_disk, 20_000_000)
+    os.kill(int((small_disk / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    site.wait_for("The disk that holds")
+    assert site.end() == 1
+    assert not any(family.alive(process) for process in everybody)
+    ballast.unlink()
+    again = start()
+    assert "version 0001, up to date" in again.output
+    assert again.stop() == 0
+
+
+def test_a_state_directory_with_a_very_long_path_works() -> None:
+    short = services.temporary_directory()
+    starts = Start(short / ("a-long-name-" * 8) / ("of-a-checkout-" * 8))
+    assert len(str(starts.state)) > 200
+    site = starts()
+    assert site.stop() == 0
+
+
+def test_what_cannot_be_written_is_explained(start: Start) -> None:
+    start.state.write_text("a file where the directory should be")
+    site = start(ready=False)
+    assert site.end() == 1
+    assert "Traceback" not in site.output
+
+
+def test_two_servers_cannot_share_a_directory(start: Start) -> None:
+    site = start()
+    second = EmbeddedPostgres(start.state)
+    with pytest.raises(Exception, match="The embedded database is already running, as process"):
+        second.start()
+    assert site.stop() == 0

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from starts import Start, until
+from swap.runtime import Runtime
+from swap.supervisor import family
+
+
+def gone(processes: list[family.Process]) -> bool:
+    return not any(family.alive(process) for process in processes)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_leaves_nothing_running_and_nothing_outside_the_state_directory(start: Start, number: signal.Signals) -> None:
+    site = start()
+    everybody = site.family()
+    sockets = Runtime.model_validate_json((start.state / "runtime.json").read_text()).socket_directory
+    assert sockets.is_dir()
+    assert len(str(sockets)) < 60
+    assert site.stop(number) == 0
+    assert gone(everybody)
+    assert not sockets.exists()
+    assert "Nothing is left running" in site.output
+
+
+def test_what_does_not_obey_is_killed_at_once_on_a_second_ctrl_c(start: Start) -> None:
+    site = start(SMALL_SITE_STUBBORN="1")
+    everybody = site.family()
+    site.process.send_signal(signal.SIGINT)
+    site.wait_for("Ctrl-C again: at once")
+    assert site.stop() == 0
+    assert gone(everybody)
+
+
+def test_programs_stop_in_the_order_that_nobody_loses_what_it_needs(start: Start) -> None:
+    site = start()
+    assert site.stop() == 0
+    log = (start.state / "logs" / "postgres.log").read_text()
+    assert "received fast shutdown request" in log
+    assert "database system is shut down" in log
+    assert "was killed" not in site.output
+
+
+def test_killing_the_guard_stops_everything(start: Start) -> None:
+    site = start()
+    everybody = site.family()
+    site.process.kill()
+    until(lambda: gone(everybody))
+
+
+def test_killing_the_supervisor_stops_everything_and_says_so(start: Start) -> None:
+    site = start()
+    everybody = site.family()
+    os.kill(everybody[0].pid, signal.SIGKILL)  # the guard's only child
+    assert site.end() == 1
+    assert gone(everybody)
+    assert "supervisor was ended by SIGKILL" in site.output
+    assert start().stop() == 0
+
+
+def test_killing_everything_of_ours_is_repaired_by_the_next_start(start: Start) -> None:
+    site = start()
+    until(lambda: "kernel" in recorded_commands(start.state))
+    kernel, person = site.named("kernel"), site.named("person")
+    for process in [family.Process(site.process.pid, 0), *site.family()]:
+        if process not in {kernel, person}:
+            os.kill(process.pid, signal.SIGKILL)
+    site.end()
+    assert not gone([kernel])
+    again = start()
+    assert "the last run was killed; ended 2 of its programs" in again.output
+    assert gone([kernel, person])
+    assert again.stop() == 0
+
+
+def recorded_commands(state: Path) -> str:
+    try:
+        recorded = json.loads((state / "processes.json").read_text())["processes"]
+        return " ".join(Path(f"/proc/{pid}/cmdline").read_text() for pid, _ in recorded)
+    except OSError:
+        return ""
+
+
+def test_a_start_after_kill_9_of_all_finds_all_data(start: Start) -> None:
+    site = start()
+    for process in [family.Process(site.process.pid, 0), *site.family()]:
+        os.kill(process.pid, signal.SIGKILL)
+    site.end()
+    again = start()
+    assert "version 0001, up to date" in again.output
+    assert again.stop() == 0
+    assert "database system was not properly shut down; automatic recovery" in (start.state / "logs" / "postgres.log").read_text()
+
+
+def test_a_crashed_program_is_started_again_and_said(start: Start) -> None:
+    site = start()
+    first = site.named("gateway")
+    os.kill(first.pid, signal.SIGKILL)
+    site.wait_for("gateway ended with signal SIGKILL; starting it again")
+    until(lambda: site.named("gateway") != first)
+    second = site.named("gateway")
+    os.kill(second.pid, signal.SIGKILL)
+    site.wait_for("starting it again in 1 s")
+    assert site.stop() == 0
+
+
+def test_people_keep_their_servers_when_the_hub_is_killed(start: Start) -> None:
+    site = start()
+    kernel, hub = site.named("kernel"), site.named("hub")
+    os.kill(hub.pid, signal.SIGKILL)
+    until(lambda: site.named("hub") != hub)
+    assert family.alive(kernel)
+    assert site.stop() == 0
+    assert gone([kernel])
+
+
+def test_a_killed_database_comes_back_on_the_same_port(start: Start) -> None:
+    site = start()
+    runtime = (start.state / "runtime.json").read_text()
+    pid = int((start.state / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, signal.SIGKILL)
+    site.wait_for("database ended with signal SIGKILL; starting it again")
+    until(lambda: (start.state / "postgres" / "data" / "postmaster.pid").exists())
+    port = Runtime.model_validate_json(runtime).database_urls["web"].rpartition(":")[2].partition("/")[0]
+    assert (start.state / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[3] == port
+    assert site.stop() == 0
+
+
+def test_a_second_start_is_refused_and_names_the_first(start: Start) -> None:
+    site = start()
+    second = start(ready=False)
+    assert second.end() == 1
+    assert f"SWAP is already running, as process {site.process.pid}." in second.output
+    assert site.process.poll() is None
+    assert site.stop() == 0
+
+
+def test_a_stale_lock_file_stops_nobody(start: Start) -> None:
+    start.state.mkdir()
+    (start.state / "lock").write_text("1\n")
+    (start.state / "postgres.lock").write_text("1\n")
+    assert start().stop() == 0
+
+
+def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", start.port)):
+        site = start(ready=False)
+        assert site.end() == 1
+    assert f"Port {start.port} is taken by" in site.output
+    assert f"(process {os.getpid()})" in site.output
+    assert "make demo PORT=8001, or site.port in swap.toml" in site.output
+    assert not (start.state / "postgres").exists()
+
+
+def test_a_program_that_cannot_start_is_shown_with_its_last_words(start: Start) -> None:
+    site = start(ready=False, SMALL_SITE_BROKEN="gateway")
+    assert site.end() == 1
+    assert "gateway did not start: it ended with status 1." in site.output
+    assert "the small gateway has no settings" in site.output
+    assert str(start.state / "logs" / "gateway.log") in site.output
+
+
+def test_runtime_and_secrets_are_private(start: Start) -> None:
+    site = start()
+    private = [start.state / "runtime.json", *(start.state / "secrets").iterdir()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in private)
+    for name in ("homes", "spool", "logs", "secrets", "traefik"):
+        assert (start.state / name).stat().st_mode & 0o077 == 0
+    passwords = [path.read_text() for path in (start.state / "secrets").glob("postgres-*")]
+    assert len(passwords) == 5
+    for process in site.family():
+        command = Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert not any(password in command for password in passwords)
+    assert site.stop() == 0
+
+
+def test_people_stay_signed_in_over_a_restart(start: Start) -> None:
+    def secret() -> str:
+        return Runtime.model_validate_json((start.state / "runtime.json").read_text()).hub_cookie_secret
+    assert start().stop() == 0
+    first = secret()
+    assert start().stop() == 0
+    assert secret() == first

@@ -1,0 +1,32 @@
+"""A whole site with small programs, run as a process of its own: small_site.py <swap.toml>.
+
+The hub starts a person's server that detaches itself, as JupyterHub's spawner does, and the server a
+kernel; with SMALL_SITE_STUBBORN neither obeys SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from swap import settings
+from swap.runtime import Runtime
+from swap.settings import Settings
+from swap.supervisor import guard, ports, say, up
+from swap.supervisor.services import Service
+
+PROGRAM = [sys.executable, str(Path(__file__).with_name("small_program.py"))]
+
+
+def programs(site: Settings, here: Runtime) -> list[Service]:
+    broken = os.environ.get("SMALL_SITE_BROKEN", "")
+    named = [("front", site.site.port), ("gateway", here.gateway_port), ("hub", here.hub_port)]
+    return [Service(name, [*PROGRAM, "broken" if name == broken else name, str(port)], partial(ports.answers, port), f"127.0.0.1:{port}", 3.0)
+            for name, port in named]
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    sys.exit(guard.guarded(settings.load(path).state, lambda: up.run(path, programs=programs, at_ready=lambda _: say.line("READY"))))
