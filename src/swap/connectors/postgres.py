@@ -25,6 +25,8 @@ from swap.settings import PostgresSource
 
 _BATCH_BYTES = 2_000_000
 _BATCH_ROWS = 65_536
+_BATCH_SECONDS = 0.2
+"""Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
 _FAMILIES = ("boolean", "integer", "float", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
 _NULL_TESTS = (Comparison.IS_NULL, Comparison.NOT_NULL)
 
@@ -187,6 +189,7 @@ class PostgresReader:
         pending: list[Any] = []
         size = 0
         skip = decode.HEADER_BYTES
+        sent_at = time.monotonic()
         for messages in link.copy(f"COPY ({self.stats.statement}) TO STDOUT (FORMAT binary)"):
             self.stats.started = True
             if skip and messages:
@@ -195,10 +198,11 @@ class PostgresReader:
                 skip = 0
             pending += messages
             size += sum(map(len, messages))
-            if size >= _BATCH_BYTES or len(pending) >= _BATCH_ROWS:
+            late = len(pending) > 1 and time.monotonic() - sent_at > _BATCH_SECONDS
+            if size >= _BATCH_BYTES or len(pending) >= _BATCH_ROWS or late:
                 # The last message may be the trailer, which is known for certain only at the end.
                 yield self._batch(pending[:-1], columns)
-                pending, size = pending[-1:], len(pending[-1])
+                pending, size, sent_at = pending[-1:], len(pending[-1]), time.monotonic()
         if not pending or bytes(pending[-1]) != decode.TRAILER:
             raise self._failed("Its answer ends early.", "Run the query again.")
         if len(pending) > 1:

@@ -7,6 +7,7 @@ accounts are for the log, never for an error: people's notebooks show errors.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import threading
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _CANCEL_SECONDS = 3.0
 _MESSAGES = 512
+_PAUSE_SECONDS = 0.2
 _REASONS = (
     ("password authentication failed", "It refused SWAP's account."),
     ("no password supplied", "It refused SWAP's account: it wants a password."),
@@ -55,7 +57,7 @@ class Link:
         self._lock = threading.Lock()
         self._wake = os.eventfd(0)
         self._conn: psycopg.Connection | None = None
-        self._ends_at = float("inf")
+        self._ends_at = math.inf
         self._asked_to_cancel = False
         self.cancelled = False
 
@@ -105,7 +107,10 @@ class Link:
         return rows
 
     def copy(self, statement: str) -> Iterator[list[memoryview]]:
-        """Run COPY … TO STDOUT; yield lists of messages as they arrive, first an empty one when it begins."""
+        """Run COPY … TO STDOUT; yield lists of messages as they arrive.
+
+        An empty list says that it has begun, or that nothing came for `_PAUSE_SECONDS` after the last rows.
+        """
         self._send(statement)
         result = self._result()
         if result is not None:
@@ -115,6 +120,7 @@ class Link:
         read = pgconn.get_copy_data
         pending: list[memoryview] = []
         size = 0
+        told = True
         while size >= 0:
             size, message = read(1)
             if size > 0:
@@ -123,9 +129,10 @@ class Link:
                     continue
             if pending:
                 yield pending
-                pending = []
-            if size == 0:
-                self._receive(pgconn)
+                pending, told = [], False
+            if size == 0 and not self._receive(pgconn, math.inf if told else time.monotonic() + _PAUSE_SECONDS):
+                yield []
+                told = True
         while (result := self._result()) is not None:
             self._demand(result, pq.ExecStatus.COMMAND_OK)
 
@@ -176,13 +183,15 @@ class Link:
             raise self._failed(result)
         return result
 
-    def _receive(self, pgconn: pq.abc.PGconn) -> None:
-        """Wait until the server has sent something, and take it in."""
-        self._wait(pgconn.socket, False, self._ends_at)
+    def _receive(self, pgconn: pq.abc.PGconn, until: float = math.inf) -> bool:
+        """Wait until the server has sent something, and take it in; tell whether it did before `until`."""
+        if not self._wait(pgconn.socket, False, until):
+            return False
         try:
             pgconn.consume_input()
         except psycopg.OperationalError as error:
             raise self._lost(str(error)) from None
+        return True
 
     def _wait(self, socket: int, writable: bool, until: float) -> bool:
         """Wait for the socket; tell whether it is ready rather than `until` past.
@@ -193,7 +202,7 @@ class Link:
         poll.register(socket, select.POLLOUT if writable else select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         left = max(0.0, min(until, self._ends_at) - time.monotonic())
-        ready = poll.poll(None if left == float("inf") else left * 1000 + 1)
+        ready = poll.poll(None if left == math.inf else left * 1000 + 1)
         if self.cancelled:
             raise QueryCancelled
         if not ready and time.monotonic() >= self._ends_at:
