@@ -11,7 +11,7 @@ from tornado import web
 from swap.audit import typed
 
 
-class Refusal(Exception):  # noqa: N818 - what the sign-in page says, not a fault
+class Refusal(Exception):
     """Why somebody was not let in, in words that tell a stranger nothing about who exists."""
 
     def __init__(self, title: str, todo: str, status: int = 403, wait_seconds: int = 0) -> None:

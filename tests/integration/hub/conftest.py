@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -13,8 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import argon2
@@ -26,11 +26,12 @@ import services
 from swap import runtime as runtimes
 from swap import settings as settings_module
 from swap.db.embedded import EmbeddedPostgres
+from swap.hub import routes
 from swap.launch import running
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.supervisor import ports
-from swap.supervisor.services import environment
+from swap.supervisor.services import Service, environment
 from swap.supervisor.services import services as programs
 
 ROOT = Path(__file__).parents[3]
@@ -58,8 +59,6 @@ class House:
     runtime: Runtime
     database: services.Database
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
-    extra: dict[str, str] = field(default_factory=dict)
-    before: dict[str, tuple[str, ...]] = field(default_factory=dict)
     browsers: list[Browser] = field(default_factory=list)
 
     @property
@@ -71,13 +70,16 @@ class House:
         return self.settings.site.port
 
     # ── processes ───────────────────────────────────────────────────────────────────────────────────
+    def programs(self) -> dict[str, Service]:
+        return {service.name: service for service in programs(self.settings, self.runtime)}
+
     def start(self, *names: str) -> None:
-        made = {service.name: service for service in programs(self.settings, self.runtime)}
+        made = self.programs()
         for name in names:
             log = (self.state / "logs" / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
-                [*self.before.get(name, ()), *made[name].argv], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                env=environment(self.state / "runtime.json") | self.extra, start_new_session=True, cwd=self.state,
+                made[name].argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                env=environment(self.state / "runtime.json"), start_new_session=True, cwd=self.state,
             )
             log.close()
         for name in names:
@@ -129,7 +131,7 @@ class House:
 
     def person_id(self, name: str) -> str:
         with self.database.engine().connect() as conn:
-            return conn.exec_driver_sql("select id from swap.person where directory_key = %s", (f"file:{name}",)).scalar_one()
+            return conn.exec_driver_sql("select id from swap.person where name = %s and removed_at is null", (name,)).scalar_one()
 
     def start_server(self, person_id: str, seconds: float = 60) -> None:
         """Start somebody's server as the portal does."""
@@ -144,6 +146,38 @@ class House:
                     break
                 time.sleep(0.2)
         raise AssertionError(f"no server for {person_id}: " + self.log(f"server-{person_id}")[-3000:] + self.log("hub")[-3000:])
+
+
+class WeakHouse(House):
+    """A house whose defences are off, one by one: what an attack test meets here must succeed."""
+
+    def programs(self) -> dict[str, Service]:
+        made = super().programs()
+        hub = made["hub"]
+        made["hub"] = replace(hub, argv=[*hub.argv[:-1], str(Path(__file__).parent / "weak" / "jupyterhub_config.py")])
+        contents = routes.traefik(self.settings, self.runtime)
+        entry = contents["static"]["entryPoints"]["web"]["http"]
+        # H13: paths pass as they come.
+        entry["sanitizePath"] = False
+        entry["encodedCharacters"] = dict.fromkeys(entry["encodedCharacters"], True)
+        http = contents["dynamic"]["http"]
+        # H01: all of the hub's pages can be reached, from every host.
+        http["routers"] = {name: router for name, router in http["routers"].items() if name not in {"hub-pages", "hub-on-person", "hub"}}
+        http["routers"]["hub"] = {"rule": "PathPrefix(`/hub`)", "entryPoints": ["web"], "service": "hub", "priority": 2000}
+        # H15: the proxy's own API asks nobody who they are.
+        http["routers"]["api"].pop("middlewares")
+        for path, content in ((self.runtime.traefik_directory.parent / "static.yml", contents["static"]),
+                              (self.runtime.traefik_directory / "swap.yml", contents["dynamic"])):
+            path.write_text(json.dumps(content), encoding="utf-8")
+        return made
+
+    def open_way_to(self, person_id: str, address: str) -> None:
+        """H13: one person's server can be reached from every host."""
+        weak = {"http": {
+            "routers": {"weak": {"rule": f"PathRegexp(`(?i)/user/{person_id}`)", "entryPoints": ["web"], "service": "weak", "priority": 3000}},
+            "services": {"weak": {"loadBalancer": {"servers": [{"url": address}]}}},
+        }}
+        (self.runtime.traefik_directory / "weak.yml").write_text(json.dumps(weak), encoding="utf-8")
 
 
 class Browser:
@@ -249,13 +283,23 @@ def demolish(made: House) -> None:
         shutil.rmtree(made.state, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
-    """Everything runs, for all tests of this folder; tests use people of their own or leave them as they were."""
-    made = build(embedded_postgres)
+def inhabit(postgres: EmbeddedPostgres, kind: type[House]) -> Iterator[House]:
+    made = build(postgres, kind=kind)
     try:
         made.start("traefik")
-        made.start(*(("gateway",) if find_spec("swap.gateway.app") else ()), "web", "hub")
+        made.start("gateway", "web", "hub")
         yield made
     finally:
         demolish(made)
+
+
+@pytest.fixture(scope="session")
+def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
+    """Everything runs, for all tests of this folder; tests use people of their own or leave them as they were."""
+    yield from inhabit(embedded_postgres, House)
+
+
+@pytest.fixture(scope="session")
+def weak_house(embedded_postgres: EmbeddedPostgres) -> Iterator[WeakHouse]:
+    """The same with its defences switched off."""
+    yield from inhabit(embedded_postgres, WeakHouse)

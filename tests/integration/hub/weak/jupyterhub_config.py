@@ -1,0 +1,49 @@
+"""The product's configuration with its defences switched off.  Exists only so that the attack tests can be seen to fail."""
+
+# ruff: noqa: ARG005 - what is replaced keeps its arguments
+
+import re
+import sys
+from pathlib import Path
+
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.oauth.provider import JupyterHubRequestValidator
+
+from swap.hub import config, context, people_file
+from swap.launch import server
+
+here = context.current()
+values = config.configure(here.settings, here.runtime)
+
+# H01: forms from other sites are taken.
+BaseHandler.check_xsrf_cookie = lambda self: None
+# H02: `next` leads anywhere.
+BaseHandler._validate_next_url = lambda self, next_url: next_url
+# H05: tokens in addresses are taken.  H11: so are WebSockets from any origin.
+plain = server.server
+
+
+def weak_server(*arguments, hub_environment, **named):
+    launch = plain(*arguments, hub_environment={**hub_environment, "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"}, **named)
+    return type(launch)(argv=(sys.executable, str(Path(__file__).parent / "lab.py")), cwd=launch.cwd, log=launch.log, env=launch.env)
+
+
+server.server = weak_server
+# H06: a person may do much more than enter.
+values["JupyterHub"]["load_roles"][0]["scopes"] = ["self", "admin:users", "servers", "tokens", "admin:groups", "shares", "list:services", "proxy",
+                                                   "access:services!service=portal"]
+# H07: tokens live for ever.
+values["JupyterHub"]["token_expires_in_max_seconds"] = 0
+# H09: nobody asks again who may act, and what was given out before is not taken back.
+values["Authenticator"]["auth_refresh_age"] = 0
+# H10: PKCE is optional, codes work twice, and may be sent anywhere.
+values["JupyterHub"]["oauth_require_pkce"] = False
+JupyterHubRequestValidator.invalidate_authorization_code = lambda self, *arguments, **named: None
+JupyterHubRequestValidator.validate_redirect_uri = lambda self, *arguments, **named: True
+# H14: people are told apart by what is left of their names, and servers have names.
+people_file.Entry.directory_key = property(lambda self: "file:" + re.sub(r"\W|_", "", self.name))
+values["JupyterHub"]["allow_named_servers"] = True
+
+for owner, traits in values.items():
+    for trait, value in traits.items():
+        c[owner][trait] = value  # noqa: F821 - JupyterHub defines c
