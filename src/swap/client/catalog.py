@@ -1,69 +1,167 @@
-"""What there is to query: the sources, tables and columns this person may know of."""
+"""What there is to ask: tables and columns as this person may see them, readable or locked."""
 
 from __future__ import annotations
 
-import fnmatch
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
-from swap.client.gateway import here
+from swap.client import show, text, transport
 from swap.errors import Invalid, Problem
 
+_HEAD = {"align": "left", "group": False, "type": ""}
 
-@dataclass(frozen=True)
-class Listing:
-    """Rows to look at and to iterate; `to_pandas` for more."""
 
-    head: tuple[str, ...]
-    rows: list[dict[str, Any]] = field(default_factory=list)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table that you may know of."""
 
-    def __iter__(self) -> Any:
-        return iter(self.rows)
+    name: str
+    comment: str
+    rows: int | None
+    readable: bool
 
-    def __len__(self) -> int:
-        return len(self.rows)
 
-    def to_pandas(self) -> Any:
-        """Return the rows as a pandas DataFrame."""
-        import pandas as pd  # noqa: PLC0415 - half a second that only this call should cost
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column; `rule`, `because` and `ask` say why a locked one is locked, and whom to ask."""
 
-        return pd.DataFrame(self.rows)
+    name: str
+    type: str
+    comment: str
+    partition: bool
+    readable: bool
+    rule: str
+    because: str
+    ask: str
 
-    def _cells(self) -> list[list[str]]:
-        return [["" if row.get(name) is None else str(row[name]) for name in self.head] for row in self.rows]
+
+class Tables(tuple[Table, ...]):
+    """Tables, shown as a list with locks."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        lines = [list(self.head), *self._cells()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.head))]
-        return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+        if not self:
+            return "No table that you may see has this in its name or comment."
+        return f"{text.table(_TABLE_HEADS, _table_rows(self))}\n\n{_counted(self, 'table')}"
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in self.head)
-        body = "".join("<tr>" + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row) + "</tr>" for row in self._cells())
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        if not self:
+            return f"<p>{escape(repr(self))}</p>"
+        return f"<div>{show.page_html(_TABLE_HEADS, _table_rows(self))}<small>{_counted(self, 'table')}</small></div>"
 
 
-def tables(pattern: str = "*") -> Listing:
-    """Return the tables this person may know of, by pattern: `swap.tables("lake.*page*")`."""
-    found = here().json("GET", "/v1/catalog")["tables"]
-    wanted = pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*"
-    rows = [
-        {"table": item["name"], "rows": item["rows"], "access": "read" if item["readable"] else "locked", "comment": item["comment"]}
-        for item in found if fnmatch.fnmatchcase(item["name"].lower(), wanted.lower())
-    ]
-    return Listing(("table", "rows", "access", "comment"), rows)
+class Columns(tuple[TableColumn, ...]):
+    """A table's columns, shown as a list with locks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{text.table(_COLUMN_HEADS, _column_rows(self))}\n\n{_counted(self, 'column')}"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{show.page_html(_COLUMN_HEADS, _column_rows(self))}<small>{_counted(self, 'column')}</small></div>"
 
 
-def columns(table: str) -> Listing:
-    """Return a table's columns with types, comments and, where one is locked, the rule and whom to ask."""
-    parts = table.split(".")
-    if len(parts) != 3:
-        raise Invalid(Problem(f"{table} is not the full name of a table.", todo="Write source.schema.table, for example lake.wmf.pageview_hourly."))
-    described = here().json("GET", "/v1/catalog/" + "/".join(parts))
-    rows = [
-        {"column": item["name"], "type": item["type"],
-         "access": "read" if item["readable"] else f"locked by {item['rule']}; ask {item['ask']}", "comment": item["comment"]}
-        for item in described["columns"]
-    ]
-    return Listing(("column", "type", "access", "comment"), rows)
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What SWAP knows about one table."""
+
+    name: str
+    comment: str
+    owner: str
+    rows: int | None
+    bytes: int | None
+    newest: str | None
+    partitions: tuple[str, ...]
+    columns: Columns
+
+    def __repr__(self) -> str:
+        return "\n".join([self.name, *(part for part in (self.comment, self._facts()) if part), "", repr(self.columns)])
+
+    def _repr_html_(self) -> str:
+        parts = "".join(f'<p style="margin:2px 0">{escape(part)}</p>' for part in (self.comment, self._facts()) if part)
+        return f"<div><p><b><code>{escape(self.name)}</code></b></p>{parts}{self.columns._repr_html_()}</div>"
+
+    def _facts(self) -> str:
+        facts = (
+            f"owner {self.owner}" if self.owner else "",
+            f"about {text.count(self.rows, 'row')}" if self.rows is not None else "",
+            text.size(self.bytes) if self.bytes else "",
+            f"up to {self.newest}" if self.newest else "",
+            f"partitions {', '.join(self.partitions)}" if self.partitions else "",
+        )
+        return " · ".join(fact for fact in facts if fact)
+
+
+def tables(pattern: str | None = None) -> Tables:
+    """Return the tables that you may know of, those whose name or comment has `pattern` in it.
+
+    A pattern with `*` or `?` is matched with whole names: `lake.wmf.*`.
+    """
+    found = transport.default().call("GET", "/v1/catalog")["tables"]
+    listed = [Table(each["name"], each.get("comment") or "", each.get("rows"), bool(each["readable"])) for each in found]
+    return Tables(sorted((table for table in listed if _matches(table, pattern)), key=lambda table: table.name))
+
+
+def columns(table: str) -> Columns:
+    """Return the columns of a table named `source.schema.table`, locked ones too."""
+    return describe(table).columns
+
+
+def describe(table: str) -> Description:
+    """Return what SWAP knows about a table named `source.schema.table`."""
+    parts = [part.strip('"') for part in table.split(".")] if isinstance(table, str) else []
+    if len(parts) != 3 or not all(parts):
+        raise Invalid(Problem(f"{table!r} is not the name of a table.", why="Tables are named source.schema.table.",
+                              todo="swap.tables() lists those that you may see."))
+    found = transport.default().call("GET", "/v1/catalog/" + "/".join(quote(part, safe="") for part in parts))
+    return Description(
+        name=found["name"], comment=found.get("comment") or "", owner=found.get("owner") or "", rows=found.get("rows"), bytes=found.get("bytes"),
+        newest=found.get("newest"), partitions=tuple(map(_partition, found.get("partitions") or ())), columns=Columns(map(_column, found["columns"])))
+
+
+def _column(found: Mapping[str, Any]) -> TableColumn:
+    words = {key: found.get(key) or "" for key in ("name", "type", "comment", "rule", "because", "ask")}
+    return TableColumn(partition=bool(found.get("partition")), readable=bool(found["readable"]), **words)
+
+
+def _partition(found: Any) -> str:
+    return str(found.get("name", found)) if isinstance(found, Mapping) else str(found)
+
+
+def _matches(table: Table, pattern: str | None) -> bool:
+    if not pattern:
+        return True
+    wanted = pattern.casefold()
+    if "*" in wanted or "?" in wanted:
+        return fnmatchcase(table.name.casefold(), wanted)
+    return wanted in table.name.casefold() or wanted in table.comment.casefold()
+
+
+_TABLE_HEADS = ({"name": "table", **_HEAD}, {"name": "rows", **_HEAD, "align": "right", "group": True}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
+_COLUMN_HEADS = ({"name": "column", **_HEAD}, {"name": "type", **_HEAD}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
+
+
+def _table_rows(listed: Tables) -> list[list[str | None]]:
+    return [[table.name, "" if table.rows is None else str(table.rows), "" if table.readable else "🔒 locked", table.comment] for table in listed]
+
+
+def _column_rows(listed: Columns) -> list[list[str | None]]:
+    return [[column.name, column.type, _access(column), column.comment + (" (partition)" if column.partition else "")] for column in listed]
+
+
+def _access(column: TableColumn) -> str:
+    if column.readable:
+        return ""
+    reasons = (f"rule {column.rule}" if column.rule else "", f"ask {column.ask}" if column.ask else "")
+    return "; ".join(["🔒 locked", *(reason for reason in reasons if reason)])
+
+
+def _counted(listed: Tables | Columns, noun: str) -> str:
+    locked = sum(not item.readable for item in listed)
+    return text.count(len(listed), noun) + (f", {locked} locked" if locked else "")

@@ -1,118 +1,135 @@
-"""Follow a run to its end and show how far it is, where the notebook can show it.
-
-While a query runs its cell has one output, updated in place; at the end the result takes its place, so
-only the result stays in the saved notebook.  In a terminal, where every update is a new line, only the
-steps are printed.
-"""
+"""Follow a run until it has ended, through lost connections, and stop it when the person interrupts."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from swap.client.gateway import Gateway, error_body, error_from
-from swap.errors import Problem, QueryCancelled, SwapError
+from swap.client.failures import Interrupted, Unreachable
+from swap.client.transport import Gateway
+from swap.errors import NotFound, Problem, SwapError
 
-PROGRESS_MIME = "application/vnd.swap.progress+json"
-ERROR_MIME = "application/vnd.swap.error+json"
-GOING_ON = frozenset({"waiting", "running"})
+QUIET_SECONDS = 0.3
+"""What ends sooner shows no progress."""
+POLL_SECONDS = 30.0
+"""The gateway answers within ten."""
+GIVE_UP_SECONDS = 120.0
+"""How long an unreachable gateway is tried for: the query goes on meanwhile."""
+STOP_SECONDS = 15.0
+"""How long an interrupted query is waited for."""
+ENDED = frozenset({"done", "failed", "cancelled"})
 
-
-def until_end(gateway: Gateway, state: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Return the run's last state, telling each new one.  An interrupt cancels it at the source."""
-    try:
-        while state["state"] in GOING_ON:
-            tell(state)
-            state = gateway.json("GET", f"/v1/queries/{state['id']}", params={"after": state["revision"]})
-    except KeyboardInterrupt:
-        return _cancelled(gateway, state["id"])
-    return state
+State = dict[str, Any]
 
 
-def _cancelled(gateway: Gateway, query_id: str) -> dict[str, Any]:
-    """Cancel and return the state the run then has; a second interrupt leaves the rest to the gateway."""
-    try:
-        state = gateway.json("DELETE", f"/v1/queries/{query_id}")
-        while state["state"] in GOING_ON:
-            state = gateway.json("GET", f"/v1/queries/{query_id}", params={"after": state["revision"]})
-    except (SwapError, KeyboardInterrupt) as error:
-        raise QueryCancelled(Problem("Cancelled: by you.", why="SWAP stops the query; the cell did not wait for it.")) from error
-    return state
+def state_of(gateway: Gateway, query_id: str) -> State:
+    """Return a run's state now."""
+    with gone(query_id):
+        return gateway.call("GET", f"/v1/queries/{query_id}", query={"after": -1})
 
 
-def raise_for(state: dict[str, Any]) -> None:
-    """Raise the run's error, if it has one."""
-    if state["state"] == "cancelled":
-        raise QueryCancelled(Problem("Cancelled: by you.", why="It was stopped at the source; nothing runs on."))
-    if state["state"] == "failed":
-        raise error_from(state["error"] or {"category": "internal", "title": "The query failed."})
+def follow(gateway: Gateway, query_id: str) -> Iterator[State]:
+    """Yield a run's state at each change, and at its end.
 
-
-def home_url() -> str:
-    """The portal's address, for links."""
-    return os.environ.get("SWAP_HOME_URL", "")
-
-
-def _shell() -> Any:
-    """Return IPython's shell, or None: asked of the loaded module, so that nothing is imported for it."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
-
-
-def in_notebook() -> bool:
-    """Tell whether outputs can be updated in place: in a Jupyter kernel, not in a terminal."""
-    shell = _shell()
-    return shell is not None and getattr(shell, "kernel", None) is not None
-
-
-def execution() -> int | None:
-    """The number of the cell being run, or None outside IPython."""
-    shell = _shell()
-    return None if shell is None else int(shell.execution_count)
-
-
-def shown_here(shown_in: int | None) -> bool:
-    """Tell whether something was shown by the cell that runs now."""
-    return shown_in is not None and shown_in == execution()
-
-
-def show(bundle: dict[str, Any]) -> None:
-    """Show a bundle as an output of the running cell."""
-    sys.modules["IPython"].display.display(bundle, raw=True)
-
-
-class Output:
-    """The one output of a running query, in a notebook; nothing elsewhere."""
-
-    def __init__(self, name: str | None, *, visible: bool) -> None:
-        self._name = name
-        self._visible = visible and in_notebook()
-        self._handle: Any = None
-
-    def progress(self, state: dict[str, Any]) -> None:
-        """Show how far the run is."""
-        self._put({PROGRESS_MIME: {**state, "name": self._name}, "text/plain": f"{state['headline']}, {state['elapsed']:.1f} s"})
-
-    def end(self, bundle: dict[str, Any]) -> bool:
-        """Put what stays in the progress's place.  Returns whether it is shown."""
-        self._put(bundle)
-        return self._visible
-
-    def fail(self, error: SwapError, query_id: str | None, statement: str) -> None:
-        """Put the error in the progress's place."""
-        content = {"version": 1, "id": query_id, "error": error_body(error), "statement": statement}
-        self._put({ERROR_MIME: content, "text/plain": str(error)})
-        error.shown = self._visible
-
-    def _put(self, bundle: dict[str, Any]) -> None:
-        if not self._visible:
+    While the gateway does not answer, the last state is yielded with a note that says so.
+    """
+    began = time.monotonic()
+    state: State = {}
+    lost_at: float | None = None
+    while True:
+        quiet = began + QUIET_SECONDS - time.monotonic()
+        try:
+            with gone(query_id):
+                state = gateway.call("GET", f"/v1/queries/{query_id}", query={"after": state.get("revision", -1)},
+                                     seconds=max(0.05, quiet) if quiet > 0 and state else POLL_SECONDS)
+            lost_at = None
+        except (Unreachable, TimeoutError) as error:
+            now = time.monotonic()
+            if isinstance(error, Unreachable):
+                lost_at = now if lost_at is None else lost_at
+                if now - lost_at > GIVE_UP_SECONDS:
+                    raise
+                time.sleep(min(2.0, 0.2 + (now - lost_at) / 4))
+            if not state:
+                continue
+        if state["state"] in ENDED:
+            yield state
             return
-        display = sys.modules["IPython"].display
-        if self._handle is None:
-            self._handle = display.display(bundle, raw=True, display_id=True)
-        else:
-            with contextlib.suppress(KeyboardInterrupt):  # an update cut short leaves the output as it was
-                display.update_display(bundle, raw=True, display_id=self._handle.display_id)
+        if time.monotonic() - began >= QUIET_SECONDS:
+            yield state if lost_at is None else {**state, "note": _lost(time.monotonic() - lost_at)}
+        # Changes may come by the hundred a second; nobody reads so fast.
+        time.sleep(0.01 if time.monotonic() - began < QUIET_SECONDS else 0.1)
+
+
+def stop(gateway: Gateway, query_id: str) -> Interrupted:
+    """Cancel a run at its sources, wait for its end, and return what the person is told."""
+    began = time.monotonic()
+    why = "The query may go on for a moment: SWAP has not yet said that it ended."
+    try:
+        gateway.call("DELETE", f"/v1/queries/{query_id}", seconds=STOP_SECONDS)
+        while time.monotonic() - began < STOP_SECONDS:
+            state = state_of(gateway, query_id)
+            if state["state"] in ENDED:
+                why = _stopped(state)
+                break
+            time.sleep(0.05)
+    except (SwapError, TimeoutError):
+        why = "SWAP could not be told; the query ends by itself, at its time limit at the latest."
+    except KeyboardInterrupt:
+        pass  # interrupted again: the person does not want to wait for the confirmation either
+    return Interrupted(Problem("Cancelled: by you", why=why))
+
+
+@contextmanager
+def gone(query_id: str, when: str = "") -> Iterator[None]:
+    """Say of a query that the gateway no longer knows that its result is gone, and since when."""
+    try:
+        yield
+    except NotFound:
+        why = f"SWAP kept it until {when}." if when else "SWAP keeps results for a while only, and this one's time is over."
+        raise NotFound(Problem("This result is gone.", why=why, todo="Run the cell again.", extra={"id": query_id})) from None
+
+
+@contextmanager
+def held_interrupt() -> Iterator[None]:
+    """Hold an interrupt back until the end of the block; a second one comes through at once.
+
+    A query that was accepted while its id was on its way could not be cancelled.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = False
+    before = signal.getsignal(signal.SIGINT) or signal.SIG_DFL
+
+    def hold(number: int, frame: Any) -> None:
+        nonlocal held
+        if held and callable(before):
+            before(number, frame)
+        held = True
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _lost(seconds: float) -> str:
+    return f"Not connected to SWAP since {seconds:.0f} s; the query goes on. Trying again."
+
+
+def _stopped(state: State) -> str:
+    if state["state"] != "cancelled":
+        return f"It had already ended ({state['state']})."
+    sources = [stage["key"][4:] for stage in state.get("stages") or () if stage["key"].startswith("run:") and stage.get("start") is not None]
+    where = f" in {' and '.join(sources)}" if sources else ""
+    with suppress(KeyError, TypeError):
+        return f"Stopped{where} after {state['elapsed']:.1f} s."
+    return f"Stopped{where}."

@@ -1,57 +1,100 @@
-"""Ask: one SQL statement over every source this person may read."""
+"""`swap.sql`: send one statement, show what happens, return its result."""
 
 from __future__ import annotations
 
+import tempfile
+import weakref
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from swap.client import values
-from swap.client.follow import Output, execution, raise_for, until_end
-from swap.client.gateway import Gateway, here
+from swap.client import failures, follow, screen, transport
+from swap.client import params as parameters
 from swap.client.result import Result
-from swap.errors import SwapError
+from swap.client.transport import Gateway
+from swap.errors import Invalid, Problem, SwapError
+
+UPLOAD_MEMORY_BYTES = 32_000_000
+"""Larger tables wait on disk while they are sent."""
+UPLOAD_SECONDS = 600.0
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an error's cell needs to show it."""
+
+    place: screen.Screen
+    statement: str
+    query_id: str | None
+
+
+_told: weakref.WeakKeyDictionary[SwapError, Told] = weakref.WeakKeyDictionary()
 
 
 def sql(
-    statement: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, Any] | None = None, *,
-    name: str | None = None, show: bool = True, wait: bool = True,
+    sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, Any] | None = None, *,
+    name: str | None = None, wait: bool = True,
 ) -> Result:
-    """Run one SELECT and return its result, shown in the cell once it is there.
+    """Run one SELECT over all sources and return its result.
 
-    `params` fill `:name` places as values, never as text.  `tables` are DataFrames or Arrow tables of
-    one's own, used in the statement by their key.  `show=False` shows nothing; `wait=False` returns at
-    once, and `result.batches()` then follows the rows as they come.  Raises QueryRefused, UnknownName,
-    Forbidden, SourceUnavailable, LimitExceeded, QueryTimedOut, QueryCancelled.
+    `:name` in the statement takes its value from `params`; `tables` brings your own tables along under the
+    names the statement uses: pandas, polars, pyarrow, or another result.  `name` is what the result is called
+    where it is shown.  With `wait=False` the result comes at once and its rows follow as they arrive.
+    Raises the classes of swap.errors; an interrupt cancels the query at its sources.
     """
-    return ask(here(), statement, params, tables, name=name, show=show, wait=wait)
-
-
-def ask(
-    gateway: Gateway, statement: str, params: Mapping[str, Any] | None, tables: Mapping[str, Any] | None, *,
-    name: str | None, show: bool, wait: bool,
-) -> Result:
-    """`sql`, on a given gateway."""
-    output = Output(name, visible=show)
+    gateway = transport.default()
+    place = screen.current()
     query_id = None
     try:
-        uploads = {key: _upload(gateway, key, table) for key, table in (tables or {}).items()}
-        body = {"statement": statement, "params": values.encode_params(params or {}), "tables": uploads}
-        query_id = gateway.json("POST", "/v1/queries", json=body)["id"]
-        state = gateway.json("GET", f"/v1/queries/{query_id}")
-        if not wait:
-            return Result(gateway, state, name)
-        state = until_end(gateway, state, output.progress)
-        raise_for(state)
-        result = Result(gateway, state, name)
-        if show and output.end(result.bundle()):
-            result.shown_in = execution()
+        body = {
+            "statement": _text(sql), "params": parameters.encode(params or {}),
+            "tables": {own: _upload(gateway, own, data) for own, data in (tables or {}).items()},
+        }
+        with follow.held_interrupt():
+            query_id = str(gateway.call("POST", "/v1/queries", body)["id"])
+        result = Result(gateway, query_id, sql, name, place)
+        if wait:
+            result.run_to_end()
+    except KeyboardInterrupt as interrupt:
+        if isinstance(interrupt, SwapError):
+            _remember(interrupt, place, sql, query_id)
+            raise
+        stopped = follow.stop(gateway, query_id) if query_id else failures.Interrupted(Problem("Cancelled: by you", why="Nothing was run."))
+        _remember(stopped, place, sql, query_id)
+        raise stopped from None
     except SwapError as error:
-        output.fail(error, query_id, statement)
+        _remember(error, place, sql, query_id)
         raise
     return result
 
 
-def _upload(gateway: Gateway, name: str, table: Any) -> str:
-    stream = values.as_stream(values.to_arrow(name, table))
-    headers = {"Content-Type": "application/vnd.apache.arrow.stream"}
-    return str(gateway.json("POST", "/v1/uploads", content=stream, headers=headers)["id"])
+def told(error: SwapError) -> Told | None:
+    """Return where an error belongs, if it came from a query of this process."""
+    return _told.get(error)
+
+
+def _remember(error: SwapError, place: screen.Screen, statement: str, query_id: str | None) -> None:
+    _told[error] = Told(place, statement, query_id)
+
+
+def _text(statement: Any) -> str:
+    if not isinstance(statement, str):
+        raise Invalid(Problem(f"The statement is a {type(statement).__name__}, not text.", why="Nothing was run.",
+                              todo='Write swap.sql("SELECT …").'))
+    return statement
+
+
+def _upload(gateway: Gateway, name: str, data: Any) -> str:
+    """Send one of the person's own tables and return its id."""
+    from swap.client import frames  # noqa: PLC0415 — pyarrow is loaded when there is a table to send
+
+    if isinstance(data, Result):
+        data = data.to_arrow()
+    with tempfile.SpooledTemporaryFile(max_size=UPLOAD_MEMORY_BYTES) as file:
+        frames.write_arrow(name, data, file)
+        size = file.tell()
+        file.seek(0)
+        headers = {"Content-Type": ARROW, "Content-Length": str(size)}
+        with gateway.open("POST", "/v1/uploads", file, seconds=UPLOAD_SECONDS, headers=headers) as answer:
+            return str(transport.read_json(answer)["id"])

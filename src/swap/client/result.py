@@ -1,237 +1,261 @@
-"""The answer to a query: a page to look at at once, all rows when asked for.
+"""A query's result in the notebook: its first page at once, its rows when they are asked for.
 
-Rows stay in SWAP's spool until something asks for them.  A stream that breaks goes on at the batch
-it broke at, so a dropped connection neither loses nor repeats a row.
+Rows stay at the gateway until they are wanted; pyarrow, pandas, polars and altair are imported only then.
 """
 
 from __future__ import annotations
 
-import time
+import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
-import pyarrow as pa
-
-from swap.client import charts, follow, page
-from swap.client.gateway import Gateway
-from swap.errors import NotFound, Problem, SwapError, Unavailable
+from swap.client import failures, follow, screen, show, text
+from swap.client.show import Bundle
+from swap.client.transport import Gateway
+from swap.errors import NotFound, Problem, QueryCancelled, SwapError
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
     import polars as pl
+    import pyarrow as pa
 
-MIME = "application/vnd.swap.result+json"
 PAGE_ROWS = 10
-TRIES = 5
+
+
+class Column(NamedTuple):
+    """A column's name and SQL type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows as text, as they are to be read; None is null."""
+
+    heads: tuple[dict[str, Any], ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    offset: int
+    total: int
+
+    def __repr__(self) -> str:
+        return f"{text.table(self.heads, self.rows, first=self.offset + 1)}\n\n{self._range()}"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{show.page_html(self.heads, self.rows, self.offset + 1)}<small>{self._range()}</small></div>"
+
+    def _range(self) -> str:
+        return f"{self.offset + 1:,}–{self.offset + len(self.rows):,} of {self.total:,}" if self.rows else f"No rows of {self.total:,}"
 
 
 class Result:
-    """What one query returned.  Iterate it for Arrow record batches, or take it whole with `to_…`.
+    """The answer to one query: a table to look at, and its rows to work with."""
 
-    `columns` are the columns' names, `rows` their number; `state` is the run as the gateway tells it.
-    """
-
-    def __init__(self, gateway: Gateway, state: dict[str, Any], name: str | None = None) -> None:
-        self._gateway = gateway
-        self._state = state
-        self._bundle: dict[str, Any] | None = None
-        self._table: pa.Table | None = None
+    def __init__(self, gateway: Gateway, query_id: str, statement: str, name: str | None, place: screen.Screen) -> None:
+        self.id = query_id
+        """The query's id at the gateway."""
+        self.statement = statement
+        """The SQL as it was sent."""
         self.name = name
-        self.shown_in: int | None = None
+        """What the result is called where it is shown."""
+        self._gateway = gateway
+        self._place: screen.Screen | None = place
+        self._known: follow.State = {}
+        self._page: dict[str, Any] | None = None
+
+    # ── How it stands ───────────────────────────────────────────────────────────────────────────
+    @property
+    def state(self) -> str:
+        """Where the query stands: `waiting`, `running`, `done`, `failed` or `cancelled`."""
+        return str(self._look()["state"])
 
     @property
-    def id(self) -> str:
-        """The query's id, as the portal and the audit know it."""
-        return str(self._state["id"])
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The run's state, asked for when it has not ended."""
-        if self._state["state"] in follow.GOING_ON:
-            self._state = self._gateway.json("GET", f"/v1/queries/{self.id}")
-        return self._state
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the columns, in their order."""
-        return [column["name"] for column in self.wait()._state["columns"] or ()]  # noqa: SLF001 - our own
+    def columns(self) -> tuple[Column, ...]:
+        """The columns; waits until they are known."""
+        known = self._look().get("columns")
+        if known is None:
+            runs = follow.follow(self._gateway, self.id)
+            known = next((state["columns"] for state in runs if state.get("columns") is not None), None)
+        return tuple(Column(each["name"], each["type"]) for each in known or self._finished()["columns"])
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
-        return int(self.wait()._state["rows"])  # noqa: SLF001 - our own
+        """How many rows there are; waits for the query's end."""
+        return int(self._finished()["rows"])
 
     def __len__(self) -> int:
         return self.rows
 
+    @property
+    def seconds(self) -> float:
+        """How long the query took, or has been running."""
+        return float(self._look()["elapsed"])
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What SWAP says about the result, such as columns that `SELECT *` left out."""
+        return tuple(self._look().get("notices") or ())
+
     def wait(self) -> Result:
-        """Wait until the query has ended.  Raises its error; an interrupt cancels it at the source."""
-        if self._state["state"] in follow.GOING_ON:
-            self._state = follow.until_end(self._gateway, self._state, lambda _state: None)
-        follow.raise_for(self._state)
+        """Wait for the end and return this result.  Raises why the query failed."""
+        self._finished()
         return self
 
-    def cancel(self) -> None:
-        """Stop the query at the source.  Does nothing when it has ended."""
-        self._state = self._gateway.json("DELETE", f"/v1/queries/{self.id}")
+    def cancel(self) -> str:
+        """Stop the query at its sources and return its state; one that has ended stays as it is."""
+        with follow.gone(self.id):
+            self._gateway.call("DELETE", f"/v1/queries/{self.id}")
+        for state in follow.follow(self._gateway, self.id):
+            self._known = state
+        return self.state
 
+    # ── Its rows ────────────────────────────────────────────────────────────────────────────────
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows as Arrow record batches, following a query that still runs.
+        """Yield the rows as Arrow record batches, as soon as they are there.
 
-        Raises the query's error where it broke off, NotFound when the result is no longer kept.
+        Follows a query that still runs, and goes on after a lost connection: no row is missing or comes twice.
         """
-        if self._table is not None:
-            yield from self._table.to_batches()
-            return
-        yield from self._stream()
+        from swap.client import stream  # noqa: PLC0415 — pyarrow is loaded when rows are asked for
 
-    __iter__ = batches
+        yield from stream.Stream(self._gateway, self.id, self._finished)
 
-    def _stream(self) -> Iterator[pa.RecordBatch]:
-        read, failures = 0, 0
-        while True:
-            try:
-                with self._gateway.stream(f"/v1/queries/{self.id}/result", params={"batch": read}, timeout=httpx.Timeout(60.0)) as response:
-                    reader = pa.ipc.open_stream(_Body(response))
-                    for batch in reader:
-                        read, failures = read + 1, 0
-                        yield batch
-                if self._ended_well():
-                    return
-            except (httpx.TransportError, pa.ArrowInvalid, OSError, Unavailable) as error:
-                # An ended query that failed also breaks the stream; its own error says more.
-                self._raise_own_error()
-                failures += 1
-                if failures >= TRIES:
-                    raise Unavailable(Problem(
-                        "The connection to SWAP broke while rows were read.", why=f"{TRIES} tries in a row failed ({type(error).__name__}).",
-                        todo=f"The query has not been lost: ask again for its rows. It is {self.id}.",
-                    )) from error
-                time.sleep(0.2 * failures)
-            except NotFound as error:
-                raise self._gone() from error
-
-    def _ended_well(self) -> bool:
-        state = self.state
-        follow.raise_for(state)
-        return bool(state["state"] == "done")
-
-    def _raise_own_error(self) -> None:
-        try:
-            follow.raise_for(self.state)
-        except (Unavailable, NotFound):
-            return
-
-    def _gone(self) -> SwapError:
-        return NotFound(Problem(
-            f"The rows of {self.name or 'this result'} are no longer kept.", why=f"SWAP kept them until {self._state.get('expires_at') or 'now'}.",
-            todo="Run the cell again.",
-        ))
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        return self.batches()
 
     def to_arrow(self) -> pa.Table:
-        """Return all rows as an Arrow table, kept for the next call."""
-        if self._table is None:
-            batches = list(self._stream())
-            self._table = pa.Table.from_batches(batches) if batches else self._empty()
-        return self._table
+        """Return all rows as a pyarrow table, with the types they have in the gateway."""
+        from swap.client import stream  # noqa: PLC0415 — as above
 
-    def _empty(self) -> pa.Table:
-        with self._gateway.stream(f"/v1/queries/{self.id}/result") as response:
-            return pa.ipc.open_stream(_Body(response)).schema.empty_table()
+        return stream.Stream(self._gateway, self.id, self._finished).table()
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return all rows as a pandas DataFrame that loses nothing.
+        """Return all rows as a pandas DataFrame.
 
-        Integers with nulls become Int64 and the like, text pandas' own string type, decimals
-        `decimal.Decimal`; moments keep their zone and microseconds.
+        A column has a NumPy type where that holds every value exactly, and else a nullable or Arrow type
+        (docs/reference/client.md has the table).
         """
-        import pandas as pd  # noqa: PLC0415 - half a second that only this call should cost
+        from swap.client import frames  # noqa: PLC0415 — as above
 
-        nullable = {
-            pa.int8(): pd.Int8Dtype(), pa.int16(): pd.Int16Dtype(), pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(),
-            pa.bool_(): pd.BooleanDtype(),
-        }
-        table = self.to_arrow()
-        with_nulls = {table.schema.field(i).type for i in range(table.num_columns) if table.column(i).null_count}
-        return table.to_pandas(types_mapper=lambda type_: nullable.get(type_) if type_ in with_nulls else None)
+        return frames.to_pandas(self.to_arrow())
 
     def to_polars(self) -> pl.DataFrame:
         """Return all rows as a polars DataFrame."""
-        import polars as pl  # noqa: PLC0415 - as above
+        from swap.client import frames  # noqa: PLC0415 — as above
 
-        frame = pl.from_arrow(self.to_arrow())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frames.to_polars(self.to_arrow())
 
-    def page(self, offset: int = 0, limit: int = PAGE_ROWS, sort: str | None = None, *, descending: bool = False) -> dict[str, Any]:
-        """Return some rows as text: {"columns", "rows", "offset", "total"} (docs/reference/cell-formats.md)."""
-        self.wait()
-        params: dict[str, Any] = {"offset": offset, "limit": limit, "descending": str(descending).lower()}
-        if sort is not None:
-            params["sort"] = sort
-        try:
-            return self._gateway.json("GET", f"/v1/queries/{self.id}/page", params=params)
-        except NotFound as error:
-            raise self._gone() from error
+    def page(self, offset: int = 0, limit: int = PAGE_ROWS, *, sort: str | None = None, descending: bool = False) -> Page:
+        """Return some rows as text, sorted by a column if one is named; at most 1,000 at a time."""
+        page = self._ask_page(offset, limit, sort, descending=descending)
+        return Page(tuple(page["columns"]), tuple(tuple(row) for row in page["rows"]), page["offset"], page["total"])
 
-    def chart(self, kind: str = "bar", *, x: str, y: str, color: str | None = None, top: int | None = None) -> Any:
-        """Return an Altair chart of the rows: kind `bar`, `line`, `area` or `point`; `top` keeps the largest.
+    def chart(self, kind: str = "bar", x: str | None = None, y: str | None = None, color: str | None = None, top: int | None = None) -> alt.Chart:
+        """Return an Altair chart with its data in it: `bar`, `line`, `area` or `point`.
 
-        Raises Invalid naming the kind or column that is not there.
+        Rows that agree in everything but the measured column are added up, and the axis says so; `top`
+        keeps the largest.
         """
-        return charts.chart(self.to_arrow(), self.name, kind, x=x, y=y, color=color, top=top)
+        from swap.client import chart  # noqa: PLC0415 — Altair is loaded with the first chart
 
-    def bundle(self) -> dict[str, Any]:
-        """Return the result as its cell shows it: our MIME type, HTML and text of the same first page."""
-        if self._bundle is None:
-            first = self.page()
-            state = self._state
-            content = {
-                "version": 1, "id": self.id, "name": self.name, "rows": state["rows"], "seconds": state["elapsed"],
-                "source_bytes": sum(state["source_bytes"].values()), "bytes": state["bytes"], "summary": state["summary"],
-                "stages": state["stages"], "notices": state["notices"], "home": follow.home_url(),
-                "columns": first["columns"], "page": {"offset": 0, "rows": first["rows"]},
-            }
-            self._bundle = {MIME: content, "text/html": page.html(content), "text/plain": page.plain(content)}
-        return self._bundle
+        return chart.draw(self.to_arrow(), kind, x=x, y=y, color=color, top=top, name=self.name)
 
-    def _repr_mimebundle_(self, **_options: Any) -> dict[str, Any]:
-        return self.bundle()
+    # ── How it looks ────────────────────────────────────────────────────────────────────────────
+    def __repr__(self) -> str:
+        state = self._look()
+        if state["state"] not in follow.ENDED:
+            return show.progress_text(state)
+        if state["state"] != "done":
+            return f"{self.name or 'Result'}: {state['headline'].lower()}. {_why(state)}".strip()
+        try:
+            return show.result_text(state, self._first_page(), self.name)
+        except NotFound as gone:
+            return f"{show.summary(state, None, self.name)}\n{gone}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:  # noqa: ARG002 — IPython's signature
+        return self._bundle()
+
+    def show(self) -> None:
+        """Show the table, in the output of the cell that ran the query if that still runs."""
+        if screen.kernel_shell() is None:
+            print(self)  # noqa: T201 — a console
+        else:
+            self._ipython_display_()
 
     def _ipython_display_(self) -> None:
-        # The cell that ran the query has shown it already, in the place of its progress.
-        if not follow.shown_here(self.shown_in):
-            follow.show(self.bundle())
+        shell = screen.kernel_shell()
+        if shell is None:
+            raise NotImplementedError  # a terminal prints the text itself
+        place, self._place = self._place, None
+        bundle = self._bundle()
+        # The cell that ran the query already has an output for it, which now becomes the table: not a second one.
+        if place is None or not place.replace(bundle):
+            shell.display_pub.publish(data=bundle, metadata={})
 
-    def __repr__(self) -> str:
-        if self._state["state"] != "done":
-            return f"<swap.Result {self.id}: {self._state['state']}>"
-        return str(self.bundle()["text/plain"])
+    def _bundle(self) -> Bundle:
+        state = self._look()
+        if state["state"] not in follow.ENDED:
+            return show.progress(state, self.name)
+        if state["state"] != "done":
+            return show.error(_failure(state), self.id, self.statement)
+        try:
+            return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""))
+        except NotFound:
+            return {"text/plain": repr(self)}
+
+    # ── What it knows ───────────────────────────────────────────────────────────────────────────
+    def run_to_end(self) -> None:
+        """Show progress until the end; an interrupt stops the query.  Raises why it failed."""
+        assert self._place is not None
+        try:
+            for state in follow.follow(self._gateway, self.id):
+                self._known = state
+                if state["state"] not in follow.ENDED:
+                    self._place.progress(state, self.name)
+            self._finished()
+            self._first_page()
+            self._place.end(show.summary(self._known, self._page, self.name))
+        except KeyboardInterrupt:
+            raise follow.stop(self._gateway, self.id) from None
+
+    def _look(self) -> follow.State:
+        if self._known.get("state") not in follow.ENDED:
+            self._known = follow.state_of(self._gateway, self.id)
+        return self._known
+
+    def _finished(self) -> follow.State:
+        """Return the state of a query that is done, waiting for it.  Raises why it is not."""
+        if self._known.get("state") not in follow.ENDED:
+            for state in follow.follow(self._gateway, self.id):
+                self._known = state
+        if self._known["state"] != "done":
+            raise _failure(self._known)
+        return self._known
+
+    def _first_page(self) -> dict[str, Any]:
+        if self._page is None:
+            self._page = self._ask_page(0, PAGE_ROWS, None, descending=False)
+        return self._page
+
+    def _ask_page(self, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
+        query = {"offset": offset, "limit": limit, "descending": str(descending).lower(), **({"sort": sort} if sort is not None else {})}
+        with follow.gone(self.id, _moment(self._known.get("expires_at"))):
+            return self._gateway.call("GET", f"/v1/queries/{self.id}/page", query=query)
 
 
-class _Body:
-    """A streaming response as a file that pyarrow reads."""
+def _failure(state: follow.State) -> SwapError:
+    if state.get("error"):
+        return failures.from_json(state["error"])
+    if state["state"] == "cancelled":
+        return QueryCancelled(Problem("Cancelled"))
+    return SwapError(Problem("The query failed, and SWAP does not say why.", todo=f"Tell whoever runs SWAP: query {state['id']}."))
 
-    def __init__(self, response: httpx.Response) -> None:
-        self._chunks = response.iter_bytes()
-        self._rest = b""
-        self.closed = False
 
-    def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, fewer at the end of the body."""
-        parts, missing = [], size
-        while missing:
-            if not self._rest:
-                self._rest = next(self._chunks, b"")
-                if not self._rest:
-                    break
-            part = self._rest if size < 0 else self._rest[:missing]
-            self._rest = self._rest[len(part):]
-            parts.append(part)
-            missing -= len(part) if size >= 0 else 0
-        return b"".join(parts)
+def _why(state: follow.State) -> str:
+    return str(_failure(state))
 
-    def close(self) -> None:
-        """Nothing to release: the response is its opener's."""
-        self.closed = True
+
+def _moment(value: str | None) -> str:
+    """Return a moment as people read it: 2026-11-24 12:41 UTC."""
+    return value[:16].replace("T", " ") + " UTC" if value else ""

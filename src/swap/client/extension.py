@@ -1,0 +1,46 @@
+"""The IPython extension: `%%swap`, errors without tracebacks, completion, charts.
+
+Loaded by `--ext=swap`, or by `%load_ext swap`.  Only registers; nothing is asked of anybody.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from swap.client import altair, complete, magic, query, screen, show
+from swap.client.result import Result
+from swap.errors import Invalid, Problem, SwapError
+
+
+def load(shell: Any) -> None:
+    """Register everything with a shell.  Idempotent."""
+    shell.register_magic_function(lambda line, cell: magic.cell(shell.user_ns, line, cell), "cell", "swap")
+    shell.register_magic_function(lambda line: _line(shell.user_ns, line), "line", "swap")
+    shell.set_custom_exc((SwapError,), _show_error)
+    complete.register(shell)
+    altair.install()
+
+
+def _line(namespace: dict[str, Any], statement: str) -> Result:
+    """Run the SQL after `%swap`."""
+    if not statement.strip():
+        raise Invalid(Problem("There is no statement.", todo="Write %swap SELECT …, or %%swap in a cell's first line and the SQL below it."))
+    return query.sql(statement, magic.given(statement, namespace), magic.own_tables(statement, namespace))
+
+
+def _show_error(shell: Any, kind: type[SwapError], error: SwapError, traceback: TracebackType, tb_offset: int | None = None) -> list[str]:  # noqa: ARG001
+    """Show an error as the cell's output, in the query's own place; `%debug` still finds its traceback."""
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback
+    lines = show.error_text(error).splitlines()
+    if screen.kernel_shell() is None:
+        sys.stderr.write("\n".join(lines) + "\n")
+        return lines
+    told = query.told(error)
+    bundle = show.error(error, told.query_id if told else None, told.statement if told else "")
+    if told is None or not told.place.replace(bundle):
+        shell.display_pub.publish(data=bundle, metadata={})
+    # What the reply to the front end says: it is an error, though there is no second output.
+    shell._last_traceback = lines  # noqa: SLF001
+    return lines

@@ -1,0 +1,69 @@
+"""A result's rows as Arrow record batches, through lost connections: no row is missing, none comes twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
+
+import pyarrow as pa
+
+from swap.client import follow
+from swap.client.failures import Unreachable
+from swap.client.transport import Gateway
+from swap.errors import Problem, Unavailable
+
+SILENCE_SECONDS = 60.0
+TRIES = 8
+"""Tries in a row that bring no new batch of a finished result before it is given up."""
+
+
+class Stream:
+    """Reads one result from its first batch to its last."""
+
+    def __init__(self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State]) -> None:
+        self._gateway = gateway
+        self._query_id = query_id
+        self._finished = finished
+        self._schema: pa.Schema | None = None
+        self._batches = 0
+        self._rows = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        failed = 0
+        while True:
+            before = self._batches
+            yield from self._connection()
+            # That a connection ended says nothing; only the finished run knows how many rows there are.
+            state = self._finished()
+            if self._schema is not None and self._rows == state["rows"]:
+                return
+            failed = 0 if self._batches > before else failed + 1
+            if failed >= TRIES or self._rows > state["rows"]:
+                raise Unavailable(Problem(
+                    "The result did not arrive whole.", why=f"{self._rows:,} of {state['rows']:,} rows came, in {failed} tries.", todo="Run the cell again."))
+            time.sleep(min(2.0, 0.1 * 2**failed))
+
+    def table(self) -> pa.Table:
+        """Return all rows."""
+        batches = list(self)
+        return pa.Table.from_batches(batches, self._schema)
+
+    def _connection(self) -> Iterator[pa.RecordBatch]:
+        """Yield the batches that one connection brings."""
+        try:
+            with follow.gone(self._query_id), self._gateway.open(
+                "GET", f"/v1/queries/{self._query_id}/result", query={"batch": self._batches}, seconds=SILENCE_SECONDS) as answer:
+                reader = pa.ipc.open_stream(answer)
+                self._schema = reader.schema
+                while True:
+                    try:
+                        batch = reader.read_next_batch()
+                    except StopIteration:
+                        return
+                    self._batches += 1
+                    self._rows += batch.num_rows
+                    yield batch
+        except (Unreachable, OSError, HTTPException, pa.ArrowInvalid):
+            return
+
