@@ -177,7 +177,8 @@ def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
                      "since": each.since.isoformat(), "tables_readable": each.tables_readable, "tables_visible": each.tables_visible}
                     for each in sources],
         "tables": [{"name": table.full_name, "comment": table.dataset.comment, "rows": table.dataset.row_estimate,
-                    "readable": table.read.allowed} for table in tables],
+                    "bytes": table.dataset.size_bytes, "newest": table.dataset.newest, "readable": table.read.allowed,
+                    "rule": table.read.rule, "because": table.read.because, "ask": table.read.ask} for table in tables],
     }
 
 
