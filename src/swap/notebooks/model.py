@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-KERNEL = {"name": "swap", "display_name": "SWAP", "language": "python"}
+KERNEL = {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}
 TITLE_LIMIT = 200
 
 

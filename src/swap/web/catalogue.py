@@ -113,9 +113,10 @@ def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
 
 
 def partitions(table: Mapping[str, Any], limit: int = 8) -> tuple[str, ...]:
-    """Return the newest partitions in words; the gateway may give text, or key and value."""
+    """Return the newest partitions in words, when the source knows them; a gateway that only names the keys tells none."""
+    keys = {column["name"] for column in table.get("columns", ())}
     found = [
         part if isinstance(part, str) else ", ".join(f"{key}={value}" for key, value in part.items())
-        for part in table.get("partitions") or () if isinstance(part, str | dict)
+        for part in table.get("partitions") or () if isinstance(part, dict) or (isinstance(part, str) and part not in keys)
     ]
     return tuple(found[-limit:][::-1])
