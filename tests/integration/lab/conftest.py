@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,37 @@ from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
 ROOT = Path(__file__).parents[3]
 KERNEL_ENV = ROOT / ".swap" / "env" / "kernel"
 PERSON = "p7k2m9x4qa"
+
+
+def readable_by(user: str, folder: Path) -> tuple[Path, Path]:
+    """Return Pythons for server and kernel that another user may start.
+
+    The environments themselves when they lie open; else, with an interpreter below a closed home, two thin
+    ones around the system's Python that use the same packages.
+    """
+    server = Path(sys.executable)
+    if subprocess.run([*as_user(user), str(server), "-c", "0"], check=False, stderr=subprocess.DEVNULL).returncode == 0:
+        return server, KERNEL_ENV
+    return thin(folder / "server-env", server.parents[1]) / "bin" / "python", thin(folder / "kernel-env", KERNEL_ENV)
+
+
+def as_user(user: str) -> list[str]:
+    """Return what starts a program as another user.  Without env, setpriv itself would find it with root's rights."""
+    entry = pwd.getpwnam(user)
+    return ["setpriv", "--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--clear-groups", "/usr/bin/env"]
+
+
+def thin(made: Path, like: Path) -> Path:
+    system = subprocess.run(["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+                            capture_output=True, text=True, check=True).stdout.strip()
+    assert system == f"{sys.version_info[0]}.{sys.version_info[1]}", "no Python that another user may start"
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(made)], check=True)
+    packages = next((made / "lib").iterdir()) / "site-packages"
+    source = next((like / "lib").iterdir()) / "site-packages"
+    (packages / "same.pth").write_text(f"{source}\nimport site; site.addsitedir({str(source)!r})\n")
+    if (like / "share").exists():
+        (made / "share").symlink_to(like / "share")
+    return made
 
 
 def free_port() -> int:
@@ -66,8 +98,11 @@ def started(folder: Path, home: Path, *, user: str | None = None, extra: dict[st
         }
         command = [sys.executable, "-I", "-m", "swap.lab"]
         if user is not None:
-            shutil.chown(sockets, user)
-            command = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", *command]
+            python, kernel_env = readable_by(user, folder)
+            for path in (folder, home, sockets):
+                shutil.chown(path, user)
+            environment["SWAP_KERNEL_ENV"] = str(kernel_env)
+            command = [*as_user(user), str(python), "-I", "-m", "swap.lab"]
         log = folder / "server.log"
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=environment, cwd=home, stdout=output, stderr=output)
@@ -88,8 +123,9 @@ def answers(server: Server) -> bool:
     if server.process.poll() is not None:
         raise AssertionError(server.log.read_text(errors="replace")[-4000:])
     try:
-        return httpx.get(f"{server.url}/api", timeout=2).status_code < 500 and server.socket.exists()
-    except httpx.HTTPError:
+        # Only our own server knows this path; on a busy machine another may have taken the port meanwhile.
+        return "version" in httpx.get(f"{server.url}/api", timeout=2).json() and server.socket.exists()
+    except (httpx.HTTPError, ValueError):
         return False
 
 

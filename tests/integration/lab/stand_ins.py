@@ -68,6 +68,7 @@ class Hub:
     codes: set[str] = field(default_factory=set)
     dead: bool = False
     url: str = ""
+    server_token: str = ""
 
     def token(self) -> str:
         """Issue a token that may open the person's server."""
@@ -115,7 +116,7 @@ class Hub:
     def environment(self, port: int, address: str) -> dict[str, str]:
         """Return the JUPYTERHUB_* variables the hub gives a server."""
         prefix = f"/user/{self.person}/"
-        token = self.token()
+        token = self.server_token = self.token()
         return {
             "JUPYTERHUB_API_TOKEN": token, "JPY_API_TOKEN": token,
             "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{self.person}", "JUPYTERHUB_HOST": self.url,

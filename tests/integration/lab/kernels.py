@@ -1,0 +1,69 @@
+"""A person's side of the Jupyter server: start a kernel, run code in it, watch its connection."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+import httpx
+import websocket
+
+
+class Kernel:
+    """One kernel over the server's own HTTP and websocket."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.headers = {"Authorization": f"token {token}"}
+        self.url = url
+        reply = httpx.post(f"{url}/api/kernels", headers=self.headers, json={"name": "swap"}, timeout=30)
+        assert reply.status_code == 201, reply.text
+        self.id = reply.json()["id"]
+        self.socket = self.connect()
+
+    def connect(self) -> websocket.WebSocket:
+        address = self.url.replace("http://", "ws://") + f"/api/kernels/{self.id}/channels?session_id={uuid.uuid4().hex}"
+        return websocket.create_connection(address, timeout=30, header=[f"Authorization: {self.headers['Authorization']}"])
+
+    def send(self, code: str) -> str:
+        """Ask for code to be run, and return the message's id."""
+        message_id = uuid.uuid4().hex
+        self.socket.send(json.dumps({
+            "channel": "shell", "header": {"msg_id": message_id, "msg_type": "execute_request", "session": "s",
+                                           "username": "", "version": "5.3", "date": ""},
+            "parent_header": {}, "metadata": {}, "buffers": [],
+            "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+                        "allow_stdin": False, "stop_on_error": True},
+        }))
+        return message_id
+
+    def run(self, code: str, seconds: float = 40) -> str:
+        """Run code and return what it printed; an error in it is an error here."""
+        message_id = self.send(code)
+        printed: list[str] = []
+        idle = replied = False
+        ends = time.monotonic() + seconds
+        while not (idle and replied):
+            assert time.monotonic() < ends, f"the kernel did not finish within {seconds:g} s; printed {printed}"
+            message = self.receive()
+            if message is None or message["parent_header"].get("msg_id") != message_id:
+                continue
+            kind, content = message["header"]["msg_type"], message["content"]
+            if kind == "stream":
+                printed.append(content["text"])
+            elif kind == "error":
+                raise AssertionError(f"{content['ename']}: {content['evalue']}")
+            elif kind == "execute_reply":
+                replied = True
+            elif kind == "status" and content["execution_state"] == "idle":
+                idle = True
+        return "".join(printed)
+
+    def receive(self) -> dict[str, Any] | None:
+        text = self.socket.recv()
+        return json.loads(text) if isinstance(text, str) and text else None
+
+    def value(self, code: str) -> Any:
+        """Run code that prints JSON, and return it."""
+        return json.loads(self.run(code))

@@ -1,0 +1,119 @@
+"""What Lab's extension asks its server: passed on with the server's own token, behind login and XSRF check."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from integration.lab.conftest import Server, started
+
+PAGE = {"columns": [{"name": "n", "type": "bigint"}], "rows": [["1"]], "offset": 10, "total": 11}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("lab")
+    home = folder / "home"
+    home.mkdir()
+    with ExitStack() as stack:
+        made = stack.enter_context(started(folder, home))
+        made.gateway.answers.update({
+            "GET /v1/queries/q1": (200, {"id": "q1", "state": "running"}),
+            "DELETE /v1/queries/q1": (200, {"state": "cancelled"}),
+            "GET /v1/queries/q1/page": (200, PAGE),
+            "GET /v1/queries/q1/download": (200, "a,b"),
+            "POST /v1/complete": (200, lambda path, body: {"start": 0, "end": len(path) and json.loads(body)["offset"], "items": []}),
+        })
+        yield made
+
+
+@pytest.fixture
+def browser(server: Server) -> Iterator[httpx.Client]:
+    """A browser that has signed in: cookies, and the XSRF token Lab reads from one of them."""
+    with httpx.Client(follow_redirects=True, timeout=10, headers={"Sec-Fetch-Mode": "navigate", "User-Agent": "t"}) as client:
+        assert client.get(f"{server.url}/lab").status_code == 200
+        client.headers["Sec-Fetch-Mode"] = "same-origin"
+        yield client
+
+
+def questions(server: Server) -> int:
+    """Return how often the gateway was asked something; the stream of events is no question."""
+    return len([path for _, path, _ in server.gateway.asked if path != "/v1/servers/events"])
+
+
+def xsrf(browser: httpx.Client) -> dict[str, str]:
+    return {"X-XSRFToken": browser.cookies["_xsrf"]}
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "/swap/access"), ("GET", "/swap/queries/q1"), ("DELETE", "/swap/queries/q1"), ("POST", "/swap/complete"),
+    ("GET", "/swap/queries/q1/page"), ("GET", "/swap/queries/q1/download"),
+])
+def test_nothing_is_answered_without_a_login(server: Server, method: str, path: str) -> None:
+    asked = questions(server)
+    reply = httpx.request(method, server.url + path, timeout=10)
+    assert reply.status_code in {302, 403}
+    assert questions(server) == asked
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/swap/complete"), ("DELETE", "/swap/queries/q1")])
+def test_another_sites_page_can_change_nothing(server: Server, browser: httpx.Client, method: str, path: str) -> None:
+    asked = questions(server)
+    reply = browser.request(method, server.url + path, headers={"Sec-Fetch-Mode": "cors"}, content=b"{}")
+    assert reply.status_code == 403
+    assert questions(server) == asked
+    assert browser.request(method, server.url + path, headers=xsrf(browser), content=b'{"offset": 0}').status_code == 200
+
+
+def test_the_gateway_is_asked_with_a_token_of_the_servers_own(server: Server, browser: httpx.Client) -> None:
+    reply = browser.get(f"{server.url}/swap/queries/q1", headers=xsrf(browser))
+    assert reply.json() == {"id": "q1", "state": "running"}
+    method, path, bearer = server.gateway.asked[-1]
+    assert (method, path) == ("GET", "/v1/queries/q1")
+    assert bearer.startswith("kernel-token-server-")
+    assert bearer not in reply.text
+    assert reply.headers["Cache-Control"] == "no-store"
+
+
+def test_paging_and_sorting_are_passed_on_and_nothing_else(server: Server, browser: httpx.Client) -> None:
+    query = {"offset": "10", "limit": "10", "sort": "n & m", "descending": "true", "_xsrf": browser.cookies["_xsrf"],
+             "after": "", "statement": "x"}
+    assert browser.get(f"{server.url}/swap/queries/q1/page", params=query, headers=xsrf(browser)).json() == PAGE
+    asked = httpx.URL(server.gateway.asked[-1][1])
+    assert dict(asked.params) == {"offset": "10", "limit": "10", "sort": "n & m", "descending": "true", "after": ""}
+
+
+def test_a_download_is_a_link_a_browser_can_follow(server: Server, browser: httpx.Client) -> None:
+    reply = browser.get(f"{server.url}/swap/queries/q1/download", headers={"Sec-Fetch-Mode": "navigate"})
+    assert (reply.status_code, reply.json()) == (200, "a,b")
+
+
+def test_the_gateways_errors_arrive_as_they_are(server: Server, browser: httpx.Client) -> None:
+    reply = browser.get(f"{server.url}/swap/queries/unknown", headers=xsrf(browser))
+    assert (reply.status_code, reply.json()["error"]["category"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("query_id", ["..%2f..%2fservers%2fevents", "a/../../tokens", "q1%3Fx", "", "q" * 65])
+def test_an_id_cannot_lead_to_another_route_of_the_gateway(server: Server, browser: httpx.Client, query_id: str) -> None:
+    asked = questions(server)
+    reply: Any = browser.get(f"{server.url}/swap/queries/{query_id}", headers=xsrf(browser))
+    assert reply.status_code == 404
+    assert questions(server) == asked
+
+
+def test_a_token_is_renewed_before_it_expires(server: Server, browser: httpx.Client) -> None:
+    # Half of five minutes is left to every token so far: the next ones live so briefly that each is renewed at once.
+    server.gateway.token_seconds = 0.001
+    minted = len(server.gateway.minted)
+    server.gateway.say("live", server.gateway.epoch + 1)
+    with httpx.Client(timeout=10, headers={"Authorization": f"token {server.hub.token()}"}) as fresh:
+        for _ in range(3):
+            assert fresh.get(f"{server.url}/swap/queries/q1").status_code == 200
+    assert len(server.gateway.minted) >= minted + 2
+    del browser
