@@ -9,11 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-_DEEP = dt.datetime(1, 1, 1, 0, 0, 0, 1)
-_LATE = dt.datetime(9999, 12, 31, 23, 59, 59, 999_999)
-_OLD = dt.datetime(1969, 12, 31, 23, 59, 59, 999_999)
-_GAP = dt.datetime(2026, 3, 29, 1, 30)
-_MOMENTS: list[Any] = [_DEEP, dt.datetime(1582, 10, 10), _OLD, dt.datetime(1970, 1, 1), _GAP, dt.datetime(2000, 1, 1), _LATE, None]
+_MOMENTS: list[Any] = [None] + [dt.datetime.fromisoformat(f"{text}+00:00") for text in (
+    "0001-01-01T00:00:00.000001", "1582-10-10T00:00:00", "1969-12-31T23:59:59.999999", "1970-01-01T00:00:00",
+    "2000-01-01T00:00:00", "2026-03-29T01:30:00", "9999-12-31T23:59:59.999999")]
 
 VALUES: dict[str, tuple[pa.DataType, list[Any]]] = {
     "boolean": (pa.bool_(), [True, False, None]),
@@ -23,15 +21,15 @@ VALUES: dict[str, tuple[pa.DataType, list[Any]]] = {
     "real": (pa.float32(), [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.5, 0.1, 1e-45, 3.4e38, None]),
     "double": (pa.float64(), [math.nan, math.inf, -math.inf, 0.0, -0.0, 0.1, 0.1 + 0.2, 5e-324, -1.7e308, 1 / 3, None]),
     "decimal": (pa.decimal128(12, 2), [Decimal(text) for text in ("0.00", "-0.01", "0.10", "1.10", "9999999999.99", "-9999999999.99")] + [None]),
-    "wide": (pa.decimal128(38, 10), [Decimal("1E-10"), Decimal("0"), Decimal("-1234567890123456789012345678.0123456789"), Decimal("1.5"), None]),
+    "wide": (pa.decimal128(38, 10), [Decimal("1E-10"), Decimal(0), Decimal("-1234567890123456789012345678.0123456789"), Decimal("1.5"), None]),
     "text": (pa.string(), [
         "", " ", "a", "a ", " a", "A", "b", "Z", "z", "ä", "a\u0308", "ß", "ss", "İ", "é", "o'brien", "back\\slash", "50%", "_", '"', "a\nb",
         "a\tb", "\\N", "NULL", "\\.", "\uffff", "\U00010000", "日本語", "a\u200bb", "$$", "'; DROP TABLE x; --", "x" * 5000, None]),
     "binary": (pa.binary(), [b"", b"\x00", b"\xff", b"a\x00b", b"a", b"\\x61", bytes(range(256)), None]),
     "date": (pa.date32(), [dt.date(1, 1, 1), dt.date(1582, 10, 10), dt.date(1969, 12, 31), dt.date(1970, 1, 1), dt.date(2024, 2, 29), dt.date(9999, 12, 31), None]),
     "time": (pa.time64("us"), [dt.time(0, 0), dt.time(0, 0, 0, 1), dt.time(12, 0), dt.time(23, 59, 59, 999_999), None]),
-    "timestamp": (pa.timestamp("us"), _MOMENTS),
-    "timestamptz": (pa.timestamp("us", "UTC"), [None if each is None else each.replace(tzinfo=dt.UTC) for each in _MOMENTS]),
+    "timestamp": (pa.timestamp("us"), [each and each.replace(tzinfo=None) for each in _MOMENTS]),
+    "timestamptz": (pa.timestamp("us", "UTC"), _MOMENTS),
 }
 
 FAMILY = {name: {"smallint": "integer", "bigint": "integer", "real": "float", "double": "float", "wide": "decimal"}.get(name, name) for name in VALUES}

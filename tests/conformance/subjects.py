@@ -2,6 +2,7 @@
 
 A new connector joins with one class like these and one line in `SUBJECTS`.
 """
+# ruff: noqa: ARG002 — not every source needs everything that it is told
 
 from __future__ import annotations
 
@@ -299,7 +300,7 @@ def _children_of_data(data: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and Path(os.readlink(entry / "cwd")) == data:
+            if entry.name.isdigit() and (entry / "cwd").readlink() == data:
                 found.append(int(entry.name))
     return found
 

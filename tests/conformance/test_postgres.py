@@ -140,7 +140,7 @@ def test_a_table_the_account_may_not_read_is_an_error_that_says_so(odd: Postgres
 
 
 def test_a_column_that_changed_its_type_since_the_harvest_is_an_error(odd: Postgres) -> None:
-    with pytest.raises(SourceFailed, match="The column id .* changed"):
+    with pytest.raises(SourceFailed, match=r"The column id .* changed"):
         rows_of(odd, Fragment(SCHEMA, "odd", (Column("id", pa.float32()),)))
 
 

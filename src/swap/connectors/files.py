@@ -21,7 +21,7 @@ from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import FilesSource
 
-_COMMAND = (sys.executable, "-E", "-s", "-m", "swap.connectors.files_reader")
+_COMMAND = (sys.executable, "-E", "-s", "-m", "swap.connectors.files_child")
 _HARVEST_SECONDS = 600.0
 _SPARES = 2
 """Reader processes kept for the next reads."""

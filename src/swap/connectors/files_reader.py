@@ -1,40 +1,28 @@
 """The child process that reads Parquet: a request as JSON on stdin, its answer as an Arrow stream on stdout.
 
-It answers one request at a time and keeps nothing of it.  It runs in a closed environment and opens files below one root only, out of which no link leads.  The pipe
-bounds its memory, and killing it is how a read is cancelled.  Every batch says, as metadata, how many files
-were opened so far; the last one says that the answer is whole, or why it is not.
+It answers one request at a time and keeps nothing of it.  It runs in a closed environment and opens files
+below one root only, out of which no link leads.  The pipe bounds its memory, and killing it is how a read is
+cancelled.  Every batch says, as metadata, how many files were opened so far; the last one says that the answer
+is whole, or why it is not.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
-class _WithoutPandas:
-    """pyarrow imports pandas when it finds it, which doubles the time to start; nothing here wants it."""
-
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
-if __name__ == "__main__":
-    sys.meta_path.insert(0, _WithoutPandas)
-
-import contextlib  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
-from dataclasses import replace  # noqa: E402
-
-import pyarrow as pa  # noqa: E402
-import pyarrow.dataset as ds  # noqa: E402
-
-from swap.connectors import files_layout as layout  # noqa: E402
-from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns  # noqa: E402
-from swap.connectors.files_layout import BrokenError, DataFile, Directory  # noqa: E402
-from swap.connectors.files_request import (  # noqa: E402
+from swap.connectors import files_layout as layout
+from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
+from swap.connectors.files_layout import BrokenError, DataFile, Directory
+from swap.connectors.files_request import (
     DATASETS,
     Progress,
     Request,
@@ -42,9 +30,10 @@ from swap.connectors.files_request import (  # noqa: E402
     encode_dataset,
     encode_progress,
 )
-from swap.connectors.filters import expression  # noqa: E402
+from swap.connectors.filters import expression, passes_nan
 
-_SCAN_ROWS = 32_768
+_SCAN_ROWS = 16_384
+_BUFFER_BYTES = 1_000_000
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
 _FOOTERS = 50
@@ -99,16 +88,23 @@ def read(request: Request, answer: Answer) -> None:
         for file in files:
             if left is not None and left <= 0:
                 break
-            for batch in _rows_of(table, file, request, answer):
-                taken = batch if left is None else batch.slice(0, left)
-                answer.add(taken)
-                if left is not None:
-                    left -= taken.num_rows
-                    if left <= 0:
-                        break
+            with contextlib.closing(_rows_of(table, file, request, answer)) as batches:
+                left = _pass_on(batches, answer, left)
 
 
-def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
+def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, left: int | None) -> int | None:
+    """Send batches until `left` rows are sent; return how many are left then."""
+    for batch in batches:
+        taken = batch if left is None else batch.slice(0, left)
+        answer.add(taken)
+        if left is not None:
+            left -= taken.num_rows
+            if left <= 0:
+                break
+    return left
+
+
+def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer) -> Generator[pa.RecordBatch]:
     """Open one file and yield its matching rows in the types asked for."""
     parts = dict(file.partitions)
     with _opened(table, file.path) as source:
@@ -120,23 +116,25 @@ def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer)
 
 
 def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
+    """Yield a file's matching rows, one row group after the other, so that no more than one is in memory."""
     fragment = _FORMAT.make_fragment(source)
-    physical = fragment.physical_schema
+    file = pq.ParquetFile(source, metadata=fragment.metadata, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER_BYTES)
+    types = {each.name: plain(each.type) for each in file.schema_arrow}
     predicates = [each for each in request.predicates if each.column not in parts]
-    if any(each.column not in physical.names and each.comparison is not Comparison.IS_NULL for each in predicates):
+    if any(each.column not in types and each.comparison is not Comparison.IS_NULL for each in predicates):
         return  # a column this file does not have is null
-    predicates = [each for each in predicates if each.column in physical.names]
-    chosen = expression(predicates, {each.name: plain(each.type) for each in physical})
-    if chosen is not None:
-        fragment = fragment.subset(chosen, schema=physical)
+    predicates = [each for each in predicates if each.column in types]
+    chosen = expression(predicates, types)
+    wanted = [name for name in request.columns.names if name in types and name not in parts]
+    read = wanted + sorted({each.column for each in predicates} - set(wanted))
+    # Statistics rule row groups out; they know nothing of NaN.
+    sure = expression([each for each in predicates if not passes_nan(each, types[each.column])], types)
+    if sure is not None:
+        fragment = fragment.subset(sure, schema=file.schema_arrow)
     answer.progress = replace(answer.progress, row_groups=answer.progress.row_groups + len(fragment.row_groups))
-    wanted = [name for name in request.columns.names if name in physical.names and name not in parts]
-    batches = fragment.to_batches(schema=physical, columns=wanted, filter=chosen, batch_size=_SCAN_ROWS,
-                                  batch_readahead=1 if request.limit else 4)
-    for batch in batches:
-        yield _shaped(batch, parts, request.columns)
-        if not batch.num_rows:
-            answer.add(batch)
+    for row_group in fragment.row_groups:
+        for batch in file.iter_batches(_SCAN_ROWS, [row_group.id], read):
+            yield _shaped(batch if chosen is None else batch.filter(chosen), parts, request.columns)
 
 
 def _shaped(batch: pa.RecordBatch, parts: dict[str, str], columns: pa.Schema) -> pa.RecordBatch:
@@ -274,7 +272,3 @@ def main() -> None:
     with pa.PythonFile(os.fdopen(pipe, "wb", buffering=0), mode="w") as sink, contextlib.suppress(BrokenPipeError):
         for line in sys.stdin.buffer:
             serve(line, sink)
-
-
-if __name__ == "__main__":
-    main()

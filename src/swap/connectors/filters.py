@@ -42,6 +42,14 @@ def expression(predicates: Iterable[Predicate], types: Mapping[str, pa.DataType]
     return whole
 
 
+def passes_nan(predicate: Predicate, type_: pa.DataType) -> bool:
+    """Tell whether NaN passes: then Parquet's statistics, which leave NaN out, must not be asked.
+
+    A row group of 5.0 and NaN has the statistics of one that holds 5.0 alone; `> 9` would skip it.
+    """
+    return type_family(type_) == "float" and predicate.comparison in (Comparison.NE, Comparison.GT, Comparison.GE)
+
+
 def _one(predicate: Predicate, type_: pa.DataType) -> pc.Expression:
     field = pc.field(predicate.column)
     if predicate.comparison is Comparison.IS_NULL:
@@ -51,11 +59,7 @@ def _one(predicate: Predicate, type_: pa.DataType) -> pc.Expression:
     if predicate.comparison is Comparison.IN:
         return _in(field, predicate, type_)
     found = _OPERATORS[predicate.comparison](field, pc.scalar(_scalar(predicate, predicate.value, type_)))
-    if type_family(type_) == "float" and predicate.comparison in (Comparison.NE, Comparison.GT, Comparison.GE):
-        # Arrow's comparison leaves NaN out, and so do Parquet's statistics: without the second half a
-        # row group whose numbers all equal the value of <> would be skipped with its NaNs.
-        return found | pc.is_nan(field)
-    return found
+    return found | pc.is_nan(field) if passes_nan(predicate, type_) else found
 
 
 _OPERATORS: dict[Comparison, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {

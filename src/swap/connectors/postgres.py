@@ -18,7 +18,16 @@ from psycopg import sql
 
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
-from swap.connectors.base import Capabilities, Column, Comparison, Dataset, Deadline, Fragment, ReadStats, rows_without_columns
+from swap.connectors.base import (
+    Capabilities,
+    Column,
+    Comparison,
+    Dataset,
+    Deadline,
+    Fragment,
+    ReadStats,
+    rows_without_columns,
+)
 from swap.connectors.postgres_wire import Link
 from swap.errors import Problem, QueryCancelled, SourceFailed
 from swap.settings import PostgresSource

@@ -118,7 +118,7 @@ def _since_1970(values: npt.NDArray[Any], nulls: npt.NDArray[np.bool_], type_: p
     epoch = _EPOCH_DAYS if pa.types.is_date(type_) else _EPOCH_MICROSECONDS
     if (values > limits.max - epoch).any():
         raise InexactError(f"a {'date' if pa.types.is_date(type_) else 'timestamp'} after the year 294246")
-    moved = values + values.dtype.type(epoch)
+    moved: npt.NDArray[Any] = values + values.dtype.type(epoch)
     moved[nulls] = 0
     return moved
 
