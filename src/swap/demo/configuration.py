@@ -17,7 +17,7 @@ from swap.errors import Conflict
 
 TEMPLATE = """\
 # The demo's settings. `swap demo` wrote this file; change what you like, it is kept.
-# Only ports and kernel_env are set anew at each start. docs/reference/settings.md says what there is.
+# Only ports and paths of the checkout are set anew. docs/reference/settings.md says what there is.
 state = "."
 examples = ""
 kernel_env = ""
@@ -117,7 +117,7 @@ def write(path: Path, *, port: int, kernel_env: Path, examples: Path | None) -> 
     file = tomlkit.parse(TEMPLATE if fresh else path.read_text(encoding="utf-8"))
     _table(file, "site")["port"] = port
     file["kernel_env"] = str(kernel_env)
-    if fresh:
+    if fresh or ("examples" in file and not Path(str(file["examples"])).is_dir()):  # a checkout that moved has them elsewhere
         if examples is None:
             del file["examples"]
         else:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import tomlkit
 
 from swap.demo import canonical, describe, events, flights, pageviews
+from swap.errors import Problem, Unavailable
 
 VERSION = 1
 """Raised when the data changes; an older lake is then made again."""
@@ -125,10 +126,15 @@ def make(root: Path, progress: Progress = silent, tables: Mapping[str, Callable[
         progress(f"lake.{name}", done=False, size_bytes=0)
         draft = root / schema / f".{table}.new"
         shutil.rmtree(draft, ignore_errors=True)
-        for partition, rows in parts():
-            folder = draft / partition
-            folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(rows, folder / "part-00000.parquet", compression="zstd", row_group_size=65_536)
-        (draft / "_table.toml").write_text(sidecar(describe.LAKE[name]), encoding="utf-8")
-        draft.rename(place)
+        try:
+            for partition, rows in parts():
+                folder = draft / partition
+                folder.mkdir(parents=True, exist_ok=True)
+                pq.write_table(rows, folder / "part-00000.parquet", compression="zstd", row_group_size=65_536)
+            (draft / "_table.toml").write_text(sidecar(describe.LAKE[name]), encoding="utf-8")
+            draft.rename(place)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise Unavailable(Problem(f"The demo's table {name} cannot be written below {root}.", why=f"{error.strerror or error}.",
+                                      todo="Free some space or mend the directory's rights, then start again: tables that are complete are kept.")) from error
         progress(f"lake.{name}", done=True, size_bytes=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()))

@@ -19,6 +19,7 @@ from swap.db.embedded import EmbeddedPostgres
 from swap.demo import describe, flights, world
 from swap.demo.describe import About
 from swap.demo.lake import Progress, silent
+from swap.errors import Problem, Unavailable
 
 DATABASE = "mediawiki"
 OWNER = "dba"
@@ -56,10 +57,14 @@ def load(url: str, progress: Progress = silent) -> None:
             if conn.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [schema]).fetchone() == (_stamp(comment),):
                 continue
             progress(f"mediawiki.{schema}", done=False, size_bytes=0)
-            with conn.transaction():
-                size = _make_schema(conn, schema, tables())
-                # Last in the transaction: a schema with this comment is whole.
-                conn.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), sql.Literal(_stamp(comment))))
+            try:
+                with conn.transaction():
+                    size = _make_schema(conn, schema, tables())
+                    # Last in the transaction: a schema with this comment is whole.
+                    conn.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), sql.Literal(_stamp(comment))))
+            except psycopg.OperationalError as error:
+                raise Unavailable(Problem(f"The demo's schema {schema} cannot be loaded into the source mediawiki.", why=str(error).strip().splitlines()[0],
+                                          todo="Mend that, then start again: schemas that are complete are kept.")) from error
             for table, _, _ in tables():
                 # Outside: the planner and the catalog know row counts from the first day.
                 conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))

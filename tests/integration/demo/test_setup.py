@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import stat
 import tomllib
 from pathlib import Path
@@ -40,6 +41,39 @@ def test_a_second_start_keeps_what_the_person_changed_and_sets_only_ports_and_pa
     made = settings.load(config)
     assert (made.site.port, made.kernel_env) == (9000, tmp_path / "other")
     assert made.database.port == tomllib.loads(changed)["database"]["port"]
+
+
+def test_a_checkout_that_moved_finds_its_examples_again(config: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved" / "examples"
+    moved.mkdir(parents=True)
+    configuration.write(config, port=8123, kernel_env=tmp_path / "kernel", examples=moved)
+    assert settings.load(config).examples == moved
+    configuration.write(config, port=8123, kernel_env=tmp_path / "kernel", examples=tmp_path)
+    assert settings.load(config).examples == moved, "a directory that is there is the person's own choice"
+
+
+def test_a_port_that_somebody_else_took_is_changed_in_both_places(config: Path, tmp_path: Path) -> None:
+    before = settings.load(config).database.port
+    assert before is not None
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", before))
+        other.listen()
+        configuration.write(config, port=8123, kernel_env=tmp_path / "kernel", examples=None)
+    made = settings.load(config)
+    source = made.sources["mediawiki"]
+    assert isinstance(source, settings.PostgresSource)
+    assert made.database.port == source.port != before
+
+
+def test_a_source_that_the_person_pointed_elsewhere_stays_there(config: Path, tmp_path: Path) -> None:
+    text = config.read_text(encoding="utf-8").replace('host = "127.0.0.1"', 'host = "db.example.org"')
+    before = settings.load(config).database.port
+    head, _, tail = text.partition("[sources.mediawiki]")
+    config.write_text(head + "[sources.mediawiki]" + tail.replace(f"port = {before}", "port = 5433"), encoding="utf-8")
+    configuration.write(config, port=8123, kernel_env=tmp_path / "kernel", examples=None)
+    source = settings.load(config).sources["mediawiki"]
+    assert isinstance(source, settings.PostgresSource)
+    assert (source.host, source.port) == ("db.example.org", 5433)
 
 
 def test_people_who_may_sign_in_are_as_the_hub_reads_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from swap.demo import describe, lake, world
+from swap.errors import Unavailable
 
 PAGEVIEW_HOURLY = [
     "project", "language_variant", "page_title", "access_method", "zero_carrier", "agent_type", "referer_class", "continent", "country_code", "country",
@@ -94,13 +95,15 @@ def test_a_complete_table_is_kept_and_a_half_made_one_is_made_again(root: Path) 
     assert kept.stat().st_ino == before
 
 
-def test_a_table_that_fails_half_way_is_not_there(tmp_path: Path) -> None:
+def test_a_full_disk_is_explained_and_the_table_is_not_there(tmp_path: Path) -> None:
     def full_disk() -> Iterator[tuple[str, pa.Table]]:
         yield from lake.TABLES["nyc.weather"]()
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Unavailable) as caught:
         lake.make(tmp_path, tables={"nyc.weather": full_disk})
+    assert "No space left on device" in caught.value.problem.why
+    assert "Free some space" in caught.value.problem.todo
     assert not (tmp_path / "nyc" / "weather").exists()
     lake.make(tmp_path, tables={"nyc.weather": lake.TABLES["nyc.weather"]})
     assert pq.read_table(tmp_path / "nyc" / "weather").num_rows == 26_115
