@@ -102,7 +102,7 @@ class Swap:
 
     async def give(self, pid: int, claimed: str) -> Token:
         """Return a token for the process that asks on the socket."""
-        return await self.tokens.get(kernel_of(pid, claimed, self.kernels()))
+        return await self.tokens.for_kernel(kernel_of(pid, claimed, self.kernels()))
 
     def kernels(self) -> dict[int, str]:
         """Return process id → kernel id of the kernels that run."""

@@ -34,9 +34,22 @@ class Gateway:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=8)
         self.client = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0), limits=limits, trust_env=False)
 
-    async def headers(self) -> dict[str, str]:
-        """Return the headers of a request in the person's name."""
-        return {"Authorization": f"Bearer {(await self.tokens.get('')).value}"}
+    async def ask(self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None) -> httpx.Response:
+        """Ask in the person's name; the answer's body is still to be read.  Raises SwapError, httpx.HTTPError."""
+        response = await self._ask(method, path, parameters, content)
+        if response.status_code != 401:
+            return response
+        # The token may be of a time before a sign-out or of an earlier gateway: once more with a new one.
+        await response.aclose()
+        self.tokens.drop()
+        return await self._ask(method, path, parameters, content)
+
+    async def _ask(self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {(await self.tokens.get()).value}"}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        request = self.client.build_request(method, self.url + path, params=parameters, headers=headers, content=content)
+        return await self.client.send(request, stream=True)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -54,12 +67,7 @@ class Passing(JupyterHandler):
     async def pass_on(self, method: str, query_id: str = "", content: bytes | None = None) -> None:
         """Ask the gateway, answer with what it says."""
         try:
-            headers = await self.gateway.headers()
-            if content is not None:
-                headers["Content-Type"] = "application/json"
-            request = self.gateway.client.build_request(method, self.gateway.url + self.path.format(query_id),
-                                                        params=self._parameters(), headers=headers, content=content)
-            response = await self.gateway.client.send(request, stream=True)
+            response = await self.gateway.ask(method, self.path.format(query_id), self._parameters(), content)
         except SwapError as error:
             self.set_status(error.status)
             self.finish(as_error(error))

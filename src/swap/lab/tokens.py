@@ -14,6 +14,9 @@ from swap.errors import CATEGORIES, Problem, SwapError, Unavailable
 
 MARGIN = timedelta(seconds=30)
 """A token is renewed when less than this, or a quarter of its life, is left."""
+KERNEL_KEEPS = timedelta(seconds=2)
+"""A kernel keeps its token itself and asks again only when it nears its end or was refused: it gets a new one,
+except within this time, so that a loop in a notebook does not become a storm at the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Token:
 
     value: str = field(repr=False)
     expires_at: datetime
+    minted_at: datetime
     renew_at: datetime
 
 
@@ -48,14 +52,18 @@ class Tokens:
         self._generation = 0
         self._client = httpx.AsyncClient(timeout=10.0, trust_env=False)
 
-    async def get(self, kernel_id: str) -> Token:
-        """Return a token for a kernel, or for the server itself when `kernel_id` is empty.
+    async def for_kernel(self, kernel_id: str) -> Token:
+        """Return a token for a kernel, or for a terminal when `kernel_id` is empty; errors as `get`."""
+        return await self.get(kernel_id, at_most=KERNEL_KEEPS)
+
+    async def get(self, kernel_id: str = "", *, at_most: timedelta = timedelta.max) -> Token:
+        """Return a token that was minted at most so long ago; without a kernel's id, the server's own.
 
         Raises NotSignedIn after sign-out, Unavailable when the gateway does not answer.
         """
         async with self._locks.setdefault(kernel_id, asyncio.Lock()):
-            kept = self._kept.get(kernel_id)
-            if kept is not None and self._now() < kept.renew_at:
+            kept, now = self._kept.get(kernel_id), self._now()
+            if kept is not None and now < kept.renew_at and now - kept.minted_at < at_most:
                 return kept
             generation = self._generation
             token = await self._renew(kernel_id)
@@ -86,5 +94,6 @@ class Tokens:
 
     def _read(self, body: dict[str, Any]) -> Token:
         expires_at = datetime.fromisoformat(body["expires_at"])
-        life = expires_at - self._now()
-        return Token(value=body["token"], expires_at=expires_at, renew_at=expires_at - min(MARGIN, life / 4))
+        now = self._now()
+        renew_at = expires_at - min(MARGIN, (expires_at - now) / 4)
+        return Token(value=body["token"], expires_at=expires_at, minted_at=now, renew_at=renew_at)

@@ -122,7 +122,7 @@ print(json.dumps(sorted(found)))
     assert found == ["control-planted-in-a-file"]
 
 
-def test_the_token_socket_gives_a_kernel_a_token_of_its_own_and_keeps_it(server: Server, kernel: Kernel) -> None:
+def test_the_token_socket_gives_a_kernel_a_token_of_its_own(server: Server, kernel: Kernel) -> None:
     ask = """
 import json, os, socket
 def ask(line):
@@ -132,8 +132,10 @@ print(ask(b'{"kernel_id": ""}\\n'))
 """
     first = kernel.value(ask)
     assert first["token"].startswith(f"kernel-token-{kernel.id}-")
-    assert kernel.value(ask) == first
     assert first["token"] in server.gateway.minted
+    assert kernel.value(ask) == first, "at once again: the same, whatever a loop may ask"
+    kernel.run("import time; time.sleep(2.2)")
+    assert kernel.value(ask)["token"] != first["token"], "a kernel whose token was refused gets another"
 
 
 def test_rubbish_on_the_token_socket_is_answered_like_a_question(kernel: Kernel) -> None:

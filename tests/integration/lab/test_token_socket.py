@@ -21,7 +21,7 @@ ASK = ("import socket, sys\ns = socket.socket(socket.AF_UNIX); s.settimeout(5); 
 async def give(pid: int, claimed: str) -> Token:
     del pid, claimed
     now = datetime.now(UTC)
-    return Token("t0ken", now + timedelta(minutes=5), now + timedelta(minutes=4))
+    return Token("t0ken", expires_at=now + timedelta(minutes=5), minted_at=now, renew_at=now + timedelta(minutes=4))
 
 
 def ask(path: Path, user: str | None, *, open_to_all: bool) -> str:
