@@ -129,7 +129,7 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     by_status = {cls.status: cls for cls in reversed(list(CATEGORIES.values()))}
     kind = NotFound if error.status_code == 404 else by_status.get(error.status_code, Invalid)
-    answer = _answer(kind(Problem(f"{error.detail}.")))
+    answer = _answer(kind(Problem(f"{str(error.detail).rstrip('.')}.")))
     answer.status_code = error.status_code
     return answer
 

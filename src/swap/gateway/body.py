@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import MutableMapping
-from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from swap.errors import LimitExceeded, Problem
@@ -40,30 +39,20 @@ class BodyLimit:
             message = await receive()
             counted += len(message.get("body", b""))
             if counted > limit:
-                raise TooLarge(limit)
+                # FastAPI turns any other exception of a body into "400".
+                raise HTTPException(413, _problem(limit).title)
             return message
 
-        started = False
-
-        async def watching(message: MutableMapping[str, Any]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, counting, watching)
-        except TooLarge:
-            if not started:
-                await _refuse(send, limit)
-
-
-class TooLarge(Exception):  # noqa: N818 — never seen outside this module
-    """The body is over its limit."""
+        await self._app(scope, counting, send)
 
 
 async def _refuse(send: Send, limit: int) -> None:
-    error = LimitExceeded(Problem(f"The request is larger than {limit / 1e6:,.0f} MB.", todo="Send less at once."))
+    error = LimitExceeded(_problem(limit))
     body = json.dumps({"error": problem_json(error)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _problem(limit: int) -> Problem:
+    return Problem(f"The request is larger than {limit / 1e6:,.0f} MB.", todo="Send less at once.")

@@ -97,7 +97,7 @@ async def access_events(news: AccessNews, person_id: str, look: Callable[[], Acc
         while True:
             changed.clear()
             try:
-                access = await asyncio.to_thread(look)
+                access: Access | None = await asyncio.to_thread(look)
             except Exception:  # noqa: BLE001 — the database is away: say nothing new, keep the line open
                 access = told
             if access is not None and access != told:

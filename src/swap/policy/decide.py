@@ -5,18 +5,22 @@ Default deny; one denial wins; every verdict names its rule, its reason and whom
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from swap.identity import Principal
 from swap.policy.model import Action, Decision, Resource
 from swap.policy.rules import denials, grants, powers
 from swap.settings import Policy
 
-RULES = (powers, denials, grants)
+Rule = Callable[[Policy, Principal, Action, Resource], Decision | None]
+
+RULES: tuple[Rule, ...] = (powers.judge, denials.judge, grants.judge)
 """The rules; a rule returns a verdict or None when it has nothing to say.  See docs/reference/policy.md."""
 
 
-def decide(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision:
+def decide(policy: Policy, principal: Principal, action: Action, resource: Resource, rules: Sequence[Rule] = RULES) -> Decision:
     """Return whether the principal may, and why."""
-    verdicts = [verdict for rule in RULES if (verdict := rule.judge(policy, principal, action, resource))]
+    verdicts = [verdict for rule in rules if (verdict := rule(policy, principal, action, resource))]
     for verdict in verdicts:
         if not verdict.allowed:
             return verdict

@@ -6,6 +6,8 @@ words; a test compares the two.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 CLAUSES = frozenset(["Select", "Union", "Except", "Intersect", "With", "CTE", "TableAlias", "From", "Join", "Table", "Subquery", "Where", "Group", "Having", "Order", "Ordered", "Limit", "Fetch", "LimitOptions", "Offset", "Distinct", "Qualify", "Window", "WindowSpec", "Values", "Tuple", "Lateral", "Unnest", "Rollup", "Cube", "GroupingSets", "Column", "Identifier", "Star", "Alias", "Literal", "Boolean", "Null", "Var", "Paren", "And", "Or", "Xor", "Not", "EQ", "NEQ", "GT", "GTE", "LT", "LTE", "NullSafeEQ", "NullSafeNEQ", "Between", "In", "Is", "Like", "ILike", "SimilarTo", "Glob", "Escape", "RegexpLike", "RegexpILike", "RegexpFullMatch", "Exists", "Any", "All", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Pow", "Neg", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitwiseLeftShift", "BitwiseRightShift", "DPipe", "Cast", "TryCast", "DataType", "DataTypeParam", "ColumnDef", "Case", "If", "Interval", "IntervalSpan", "AtTimeZone", "Collate", "Bracket", "Slice", "Dot", "Struct", "PropertyEQ", "Array", "Map", "ToMap", "Lambda", "Filter", "IgnoreNulls", "RespectNulls", "WithinGroup", "JSONPath", "JSONPathRoot", "JSONPathKey", "JSONPathSubscript", "JSONPathWildcard", "JSONPathSlice", "JSONPathUnion"])
 """Node classes of sqlglot that are not functions."""
 
@@ -72,3 +74,16 @@ ANONYMOUS = frozenset({"Anonymous", "AnonymousAggFunc", "CombinedAggFunc", "Para
 
 TYPES = frozenset(["BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINT", "UBIGINT", "UINT128", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "TEXT", "CHAR", "NCHAR", "NVARCHAR", "BINARY", "VARBINARY", "DATE", "DATE32", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "TIMESTAMPNTZ", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATETIME", "INTERVAL", "UUID", "JSON", "BLOB", "LIST", "ARRAY", "STRUCT", "MAP", "BIT", "NULL", "UNKNOWN"])
 """Types a CAST may name (sqlglot's names)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The lists together.  There is one, `ALLOWED`; tests make wider ones to see that an attack then gets further."""
+
+    nodes: frozenset[str] = NODES
+    functions: frozenset[str] = FUNCTION_NAMES
+    types: frozenset[str] = TYPES
+    anonymous: frozenset[str] = ANONYMOUS
+
+
+ALLOWED = Allowed()

@@ -47,7 +47,7 @@ class Combiner:
         ours, theirs = socket.socketpair()
         self._control = ours
         with theirs:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
                 [sys.executable, "-E", "-s", "-P", "-m", "swap.query.combiner_child", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd=self._spill,
                 env={"LANG": "C.UTF-8", "PATH": os.defpath}, process_group=0,

@@ -16,7 +16,8 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,6 +26,8 @@ import pyarrow as pa
 
 MAX_INPUTS = 64
 ROWS_PER_BATCH = 16_384
+HOLD_SECONDS = 0.2
+"""How long rows wait for others, so that they travel together."""
 ROOM_BYTES = 3 << 30
 """Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
 
@@ -68,7 +71,8 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions=false", "autoload_known_extensions=false", "allow_community_extensions=false",
         "allow_unsigned_extensions=false", "allow_persistent_secrets=false", "python_enable_replacements=false",
         "python_scan_all_frames=false", "allow_extension_repositories='forbidden'", "enable_external_access=false",
-        "lock_configuration=true",
+        # Rows are handed on as they come: by default a whole megabyte would gather first.
+        "streaming_buffer_size='256KB'", "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
     return connection
@@ -91,10 +95,9 @@ def run(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], descriptor
     rows = 0
     with os.fdopen(1, "wb", closefd=False) as out, pa.ipc.new_stream(out, schema) as writer:
         out.flush()
-        for batch in reader:
-            for piece in _pieces(_plain(batch, schema)):
-                writer.write_batch(piece)
-                rows += piece.num_rows
+        for batch in _gathered(_plain(batch, schema) for batch in reader):
+            writer.write_batch(batch)
+            rows += batch.num_rows
             out.flush()
     return rows
 
@@ -102,13 +105,28 @@ def run(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], descriptor
 def _keep(cursor: duckdb.DuckDBPyConnection, name: str, descriptor: int) -> None:
     reader = pa.ipc.open_stream(os.fdopen(descriptor, "rb"))
     cursor.register(f"{name}_arriving", reader)
-    cursor.execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{name}_arriving"')
+    cursor.execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{name}_arriving"')  # noqa: S608 — the name is ours
     cursor.close()
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    for start in range(0, batch.num_rows, ROWS_PER_BATCH):
-        yield batch.slice(start, ROWS_PER_BATCH)
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches of a useful size, but hold none back for longer than a moment."""
+    held: list[pa.RecordBatch] = []
+    rows, since = 0, time.monotonic()
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        if rows >= ROWS_PER_BATCH or time.monotonic() - since > HOLD_SECONDS:
+            yield from _pieces(held)
+            held, rows, since = [], 0, time.monotonic()
+    yield from _pieces(held)
+
+
+def _pieces(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    if held:
+        for whole in pa.Table.from_batches(held).combine_chunks().to_batches():
+            for start in range(0, whole.num_rows, ROWS_PER_BATCH):
+                yield whole.slice(start, ROWS_PER_BATCH)
 
 
 def _plain_field(field: pa.Field, sql_type: str) -> pa.Field:

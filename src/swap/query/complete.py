@@ -24,10 +24,7 @@ _TOKEN = re.compile(r'"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[^\s]')
 _PATH = re.compile(r'(?:(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*)\s*\.\s*)*(?:"[^"]*|[A-Za-z_][A-Za-z0-9_]*)?\Z')
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 _TABLE_WORDS = frozenset({"from", "join"})
-_CLAUSE_WORDS = frozenset("""
-    select where on using group order having limit qualify union except intersect window and or by as inner left right full cross natural
-    lateral asof semi anti outer when then else end case with set values offset
-""".split())
+_CLAUSE_WORDS = frozenset(["select", "where", "on", "using", "group", "order", "having", "limit", "qualify", "union", "except", "intersect", "window", "and", "or", "by", "as", "inner", "left", "right", "full", "cross", "natural", "lateral", "asof", "semi", "anti", "outer", "when", "then", "else", "end", "case", "with", "set", "values", "offset"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +175,10 @@ def _blank(sql: str) -> str:
 
 
 def _in_string(before: str) -> bool:
-    last = None
-    for last in _SKIP.finditer(before):
-        pass
-    if last is None or last.end() != len(before):
+    found = list(_SKIP.finditer(before))
+    if not found or found[-1].end() != len(before):
         return False
-    text = last.group()
+    text = found[-1].group()
     if text.startswith("--"):
         return True
     return not text.endswith("*/") if text.startswith("/*") else (text == "'" or not text.endswith("'") or text.count("'") % 2 == 1)

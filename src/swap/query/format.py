@@ -58,10 +58,10 @@ def column(field: pa.Field) -> dict[str, Any]:
 
 
 def text(value: Any) -> str | None:  # noqa: PLR0911 — one line for each type
-    """Return a value exactly as it is to be read, or None for null.
+    r"""Return a value exactly as it is to be read, or None for null.
 
-    >>> text(True), text(0.1), text(b"\\x00\\xff"), text([1, None])
-    ('true', '0.1', '\\\\x00ff', '[1,null]')
+    >>> text(True), text(0.1), text(b"\x00\xff"), text([1, None])
+    ('true', '0.1', '\\x00ff', '[1,null]')
     """
     if value is None:
         return None

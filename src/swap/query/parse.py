@@ -17,10 +17,10 @@ from typing import Any
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
-from swap.query import allow
+from swap.query.allow import ALLOWED, Allowed
 
 MAX_DEPTH = 100
 """How deep parentheses and brackets may nest."""
@@ -47,7 +47,7 @@ class Place:
     column: int
 
 
-def parse(text: str, params: Mapping[str, Any], max_bytes: int) -> exp.Query:
+def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed = ALLOWED) -> exp.Query:
     """Return the statement's tree with its parameters bound.  Raises QueryRefused saying why and where."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > max_bytes:
@@ -59,21 +59,21 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int) -> exp.Query:
     try:
         tree = _one_query(text, params)
         _check_depth(tree)
-        _check_nodes(tree, text)
+        _check_nodes(tree, text, allowed)
         return _bind(tree, params)
     except RecursionError:
         raise _refused("The statement is nested too deeply.", text, None) from None
     except SqlglotError as error:
-        raise _unreadable(error, text) from None
+        raise _unreadable(error) from None
     except (IndexError, KeyError, ValueError, TypeError, AttributeError, AssertionError):
         # sqlglot has crashed on odd input before; what it cannot read is refused, whatever it raises.
         raise _refused("The statement cannot be read.", text, None) from None
 
 
 def place(text: str, offset: int | None) -> Place | None:
-    """Return line and column of an offset into the statement.
+    r"""Return line and column of an offset into the statement.
 
-    >>> place("SELECT a\\nFROM b", 14)
+    >>> place("SELECT a\nFROM b", 14)
     Place(line=2, column=6)
     """
     if offset is None or not 0 <= offset <= len(text):
@@ -141,23 +141,23 @@ def _check_depth(tree: exp.Expr) -> None:
         level = [child for node in level for child in node.iter_expressions()]
 
 
-def _check_nodes(tree: exp.Expr, text: str) -> None:
+def _check_nodes(tree: exp.Expr, text: str, allowed: Allowed) -> None:
     for node in tree.walk():
         kind = type(node).__name__
-        if kind in allow.ANONYMOUS:
+        if kind in allowed.anonymous:
             name = node.name.lower()
-            if name not in allow.FUNCTION_NAMES:
+            if name not in allowed.functions:
                 raise _not_listed(f"The function {name} is not one that SWAP runs.", node, text)
-        elif kind not in allow.NODES and not (kind == "Placeholder" and node.name):
+        elif kind not in allowed.nodes and not (kind == "Placeholder" and node.name):
             raise _not_listed(f"{_WORDS.get(kind, _shown(node))} is not part of the SQL that SWAP runs.", node, text)
-        _check_details(node, text)
+        _check_details(node, text, allowed)
 
 
-def _check_details(node: exp.Expr, text: str) -> None:
+def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
     """Refuse the forms of listed nodes that are more than they seem."""
     if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
-    if isinstance(node, exp.DataType) and node.this.name not in allow.TYPES:
+    if isinstance(node, exp.DataType) and node.this.name not in allowed.types:
         raise _not_listed(f"The type {node.sql('duckdb')} is not one that SWAP knows.", node, text)
     if isinstance(node, exp.Lateral) and not isinstance(node.this, (exp.Subquery, exp.Unnest, exp.Explode)):
         raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
@@ -191,7 +191,7 @@ def _bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
         else:
             node.replace(literal(value, node.name))
     if unused:
-        name = sorted(unused)[0]
+        name = min(unused)
         raise QueryRefused(Problem(f"The statement does not use the parameter {name}.", why="Nothing was run.",
                                    todo=f"Write :{name} where the value belongs, or leave the parameter out."))
     return tree
@@ -263,8 +263,8 @@ def _not_listed(title: str, node: exp.Expr, text: str) -> QueryRefused:
     return _refused(title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md.")
 
 
-def _unreadable(error: SqlglotError, text: str) -> QueryRefused:
-    details = next(iter(getattr(error, "errors", None) or []), {})
+def _unreadable(error: SqlglotError) -> QueryRefused:
+    details: dict[str, Any] = next(iter(getattr(error, "errors", None) or []), {})
     line, column = details.get("line"), details.get("col")
     near = details.get("highlight") or ""
     title = f"The statement cannot be read near {near}." if near else "The statement cannot be read."

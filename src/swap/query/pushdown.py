@@ -21,7 +21,7 @@ from swap.query.model import Reference, Resolved
 MAX_IN = 1000
 """Values of an IN list that is still pushed down."""
 
-_COMPARISONS = {
+_COMPARISONS: dict[type[exp.Expr], Comparison] = {
     exp.EQ: Comparison.EQ, exp.NEQ: Comparison.NE, exp.LT: Comparison.LT, exp.LTE: Comparison.LE, exp.GT: Comparison.GT, exp.GTE: Comparison.GE,
 }
 _MIRRORED = {
@@ -199,7 +199,7 @@ def _count(node: exp.Expr | None) -> int | None:
     return int(value.name) if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit() else None
 
 
-def _value(node: exp.Expr, type_: pa.DataType) -> Any:
+def _value(node: exp.Expr, type_: pa.DataType) -> Any:  # noqa: PLR0911 — one line for each family
     """Return a literal as a value that compares with this type as DuckDB would compare it, or _UNSET."""
     node, family = node.unnest(), type_family(type_)
     if isinstance(node, exp.Boolean):
@@ -241,7 +241,7 @@ def _number(node: exp.Expr, type_: pa.DataType, family: str) -> Any:
 def _fits(value: int, type_: pa.DataType) -> bool:
     signed = pa.types.is_signed_integer(type_)
     bits = type_.bit_width - signed
-    return (-(1 << bits) if signed else 0) <= value < (1 << bits)
+    return bool((-(1 << bits) if signed else 0) <= value < (1 << bits))
 
 
 def _text(node: exp.Expr) -> tuple[str | None, str]:
@@ -260,8 +260,7 @@ def _moment(text: str, cast: str) -> Any:
 
 
 def _zoned(text: str) -> Any:
-    value = _parsed(datetime.fromisoformat, text) if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text) else _UNSET
-    return value
+    return _parsed(datetime.fromisoformat, text) if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text) else _UNSET
 
 
 def _parsed(read: Any, text: str) -> Any:

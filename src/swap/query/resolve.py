@@ -138,8 +138,9 @@ class _Resolver:
                 is_open = is_open or relation.open
             else:
                 self.expression(item, scope, ctes)
-                is_open = is_open or not item.alias_or_name
-                found += [item.alias_or_name] if item.alias_or_name else []
+                name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column, exp.Dot)) else ""
+                is_open = is_open or not name
+                found += [name] if name else []
         return Output(tuple(found), is_open)
 
     def _clauses(self, node: exp.Expr, scope: Scope, ctes: Mapping[str, Output], skip: set[str]) -> None:

@@ -100,7 +100,8 @@ class Queries:
 
     def _carry_out(self, run: Run, principal: Principal) -> None:
         """Wait for places, execute, and record how it ended.  Runs in the query's own thread."""
-        state, error = RunState.FAILED, None
+        state = RunState.FAILED
+        error: SwapError | None = None
         try:
             self._wait_for_places(run)
             self._check_again(run, principal)

@@ -22,7 +22,6 @@ from swap.query.results import Spool
 from swap.settings import Limits
 
 KEPT_SECONDS = 3600
-_INPUT = "swap_upload"
 
 
 class Uploads:
@@ -41,7 +40,7 @@ class Uploads:
         result = self._spool.create(upload_id)
         combiner = self._pool.take()
         try:
-            output = combiner.start(Order(f'SELECT * FROM "{_INPUT}"', [_INPUT], [body.fileno()], streamed=True))
+            output = combiner.start(Order("SELECT * FROM swap_upload", ["swap_upload"], [body.fileno()], streamed=True))
             reader = _reader(output)
             if reader is not None:
                 result.begin(reader.schema)

@@ -26,7 +26,8 @@ _reader = threading.local()
 
 def verify(text: str, inputs: Sequence[str]) -> None:
     """Check the text that the combiner will run.  Raises QueryRefused."""
-    document = json.loads(_connection().execute("SELECT json_serialize_sql(?)", [text]).fetchone()[0])
+    (serialized,) = _connection().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
+    document = json.loads(serialized)
     if document.get("error") or len(document.get("statements", ())) != 1:
         raise _refused(str(document.get("error_message") or "It is not one SELECT."))
     tree = document["statements"][0]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,17 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import uvicorn
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import services
-from swap.connectors.base import Connector
 from swap.connectors.memory import MemoryConnector, Table
 from swap.db.tables import audit_event
-from swap.gateway import app as gateway
+from swap.db.tables import person as person_table
 from swap.identity import Via
 from swap.people import service as people
 from swap.people import tokens
 from swap.runtime import Runtime
-from swap.settings import Denial, FilesSource, Grant, Limits, Policy, Settings
+from swap.settings import Denial, Grant, Policy, Settings
 
 POLICY = Policy(
     grants=(
@@ -95,6 +94,10 @@ class Gateway:
             person = people.ensure_person(conn, name, name, groups, lambda: person_id)
             people.sign_in(conn, person.id, f"s{person.id}", datetime.now(UTC), 7)
         return Person(self, person.id)
+
+    def set_groups(self, person: Person, *groups: str) -> None:
+        with self.database.engine("owner").begin() as conn:
+            conn.execute(update(person_table).where(person_table.c.id == person.id).values(groups=list(groups)))
 
     def audit(self, event: str | None = None) -> list[Any]:
         with self.database.engine("owner").begin() as conn:

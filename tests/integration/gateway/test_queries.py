@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from integration.gateway.gateways import Gateway, Person
+import io
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from integration.gateway.gateways import Gateway, Person, lake, mediawiki
+from swap.connectors.base import Comparison, Predicate
+from swap.identity import Via
 
 
 def test_one_statement_joins_two_sources(ann: Person, swap: Gateway) -> None:
@@ -13,3 +26,459 @@ def test_one_statement_joins_two_sources(ann: Person, swap: Gateway) -> None:
 
     assert rows == [("B", 20, 200), ("C", 30, 300)]
     assert [event.event for event in swap.audit() if event.event.startswith("query")] == ["query-accepted", "query-ended"]
+
+
+def test_a_source_is_asked_only_for_the_columns_used_and_filters_itself(ann: Person, swap: Gateway) -> None:
+    ann.rows("SELECT sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 AND country_code IN ('DE', 'FR') AND page_title LIKE 'B%'")
+
+    (fragment,) = swap.lake.fragments
+    assert [column.name for column in fragment.columns] == ["page_title", "country_code", "year", "view_count"]
+    assert set(fragment.predicates) == {Predicate("year", Comparison.EQ, 2026), Predicate("country_code", Comparison.IN, ("DE", "FR"))}
+
+
+def test_a_limit_of_one_table_is_pushed_down(ann: Person, swap: Gateway) -> None:
+    assert len(ann.rows("SELECT n, t FROM lake.big.numbers LIMIT 5 OFFSET 2")) == 5
+    assert swap.lake.fragments[-1].limit == 7
+
+
+def test_a_limit_behind_an_aggregate_is_not_pushed_down(ann: Person, swap: Gateway) -> None:
+    assert ann.rows("SELECT count(*) FROM lake.big.numbers LIMIT 5") == [(50_000,)]
+    assert swap.lake.fragments[-1].limit is None
+
+
+def test_the_state_says_what_happened(ann: Person) -> None:
+    query_id = ann.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
+
+    state = ann.ended(query_id)
+
+    assert [stage["key"] for stage in state["stages"]] == ["rights", "run:lake", "fetch:lake", "run:mediawiki", "fetch:mediawiki", "combine"]
+    assert {stage["state"] for stage in state["stages"]} == {"done"}
+    assert state["stages"][0]["label"] == "Checked your rights"
+    assert state["stages"][0]["detail"] == "2 tables in 2 sources, all readable"
+    assert state["source_rows"] == {"lake": 6, "mediawiki": 4}
+    assert state["columns"] == [{"name": "page_id", "type": "bigint"}]
+    assert (state["rows"], state["state"], state["error"]) == (3, "done", None)
+
+
+def test_the_stage_named_is_the_stage_that_waits(ann: Person, swap: Gateway) -> None:
+    swap.mediawiki.behaviour.gate = threading.Event()
+    query_id = ann.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
+
+    state = ann.until(query_id, lambda state: next(stage for stage in state["stages"] if stage["key"] == "fetch:lake")["state"] == "done")
+    time.sleep(0.3)
+    state = ann.state(query_id)
+
+    assert [stage["key"] for stage in state["stages"] if stage["state"] == "active"] == ["run:mediawiki"]
+    assert state["headline"] == "Running in mediawiki"
+    swap.mediawiki.behaviour.gate.set()
+    assert ann.ended(query_id)["state"] == "done"
+
+
+def test_a_reader_follows_a_result_that_grows(ann: Person, swap: Gateway) -> None:
+    swap.lake.behaviour.seconds_per_batch = 0.4
+    swap.lake.batch_rows = 5_000
+    query_id = ann.start("SELECT n, t FROM lake.big.numbers")
+
+    with ann.client() as client, client.stream("GET", f"/v1/queries/{query_id}/result") as response:
+        chunks = response.iter_raw()
+        first = next(chunks)
+        running = ann.state(query_id)["state"]
+        rest = b"".join([first, *chunks])
+
+    assert running == "running"
+    assert pa.ipc.open_stream(rest).read_all().num_rows == 50_000
+
+
+def test_a_dropped_connection_resumes_by_batch(ann: Person) -> None:
+    query_id = ann.start("SELECT n FROM lake.big.numbers ORDER BY n")
+    ann.ended(query_id)
+    whole = ann.result(query_id)
+    first = whole.to_batches()[0].num_rows
+
+    resumed = ann.result(query_id, batch=1)
+
+    assert resumed.column("n").to_pylist() == list(range(first, 50_000))
+    assert ann.result(query_id, batch=10_000).num_rows == 0
+
+
+def test_a_result_is_still_there_after_the_gateway_restarts(make_gateway: Callable[..., Gateway]) -> None:
+    first = make_gateway()
+    ann = first.person("ann", "analysts")
+    query_id = ann.start("SELECT n FROM lake.big.numbers WHERE n < 10 ORDER BY n")
+    ann.ended(query_id)
+
+    second = make_gateway()
+    later = Person(second, ann.id)
+
+    assert later.state(query_id)["state"] == "done"
+    assert later.result(query_id).column("n").to_pylist() == list(range(10))
+
+
+def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gateway]) -> None:
+    slow = lake()
+    slow.behaviour.gate = threading.Event()
+    first = make_gateway({"lake": slow, "mediawiki": mediawiki()})
+    ann = first.person("ann", "analysts")
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    second = make_gateway()
+
+    state = Person(second, ann.id).state(query_id)
+    assert state["state"] == "failed"
+    assert state["error"]["title"] == "SWAP was restarted while this query ran."
+
+
+def test_pages_are_text_and_can_be_sorted(ann: Person) -> None:
+    query_id = ann.start("SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM lake.wmf.pageview_hourly")
+    ann.ended(query_id)
+
+    with ann.client() as client:
+        page = client.get(f"/v1/queries/{query_id}/page", params={"offset": 1, "limit": 2, "sort": "view_count", "descending": True}).json()
+
+    assert page["total"] == 6
+    assert page["rows"] == [
+        ["E", "IN", "50", "5.00", "2026-11-05 00:00:00", '{"ip":"10.0.0.1","action":"view"}', "\\x00ff"],
+        ["D", "FR", "40", "4.00", "2026-11-04 00:00:00", '{"ip":"10.0.0.1","action":"view"}', "\\x00ff"]]
+    assert page["columns"][2] == {"name": "view_count", "type": "bigint", "align": "right", "group": True}
+    assert [column["type"] for column in page["columns"]] == ["text", "text", "bigint", "decimal(9,2)", "timestamp", "struct", "binary"]
+
+
+def test_pages_walk_over_batches(ann: Person) -> None:
+    query_id = ann.start("SELECT n FROM lake.big.numbers ORDER BY n")
+    ann.ended(query_id)
+
+    with ann.client() as client:
+        for offset in (0, 16_380, 16_384, 49_995, 60_000):
+            page = client.get(f"/v1/queries/{query_id}/page", params={"offset": offset, "limit": 10}).json()
+            assert [row[0] for row in page["rows"]] == [str(number) for number in range(offset, min(50_000, offset + 10))]
+
+
+def test_a_result_downloads_as_csv_and_that_is_recorded(ann: Person, swap: Gateway) -> None:
+    query_id = ann.start("SELECT page_title, price, event FROM lake.wmf.pageview_hourly WHERE page_id < 3 ORDER BY 1")
+    ann.ended(query_id)
+
+    with ann.client() as client:
+        response = client.get(f"/v1/queries/{query_id}/download")
+
+    assert response.text.splitlines()[0] == '"page_title","price","event"'
+    assert response.text.splitlines()[1] == '"A","1.25","{""ip"":""10.0.0.1"",""action"":""view""}"'
+    assert response.headers["content-disposition"] == f'attachment; filename="{query_id}.csv"'
+    assert len(swap.audit("result-downloaded")) == 1
+
+
+def test_cancelling_ends_it_at_the_source(ann: Person, swap: Gateway) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    with ann.client() as client:
+        assert client.delete(f"/v1/queries/{query_id}").json() == {"state": "cancelled"}
+        assert client.delete(f"/v1/queries/{query_id}").json() == {"state": "cancelled"}
+
+    assert swap.lake.running == 0
+    assert swap.audit("query-ended")[0].detail["state"] == "cancelled"
+
+
+def test_a_query_over_its_time_is_stopped_at_the_source(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(seconds=0.7)
+    swap.lake.behaviour.gate = threading.Event()
+
+    error = swap.person("ann", "analysts").fails("SELECT n FROM lake.big.numbers")
+
+    assert error["category"] == "timed-out"
+    assert swap.lake.running == 0
+
+
+@pytest.mark.parametrize(("limits", "statement", "setting"), [
+    ({"rows": 100}, "SELECT n FROM lake.big.numbers", "limits.rows"),
+    ({"bytes": 10_000}, "SELECT n FROM lake.big.numbers", "limits.bytes"),
+    ({"source_bytes": 10_000}, "SELECT count(n) FROM lake.big.numbers", "limits.source_bytes"),
+    ({"memory_bytes": 60_000_000}, "SELECT a.n, b.t, random() r FROM lake.big.numbers a, lake.big.numbers b WHERE a.n < 2000 ORDER BY r", "limits.memory_bytes"),
+])
+def test_a_limit_appears_in_its_error(make_gateway: Callable[..., Gateway], limits: dict[str, int], statement: str, setting: str) -> None:
+    swap = make_gateway(**limits, **({"spill_bytes": 1_000_000} if "memory_bytes" in limits else {}))
+
+    error = swap.person("ann", "analysts").fails(statement)
+
+    assert error["category"] == "limit"
+    assert setting in error["why"] or "limits.spill_bytes" in error["why"]
+
+
+def test_a_statement_over_its_length_is_refused(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(statement_bytes=100)
+
+    error = swap.person("ann", "analysts").refused("SELECT " + "1, " * 100 + "1")
+
+    assert (error["category"], "limits.statement_bytes" in error["why"]) == ("limit", True)
+
+
+def test_a_source_that_breaks_off_never_gives_a_result(ann: Person, swap: Gateway) -> None:
+    swap.lake.behaviour.fail_after_rows = 20_000
+
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    state = ann.ended(query_id)
+
+    assert (state["state"], state["error"]["category"]) == ("failed", "source-failed")
+    with ann.client() as client:
+        body = client.get(f"/v1/queries/{query_id}/result").content
+    assert not body.endswith(b"\xff\xff\xff\xff\x00\x00\x00\x00")
+
+
+def test_a_source_that_breaks_off_is_never_counted(ann: Person, swap: Gateway) -> None:
+    swap.lake.behaviour.fail_after_rows = 20_000
+
+    for _ in range(5):
+        assert ann.fails("SELECT count(*) FROM lake.big.numbers")["category"] == "source-failed"
+
+
+def test_a_source_that_is_down_says_so_while_others_work(ann: Person, swap: Gateway) -> None:
+    swap.mediawiki.behaviour.down = True
+
+    error = ann.fails("SELECT page_id FROM mediawiki.enwiki.page")
+
+    assert error["category"] == "source-down"
+    assert error["title"] == "mediawiki does not answer; lake does."
+    assert (error["source"], error["ask"]) == ("mediawiki", "data-platform")
+    assert ann.rows("SELECT count(*) FROM lake.big.numbers") == [(50_000,)]
+    with ann.client() as client:
+        sources = {each["name"]: each["up"] for each in client.get("/v1/catalog").json()["sources"]}
+    assert sources == {"lake": True, "mediawiki": False}
+
+
+def test_waiting_shows_the_position_and_the_rule(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(places={"slots": 1, "slots_per_person": 1})
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    swap.lake.behaviour.gate = threading.Event()
+    first, second, third = (who.start("SELECT n FROM lake.big.numbers LIMIT 1") for who in (ann, bob, ann))
+
+    waiting = ann.until(third, lambda state: state["headline"] == "Waiting, position 2")
+
+    assert waiting["state"] == "waiting"
+    assert waiting["note"] == "lake runs 1 queries at a time, at most 1 of one person. Yours starts when the next place is free."
+    assert next(stage for stage in waiting["stages"] if stage["key"] == "wait:lake")["detail"] == "position 2, 1 query before yours"
+    swap.lake.behaviour.gate.set()
+    states = [ann.ended(first), bob.ended(second), ann.ended(third)]
+    assert [state["state"] for state in states] == ["done"] * 3
+    assert states[2]["summary"].startswith("waited ")
+
+
+def test_a_waiting_query_can_be_cancelled(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(places={"slots": 1, "slots_per_person": 1})
+    ann = swap.person("ann", "analysts")
+    swap.lake.behaviour.gate = threading.Event()
+    first, second = (ann.start("SELECT n FROM lake.big.numbers LIMIT 1") for _ in range(2))
+    ann.until(second, lambda state: state["headline"] == "Waiting, position 1")
+
+    with ann.client() as client:
+        assert client.delete(f"/v1/queries/{second}").json() == {"state": "cancelled"}
+
+    assert len(swap.lake.fragments) == 1
+    swap.lake.behaviour.gate.set()
+    assert ann.ended(first)["state"] == "done"
+
+
+def test_time_spent_waiting_does_not_count_against_the_limit(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(places={"slots": 1, "slots_per_person": 1}, seconds=4)
+    ann = swap.person("ann", "analysts")
+    gates = [threading.Event(), threading.Event()]
+    swap.lake.behaviour.gate = gates[0]
+    first, second = (ann.start("SELECT n FROM lake.big.numbers LIMIT 1") for _ in range(2))
+    time.sleep(2.5)
+    swap.lake.behaviour.gate = gates[1]
+    gates[0].set()
+    ann.until(second, lambda state: state["state"] == "running")
+    time.sleep(2)
+    gates[1].set()
+
+    states = [ann.ended(each) for each in (first, second)]
+    assert [state["state"] for state in states] == ["done", "done"]
+    assert states[1]["elapsed"] > 4
+
+
+def test_too_many_waiting_queries_of_one_person_are_refused(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(places={"slots": 1, "slots_per_person": 1}, waiting_per_person=1)
+    ann = swap.person("ann", "analysts")
+    swap.lake.behaviour.gate = threading.Event()
+    first = ann.start("SELECT n FROM lake.big.numbers LIMIT 1")
+    ann.until(first, lambda state: state["state"] == "running")
+    ann.start("SELECT n FROM lake.big.numbers LIMIT 1")
+
+    error = ann.refused("SELECT n FROM lake.big.numbers LIMIT 1")
+
+    assert (error["category"], error["extra"]["setting"]) == ("limit", "limits.waiting_per_person")
+    swap.lake.behaviour.gate.set()
+
+
+def test_rights_are_checked_again_when_a_waiting_query_starts(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(places={"slots": 1, "slots_per_person": 1})
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    swap.lake.behaviour.gate = threading.Event()
+    first = ann.start("SELECT n FROM lake.big.numbers LIMIT 1")
+    second = bob.start("SELECT n FROM lake.big.numbers LIMIT 1")
+    bob.until(second, lambda state: state["state"] == "waiting")
+    swap.set_groups(bob, "readers")
+    swap.lake.behaviour.gate.set()
+
+    assert ann.ended(first)["state"] == "done"
+    assert bob.ended(second)["error"]["title"] == "You may no longer read lake.big.numbers."
+    assert len(swap.lake.fragments) == 1
+
+
+def test_parameters_are_values_of_their_own_type(ann: Person) -> None:
+    params = {"text": "o'brien; DROP", "number": -3, "flag": True, "nothing": None, "list": [1, 3],
+              "money": {"type": "decimal", "value": "1.250"}, "day": {"type": "date", "value": "2026-11-03"},
+              "moment": {"type": "timestamp", "value": "2026-11-03T00:00:00"}, "raw": {"type": "binary", "value": "00ff"}}
+
+    rows = ann.rows("""SELECT :text AS a, :number AS b, :flag AS c, :nothing AS d, $money AS e, :day AS f, :raw AS g, page_id
+                       FROM lake.wmf.pageview_hourly WHERE page_id IN (:list) AND ts >= :moment""", params=params)
+
+    assert rows == [("o'brien; DROP", -3, True, None, Decimal("1.250"), datetime(2026, 11, 3).date(), b"\x00\xff", 3)]  # noqa: DTZ001
+
+
+def test_a_parameter_without_a_value_and_one_without_a_use_are_told(ann: Person) -> None:
+    assert "no value" in ann.refused("SELECT $a AS x")["title"]
+    assert ann.refused("SELECT 1 AS x", params={"a": 1})["title"] == "The statement does not use the parameter a."
+
+
+def test_a_person_joins_a_table_of_their_own(ann: Person) -> None:
+    with ann.client() as client:
+        upload = client.post("/v1/uploads", content=stream(pa.table({"code": ["DE", "FR"], "team": ["x", "y"]}))).json()
+
+    rows = ann.rows("SELECT team, sum(view_count) FROM mine JOIN lake.wmf.pageview_hourly v ON v.country_code = mine.code GROUP BY 1 ORDER BY 1",
+                    tables={"mine": upload["id"]})
+
+    assert upload["rows"] == 2
+    assert rows == [("x", 30), ("y", 70)]
+
+
+def test_anothers_upload_does_not_exist(ann: Person, swap: Gateway) -> None:
+    with swap.person("bob", "analysts").client() as client:
+        upload = client.post("/v1/uploads", content=stream(pa.table({"a": [1]}))).json()
+
+    assert ann.refused("SELECT * FROM mine", tables={"mine": upload["id"]})["category"] == "not-found"
+    assert ann.refused("SELECT * FROM mine", tables={"mine": "../../etc/passwd"})["category"] == "not-found"
+
+
+@pytest.mark.parametrize("body", [b"", b"not arrow at all", b"\xff\xff\xff\xff\xff\x00\x00\x00"])
+def test_an_upload_that_is_not_arrow_is_refused(ann: Person, body: bytes) -> None:
+    with ann.client() as client:
+        response = client.post("/v1/uploads", content=body)
+
+    assert (response.status_code, response.json()["error"]["category"]) == (400, "invalid")
+
+
+def test_an_upload_over_its_limit_is_refused(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(upload_bytes=1000)
+    with swap.person("ann", "analysts").client() as client:
+        response = client.post("/v1/uploads", content=stream(pa.table({"a": list(range(1000))})))
+
+    assert (response.status_code, response.json()["error"]["category"]) == (413, "limit")
+
+
+def test_a_body_over_its_limit_is_refused_even_without_a_length(ann: Person, swap: Gateway) -> None:
+    def endless() -> object:
+        for _ in range(300):
+            yield b"x" * 100_000
+
+    with ann.client() as client:
+        response = client.post("/v1/queries", content=endless())
+
+    assert response.status_code == 413
+
+
+def test_a_star_says_what_it_left_out(ann: Person) -> None:
+    query_id = ann.start("SELECT * FROM lake.wmf.pageview_hourly")
+    state = ann.ended(query_id)
+
+    assert "city" not in [column["name"] for column in state["columns"]]
+    assert state["notices"] == ["SELECT * left out city: the rule below-country locks it."]
+
+
+def test_a_default_limit_is_applied_and_said(ann: Person, swap: Gateway) -> None:
+    query_id = ann.start("SELECT n FROM lake.big.numbers", default_limit=10)
+
+    state = ann.ended(query_id)
+
+    assert (state["rows"], swap.lake.fragments[-1].limit) == (10, 10)
+    assert state["notices"] == ["Only the first 10 rows were asked for; the statement has no LIMIT of its own."]
+
+
+def test_anothers_query_does_not_exist(ann: Person, swap: Gateway) -> None:
+    query_id = ann.start("SELECT 1 AS x")
+    ann.ended(query_id)
+
+    with swap.person("bob", "analysts").client() as client:
+        answers = [client.get(f"/v1/queries/{query_id}{path}") for path in ("", "/result", "/page", "/download")] + [client.delete(f"/v1/queries/{query_id}")]
+        nothing = client.get("/v1/queries/qdoesnotexist")
+
+    assert [answer.status_code for answer in answers] == [404] * 5
+    assert {answer.json()["error"]["title"] for answer in answers} == {nothing.json()["error"]["title"]}
+
+
+def test_the_portal_may_ask_too_but_not_upload_or_complete(ann: Person) -> None:
+    with ann.client(Via.PORTAL) as client:
+        assert client.post("/v1/queries", json={"statement": "SELECT 1 AS x"}).status_code == 202
+        assert client.post("/v1/uploads", content=b"").status_code == 403
+        assert client.post("/v1/complete", json={"sql": "", "offset": 0}).status_code == 403
+
+
+def test_the_catalog_shows_what_the_person_may_discover(ann: Person, swap: Gateway) -> None:
+    with ann.client() as client:
+        catalog = client.get("/v1/catalog").json()
+        table = client.get("/v1/catalog/lake/wmf/pageview_hourly").json()
+        hidden = client.get("/v1/catalog/lake/private/secret")
+        missing = client.get("/v1/catalog/lake/private/nothing")
+    with swap.person("chidi", "readers").client() as client:
+        few = client.get("/v1/catalog").json()
+
+    names = [each["name"] for each in catalog["tables"]]
+    assert "lake.wmf.pageview_hourly" in names
+    assert not [name for name in names if "private" in name]
+    city = next(column for column in table["columns"] if column["name"] == "city")
+    assert (city["readable"], city["rule"], city["ask"]) == (False, "below-country", "data-privacy")
+    assert (hidden.status_code, missing.status_code) == (404, 404)
+    assert [each["name"] for each in few["tables"]] == ["lake.canonical.countries"]
+    assert [each["name"] for each in few["sources"]] == ["lake"]
+
+
+def test_completion_knows_what_the_person_may_see(ann: Person) -> None:
+    sql = "SELECT v.ci FROM lake.wmf.pageview_hourly v"
+    with ann.client() as client:
+        locked = client.post("/v1/complete", json={"sql": sql, "offset": 11}).json()
+        open_ = client.post("/v1/complete", json={"sql": sql.replace("ci", "co"), "offset": 11}).json()
+
+    assert locked["items"] == []
+    assert [(item["label"], item["type"]) for item in open_["items"]] == [("country_code", "text")]
+    assert (open_["start"], open_["end"]) == (9, 11)
+
+
+def test_an_unknown_route_and_a_broken_body_are_errors_of_our_form(ann: Person) -> None:
+    with ann.client() as client:
+        nothing = client.get("/v1/nothing")
+        broken = client.post("/v1/queries", json={"statment": "SELECT 1"})
+
+    assert (nothing.status_code, nothing.json()["error"]["category"]) == (404, "not-found")
+    assert (broken.status_code, broken.json()["error"]["category"]) == (400, "invalid")
+
+
+def stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def test_the_answer_changes_with_the_source(ann: Person, swap: Gateway) -> None:
+    before = ann.rows("SELECT page_len FROM mediawiki.enwiki.page WHERE page_id = 1")
+    rows = swap.mediawiki.tables["enwiki.page"].rows
+    swap.mediawiki.tables["enwiki.page"].rows = rows.set_column(2, "page_len", pa.array([101, 200, 300, 700], pa.int32()))
+
+    assert (before, ann.rows("SELECT page_len FROM mediawiki.enwiki.page WHERE page_id = 1")) == ([(100,)], [(101,)])
+
+
+def test_nobody_without_a_token_gets_anything(swap: Gateway) -> None:
+    with httpx.Client(base_url=swap.url, trust_env=False) as client:
+        assert client.get("/v1/health").json() == {"ok": True}
+        assert client.post("/v1/queries", json={"statement": "SELECT 1"}).json()["error"]["category"] == "not-signed-in"
+        assert client.get("/v1/catalog").status_code == 401

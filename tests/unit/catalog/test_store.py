@@ -1,0 +1,19 @@
+"""What is harvested comes back as it was, types included."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow as pa
+
+from swap.catalog.store import decode, encode
+from swap.connectors.base import Column, Dataset
+
+
+def test_a_dataset_survives_being_kept() -> None:
+    dataset = Dataset("wmf", "t", (
+        Column("a", pa.decimal128(10, 2), comment="money", sensitivity="low"), Column("b", pa.timestamp("us", "UTC")),
+        Column("c", pa.struct([("x", pa.list_(pa.int32()))])), Column("year", pa.int32(), partition=True),
+    ), comment="É", owner="team", row_estimate=5, size_bytes=9, newest="2026-11-23")
+
+    assert decode("wmf", "t", json.loads(json.dumps(encode(dataset)))) == dataset
