@@ -77,6 +77,13 @@ groups = ["analysts"]
 on = ["lake", "mediawiki"]
 
 [[policy.denials]]
+name = "analysts-only"
+on = ["lake.wmf.pageview_hourly", "mediawiki.*.page", "mediawiki.*.revision"]
+unless_groups = ["analysts"]
+because = "keeps what is said of single pages to analysts"
+ask = "data-platform"
+
+[[policy.denials]]
 name = "below-country"
 on = ["lake.wmf.pageview_hourly.city", "lake.wmf.pageview_hourly.subdivision", "lake.event.*.geocoded_data"]
 unless_groups = ["data-privacy"]
