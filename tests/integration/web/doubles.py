@@ -34,6 +34,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def _any(self) -> None:
+        if self.double.closed:  # a kept connection to a process that is gone
+            self.close_connection = True
+            self.connection.close()
+            return
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length)
         split = urlsplit(self.path)
@@ -64,6 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 class Double:
     def __init__(self) -> None:
         self.requests: list[str] = []
+        self.closed = False
         handler = type("Bound", (Handler,), {"double": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
@@ -72,6 +77,9 @@ class Double:
         self._thread.start()
 
     def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
         self.server.shutdown()
         self.server.server_close()
         self._thread.join()

@@ -2,13 +2,374 @@
 
 from __future__ import annotations
 
-from integration.web.running import Portal
+import json
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from integration.web.running import PERSON_IDS, Browser, Portal, csrf, running
+from services import Database
+
+ANN = PERSON_IDS["ann"]
+REDIRECT = HTTPStatus.SEE_OTHER
 
 
-def test_home_greets_and_says_what_one_can_do(portal: Portal) -> None:
+def lab(portal: Portal, path: str) -> str:
+    return f"http://{ANN}.localhost:{portal.port}/user/{ANN}/lab/tree/{path}"
+
+
+def until(what: Any, seconds: float = 5.0) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    return what()
+
+
+def notebook(home: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((home / name).read_text(encoding="utf-8"))
+    return found
+
+
+# ── Home ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_first_visit_teaches_what_a_notebook_does(portal: Portal) -> None:
     page = portal.signed_in().get("/")
-    assert page.status_code == 200
+    assert page.status_code == HTTPStatus.OK
     assert "Welcome, ann" in page.text
     assert "You have no notebooks yet" in page.text
+    assert "Your server starts with your first notebook" in page.text
     assert "Top pages and their size" in page.text
     assert "/data/mediawiki" in page.text
+    assert page.text.count("cdx-button--weight-primary") == 1
+
+
+def test_a_new_notebook_starts_the_server_and_its_first_cell_asks_a_readable_table(portal: Portal) -> None:
+    browser = portal.signed_in()
+    answer = browser.submit("/notebooks")
+    assert answer.status_code == REDIRECT
+    assert answer.headers["location"] == "/server?next=untitled-1.ipynb"
+    document = notebook(portal.home(), "untitled-1.ipynb")
+    assert document["cells"][0]["source"].startswith("%%swap result\nSELECT *\nFROM lake.")
+    assert document["metadata"]["kernelspec"]["name"] == "swap"
+    assert until(lambda: portal.hub.state.get(ANN) == "running")
+    assert browser.get("/server?next=untitled-1.ipynb").headers["location"] == lab(portal, "untitled-1.ipynb")
+
+
+def test_with_a_running_server_a_new_notebook_opens_at_once(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "running"
+    for number in (1, 2, 3):
+        assert browser.submit("/notebooks").headers["location"] == lab(portal, f"untitled-{number}.ipynb")
+    assert not [name for name in portal.home().iterdir() if name.suffix != ".ipynb"]
+
+
+def test_a_new_notebook_needs_no_gateway(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "running"
+    mark = csrf(browser.get("/").text)
+    portal.gateway.close()
+    assert browser.post("/notebooks", {"csrf": mark}).status_code == REDIRECT
+    assert "SELECT 'Replace this" in notebook(portal.home(), "untitled-1.ipynb")["cells"][0]["source"]
+
+
+def test_a_copied_example_has_no_outputs_and_no_trust(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "running"
+    assert browser.submit("/notebooks", example="top-pages").headers["location"] == lab(portal, "top-pages.ipynb")
+    assert browser.submit("/notebooks", example="top-pages").headers["location"] == lab(portal, "top-pages-2.ipynb")
+    cell = notebook(portal.home(), "top-pages.ipynb")["cells"][0]
+    assert cell["outputs"] == []
+    assert cell["execution_count"] is None
+    assert "trusted" not in cell["metadata"]
+
+
+def test_home_lists_my_notebooks_by_their_headings(portal: Portal) -> None:
+    browser = portal.signed_in()
+    home = portal.home()
+    (home / "ideas").mkdir(parents=True)
+    (home / "ideas" / "first.ipynb").write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*"]}]}), encoding="utf-8")
+    (home / ".ipynb_checkpoints").mkdir()
+    (home / ".ipynb_checkpoints" / "first-checkpoint.ipynb").write_text("{}", encoding="utf-8")
+    (home / "broken.ipynb").write_text("{not json", encoding="utf-8")
+    portal.hub.state[ANN] = "running"
+    text = browser.get("/").text
+    assert "Hello, ann" in text
+    assert "Mobile readers" in text
+    assert lab(portal, "ideas/first.ipynb") in text
+    assert "broken" in text
+    assert "checkpoint" not in text
+
+
+def test_the_list_of_notebooks_is_narrowed_without_script(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.home().mkdir(parents=True)
+    for name in ("alpha", "beta"):
+        (portal.home() / f"{name}.ipynb").write_text("{}", encoding="utf-8")
+    text = browser.get("/notebooks?q=alp").text
+    assert "alpha.ipynb" in text
+    assert "beta.ipynb" not in text
+
+
+def test_a_source_that_is_down_stays_on_home_with_its_reason(portal: Portal) -> None:
+    portal.gateway.down = {"mediawiki"}
+    text = portal.signed_in().get("/").text
+    assert "does not answer" in text
+    assert "Ask dba." in text
+
+
+def test_without_the_gateway_home_still_shows_notebooks_and_says_so(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.home().mkdir(parents=True)
+    (portal.home() / "mine.ipynb").write_text("{}", encoding="utf-8")
+    portal.gateway.close()
+    page = browser.get("/")
+    assert page.status_code == HTTPStatus.OK
+    assert "The gateway does not answer." in page.text
+    assert "mine.ipynb" in page.text
+
+
+def test_without_the_hub_every_page_but_starting_works(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.close()
+    for path in ("/", "/notebooks", "/data", "/data/lake", "/data/lake/wmf/pageview_hourly", "/sign-out"):
+        began = time.monotonic()
+        page = browser.get(path)
+        assert page.status_code == HTTPStatus.OK, path
+        assert time.monotonic() - began < 3
+    assert "The hub does not answer" in browser.get("/").text
+    refused = browser.submit("/notebooks")
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert "The hub does not answer" in refused.text
+    assert Browser(portal.port).get("/sign-in").status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert browser.submit("/sign-out").headers["location"] == "/signed-out"
+
+
+# ── Data ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_source_lists_its_tables_with_what_is_locked_and_whom_to_ask(portal: Portal) -> None:
+    browser = portal.signed_in()
+    text = browser.get("/data/lake").text
+    assert "412,600" in text
+    assert "Locked by the rule <b>personal-data</b>. Ask data-privacy." in text
+    assert "airports" not in text
+    narrowed = browser.get("/data/lake?q=every+request").text
+    assert ">webrequest</a>" in narrowed
+    assert ">pageview_hourly</a>" not in narrowed
+    assert ">webrequest</a>" not in browser.get("/data/lake?show=readable").text
+    assert "No table of lake has “zzz”" in browser.get("/data/lake?q=zzz").text
+
+
+def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:
+    text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
+    assert "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly LIMIT 10&#34;)" in text
+    assert "Rule <b>below-country</b>: places smaller than a country" in text
+    assert "2 columns are locked for you" in text
+    assert "year=2026, month=11, day=22" in text
+    assert "Query in a new notebook" in text
+    assert "en.wikipedia</bdi>" not in text, "the rows load apart"
+
+
+def test_a_table_one_may_not_read_keeps_its_columns_and_says_whom_to_ask(portal: Portal) -> None:
+    text = portal.signed_in().get("/data/lake/wmf/webrequest").text
+    assert "You may not read this table." in text
+    assert "Ask data-privacy." in text
+    assert "Query in a new notebook" not in text
+    assert "data-load=" not in text
+
+
+def test_what_one_may_not_know_of_does_not_exist(portal: Portal) -> None:
+    browser = portal.signed_in()
+    for path in ("/data/hr", "/data/hr/pay/salaries", "/data/lake/wmf/nothing"):
+        page = browser.get(path)
+        assert page.status_code == HTTPStatus.NOT_FOUND
+        assert "SWAP does not say which" in page.text
+
+
+def test_ten_rows_run_as_the_person_and_show_null_empty_and_numbers(portal: Portal) -> None:
+    part = portal.signed_in().get("/data/lake/wmf/pageview_hourly/preview", X_Swap_Part="1").text
+    assert "<html" not in part
+    assert "41,207" in part
+    assert "15580374" in part
+    assert 'title="null: no value">null' in part
+    assert '>""<' in part.replace("&#34;", '"')
+    assert portal.gateway.statements == ["SELECT *\nFROM lake.wmf.pageview_hourly\nLIMIT 10"]
+    assert set(portal.gateway.people) == {ANN}
+
+
+def test_ten_rows_also_show_without_script(portal: Portal) -> None:
+    page = portal.signed_in().get("/data/lake/wmf/pageview_hourly/preview").text
+    assert "<html" in page
+    assert "41,207" in page
+
+
+def test_an_empty_table_and_a_failed_preview_say_so(portal: Portal) -> None:
+    browser = portal.signed_in()
+    assert "No rows." in browser.get("/data/lake/event/nothing/preview", X_Swap_Part="1").text
+    portal.gateway.failure = {"category": "source-down", "title": "lake does not answer; mediawiki does.", "why": "Not since 09:12.", "todo": "Ask data-platform.",
+                              "suggestions": [{"label": "x", "unknown": 1}], "unknown": 2}
+    part = browser.get("/data/lake/wmf/pageview_hourly/preview", X_Swap_Part="1").text
+    assert "lake does not answer; mediawiki does." in part
+    assert "Try again" in part
+
+
+def test_a_query_in_a_new_notebook_asks_that_table(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "running"
+    assert browser.submit("/notebooks", table="lake.wmf.pageview_hourly").status_code == REDIRECT
+    assert notebook(portal.home(), "untitled-1.ipynb")["cells"][0]["source"] == "%%swap result\nSELECT *\nFROM lake.wmf.pageview_hourly\nLIMIT 10"
+    assert browser.submit("/notebooks", table="lake.wmf.webrequest").status_code == HTTPStatus.NOT_FOUND
+    assert browser.submit("/notebooks", table="lake.wmf.nothing").status_code == HTTPStatus.NOT_FOUND
+    assert browser.submit("/notebooks", table="lake").status_code == HTTPStatus.BAD_REQUEST
+    assert len(list(portal.home().iterdir())) == 1
+
+
+# ── Server ──────────────────────────────────────────────────────────────────────────────────────────
+def test_the_start_shows_what_the_spawner_does(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.step_seconds = 0.4
+    browser.submit("/server/start", next="a.ipynb")
+    page = until(lambda: (text := browser.get("/server?next=a.ipynb").text) and "Opened your home directory" in text and text)
+    assert page
+    assert "Starting your Jupyter server" in page
+    assert "Cancel" in page
+    feed = browser.get("/server/events", Accept="text/event-stream").text
+    states = [json.loads(line[6:]) for line in feed.splitlines() if line.startswith("data: ")]
+    assert states[-1]["state"] == "ready"
+    assert [step["label"] for step in states[-1]["steps"]] == ["Opened your home directory", "Started your Jupyter server", "It answered", "Opened the way to it"]
+    assert all(step["ended"] >= step["began"] for step in states[-1]["steps"])
+    assert browser.get("/server?next=a.ipynb").headers["location"] == lab(portal, "a.ipynb")
+
+
+def test_a_start_can_be_cancelled(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.step_seconds = 5.0
+    browser.submit("/server/start")
+    assert until(lambda: portal.hub.state.get(ANN) == "starting")
+    assert browser.submit("/server/stop", page="/server").headers["location"] == "/"
+    assert portal.hub.state[ANN] == "stopped"
+    assert "Start my server" in browser.get("/server").text
+
+
+def test_a_failed_start_says_why_and_what_the_server_said(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.failure = "The disk of your home directory is full. Make room, then try again."
+    browser.submit("/server/start", next="a.ipynb")
+    page = until(lambda: (text := browser.get("/server?next=a.ipynb").text) and "did not start" in text and text)
+    assert "<b>The disk of your home directory is full.</b> Make room, then try again." in page
+    assert "line 1\nline 2" in page
+    assert "Try again" in page
+    assert "srv-" in page
+    portal.hub.failure = None
+    browser.submit("/server/start", page="/server", next="a.ipynb")
+    assert until(lambda: browser.get("/server?next=a.ipynb").headers.get("location") == lab(portal, "a.ipynb"))
+
+
+def test_a_start_that_another_page_or_portal_began_is_followed(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.step_seconds = 0.3
+    portal.hub._set(ANN, "starting")  # noqa: SLF001 - as if a portal that is gone had asked
+    assert "Starting your server" in browser.get("/server").text
+    portal.hub._set(ANN, "running")  # noqa: SLF001
+    assert until(lambda: browser.get("/server").status_code == REDIRECT)
+
+
+def test_a_restart_stops_and_starts(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "running"
+    assert browser.submit("/server/restart").headers["location"] == "/server"
+    assert until(lambda: portal.hub.state[ANN] == "running" and any(request.startswith("POST") and request.endswith("/server") for request in portal.hub.requests))
+    asked = [request.split()[0] for request in portal.hub.requests if request.endswith("/server")]
+    assert asked == ["DELETE", "POST"]
+
+
+def test_a_page_of_jupyterlab_without_a_server_leads_to_the_offer_to_start_it(portal: Portal) -> None:
+    text = portal.signed_in().get("/server?next=lab/tree/ideas/a.ipynb").text
+    assert "Your server is stopped" in text
+    assert 'name="next" value="ideas/a.ipynb"' in text
+
+
+# ── The frame ───────────────────────────────────────────────────────────────────────────────────────
+def test_the_choice_of_light_or_dark_is_kept(portal: Portal) -> None:
+    browser = portal.signed_in()
+    mark = csrf(browser.get("/").text)
+    answer = browser.post("/mode", {"csrf": mark, "mode": "dark"}, Referer=f"http://localhost:{portal.port}/data")
+    assert answer.headers["location"] == "/data"
+    assert 'data-mode="dark"' in browser.get("/").text
+    browser.post("/mode", {"csrf": mark, "mode": "system"})
+    assert "data-mode=\"dark\"" not in browser.get("/").text
+
+
+def test_the_menu_offers_only_what_exists(portal: Portal) -> None:
+    text = portal.signed_in().get("/").text
+    for word in ("Queries", "Reports", "Published", "Admin", "Share", 'href="#"', "soon"):
+        assert word not in text, word
+
+
+def test_a_tunnel_with_another_port_is_explained_before_anything_starts(database: Database, tmp_path: Path) -> None:
+    with running(database, tmp_path, public_port=8000) as portal:
+        browser = portal.signed_in()
+        assert "SWAP expects 8000" in browser.get("/").text
+        assert browser.submit("/notebooks").headers["location"] == "/help/tunnel-port"
+        assert browser.submit("/server/start").headers["location"] == "/help/tunnel-port"
+        assert not portal.home().exists()
+        page = browser.get("/help/tunnel-port").text
+        assert f"ends at {portal.port}, SWAP expects 8000" in page
+        assert "ssh -N -L 8000:localhost:" in page
+
+
+def test_the_address_of_the_machine_leads_to_the_name(portal: Portal) -> None:
+    answer = Browser(portal.port).get("/data", Host=f"127.0.0.1:{portal.port}")
+    assert answer.status_code == HTTPStatus.TEMPORARY_REDIRECT
+    assert answer.headers["location"] == f"http://localhost:{portal.port}/data"
+
+
+def test_the_test_of_names_is_answered_on_any_host(portal: Portal) -> None:
+    answer = Browser(portal.port).get("/ping", Host=f"probe--x.localhost:{portal.port}")
+    assert answer.status_code == HTTPStatus.NO_CONTENT
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+def test_built_files_may_be_kept_for_ever(portal: Portal) -> None:
+    page = portal.signed_in().get("/").text
+    start = page.index("/static/build/swap.")
+    sheet = Browser(portal.port).get(page[start:page.index('"', start)])
+    assert sheet.status_code == HTTPStatus.OK
+    assert "immutable" in sheet.headers["cache-control"]
+    assert "--color-progressive" in sheet.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_mistake_of_ours_shows_a_reference_and_no_trace(database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(app: Any) -> None:
+        app.state.portal.templates.filters["count"] = lambda _: 1 / 0
+
+    with running(database, tmp_path, broken) as portal:
+        page = portal.signed_in().get("/data/lake")
+    assert page.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert "SWAP made a mistake on this page" in page.text
+    assert "ZeroDivision" not in page.text
+    reference = page.text[page.text.index("e-"):][:10]
+    assert reference in page.text
+    assert any("failed, reference e-" in record.getMessage() for record in caplog.records)
+
+
+def test_without_the_database_pages_say_so(database: Database, tmp_path: Path) -> None:
+    def gone(app: Any) -> None:
+        class Gone:
+            def begin(self) -> Any:
+                raise OperationalError("SELECT 1", None, ConnectionRefusedError())
+
+            def dispose(self) -> None:
+                pass
+
+        object.__setattr__(app.state.portal, "engine", Gone())
+
+    with running(database, tmp_path, gone) as portal:
+        page = Browser(portal.port, cookies={"swap_session": "x"}).get("/")
+        assert page.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert "database does not answer" in page.text.replace("&#39;", "'")
