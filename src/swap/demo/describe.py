@@ -112,7 +112,7 @@ _USER = About("Accounts. Private columns are locked.", "dba", {
     "user_id": "The account's number", "user_name": "Name, as everybody sees it", "user_real_name": "Real name, if they gave it", "user_password": "Digest of the password",
     "user_newpassword": "Digest of a mailed password", "user_newpass_time": "When it was mailed", "user_email": "E-mail address", "user_touched": "Last visit or change",
     "user_token": "Secret of the session cookie", "user_email_authenticated": "When the address was confirmed", "user_email_token": "Secret to confirm the address",
-    "user_email_token_expires": "When that secret ends", "user_registration": "When the account was made; null before 2005", "user_editcount": "Edits, all in all",
+    "user_email_token_expires": "When that secret ends", "user_registration": "When the account was made; null for some old ones", "user_editcount": "Edits, all in all",
     "user_password_expires": "When the password must be changed", "user_is_temp": "1 for a temporary account",
 }, {
     "user_real_name": "personal", "user_password": "secret", "user_newpassword": "secret", "user_newpass_time": "personal", "user_email": "personal", "user_token": "secret",
