@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 import pyarrow as pa
 from psycopg import sql
@@ -195,7 +194,7 @@ class PostgresReader:
         return found
 
     def _batches(self, link: Link, columns: list[types.SourceColumn]) -> Iterator[pa.RecordBatch]:
-        pending: list[Any] = []
+        pending: list[bytes] = []
         size = 0
         skip = decode.HEADER_BYTES
         sent_at = time.monotonic()
@@ -212,12 +211,12 @@ class PostgresReader:
                 # The last message may be the trailer, which is known for certain only at the end.
                 yield self._batch(pending[:-1], columns)
                 pending, size, sent_at = pending[-1:], len(pending[-1]), time.monotonic()
-        if not pending or bytes(pending[-1]) != decode.TRAILER:
+        if not pending or pending[-1] != decode.TRAILER:
             raise self._failed("Its answer ends early.", "Run the query again.")
         if len(pending) > 1:
             yield self._batch(pending[:-1], columns)
 
-    def _batch(self, chunks: list[Any], columns: list[types.SourceColumn]) -> pa.RecordBatch:
+    def _batch(self, chunks: list[bytes], columns: list[types.SourceColumn]) -> pa.RecordBatch:
         fragment = self._fragment
         try:
             fields = decode.rows(chunks, [(column.travels_as, column.type) for column in columns])

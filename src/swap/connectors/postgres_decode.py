@@ -39,7 +39,7 @@ class MalformedError(ValueError):
     """The bytes are not what the protocol promises."""
 
 
-def rows(chunks: Sequence[Any], types: Sequence[tuple[pa.DataType, pa.DataType]]) -> list[pa.Array]:
+def rows(chunks: Sequence[bytes], types: Sequence[tuple[pa.DataType, pa.DataType]]) -> list[pa.Array]:
     """Decode whole rows, one in each chunk, to one array for each pair of (type it travels as, type it becomes).
 
     Raises InexactError (with `.column`), MalformedError.

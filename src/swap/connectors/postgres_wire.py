@@ -106,7 +106,7 @@ class Link:
                     for row in range(result.ntuples)]
         return rows
 
-    def copy(self, statement: str) -> Iterator[list[memoryview]]:
+    def copy(self, statement: str) -> Iterator[list[bytes]]:
         """Run COPY … TO STDOUT; yield lists of messages as they arrive.
 
         An empty list says that it has begun, or that nothing came for `_PAUSE_SECONDS` after the last rows.
@@ -118,13 +118,14 @@ class Link:
         yield []
         pgconn = self._open().pgconn
         read = pgconn.get_copy_data
-        pending: list[memoryview] = []
+        pending: list[bytes] = []
         size = 0
         told = True
         while size >= 0:
             size, message = read(1)
             if size > 0:
-                pending.append(message)
+                # Bytes, because Python's garbage collector would look through half a million memoryviews again and again.
+                pending.append(bytes(message))
                 if len(pending) < _MESSAGES:
                     continue
             if pending:
