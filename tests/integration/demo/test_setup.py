@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import socket
 import stat
+import subprocess
+import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import argon2
 import pytest
 
 from swap import settings
-from swap.demo import configuration, people
+from swap.demo import configuration, lake, people
 from swap.hub import people_file
 from swap.identity import Principal, Via
 from swap.policy.decide import decide
@@ -74,6 +77,28 @@ def test_a_source_that_the_person_pointed_elsewhere_stays_there(config: Path, tm
     source = settings.load(config).sources["mediawiki"]
     assert isinstance(source, settings.PostgresSource)
     assert (source.host, source.port) == ("db.example.org", 5433)
+
+
+def test_a_first_start_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    program = "import sys; from pathlib import Path; from swap.demo import setup; setup.prepare(Path(sys.argv[1]), port=8123, kernel_env=Path('/nowhere'))"
+    first = subprocess.Popen([sys.executable, "-c", program, str(state)])
+    deadline = time.monotonic() + 120
+    while not (state / "lake" / "event" / ".navigationtiming.new").exists():
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    assert not (state / "lake" / "event" / "navigationtiming").exists()
+    kept = (state / "lake" / "wmf" / "pageview_hourly").stat().st_ino
+    people_before = (state / "people.toml").read_bytes()
+    subprocess.run([sys.executable, "-c", program, str(state)], check=True, timeout=120)
+    for name in lake.TABLES:
+        assert (state / "lake" / Path(*name.split(".")) / "_table.toml").exists()
+    assert len(list((state / "lake" / "event" / "navigationtiming").rglob("*.parquet"))) == 72
+    assert (state / "lake" / "wmf" / "pageview_hourly").stat().st_ino == kept
+    assert (state / "people.toml").read_bytes() == people_before
 
 
 def test_people_who_may_sign_in_are_as_the_hub_reads_them(tmp_path: Path) -> None:
