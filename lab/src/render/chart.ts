@@ -54,6 +54,13 @@ function theme(node: HTMLElement): Json {
   };
 }
 
+/** Wait until the theme's sheet is there: a notebook opened with the page is drawn before it is. */
+async function themed(node: HTMLElement): Promise<void> {
+  for (let tries = 0; tries < 50 && !getComputedStyle(node).getPropertyValue('--jp-ui-font-color1'); tries++) {
+    await new Promise(resolve => window.setTimeout(resolve, 100));
+  }
+}
+
 async function refuse(): Promise<never> {
   throw new Error('A chart in SWAP loads nothing: its data must be in the notebook.');
 }
@@ -98,6 +105,7 @@ export class Chart extends SwapRenderer {
       this._drawn?.finalize();
       this._drawn = null;
       const { embed, expressionInterpreter, loader } = await import('./vega');
+      await themed(this.node);
       if (overtaken()) {
         return;
       }

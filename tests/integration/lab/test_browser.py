@@ -1,0 +1,309 @@
+"""JupyterLab with SWAP in a real browser: SQL cells, outputs, the top bar, the end of access.
+
+The notebook is not trusted: nobody ran it here, so what it shows is what any stranger's notebook would show.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from integration.lab import outputs
+from integration.lab.conftest import Server, started
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+FOUND = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), None)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("lab")
+    home = folder / "home"
+    home.mkdir()
+    (home / "look.ipynb").write_text(json.dumps(outputs.notebook()))
+    with ExitStack() as stack:
+        made = stack.enter_context(started(folder, home))
+        made.gateway.answers.update({
+            "GET /v1/queries/qrun": (200, outputs.run("qrun")),
+            "DELETE /v1/queries/qrun": (200, {"state": "cancelled"}),
+            "GET /v1/queries/qdone/page": (200, page),
+            "GET /v1/queries/qdone/download": (200, "country,views"),
+            "POST /v1/complete": (200, complete),
+        })
+        yield made
+
+
+def page(path: str, body: bytes) -> dict[str, Any]:
+    del body
+    query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+    return outputs.page(int(query["offset"]), query.get("sort"), query.get("descending") == "true")
+
+
+def complete(path: str, body: bytes) -> dict[str, Any]:
+    del path
+    asked = json.loads(body)
+    word = asked["sql"][: asked["offset"]].split()[-1] if asked["sql"].strip() else ""
+    names = ["lake.wmf.pageview_hourly", "mediawiki.enwiki.page"]
+    items = [{"label": name, "insert": name, "type": "table", "documentation": f"What {name} holds."} for name in names if name.startswith(word)]
+    return {"start": asked["offset"] - len(word), "end": asked["offset"], "items": items}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert FOUND, "Chromium is not installed; requirements/debian.txt names the package"
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+class Lab:
+    """One window with the notebook open, and what it asked for."""
+
+    def __init__(self, browser: Browser, server: Server, scheme: str = "light", path: str = "/lab/tree/look.ipynb") -> None:
+        self.context = browser.new_context(viewport={"width": 1280, "height": 2600}, color_scheme=scheme)  # type: ignore[arg-type]
+        self.page: Page = self.context.new_page()
+        self.outside: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.note(request.url, {server.url, server.hub.url}))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(server.url + path)
+        self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
+        self.page.locator(".jp-Cell").nth(9).wait_for(timeout=60_000)
+
+    def note(self, url: str, ours: set[str]) -> None:
+        if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc not in {urlsplit(each).netloc for each in ours}:
+            self.outside.append(url)
+
+    def cell(self, number: int) -> Any:
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number - 1)
+
+    def source(self, number: int) -> str:
+        return str(self.cell(number).locator(".cm-content").inner_text())
+
+
+@pytest.fixture(scope="module")
+def lab(browser: Browser, server: Server) -> Iterator[Lab]:
+    made = Lab(browser, server)
+    yield made
+    made.context.close()
+
+
+@pytest.fixture
+def window(browser: Browser, server: Server) -> Iterator[Lab]:
+    """A window of one test, which may change what it likes: nothing is saved."""
+    made = Lab(browser, server)
+    yield made
+    made.context.close()
+
+
+def test_a_running_query_shows_its_stages_and_where_cancel_stops_it(lab: Lab) -> None:
+    output = lab.cell(1).locator(".swap-out")
+    expect(output.locator(".sq-h b")).to_have_text("Running in lake and mediawiki")
+    expect(output.locator(".wf tr")).to_have_count(6)
+    expect(output.locator(".sq-f")).to_have_text("Cancel stops it in lake and mediawiki, not only here.")
+
+
+def test_a_query_that_no_longer_runs_says_so(lab: Lab) -> None:
+    expect(lab.cell(2).locator(".sq-h b")).to_have_text("Was running when saved")
+    expect(lab.cell(2).get_by_role("button", name="Cancel")).to_have_count(0)
+
+
+def test_a_result_shows_types_nulls_and_thousands_but_leaves_ids_alone(lab: Lab) -> None:
+    table = lab.cell(3).locator("table.rt")
+    expect(table.locator("thead th").nth(2)).to_contain_text("views")
+    expect(table.locator("thead th").nth(2).locator(".ty")).to_have_text("bigint")
+    expect(table.locator("tbody tr").nth(1).locator("td").nth(2)).to_have_text("981,440")
+    expect(table.locator("tbody tr").nth(1).locator("td").nth(3)).to_have_text("148203")
+    expect(table.locator("tbody tr").nth(2).locator(".nul")).to_have_text("null")
+    expect(lab.cell(3).locator(".sq-h")).to_contain_text("310,482 rows × 3 columns")
+    expect(lab.cell(3).locator(".sq-n")).to_contain_text("SELECT * left out city")
+
+
+def test_what_a_source_holds_is_text_and_never_page(lab: Lab) -> None:
+    expect(lab.cell(3).locator("tbody tr").nth(3).locator("td").nth(1)).to_have_text(outputs.HOSTILE)
+    assert lab.cell(3).locator("tbody img").count() == 0
+    assert lab.page.evaluate("window.attacked") is None
+
+
+def test_a_chart_is_drawn_from_the_notebook_alone(lab: Lab) -> None:
+    expect(lab.cell(4).locator(".swap-chart svg")).to_be_visible(timeout=20_000)
+    expect(lab.cell(4).locator(".sq-h b")).to_have_text("views by country")
+    assert lab.cell(4).locator(".vega-actions").count() == 0
+
+
+def test_a_hostile_chart_loads_and_runs_nothing(lab: Lab) -> None:
+    expect(lab.cell(8).locator(".swap-out")).to_contain_text("The chart cannot be drawn", timeout=20_000)
+    assert lab.page.evaluate("window.attacked") is None
+
+
+def test_an_output_of_another_version_says_so_instead_of_a_script_error(lab: Lab) -> None:
+    expect(lab.cell(9).locator(".swap-out")).to_contain_text("saved by another version")
+
+
+def test_errors_wear_three_looks_and_only_safe_links(lab: Lab) -> None:
+    expect(lab.cell(5).locator(".sq-e .hd")).to_have_text("page_titel is not a column of lake.wmf.pageview_hourly")
+    expect(lab.cell(5).locator(".near code")).to_have_text("page_title")
+    expect(lab.cell(6).locator(".sq-e--lock")).to_be_visible()
+    expect(lab.cell(7).locator(".sq-e--src")).to_be_visible()
+    links = lab.cell(5).locator(".ax a")
+    assert [link.get_attribute("href") for link in links.all()] == ["http://localhost:8000/data/lake/wmf/pageview_hourly"]
+
+
+def test_sql_is_coloured_in_cells_and_in_strings(lab: Lab) -> None:
+    keyword = "getComputedStyle(node).fontWeight"
+    words = lab.cell(3).locator(".cm-line span").filter(has_text="SELECT")
+    assert int(words.first.evaluate(f"node => {keyword}")) >= 600
+    inside = lab.cell(10).locator(".cm-line span").filter(has_text="FROM")
+    assert int(inside.last.evaluate(f"node => {keyword}")) >= 600
+    plain = lab.cell(10).locator(".cm-line").nth(3).locator("span").filter(has_text="SELECT 1")
+    assert int(plain.last.evaluate(f"node => {keyword}")) < 600, "a string that is no statement stays a string"
+    expect(lab.cell(3).locator(".swap-magic")).to_contain_text("%%swap by_country")
+
+
+def test_the_top_bar_says_whose_notebook_this_is(lab: Lab) -> None:
+    bar = lab.page.locator("#swap-who")
+    expect(bar).to_contain_text("Ann Smith")
+    assert bar.get_by_role("link", name="Sign out").get_attribute("href") == "http://localhost:8000/sign-out"
+    assert lab.page.get_by_role("link", name="SWAP, home").get_attribute("href") == "http://localhost:8000/"
+
+
+def test_nothing_serious_for_axe_in_what_is_ours(lab: Lab) -> None:
+    context = {"include": [[".swap-out"], ["#swap-who"], ["#swap-logo"]]}
+    found = Axe().run(lab.page, context=context, options={"resultTypes": ["violations"]})
+    serious = [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"] if item["impact"] in {"serious", "critical"}]
+    assert serious == []
+
+
+def test_the_dark_theme_follows_the_system_and_charts_follow_the_theme(browser: Browser, server: Server) -> None:
+    dark = Lab(browser, server, "dark")
+    expect(dark.page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=20_000)
+    label = dark.cell(4).locator(".swap-chart svg text").first
+    expect(label).to_have_attribute("fill", "rgba(255,255,255,.87)", timeout=20_000)
+    found = Axe().run(dark.page, context={"include": [[".swap-out"], ["#swap-who"]]}, options={"resultTypes": ["violations"]})
+    serious = [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"] if item["impact"] in {"serious", "critical"}]
+    assert serious == []
+    dark.context.close()
+
+
+def test_columns_sort_and_pages_turn_by_keyboard(window: Lab) -> None:
+    output = window.cell(3)
+    output.get_by_role("button", name="views").focus()
+    window.page.keyboard.press("Enter")
+    expect(output.locator("th[aria-sort=ascending]")).to_contain_text("views")
+    expect(output.locator("tbody tr").first.locator("td").nth(2)).to_have_text("1,000")
+    window.page.keyboard.press("Enter")
+    expect(output.locator("th[aria-sort=descending]")).to_contain_text("views")
+    assert window.page.evaluate("document.activeElement.innerText").endswith("views"), "the focus stays where it was"
+    output.get_by_role("button", name="Next page").focus()
+    window.page.keyboard.press("Space")
+    expect(output.locator(".sq-f")).to_contain_text("11–20 of 310,482")
+    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 10, "no shortcut of Lab acted on the keys"
+
+
+def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server) -> None:
+    kept = server.gateway.answers.pop("GET /v1/queries/qdone/page")
+    try:
+        window.cell(3).get_by_role("button", name="Next page").click()
+        expect(window.cell(3).locator(".sq-f")).to_contain_text("no longer keeps this result")
+        expect(window.cell(3).locator("tbody tr")).to_have_count(10)
+    finally:
+        server.gateway.answers["GET /v1/queries/qdone/page"] = kept
+
+
+def test_how_it_ran_unfolds(window: Lab) -> None:
+    button = window.cell(3).get_by_role("button", name="How it ran")
+    expect(button).to_have_attribute("aria-expanded", "false")
+    button.click()
+    expect(window.cell(3).locator(".sq-w .wf")).to_be_visible()
+
+
+def test_a_suggestion_mends_the_cell(window: Lab) -> None:
+    window.cell(5).get_by_role("button", name="Use page_title").click()
+    assert window.source(5).startswith("%%swap\nSELECT page_title, sum(")
+    assert window.page.evaluate("document.activeElement.className") == "cm-content"
+    window.cell(5).get_by_role("button", name="Use page_title").click()
+    expect(window.cell(5).get_by_role("status")).to_have_text("page_titel is no longer in the cell.")
+
+
+def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
+    window.cell(1).get_by_role("button", name="Cancel").click()
+    expect(window.cell(1).get_by_role("button", name="Interrupt kernel")).to_be_visible()
+    window.page.wait_for_timeout(500)
+    assert ("DELETE", "/v1/queries/qrun") in [(method, path) for method, path, _ in server.gateway.asked]
+
+
+@pytest.mark.parametrize(("typed", "expected"), [
+    ("%%swap\nSELECT * FROM lake", "lake.wmf.pageview_hourly"),
+    ("x = '😀'; swap.sql('''SELECT *\nFROM media", "mediawiki.enwiki.page"),
+])
+def test_names_complete_with_tab(window: Lab, typed: str, expected: str) -> None:
+    editor = window.cell(10).locator(".cm-content")
+    editor.click()
+    window.page.keyboard.press("Control+a")
+    window.page.keyboard.insert_text(typed)
+    window.page.keyboard.press("Tab")
+    try:
+        expect(window.cell(10).locator(".cm-content")).to_contain_text(expected, timeout=3000)
+    except AssertionError:
+        window.page.locator(".jp-Completer-item").first.wait_for(timeout=3000)
+        window.page.keyboard.press("Enter")
+        expect(window.cell(10).locator(".cm-content")).to_contain_text(expected)
+
+
+def test_a_cell_becomes_sql_with_the_letter_that_makes_it_so(window: Lab) -> None:
+    editor = window.cell(10).locator(".cm-content")
+    editor.click()
+    window.page.keyboard.press("Control+a")
+    window.page.keyboard.insert_text("%%swa")
+    assert window.cell(10).locator(".swap-magic").count() == 0
+    window.page.keyboard.insert_text("p\nSELECT 1")
+    expect(window.cell(10).locator(".swap-magic")).to_have_text("%%swap")
+    window.page.keyboard.press("Control+/")
+    assert window.source(10) == "%%swap\n-- SELECT 1"
+
+
+def test_no_menu_offers_the_hub_news_or_a_shutdown(window: Lab) -> None:
+    window.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
+    labels = window.page.locator(".lm-Menu-itemLabel").all_inner_texts()
+    assert "Save Notebook" in labels
+    assert not {"Log Out", "Shut Down", "Hub Control Panel"} & set(labels)
+    window.page.keyboard.press("Escape")
+    assert window.page.locator(".jp-Dialog, .jp-toast").count() == 0
+
+
+def test_the_bar_stays_in_simple_mode(window: Lab) -> None:
+    window.page.keyboard.press("Control+Shift+d")
+    window.page.locator(".jp-LabShell[data-shell-mode=single-document]").wait_for(timeout=10_000)
+    window.page.wait_for_timeout(500)
+    expect(window.page.locator("#swap-who")).to_be_visible()
+    expect(window.page.get_by_role("link", name="Sign out")).to_be_visible()
+
+
+def test_no_request_went_outside_and_no_script_complained(lab: Lab) -> None:
+    lab.page.wait_for_timeout(1000)
+    assert lab.outside == []
+    assert lab.complaints == []
+
+
+def test_the_end_of_access_is_said_in_words(browser: Browser, server: Server) -> None:
+    leaving = Lab(browser, server)
+    epoch = server.gateway.epoch
+    server.gateway.say("ended", epoch + 1)
+    try:
+        dialog = leaving.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Your access has ended", timeout=10_000)
+        leaving.page.wait_for_timeout(1500)
+        assert leaving.page.locator(".jp-Dialog").count() == 1
+        expect(dialog.get_by_role("button", name="Sign in again")).to_be_visible()
+    finally:
+        server.gateway.say("live", epoch + 1)
+        leaving.context.close()
