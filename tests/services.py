@@ -75,3 +75,17 @@ def fresh_database(server: EmbeddedPostgres) -> Database:
     with server.administrator() as conn:
         conn.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} OWNER {roles.OWNER}'.encode())
     return Database(server, name)
+
+
+def fake_clock(clock: Path) -> dict[str, str]:
+    """Return the environment in which a program reads its wall clock's offset from a file: "+0", "-40d", …
+
+    A missing libfaketime fails the test: `make test` installs it.
+    """
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    assert found, "libfaketime is not installed: apt-get install libfaketime"
+    clock.write_text("+0")
+    return {
+        "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": str(Path(__file__).with_name("faketime")),
+    }

@@ -11,10 +11,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from swap import settings
+from swap import settings, terminal
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import guard, ports, say, up
+from swap.supervisor import guard, ports, up
 from swap.supervisor.services import Service
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("small_program.py"))]
@@ -27,6 +27,12 @@ def programs(site: Settings, here: Runtime) -> list[Service]:
             for name, port in named]
 
 
+def main(path: Path) -> int:
+    return up.run(path, programs=programs, at_ready=lambda _: terminal.line("READY"))
+
+
 if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    sys.exit(guard.guarded(settings.load(path).state, lambda: up.run(path, programs=programs, at_ready=lambda _: say.line("READY"))))
+    config = Path(sys.argv[-1])
+    if len(sys.argv) == 2:
+        guard.become(settings.load(config).state, [sys.executable, __file__, "run", str(config)])
+    terminal.leave(lambda: main(config))

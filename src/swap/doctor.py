@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import shutil
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy import text
 
+from swap import terminal
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
 from swap.runtime import Runtime
-from swap.settings import Secret, Settings
+from swap.settings import Secret, Settings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +169,7 @@ def _get(port: int, path: str, host: str) -> tuple[int | None, str]:
         return answer.status, f"status {answer.status}"
     finally:
         connection.close()
+
+
+if __name__ == "__main__":
+    terminal.leave(lambda: report(load(Path(sys.argv[1])), terminal.line))

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -35,13 +34,6 @@ class Process:
 def adopt_orphans() -> None:
     """Become the parent of every process below us whose own parent ends."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def die_with_parent(parent: int, number: signal.Signals) -> None:
-    """Be sent `number` when our parent ends; at once if it already has."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), number)
 
 
 def boot_id() -> str:
@@ -120,7 +112,7 @@ class Record:
             if recorded["boot"] != boot_id():
                 return []
             known = [Process(*pair) for pair in recorded["processes"]]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             return []
         running = [process for process in known if alive(process)]
         return list(dict.fromkeys(running + [child for process in running for child in below(process.pid)]))

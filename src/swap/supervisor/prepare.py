@@ -1,4 +1,4 @@
-"""Make the state directory ready and write `runtime.json`: ports, keys, addresses of one run."""
+"""Make what one run needs, ports, keys, addresses, and write it to `runtime.json`."""
 
 from __future__ import annotations
 
@@ -10,46 +10,15 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy.engine import make_url
 
 from swap import runtime
 from swap.db import roles
-from swap.errors import Problem, SettingsError, Unavailable
+from swap.errors import Problem, SettingsError
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.supervisor import ports
-
-NEEDED_BYTES: Final = 500_000_000
-_LOG_BYTES: Final = 10_000_000
-
-
-def state_directory(state: Path) -> None:
-    """Make the state directory and refuse a full disk; what is private in it is private by itself.
-
-    The directory itself may be entered by others: as root, PostgreSQL runs as another user below it.
-    """
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-        for name in ("logs", "secrets", "homes", "spool", "traefik"):
-            (state / name).mkdir(mode=0o700, exist_ok=True)
-        _refuse_full_disk(state)
-        for log in (state / "logs").glob("*.log"):
-            if log.stat().st_size > _LOG_BYTES:
-                log.replace(log.with_suffix(".log.1"))
-    except OSError as error:
-        raise Unavailable(Problem(f"SWAP cannot write to its state directory {state}: {error.strerror}.",
-                                  todo="Free some space, mend its rights, or let `state` in swap.toml name another directory.")) from error
-
-
-def _refuse_full_disk(state: Path) -> None:
-    free = shutil.disk_usage(state).free
-    if free < NEEDED_BYTES:
-        raise Unavailable(Problem(
-            f"The disk that holds {state} is full: {free // 1_000_000} MB are free.",
-            why=f"SWAP needs at least {NEEDED_BYTES // 1_000_000} MB there to start.",
-            todo="Free some space, or let `state` in swap.toml name a directory on another disk."))
 
 
 def external_urls(settings: Settings) -> dict[str, str]:

@@ -20,14 +20,14 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from swap import child
+from swap import child, terminal
 from swap import settings as settings_module
 from swap.db import engine, migrate
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import family, ports, prepare, say
+from swap.supervisor import family, ports, prepare, state
 from swap.supervisor.services import Service, environment, services
 
 AfterDatabase = Callable[[EmbeddedPostgres], None]
@@ -81,17 +81,17 @@ class Run:
     # ── the straight line ───────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Start everything; raise SwapError with the reason when something does not come up."""
-        state, site = self.settings.state, self.settings.site
-        clear_the_way(state, site.bind, site.port)
+        directory, site = self.settings.state, self.settings.site
+        clear_the_way(directory, site.bind, site.port)
         urls = self._start_database()
         here = prepare.make_runtime(self.config, self.settings, urls)
-        self.runtime_file = prepare.write(state, here)
-        self.watched = [Watched(service, state / "logs" / f"{service.name}.log") for service in self.programs(self.settings, here)]
+        self.runtime_file = prepare.write(directory, here)
+        self.watched = [Watched(service, directory / "logs" / f"{service.name}.log") for service in self.programs(self.settings, here)]
         for group in (self.watched[:1], self.watched[1:]):
             for watched in group:  # those of ours start side by side: each mostly waits for its imports
                 self._launch(watched)
             for watched in group:
-                with say.step(watched.service.name) as details:
+                with terminal.step(watched.service.name) as details:
                     self._wait_until_ready(watched)
                     details.append(watched.service.at)
 
@@ -146,12 +146,12 @@ class Run:
             urls = prepare.external_urls(self.settings)
         else:
             self.postgres = EmbeddedPostgres(self.settings.state, port=database.port)
-            with say.step("database") as details:
+            with terminal.step("database") as details:
                 new = not self.postgres.data.exists()
                 self.postgres.start()
-                details += [f"PostgreSQL on 127.0.0.1:{self.postgres.port}", f"{'made' if new else 'holds'} {say.size(self.postgres.data)}"]
+                details += [f"PostgreSQL on 127.0.0.1:{self.postgres.port}", f"{'made' if new else 'holds'} {terminal.size(self.postgres.data)}"]
             urls = self.postgres.urls()
-        with say.step("schema") as details:
+        with terminal.step("schema") as details:
             owner = engine.create(urls["owner"])
             details.append(self._migrate(owner))
             owner.dispose()
@@ -167,11 +167,9 @@ class Run:
         return f"version {after}, up to date" if before == after else f"version {before or 'none'} → {after}"
 
     def _launch(self, watched: Watched) -> None:
-        directory = self.settings.state / "work"
-        directory.mkdir(mode=0o700, exist_ok=True)
         with watched.log.open("ab") as log:
             watched.log_start = log.tell()
-            watched.process = child.start(watched.service.argv, log=log, env=environment(self.runtime_file), cwd=directory)
+            watched.process = child.start(watched.service.argv, log=log, env=environment(self.runtime_file), cwd=self.settings.state / "work")
         watched.started, watched.start_at = time.monotonic(), None
 
     def _wait_until_ready(self, watched: Watched) -> None:
@@ -181,11 +179,11 @@ class Run:
             code = watched.process.poll()
             if code is not None:
                 raise Unavailable(Problem(f"{watched.service.name} did not start: it ended with {_ending(code)}.",
-                                          why=f"Its last words were:\n{say.tail(watched.log, watched.log_start)}\n",
+                                          why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
                                           todo=f"The whole log is {watched.log}."))
             if time.monotonic() > deadline:
                 raise Unavailable(Problem(f"{watched.service.name} does not answer on {watched.service.at} after {_START_SECONDS:.0f} s.",
-                                          why=f"Its last words were:\n{say.tail(watched.log, watched.log_start)}\n",
+                                          why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
                                           todo=f"The whole log is {watched.log}."))
             time.sleep(0.05)
 
@@ -199,7 +197,7 @@ class Run:
             watched.failures += 1
             child.end_group(watched.process)
             watched.start_at, watched.process = now + pause, None
-            say.line(f"  {watched.service.name} ended with {_ending(code)}; starting it again{f' in {pause:.0f} s' if pause else ''}."
+            terminal.line(f"  {watched.service.name} ended with {_ending(code)}; starting it again{f' in {pause:.0f} s' if pause else ''}."
                      f" Its log: {watched.log}")
         if watched.start_at is not None and now >= watched.start_at:
             self._launch(watched)
@@ -209,13 +207,13 @@ class Run:
         if self.postgres is None or self.postgres.process is None or self.postgres.process.poll() is None:
             return
         code = self.postgres.process.returncode
-        say.line(f"  database ended with {_ending(code)}; starting it again. Its log: {self.postgres.log}")
+        terminal.line(f"  database ended with {_ending(code)}; starting it again. Its log: {self.postgres.log}")
         self.postgres.restart()
 
     def _warn_of_full_disk(self) -> None:
         free = shutil.disk_usage(self.settings.state).free
         if free < _LOW_BYTES and not self._warned:
-            say.line(f"  The disk that holds {self.settings.state} is nearly full: {free // 1_000_000} MB are free. Free some space.")
+            terminal.line(f"  The disk that holds {self.settings.state} is nearly full: {free // 1_000_000} MB are free. Free some space.")
         self._warned = free < _LOW_BYTES
 
     # ── parts of stop ───────────────────────────────────────────────────────────────────────────────
@@ -223,7 +221,7 @@ class Run:
         if watched.process is None:
             return
         if not child.stop(watched.process, signal.SIGTERM, 0.5 if self.hurry else watched.service.grace_seconds):
-            say.line(f"  {watched.service.name} did not stop when asked and was killed.")
+            terminal.line(f"  {watched.service.name} did not stop when asked and was killed.")
         watched.process = None
 
     def _end_servers(self) -> None:
@@ -237,12 +235,13 @@ class Run:
         return database + [watched.process.pid for watched in self.watched if watched.process is not None]
 
 
-def clear_the_way(state: Path, address: str, port: int) -> None:
+def clear_the_way(directory: Path, address: str, port: int) -> None:
     """End what a killed run left, and refuse a start that could not succeed, before any long work."""
-    prepare.state_directory(state)
-    left = family.Record(state / "processes.json").leftovers()
+    state.ready(directory)
+    state.shorten_logs(directory)
+    left = family.Record(directory / "processes.json").leftovers()
     if left:
-        with say.step("clean up") as details:
+        with terminal.step("clean up") as details:
             killed = family.end(left, 5.0)
             details.append(f"the last run was killed; ended {len(left)} of its programs" + (f", {killed} by force" if killed else ""))
     ports.require_free(address, port)
@@ -250,7 +249,7 @@ def clear_the_way(state: Path, address: str, port: int) -> None:
 
 def run(config: Path, *, after_database: AfterDatabase | None = None, at_ready: Callable[[Settings], None] | None = None,
         programs: Programs = services) -> int:
-    """Run SWAP until a signal; return the exit status.  Called by the guard, in a process of its own."""
+    """Run SWAP until a signal; return the exit status.  Runs below a guard, which holds the lock."""
     settings = settings_module.load(config)
     this = Run(config, settings, programs, after_database)
     family.adopt_orphans()
@@ -263,14 +262,14 @@ def run(config: Path, *, after_database: AfterDatabase | None = None, at_ready: 
             at_ready(settings)
         this.watch()
     except Stopped:
-        say.line("\nStopping. (Ctrl-C again: at once.)")
+        terminal.line("\nStopping. (Ctrl-C again: at once.)")
     except SwapError as error:
-        say.error(error)
+        terminal.error(error)
         status = 1
     finally:
         this.stop()
     if status == 0:
-        say.line("SWAP has stopped. Nothing is left running; notebooks and data are kept.")
+        terminal.line("SWAP has stopped. Nothing is left running; notebooks and data are kept.")
     return status
 
 

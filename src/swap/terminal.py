@@ -1,15 +1,20 @@
-"""What the person at the terminal reads while SWAP starts, runs and stops."""
+"""What the person at the terminal reads: lines, steps with their seconds, errors as sentences.
+
+Imports little: `swap`'s own process and the guard live on it alone.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from swap.errors import SwapError
+from swap.errors import Problem, SwapError, Unavailable
 
 TAIL_LINES: Final = 15
 
@@ -24,6 +29,24 @@ def line(text: str = "") -> None:
 def error(told: SwapError) -> None:
     """Print what happened, why, and what to do, each on lines of its own."""
     line("\n" + "\n".join(part.strip("\n") for part in (told.problem.title, told.problem.why, told.problem.todo) if part))
+
+
+def leave(work: Callable[[], int]) -> NoReturn:
+    """Do a process's work and end it with the status; what goes wrong with a reason is explained, not traced."""
+    # Whatever matters is raised; a library's own remarks would stand in the middle of what we say.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        status = work()
+    except SwapError as told:
+        error(told)
+        status = 1
+    except OSError as failed:
+        if failed.errno != errno.ENOSPC:
+            raise
+        error(Unavailable(Problem(f"The disk is full: {failed.filename or 'a file'} could not be written.",
+                                  todo="Free some space, then start again; what was half made is made anew.")))
+        status = 1
+    sys.exit(status)
 
 
 @contextlib.contextmanager
