@@ -106,7 +106,7 @@ class Workspace:
         The file appears whole or not at all: it is written aside under the unused name `draft`, then linked.
         """
         content = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
-        with _explained(), self._home(make=True) as home:
+        with explained(), self._home(make=True) as home:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
             try:
                 with os.fdopen(descriptor, "wb") as file:
@@ -196,7 +196,7 @@ def _link_unused(home: int, draft: str, stem: str, first: int | None) -> str:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn the file system's refusals into sentences."""
     try:
         yield

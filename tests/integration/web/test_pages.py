@@ -272,9 +272,9 @@ def test_a_failed_start_says_why_and_what_the_server_said(portal: Portal) -> Non
 def test_a_start_that_another_page_or_portal_began_is_followed(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.hub.step_seconds = 0.3
-    portal.hub._set(ANN, "starting")  # noqa: SLF001 - as if a portal that is gone had asked
+    portal.hub._set(ANN, "starting")
     assert "Starting your server" in browser.get("/server").text
-    portal.hub._set(ANN, "running")  # noqa: SLF001
+    portal.hub._set(ANN, "running")
     assert until(lambda: browser.get("/server").status_code == REDIRECT)
 
 
@@ -301,7 +301,7 @@ def test_the_choice_of_light_or_dark_is_kept(portal: Portal) -> None:
     assert answer.headers["location"] == "/data"
     assert 'data-mode="dark"' in browser.get("/").text
     browser.post("/mode", {"csrf": mark, "mode": "system"})
-    assert "data-mode=\"dark\"" not in browser.get("/").text
+    assert 'data-mode="dark"' not in browser.get("/").text
 
 
 def test_the_menu_offers_only_what_exists(portal: Portal) -> None:

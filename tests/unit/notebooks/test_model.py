@@ -1,0 +1,28 @@
+"""Names in SQL, and new notebooks."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from swap.notebooks import model
+
+
+@pytest.mark.parametrize(("name", "written"), [("page", "page"), ("page_2", "page_2"), ("Page", '"Page"'), ("order", '"order"'), ('a"b', '"a""b"'), ("2x", '"2x"'), ("a; DROP", '"a; DROP"')])
+def test_names_are_quoted_when_they_must_be(name: str, written: str) -> None:
+    assert model.identifier(name) == written
+
+
+def test_the_statement_for_a_table_names_it_in_full() -> None:
+    assert model.select("lake", "wmf", "page view") == 'SELECT *\nFROM lake.wmf."page view"\nLIMIT 10'
+
+
+def test_a_new_notebook_is_valid_and_its_first_cell_is_sql() -> None:
+    document = model.new("SELECT 1", "a1")
+    nbformat.validate(document)
+    assert document["cells"][0]["source"] == "%%swap result\nSELECT 1"
+
+
+@pytest.mark.parametrize("document", [None, [], {"cells": "x"}, {"cells": [{"cell_type": "markdown", "source": "no heading"}]}, {"cells": [{"cell_type": "code", "source": "# comment"}]}])
+def test_without_a_heading_the_name_is_the_title(document: object) -> None:
+    assert model.title(document, "name") == "name"

@@ -1,0 +1,57 @@
+"""The gateway's catalogue as pages show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swap.errors import SourceUnavailable, SwapError
+from swap.web import catalogue, gateway
+
+CATALOG: dict[str, Any] = {
+    "sources": [{"name": "lake", "kind": "files", "title": "", "owner": None, "note": None, "up": False, "since": "2026-11-24T09:12:00Z", "tables_readable": 1, "tables_visible": 2}],
+    "tables": [
+        {"name": "lake.wmf.pageview_hourly", "comment": "Views of pages", "rows": 5, "readable": True},
+        {"name": "lake.event.x.with.dots", "comment": None, "rows": None, "readable": False, "rule": "r", "ask": "a"},
+        {"name": "mediawiki.enwiki.page", "comment": "", "rows": 1, "readable": True}, {"name": "broken"},
+    ],
+}
+
+
+def test_sources_keep_what_the_gateway_says() -> None:
+    source = catalogue.sources(CATALOG)[0]
+    assert (source.title, source.owner, source.up, source.readable, source.visible) == ("files", "", False, 1, 2)
+    assert source.since is not None
+
+
+def test_tables_are_of_their_source_and_sorted_by_schema() -> None:
+    tables = catalogue.tables(CATALOG, "lake")
+    assert [table.full_name for table in tables] == ["lake.event.x.with.dots", "lake.wmf.pageview_hourly"]
+    assert [group.schema for group in catalogue.grouped(tables)] == ["event", "wmf"]
+
+
+def test_every_word_must_be_in_name_or_comment() -> None:
+    tables = catalogue.tables(CATALOG, "lake")
+    assert [table.name for table in catalogue.narrowed(tables, "WMF views", "all")] == ["pageview_hourly"]
+    assert [table.name for table in catalogue.narrowed(tables, "", "locked")] == ["x.with.dots"]
+    assert catalogue.narrowed(tables, "views nothing", "all") == ()
+    assert len(catalogue.narrowed(tables, "", "anything")) == 2
+
+
+def test_locks_are_gathered_by_rule() -> None:
+    columns = [{"name": name, "readable": name == "a", "rule": rule, "because": "it is", "ask": "us"} for name, rule in (("a", "x"), ("b", "r"), ("c", "r"), ("d", "s"))]
+    assert [(lock.rule, lock.columns) for lock in catalogue.locks({"columns": columns})] == [("r", ("b", "c")), ("s", ("d",))]
+
+
+def test_partitions_are_shown_newest_first_and_never_the_mere_keys() -> None:
+    columns = [{"name": "day", "partition": True}]
+    assert catalogue.partitions({"columns": columns, "partitions": ["day"]}) == ()
+    assert catalogue.partitions({"columns": columns, "partitions": [{"day": 1}, {"day": 2}]}) == ("day=2", "day=1")
+    assert catalogue.partitions({}) == ()
+
+
+def test_the_gateways_errors_keep_their_class_and_ignore_what_we_do_not_know() -> None:
+    raised = gateway.error({"category": "source-down", "title": "lake does not answer.", "new": 1, "suggestions": [{"label": "a", "new": 2}]})
+    assert isinstance(raised, SourceUnavailable)
+    assert raised.problem.title == "lake does not answer."
+    assert type(gateway.error({"category": "made-up"})) is SwapError
+    assert gateway.error("nonsense").problem.title
