@@ -1,41 +1,22 @@
-"""A running gateway for each test, and an analyst who asks it."""
+"""A running gateway: one of a test's own, or one that a module's tests share."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import services
-from integration.gateway.gateways import POLICY, Gateway, Person, lake, mediawiki, runtime_for, serve
-from swap.connectors.base import Connector
-from swap.gateway import app as gateway
-from swap.settings import FilesSource, Limits, Policy, Settings
+from integration.gateway.gateways import Gateway, Person, running
 
 
 @pytest.fixture
 def make_gateway(database: services.Database, tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
-    """Start a gateway with sources and limits of a test's own."""
-    running = []
-
-    def start(sources: dict[str, Connector] | None = None, policy: Policy = POLICY, places: dict[str, Any] | None = None, **limits: Any) -> Gateway:
-        made = sources or {"lake": lake(), "mediawiki": mediawiki()}
-        described = {name: FilesSource(kind="files", root=tmp_path, owner="data-platform", connect_timeout_seconds=1, **(places or {})) for name in made}
-        settings = Settings(state=tmp_path, sources=described, policy=policy, limits=Limits(**limits))
-        runtime = runtime_for(database, tmp_path)
-        app = gateway.create(settings, runtime, made)
-        serving = serve(app)
-        running.append(serving)
-        url = next(serving)
-        assert app.state.harvester.wait_first(10)
-        return Gateway(url, settings, runtime, database, made, app)
-
-    yield start
-    for serving in running:
-        for _ in serving:
-            pass
+    """Start gateways with sources and limits of a test's own, on one database."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **more: stack.enter_context(running(database, tmp_path, *args, **more))
 
 
 @pytest.fixture
@@ -48,3 +29,16 @@ def swap(make_gateway: Callable[..., Gateway]) -> Gateway:
 def ann(swap: Gateway) -> Person:
     """An analyst."""
     return swap.person("ann", "analysts")
+
+
+@pytest.fixture(scope="module")
+def shared(module_database: services.Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway for all tests of a module, none of which change it."""
+    with running(module_database, tmp_path_factory.mktemp("gateway")) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def analyst(shared: Gateway) -> Person:
+    """An analyst at the shared gateway."""
+    return shared.person("ann", "analysts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -21,11 +22,12 @@ import services
 from swap.connectors.memory import MemoryConnector, Table
 from swap.db.tables import audit_event
 from swap.db.tables import person as person_table
+from swap.gateway import app as gateway
 from swap.identity import Via
 from swap.people import service as people
 from swap.people import tokens
 from swap.runtime import Runtime
-from swap.settings import Denial, Grant, Policy, Settings
+from swap.settings import Denial, FilesSource, Grant, Limits, Policy, Settings
 
 POLICY = Policy(
     grants=(
@@ -174,6 +176,7 @@ class Person:
         return dict(state["error"])
 
 
+@contextlib.contextmanager
 def serve(app: Any) -> Iterator[str]:
     """Run an application on a free port for the block."""
     with socket.socket() as free:
@@ -185,7 +188,8 @@ def serve(app: Any) -> Iterator[str]:
         try:
             deadline = time.monotonic() + 20
             while not server.started:
-                assert thread.is_alive() and time.monotonic() < deadline
+                assert thread.is_alive()
+                assert time.monotonic() < deadline
                 time.sleep(0.01)
             yield f"http://127.0.0.1:{free.getsockname()[1]}"
         finally:
@@ -198,3 +202,17 @@ def runtime_for(database: services.Database, directory: Path) -> Runtime:
         config=directory / "swap.toml", database_urls=database.urls(), gateway_port=1, web_port=1, hub_port=1, hub_connect_port=1,
         traefik_api_port=1, traefik_api_password="x", traefik_directory=directory, socket_directory=directory, kernel_key="k" * 40,
         portal_key="p" * 40, web_service_token="w", hub_cookie_secret="00" * 32, kernel_env=directory, homes=directory, spool=directory / "spool")
+
+
+@contextlib.contextmanager
+def running(database: services.Database, directory: Path, sources: dict[str, Any] | None = None, policy: Policy = POLICY,
+            places: dict[str, Any] | None = None, **limits: Any) -> Iterator[Gateway]:
+    """Run a gateway for the block."""
+    made = sources or {"lake": lake(), "mediawiki": mediawiki()}
+    described = {name: FilesSource(kind="files", root=directory, owner="data-platform", connect_timeout_seconds=1, **(places or {})) for name in made}
+    settings = Settings(state=directory, sources=described, policy=policy, limits=Limits(**limits))
+    runtime = runtime_for(database, directory)
+    app = gateway.create(settings, runtime, made)
+    with serve(app) as url:
+        assert app.state.harvester.wait_first(10)
+        yield Gateway(url, settings, runtime, database, made, app)

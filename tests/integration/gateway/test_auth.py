@@ -1,0 +1,164 @@
+"""Bearers: three kinds, strictly apart, and dead the moment their person's access ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import jwt
+import pytest
+
+from integration.gateway.gateways import Gateway, Person
+from swap.identity import Via
+from swap.people import service as people
+
+
+def launch(swap: Gateway, person: Person, credential: str = "c" * 43) -> str:
+    with swap.database.engine("owner").begin() as conn:
+        people.launch_server(conn, person.id, f"server-{person.id}", credential, datetime.now(UTC))
+    return credential
+
+
+def sign_out(swap: Gateway, person: Person) -> None:
+    with swap.database.engine("owner").begin() as conn:
+        people.sign_out(conn, person.id, datetime.now(UTC))
+
+
+def call(swap: Gateway, method: str, path: str, bearer: str, **more: object) -> httpx.Response:
+    return httpx.request(method, swap.url + path, headers={"authorization": f"Bearer {bearer}"}, timeout=20, trust_env=False, **more)  # type: ignore[arg-type]
+
+
+def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
+    with httpx.stream("GET", f"{swap.url}/v1/servers/events", headers={"authorization": f"Bearer {credential}"}, timeout=20, trust_env=False) as response:
+        assert response.status_code == 200
+        for line in response.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line.removeprefix("data: "))
+
+
+QUERIES = [("POST", "/v1/queries"), ("GET", "/v1/queries/q1"), ("GET", "/v1/queries/q1/result"), ("GET", "/v1/queries/q1/page"), ("GET", "/v1/queries/q1/download"), ("DELETE", "/v1/queries/q1"),
+           ("GET", "/v1/catalog"), ("GET", "/v1/catalog/a/b/c"), ("POST", "/v1/complete"), ("POST", "/v1/uploads")]
+
+
+@pytest.mark.parametrize(("method", "path"), QUERIES)
+def test_a_servers_credential_opens_no_route_of_queries(swap: Gateway, ann: Person, method: str, path: str) -> None:
+    assert call(swap, method, path, launch(swap, ann)).status_code == 401
+
+
+@pytest.mark.parametrize("via", [Via.KERNEL, Via.PORTAL])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/tokens"), ("GET", "/v1/servers/events")])
+def test_a_token_opens_no_route_of_servers(swap: Gateway, ann: Person, via: Via, method: str, path: str) -> None:
+    assert call(swap, method, path, ann.token(via), **({"json": {}} if method == "POST" else {})).status_code == 401
+
+
+def test_a_portal_key_cannot_mint_a_kernels_token_nor_the_other_way(swap: Gateway, ann: Person) -> None:
+    forged = [ann.token(Via.KERNEL, key=swap.runtime.portal_key), ann.token(Via.PORTAL, key=swap.runtime.kernel_key)]
+
+    assert [call(swap, "GET", "/v1/catalog", token).status_code for token in forged] == [401, 401]
+
+
+@pytest.mark.parametrize("change", [{"alg": "none"}, {"via": "report"}, {"via": "server"}, {"sub": "pzzzzzzzzz"}, {"aud": "other"}, {"exp": 9e9}, {"epoch": 99}])
+def test_a_changed_token_is_refused(swap: Gateway, ann: Person, change: dict[str, object]) -> None:
+    claims = jwt.decode(ann.token(), options={"verify_signature": False})
+    if change == {"alg": "none"}:
+        token = jwt.encode(claims, None, algorithm="none")
+    else:
+        header, body, signature = ann.token().split(".")
+        token = ".".join([header, jwt.encode({**claims, **change}, "x" * 40, algorithm="HS256").split(".")[1], signature])
+        assert body != token.split(".")[1]
+
+    assert call(swap, "GET", "/v1/catalog", token).status_code == 401
+
+
+def test_an_ended_token_is_refused(swap: Gateway, ann: Person) -> None:
+    assert call(swap, "GET", "/v1/catalog", ann.token(seconds=-1)).status_code == 401
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic x", "Bearer " + "x" * 10_000, "token abc"])
+def test_a_malformed_bearer_is_refused(swap: Gateway, header: str) -> None:
+    response = httpx.get(f"{swap.url}/v1/catalog", headers={"authorization": header}, trust_env=False)
+
+    assert (response.status_code, response.json()["error"]["category"]) == (401, "not-signed-in")
+
+
+def test_a_token_in_the_address_is_not_accepted(swap: Gateway, ann: Person) -> None:
+    assert httpx.get(f"{swap.url}/v1/catalog", params={"token": ann.token()}, trust_env=False).status_code == 401
+
+
+def test_a_server_gets_tokens_for_its_kernels(swap: Gateway, ann: Person) -> None:
+    answer = call(swap, "POST", "/v1/tokens", launch(swap, ann), json={"kernel_id": "k7"}).json()
+
+    claims = jwt.decode(answer["token"], options={"verify_signature": False})
+    assert (claims["sub"], claims["via"], claims["kernel"]) == (ann.id, "kernel", "k7")
+    assert timedelta(seconds=290) < datetime.fromisoformat(answer["expires_at"]) - datetime.now(UTC) <= timedelta(seconds=300)
+    assert call(swap, "GET", "/v1/catalog", answer["token"]).status_code == 200
+
+
+def test_signing_out_ends_tokens_at_once_and_gives_no_new_ones(swap: Gateway, ann: Person) -> None:
+    credential, kernel, portal = launch(swap, ann), ann.token(), ann.token(Via.PORTAL)
+
+    sign_out(swap, ann)
+
+    assert call(swap, "GET", "/v1/catalog", kernel).status_code == 401
+    assert call(swap, "GET", "/v1/catalog", portal).status_code == 401
+    assert call(swap, "POST", "/v1/tokens", credential, json={}).json()["error"]["category"] == "not-signed-in"
+
+
+def test_an_old_token_stays_dead_after_signing_in_again(swap: Gateway, ann: Person) -> None:
+    old = ann.token()
+    sign_out(swap, ann)
+    with swap.database.engine("owner").begin() as conn:
+        people.sign_in(conn, ann.id, "again", datetime.now(UTC), 7)
+
+    assert call(swap, "GET", "/v1/catalog", old).status_code == 401
+    assert call(swap, "GET", "/v1/catalog", ann.token()).status_code == 200
+
+
+def test_the_end_of_access_is_pushed_to_the_server_within_a_second(swap: Gateway, ann: Person) -> None:
+    heard: list[tuple[float, dict[str, object]]] = []
+    credential = launch(swap, ann)
+
+    def listen() -> None:
+        for event in events(swap, credential):
+            heard.append((time.monotonic(), event))
+            if event["access"] == "ended":
+                return
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    deadline = time.monotonic() + 10
+    while not heard:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ended_at = time.monotonic()
+    sign_out(swap, ann)
+    listener.join(timeout=10)
+
+    assert [event["access"] for _, event in heard] == ["live", "ended"]
+    assert heard[1][0] - ended_at < 2.0
+
+
+def test_signing_out_cancels_what_runs_at_the_sources(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    sign_out(swap, ann)
+
+    deadline = time.monotonic() + 5
+    while swap.lake.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_credential_of_an_ended_server_is_dead(swap: Gateway, ann: Person) -> None:
+    credential = launch(swap, ann)
+    with swap.database.engine("owner").begin() as conn:
+        people.end_server(conn, f"server-{ann.id}", datetime.now(UTC))
+
+    assert call(swap, "POST", "/v1/tokens", credential, json={}).status_code == 401
+    assert call(swap, "GET", "/v1/servers/events", credential).status_code == 401

@@ -1,0 +1,55 @@
+"""Completion as a person may see it, also in the middle of a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from swap.query.complete import complete
+from unit.query.worlds import CATALOG
+
+
+def at_cursor(text: str) -> list[str]:
+    offset = text.index("¦")
+    return [item.label for item in complete(text.replace("¦", ""), offset, CATALOG).items]
+
+
+@pytest.mark.parametrize(("text", "first"), [
+    ("SELECT * FROM ¦", "lake"), ("SELECT * FROM la¦", "lake"), ("SELECT * FROM lake.¦", "wmf"), ("SELECT * FROM lake.w¦", "wmf"), ("SELECT * FROM lake.wmf.¦", "pageview_hourly"),
+    ("SELECT * FROM pagev¦", "lake.wmf.pageview_hourly"), ("SELECT page_t¦ FROM lake.wmf.pageview_hourly", "page_title"), ("SELECT v.¦ FROM lake.wmf.pageview_hourly v", "page_title"),
+    ("SELECT v.vie¦ FROM lake.wmf.pageview_hourly AS v WHERE (", "view_count"), ("SELECT p.page_l¦\nFROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p", "page_len"),
+    ("SELECT pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly WHERE 'unfinished", "year"), ("SELECT 1 FROM lake.wmf.pageview_hourly v WHERE v.ye¦", "year"),
+    ("SELECT lake.wmf.pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly", "year"), ("SELECT date_tr¦", "date_trunc"), ("SELE¦", "SELECT"), ("WITH mine AS (SELECT 1) SELECT * FROM mi¦", "mine"),
+    ("SELECT * FROM lake.wmf.pageview_hourly v JOIN med¦", "mediawiki"), ("SELECT * FROM lake.wmf.pageview_hourly v, med¦", "mediawiki"), ("SELECT 'é😀', v.ye¦ FROM lake.wmf.pageview_hourly v", "year"),
+])
+def test_the_likeliest_comes_first(text: str, first: str) -> None:
+    assert at_cursor(text)[:1] == [first]
+
+
+@pytest.mark.parametrize("text", ["SELECT 'la¦ FROM", "SELECT 1 -- la¦", "SELECT /* la¦"])
+def test_nothing_is_offered_in_strings_and_comments(text: str) -> None:
+    assert at_cursor(text) == []
+
+
+def test_a_locked_column_and_table_are_not_offered() -> None:
+    assert "city" not in at_cursor("SELECT v.¦ FROM lake.wmf.pageview_hourly v")
+    assert "city" not in at_cursor("SELECT ci¦ FROM lake.wmf.pageview_hourly")
+
+
+def test_an_offer_carries_type_and_comment_and_what_it_replaces() -> None:
+    sql = "SELECT v.ye FROM lake.wmf.pageview_hourly v"
+    found = complete(sql, 11, CATALOG)
+
+    assert (found.start, found.end) == (9, 11)
+    assert (found.items[0].insert, found.items[0].type, found.items[0].documentation) == ("year", "integer", "about year")
+
+
+def test_keywords_come_last() -> None:
+    labels = at_cursor("SELECT c¦ FROM lake.wmf.pageview_hourly")
+
+    assert labels[0] == "country_code"
+    assert labels.index("CASE") > labels.index("coalesce")
+
+
+@pytest.mark.parametrize("offset", [0, 5, 10_000])
+def test_any_offset_is_answered(offset: int) -> None:
+    complete("SELECT \"a\nFROM '", offset, CATALOG)
