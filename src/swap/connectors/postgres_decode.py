@@ -7,6 +7,7 @@ No value is rounded; one that has no exact counterpart raises `InexactError`.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ Ints = npt.NDArray[np.int64]
 SIGNATURE = b"PGCOPY\n\xff\r\n\0"
 HEADER_BYTES = len(SIGNATURE) + 8
 TRAILER = b"\xff\xff"
+_ARRAY = struct.Struct(">iii")
+_DIMENSION = struct.Struct(">ii")
+_LENGTH = struct.Struct(">i")
 _EPOCH_DAYS = 10_957
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _FIXED: dict[pa.DataType, str] = {
@@ -55,12 +59,15 @@ def rows(chunks: Sequence[bytes], types: Sequence[tuple[pa.DataType, pa.DataType
     for index, (travels_as, becomes) in enumerate(types):
         lengths = _gather(buffer, position, ">i4").astype(np.int64)
         position += 4
+        after = position + np.maximum(lengths, 0)
+        if (after > ends).any():
+            raise MalformedError("a row ends within a field")
         try:
             arrays.append(finish(_column(buffer, data, position, lengths, travels_as), becomes))
         except InexactError as error:
             error.column = index
             raise
-        position += np.maximum(lengths, 0)
+        position = after
     if not (position == ends).all():
         raise MalformedError("a row is longer or shorter than its fields")
     return arrays
@@ -151,27 +158,35 @@ def _lists(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints, 
     offsets = np.zeros(len(at) + 1, np.int32)
     for row, (start, length) in enumerate(zip(at.tolist(), lengths.tolist(), strict=True)):
         if length >= 0:
-            _elements(data, start, starts, sizes)
+            _elements(data, start, start + length, starts, sizes)
         offsets[row + 1] = len(starts)
     values = _column(buffer, data, np.array(starts, np.int64), np.array(sizes, np.int64), type_.value_type)
     nulls = lengths < 0
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=type_, mask=pa.array(nulls) if nulls.any() else None)
 
 
-def _elements(data: bytes, start: int, starts: list[int], sizes: list[int]) -> None:
-    dimensions = int.from_bytes(data[start : start + 4], "big")
-    if dimensions == 0:
-        return
-    if dimensions > 1:
-        raise InexactError("an array of more than one dimension")
-    count = int.from_bytes(data[start + 12 : start + 16], "big")
-    position = start + 20
-    for _ in range(count):
-        size = int.from_bytes(data[position : position + 4], "big", signed=True)
-        position += 4
-        starts.append(position)
-        sizes.append(size)
-        position += max(size, 0)
+def _elements(data: bytes, start: int, end: int, starts: list[int], sizes: list[int]) -> None:
+    """Append where the elements of the array in data[start:end] are."""
+    try:
+        dimensions, _, _ = _ARRAY.unpack_from(data, start)
+        if dimensions == 0:
+            return
+        if dimensions > 1:
+            raise InexactError("an array of more than one dimension")
+        count, _ = _DIMENSION.unpack_from(data, start + _ARRAY.size)
+        position = start + _ARRAY.size + _DIMENSION.size
+        for _ in range(count):
+            (size,) = _LENGTH.unpack_from(data, position)
+            position += _LENGTH.size
+            starts.append(position)
+            sizes.append(size)
+            position += max(size, 0)
+            if position > end:
+                break
+    except struct.error:
+        raise MalformedError("an array ends within an element") from None
+    if dimensions < 0 or position != end:
+        raise MalformedError("an array is longer or shorter than its elements")
 
 
 def finish(array: pa.Array, type_: pa.DataType) -> pa.Array:

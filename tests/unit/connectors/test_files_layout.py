@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from swap.connectors import files_layout as layout
+from swap.connectors.base import Comparison, Predicate
+from swap.connectors.files_layout import About, BrokenError, DataFile, Directory
+
+
+def make(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(b"data")
+
+
+def files_below(root: Path, *predicates: Predicate) -> list[str]:
+    with Directory.root(str(root)) as table:
+        return [file.path for file in layout.data_files(table, predicates)]
+
+
+def test_tables_are_two_directories_deep_and_named_like_names(tmp_path: Path) -> None:
+    make(tmp_path, "wmf/pageview_hourly/a", "wmf/.staging/a", "wmf/_tmp/a", ".git/objects/a", "event/q x/a", "wmf/file")
+
+    with Directory.root(str(tmp_path)) as root:
+        assert list(layout.tables(root)) == [("wmf", "pageview_hourly")]
+
+
+def test_a_partition_that_cannot_match_is_not_listed(tmp_path: Path) -> None:
+    make(tmp_path, "day=1/hour=1/a.parquet", "day=2/hour=1/a.parquet", "day=10/hour=2/a.parquet")
+    (tmp_path / "day=2").chmod(0)
+    readable = os.access(tmp_path / "day=2", os.R_OK)
+
+    assert files_below(tmp_path, Predicate("day", Comparison.GT, 2)) == ["day=10/hour=2/a.parquet"]
+    if not readable:
+        with pytest.raises(BrokenError):
+            files_below(tmp_path)
+    (tmp_path / "day=2").chmod(0o700)
+
+
+def test_partitions_of_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> None:
+    make(tmp_path, "day=10/a.parquet", "day=9/a.parquet", "day=-1/a.parquet", "day=x/a.parquet")
+
+    assert files_below(tmp_path) == ["day=-1/a.parquet", "day=9/a.parquet", "day=10/a.parquet", "day=x/a.parquet"]
+
+
+def test_a_text_where_a_number_is_compared_is_an_error_not_a_row(tmp_path: Path) -> None:
+    make(tmp_path, "day=x/a.parquet")
+
+    with pytest.raises(BrokenError, match="day=x"):
+        files_below(tmp_path, Predicate("day", Comparison.EQ, 1))
+
+
+@pytest.mark.parametrize(("written", "type_"), [(("1", "02", "-3"), pa.int64()), (("1", "a"), pa.string()), (("1", layout.NULL), pa.int64()), (("9" * 19,), pa.string())])
+def test_a_key_is_a_number_when_every_value_is_one(written: tuple[str, ...], type_: pa.DataType) -> None:
+    files = [DataFile("a", 1, (("key", value),)) for value in written]
+
+    assert layout.partition_types(files, About()) == {"key": type_}
+    assert layout.partition_types(files, About(partition_types={"key": pa.date32()})) == {"key": pa.date32()}
+
+
+def test_the_order_of_text_is_the_order_of_its_bytes() -> None:
+    assert layout.may_hold("\uffff", Predicate("k", Comparison.LT, "\U00010000"))
+    assert not layout.may_hold("\U00010000", Predicate("k", Comparison.LT, "\uffff"))
+
+
+@pytest.mark.parametrize(("parts", "newest"), [
+    ((("year", "2026"), ("month", "9"), ("day", "3"), ("hour", "5")), "2026-09-03 05:00"), ((("year", "2026"), ("month", "10")), "2026-10"),
+    ((("month", "2026-10"),), "2026-10"), ((("day", "2026-10-01"), ("wiki", "enwiki")), "2026-10-01, enwiki"), ((), "")])
+def test_the_newest_partition_reads_like_a_moment_where_it_is_one(parts: tuple[tuple[str, str], ...], newest: str) -> None:
+    assert layout.newest([DataFile("a", 1, parts)]) == newest
+
+
+def test_a_sidecar_that_is_no_toml_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "_table.toml").write_text("comment = ")
+
+    with Directory.root(str(tmp_path)) as table, pytest.raises(BrokenError, match=r"_table\.toml"):
+        layout.read_about(table)
+
+
+def test_a_sidecar_may_give_a_column_a_comment_alone(tmp_path: Path) -> None:
+    (tmp_path / "_table.toml").write_text('[columns]\nid = "Counts up"\n')
+
+    with Directory.root(str(tmp_path)) as table:
+        assert layout.read_about(table).comments == {"id": "Counts up"}
+
+
+def test_a_directory_is_entered_by_one_name_only(tmp_path: Path) -> None:
+    make(tmp_path, "a/b/c")
+
+    with Directory.root(str(tmp_path)) as root:
+        for name in ("a/b", "..", ".", "", "/etc"):
+            with pytest.raises(BrokenError):
+                root.enter(name)
