@@ -55,3 +55,8 @@ def test_every_page_that_the_code_names_exists() -> None:
     }
     assert named, "the code names pages"
     assert {(source, page) for source, page in named if not (ROOT / page).exists()} == set()
+
+
+def test_no_page_tells_people_that_something_is_easy() -> None:
+    words = re.compile(r"\b(simply|just|obviously|of course|please|sorry|oops)\b", re.IGNORECASE)
+    assert [(page.name, found[0]) for page in PAGES if (found := words.search(text(page)))] == []
