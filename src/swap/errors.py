@@ -66,6 +66,10 @@ class SwapError(Exception):
         parts = (self.problem.title, self.problem.why, self.problem.todo)
         return " ".join(part for part in parts if part)
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a traceback: the way through our code helps nobody."""
+        return [part for part in (self.problem.title, self.problem.why, self.problem.todo) if part]
+
 
 class Invalid(SwapError):
     """The request cannot be understood."""

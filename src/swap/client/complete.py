@@ -63,7 +63,8 @@ def register(shell: Any) -> None:
     from IPython.core.completer import SimpleCompletion, context_matcher  # noqa: PLC0415 — only inside IPython
 
     def swap_matcher(context: Any) -> dict[str, Any]:
-        fragment, items = matches(context.full_text, context.cursor_position)
+        before = context.full_text.split("\n")[: context.cursor_line]
+        fragment, items = matches(context.full_text, sum(len(line) + 1 for line in before) + context.cursor_position)
         completions = [SimpleCompletion(text=insert, type=kind) for insert, kind in items]
         return {"completions": completions, "matched_fragment": fragment, "suppress": bool(completions), "ordered": True}
 

@@ -19,6 +19,8 @@ from swap.errors import Invalid, Problem, QueryRefused
 def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     """Run a cell: leave the result under the name in its first line, or return it to be shown."""
     name = _name(line)
+    # IPython ends every cell with a line of its own; an error's place is sought in the text as it stands there.
+    statement = statement.rstrip("\n")
     result = query.sql(statement, given(statement, namespace), own_tables(statement, namespace), name=name)
     if name is None:
         return result

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from swap.client import stream
+
 PAGE_ROWS = 10
 
 
@@ -117,18 +119,14 @@ class Result:
 
         Follows a query that still runs, and goes on after a lost connection: no row is missing or comes twice.
         """
-        from swap.client import stream  # noqa: PLC0415 — pyarrow is loaded when rows are asked for
-
-        yield from stream.Stream(self._gateway, self.id, self._finished)
+        yield from self._stream()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         return self.batches()
 
     def to_arrow(self) -> pa.Table:
         """Return all rows as a pyarrow table, with the types they have in the gateway."""
-        from swap.client import stream  # noqa: PLC0415 — as above
-
-        return stream.Stream(self._gateway, self.id, self._finished).table()
+        return self._stream().table()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows as a pandas DataFrame.
@@ -136,13 +134,13 @@ class Result:
         A column has a NumPy type where that holds every value exactly, and else a nullable or Arrow type
         (docs/reference/client.md has the table).
         """
-        from swap.client import frames  # noqa: PLC0415 — as above
+        from swap.client import frames  # noqa: PLC0415 — as for the stream
 
         return frames.to_pandas(self.to_arrow())
 
     def to_polars(self) -> pl.DataFrame:
         """Return all rows as a polars DataFrame."""
-        from swap.client import frames  # noqa: PLC0415 — as above
+        from swap.client import frames  # noqa: PLC0415 — as for the stream
 
         return frames.to_polars(self.to_arrow())
 
@@ -203,6 +201,8 @@ class Result:
             return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""))
         except NotFound:
             return {"text/plain": repr(self)}
+        except SwapError as error:
+            return show.error(error, self.id, self.statement)
 
     # ── What it knows ───────────────────────────────────────────────────────────────────────────
     def run_to_end(self) -> None:
@@ -232,6 +232,11 @@ class Result:
         if self._known["state"] != "done":
             raise _failure(self._known)
         return self._known
+
+    def _stream(self) -> stream.Stream:
+        from swap.client import stream  # noqa: PLC0415 — pyarrow is loaded when rows are asked for
+
+        return stream.Stream(self._gateway, self.id, self._finished, lambda: self._ask_page(0, 1, None, descending=False))
 
     def _first_page(self) -> dict[str, Any]:
         if self._page is None:

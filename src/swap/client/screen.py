@@ -68,7 +68,7 @@ class Cell:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._execution = shell.execution_count
+        self._execution = _execution(shell)
         self._display_id = f"swap-{secrets.token_hex(8)}"
         self._drawn = False
 
@@ -82,17 +82,20 @@ class Cell:
 
     def replace(self, bundle: show.Bundle) -> bool:
         """Draw the whole, while the cell that began it still runs."""
-        if self._shell.execution_count != self._execution:
+        if _execution(self._shell) != self._execution:
             return False
         self._draw(bundle)
         return True
 
     def _draw(self, bundle: show.Bundle) -> None:
-        # Nothing written before may appear after what is drawn now.
-        sys.stdout.flush()
-        sys.stderr.flush()
         self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": self._display_id}, update=self._drawn)
         self._drawn = True
+
+
+def _execution(shell: Any) -> str:
+    """Return which request the kernel works on: its number alone may be used twice."""
+    header = getattr(shell.display_pub, "parent_header", None) or {}
+    return f"{shell.execution_count} {header.get('msg_id', '')}"
 
 
 def current() -> Screen:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.client import HTTPException
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,10 +23,11 @@ TRIES = 8
 class Stream:
     """Reads one result from its first batch to its last."""
 
-    def __init__(self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State]) -> None:
+    def __init__(self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State], still_there: Callable[[], Any]) -> None:
         self._gateway = gateway
         self._query_id = query_id
         self._finished = finished
+        self._still_there = still_there
         self._schema: pa.Schema | None = None
         self._batches = 0
         self._rows = 0
@@ -38,7 +41,12 @@ class Stream:
             state = self._finished()
             if self._schema is not None and self._rows == state["rows"]:
                 return
-            failed = 0 if self._batches > before else failed + 1
+            if self._batches == before:
+                failed += 1
+                with suppress(Unreachable, TimeoutError):
+                    self._still_there()
+            else:
+                failed = 0
             if failed >= TRIES or self._rows > state["rows"]:
                 raise Unavailable(Problem(
                     "The result did not arrive whole.", why=f"{self._rows:,} of {state['rows']:,} rows came, in {failed} tries.", todo="Run the cell again."))
