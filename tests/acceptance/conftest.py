@@ -6,78 +6,25 @@ nothing else (scripts/run-tests arranges that), so no page can reach an outside 
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from stage import CHROMIUM, Demo, Person, free_port, start_demo, stop_demo
 
-from services import free_port
-
-CHROMIUM = Path("/usr/bin/chromium")
-SWAP = Path(sys.executable).parent / "swap"
-START_SECONDS = 240
-
-expect.set_options(timeout=30_000)
-
-
-@dataclass
-class Demo:
-    """A running `swap demo`: its address, its state directory, its process."""
-
-    port: int
-    state: Path
-    process: subprocess.Popen[bytes]
-    log: Path
-    requests: list[str] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self.port}"
-
-    def output(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
-
-
-def start_demo(state: Path, port: int, log: Path) -> Demo:
-    """Start the demo as `make demo` does and wait until its sign-in page answers."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [SWAP, "demo", "--port", str(port), "--state", str(state)], stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-    demo = Demo(port, state, process, log)
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            pytest.fail(f"swap demo ended with {process.returncode}:\n{demo.output()}")
-        if "demo-ann" in demo.output():
-            return demo
-        time.sleep(0.2)
-    pytest.fail(f"swap demo was not ready after {START_SECONDS} s:\n{demo.output()}")
-
-
-def stop_demo(demo: Demo) -> None:
-    """Press Ctrl-C, as a person would, and wait for the end."""
-    if demo.process.poll() is None:
-        demo.process.send_signal(signal.SIGINT)
-        demo.process.wait(timeout=60)
+from services import temporary_directory
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Demo]:
-    folder = tmp_path_factory.mktemp("demo")
+def demo() -> Iterator[Demo]:
+    folder = temporary_directory()
     running = start_demo(folder / "state", free_port(), folder / "swap-demo.log")
     yield running
     stop_demo(running)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -96,23 +43,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     )
     yield browser
     browser.close()
-
-
-@dataclass
-class Person:
-    """Somebody at a browser of their own."""
-
-    name: str
-    context: BrowserContext
-    page: Page
-    demo: Demo
-
-    def sign_in(self) -> None:
-        """Sign in as the demo's page offers it: a click fills the form."""
-        self.page.goto(self.demo.url)
-        self.page.locator(f'[data-u="{self.name}"]').click()
-        self.page.get_by_role("button", name="Sign in", exact=True).click()
-        expect(self.page.get_by_role("heading", level=1)).to_contain_text(self.name)
 
 
 def _visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:

@@ -1,0 +1,109 @@
+"""A person's hands in JupyterLab: open a notebook, run cells, look at outputs and at what was saved."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from playwright.sync_api import Locator, Page, expect
+
+T = TypeVar("T")
+RESULT = "application/vnd.swap.result+json"
+ERROR = "application/vnd.swap.error+json"
+PROGRESS = "application/vnd.swap.progress+json"
+CHART = "application/vnd.vegalite.v6+json"
+
+
+def until(ask: Callable[[], T], *, seconds: float = 30) -> T:
+    """Return the first true answer; the last one when there is none in time."""
+    end = time.monotonic() + seconds
+    while not (answer := ask()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+class Notebook:
+    """One open notebook."""
+
+    def __init__(self, page: Page, homes: Path) -> None:
+        self.page = page
+        page.wait_for_url("**/lab/tree/**", timeout=120_000)
+        self.person_id = page.url.split("/user/")[1].split("/")[0]
+        self.name = page.url.split("/lab/tree/")[1].split("?")[0]
+        self.path = homes / self.person_id / self.name
+        self.panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        expect(self.panel.locator(".jp-Cell").first).to_be_visible(timeout=90_000)
+        self.wait_idle()
+
+    def wait_idle(self, *, seconds: float = 120) -> None:
+        """Wait until the kernel has nothing to do."""
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=seconds * 1000)
+
+    def cell(self, index: int) -> Locator:
+        return self.panel.locator(f'.jp-Cell[data-windowed-list-index="{index}"]')
+
+    def run_first(self) -> Locator:
+        """Run the first cell with the keyboard and return it."""
+        self.cell(0).locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        return self.cell(0)
+
+    def run(self, source: str) -> Locator:
+        """Put `source` into the last cell, run it, and return the cell."""
+        last = self.panel.locator(".jp-Notebook-footer")
+        last.click()
+        cell = self.panel.locator(".jp-Cell.jp-mod-active")
+        index = int(cell.get_attribute("data-windowed-list-index") or 0)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.insert_text(source)
+        self.page.keyboard.press("Control+Enter")
+        return self.cell(index)
+
+    def run_all(self, *, seconds: float = 240) -> None:
+        """Run every cell and wait for the last."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_text("Run All Cells", exact=True).click()
+        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Busy", timeout=30_000)
+        until(lambda: not self.unfinished(), seconds=seconds)
+        self.wait_idle()
+
+    def unfinished(self) -> list[int]:
+        """Save, and return the places of code cells that have no number yet."""
+        time.sleep(1)
+        return [i for i, cell in enumerate(self.saved()["cells"])
+                if cell["cell_type"] == "code" and "".join(cell["source"]).strip() and cell["execution_count"] is None]
+
+    def saved(self) -> dict[str, Any]:
+        """Save the notebook and return what is in the file."""
+        before = self.path.stat().st_mtime_ns if self.path.exists() else 0
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        until(lambda: self.path.exists() and self.path.stat().st_mtime_ns > before, seconds=5)
+        saved: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+        return saved
+
+    def interrupt(self) -> None:
+        """Press the toolbar's stop button."""
+        self.panel.locator('[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"] button, [data-jp-item-name="interrupt"] jp-button').first.click()
+
+
+def outputs(cell: dict[str, Any], mime: str) -> list[dict[str, Any]]:
+    """Return the contents of a saved cell's outputs that are of one type."""
+    return [output["data"][mime] for output in cell["outputs"] if mime in output.get("data", {})]
+
+
+def open_new(page: Page, url: str, homes: Path) -> Notebook:
+    """Press New notebook on Home."""
+    page.goto(url)
+    page.get_by_role("button", name="New notebook").first.click()
+    return Notebook(page, homes)
+
+
+def open_example(page: Page, url: str, homes: Path, title: str) -> Notebook:
+    """Copy an example from Home."""
+    page.goto(url)
+    page.get_by_role("button", name=f"Copy the example {title}").click()
+    return Notebook(page, homes)

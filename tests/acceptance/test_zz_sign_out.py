@@ -1,0 +1,36 @@
+"""Signing out is pushed: cookies refused and kernels' connections cut within seconds, nothing waited for."""
+
+from __future__ import annotations
+
+import pytest
+from lab import open_new, until
+from playwright.sync_api import expect
+from stage import Demo, Person
+
+pytestmark = pytest.mark.acceptance
+
+PUSHED_SECONDS = 5
+
+
+def test_sign_out_ends_cookies_sockets_and_tokens(bertrand: Person, demo: Demo) -> None:
+    notebook = open_new(bertrand.page, demo.url, demo.state / "homes")
+    lab = bertrand.page
+    closed: list[str] = []
+    lab.on("websocket", lambda socket: socket.on("close", lambda: closed.append(socket.url)))
+    lab.reload()
+    notebook.wait_idle()
+    server = lab.url.split("/lab/")[0]
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in bertrand.context.cookies(server + "/"))
+
+    def answers() -> int:
+        return bertrand.context.request.get(f"{server}/api/contents", headers={"Cookie": cookies}).status
+
+    assert answers() == 200
+    portal = bertrand.context.new_page()
+    portal.goto(f"{demo.url}/sign-out")
+    portal.get_by_role("button", name="Sign out").last.click()
+    expect(portal.locator("main")).to_contain_text("signed out")
+    assert until(lambda: answers() in {401, 403}, seconds=PUSHED_SECONDS)
+    assert until(lambda: any("/channels" in url for url in closed), seconds=PUSHED_SECONDS)
+    portal.goto(demo.url)
+    expect(portal.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
