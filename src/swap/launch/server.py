@@ -54,4 +54,5 @@ def server(
         "SWAP_TOKEN_SOCKET": str(token_socket(runtime, person.id)),
         "SWAP_KERNEL_ENV": str(runtime.kernel_env),
     }
-    return Launch(argv=(sys.executable, "-m", "swap.lab"), cwd=place, log=log(settings, person.id), env=env)
+    # -I: the server starts in the home, and would else import a person's httpx.py in place of its own.
+    return Launch(argv=(sys.executable, "-I", "-m", "swap.lab"), cwd=place, log=log(settings, person.id), env=env)

@@ -61,6 +61,6 @@ def test_the_credential_is_not_on_the_command_line_nor_in_what_is_printed():
 
 
 def test_the_program_is_ours_by_its_own_interpreter_and_starts_in_the_persons_home():
-    assert launch().argv == (sys.executable, "-m", "swap.lab")
+    assert launch().argv == (sys.executable, "-I", "-m", "swap.lab")
     assert launch().cwd == Path("/homes/pabcdefghi")
     assert launch().log == Path("/state/logs/server-pabcdefghi.log")
