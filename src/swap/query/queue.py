@@ -8,6 +8,7 @@ among those that can start.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, text, u
 from sqlalchemy.exc import SQLAlchemyError
 
 from swap.db.tables import admission
-from swap.errors import LimitExceeded, Problem
+from swap.errors import LimitExceeded, Problem, Unavailable
 from swap.settings import Settings
 
 LEASE_SECONDS = 20
@@ -51,7 +52,7 @@ class Queue:
         self._changed = threading.Condition()
         self._ours: dict[str, tuple[str, tuple[str, ...], bool]] = {}
         self._stopping = threading.Event()
-        self._renewer = threading.Thread(target=self._renew, name="admission-leases", daemon=True)
+        self._renewer = threading.Thread(target=self._keep_renewing, name="admission-leases", daemon=True)
 
     def start(self) -> None:
         """Begin renewing leases."""
@@ -125,22 +126,23 @@ class Queue:
         """Return what a source offers."""
         return self._places[source]
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
+        """Renew the leases of this gateway's queries; one that was lost while its query runs is taken up again."""
+        ours = dict(self._ours)
+        if not ours:
+            return
+        with self._engine.begin() as conn:
+            kept = conn.scalars(update(admission).where(admission.c.query_id.in_(ours)).values(lease_until=_lease()).returning(admission.c.query_id))
+            for query_id in set(ours) - set(kept):
+                person_id, sources, running = ours[query_id]
+                if running and query_id in self._ours:
+                    _insert(conn, query_id, person_id, sources, running=True)
+
+    def _keep_renewing(self) -> None:
         while not self._stopping.wait(RENEW_SECONDS):
-            ours = dict(self._ours)
-            if not ours:
-                continue
-            try:
-                with self._engine.begin() as conn:
-                    kept = conn.scalars(update(admission).where(admission.c.query_id.in_(ours)).values(lease_until=_lease())
-                                        .returning(admission.c.query_id))
-                    lost = set(ours) - set(kept)
-                    for query_id in lost & set(self._ours):
-                        person_id, sources, running = ours[query_id]
-                        if running:
-                            _insert(conn, query_id, person_id, sources, running=True)
-            except SQLAlchemyError:
-                continue  # the database is away; leases are long enough for the next try
+            # With the database away nothing can be done; leases are long enough for the next try.
+            with contextlib.suppress(SQLAlchemyError, Unavailable):
+                self.renew()
 
 
 class _Counts:

@@ -51,7 +51,7 @@ def lake() -> MemoryConnector:
         "page_id": pa.array([1, 2, 3, 4, 5, 6], pa.int64()), "page_title": ["A", "B", "C", "D", "E", "F"],
         "country_code": ["DE", "DE", "FR", "FR", "IN", None], "city": ["Berlin", "Köln", "Paris", "Lyon", "Delhi", None],
         "year": pa.array([2025, 2026, 2026, 2026, 2025, 2026], pa.int32()), "view_count": pa.array([10, 20, 30, 40, 50, 60], pa.int64()),
-        "ts": pa.array([datetime(2026, 11, day) for day in range(1, 7)], pa.timestamp("us")),
+        "ts": pa.array([datetime(2026, 11, day, tzinfo=UTC).replace(tzinfo=None) for day in range(1, 7)], pa.timestamp("us")),
         "price": pa.array([Decimal("1.25"), None, Decimal("3.50"), Decimal("4.00"), Decimal("5.00"), Decimal("6.75")], pa.decimal128(9, 2)),
         "event": pa.array([{"ip": "10.0.0.1", "action": "view"}] * 6, pa.struct([("ip", pa.string()), ("action", pa.string())])),
     })

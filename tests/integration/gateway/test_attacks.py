@@ -60,7 +60,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("row", "statement"), REFUSED, ids=[f"{row}-{index}" for index, (row, _) in enumerate(REFUSED)])
-def test_the_statement_is_refused_recorded_and_reaches_no_source(shared: Gateway, analyst: Person, row: str, statement: str) -> None:  # noqa: ARG001 — the id
+def test_the_statement_is_refused_recorded_and_reaches_no_source(shared: Gateway, analyst: Person, row: str, statement: str) -> None:
     events, asked = len(shared.audit()), len(shared.lake.fragments) + len(shared.mediawiki.fragments)
 
     error = analyst.refused(statement)
