@@ -127,7 +127,8 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
     yield Finding("proxy", works=works, saw=f"leads {site.url} to the portal" if works else f"does not lead {site.url} to the portal: {seen}",
                   todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}")
     status, seen = _get(site.port, "/hub/login", f"pnobodyxxx.{site.host}:{site.port}")
-    apart = status is not None and status >= 400
+    # Not found, or led back to the portal's own host: either is no page of the hub on this one.
+    apart = status is not None and (status >= 400 or seen.endswith(f" to {site.url}/"))
     yield Finding("origins", works=apart, saw="a person's host serves no hub page" if apart else f"a person's host answered /hub/login: {seen}",
                   todo="" if apart else "Report this: people's pages would share an origin with the hub.")
 
@@ -166,7 +167,8 @@ def _get(port: int, path: str, host: str) -> tuple[int | None, str]:
     except (OSError, http.client.HTTPException) as error:
         return None, str(error) or type(error).__name__
     else:
-        return answer.status, f"status {answer.status}"
+        location = answer.getheader("Location")
+        return answer.status, f"status {answer.status}" + (f" to {location}" if location else "")
     finally:
         connection.close()
 

@@ -84,7 +84,7 @@ def _kept_keys(path: Path) -> dict[str, str]:
 def _kernel_environment(settings: Settings) -> Path:
     """Return the environment of notebooks: the one named, or `kernel` beside the server's own."""
     directory = settings.kernel_env or Path(sys.prefix).parent / "kernel"
-    if not (directory / "bin" / "python").exists():
-        raise SettingsError(Problem(f"The environment of notebooks, {directory}, does not exist.",
+    if not os.access(directory / "bin" / "python", os.X_OK):
+        raise SettingsError(Problem(f"The environment of notebooks, {directory}, has no Python that can be run.",
                                     todo="Make it (in a checkout: make demo), or name it as kernel_env in swap.toml."))
     return directory
