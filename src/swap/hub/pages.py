@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from importlib.metadata import version
 
 from jinja2 import Environment
@@ -18,7 +19,7 @@ class Helpers(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(look.helpers(), demo_people=demo_people, version=version("swap-analytics"))
+        environment.globals.update(look.helpers(), demo_people=demo_people, machine=platform.node(), version=version("swap-analytics"))
 
 
 def demo_people() -> tuple[Entry, ...]:

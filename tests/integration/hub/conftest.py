@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -242,9 +242,10 @@ class Browser:
         return self.post(action, data={"_xsrf": found[2], "username": name, "password": password(name) if secret is None else secret},
                          headers=headers)
 
-    def sign_out(self) -> httpx.Response:
+    def sign_out(self, just_before: Callable[[], None] = lambda: None) -> httpx.Response:
         csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/").text)
         assert csrf
+        just_before()
         return self.post("/sign-out", data={"csrf": csrf[1]}, headers={"Origin": f"http://localhost:{self.port}"})
 
 
