@@ -62,7 +62,7 @@ def _document(about: dict[str, str], cells: list[dict[str, Any]]) -> dict[str, A
     return {
         "cells": cells,
         "metadata": {
-            "kernelspec": {"display_name": "SWAP", "language": "python", "name": "swap"}, "language_info": {"name": "python"},
+            "kernelspec": {"display_name": "Python (SWAP)", "language": "python", "name": "swap"}, "language_info": {"name": "python"},
             "swap": {key: about[key] for key in ("title", "summary", "tag")},
         },
         "nbformat": 4, "nbformat_minor": 5,

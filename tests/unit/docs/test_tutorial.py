@@ -79,3 +79,8 @@ def test_the_forbidden_cell_is_locked_in_the_demo_and_says_as_whom_to_sign_in() 
     denials = tomllib.loads(configuration.TEMPLATE)["policy"]["denials"]
     assert any("lake.wmf.pageview_hourly.city" in denial["on"] and denial["unless_groups"] == ["data-privacy"] for denial in denials)
     assert "Sign in as **bertrand** (password `demo-bertrand`)" in TUTORIAL.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_no_line_of_code_is_wider_than_a_cell(path: Path) -> None:
+    assert [line for source in code_cells(path) for line in source.splitlines() if len(line) > 95] == []
