@@ -54,13 +54,6 @@ class SwapError(Exception):
         self.problem = problem if isinstance(problem, Problem) else Problem(title=problem)
         super().__init__(self.problem.title)
 
-    shown = False
-    """Whether a cell already shows this error in full; a notebook then adds only its first sentence."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return what IPython prints instead of a traceback: a person's mistake is not in SWAP's code."""
-        return [f"{type(self).__name__}: {self.problem.title if self.shown else self}"]
-
     def __str__(self) -> str:
         """Return title, reason and remedy on one line, as a terminal or a log shows them."""
         parts = (self.problem.title, self.problem.why, self.problem.todo)

@@ -82,8 +82,14 @@ class Notebook:
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
         until(lambda: self.path.exists() and self.path.stat().st_mtime_ns > before, seconds=5)
-        saved: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-        return saved
+        return until(self._read)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            read: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError:  # it is being written
+            return {}
+        return read
 
     def interrupt(self) -> None:
         """Press the toolbar's stop button."""
