@@ -15,7 +15,9 @@ from conformance.proxy import unanswered_port
 from conformance.subjects import SCHEMA, Postgres
 from conformance.test_connector import Reading, eventually
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
+from swap.connectors.postgres import PostgresConnector
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
+from swap.settings import PostgresSource, Secret
 
 CREATED = f"""
     CREATE TYPE {SCHEMA}.mood AS ENUM ('calm', 'o''brien');
@@ -316,3 +318,25 @@ def test_closing_the_connector_cancels_what_runs(odd: Postgres) -> None:
 
     assert isinstance(reading.error, QueryCancelled)
     assert eventually(lambda: not odd.works("gone", reading.reader))
+
+
+def by_name(postgres: Postgres, host: str, seconds: float = 3.0) -> PostgresConnector:
+    return PostgresConnector("stock", PostgresSource(
+        kind="postgres", host=host, port=postgres.server.port, database=postgres.database, user=postgres.account,
+        password=Secret(file=postgres.password_file), sslmode="disable", connect_timeout_seconds=seconds))
+
+
+def test_a_host_may_be_a_name_with_more_than_one_address(postgres: Postgres) -> None:
+    by_name(postgres, "localhost").check()
+
+
+def test_a_host_name_that_leads_nowhere_is_the_reason(postgres: Postgres) -> None:
+    with pytest.raises(SourceUnavailable, match=r"host name leads nowhere|did not answer within"):
+        by_name(postgres, "nowhere.invalid", 1.0).check()
+
+
+def test_a_password_file_that_is_missing_is_a_source_that_does_not_answer(postgres: Postgres, tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match="cannot read the password") as raised:
+        postgres.connect(password=tmp_path / "missing").check()
+
+    assert str(tmp_path) not in str(raised.value)

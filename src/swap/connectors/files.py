@@ -94,7 +94,10 @@ class FilesConnector:
         """Return every table, described by its newest files and its `_table.toml`."""
         self.check()
         reader = FilesReader(self, Request(str(self._root)), Deadline(time.monotonic() + _HARVEST_SECONDS))
-        rows = [row for batch in reader for row in batch.to_pylist()]
+        try:
+            rows = [row for batch in reader for row in batch.to_pylist()]
+        except QueryTimedOut:
+            raise self._unavailable(f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s.") from None
         return [decode_dataset(row["dataset"], row["columns"]) for row in rows]
 
     def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:

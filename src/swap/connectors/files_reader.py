@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import signal
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -36,6 +38,7 @@ _SCAN_ROWS = 16_384
 _BUFFER_BYTES = 1_000_000
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
+_MEMORY_BYTES = 4 * 2**30
 _FOOTERS = 50
 """Footers a harvest reads of one table; row counts are extrapolated from them by size."""
 
@@ -264,6 +267,10 @@ def serve(line: bytes, sink: pa.NativeFile) -> None:
 
 def main() -> None:
     """Answer requests, one after the other, until there are no more."""
+    # Ctrl-C is for our parent, whose end we notice by the pipes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A file made to burst must end this process, not the machine.
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
     # Nothing but answers may reach the pipe, whatever prints.

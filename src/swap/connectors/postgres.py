@@ -7,6 +7,7 @@ column's own type; no text a person wrote is ever sent.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,10 @@ from swap.connectors.base import (
     rows_without_columns,
 )
 from swap.connectors.postgres_wire import Link
-from swap.errors import Problem, QueryCancelled, SourceFailed
-from swap.settings import PostgresSource
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SettingsError, SourceFailed, SourceUnavailable
+from swap.settings import PostgresSource, Secret
+
+log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 2_000_000
 _BATCH_ROWS = 65_536
@@ -43,6 +46,9 @@ CAPABILITIES = Capabilities(
                           + [("nested", comparison) for comparison in _NULL_TESTS]),
     limit=True,
 )
+
+_WATCH = "SELECT set_config('client_connection_check_interval', '2s', false) WHERE version() ~ 'linux'; "
+_HARVEST_SECONDS = 120.0
 
 _COLUMNS = """
     SELECT a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
@@ -60,7 +66,7 @@ _COLUMNS = """
 
 _HARVEST = """
     SELECT n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner),
-           CASE WHEN c.relkind IN ('r', 'm') AND c.reltuples >= 0 THEN c.reltuples::int8 END,
+           CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::int8 END,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * current_setting('block_size')::int8 END,
            a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
            CASE WHEN e.typcategory = 'A' AND e.oid NOT IN (22, 30) THEN e.typelem ELSE 0 END::int8,
@@ -98,10 +104,14 @@ class PostgresConnector:
 
     def harvest(self) -> Sequence[Dataset]:
         """Return every table, view and materialised view that the account may read, without system schemas."""
-        link = self.link("harvest", math.inf)
+        ends_at = time.monotonic() + _HARVEST_SECONDS
+        link = self.link("harvest", ends_at)
         try:
-            link.connect(math.inf)
+            link.connect(ends_at)
             rows = link.ask(_HARVEST)
+        except QueryTimedOut:
+            raise SourceUnavailable(Problem(f"{self.name} does not answer.", f"Its catalog took longer than {_HARVEST_SECONDS:g} s.",
+                                            "Other sources keep working.", source=self.name)) from None
         finally:
             link.close()
         return [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
@@ -132,12 +142,20 @@ class PostgresConnector:
             options["statement_timeout"] = str(max(1, math.ceil((ends_at - time.monotonic()) * 1000)))
         parameters: dict[str, str | int] = {
             "host": source.host, "port": source.port, "dbname": source.database, "user": source.user,
-            "sslmode": source.sslmode, "client_encoding": "UTF8", "application_name": f"swap:{query_id}"[:63],
+            "sslmode": source.sslmode, "gssencmode": "disable", "client_encoding": "UTF8", "application_name": f"swap:{query_id}"[:63],
             "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
         }
         if source.password is not None:
-            parameters["password"] = source.password.read()
+            parameters["password"] = self._password(source.password)
         return Link(self.name, parameters, source.connect_timeout_seconds)
+
+    def _password(self, secret: Secret) -> str:
+        try:
+            return secret.read()
+        except SettingsError as error:
+            log.warning("%s: %s", self.name, error)
+            raise SourceUnavailable(Problem(f"{self.name} does not answer.", "SWAP cannot read the password of its account.",
+                                            f"SWAP's administrator finds the setting in [sources.{self.name}].", source=self.name)) from None
 
 
 class PostgresReader:
@@ -182,7 +200,8 @@ class PostgresReader:
         """Return how the table's columns travel now; refuse when one changed since the catalog was harvested."""
         fragment = self._fragment
         question = sql.SQL(_COLUMNS).format(schema=sql.Literal(fragment.schema), table=sql.Literal(fragment.table))
-        watch = "SET client_connection_check_interval = '2s'; " if link.server_version >= 140000 else ""
+        # A server that waits for a lock notices nothing of a gateway that died, unless it is told to look.
+        watch = _WATCH if link.server_version >= 140000 else ""
         found = {
             str(row[0]): types.column(str(row[0]), _int(row[1]), _int(row[2]), _int(row[3]), row[4] == "t")
             for row in link.ask(watch + link.text(question))

@@ -6,10 +6,12 @@ accounts are for the log, never for an error: people's notebooks show errors.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import os
 import select
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -82,7 +84,8 @@ class Link:
         """Connect.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, QueryCancelled."""
         self._ends_at = ends_at
         gives_up_at = time.monotonic() + self._connect_seconds
-        pgconn = pq.PGconn.connect_start(make_conninfo("", **self._parameters).encode())
+        addresses = self._addresses(gives_up_at)
+        pgconn = pq.PGconn.connect_start(make_conninfo("", **{**self._parameters, **addresses}).encode())
         try:
             self._poll(pgconn, gives_up_at)
         except BaseException:
@@ -151,6 +154,35 @@ class Link:
 
     # Below
 
+    def _addresses(self, gives_up_at: float) -> dict[str, str]:
+        """Look the host up on a thread of its own: the resolver can be neither waited for within limits nor cancelled."""
+        host = str(self._parameters["host"])
+        if host.startswith(("/", "@")) or _is_address(host):
+            return {}
+        found: list[str] = []
+        done = os.eventfd(0)
+
+        def look_up() -> None:
+            try:
+                found.extend(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
+            except OSError as error:
+                log.warning("%s: %s", self._source, error)
+            finally:
+                os.eventfd_write(waker, 1)
+                os.close(waker)
+
+        waker = os.dup(done)
+        threading.Thread(target=look_up, daemon=True, name=f"look up {self._source}").start()
+        try:
+            if not self._wait(done, False, gives_up_at):
+                raise self._not_connected("time-out")
+        finally:
+            os.close(done)
+        if not found:
+            raise self._not_connected("could not translate host name")
+        # The name stays beside each address: certificates are made out to it.
+        return {"host": ",".join([host] * len(found)), "hostaddr": ",".join(found)}
+
     def _poll(self, pgconn: pq.abc.PGconn, gives_up_at: float) -> None:
         """Drive libpq's connection attempt to its end."""
         polled = pq.PollingStatus.WRITING
@@ -194,13 +226,13 @@ class Link:
             raise self._lost(str(error)) from None
         return True
 
-    def _wait(self, socket: int, writable: bool, until: float) -> bool:
+    def _wait(self, descriptor: int, writable: bool, until: float) -> bool:
         """Wait for the socket; tell whether it is ready rather than `until` past.
 
         Raises QueryCancelled, and QueryTimedOut when the query's own time is over.
         """
         poll = select.poll()
-        poll.register(socket, select.POLLOUT if writable else select.POLLIN)
+        poll.register(descriptor, select.POLLOUT if writable else select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         left = max(0.0, min(until, self._ends_at) - time.monotonic())
         ready = poll.poll(None if left == math.inf else left * 1000 + 1)
@@ -260,6 +292,14 @@ class Link:
         else:
             why, todo = f"It said: {message}.", "Run the query again; if it fails again, show this to the source's owner."
         return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _decoded(value: bytes | None) -> str | None:
