@@ -83,7 +83,7 @@ def _routers(settings: Settings) -> dict[str, Any]:
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
     page = "HeaderRegexp(`Accept`, `text/html`)"
     return {
-        "hub": _router(f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR),
+        "hub": _router(f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR, "hub-away"),
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
         "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
         "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
@@ -105,6 +105,8 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     person = settings.site.person_url("${1}")
     return {
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
+        # While the hub is away the portal's own door answers in its place, in words.
+        "hub-away": {"errors": {"status": ["502-504"], "service": "portal", "query": "/sign-in"}},
         # $1 is only ever a person id, so this leads to nobody's host but a person's.
         "to-person": {"redirectRegex": {
             "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},

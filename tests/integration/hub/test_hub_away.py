@@ -1,0 +1,99 @@
+"""The hub may die: what runs goes on, and the portal says what is away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+import uuid
+
+import httpx
+import pytest
+
+from integration.hub.tabs import Tab, kernel_token
+from swap.launch import running
+
+
+def message(code):
+    return json.dumps({
+        "header": {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "s", "username": "", "version": "5.3", "date": ""},
+        "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
+        "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True},
+    })
+
+
+async def run(socket, code):
+    """Run code in the kernel behind an open WebSocket; return what it printed."""
+    await socket.write_message(message(code))
+    while True:
+        answer = json.loads(await asyncio.wait_for(socket.read_message(), 20))
+        if answer["msg_type"] == "stream":
+            return answer["content"]["text"].strip()
+
+
+@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.long)])
+def test_a_hub_that_is_dead_for_a_while_disturbs_no_notebook_query_or_page(house, seconds):
+    browser = house.sign_in("ann")
+    browser.person_id = house.person_id("ann")
+    if running.find(house.state, browser.person_id) is None:
+        house.start_server(browser.person_id)
+    tab = Tab(house, browser)
+    kernel_id = tab.api("/api/kernels", "POST", json={}).json()["id"]
+
+    async def story():
+        socket = await tab.socket(kernel_id)
+        assert await run(socket, "x = 1; print(x)") == "1"
+        await asyncio.to_thread(house.kill, "hub")
+        died, rounds = time.monotonic(), 0
+        while time.monotonic() - died < seconds:
+            rounds += 1
+            # The notebook: its kernel keeps its state, its files can be read and saved.
+            assert await run(socket, "x += 1; print(x)") == str(rounds + 1)
+            saved = await asyncio.to_thread(tab.api, "/api/contents/a.txt", "PUT", json={"type": "file", "format": "text", "content": str(rounds)})
+            assert saved.status_code in {200, 201}
+            # Its queries: the token is renewed and accepted.
+            token = (await asyncio.to_thread(kernel_token, house, browser.person_id))["token"]
+            async with httpx.AsyncClient() as client:
+                answer = await client.get(f"{house.runtime.gateway_url}/v1/catalog", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 200
+            # The portal: every page answers, quickly.
+            for page in ("/", "/data", "/notebooks"):
+                began = time.monotonic()
+                answer = await asyncio.to_thread(browser.get, page)
+                assert answer.status_code == 200, page
+                assert time.monotonic() - began < 5, page
+            await asyncio.sleep(0.5)
+        socket.close()
+        return rounds
+
+    try:
+        rounds = asyncio.run(story())
+    finally:
+        if "hub" not in house.processes:
+            house.start("hub")
+    assert rounds >= 3
+    assert tab.api(f"/api/kernels/{kernel_id}", "DELETE").status_code == 204
+
+
+def test_signing_in_while_the_hub_is_dead_says_so(house):
+    house.kill("hub")
+    try:
+        answer = house.browser().get("/sign-in")
+    finally:
+        house.start("hub")
+
+    assert answer.status_code == 503
+    assert "Traceback" not in answer.text
+    assert re.search(r"<h1>[^<]*sign in", answer.text), answer.text
+
+
+def test_the_door_itself_answers_in_words_while_the_hub_is_dead(house):
+    house.kill("hub")
+    try:
+        answer = house.browser().get("/hub/login")
+    finally:
+        house.start("hub")
+
+    assert answer.status_code >= 500
+    assert "· SWAP</title>" in answer.text
