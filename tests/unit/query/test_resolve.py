@@ -153,7 +153,7 @@ def test_a_field_of_a_struct_is_a_use_of_its_column(statement: str) -> None:
     "SELECT col0 FROM (VALUES (1), (2))", "SELECT v.x FROM (VALUES (1)) AS v(x)", "SELECT a FROM mine UNION SELECT page_id FROM mediawiki.enwiki.page ORDER BY a",
     "SELECT (SELECT max(a) FROM mine m WHERE m.b = p.page_title) FROM mediawiki.enwiki.page p", "SELECT * FROM (mine JOIN mediawiki.enwiki.page ON a = page_id)",
     "SELECT a AS b, b AS c FROM mine ORDER BY b, c", "SELECT m.a FROM mine m SEMI JOIN mediawiki.enwiki.page p ON p.page_id = m.a", "SELECT 1 AS x",
-    "SELECT \"count_star()\" FROM (SELECT count(*) FROM mine)", f"SELECT page_title, rank() OVER (PARTITION BY year ORDER BY view_count DESC) r FROM {V} QUALIFY r < 3",
+    'SELECT "count_star()" FROM (SELECT count(*) FROM mine)', f"SELECT page_title, rank() OVER (PARTITION BY year ORDER BY view_count DESC) r FROM {V} QUALIFY r < 3",
     "FROM mine SELECT a", "FROM mine", "SELECT struct_pack(x := a).x FROM mine", "SELECT a FROM mine WHERE a = ANY (SELECT page_id FROM mediawiki.enwiki.page)",
 ])
 def test_ordinary_sql_resolves(statement: str) -> None:
