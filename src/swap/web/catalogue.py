@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from swap.web import words
 
+NO_RULE = "default"
+"""What the policy calls the verdict where no rule speaks."""
 SHOWN = ("all", "readable", "locked")
 
 
@@ -78,10 +81,10 @@ def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
     """Return the tables of one source, by schema and name."""
     found = []
     for item in catalog.get("tables", ()):
-        named = str(item.get("name", "")).split(".", 2)
-        if len(named) == 3 and named[0] == source:
-            found.append(Table(source, named[1], named[2], item.get("comment") or "", item.get("rows"), item.get("bytes"), item.get("newest") or "",
-                               bool(item.get("readable")), item.get("rule") or "", item.get("ask") or ""))
+        parts = str(item.get("name", "")).split(".", 2)
+        if len(parts) == 3 and parts[0] == source:
+            found.append(Table(source, parts[1], parts[2], item.get("comment") or "", item.get("rows"), item.get("bytes"), item.get("newest") or "",
+                               bool(item.get("readable")), named(item.get("rule")), item.get("ask") or ""))
     return tuple(sorted(found, key=lambda table: (table.schema, table.name)))
 
 
@@ -104,12 +107,29 @@ def grouped(found: Iterable[Table]) -> tuple[Group, ...]:
 
 def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
     """Return what is locked in a table, one entry for each rule."""
-    by_rule: dict[tuple[str, str, str], list[str]] = {}
+    by_rule: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for column in table.get("columns", ()):
         if not column.get("readable"):
-            key = (column.get("rule") or "", column.get("because") or "", column.get("ask") or "")
-            by_rule.setdefault(key, []).append(column["name"])
-    return tuple(Lock(*key, tuple(names)) for key, names in by_rule.items())
+            by_rule.setdefault((named(column.get("rule")), column.get("ask") or ""), []).append(column)
+    return tuple(
+        Lock(rule, (columns[0].get("because") or "") if rule else "", ask, tuple(column["name"] for column in columns))
+        for (rule, ask), columns in by_rule.items())
+
+
+def named(rule: object) -> str:
+    """Return a rule's name, or nothing where no rule speaks and everything is therefore closed."""
+    return rule if isinstance(rule, str) and rule != NO_RULE else ""
+
+
+def first_runnable(sqls: Sequence[str], catalog: Mapping[str, Any]) -> int | None:
+    """Return the place of the first statement whose tables this person may all read, or None."""
+    readable = {item["name"] for item in catalog.get("tables", ()) if item.get("readable")}
+    sources = "|".join(re.escape(item["name"]) for item in catalog.get("sources", ()))
+    for place, sql in enumerate(sqls):
+        tables = set(re.findall(rf"\b(?:{sources})\.\w+\.\w+", sql)) if sources else set()
+        if tables and tables <= readable:
+            return place
+    return None
 
 
 def partitions(table: Mapping[str, Any], limit: int = 8) -> tuple[str, ...]:

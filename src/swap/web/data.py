@@ -51,7 +51,7 @@ def table(portal: Portal, visit: Visit) -> Response:
     names = _names(visit)
     token = portal.token(visit.person)
     found = portal.gateway.table(token, *names)
-    columns = found.get("columns", [])
+    columns = [column | {"rule": catalogue.named(column.get("rule"))} for column in found.get("columns", [])]
     readable = [column for column in columns if column.get("readable")]
     statement = model.select(*names)
     return respond(

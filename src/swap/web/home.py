@@ -21,11 +21,14 @@ def home(portal: Portal, visit: Visit) -> Response:
     """Greeting and server, recent notebooks, examples, sources.  Each block stands alone: one that fails says so."""
     workspace = portal.workspace(visit.person)
     listing = notebooks.recent(workspace, RECENT)
+    examples = notebooks.examples(portal.settings.examples)
+    seen = sources(portal, visit)
+    first = catalogue.first_runnable([example.sql for example in examples], seen["catalog"])
     return respond(
         portal, visit, "home.html", here="home", server=Server(portal.hub.server(visit.person.id)),
         notebooks=listing.notebooks, total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
-        examples=notebooks.examples(portal.settings.examples), usual=portal.starts.usual_seconds,
-        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path), **sources(portal, visit))
+        examples=examples, first=None if first is None else examples[first], usual=portal.starts.usual_seconds,
+        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path), **seen)
 
 
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
@@ -34,8 +37,8 @@ def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
         catalog = portal.gateway.catalog(portal.token(visit.person))
     except SwapError as error:
         log.warning("the catalogue for %s: %s", visit.person.id, error)
-        return {"sources": (), "sources_problem": error.problem}
-    return {"sources": catalogue.sources(catalog), "sources_problem": None}
+        return {"catalog": {}, "sources": (), "sources_problem": error.problem}
+    return {"catalog": catalog, "sources": catalogue.sources(catalog), "sources_problem": None}
 
 
 def sources_part(portal: Portal, visit: Visit) -> Response:

@@ -189,7 +189,7 @@ def column(name: str, type_: str, comment: str = "", **more: Any) -> dict[str, A
             "ask": None, "sensitivity": ""} | more
 
 
-LOCK = {"readable": False, "rule": "below-country", "because": "places smaller than a country need a reason that data-privacy has approved",
+LOCK = {"readable": False, "rule": "below-country", "because": "locks places smaller than a country",
         "ask": "data-privacy"}
 PAGEVIEWS = {
     "name": "lake.wmf.pageview_hourly", "comment": "Views of pages, one row for each hour and combination of the columns below",

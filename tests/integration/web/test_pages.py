@@ -167,7 +167,7 @@ def test_a_source_lists_its_tables_with_what_is_locked_and_whom_to_ask(portal: P
 def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:
     text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
     assert "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly LIMIT 10&#34;)" in text
-    assert "Rule <b>below-country</b>: places smaller than a country" in text
+    assert "The rule <b>below-country</b> locks places smaller than a country." in text
     assert "2 columns are locked for you" in text
     assert "year=2026, month=11, day=22" in text
     assert "Query in a new notebook" in text

@@ -42,6 +42,18 @@ def test_locks_are_gathered_by_rule() -> None:
     assert [(lock.rule, lock.columns) for lock in catalogue.locks({"columns": columns})] == [("r", ("b", "c")), ("s", ("d",))]
 
 
+def test_where_no_rule_speaks_there_is_one_lock_without_a_name() -> None:
+    columns = [{"name": name, "readable": False, "rule": "default", "because": f"keeps {name} closed", "ask": "us"} for name in "ab"]
+    assert catalogue.locks({"columns": columns}) == (catalogue.Lock("", "", "us", ("a", "b")),)
+
+
+def test_the_example_shown_is_the_first_this_person_can_run() -> None:
+    sqls = ["", "SELECT 1", "FROM lake.event.x", "FROM lake.wmf.pageview_hourly JOIN lake.event.x", "FROM lake.wmf.pageview_hourly -- x.y.z"]
+    assert catalogue.first_runnable(sqls, CATALOG) == 4
+    assert catalogue.first_runnable(sqls[:4], CATALOG) is None
+    assert catalogue.first_runnable(sqls, {}) is None
+
+
 def test_partitions_are_shown_newest_first_and_never_the_mere_keys() -> None:
     columns = [{"name": "day", "partition": True}]
     assert catalogue.partitions({"columns": columns, "partitions": ["day"]}) == ()
