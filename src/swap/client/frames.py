@@ -65,7 +65,7 @@ def write_arrow(name: str, data: Any, file: IO[bytes]) -> None:
         raise Invalid(Problem(f"Your table {name} has no columns.", why="Nothing was run."))
     with pa.ipc.new_stream(file, schema) as writer:
         for batch in reader:
-            plain = [column.cast(field.type) if column.type != field.type else column for column, field in zip(batch.columns, schema, strict=True)]
+            plain = [_undone(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
             writer.write_batch(pa.RecordBatch.from_arrays(plain, schema=schema))
 
 
@@ -106,6 +106,12 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
 def _plain(type_: pa.DataType) -> pa.DataType:
     """Return the type without encodings that only some readers know."""
     return _plain(type_.value_type) if pa.types.is_dictionary(type_) else _PLAIN_VIEWS.get(type_, type_)
+
+
+def _undone(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary.cast(type_).take(column.indices)
+    return column if column.type == type_ else column.cast(type_)
 
 
 def _is(module: str, name: str, data: Any) -> bool:

@@ -98,16 +98,19 @@ def _note(tokens: list[_Token], index: int, ctes: set[str], found: dict[str, Non
 
 
 def _ctes(tokens: list[_Token]) -> set[str]:
-    """Return every name that is followed by AS ( or ( … ) AS (: too many do no harm."""
+    """Return every name before AS ( and before (columns) AS (: too many do no harm."""
     names = set()
-    for index, token in enumerate(tokens[:-2]):
-        if token.kind in {"word", "quoted"} and _upper(tokens, index + 1) == "AS":
-            rest = [each.text.upper() for each in tokens[index + 2 : index + 5]]
-            if rest[:1] == ["("] or "MATERIALIZED" in rest[:2]:
-                names.add(token.text.strip('"').casefold())
-        if token.upper == "WITH":
-            name = tokens[index + 2 if _upper(tokens, index + 1) == "RECURSIVE" and index + 2 < len(tokens) else index + 1]
-            names.add(name.text.strip('"').casefold())
+    for index, token in enumerate(tokens):
+        rest = [each.text.upper() for each in tokens[index + 1 : index + 4]]
+        if token.upper != "AS" or not (rest[:1] == ["("] or "MATERIALIZED" in rest[:2]):
+            continue
+        before = index - 1
+        if before >= 0 and tokens[before].text == ")":
+            while before > 0 and tokens[before].text != "(":
+                before -= 1
+            before -= 1
+        if before >= 0:
+            names.add(tokens[before].text.strip('"').casefold())
     return names
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swap.client import failures, follow, screen, transport
+from swap.client import failures, follow, screen, show, transport
 from swap.client import params as parameters
 from swap.client.result import Result
 from swap.client.transport import Gateway
@@ -76,6 +76,7 @@ def told(error: SwapError) -> Told | None:
 
 def _remember(error: SwapError, place: screen.Screen, statement: str, query_id: str | None) -> None:
     _told[error] = Told(place, statement, query_id)
+    place.fail(show.error_text(error).partition("\n")[0])
 
 
 def _text(statement: Any) -> str:

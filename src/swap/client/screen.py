@@ -21,6 +21,9 @@ class Screen(Protocol):
     def end(self, line: str) -> None:
         """Show that it has ended, on one line."""
 
+    def fail(self, line: str) -> None:
+        """Leave no progress behind: the query has failed, and nobody may hear of it elsewhere."""
+
     def replace(self, bundle: show.Bundle) -> bool:
         """Show the whole in the same place, if that is still this cell's; tell whether it was."""
 
@@ -32,6 +35,9 @@ class Nothing:
         """Show nothing."""
 
     def end(self, line: str) -> None:
+        """Show nothing."""
+
+    def fail(self, line: str) -> None:
         """Show nothing."""
 
     def replace(self, bundle: show.Bundle) -> bool:  # noqa: ARG002
@@ -58,6 +64,10 @@ class Terminal:
             sys.stderr.flush()
             self._drawn = False
 
+    def fail(self, line: str) -> None:
+        """Empty the line."""
+        self.end(line)
+
     def replace(self, bundle: show.Bundle) -> bool:  # noqa: ARG002
         """Leave the whole to whoever prints it."""
         return False
@@ -79,6 +89,11 @@ class Cell:
     def end(self, line: str) -> None:
         """Leave one line; the whole takes its place when the cell shows it."""
         self._draw({"text/plain": line})
+
+    def fail(self, line: str) -> None:
+        """Leave one line where there was progress, for an error that the notebook's code catches."""
+        if self._drawn:
+            self._draw({"text/plain": line})
 
     def replace(self, bundle: show.Bundle) -> bool:
         """Draw the whole, while the cell that began it still runs."""

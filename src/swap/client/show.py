@@ -42,7 +42,7 @@ def progress_text(state: Mapping[str, Any]) -> str:
         lines.append("  ".join(part for part in (f"  {_MARKS.get(stage['state'], '·')} {stage['label']}", stage.get("detail") or "", took) if part))
     if state.get("note"):
         lines.append(f"  {state['note']}")
-    return "\n".join(lines)
+    return text.safe("\n".join(lines))
 
 
 def progress_line(state: Mapping[str, Any]) -> str:
@@ -67,7 +67,7 @@ def summary(state: Mapping[str, Any], page: Mapping[str, Any] | None, name: str 
     columns = page["columns"] if page else state.get("columns") or ()
     rows = page["total"] if page else state.get("rows", 0)
     line = f"{text.count(rows, 'row')} × {text.count(len(columns), 'column')}, {text.seconds(state['elapsed'])}"
-    return "\n".join([f"{name}: {line}" if name else line, *(state.get("notices") or ())])
+    return text.safe("\n".join([f"{name}: {line}" if name else line, *(state.get("notices") or ())]))
 
 
 def result_text(state: Mapping[str, Any], page: Mapping[str, Any], name: str | None) -> str:
@@ -102,7 +102,7 @@ def error_text(failure: SwapError) -> str:
     near = [each for each in problem.suggestions if each.by]
     width = max((len(each.by or "") for each in near), default=0)
     lines += [f"  {(each.by or ''):{width}}  {'  '.join(part for part in (each.type, each.detail) if part)}".rstrip() for each in near]
-    return "\n".join(lines)
+    return text.safe("\n".join(lines))
 
 
 def _result_html(state: Mapping[str, Any], page: Mapping[str, Any], name: str | None) -> str:

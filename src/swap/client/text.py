@@ -51,6 +51,11 @@ def one_line(value: str, width: int = CELL_WIDTH) -> str:
     return shown if len(shown) <= width else shown[: width - 1] + "…"
 
 
+def safe(value: str) -> str:
+    """Return text with everything but its line ends made visible."""
+    return "\n".join("".join(map(_visible, line)) for line in value.split("\n"))
+
+
 def width_of(value: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if value.isascii():

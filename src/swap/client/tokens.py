@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from swap.client import failures
 from swap.errors import Problem, Unavailable
@@ -39,16 +38,15 @@ class Tokens:
         """Return a token; a new one when the old one nears its end or is the one the gateway refused."""
         with self._lock:
             if not self._value or self._value == refused or self._clock() >= self._good_until:
-                answer = ask(self._path)
-                self._value = str(answer["token"])
+                self._value, expires_at = ask(self._path)
                 # From here on the monotonic clock counts: setting the machine's clock must not keep a dead token.
-                lives = (datetime.fromisoformat(answer["expires_at"]) - self._now()).total_seconds()
+                lives = (expires_at - self._now()).total_seconds()
                 self._good_until = self._clock() + max(0.0, lives * (1 - MARGIN))
             return self._value
 
 
-def ask(path: str) -> dict[str, Any]:
-    """Ask the Jupyter server for a token.  Raises NotSignedIn, Unavailable."""
+def ask(path: str) -> tuple[str, datetime]:
+    """Ask the Jupyter server for a token and the moment it ends.  Raises NotSignedIn, Unavailable."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ASK_SECONDS)
@@ -56,13 +54,13 @@ def ask(path: str) -> dict[str, Any]:
             connection.sendall(json.dumps({"kernel_id": kernel_id()}).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 answer = json.loads(lines.readline(LINE_BYTES))
-    except (OSError, ValueError) as error:
+        if "error" not in answer:
+            return str(answer["token"]), datetime.fromisoformat(answer["expires_at"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Unavailable(Problem(
-            "Your Jupyter server gives this notebook no access to SWAP.", why=f"Its token socket does not answer ({error}).",
+            "Your Jupyter server gives this notebook no access to SWAP.", why=f"Its token socket does not answer ({error or type(error).__name__}).",
             todo="Restart your server from SWAP's home page; your notebooks are as you left them.")) from None
-    if "error" in answer:
-        raise failures.from_json(answer["error"])
-    return dict(answer)
+    raise failures.from_json(answer["error"])
 
 
 def kernel_id() -> str:

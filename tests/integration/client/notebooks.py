@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -77,7 +79,8 @@ class Notebook:
             while not ready():
                 assert time.monotonic() < ends
                 time.sleep(0.02)
-            self.manager.interrupt_kernel()
+            # As the manager does it; its own method would open an event loop in this thread.
+            os.kill(self.manager.provisioner.pid, signal.SIGINT)
 
         thread = threading.Thread(target=wait, daemon=True)
         thread.start()

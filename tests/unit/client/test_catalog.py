@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from swap.client.catalog import Columns, Description, Table, TableColumn, Tables
+
+PAGEVIEWS = Table("lake.wmf.pageview_hourly", "Views by <hour>", 310482, readable=True)
+SALARIES = Table("lake.hr.salaries", "", None, readable=False)
+CITY = TableColumn("city", "text", "Where", partition=False, readable=False, rule="below-country", because="locks places", ask="data-privacy")
+YEAR = TableColumn("year", "integer", "", partition=True, readable=True, rule="", because="", ask="")
+
+
+def test_locked_tables_are_marked_and_counted() -> None:
+    shown = repr(Tables([PAGEVIEWS, SALARIES]))
+
+    assert "310,482" in shown
+    assert "🔒 locked" in shown
+    assert shown.endswith("2 tables, 1 locked")
+
+
+def test_a_list_of_tables_is_a_list() -> None:
+    assert [table.name for table in Tables([PAGEVIEWS, SALARIES])] == ["lake.wmf.pageview_hourly", "lake.hr.salaries"]
+
+
+def test_a_locked_column_says_by_which_rule_and_whom_to_ask() -> None:
+    shown = repr(Columns([CITY, YEAR]))
+
+    assert "🔒 locked; rule below-country; ask data-privacy" in shown
+    assert "(partition)" in shown
+    assert shown.endswith("2 columns, 1 locked")
+
+
+def test_a_description_has_the_facts() -> None:
+    described = Description("lake.wmf.t", "Views", "data-platform", 1000, 9_700_000_000, "2026-11-23", ("year", "month"), Columns([YEAR]))
+
+    assert repr(described).splitlines()[:3] == [
+        "lake.wmf.t", "Views", "owner data-platform · about 1,000 rows · 9.7 GB · up to 2026-11-23 · partitions year, month"]
+
+
+def test_comments_are_never_html() -> None:
+    assert "<hour>" not in Tables([PAGEVIEWS])._repr_html_()
+
+
+def test_nothing_found_says_so() -> None:
+    assert repr(Tables()) == "No table that you may see has this in its name or comment."
