@@ -47,7 +47,7 @@ docs:  ## Test the documentation against the code
 
 bench:  ## Measure against peers (B=first_result)
 	@scripts/setup test
-	$(DEV)/python -m benchmarks.$(B)
+	PYTHONPATH=tests:tests/acceptance $(DEV)/python -m benchmarks.$(B)
 
 migrate:  ## Bring the database to this version's schema
 	$(SERVER)/swap migrate
