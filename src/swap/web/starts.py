@@ -21,6 +21,7 @@ from swap.web.hub import AWAY, LAST_WORDS, Hub, ServerKind, reason
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
 RETRY_SECONDS = 0.15
+STOP_SECONDS = 60.0
 KEPT_SECONDS = 600.0
 _REQUESTED = "Server requested"
 
@@ -40,7 +41,9 @@ class Step:
         return self.label if self.ended is None else _DONE.get(self.label, self.label)
 
 
+_STOPPING = "Stopping your server"
 _DONE = {
+    _STOPPING: "Stopped your server",
     "Opening your home directory": "Opened your home directory",
     "Starting your Jupyter server": "Started your Jupyter server",
     "Waiting for it to answer": "It answered",
@@ -57,6 +60,7 @@ class Start:
     state: str = "starting"
     progress: int = 0
     steps: list[Step] = field(default_factory=list)
+    before: list[Step] = field(default_factory=list)
     problem: Problem | None = None
     log: str = ""
     reference: str = ""
@@ -109,6 +113,9 @@ class Starts:
         if running is not None and running.state == "starting":
             return running
         start = Start(person_id, self._monotonic(), reference=f"srv-{self._short()}")
+        if after is not None:
+            start.before = [Step(_STOPPING, "", 0.0)]
+            start.steps = list(start.before)
         self._latest[person_id] = start
         self._spawn(self._run(start, request=request, after=after))
         return start
@@ -139,9 +146,12 @@ class Starts:
     async def _run(self, start: Start, *, request: bool, after: Callable[[], Any] | None) -> None:
         """Ask for the start and follow it at the same time: some hubs answer only when the server is ready."""
         try:
-            async with asyncio.timeout(self._seconds + 15.0):
-                if after is not None:
+            if after is not None:
+                async with asyncio.timeout(STOP_SECONDS):
                     await after()
+                start.before[-1].ended = self.elapsed(start)
+                start.touch()
+            async with asyncio.timeout(self._seconds + 15.0):
                 asking = asyncio.create_task(self._hub.start(start.person_id, self._seconds)) if request else None
                 try:
                     await self._follow(start, asking)
@@ -211,7 +221,7 @@ class Starts:
         if start.offset is None:
             start.offset = max(0.0, self.elapsed(start) - float(told[-1].get("start") or 0.0))
         shift = start.offset
-        start.steps = [
+        start.steps = start.before + [
             Step(str(step.get("label") or ""), str(step.get("detail") or ""), float(step.get("start") or 0.0) + shift,
                  None if step.get("end") is None else float(step["end"]) + shift)
             for step in told

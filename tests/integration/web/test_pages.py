@@ -285,6 +285,8 @@ def test_a_restart_stops_and_starts(portal: Portal) -> None:
     assert until(lambda: portal.hub.state[ANN] == "running" and any(request.startswith("POST") and request.endswith("/server") for request in portal.hub.requests))
     asked = [request.split()[0] for request in portal.hub.requests if request.endswith("/server")]
     assert asked == ["DELETE", "POST"]
+    feed = browser.get("/server/events", Accept="text/event-stream").text
+    assert json.loads(feed.strip().splitlines()[-1][6:])["steps"][0]["label"] == "Stopped your server"
 
 
 def test_a_page_of_jupyterlab_without_a_server_leads_to_the_offer_to_start_it(portal: Portal) -> None:
