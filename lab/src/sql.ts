@@ -20,6 +20,7 @@ import { Decoration, DecorationSet, EditorView, ViewPlugin, ViewUpdate } from '@
 import { Input, NodeType, parseMixed, Parser, PartialParse, Tree, TreeFragment } from '@lezer/common';
 import { highlightTree, styleTags, Tag, tags } from '@lezer/highlight';
 import { jupyterHighlightStyle } from '@jupyterlab/codemirror';
+import { mistakes } from './mistake';
 
 /** IPython drops leading blank lines and indentation before it looks for a magic. */
 export const MAGIC = /^\s*%%swap(?=\s|$)/;
@@ -106,7 +107,8 @@ export function swapCells(source: string): Extension {
       const was = slot.get(transaction.startState) === on;
       return now === was ? null : { effects: slot.reconfigure(now ? on : []) };
     }),
-    sqlInStrings
+    sqlInStrings,
+    mistakes
   ];
 }
 
@@ -159,6 +161,10 @@ function strings(view: EditorView): DecorationSet {
       const found = STRING.exec(state.doc.sliceString(node.from, node.to));
       if (found) {
         const from = node.from + found[0].indexOf(found[1]) + found[1].length;
+        // Names have no colour of their own and would keep the string's.
+        if (found[2]) {
+          builder.add(from, from + found[2].length, mark('swap-in-string'));
+        }
         highlightTree(sql.parser.parse(found[2]), jupyterHighlightStyle, (start, end, classes) =>
           builder.add(from + start, from + end, mark(classes))
         );

@@ -44,6 +44,7 @@ function theme(node: HTMLElement): Json {
     background: 'transparent',
     font,
     axis: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal', gridColor: line, domain: false, tickColor: line, labelFontSize: 11, titleFontSize: 11 },
+    axisQuantitative: { tickCount: 6 },
     legend: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal' },
     header: { labelColor: text, titleColor: quiet },
     title: { color: text, subtitleColor: quiet, anchor: 'start' },

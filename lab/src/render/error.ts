@@ -7,6 +7,7 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import { Problem, Suggestion } from '../api';
 import { button, el, Icon, icon, prose, safeHref } from '../dom';
 import { cellOf } from '../hooks';
+import { underline } from '../mistake';
 import { SwapRenderer } from './base';
 
 export const ERROR = 'application/vnd.swap.error+json';
@@ -34,12 +35,15 @@ function heading(title: string): string {
 }
 
 export class ErrorBox extends SwapRenderer {
+  private _failure: Failure | null = null;
+
   protected fill(data: unknown): void {
-    const failure = data as Failure;
+    const failure = (this._failure = data as Failure);
     const { error } = failure;
     const [look, name, colour] = LOOKS[error.category] ?? ['', 'error', 'l-bad'];
     const suggestions = error.suggestions ?? [];
-    const near = suggestions.filter(item => item.by && (item.type || item.detail));
+    // One name without a word about it says no more than its button.
+    const near = suggestions.filter(item => item.by && (item.detail || suggestions.length > 1));
     const actions = suggestions.map(item => this._action(item, failure)).filter(node => node !== null);
     if (error.category === 'source-down' || error.category === 'unavailable' || error.category === 'timed-out') {
       actions.push(this._again());
@@ -52,9 +56,9 @@ export class ErrorBox extends SwapRenderer {
         el(
           'div',
           { class: 'bd' },
-          error.why ? el('p', {}, ...prose(error.why)) : null,
-          this._todo(error),
+          why(error, near.length > 0),
           near.length ? el('div', { class: 'near' }, ...near.flatMap(nearRow)) : null,
+          error.todo ? el('p', { class: 's2' }, ...prose(error.todo)) : null,
           actions.length ? el('p', { class: 'ax' }, ...actions) : null,
           el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' })
         )
@@ -62,9 +66,27 @@ export class ErrorBox extends SwapRenderer {
     );
   }
 
-  private _todo(error: Problem): HTMLElement | null {
-    const parts = [error.line && error.category !== 'forbidden' ? `Line ${error.line}.` : '', error.todo].filter(Boolean);
-    return parts.length ? el('p', { class: 's2' }, ...prose(parts.join(' '))) : null;
+  protected onAfterAttach(): void {
+    // The output is in its cell one moment after it is in the page.
+    window.requestAnimationFrame(() => this._underline(true));
+  }
+
+  protected onBeforeDetach(): void {
+    this._underline(false);
+  }
+
+  /** Mark the name the error is about in the cell's text, for as long as the error stands below it. */
+  private _underline(on: boolean): void {
+    const failure = this._failure;
+    const at = cellOf(this.node);
+    const editor = at?.panel.content.widgets[at.index].editor;
+    if (!failure || !at || !editor) {
+      return;
+    }
+    const source = at.model.sharedModel.getSource();
+    const name = failure.error.suggestions?.find(item => item.replace)?.replace;
+    const from = on && name && source.includes(failure.statement) ? find(source, name, failure.statement, failure.error.line, failure.error.column) : -1;
+    underline(editor, from < 0 ? null : { from, to: from + name!.length });
   }
 
   private _action(item: Suggestion, failure: Failure): HTMLElement | null {
@@ -111,6 +133,18 @@ export class ErrorBox extends SwapRenderer {
     cell.editor?.focus();
     said.textContent = `Changed ${item.replace} to ${item.by}. Run the cell again.`;
   }
+}
+
+/** Return the reason, with the line it is about and the rule in bold. */
+function why(error: Problem, quiet: boolean): HTMLElement | null {
+  const line = error.line && !error.rule ? `Line ${error.line}.` : '';
+  const text = [line, error.why].filter(Boolean).join(' ');
+  if (!text) {
+    return null;
+  }
+  const at = error.rule ? text.indexOf(error.rule) : -1;
+  const parts = at < 0 ? prose(text) : [...prose(text.slice(0, at)), el('b', {}, error.rule!), ...prose(text.slice(at + error.rule!.length))];
+  return el('p', { class: quiet ? 's2' : null }, ...parts);
 }
 
 function nearRow(item: Suggestion): HTMLElement[] {

@@ -20,7 +20,6 @@ from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
 BODY_BYTES = 300_000
-PASSED = ("Content-Type", "Content-Disposition")
 CHUNK_BYTES = 65_536
 PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending"})
 
@@ -90,9 +89,8 @@ class Passing(JupyterHandler):
     async def _stream(self, response: httpx.Response) -> None:
         self.set_status(response.status_code)
         self.set_header("Cache-Control", "no-store")
-        for name in PASSED:
-            if name in response.headers:
-                self.set_header(name, response.headers[name])
+        if "Content-Type" in response.headers:
+            self.set_header("Content-Type", response.headers["Content-Type"])
         async for chunk in response.aiter_bytes(CHUNK_BYTES):
             self.write(chunk)
             await self.flush()
@@ -142,7 +140,8 @@ class Download(Passing):
 
     @web.authenticated
     async def get(self, query_id: str) -> None:
-        """Return the result as a file."""
+        """Return the result as a file; the link names it, after the person's own variable."""
+        self.set_header("Content-Disposition", "attachment")
         await self.pass_on("GET", query_id)
 
 

@@ -234,6 +234,13 @@ def test_a_suggestion_mends_the_cell(window: Lab) -> None:
     expect(window.cell(5).get_by_role("status")).to_have_text("page_titel is no longer in the cell.")
 
 
+def test_the_name_an_error_is_about_is_underlined_until_it_is_changed(window: Lab) -> None:
+    expect(window.cell(5).locator(".swap-mistake")).to_have_text("page_titel")
+    expect(window.cell(6).locator(".swap-mistake")).to_have_text("city")
+    window.cell(6).get_by_role("button", name="Use country_code instead").click()
+    expect(window.cell(6).locator(".swap-mistake")).to_have_count(0)
+
+
 def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
     window.cell(1).get_by_role("button", name="Cancel").click()
     expect(window.cell(1).get_by_role("button", name="Interrupt kernel")).to_be_visible()

@@ -92,6 +92,7 @@ def test_paging_and_sorting_are_passed_on_and_nothing_else(server: Server, brows
 def test_a_download_is_a_link_a_browser_can_follow(server: Server, browser: httpx.Client) -> None:
     reply = browser.get(f"{server.url}/swap/queries/q1/download", headers={"Sec-Fetch-Mode": "navigate"})
     assert (reply.status_code, reply.json()) == (200, "a,b")
+    assert reply.headers["Content-Disposition"] == "attachment"
 
 
 def test_the_gateways_errors_arrive_as_they_are(server: Server, browser: httpx.Client) -> None:

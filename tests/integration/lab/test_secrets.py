@@ -9,11 +9,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import websocket
 
 from integration.lab.conftest import Server, started, unprivileged
 from integration.lab.kernels import Kernel
@@ -164,6 +166,22 @@ folder = os.path.dirname(info["ip"])
 print(json.dumps([info["transport"], oct(os.stat(folder).st_mode & 0o777)]))
 """)
     assert found == ["ipc", "0o700"]
+
+
+def test_a_terminal_has_the_kernels_python_and_no_secret(server: Server) -> None:
+    token = server.hub.token()
+    name = httpx.post(f"{server.url}/api/terminals", headers={"Authorization": f"token {token}"}, timeout=10).json()["name"]
+    address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
+    said = ""
+    with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=20)) as line:
+        line.send(json.dumps(["stdin", "env; python -c 'import sys; print(\"prefix\", sys.prefix)'; echo the-${NOTHING}end\n"]))
+        while "the-end" not in said:
+            kind, *text = json.loads(line.recv())
+            said += text[0] if kind == "stdout" else ""
+    assert "kernel" in said.rsplit("prefix", 1)[1]
+    assert "SWAP_TOKEN_SOCKET=" in said
+    assert "JUPYTERHUB" not in said
+    assert not [secret for secret in secrets_of(server) if secret in said]
 
 
 @pytest.mark.parametrize("path", ["/api/shutdown", "/lab/api/news", "/lab/api/update", "/lab/api/extensions",
