@@ -98,7 +98,7 @@ class Notebook:
 
 def outputs(cell: dict[str, Any], mime: str) -> list[dict[str, Any]]:
     """Return the contents of a saved cell's outputs that are of one type."""
-    return [output["data"][mime] for output in cell["outputs"] if mime in output.get("data", {})]
+    return [output["data"][mime] for output in cell.get("outputs", ()) if mime in output.get("data", {})]
 
 
 def open_new(page: Page, url: str, homes: Path) -> Notebook:
