@@ -6,6 +6,7 @@ go on, and every call here ends within seconds.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -136,6 +137,11 @@ class Hub:
         except httpx.HTTPError:
             return ServerKind.UNKNOWN
         return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+
+    async def stopped(self, person_id: str) -> None:
+        """Wait until a server that is stopping has stopped; the hub refuses a start before."""
+        while await self.state(person_id) is ServerKind.STOPPING:  # noqa: ASYNC110 - another process tells
+            await asyncio.sleep(0.2)
 
     @asynccontextmanager
     async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]] | None]:

@@ -39,9 +39,9 @@ def create(portal: Portal, visit: Visit) -> Response:
     kind = portal.hub.server(visit.person.id)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
-    if kind is ServerKind.STOPPED:
+    if kind in {ServerKind.STOPPED, ServerKind.STOPPING}:
         # Begun first: writing the notebook takes less time than the server needs to look for it.
-        from_thread.run_sync(portal.starts.begin, visit.person.id)
+        begin_start(portal, visit.person.id, kind)
     return lead(portal, visit, kind, _make(portal, visit))
 
 
@@ -84,6 +84,12 @@ def lead(portal: Portal, visit: Visit, kind: ServerKind, path: str) -> Response:
     if kind is ServerKind.RUNNING:
         return go(paths.lab(portal.settings.site, visit.person.id, path))
     return go(server_page(path))
+
+
+def begin_start(portal: Portal, person_id: str, kind: ServerKind) -> None:
+    """Begin a start, after the stop that is still going on, or join the start that is."""
+    after = (lambda: portal.hub.stopped(person_id)) if kind is ServerKind.STOPPING else None
+    from_thread.run_sync(lambda: portal.starts.begin(person_id, after=after))
 
 
 def server_page(path: str = "") -> str:

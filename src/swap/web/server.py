@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from swap.errors import Unavailable
 from swap.web import paths
 from swap.web.hub import AWAY, ServerKind
-from swap.web.notebooks import server_page
+from swap.web.notebooks import begin_start, server_page
 from swap.web.pages import Server, go, port_of, respond
 from swap.web.portal import Portal, Visit
 from swap.web.starts import Start
@@ -55,7 +55,7 @@ def begin(portal: Portal, visit: Visit) -> Response:
         raise Unavailable(AWAY)
     if kind is ServerKind.RUNNING:
         return go(paths.lab(portal.settings.site, visit.person.id, path))
-    from_thread.run_sync(portal.starts.begin, visit.person.id)
+    begin_start(portal, visit.person.id, kind)
     return go(server_page(path))
 
 
@@ -73,8 +73,7 @@ def restart(portal: Portal, visit: Visit) -> Response:
 
     async def stopped() -> None:
         await portal.hub.stop(person_id)
-        while await portal.hub.state(person_id) is ServerKind.STOPPING:  # noqa: ASYNC110 - another process tells
-            await asyncio.sleep(0.2)
+        await portal.hub.stopped(person_id)
 
     from_thread.run_sync(lambda: portal.starts.begin(person_id, after=stopped))
     return go(server_page(paths.notebook(visit.form.get("next"))))

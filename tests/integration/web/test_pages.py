@@ -289,6 +289,16 @@ def test_a_restart_stops_and_starts(portal: Portal) -> None:
     assert json.loads(feed.strip().splitlines()[-1][6:])["steps"][0]["label"] == "Stopped your server"
 
 
+def test_a_start_waits_for_the_stop_before_it(portal: Portal) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = "stopping"
+    assert browser.submit("/notebooks").headers["location"] == "/server?next=untitled-1.ipynb"
+    time.sleep(0.5)
+    assert not any(request.startswith("POST") and request.endswith("/server") for request in portal.hub.requests)
+    portal.hub.state[ANN] = "stopped"
+    assert until(lambda: portal.hub.state[ANN] == "running")
+
+
 def test_a_page_of_jupyterlab_without_a_server_leads_to_the_offer_to_start_it(portal: Portal) -> None:
     text = portal.signed_in().get("/server?next=lab/tree/ideas/a.ipynb").text
     assert "Your server is stopped" in text

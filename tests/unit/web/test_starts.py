@@ -113,8 +113,7 @@ def test_a_refused_start_fails_with_the_hubs_reason() -> None:
     assert (start.state, start.problem.why) == ("failed", "You are not signed in any more.")
 
 
-def test_a_start_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    del monkeypatch
+def test_a_start_that_never_ends_is_given_up() -> None:
     _, start = run(SaidHub(), seconds=-14.5)
     assert start.state == "failed"
     assert "no answer within" in start.problem.why
