@@ -1,8 +1,8 @@
 """Which servers run on this machine, kept as one small file for each, so that none is ever lost.
 
-A person's server outlives the hub that started it.  Whoever comes next (a restarted hub, `swap up`
-on its way out, `swap up` after a crash) finds it here.  A number of a process that was given to another
-process meanwhile is recognised by the moment the process started, and left alone.
+A person's server outlives the hub that started it; a restarted hub finds it here, also one that its
+predecessor had no time to remember.  A number of a process that was given to another process meanwhile is
+recognised by the moment the process started, and left alone.
 """
 
 from __future__ import annotations
@@ -11,14 +11,10 @@ import contextlib
 import json
 import os
 import signal
-import time
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from swap.launch.model import Running
-
-_STEP_SECONDS = 0.05
 
 
 def folder(state: Path) -> Path:
@@ -59,12 +55,6 @@ def find(state: Path, person_id: str) -> Running | None:
     return found if is_alive(found) else None
 
 
-def find_all(state: Path) -> list[Running]:
-    """Return all servers that still run."""
-    found = (find(state, path.stem) for path in sorted(folder(state).glob("*.json")))
-    return [server for server in found if server is not None]
-
-
 def is_alive(server: Running) -> bool:
     """Tell whether exactly this process still runs."""
     return started_at(server.pid) == server.started
@@ -75,23 +65,3 @@ def send(server: Running, number: signal.Signals) -> None:
     if is_alive(server):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(server.pid, number)
-
-
-def stop_all(state: Path, grace_seconds: float = 5.0) -> int:
-    """Stop every server that runs: ask all of them, wait, kill what is left.  Return how many there were."""
-    servers = find_all(state)
-    _stop(servers, grace_seconds)
-    for server in servers:
-        forget(state, server.person_id)
-    return len(servers)
-
-
-def _stop(servers: Iterable[Running], grace_seconds: float) -> None:
-    left = list(servers)
-    for server in left:
-        send(server, signal.SIGTERM)
-    end = time.monotonic() + grace_seconds
-    while (left := [server for server in left if is_alive(server)]) and time.monotonic() < end:
-        time.sleep(_STEP_SECONDS)
-    for server in left:
-        send(server, signal.SIGKILL)

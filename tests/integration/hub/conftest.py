@@ -108,7 +108,10 @@ class House:
     def close(self) -> None:
         for name in reversed(list(self.processes)):
             self.kill(name, signal.SIGTERM)
-        running.stop_all(self.state, 5)
+        for path in (self.state / "servers").glob("*.json"):
+            server = running.find(self.state, path.stem)
+            if server is not None:
+                running.send(server, signal.SIGKILL)
         for browser in self.browsers:
             browser.client.close()
 

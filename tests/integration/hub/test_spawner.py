@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -57,6 +58,33 @@ def test_a_server_opens_lab_on_its_persons_own_host(house, ann):
 
     assert answer.status_code == 200
     assert "jupyter-config-data" in answer.text
+
+
+def test_nobody_elses_server_can_be_entered(house, ann):
+    other = house.sign_in("chidi")
+
+    for path in ("lab", "api/contents", "files/a.txt", "api/kernels"):
+        answer = other.get(f"/user/{ann.person_id}/{path}", f"{ann.person_id}.localhost")
+        assert answer.status_code == 403, path
+    assert "· SWAP</title>" in other.get(f"/user/{ann.person_id}/lab", f"{ann.person_id}.localhost").text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a small disk")
+def test_a_full_disk_is_the_reason_and_says_what_to_do(house):
+    house.sign_in("50%")
+    person_id = house.person_id("50%")
+    home = house.runtime.homes / person_id
+    home.mkdir(mode=0o700, exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", home], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        events = progress(house, person_id)
+    finally:
+        subprocess.run(["umount", home], check=True)
+
+    assert events[-1]["failed"]
+    assert events[-1]["message"].startswith("Spawn failed: The disk of your home directory is full.")
+    assert "Make room, then try again." in events[-1]["message"]
 
 
 def test_home_is_private_and_named_by_the_id(house, ann):
@@ -128,8 +156,8 @@ def test_a_server_that_dies_by_itself_loses_credential_and_route(house):
     os.kill(found.pid, signal.SIGKILL)
 
     until(lambda: audited(house, "server-stopped")[-1:] == [{"server_id": found.server_id}])
-    answer = browser.get(f"/user/{person_id}/lab/tree/a.ipynb", f"{person_id}.localhost", follow=False)
-    assert answer.headers["location"] == f"http://localhost:{house.port}/server?next=a.ipynb"
+    leads = f"http://localhost:{house.port}/server?next=a.ipynb"
+    until(lambda: browser.get(f"/user/{person_id}/lab/tree/a.ipynb", f"{person_id}.localhost", follow=False).headers.get("location") == leads)
 
 
 def test_a_start_that_fails_says_why_and_shows_the_end_of_the_log(house):

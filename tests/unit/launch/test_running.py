@@ -31,7 +31,6 @@ def test_a_server_that_was_written_down_is_found(tmp_path, process):
     running.note(tmp_path, server(process))
 
     assert running.find(tmp_path, "pabcdefghi") == server(process)
-    assert running.find_all(tmp_path) == [server(process)]
 
 
 def test_a_server_that_ended_is_not_found(tmp_path, process):
@@ -40,7 +39,6 @@ def test_a_server_that_ended_is_not_found(tmp_path, process):
     process.wait()
 
     assert running.find(tmp_path, "pabcdefghi") is None
-    assert running.find_all(tmp_path) == []
 
 
 def test_a_zombie_does_not_run(process):
@@ -60,29 +58,21 @@ def test_another_process_with_the_same_number_is_left_alone(tmp_path, process):
 
     assert running.find(tmp_path, "pabcdefghi") is None
     running.send(stranger, signal.SIGKILL)
-    assert running.stop_all(tmp_path) == 0
     assert process.poll() is None
 
 
-def test_all_servers_are_stopped_and_forgotten(tmp_path, process):
-    running.note(tmp_path, server(process))
+def test_a_signal_reaches_the_servers_whole_group(process):
+    running.send(server(process), signal.SIGTERM)
 
-    assert running.stop_all(tmp_path, 5) == 1
     assert process.wait(5) == -signal.SIGTERM
-    assert list(running.folder(tmp_path).iterdir()) == []
 
 
-def test_a_server_that_does_not_listen_is_killed(tmp_path):
-    child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"],
-                             start_new_session=True, stdout=subprocess.PIPE)
-    assert child.stdout
-    child.stdout.readline()
-    running.note(tmp_path, server(child))
+def test_a_forgotten_server_is_not_found(tmp_path, process):
+    running.note(tmp_path, server(process))
+    running.forget(tmp_path, "pabcdefghi")
+    running.forget(tmp_path, "pabcdefghi")
 
-    running.stop_all(tmp_path, 0.2)
-
-    assert child.wait(5) == -signal.SIGKILL
-    child.stdout.close()
+    assert running.find(tmp_path, "pabcdefghi") is None
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"person_id": "p", "server_id": "s", "pid": "x", "started": 1}'])
@@ -94,5 +84,4 @@ def test_a_half_written_file_is_no_server(tmp_path, content):
 
 
 def test_nothing_runs_where_nothing_was_started(tmp_path):
-    assert running.find_all(tmp_path) == []
-    assert running.stop_all(tmp_path) == 0
+    assert running.find(tmp_path, "pabcdefghi") is None
