@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -65,7 +66,8 @@ class Harvester:
 
     def wait_first(self, seconds: float) -> bool:
         """Wait until every source was asked once; tell whether all were."""
-        return all(event.wait(seconds) for event in self._first.values())
+        deadline = time.monotonic() + seconds
+        return all(event.wait(max(0.0, deadline - time.monotonic())) for event in self._first.values())
 
     def stop(self) -> None:
         """End the threads; one that waits for a source ends with the process."""

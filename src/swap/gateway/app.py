@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 256
 """Requests that may wait at a time: states are long polls, results follow their query."""
+FIRST_HARVEST_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 300.0
 
 
@@ -71,6 +72,8 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
         stopping = threading.Event()
         await anyio.to_thread.run_sync(queries.start)
         harvester.start()
+        # The first question should not meet an empty catalog; a source that is slow holds up nobody for long.
+        await anyio.to_thread.run_sync(harvester.wait_first, FIRST_HARVEST_SECONDS)
         news.start()
         house = threading.Thread(target=_keep_house, args=(queries, stopping), name="housekeeping", daemon=True)
         house.start()

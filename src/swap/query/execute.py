@@ -86,6 +86,10 @@ class Execution:
             self._end(threads)
         if self._error is not None:
             raise self._error
+        try:
+            result.end(complete=True)
+        except OSError as error:
+            raise _known(error) from None
 
     def stop(self, error: SwapError) -> None:
         """End it now, here and at the sources, with this error unless another came first.  From any thread."""

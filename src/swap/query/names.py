@@ -104,7 +104,7 @@ def forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
     ))
 
 
-def unknown_column(written: str, relations: Sequence[Relation], at: Place | None) -> UnknownName:
+def unknown_column(written: str, relations: Sequence[Relation], at: Place | None, *, quoted: bool = False) -> UnknownName:
     """Return the error for a column that is not there, with the nearest that are."""
     known = {key: (name, item) for item in relations for key, name in item.columns.items()}
     near = get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6)
@@ -118,8 +118,8 @@ def unknown_column(written: str, relations: Sequence[Relation], at: Place | None
     return UnknownName(Problem(
         f"{written} is not a column{of}.",
         why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
-        todo="" if near else "The Data page lists every column.", suggestions=suggestions,
-        line=at.line if at else None, column=at.column if at else None,
+        todo=f"Text stands in single quotes: '{written}'." if quoted else "" if near else "The Data page lists every column.",
+        suggestions=suggestions, line=at.line if at else None, column=at.column if at else None,
     ))
 
 

@@ -264,7 +264,7 @@ class _Resolver:
         missing = written[0] if len(parts) == 1 or len(relations) != 1 else written[-1]
         if len(parts) > 1 and len(relations) != 1:
             raise self._unknown_prefix(node, written, scope)
-        raise names.unknown_column(missing, relations, self._at(parts[-1]))
+        raise names.unknown_column(missing, relations, self._at(parts[-1]), quoted=bool(parts[-1].args.get("quoted")))
 
     def _qualified(self, node: exp.Column, parts: Sequence[exp.Expr], written: list[str], scope: Scope) -> bool:
         """Resolve `alias.column…` or `[source.]schema.table.column…`."""

@@ -84,13 +84,13 @@ class ResultFile:
         """Say that nothing more comes.  Idempotent."""
         if self._ended:
             return
+        if complete and self._written is not None:
+            _keep_index(self.path, self._written)
         self._file.close()
         with self._changed:
             self._ended = True
             if self._written is not None:
                 self._written.ended, self._written.complete = True, complete
-                if complete:
-                    _keep_index(self.path, self._written)
             self._changed.notify_all()
 
     @property

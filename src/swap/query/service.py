@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -19,14 +21,14 @@ from swap import audit
 from swap.catalog import service as catalog
 from swap.catalog.model import VisibleDataset
 from swap.connectors.base import Connector
-from swap.errors import Conflict, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
+from swap.errors import Conflict, Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.people import service as people
 from swap.query import store
 from swap.query.combiner import Pool
 from swap.query.execute import Execution
 from swap.query.model import Plan, Reference, RunState, Statement
-from swap.query.parse import parse
+from swap.query.parse import parse, place
 from swap.query.plan import plan
 from swap.query.queue import Queue
 from swap.query.resolve import resolve
@@ -148,7 +150,7 @@ class Queries:
             said[source] = f"position {position}, {line}"
         source = max(positions, key=lambda name: positions[name])
         places = self.queue.places(source)
-        run.note = (f"{source} runs {places.slots} queries at a time, at most {places.slots_per_person} of one person. "
+        run.note = (f"{source} runs {places.slots} {'query' if places.slots == 1 else 'queries'} at a time, at most {places.slots_per_person} of one person. "
                     "Yours starts when the next place is free.")
         if first or said != {key.partition(":")[2]: detail for key, detail in run.details("wait").items()}:
             for name, detail in said.items():
@@ -175,7 +177,9 @@ class Queries:
             run.notices.append(f"Only the first {run.plan.default_limit:,} rows were asked for; the statement has no LIMIT of its own.")
 
     def _explain(self, error: SwapError, run: Run) -> SwapError:
-        """Add to a source's failure what only SWAP as a whole knows: since when, whom to ask, what still works."""
+        """Add to a failure what only SWAP as a whole knows: where it stands in the statement; since when a source is down, whom to ask."""
+        if isinstance(error, (QueryRefused, Invalid)) and error.problem.line is None:
+            return _in_the_statements_words(error, run)
         if not isinstance(error, SourceUnavailable):
             return error
         source = error.problem.source or next(iter(run.plan.sources), "")
@@ -194,7 +198,8 @@ class Queries:
             ask = settings.owner
             return SourceUnavailable(Problem(
                 f"{source} does not answer{works}.",
-                why=f"{source} has not answered since {since}. SWAP waited {settings.connect_timeout_seconds:g} s, then gave up. Nothing is wrong with your SQL.",
+                why=(f"{source} has not answered since {since}; SWAP gives up after {settings.connect_timeout_seconds:g} s. "
+                     "Nothing is wrong with your SQL."),
                 todo=f"Try again later{f', or ask {ask}' if ask else ''}.", ask=ask or None, source=source,
                 extra={"since": health[source].since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others}))
         return error
@@ -325,6 +330,17 @@ class Queries:
             if run.state.ended and run.expires_at is not None and run.expires_at < now:
                 self.spool.forget(query_id)
                 self._runs.pop(query_id, None)
+
+
+def _in_the_statements_words(error: SwapError, run: Run) -> SwapError:
+    """Name tables, not the combiner's inputs, and say where a name that the combiner quotes stands in the person's text."""
+    title = error.problem.title
+    for item in run.plan.inputs:
+        known = f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table"
+        title = title.replace(item.name, known)
+    at = next((found.start() for name in re.findall(r'"([^"]+)"', title) if (found := re.search(rf"\b{re.escape(name)}\b", run.statement, re.IGNORECASE))), None)
+    where = place(run.statement, at)
+    return type(error)(replace(error.problem, title=title, line=where.line if where else None, column=where.column if where else None))
 
 
 def _accepted(principal: Principal, statement: Statement, query_id: str, references: list[Reference]) -> audit.QueryAccepted:

@@ -93,7 +93,7 @@ class Gateway:
         letters = "abcdefghijklmnopqrstuvwxyz"
         person_id = "p" + "".join(letters[(number // 26**power) % 26] for power in range(8, -1, -1))
         with self.database.engine("owner").begin() as conn:
-            person = people.ensure_person(conn, name, name, groups, lambda: person_id)
+            person = people.ensure_person(conn, f"{name}-{number}", name, groups, lambda: person_id)
             people.sign_in(conn, person.id, f"s{person.id}", datetime.now(UTC), 7)
         return Person(self, person.id)
 

@@ -28,28 +28,28 @@ def test_one_statement_joins_two_sources(ann: Person, swap: Gateway) -> None:
     assert [event.event for event in swap.audit() if event.event.startswith("query")] == ["query-accepted", "query-ended"]
 
 
-def test_a_source_is_asked_only_for_the_columns_used_and_filters_itself(ann: Person, swap: Gateway) -> None:
-    ann.rows("SELECT sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 AND country_code IN ('DE', 'FR') AND page_title LIKE 'B%'")
+def test_a_source_is_asked_only_for_the_columns_used_and_filters_itself(analyst: Person, shared: Gateway) -> None:
+    analyst.rows("SELECT sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 AND country_code IN ('DE', 'FR') AND page_title LIKE 'B%'")
 
-    (fragment,) = swap.lake.fragments
+    fragment = shared.lake.fragments[-1]
     assert [column.name for column in fragment.columns] == ["page_title", "country_code", "year", "view_count"]
     assert set(fragment.predicates) == {Predicate("year", Comparison.EQ, 2026), Predicate("country_code", Comparison.IN, ("DE", "FR"))}
 
 
-def test_a_limit_of_one_table_is_pushed_down(ann: Person, swap: Gateway) -> None:
-    assert len(ann.rows("SELECT n, t FROM lake.big.numbers LIMIT 5 OFFSET 2")) == 5
-    assert swap.lake.fragments[-1].limit == 7
+def test_a_limit_of_one_table_is_pushed_down(analyst: Person, shared: Gateway) -> None:
+    assert len(analyst.rows("SELECT n, t FROM lake.big.numbers LIMIT 5 OFFSET 2")) == 5
+    assert shared.lake.fragments[-1].limit == 7
 
 
-def test_a_limit_behind_an_aggregate_is_not_pushed_down(ann: Person, swap: Gateway) -> None:
-    assert ann.rows("SELECT count(*) FROM lake.big.numbers LIMIT 5") == [(50_000,)]
-    assert swap.lake.fragments[-1].limit is None
+def test_a_limit_behind_an_aggregate_is_not_pushed_down(analyst: Person, shared: Gateway) -> None:
+    assert analyst.rows("SELECT count(*) FROM lake.big.numbers LIMIT 5") == [(50_000,)]
+    assert shared.lake.fragments[-1].limit is None
 
 
-def test_the_state_says_what_happened(ann: Person) -> None:
-    query_id = ann.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
+def test_the_state_says_what_happened(analyst: Person) -> None:
+    query_id = analyst.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
 
-    state = ann.ended(query_id)
+    state = analyst.ended(query_id)
 
     assert [stage["key"] for stage in state["stages"]] == ["rights", "run:lake", "fetch:lake", "run:mediawiki", "fetch:mediawiki", "combine"]
     assert {stage["state"] for stage in state["stages"]} == {"done"}
@@ -89,16 +89,16 @@ def test_a_reader_follows_a_result_that_grows(ann: Person, swap: Gateway) -> Non
     assert pa.ipc.open_stream(rest).read_all().num_rows == 50_000
 
 
-def test_a_dropped_connection_resumes_by_batch(ann: Person) -> None:
-    query_id = ann.start("SELECT n FROM lake.big.numbers ORDER BY n")
-    ann.ended(query_id)
-    whole = ann.result(query_id)
+def test_a_dropped_connection_resumes_by_batch(analyst: Person) -> None:
+    query_id = analyst.start("SELECT n FROM lake.big.numbers ORDER BY n")
+    analyst.ended(query_id)
+    whole = analyst.result(query_id)
     first = whole.to_batches()[0].num_rows
 
-    resumed = ann.result(query_id, batch=1)
+    resumed = analyst.result(query_id, batch=1)
 
     assert resumed.column("n").to_pylist() == list(range(first, 50_000))
-    assert ann.result(query_id, batch=10_000).num_rows == 0
+    assert analyst.result(query_id, batch=10_000).num_rows == 0
 
 
 def test_a_result_is_still_there_after_the_gateway_restarts(make_gateway: Callable[..., Gateway]) -> None:
@@ -129,11 +129,11 @@ def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gatewa
     assert state["error"]["title"] == "SWAP was restarted while this query ran."
 
 
-def test_pages_are_text_and_can_be_sorted(ann: Person) -> None:
-    query_id = ann.start("SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM lake.wmf.pageview_hourly")
-    ann.ended(query_id)
+def test_pages_are_text_and_can_be_sorted(analyst: Person) -> None:
+    query_id = analyst.start("SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM lake.wmf.pageview_hourly")
+    analyst.ended(query_id)
 
-    with ann.client() as client:
+    with analyst.client() as client:
         page = client.get(f"/v1/queries/{query_id}/page", params={"offset": 1, "limit": 2, "sort": "view_count", "descending": True}).json()
 
     assert page["total"] == 6
@@ -144,11 +144,11 @@ def test_pages_are_text_and_can_be_sorted(ann: Person) -> None:
     assert [column["type"] for column in page["columns"]] == ["text", "text", "bigint", "decimal(9,2)", "timestamp", "struct", "binary"]
 
 
-def test_pages_walk_over_batches(ann: Person) -> None:
-    query_id = ann.start("SELECT n FROM lake.big.numbers ORDER BY n")
-    ann.ended(query_id)
+def test_pages_walk_over_batches(analyst: Person) -> None:
+    query_id = analyst.start("SELECT n FROM lake.big.numbers ORDER BY n")
+    analyst.ended(query_id)
 
-    with ann.client() as client:
+    with analyst.client() as client:
         for offset in (0, 16_380, 16_384, 49_995, 60_000):
             page = client.get(f"/v1/queries/{query_id}/page", params={"offset": offset, "limit": 10}).json()
             assert [row[0] for row in page["rows"]] == [str(number) for number in range(offset, min(50_000, offset + 10))]
@@ -255,7 +255,7 @@ def test_waiting_shows_the_position_and_the_rule(make_gateway: Callable[..., Gat
     waiting = ann.until(third, lambda state: state["headline"] == "Waiting, position 2")
 
     assert waiting["state"] == "waiting"
-    assert waiting["note"] == "lake runs 1 queries at a time, at most 1 of one person. Yours starts when the next place is free."
+    assert waiting["note"] == "lake runs 1 query at a time, at most 1 of one person. Yours starts when the next place is free."
     assert next(stage for stage in waiting["stages"] if stage["key"] == "wait:lake")["detail"] == "position 2, 1 query before yours"
     swap.lake.behaviour.gate.set()
     states = [ann.ended(first), bob.ended(second), ann.ended(third)]
@@ -325,44 +325,44 @@ def test_rights_are_checked_again_when_a_waiting_query_starts(make_gateway: Call
     assert len(swap.lake.fragments) == 1
 
 
-def test_parameters_are_values_of_their_own_type(ann: Person) -> None:
+def test_parameters_are_values_of_their_own_type(analyst: Person) -> None:
     params = {"text": "o'brien; DROP", "number": -3, "flag": True, "nothing": None, "list": [1, 3],
               "money": {"type": "decimal", "value": "1.250"}, "day": {"type": "date", "value": "2026-11-03"},
               "moment": {"type": "timestamp", "value": "2026-11-03T00:00:00"}, "raw": {"type": "binary", "value": "00ff"}}
 
-    rows = ann.rows("""SELECT :text AS a, :number AS b, :flag AS c, :nothing AS d, $money AS e, :day AS f, :raw AS g, page_id
+    rows = analyst.rows("""SELECT :text AS a, :number AS b, :flag AS c, :nothing AS d, $money AS e, :day AS f, :raw AS g, page_id
                        FROM lake.wmf.pageview_hourly WHERE page_id IN (:list) AND ts >= :moment""", params=params)
 
     assert rows == [("o'brien; DROP", -3, True, None, Decimal("1.250"), datetime(2026, 11, 3).date(), b"\x00\xff", 3)]  # noqa: DTZ001
 
 
-def test_a_parameter_without_a_value_and_one_without_a_use_are_told(ann: Person) -> None:
-    assert "no value" in ann.refused("SELECT $a AS x")["title"]
-    assert ann.refused("SELECT 1 AS x", params={"a": 1})["title"] == "The statement does not use the parameter a."
+def test_a_parameter_without_a_value_and_one_without_a_use_are_told(analyst: Person) -> None:
+    assert "no value" in analyst.refused("SELECT $a AS x")["title"]
+    assert analyst.refused("SELECT 1 AS x", params={"a": 1})["title"] == "The statement does not use the parameter a."
 
 
-def test_a_person_joins_a_table_of_their_own(ann: Person) -> None:
-    with ann.client() as client:
+def test_a_person_joins_a_table_of_their_own(analyst: Person) -> None:
+    with analyst.client() as client:
         upload = client.post("/v1/uploads", content=stream(pa.table({"code": ["DE", "FR"], "team": ["x", "y"]}))).json()
 
-    rows = ann.rows("SELECT team, sum(view_count) FROM mine JOIN lake.wmf.pageview_hourly v ON v.country_code = mine.code GROUP BY 1 ORDER BY 1",
+    rows = analyst.rows("SELECT team, sum(view_count) FROM mine JOIN lake.wmf.pageview_hourly v ON v.country_code = mine.code GROUP BY 1 ORDER BY 1",
                     tables={"mine": upload["id"]})
 
     assert upload["rows"] == 2
     assert rows == [("x", 30), ("y", 70)]
 
 
-def test_anothers_upload_does_not_exist(ann: Person, swap: Gateway) -> None:
-    with swap.person("bob", "analysts").client() as client:
+def test_anothers_upload_does_not_exist(analyst: Person, shared: Gateway) -> None:
+    with shared.person("bob", "analysts").client() as client:
         upload = client.post("/v1/uploads", content=stream(pa.table({"a": [1]}))).json()
 
-    assert ann.refused("SELECT * FROM mine", tables={"mine": upload["id"]})["category"] == "not-found"
-    assert ann.refused("SELECT * FROM mine", tables={"mine": "../../etc/passwd"})["category"] == "not-found"
+    assert analyst.refused("SELECT * FROM mine", tables={"mine": upload["id"]})["category"] == "not-found"
+    assert analyst.refused("SELECT * FROM mine", tables={"mine": "../../etc/passwd"})["category"] == "not-found"
 
 
 @pytest.mark.parametrize("body", [b"", b"not arrow at all", b"\xff\xff\xff\xff\xff\x00\x00\x00"])
-def test_an_upload_that_is_not_arrow_is_refused(ann: Person, body: bytes) -> None:
-    with ann.client() as client:
+def test_an_upload_that_is_not_arrow_is_refused(analyst: Person, body: bytes) -> None:
+    with analyst.client() as client:
         response = client.post("/v1/uploads", content=body)
 
     assert (response.status_code, response.json()["error"]["category"]) == (400, "invalid")
@@ -376,39 +376,39 @@ def test_an_upload_over_its_limit_is_refused(make_gateway: Callable[..., Gateway
     assert (response.status_code, response.json()["error"]["category"]) == (413, "limit")
 
 
-def test_a_body_over_its_limit_is_refused_even_without_a_length(ann: Person, swap: Gateway) -> None:
+def test_a_body_over_its_limit_is_refused_even_without_a_length(analyst: Person, shared: Gateway) -> None:
     def endless() -> object:
         for _ in range(300):
             yield b"x" * 100_000
 
-    with ann.client() as client:
+    with analyst.client() as client:
         response = client.post("/v1/queries", content=endless())
 
     assert response.status_code == 413
 
 
-def test_a_star_says_what_it_left_out(ann: Person) -> None:
-    query_id = ann.start("SELECT * FROM lake.wmf.pageview_hourly")
-    state = ann.ended(query_id)
+def test_a_star_says_what_it_left_out(analyst: Person) -> None:
+    query_id = analyst.start("SELECT * FROM lake.wmf.pageview_hourly")
+    state = analyst.ended(query_id)
 
     assert "city" not in [column["name"] for column in state["columns"]]
     assert state["notices"] == ["SELECT * left out city: the rule below-country locks it."]
 
 
-def test_a_default_limit_is_applied_and_said(ann: Person, swap: Gateway) -> None:
-    query_id = ann.start("SELECT n FROM lake.big.numbers", default_limit=10)
+def test_a_default_limit_is_applied_and_said(analyst: Person, shared: Gateway) -> None:
+    query_id = analyst.start("SELECT n FROM lake.big.numbers", default_limit=10)
 
-    state = ann.ended(query_id)
+    state = analyst.ended(query_id)
 
-    assert (state["rows"], swap.lake.fragments[-1].limit) == (10, 10)
+    assert (state["rows"], shared.lake.fragments[-1].limit) == (10, 10)
     assert state["notices"] == ["Only the first 10 rows were asked for; the statement has no LIMIT of its own."]
 
 
-def test_anothers_query_does_not_exist(ann: Person, swap: Gateway) -> None:
-    query_id = ann.start("SELECT 1 AS x")
-    ann.ended(query_id)
+def test_anothers_query_does_not_exist(analyst: Person, shared: Gateway) -> None:
+    query_id = analyst.start("SELECT 1 AS x")
+    analyst.ended(query_id)
 
-    with swap.person("bob", "analysts").client() as client:
+    with shared.person("bob", "analysts").client() as client:
         answers = [client.get(f"/v1/queries/{query_id}{path}") for path in ("", "/result", "/page", "/download")] + [client.delete(f"/v1/queries/{query_id}")]
         nothing = client.get("/v1/queries/qdoesnotexist")
 
@@ -416,20 +416,20 @@ def test_anothers_query_does_not_exist(ann: Person, swap: Gateway) -> None:
     assert {answer.json()["error"]["title"] for answer in answers} == {nothing.json()["error"]["title"]}
 
 
-def test_the_portal_may_ask_too_but_not_upload_or_complete(ann: Person) -> None:
-    with ann.client(Via.PORTAL) as client:
+def test_the_portal_may_ask_too_but_not_upload_or_complete(analyst: Person) -> None:
+    with analyst.client(Via.PORTAL) as client:
         assert client.post("/v1/queries", json={"statement": "SELECT 1 AS x"}).status_code == 202
         assert client.post("/v1/uploads", content=b"").status_code == 403
         assert client.post("/v1/complete", json={"sql": "", "offset": 0}).status_code == 403
 
 
-def test_the_catalog_shows_what_the_person_may_discover(ann: Person, swap: Gateway) -> None:
-    with ann.client() as client:
+def test_the_catalog_shows_what_the_person_may_discover(analyst: Person, shared: Gateway) -> None:
+    with analyst.client() as client:
         catalog = client.get("/v1/catalog").json()
         table = client.get("/v1/catalog/lake/wmf/pageview_hourly").json()
         hidden = client.get("/v1/catalog/lake/private/secret")
         missing = client.get("/v1/catalog/lake/private/nothing")
-    with swap.person("chidi", "readers").client() as client:
+    with shared.person("chidi", "readers").client() as client:
         few = client.get("/v1/catalog").json()
 
     names = [each["name"] for each in catalog["tables"]]
@@ -442,9 +442,9 @@ def test_the_catalog_shows_what_the_person_may_discover(ann: Person, swap: Gatew
     assert [each["name"] for each in few["sources"]] == ["lake"]
 
 
-def test_completion_knows_what_the_person_may_see(ann: Person) -> None:
+def test_completion_knows_what_the_person_may_see(analyst: Person) -> None:
     sql = "SELECT v.ci FROM lake.wmf.pageview_hourly v"
-    with ann.client() as client:
+    with analyst.client() as client:
         locked = client.post("/v1/complete", json={"sql": sql, "offset": 11}).json()
         open_ = client.post("/v1/complete", json={"sql": sql.replace("ci", "co"), "offset": 11}).json()
 
@@ -453,8 +453,8 @@ def test_completion_knows_what_the_person_may_see(ann: Person) -> None:
     assert (open_["start"], open_["end"]) == (9, 11)
 
 
-def test_an_unknown_route_and_a_broken_body_are_errors_of_our_form(ann: Person) -> None:
-    with ann.client() as client:
+def test_an_unknown_route_and_a_broken_body_are_errors_of_our_form(analyst: Person) -> None:
+    with analyst.client() as client:
         nothing = client.get("/v1/nothing")
         broken = client.post("/v1/queries", json={"statment": "SELECT 1"})
 
@@ -477,8 +477,8 @@ def test_the_answer_changes_with_the_source(ann: Person, swap: Gateway) -> None:
     assert (before, ann.rows("SELECT page_len FROM mediawiki.enwiki.page WHERE page_id = 1")) == ([(100,)], [(101,)])
 
 
-def test_nobody_without_a_token_gets_anything(swap: Gateway) -> None:
-    with httpx.Client(base_url=swap.url, trust_env=False) as client:
+def test_nobody_without_a_token_gets_anything(shared: Gateway) -> None:
+    with httpx.Client(base_url=shared.url, trust_env=False) as client:
         assert client.get("/v1/health").json() == {"ok": True}
         assert client.post("/v1/queries", json={"statement": "SELECT 1"}).json()["error"]["category"] == "not-signed-in"
         assert client.get("/v1/catalog").status_code == 401

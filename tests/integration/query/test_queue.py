@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from swap.settings import FilesSource, Limits, Settings
 
 
 @pytest.fixture
-def make(database: services.Database, tmp_path: Path) -> Iterator[Callable[..., Queue]]:
+def make(database: services.Database, tmp_path: Path) -> Callable[..., Queue]:
     made: list[Queue] = []
 
     def queue(slots: int = 2, slots_per_person: int = 1, **limits: int) -> Queue:
@@ -26,7 +26,7 @@ def make(database: services.Database, tmp_path: Path) -> Iterator[Callable[..., 
         made.append(Queue(database.engine("gateway"), settings))
         return made[-1]
 
-    yield queue
+    return queue
 
 
 def test_a_free_place_is_given_at_once(make: Callable[..., Queue]) -> None:
