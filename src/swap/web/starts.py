@@ -171,7 +171,11 @@ class Starts:
             try:
                 async with self._hub.progress(start.person_id) as events:
                     if events is not None:
+                        first = True
                         async for event in events:
+                            if first and event.get("failed") and asking is not None and not asking.done():
+                                break  # the hub has not taken our request yet and still tells of the start before
+                            first = False
                             self._note(start, event)
             except httpx.HTTPError:
                 if asking is not None and asking.done():

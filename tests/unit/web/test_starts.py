@@ -23,9 +23,11 @@ class SaidHub(Hub):
         self.now = state
         self.refuses = refuses
         self.asked = 0
+        self.takes_seconds = 0.0
 
     async def start(self, person_id: str, seconds: float) -> None:
         del person_id, seconds
+        await asyncio.sleep(self.takes_seconds)
         self.asked += 1
         if self.refuses:
             raise Unavailable(Problem("Your server did not start.", why=self.refuses))
@@ -106,6 +108,15 @@ def test_a_failure_keeps_reason_and_log_apart() -> None:
     assert start.problem.why == "It ended by itself, with status 1."
     assert start.log == "Traceback\nboom"
     assert start.reference == "srv-0001"
+
+
+def test_the_failure_of_the_start_before_is_not_this_ones() -> None:
+    """The hub tells of the last failure until it has taken the next request."""
+    old = {"failed": True, "message": "Spawn failed: old"}
+    hub = SaidHub([old], [old], [STEPS, READY])
+    hub.takes_seconds = 0.3
+    _, start = run(hub)
+    assert start.state == "ready"
 
 
 def test_a_refused_start_fails_with_the_hubs_reason() -> None:
