@@ -231,6 +231,16 @@ def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: 
     assert {part.split(b"=")[0] for part in environment.split(b"\0") if part} == {b"LANG", b"PATH"}
 
 
+def test_the_reader_process_does_without_pandas(files: Files) -> None:
+    write(files, "part.parquet")
+    assert len(read(files, ID)) == 100
+
+    mapped = Path(f"/proc/{files.connector._spares[-1].pid}/maps").read_text()
+
+    assert "/pyarrow/" in mapped
+    assert "/pandas/" not in mapped
+
+
 def test_the_reader_process_ends_with_its_connector(files: Files) -> None:
     files.connector.check()
     pid = files.connector._spares[-1].pid

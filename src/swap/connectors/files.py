@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -21,7 +22,7 @@ from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import FilesSource
 
-_COMMAND = (sys.executable, "-E", "-s", "-m", "swap.connectors.files_child")
+_COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(__file__).with_name("files_child.py")))
 _HARVEST_SECONDS = 600.0
 _SPARES = 2
 """Reader processes kept for the next reads."""
