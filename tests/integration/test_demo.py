@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import http.client
 import os
 import re
@@ -12,7 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
+import httpx
 import pytest
 
 import services
@@ -25,13 +28,13 @@ KERNEL = Path(sys.prefix).parent / "kernel"
 class Demo:
     """One start of the demo, its output in a file."""
 
-    def __init__(self, state: Path, port: int, prefix: tuple[str, ...] = ()) -> None:
+    def __init__(self, state: Path, port: int, prefix: tuple[str, ...] = (), **env: str) -> None:
         self.begun = time.monotonic()
-        self.log = state.with_suffix(".out")
+        self.log = state.with_name(f"{time.monotonic_ns()}.out")
         self.state = state
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([*prefix, *SWAP, "demo", "--state", str(state), "--port", str(port), "--kernel-env", str(KERNEL)],
-                                            stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "SWAP_PORT": ""})
+                                            stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "SWAP_PORT": "", **env})
 
     @property
     def output(self) -> str:
@@ -46,7 +49,16 @@ class Demo:
             time.sleep(0.05)
         return time.monotonic() - self.begun
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def stop(self) -> int:
+        """Stop it, unless it has stopped; return its status."""
+        if self.process.poll() is not None:
+            return self.process.returncode
         everybody = family.below(self.process.pid)
         self.process.send_signal(signal.SIGINT)
         code = self.process.wait(90)
@@ -63,11 +75,9 @@ def place() -> Iterator[tuple[Path, int]]:
 
 @pytest.fixture(scope="module")
 def demo(place: tuple[Path, int]) -> Iterator[Demo]:
-    running = Demo(*place)
-    running.wait()
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+    with Demo(*place) as running:
+        running.wait()
+        yield running
 
 
 def get(port: int, path: str, host: str) -> http.client.HTTPResponse:
@@ -120,13 +130,49 @@ def test_a_second_demo_on_the_same_directory_names_the_first(demo: Demo, place: 
     assert f"SWAP is already running, as process {demo.process.pid}." in told.stdout
 
 
+def sign_in(browser: httpx.Client) -> None:
+    page = browser.get("/sign-in")
+    form = re.search(r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text)
+    assert form, page.text[:2000]
+    sent = {"_xsrf": form[2], "username": "ann", "password": "demo-ann"}
+    home = browser.post(html.unescape(form[1]), data=sent, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"})
+    assert home.status_code == 200, home.text[:2000]
+    assert browser.get("/data/lake").status_code == 200  # the gateway takes the portal's token at this hour too
+
+
+def signed_in(browser: httpx.Client) -> bool:
+    home = browser.get("/")
+    assert home.status_code < 500
+    return 'action="/sign-out"' in home.text
+
+
+def test_a_clock_jump_costs_a_sign_in_at_most(demo: Demo, place: tuple[Path, int], tmp_path: Path) -> None:
+    demo.stop()
+    clock = tmp_path / "clock"
+    with Demo(*place, **services.fake_clock(clock)) as jumping, httpx.Client(
+            base_url=f"http://localhost:{place[1]}", follow_redirects=True, timeout=60) as browser:
+        jumping.wait()
+        assert not signed_in(browser)
+        sign_in(browser)
+        assert signed_in(browser)
+        clock.write_text("+40d")
+        assert not signed_in(browser)  # a sign-in lasts seven days
+        sign_in(browser)
+        clock.write_text("-40d")
+        if not signed_in(browser):
+            sign_in(browser)
+        assert browser.get("/data/lake").status_code == 200
+        assert "starting it again" not in jumping.output
+        assert jumping.stop() == 0
+
+
 def test_the_second_start_needs_no_network_and_less_than_15_seconds(demo: Demo, place: tuple[Path, int]) -> None:
     assert demo.stop() == 0
     assert "Nothing is left running" in demo.output
     offline = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh") if os.geteuid() == 0 else ()
-    again = Demo(*place, offline)
-    seconds = again.wait()
-    assert "lake.wmf" not in again.output
-    assert again.stop() == 0
+    with Demo(*place, offline) as again:
+        seconds = again.wait()
+        assert "lake.wmf" not in again.output
+        assert again.stop() == 0
     # The promise is for a machine that does nothing else: busy neighbours are taken out of the measure.
     assert seconds * min(1.0, (os.cpu_count() or 1) / max(1.0, os.getloadavg()[0])) < 15

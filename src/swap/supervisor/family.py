@@ -97,10 +97,12 @@ class Record:
         self._written: tuple[Process, ...] = ()
 
     def write(self, processes: Collection[Process]) -> None:
-        """Write the list, when it has changed."""
+        """Write the list, when it has changed; a disk that is full for the moment leaves the older list."""
         now = tuple(processes)
-        if now != self._written:
-            draft = self._path.with_suffix(".new")
+        if now == self._written:
+            return
+        draft = self._path.with_suffix(".new")
+        with contextlib.suppress(OSError):
             draft.write_text(json.dumps({"boot": boot_id(), "processes": [[p.pid, p.started] for p in now]}), encoding="ascii")
             draft.replace(self._path)
             self._written = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from pathlib import Path
 from typing import Final
@@ -13,14 +14,29 @@ _LISTENING: Final = "0A"
 
 
 def require_free(address: str, port: int) -> None:
-    """Raise Conflict that says who holds the port and how to choose another."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Raise Conflict that says who holds the port and how to choose another.
+
+    For 127.0.0.1 also when somebody has it on ::1: browsers try that first for `localhost`.
+    """
+    _require(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port)
+    if address == "127.0.0.1" and socket.has_ipv6:
+        _require(socket.AF_INET6, "::1", port)
+
+
+def _require(family: socket.AddressFamily, address: str, port: int) -> None:
+    with contextlib.ExitStack() as stack:
         try:
+            probe = stack.enter_context(socket.socket(family))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
         except PermissionError as error:
             raise Conflict(Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=_OTHER)) from error
         except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                if family == socket.AF_INET6 and address == "::1":
+                    return  # this machine has no IPv6
+                raise Conflict(Problem(f"SWAP cannot listen on {address}:{port}: {error.strerror}.",
+                                       todo="Set site.bind in swap.toml to an address of this machine.")) from error
             raise Conflict(Problem(f"Port {port} is taken by {holder(port) or 'a program of another user'}.",
                                    todo=f"Stop that program, or {_OTHER[0].lower()}{_OTHER[1:]}", extra={"port": port})) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ _LOG_BYTES: Final = 10_000_000
 def ready(state: Path) -> None:
     """Make the state directory; raise Unavailable when it cannot be written or its disk is full.
 
-    Others may enter the directory itself: as root, PostgreSQL runs as another user below it.
+    As root, others may enter the directory itself, though not list it: PostgreSQL runs as another user below it.
     """
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
         _refuse_full_disk(state)
         for name in PRIVATE:
             (state / name).mkdir(mode=0o700, exist_ok=True)

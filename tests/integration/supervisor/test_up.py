@@ -7,8 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
+from services import Database
 from starts import Start, until
+from swap.db.engine import create
 from swap.runtime import Runtime
 from swap.supervisor import family
 
@@ -149,8 +153,9 @@ def test_a_stale_lock_file_stops_nobody(start: Start) -> None:
     assert start().stop() == 0
 
 
-def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", start.port)):
+@pytest.mark.parametrize(("kind", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET, "0.0.0.0")])
+def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(start: Start, kind: socket.AddressFamily, address: str) -> None:
+    with socket.create_server((address, start.port), family=kind):
         site = start(ready=False)
         assert site.end() == 1
     assert f"Port {start.port} is taken by" in site.output
@@ -179,6 +184,27 @@ def test_runtime_and_secrets_are_private(start: Start) -> None:
         command = Path(f"/proc/{process.pid}/cmdline").read_text()
         assert not any(password in command for password in passwords)
     assert site.stop() == 0
+
+
+def test_a_site_may_bring_its_own_database(start: Start, database: Database) -> None:
+    address = make_url(database.url("owner"))
+    start.state.mkdir()
+    secret = start.state / "own"
+    secret.touch(mode=0o600)
+    secret.write_text(str(address.password))
+    start.write(f'database.url = "postgresql://{address.username}@127.0.0.1:{address.port}/{database.name}"\ndatabase.password.file = "state/own"\n')
+    site = start()
+    assert "version 0001, up to date" in site.output
+    assert not (start.state / "postgres").exists()
+    urls = Runtime.model_validate_json((start.state / "runtime.json").read_text()).database_urls
+    hub = create(urls["hub"])
+    with hub.begin() as conn:
+        conn.execute(text("CREATE TABLE users (id int)"))
+        assert conn.scalar(text("SELECT to_regclass('jupyterhub.users')")) is not None
+    hub.dispose()
+    assert site.stop() == 0
+    with database.engine().connect() as conn:
+        assert conn.scalar(text("SELECT 1")) == 1
 
 
 def test_people_stay_signed_in_over_a_restart(start: Start) -> None:
