@@ -39,7 +39,7 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
         if not params.is_plain(namespace[name]):
             raise QueryRefused(Problem(
                 f"The variable {name} is a {type(namespace[name]).__name__}, which cannot be a parameter.", why="Nothing was run.",
-                todo="Use text, a number, True or False, a date or time, None, or a list of them. A table goes into FROM, without a colon."))
+                todo="Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes into FROM, without a colon."))
         values[name] = namespace[name]
     return values
 

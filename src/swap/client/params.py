@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -33,27 +33,39 @@ def is_plain(value: Any) -> bool:
     return True
 
 
-def _value(name: str, value: Any) -> Any:  # noqa: PLR0911 — one line for each type
+def _value(name: str, value: Any) -> Any:
     value = _from_numpy(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"type": "float", "value": str(float(value))}
-    if isinstance(value, Decimal) and value.is_finite():
-        return {"type": "decimal", "value": str(value)}
-    if isinstance(value, datetime) and not getattr(value, "nanosecond", 0) and value == value:  # noqa: PLR0124 — pandas.NaT
-        return {"type": "datetime", "value": value.isoformat()}
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return {"type": "date", "value": value.isoformat()}
+    for kind in (str, int):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     if isinstance(value, (list, tuple)):
         return [_value(name, item) for item in value]
-    raise Invalid(Problem(
-        f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.", why="Nothing was run.",
-        todo="Use text, a number, True or False, a date or time, None, or a list of them. A table goes into tables={…}."))
+    tagged = _tagged(value)
+    if tagged is None:
+        raise Invalid(Problem(
+            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.", why="Nothing was run.",
+            todo="Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes into tables={…}."))
+    return {"type": tagged[0], "value": tagged[1]}
+
+
+def _tagged(value: Any) -> tuple[str, str] | None:
+    """Return type and text of a value that JSON has no form for, or None if no statement can take it."""
+    if isinstance(value, datetime):
+        # pandas: nanoseconds have no place in a timestamp, and NaT, which differs from itself, is no moment.
+        return ("timestamp", value.isoformat()) if not getattr(value, "nanosecond", 0) and value == value else None  # noqa: PLR0124
+    if isinstance(value, float):
+        return "float", str(float(value))
+    if isinstance(value, Decimal):
+        return ("decimal", str(value)) if value.is_finite() else None
+    if isinstance(value, date):
+        return "date", value.isoformat()
+    if isinstance(value, time):
+        return ("time", value.isoformat()) if value.tzinfo is None else None
+    return ("binary", value.hex()) if isinstance(value, (bytes, bytearray)) else None
 
 
 def _from_numpy(value: Any) -> Any:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from datetime import time as time_of_day
 from decimal import Decimal
 
 import pandas as pd
@@ -90,6 +91,8 @@ def test_values_keep_their_types() -> None:
     (date(2026, 11, 22), "date", date(2026, 11, 22)),
     (LOCAL, "timestamp", LOCAL),
     (datetime(2026, 11, 22, 13, 5, tzinfo=UTC), "timestamptz", datetime(2026, 11, 22, 13, 5, tzinfo=UTC)),
+    (time_of_day(13, 5), "time", time_of_day(13, 5)),
+    (b"\x00\xff", "binary", b"\x00\xff"),
     (["a", "b"], "array", ["a", "b"]),
 ])
 def test_a_parameter_arrives_as_what_it_is(value: object, type_: str, read: object) -> None:
