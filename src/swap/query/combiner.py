@@ -22,6 +22,7 @@ from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.query.combiner_child import receive, send
 from swap.settings import Limits
 
+REPLENISH_SECONDS = 0.7
 _KILLED = -9
 _STATEMENTS_FAULT = frozenset({"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"})
 _VALUES_FAULT = frozenset({"ConversionException", "InvalidInputException", "OutOfRangeException", "InvalidTypeException", "ConstraintException",
@@ -120,15 +121,18 @@ class Pool:
         for left in directory.glob("spill-*"):
             shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
 
-    def prepare(self) -> None:
+    def prepare(self, after_seconds: float = 0.0) -> None:
         """Make the spare ready, in the background."""
-        threading.Thread(target=self._replenish, name="combiner-spare", daemon=True).start()
+        timer = threading.Timer(after_seconds, self._replenish)
+        timer.name, timer.daemon = "combiner-spare", True
+        timer.start()
 
     def take(self) -> Combiner:
         """Return a combiner that nobody else uses."""
         with self._lock:
             spare, self._spare = self._spare, None
-        self.prepare()
+        # A moment later: its start-up would take the processor from the query that runs now.
+        self.prepare(REPLENISH_SECONDS)
         if spare is not None and spare.alive:
             return spare
         if spare is not None:

@@ -5,11 +5,12 @@ A name that the person may not discover is not in any of these: it cannot be sug
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
+from swap.connectors.base import Column
 from swap.errors import Forbidden, Problem, Suggestion, UnknownName
 from swap.policy.decide import instead_of
 from swap.query.format import sql_type
@@ -65,6 +66,27 @@ def relation(reference: Reference, alias: str) -> Relation:
     if isinstance(reference.table, VisibleDataset):
         locked = {visible.column.name.casefold(): visible for visible in reference.table.columns if not visible.read.allowed}
     return Relation(alias.casefold(), {column.name.casefold(): column.name for column in reference.columns}, reference, locked)
+
+
+def readable(found: VisibleDataset | OwnTable) -> tuple[Column, ...]:
+    """Return the columns the person may read, in the table's order; nothing else ever reaches the combiner."""
+    if isinstance(found, OwnTable):
+        return tuple(Column(each.name, each.type) for each in found.schema)
+    return tuple(visible.column for visible in found.columns if visible.read.allowed)
+
+
+def left_out(starred: Mapping[str, VisibleDataset]) -> list[str]:
+    """Return one sentence for each table and rule that a star left columns out for."""
+    said = []
+    for name, table in starred.items():
+        by_rule: dict[str, list[str]] = {}
+        for visible in table.columns:
+            if not visible.read.allowed:
+                by_rule.setdefault(visible.read.rule, []).append(visible.column.name)
+        where = f" of {name}" if len(starred) > 1 else ""
+        said += [f"SELECT * left out {', '.join(columns)}{where}: the rule {rule} locks {'it' if len(columns) == 1 else 'them'}."
+                 for rule, columns in by_rule.items()]
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from swap.catalog.model import VisibleColumn, VisibleDataset
-from swap.connectors.base import Column
+from swap.catalog.model import VisibleDataset
 from swap.errors import Problem, QueryRefused
-from swap.policy.model import Decision
 from swap.query import names
 from swap.query.model import Meaning, OwnTable, Reference, Resolved
 from swap.query.names import Locked, Relation, Scope
@@ -45,7 +43,7 @@ def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: 
     resolver.query(tree, {}, None)
     if resolver.locked:
         raise names.forbidden_columns(policy, resolver.locked)
-    return Resolved(tree, resolver.references, resolver.notices(), resolver.meanings)
+    return Resolved(tree, resolver.references, names.left_out(resolver.starred), resolver.meanings)
 
 
 class _Resolver:
@@ -57,7 +55,7 @@ class _Resolver:
         self.references: list[Reference] = []
         self.locked: list[Locked] = []
         self.meanings: dict[int, Meaning] = {}
-        self._left_out: dict[str, tuple[VisibleDataset, list[VisibleColumn]]] = {}
+        self.starred: dict[str, VisibleDataset] = {}
 
     # ── Queries ─────────────────────────────────────────────────────────────────────────────────
     def query(self, node: exp.Expr, ctes: Mapping[str, Output], parent: Scope | None) -> Output:
@@ -223,7 +221,7 @@ class _Resolver:
             raise names.forbidden_table(found, at)
         if node.alias_column_names:
             raise self._refused("A table's columns cannot be renamed behind its alias.", node, "Name them in SELECT: column AS name.")
-        reference = Reference(node, node.alias_or_name, found, _readable(found), select=select)
+        reference = Reference(node, node.alias_or_name, found, names.readable(found), select=select)
         self.references.append(reference)
         if len(self.references) > MAX_TABLES:
             raise self._refused(f"The statement names more than {MAX_TABLES} tables.", node)
@@ -370,7 +368,7 @@ class _Resolver:
             return
         reference.everything = True
         if relation.locked and isinstance(reference.table, VisibleDataset):
-            self._left_out[reference.table.full_name] = (reference.table, list(relation.locked.values()))
+            self.starred[reference.table.full_name] = reference.table
 
     def _use(self, relation: Relation, key: str) -> None:
         if relation.reference is not None:
@@ -386,33 +384,12 @@ class _Resolver:
         assert isinstance(table, VisibleDataset)
         self.locked.append(Locked(table, relation.locked[key], at))
 
-    def notices(self) -> list[str]:
-        """Return one sentence for each table and rule that a star left columns out for."""
-        said = []
-        for table, columns in self._left_out.values():
-            by_rule: dict[str, list[str]] = {}
-            verdicts: dict[str, Decision] = {}
-            for visible in columns:
-                by_rule.setdefault(visible.read.rule, []).append(visible.column.name)
-                verdicts[visible.read.rule] = visible.read
-            where = f" of {table.full_name}" if len(self._left_out) > 1 else ""
-            for rule, left_out in by_rule.items():
-                them = "it" if len(left_out) == 1 else "them"
-                said.append(f"SELECT * left out {', '.join(left_out)}{where}: the rule {rule} locks {them}.")
-        return said
-
     def _at(self, node: exp.Expr) -> Place | None:
         return place(self.text, offset_of(node))
 
     def _refused(self, title: str, node: exp.Expr, todo: str = "") -> QueryRefused:
         at = self._at(node)
         return QueryRefused(Problem(title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None))
-
-
-def _readable(found: VisibleDataset | OwnTable) -> tuple[Column, ...]:
-    if isinstance(found, OwnTable):
-        return tuple(Column(field.name, field.type) for field in found.schema)
-    return tuple(visible.column for visible in found.columns if visible.read.allowed)
 
 
 def _renamed(output: Output, aliases: Sequence[str]) -> Output:

@@ -21,7 +21,7 @@ from swap import audit
 from swap.catalog import service as catalog
 from swap.catalog.model import VisibleDataset
 from swap.connectors.base import Connector
-from swap.errors import Conflict, Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
+from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.people import service as people
 from swap.query import store
@@ -209,8 +209,10 @@ class Queries:
         rows, size = (written.rows[-1], written.bytes) if written else (0, 0)
         now = self._now()
         kept_for = timedelta(hours=self.settings.limits.spool_hours)
-        if run.result is not None:
-            run.result.end(complete=state is RunState.DONE)
+        if run.result is not None and state is not RunState.DONE:
+            # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
+            run.result.end(complete=False)
+            self.spool.forget(run.id)
         try:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
@@ -268,10 +270,10 @@ class Queries:
                 run.cancel()
 
     def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run.  Raises NotFound, and Conflict for a run without a result."""
+        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.  Raises NotFound."""
         run = self._wait_for_result(principal, query_id)
-        if run is not None and run.result is None:
-            raise Conflict(Problem("This query has no result.", why=f"It is {run.state.value}.", todo="Ask for its state."))
+        if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
+            return iter(())
         return self.spool.stream(query_id, first_batch)
 
     def _wait_for_result(self, principal: Principal, query_id: str) -> Run | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import IO, Any
@@ -39,6 +40,9 @@ class Uploads:
         upload_id = "u" + self._new_id()
         result = self._spool.create(upload_id)
         combiner = self._pool.take()
+        alarm = threading.Timer(self._limits.seconds, combiner.kill)
+        alarm.daemon = True
+        alarm.start()
         try:
             output = combiner.start(Order("SELECT * FROM swap_upload", ["swap_upload"], [body.fileno()], streamed=True))
             reader = _reader(output)
@@ -60,6 +64,7 @@ class Uploads:
             self._spool.forget(upload_id)
             raise Invalid(Problem("Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types.")) from error
         finally:
+            alarm.cancel()
             combiner.close()
         return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
 

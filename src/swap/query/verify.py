@@ -18,8 +18,6 @@ from swap.query.allow import FUNCTION_NAMES, OPERATORS
 
 _TABLE_TYPES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"})
 _TABLE_FUNCTIONS = frozenset({"unnest"})
-_INTERNAL_FUNCTIONS = frozenset({"add", "subtract", "list_value", "count_star", "error"})
-"""Functions that DuckDB's parser writes for plain syntax."""
 
 _reader = threading.local()
 
@@ -36,7 +34,7 @@ def verify(text: str, inputs: Sequence[str]) -> None:
         _check_table(node, {name.casefold() for name in inputs} | ctes)
         if "function_name" in node:
             name = str(node["function_name"]).casefold()
-            if node.get("schema") or node.get("catalog") or name not in FUNCTION_NAMES | OPERATORS | _INTERNAL_FUNCTIONS:
+            if node.get("schema") or node.get("catalog") or name not in FUNCTION_NAMES | OPERATORS:
                 raise _refused(f"The function {name} is not one that SWAP runs.")
 
 

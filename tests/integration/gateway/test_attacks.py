@@ -6,9 +6,12 @@ stands for its class.  `test_defences.py` shows that the defences, taken away, l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from integration.gateway.gateways import Gateway, Person
+from integration.gateway.gateways import POLICY, Gateway, Person
+from swap.settings import Policy
 
 SECRET = "lake.private.secret"
 VIEWS = "lake.wmf.pageview_hourly"
@@ -112,13 +115,21 @@ def test_a_whole_row_and_a_struct_hold_nothing_locked(analyst: Person) -> None:
     assert "Berlin" not in as_json[0]
 
 
+def test_it_is_the_rules_that_hold_these_back(make_gateway: Callable[..., Gateway]) -> None:
+    """With the denials taken away the same statements run: the tests above see the rules at work, not an accident."""
+    ann = make_gateway(policy=Policy(grants=POLICY.grants)).person("ann", "analysts")
+
+    assert ann.rows(f"SELECT password FROM {SECRET}") == [("hunter2",)]
+    assert ann.rows(f"SELECT city FROM {VIEWS} WHERE page_id = 1") == [("Berlin",)]
+
+
 @pytest.mark.parametrize("statement", [
     "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) SELECT count(*) FROM r",
     "SELECT count(*) FROM lake.big.numbers a, lake.big.numbers b, lake.big.numbers c WHERE a.n + b.n = c.n * random()",
 ])
-def test_a_bomb_goes_off_in_its_own_process_only(make_gateway: object, statement: str) -> None:
+def test_a_bomb_goes_off_in_its_own_process_only(make_gateway: Callable[..., Gateway], statement: str) -> None:
     """B06: it ends at a limit, and the gateway answers others meanwhile."""
-    swap = make_gateway(seconds=12, memory_bytes=200_000_000, spill_bytes=100_000_000, rows=100_000)  # type: ignore[operator]
+    swap = make_gateway(seconds=12, memory_bytes=200_000_000, spill_bytes=100_000_000, rows=100_000)
     ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
     bomb = ann.start(statement)
 

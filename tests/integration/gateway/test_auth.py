@@ -6,15 +6,19 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import jwt
 import pytest
+from fastapi import Request
 
 from integration.gateway.gateways import Gateway, Person
-from swap.identity import Via
+from swap.gateway.auth import Caller, Guard
+from swap.identity import Principal, Via
 from swap.people import service as people
+from swap.people import tokens
 
 
 def launch(swap: Gateway, person: Person, credential: str = "c" * 43) -> str:
@@ -106,6 +110,25 @@ def test_signing_out_ends_tokens_at_once_and_gives_no_new_ones(swap: Gateway, an
     assert call(swap, "GET", "/v1/catalog", kernel).status_code == 401
     assert call(swap, "GET", "/v1/catalog", portal).status_code == 401
     assert call(swap, "POST", "/v1/tokens", credential, json={}).json()["error"]["category"] == "not-signed-in"
+
+
+def test_it_is_the_look_into_the_database_that_ends_them(swap: Gateway, ann: Person) -> None:
+    """Without it a token would live on to its end: a signature alone knows of no sign-out."""
+
+    class Trusting(Guard):
+        def caller(self, request: Request, allowed: frozenset[Via]) -> Caller:
+            assert allowed
+            claims = tokens.verify(self._keys, request.headers["authorization"].removeprefix("Bearer "), datetime.now(UTC))
+            return Caller(Principal(claims.person_id, "", frozenset(), claims.via), claims.kernel_id)
+
+    kernel = ann.token()
+    sign_out(swap, ann)
+    assert call(swap, "GET", "/v1/catalog", kernel).status_code == 401
+
+    parts = swap.app.state.parts
+    swap.app.state.parts = replace(parts, guard=Trusting(swap.database.engine("gateway"), swap.runtime, lambda: datetime.now(UTC)))
+
+    assert call(swap, "GET", "/v1/catalog", kernel).status_code == 200
 
 
 def test_an_old_token_stays_dead_after_signing_in_again(swap: Gateway, ann: Person) -> None:
