@@ -105,8 +105,8 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     person = settings.site.person_url("${1}")
     return {
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
-        # While the hub is away the portal's own door answers in its place, in words.
-        "hub-away": {"errors": {"status": ["502-504"], "service": "portal", "query": "/sign-in"}},
+        # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
+        "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
         # $1 is only ever a person id, so this leads to nobody's host but a person's.
         "to-person": {"redirectRegex": {
             "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -37,6 +38,7 @@ from swap.supervisor.services import services as programs
 ROOT = Path(__file__).parents[3]
 NAMES = ("ann", "bertrand", "chidi", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "a-b", "a_b", "a--b", "slow")
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+_browsers = itertools.count()
 USUAL = argon2.PasswordHasher()
 
 
@@ -188,8 +190,11 @@ class Browser:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        # Each from an address of its own, so that one test's wrong tries do not pause another's.
+        number = next(_browsers)
+        self.address = f"127.1.{number // 250}.{number % 250 + 2}"
         self.cookies: dict[str, httpx.Cookies] = {}
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=httpx.HTTPTransport(local_address=self.address))
 
     @property
     def session(self) -> bool:

@@ -483,4 +483,4 @@ def test_h15_a_person_cannot_claim_to_come_from_elsewhere(house):
 
     with house.database.engine().connect() as conn:
         detail = conn.exec_driver_sql("select detail from swap.audit_event where event = 'sign-in-failed' order by id desc limit 1").scalar_one()
-    assert (detail if isinstance(detail, dict) else json.loads(detail))["client"] == "127.0.0.1"
+    assert (detail if isinstance(detail, dict) else json.loads(detail))["client"] == browser.address

@@ -61,7 +61,7 @@ def test_a_wrong_password_says_what_happened_and_what_to_do(house):
     assert 'value="chidi"' in answer.text
     assert "wrong" not in answer.text.replace("wrong tries", "")
     assert not browser.session
-    assert audited(house, "sign-in-failed")[-1] == {"name": "chidi", "client": "127.0.0.1", "reason": "name and password do not match"}
+    assert audited(house, "sign-in-failed")[-1] == {"name": "chidi", "client": browser.address, "reason": "name and password do not match"}
 
 
 @pytest.mark.parametrize("secret", ["", " ", "demo-chidi ", " demo-chidi", "DEMO-CHIDI", "x" * 100_000], ids=range(6))
@@ -138,6 +138,19 @@ def test_a_pause_for_one_name_does_not_hold_up_another(house):
     assert house.sign_in("ann").session
 
 
+def test_one_address_that_tries_many_names_is_paused_and_others_are_not(house):
+    browser = house.browser()
+    browser.sign_in("many-0", "wrong")
+    xsrf = next(cookie.value for cookie in browser.cookies["localhost"].jar if cookie.name == "_xsrf")
+
+    def status(name):
+        return browser.post("/hub/login", data={"_xsrf": xsrf, "username": name, "password": "wrong"}).status_code
+
+    assert {status(f"many-{number}") for number in range(1, 50)} == {403}
+    assert status("many-50") == 429
+    assert house.sign_in("ann").session
+
+
 def test_an_unknown_name_takes_as_long_to_refuse_as_a_known_one(house):
     def seconds(name):
         browser = house.browser()
@@ -190,10 +203,10 @@ def test_the_answer_says_which_content_may_be_loaded(house):
 
 
 def test_signing_in_is_recorded_with_who_and_from_where(house):
-    house.sign_in("José")
+    browser = house.sign_in("José")
 
     assert audited(house, "person-added")[-1].keys() == {"name", "groups"}
-    assert audited(house, "signed-in")[-1]["client"] == "127.0.0.1"
+    assert audited(house, "signed-in")[-1]["client"] == browser.address
 
 
 def test_a_people_file_that_is_broken_lets_nobody_in_and_removes_nobody(house):
