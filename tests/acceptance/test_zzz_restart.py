@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -12,9 +12,16 @@ pytestmark = pytest.mark.acceptance
 
 
 def left_running(demo: Demo) -> list[str]:
-    """Processes that name this demo's state directory, or were started from its homes."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if str(demo.state) in line]
+    """Return the processes whose command or environment names this demo's state directory or its homes."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:  # it has ended, or is not ours
+            continue
+        if str(demo.state).encode() in told:
+            found.append(told.split(b"\0\0")[0].replace(b"\0", b" ").decode(errors="replace"))
+    return found
 
 
 def test_ctrl_c_leaves_nothing_running_and_the_next_start_has_everything(demo: Demo, ann: Person, browser: Browser) -> None:
