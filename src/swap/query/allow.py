@@ -28,7 +28,7 @@ FUNCTIONS = {
         ascii bar chr concat concat_ws contains ends_with format instr left length len levenshtein damerau_levenshtein
         jaccard jaro_similarity jaro_winkler_similarity hamming lower lcase lpad ltrim md5 nfc_normalize ord parse_path position
         prefix printf regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array repeat
-        replace reverse right rpad rtrim sha256 split split_part starts_with string_split string_split_regex str_split strip_accents
+        replace reverse right rpad rtrim sha256 split split_part starts_with string_split string_split_regex str_split str_split_regex strip_accents
         strlen strpos substr substring suffix to_base64 from_base64 translate trim ucase unicode upper url_decode url_encode
         hex unhex to_hex from_hex encode decode base64 octet_length bit_length like_escape ilike_escape not_like_escape
         not_ilike_escape hash
@@ -45,7 +45,7 @@ FUNCTIONS = {
     "conditions": "coalesce constant_or_null if ifnull nullif typeof",
     "lists, structs and maps": """
         array_aggregate array_append array_concat array_contains array_distinct array_extract array_filter array_has array_has_all
-        array_has_any array_intersect array_length array_position array_prepend array_reverse array_slice array_sort
+        array_has_any array_intersect array_length array_position array_prepend array_reverse array_reverse_sort array_slice array_sort
         array_to_string array_transform array_unique array_value cardinality element_at flatten generate_series list_aggregate list_any_value
         list_append list_avg list_cat list_concat list_contains list_count list_distinct list_element list_extract list_filter
         list_first list_has list_has_all list_has_any list_intersect list_last list_max list_median list_min list_position

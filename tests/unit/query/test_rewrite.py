@@ -7,8 +7,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from swap.errors import QueryRefused
+from swap.query.allow import FUNCTION_NAMES
 from swap.query.parse import parse
 from swap.query.rewrite import regenerate
+from swap.query.verify import verify
 
 ROWS = """CREATE TABLE t AS SELECT * FROM (VALUES
     (1, 'Ab,c', DATE '2026-02-28', TIMESTAMP '2026-02-28 13:14:15.123456', 1.5::DOUBLE, 2.25::DECIMAL(9, 2), TRUE, [3, 1, 2], {'x': 1, 'y': 'q'}, '{"x": [1, {"y": 2}]}'),
@@ -97,3 +100,20 @@ def test_the_old_arrow_of_lambdas_is_written_the_new_way(rows: duckdb.DuckDBPyCo
     again = regenerate(parse("SELECT list_transform([1, 2], x -> x + 1) AS x", {}, 65_536))
 
     assert answer(rows, again) == [[[2, 3]]]
+
+
+@pytest.mark.parametrize("text", [*(f"SELECT {expression} AS x FROM t" for expression in expressions() if " FROM (" not in expression), *STATEMENTS])
+def test_the_second_reader_lets_ordinary_sql_through(text: str) -> None:
+    verify(regenerate(parse(text, {}, 65_536)), ["t"])
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTION_NAMES))
+def test_every_listed_function_is_read_by_both_parsers(name: str) -> None:
+    for arguments in ("", "n", "n, n", "n, n, n", "'year', d", "n, lambda x: x", "a := n", "n, n, n, n", "n, n, n, n, n, n"):
+        try:
+            text = regenerate(parse(f"SELECT {name}({arguments}) AS x FROM t", {}, 65_536))
+        except QueryRefused:
+            continue
+        verify(text, ["t"])
+        return
+    pytest.fail(f"{name} cannot be called")
