@@ -6,13 +6,14 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 import { call, Refused } from './api';
 import { el, safeHref } from './dom';
 
 const POLL_MS = 5000;
 
-export function watchAccess(app: JupyterFrontEnd): void {
+export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | null): void {
   let over = false;
   let asking = false;
 
@@ -50,4 +51,12 @@ export function watchAccess(app: JupyterFrontEnd): void {
 
   window.setInterval(() => void ask(), POLL_MS);
   app.serviceManager.connectionFailure.connect(() => void ask());
+  // The cut of a kernel's connection is the first that a window notices.
+  tracker?.widgetAdded.connect((_, panel) =>
+    panel.sessionContext.connectionStatusChanged.connect((_context, status) => {
+      if (status !== 'connected') {
+        void ask();
+      }
+    })
+  );
 }

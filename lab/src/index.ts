@@ -24,7 +24,8 @@ const access: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:access',
   description: 'Says that access has ended.',
   autoStart: true,
-  activate: app => watchAccess(app)
+  optional: [INotebookTracker],
+  activate: (app, tracker: INotebookTracker | null) => watchAccess(app, tracker)
 };
 
 const sql: JupyterFrontEndPlugin<void> = {

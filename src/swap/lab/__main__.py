@@ -31,7 +31,7 @@ def private_directory(environment: Environment) -> Path:
 def lay_out(environment: Environment, private: Path) -> None:
     """Write the kernelspec and point at our built extension."""
     kernel = private / "kernels" / KERNEL
-    kernel.mkdir(parents=True)
+    shutil.copytree(PACKAGE / "kernel", kernel)
     (kernel / "kernel.json").write_text(json.dumps(kernelspec(environment), indent=1), encoding="utf-8")
     extension = private / "labextensions" / LABEXTENSION
     extension.parent.mkdir(parents=True)

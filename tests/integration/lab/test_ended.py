@@ -32,7 +32,7 @@ def token(server: Server) -> str:
 def kernel(server: Server, token: str) -> Iterator[Kernel]:
     made = Kernel(server.url, token)
     yield made
-    made.socket.close()
+    made.socket.shutdown()
 
 
 def cut(line: websocket.WebSocket) -> bool:
@@ -42,6 +42,7 @@ def cut(line: websocket.WebSocket) -> bool:
             pass
     except (websocket.WebSocketConnectionClosedException, websocket.WebSocketProtocolException, ConnectionError):
         pass
+    line.shutdown()
     return True
 
 

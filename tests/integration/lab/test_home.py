@@ -72,7 +72,7 @@ def test_a_kernel_at_home_of_the_same_name_is_not_started(launch: Callable[..., 
     server = launch()
     kernel = Kernel(server.url, server.hub.token())
     assert kernel.run("import sys; print(sys.prefix)").strip().endswith("kernel")
-    kernel.socket.close()
+    kernel.socket.shutdown()
     assert "kernel" not in (mark.read_text() if mark.exists() else "")
 
 

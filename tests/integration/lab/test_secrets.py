@@ -67,7 +67,7 @@ def server(place: Path) -> Iterator[Server]:
 def kernel(server: Server) -> Iterator[Kernel]:
     made = Kernel(server.url, server.hub.token())
     yield made
-    made.socket.close()
+    made.socket.shutdown()
 
 
 def secrets_of(server: Server) -> list[str]:
