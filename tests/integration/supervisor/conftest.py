@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -21,7 +22,8 @@ def start() -> Iterator[Start]:
     yield starts
     for site in starts.sites:
         for process in [*site.family(), *family.Record(starts.state / "processes.json").leftovers()]:
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         site.process.kill()
         site.end()
     shutil.rmtree(directory, ignore_errors=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,14 @@ from swap.supervisor import family
 
 def gone(processes: list[family.Process]) -> bool:
     return not any(family.alive(process) for process in processes)
+
+
+def kill_at_once(pids: list[int]) -> None:
+    """Kill them so that none can react to another's end."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -73,9 +82,7 @@ def test_killing_everything_of_ours_is_repaired_by_the_next_start(start: Start) 
     site = start()
     until(lambda: "kernel" in recorded_commands(start.state))
     kernel, person = site.named("kernel"), site.named("person")
-    for process in [family.Process(site.process.pid, 0), *site.family()]:
-        if process not in {kernel, person}:
-            os.kill(process.pid, signal.SIGKILL)
+    kill_at_once([process.pid for process in site.family() if process not in {kernel, person}] + [site.process.pid])
     site.end()
     assert not gone([kernel])
     again = start()
@@ -94,8 +101,7 @@ def recorded_commands(state: Path) -> str:
 
 def test_a_start_after_kill_9_of_all_finds_all_data(start: Start) -> None:
     site = start()
-    for process in [family.Process(site.process.pid, 0), *site.family()]:
-        os.kill(process.pid, signal.SIGKILL)
+    kill_at_once([process.pid for process in site.family()] + [site.process.pid])
     site.end()
     again = start()
     assert "version 0001, up to date" in again.output
