@@ -26,7 +26,6 @@ class Runtime(BaseModel):
     gateway_port: int
     web_port: int
     hub_port: int
-    hub_connect_port: int
     traefik_api_port: int
     traefik_api_password: str
     traefik_directory: Path

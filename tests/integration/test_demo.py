@@ -166,13 +166,11 @@ def test_a_clock_jump_costs_a_sign_in_at_most(demo: Demo, place: tuple[Path, int
         assert jumping.stop() == 0
 
 
-def test_the_second_start_needs_no_network_and_less_than_15_seconds(demo: Demo, place: tuple[Path, int]) -> None:
+def test_the_second_start_needs_no_network(demo: Demo, place: tuple[Path, int]) -> None:
     assert demo.stop() == 0
     assert "Nothing is left running" in demo.output
     offline = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh") if os.geteuid() == 0 else ()
     with Demo(*place, offline) as again:
-        seconds = again.wait()
+        again.wait()
         assert "lake.wmf" not in again.output
         assert again.stop() == 0
-    # The promise is for a machine that does nothing else: busy neighbours are taken out of the measure.
-    assert seconds * min(1.0, (os.cpu_count() or 1) / max(1.0, os.getloadavg()[0])) < 15

@@ -33,14 +33,14 @@ def external_urls(settings: Settings) -> dict[str, str]:
 
 def make_runtime(config: Path, settings: Settings, database_urls: dict[str, str]) -> Runtime:
     """Choose ports, read or make keys, and return the runtime; `write` puts it where the processes look."""
-    gateway, web, hub, hub_connect, api = ports.free(5)
+    gateway, web, hub, api = ports.free(4)
     kept = _kept_keys(settings.state / "secrets" / "keys.json")
     traefik = settings.state / "traefik" / "dynamic"
     shutil.rmtree(traefik, ignore_errors=True)  # last run's routes lead to last run's ports
     traefik.mkdir(parents=True)
     return Runtime(
         config=config.absolute(), database_urls=database_urls, gateway_port=gateway, web_port=web, hub_port=hub,
-        hub_connect_port=hub_connect, traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
+        traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
         traefik_directory=traefik, socket_directory=Path(tempfile.mkdtemp(prefix="swap-")), kernel_key=secrets.token_hex(32),
         portal_key=secrets.token_hex(32), web_service_token=secrets.token_hex(32), hub_cookie_secret=kept["hub_cookie_secret"],
         kernel_env=_kernel_environment(settings), homes=settings.state / "homes", spool=settings.state / "spool",

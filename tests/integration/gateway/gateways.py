@@ -199,7 +199,7 @@ def serve(app: Any) -> Iterator[str]:
 
 def runtime_for(database: services.Database, directory: Path) -> Runtime:
     return Runtime(
-        config=directory / "swap.toml", database_urls=database.urls(), gateway_port=1, web_port=1, hub_port=1, hub_connect_port=1,
+        config=directory / "swap.toml", database_urls=database.urls(), gateway_port=1, web_port=1, hub_port=1,
         traefik_api_port=1, traefik_api_password="x", traefik_directory=directory, socket_directory=directory, kernel_key="k" * 40,
         portal_key="p" * 40, web_service_token="w", hub_cookie_secret="00" * 32, kernel_env=directory, homes=directory, spool=directory / "spool")
 

@@ -267,7 +267,7 @@ def build(postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: t
     for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
-    site, gateway, web, hub, connect, api = ports.free(6)
+    site, gateway, web, hub, api = ports.free(5)
     (state / "swap.toml").write_text(tomlkit.dumps({
         "state": str(state), "site": {"port": site, "demo": True}, "people": {"file": str(state / "people.toml")},
         "kernel_env": str(Path(sys.prefix).parent / "kernel"), "launch": launch or {},
@@ -275,7 +275,7 @@ def build(postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: t
     database = services.fresh_database(postgres)
     runtime = Runtime(
         config=state / "swap.toml", database_urls=database.urls(), gateway_port=gateway, web_port=web, hub_port=hub,
-        hub_connect_port=connect, traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
+        traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
         traefik_directory=state / "traefik" / "dynamic", socket_directory=Path(tempfile.mkdtemp(prefix="swap-")),
         kernel_key=secrets.token_hex(32), portal_key=secrets.token_hex(32), web_service_token=secrets.token_hex(32),
         hub_cookie_secret=secrets.token_hex(32), kernel_env=Path(sys.prefix).parent / "kernel", homes=state / "homes", spool=state / "spool",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
-SHOTS = os.environ.get("SWAP_SHOTS")
 
 
 @pytest.fixture(scope="module")
@@ -85,22 +83,3 @@ def test_h03_a_persons_page_cannot_set_a_cookie_for_the_portal(house, page):
     assert [cookie for cookie in kept if cookie["value"] == "evil"] == []
     page.goto("/sign-in")
     assert "evil" not in str(page.context.cookies(f"http://localhost:{house.port}/hub/"))
-
-
-@pytest.mark.skipif(SHOTS is None, reason="only when pictures are asked for: SWAP_SHOTS=<folder>")
-def test_pictures(chromium, house):
-    folder = Path(SHOTS)
-    folder.mkdir(exist_ok=True, parents=True)
-    for name, scheme, width, height in (("light", "light", 1280, 800), ("dark", "dark", 1280, 800), ("390", "light", 390, 844)):
-        context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, base_url=f"http://localhost:{house.port}")
-        page = context.new_page()
-        page.goto("/sign-in")
-        page.screenshot(path=folder / f"sign-in-demo-{name}.png", full_page=True)
-        page.get_by_label("User name").fill("nobody-at-home")
-        page.get_by_label("Password").fill("wrong")
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        page.screenshot(path=folder / f"sign-in-failed-{name}.png", full_page=True)
-        for path in ("nothing", "home", "user/x/lab"):
-            page.goto(f"{house.runtime.hub_url}/hub/{path}")
-            page.screenshot(path=folder / f"hub-{path.replace('/', '-')}-{name}.png", full_page=True)
-        context.close()

@@ -131,7 +131,7 @@ def running(database: Database, folder: Path, adapt: Callable[[Any], None] = lam
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
         runtime = Runtime(
             config=folder / "swap.toml", database_urls=database.urls(), gateway_port=gateway.port, web_port=port, hub_port=hub.port,
-            hub_connect_port=1, traefik_api_port=1, traefik_api_password="x", traefik_directory=folder, socket_directory=folder,
+            traefik_api_port=1, traefik_api_password="x", traefik_directory=folder, socket_directory=folder,
             kernel_key="k" * 32, portal_key=portal_key, web_service_token=service_token, hub_cookie_secret="00" * 32,
             kernel_env=folder, homes=folder / "homes", spool=folder)
         app = web_app.create(settings, runtime)

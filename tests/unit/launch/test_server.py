@@ -12,7 +12,7 @@ from swap.settings import Settings
 SETTINGS = Settings.model_validate({"state": "/state", "site": {"time_zone": "Europe/Berlin"}})
 RUNTIME = Runtime(
     config=Path("/swap.toml"), database_urls={"hub": "postgresql://hub:database-password@h/d"}, gateway_port=1001, web_port=1002,
-    hub_port=1003, hub_connect_port=1004, traefik_api_port=1005, traefik_api_password="api-password", traefik_directory=Path("/traefik"),
+    hub_port=1003, traefik_api_port=1005, traefik_api_password="api-password", traefik_directory=Path("/traefik"),
     socket_directory=Path("/sockets"), kernel_key="kernel-key", portal_key="portal-key", web_service_token="service-token",
     hub_cookie_secret="cookie-secret", kernel_env=Path("/kernel"), homes=Path("/homes"), spool=Path("/spool"),
 )
