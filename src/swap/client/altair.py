@@ -13,7 +13,11 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from swap.client import text
+
 MIME = "application/vnd.vegalite.v6+json"
+BARS = 30
+BAR_WIDTH = 40
 
 
 def render(spec: dict[str, Any], **_metadata: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -23,13 +27,32 @@ def render(spec: dict[str, Any], **_metadata: Any) -> tuple[dict[str, Any], dict
 
 
 def described(spec: dict[str, Any]) -> str:
-    """Return a chart on one line, for places without pictures."""
+    """Return a chart in words, for places without pictures; a simple bar chart as bars."""
     title = spec.get("title")
     words = [title.get("text", ""), title.get("subtitle", "")] if isinstance(title, dict) else [title or ""]
     mark = spec.get("mark")
     kind = mark.get("type", "") if isinstance(mark, dict) else mark or ""
     said = ", ".join(str(word) for word in words if word)
-    return f"Chart{f' ({kind})' if kind else ''}{f': {said}' if said else ''}"
+    line = text.safe(f"Chart{f' ({kind})' if kind else ''}{f': {said}' if said else ''}")
+    return "\n".join([line, *(_bars(spec) if kind == "bar" else ())])
+
+
+def _bars(spec: dict[str, Any]) -> list[str]:
+    """Return the bars of a chart that SWAP made, one on a line; nothing for another or a larger one."""
+    axes = [spec.get("encoding", {}).get(channel) for channel in "xy"]
+    rows = next(iter(spec.get("datasets", {}).values()), None)
+    if not isinstance(rows, list) or not 0 < len(rows) <= BARS or not all(axes) or "color" in spec["encoding"]:
+        return []
+    measured, along = sorted(axes, key=lambda axis: axis.get("type") != "quantitative")
+    try:
+        pairs = [(text.one_line(str(row[along["field"]])), row[measured["field"]] or 0) for row in rows]
+        if along.get("sort"):
+            pairs.sort(key=lambda pair: -pair[1])
+        most = max(value for _, value in pairs)
+        width = max(text.width_of(name) for name, _ in pairs)
+        return [f"{name}{' ' * (width - text.width_of(name))}  {'█' * round(BAR_WIDTH * max(0, value) / (most or 1))} {value:,}" for name, value in pairs]
+    except (KeyError, TypeError, ValueError):
+        return []
 
 
 def use(altair: Any) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from swap.client import show, text, transport
 from swap.errors import Invalid, Problem
 
+_READABLE, _LOCKED, _BLANK = "readable", "🔒 locked", " "
 _HEAD = {"align": "left", "group": False, "type": ""}
 
 
@@ -148,18 +149,18 @@ _COLUMN_HEADS = ({"name": "column", **_HEAD}, {"name": "type", **_HEAD}, {"name"
 
 
 def _table_rows(listed: Tables) -> list[list[str | None]]:
-    return [[table.name, "" if table.rows is None else str(table.rows), "" if table.readable else "🔒 locked", table.comment] for table in listed]
+    return [[table.name, _BLANK if table.rows is None else str(table.rows), _READABLE if table.readable else _LOCKED, table.comment or _BLANK] for table in listed]
 
 
 def _column_rows(listed: Columns) -> list[list[str | None]]:
-    return [[column.name, column.type, _access(column), column.comment + (" (partition)" if column.partition else "")] for column in listed]
+    return [[column.name, column.type, _access(column), column.comment + (" (partition)" if column.partition else "") or _BLANK] for column in listed]
 
 
 def _access(column: TableColumn) -> str:
     if column.readable:
-        return ""
+        return _READABLE
     reasons = (f"rule {column.rule}" if column.rule else "", f"ask {column.ask}" if column.ask else "")
-    return "; ".join(["🔒 locked", *(reason for reason in reasons if reason)])
+    return "; ".join([_LOCKED, *(reason for reason in reasons if reason)])
 
 
 def _counted(listed: Tables | Columns, noun: str) -> str:

@@ -116,6 +116,8 @@ def _chart(rows: pa.Table, kind: str, axes: _Axes, color: str | None, title: dic
         along["type"] = "ordinal"
     if along["type"] == "nominal":
         along["sort"] = "-y" if axes.upright else "-x"
+        if not axes.upright:
+            along["title"] = None  # names beside their bars need no heading; the chart's title has it
     encoding: dict[str, Any] = {"x": along, "y": measured} if axes.upright else {"x": measured, "y": along}
     if color:
         encoding["color"] = {"field": _escaped(color), "type": types[color], "title": color}

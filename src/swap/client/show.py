@@ -22,7 +22,8 @@ Bundle = dict[str, Any]
 
 _MARKS = {"done": "✓", "active": "▸", "todo": "·"}
 _HEAD = "text-align:{align};padding:2px 8px;border-bottom:1px solid #a2a9b1;vertical-align:bottom;white-space:nowrap"
-_CELL = "text-align:{align};padding:2px 8px;white-space:pre-wrap;overflow-wrap:anywhere;font-variant-numeric:tabular-nums"
+_CELL = "text-align:{align};padding:2px 8px;white-space:{space};max-width:400px;overflow-wrap:break-word;font-variant-numeric:tabular-nums"
+_NEAR = "text-align:left;padding:0 12px 0 0"
 _QUIET = "opacity:.72;font-weight:normal"
 
 
@@ -81,7 +82,7 @@ def page_html(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[str 
         f'<th scope="col" style="{_HEAD.format(align=column["align"])}">{escape(column["name"])}'
         f'<br><small style="{_QUIET}">{escape(column["type"])}</small></th>' for column in columns)
     body = "".join(
-        f'<tr><td style="{_CELL.format(align="right")}"><small style="{_QUIET}">{first + index:,}</small></td>'
+        f'<tr><td style="{_CELL.format(align="right", space="nowrap")}"><small style="{_QUIET}">{first + index:,}</small></td>'
         + "".join(_cell(value, column) for value, column in zip(row, columns, strict=True)) + "</tr>"
         for index, row in enumerate(rows))
     return (f'<table style="border-collapse:collapse"><thead><tr><th style="{_HEAD.format(align="right")}"></th>{heads}</tr></thead>'
@@ -118,7 +119,7 @@ def _result_html(state: Mapping[str, Any], page: Mapping[str, Any], name: str | 
 
 
 def _cell(value: str | None, column: Mapping[str, Any]) -> str:
-    style = _CELL.format(align=column["align"])
+    style = _CELL.format(align=column["align"], space="nowrap" if column["align"] == "right" else "pre-wrap")
     if value is None:
         return f'<td style="{style}"><small style="{_QUIET}">null</small></td>'
     shown = text.grouped(value) if column.get("group") else value
@@ -128,8 +129,8 @@ def _cell(value: str | None, column: Mapping[str, Any]) -> str:
 def _error_html(failure: SwapError) -> str:
     problem = failure.problem
     near = "".join(
-        f'<tr><td style="padding:0 12px 0 0"><code>{escape(each.by or "")}</code></td><td style="padding:0 12px 0 0">'
-        f'<small style="{_QUIET}">{escape(each.type or "")}</small></td><td>{escape(each.detail or "")}</td></tr>'
+        f'<tr><td style="{_NEAR}"><code>{escape(each.by or "")}</code></td><td style="{_NEAR}">'
+        f'<small style="{_QUIET}">{escape(each.type or "")}</small></td><td style="{_NEAR}">{escape(each.detail or "")}</td></tr>'
         for each in problem.suggestions if each.by)
     where = f"Line {problem.line}, column {problem.column}. " if problem.line and problem.column else ""
     paragraphs = "".join(f'<p style="margin:2px 0">{escape(part)}</p>' for part in (where + problem.why, problem.todo) if part)

@@ -33,6 +33,8 @@ def table(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[str | None]
         blocks.append(block)
         fitting += 1
     lines = ["  ".join(parts).rstrip() for parts in zip(*blocks, strict=True)]
+    if not any(column["type"] for column in columns):
+        del lines[1]
     left = [one_line(column["name"]) for column in columns[fitting:]]
     if left:
         lines.append(f"and {count(len(left), 'more column')}: {', '.join(left[:20])}{' …' if len(left) > 20 else ''}")

@@ -72,8 +72,8 @@ class Gateway:
                 if hasattr(body, "seek"):
                     body.seek(0)
                 connection, answer = self._send(method, target, body, token, seconds, headers)
-            if answer.status >= 400:
-                raise failures.from_json(read_json(answer).get("error"), answer.status)
+            if answer.status >= 300:
+                raise failures.from_json(_parsed(answer).get("error"), answer.status)
             yield answer
         finally:
             connection.close()
@@ -128,9 +128,16 @@ def _gateway(address: str, path: str) -> Gateway:
 
 
 def read_json(answer: HTTPResponse) -> dict[str, Any]:
-    """Return an answer's JSON object; {} for anything else."""
+    """Return an answer's JSON object.  Raises SwapError for anything else: it is not the gateway that answers."""
+    read = _parsed(answer)
+    if not read:
+        raise failures.from_json(None, answer.status)
+    return read
+
+
+def _parsed(answer: HTTPResponse) -> dict[str, Any]:
     try:
-        read = json.loads(answer.read() or b"{}")
+        read = json.loads(answer.read())
     except ValueError:
         return {}
     except TimeoutError:

@@ -9,11 +9,13 @@ YEAR = TableColumn("year", "integer", "", partition=True, readable=True, rule=""
 
 
 def test_locked_tables_are_marked_and_counted() -> None:
-    shown = repr(Tables([PAGEVIEWS, SALARIES]))
+    assert repr(Tables([PAGEVIEWS, SALARIES])) == """\
+   table                        rows  access     comment
+─  ────────────────────────  ───────  ─────────  ───────────────
+1  lake.wmf.pageview_hourly  310,482  readable   Views by <hour>
+2  lake.hr.salaries                   🔒 locked
 
-    assert "310,482" in shown
-    assert "🔒 locked" in shown
-    assert shown.endswith("2 tables, 1 locked")
+2 tables, 1 locked"""
 
 
 def test_a_list_of_tables_is_a_list() -> None:

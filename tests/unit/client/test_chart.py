@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.client import chart
+from swap.client import altair, chart
 from swap.errors import Invalid, UnknownName
 
 VIEWS = pa.table({
@@ -90,3 +90,27 @@ def test_an_unknown_column_names_the_nearest() -> None:
 def test_a_chart_that_cannot_be_drawn_says_why(given: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         spec(**given)
+
+
+def test_a_bar_chart_is_readable_as_text() -> None:
+    drawn = chart.draw(VIEWS, "bar", x="views", y="country", color=None, top=3, name="pages").to_dict()
+
+    assert altair.render(drawn)[0]["text/plain"] == """\
+Chart (bar): views by country, top 3 of 4, from pages
+US     ████████████████████████████████████████ 40
+India  ██████████████████████████████ 30
+DE     █████ 5"""
+
+
+def test_what_a_chart_says_about_its_embedding_is_dropped() -> None:
+    bundle, _ = altair.render({"mark": "point", "usermeta": {"embedOptions": {"loader": "x"}}})
+
+    assert bundle == {altair.MIME: {"mark": "point"}, "text/plain": "Chart (point)"}
+
+
+@pytest.mark.parametrize("spec", [
+    {}, {"mark": "bar"}, {"mark": "bar", "encoding": {"x": {}, "y": {}}, "datasets": {"d": [1]}}, {"layer": []},
+    {"mark": {"type": "bar"}, "encoding": {"x": {"field": "a"}, "y": {"field": "b"}}, "datasets": {"d": [{"a": "x", "b": "y"}]}},
+])
+def test_any_chart_has_a_text(spec: dict[str, Any]) -> None:
+    assert altair.described(spec).startswith("Chart")
