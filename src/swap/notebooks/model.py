@@ -64,9 +64,10 @@ def title(document: Any, fallback: str) -> str:
         if not isinstance(cell, dict) or cell.get("cell_type") != "markdown":
             continue
         for line in text(cell.get("source")).splitlines():
-            heading = re.match(r"\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$", line)
-            if heading:
-                return re.sub(r"[*_`]", "", heading[1])[:TITLE_LIMIT].strip() or fallback
+            # Only the beginning by pattern: one that also looks for the end takes hours for a line made to be slow.
+            mark = re.match(r"\s{0,3}#{1,6}\s+(?=\S)", line)
+            if mark:
+                return re.sub(r"[*_`]", "", line[mark.end():].rstrip().rstrip("#"))[:TITLE_LIMIT].strip() or fallback
     return fallback
 
 

@@ -14,6 +14,8 @@ from swap.query.allow import FUNCTION_NAMES
 from swap.query.format import sql_type
 
 MAX_ITEMS = 200
+PATH_CHARACTERS = 600
+"""How far before the cursor a name may begin: the search for its beginning takes time as the square of this."""
 KEYWORDS = (
     "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "JOIN", "LEFT JOIN", "ON", "USING", "WITH", "UNION ALL", "DISTINCT",
     "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS NULL", "IS NOT NULL", "AS", "CASE", "WHEN", "THEN", "ELSE", "END", "DESC", "ASC",
@@ -53,7 +55,7 @@ def complete(sql: str, offset: int, catalog: Sequence[VisibleDataset]) -> Comple
     before = blanked[:offset]
     if sql[:offset] and _in_string(sql[:offset]):
         return Completion(offset, offset, ())
-    written = _PATH.search(before)
+    written = _PATH.search(before[-PATH_CHARACTERS:])
     path = written.group() if written else ""
     head, _, prefix = path.rpartition(".")
     qualifier = [_plain(part) for part in head.split(".")] if head else []

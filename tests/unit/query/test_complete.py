@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from swap.query.complete import complete
@@ -53,3 +55,13 @@ def test_keywords_come_last() -> None:
 @pytest.mark.parametrize("offset", [0, 5, 10_000])
 def test_any_offset_is_answered(offset: int) -> None:
     complete("SELECT \"a\nFROM '", offset, CATALOG)
+
+
+@pytest.mark.parametrize("part", ["a", "a.", '"', "a .", '"a".'])
+def test_a_long_statement_of_one_word_holds_the_gateway_up_for_no_moment(part: str) -> None:
+    sql = part * (60_000 // len(part)) + " ("
+    began = time.monotonic()
+
+    complete(sql, len(sql), CATALOG)
+
+    assert time.monotonic() - began < 2
