@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -154,21 +154,23 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def stream(self, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield a result as an Arrow IPC stream from a batch on, following it while it grows.
+        """Return a result as an Arrow IPC stream from a batch on, following it while it grows.
 
-        A result that stays incomplete ends without the stream's end marker.
+        Raises NotFound at once, not from the iteration.  A result that stays incomplete ends without the
+        stream's end marker.
         """
         found = self.find(query_id)
-        if not isinstance(found, ResultFile):
-            written = self.written(query_id)
-            path = self._path(query_id)
-            with path.open("rb") as file:
-                yield from _bytes(file.fileno(), 0, written.offsets[0])
-                start = written.offsets[min(first_batch, len(written.offsets) - 1)]
-                yield from _bytes(file.fileno(), start, written.offsets[-1])
-            yield END_OF_STREAM
-            return
-        yield from self._follow(found, first_batch)
+        if isinstance(found, ResultFile):
+            return self._follow(found, first_batch)
+        return self._whole(self._path(query_id).open("rb"), self.written(query_id), first_batch)
+
+    @staticmethod
+    def _whole(file: IO[bytes], written: Written, first_batch: int) -> Iterator[bytes]:
+        with file:
+            yield from _bytes(file.fileno(), 0, written.offsets[0])
+            start = written.offsets[min(first_batch, len(written.offsets) - 1)]
+            yield from _bytes(file.fileno(), start, written.offsets[-1])
+        yield END_OF_STREAM
 
     @staticmethod
     def _follow(result: ResultFile, first_batch: int) -> Iterator[bytes]:

@@ -165,3 +165,8 @@ def test_old_results_are_forgotten_and_running_ones_kept(spool: Spool, tmp_path:
 def test_an_id_is_never_a_path(spool: Spool, query_id: str) -> None:
     with pytest.raises(AssertionError):
         spool.find(query_id)
+
+
+def test_a_result_that_is_gone_is_refused_before_the_answer_begins(spool: Spool) -> None:
+    with pytest.raises(NotFound):
+        spool.stream("q0none", 0)
