@@ -162,7 +162,8 @@ class Spool:
         found = self.find(query_id)
         if isinstance(found, ResultFile):
             return self._follow(found, first_batch)
-        return self._whole(self._path(query_id).open("rb"), self.written(query_id), first_batch)
+        written = self.written(query_id)
+        return self._whole(self._path(query_id).open("rb"), written, first_batch)
 
     @staticmethod
     def _whole(file: IO[bytes], written: Written, first_batch: int) -> Iterator[bytes]:
