@@ -69,11 +69,6 @@ def write_arrow(name: str, data: Any, file: IO[bytes]) -> None:
             writer.write_batch(pa.RecordBatch.from_arrays(plain, schema=schema))
 
 
-def is_table(data: Any) -> bool:
-    """Tell whether something can be sent as a person's own table."""
-    return hasattr(data, "__arrow_c_stream__") or _is("polars", "LazyFrame", data)
-
-
 def _reader(name: str, data: Any) -> pa.RecordBatchReader:
     try:
         if _is("pandas", "DataFrame", data):
