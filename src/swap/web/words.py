@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 MINUTE = 60
 HOUR = 3600
-DAY = 86400
 
 
 def count(number: float | None) -> str:
