@@ -18,7 +18,7 @@ from markupsafe import Markup
 from swap.errors import Problem, SettingsError
 
 TEMPLATES: Path = Path(__file__).parent / "templates"
-"""base.html, parts.html and the error pages."""
+"""base.html, and the parts that it and every page are made of."""
 
 STATIC: Path = Path(__file__).parent / "static"
 """What is served at /static; `build/` in it is made by look-src."""
