@@ -7,7 +7,7 @@ DEV := .swap/env/dev/bin
 SERVER := .swap/env/server/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-long lint types layers check docs bench migrate lock format clean
+.PHONY: help demo test test-long lint types layers check docs bench migrate lock format clean
 
 help:  ## Print this help
 	@awk 'BEGIN {FS = ":.*?## "} /^[a-z-]+:.*?## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
