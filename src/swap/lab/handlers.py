@@ -14,8 +14,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.routing import PathMatches, Rule
 
-from swap.errors import SwapError
-from swap.lab.token_socket import as_error
+from swap.client import failures
+from swap.errors import Problem, SwapError, Unavailable
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
@@ -68,18 +68,19 @@ class Passing(JupyterHandler):
         try:
             response = await self.gateway.ask(method, self.path.format(query_id), self._parameters(), content)
         except SwapError as error:
-            self.set_status(error.status)
-            self.finish(as_error(error))
+            self._refuse(error)
             return
         except httpx.HTTPError:
-            self.set_status(503)
-            self.finish({"error": {"category": "unavailable", "title": "SWAP's gateway does not answer.", "why": "",
-                                   "todo": "Try again in a minute.", "suggestions": []}})
+            self._refuse(Unavailable(Problem("SWAP's gateway does not answer.", todo="Try again in a minute.")))
             return
         try:
             await self._stream(response)
         finally:
             await response.aclose()
+
+    def _refuse(self, error: SwapError) -> None:
+        self.set_status(error.status)
+        self.finish({"error": failures.to_json(error)})
 
     def _parameters(self) -> dict[str, list[str]]:
         """Return the question's own parameters, without what is between the browser and us."""

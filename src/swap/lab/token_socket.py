@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from swap.client import failures
 from swap.errors import SwapError
 from swap.lab.tokens import Token
 
@@ -46,14 +47,6 @@ def peer(connection: socket.socket) -> tuple[int, int]:
     """Return the process and user id at the other end, as the kernel knows them."""
     pid, uid, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
     return pid, uid
-
-
-def as_error(error: SwapError) -> dict[str, Any]:
-    """Return an error as the API writes it."""
-    problem = error.problem
-    return {"error": {"category": error.category, "title": problem.title, "why": problem.why, "todo": problem.todo,
-                      "suggestions": [], "line": problem.line, "column": problem.column, "rule": problem.rule,
-                      "ask": problem.ask, "source": problem.source, "extra": problem.extra}}
 
 
 class TokenSocket:
@@ -99,5 +92,5 @@ class TokenSocket:
         try:
             token = await self._give(pid, claimed)
         except SwapError as error:
-            return as_error(error)
+            return {"error": failures.to_json(error)}
         return {"token": token.value, "expires_at": token.expires_at.isoformat()}

@@ -10,9 +10,10 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from swap.client import failures
 from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError
 from swap.notebooks import model
-from swap.web import catalogue, gateway
+from swap.web import catalogue
 from swap.web.gateway import Page
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
@@ -94,7 +95,7 @@ async def _ten_rows(portal: Portal, visit: Visit, token: str, statement: str) ->
                     if not finished and await visit.request.is_disconnected():
                         raise CATEGORIES["cancelled"]
             if state.get("state") != "done":
-                raise gateway.error(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
+                raise failures.from_json(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
             return await portal.gateway.page(token, query_id, PREVIEW_ROWS)
         except TimeoutError as error:
             raise QueryTimedOut(Problem(f"No rows came within {PREVIEW_SECONDS:.0f} seconds.", why="The query was cancelled at the source.",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, Unavailable
+from swap.client import failures
+from swap.errors import Problem, Unavailable
 
 QUICK = httpx.Timeout(5.0, connect=1.0)
 LONG_POLL = httpx.Timeout(20.0, connect=1.0)
@@ -90,18 +91,4 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
         raise Unavailable(AWAY)
     if answer.is_success:
         return content
-    raise error(content.get("error"))
-
-
-_PROBLEM = frozenset(item.name for item in fields(Problem))
-_SUGGESTION = frozenset(item.name for item in fields(Suggestion))
-
-
-def error(said: Any) -> SwapError:
-    """Return the gateway's error as the exception it was there."""
-    said = said if isinstance(said, dict) else {}
-    known = {key: value for key, value in said.items() if key in _PROBLEM and value is not None}
-    known["suggestions"] = tuple(
-        Suggestion(**{key: value for key, value in item.items() if key in _SUGGESTION}) for item in known.get("suggestions", ()))
-    known.setdefault("title", AWAY.title)
-    return CATEGORIES.get(str(said.get("category")), SwapError)(Problem(**known))
+    raise failures.from_json(content.get("error"), answer.status_code)

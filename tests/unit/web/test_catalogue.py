@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swap.errors import SourceUnavailable, SwapError
-from swap.web import catalogue, gateway
+from swap.web import catalogue
 
 CATALOG: dict[str, Any] = {
     "sources": [{"name": "lake", "kind": "files", "title": "", "owner": None, "note": None, "up": False, "since": "2026-11-24T09:12:00Z", "tables_readable": 1, "tables_visible": 2}],
@@ -59,11 +58,3 @@ def test_partitions_are_shown_newest_first_and_never_the_mere_keys() -> None:
     assert catalogue.partitions({"columns": columns, "partitions": ["day"]}) == ()
     assert catalogue.partitions({"columns": columns, "partitions": [{"day": 1}, {"day": 2}]}) == ("day=2", "day=1")
     assert catalogue.partitions({}) == ()
-
-
-def test_the_gateways_errors_keep_their_class_and_ignore_what_we_do_not_know() -> None:
-    raised = gateway.error({"category": "source-down", "title": "lake does not answer.", "new": 1, "suggestions": [{"label": "a", "new": 2}]})
-    assert isinstance(raised, SourceUnavailable)
-    assert raised.problem.title == "lake does not answer."
-    assert type(gateway.error({"category": "made-up"})) is SwapError
-    assert gateway.error("nonsense").problem.title
