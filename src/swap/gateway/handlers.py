@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import anyio
+import anyio.to_thread
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +18,7 @@ from swap.catalog.model import VisibleDataset
 from swap.errors import NotSignedIn, Problem
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
+from swap.gateway.turns import Turns
 from swap.identity import Via
 from swap.people import tokens
 from swap.query import complete as completion
@@ -28,6 +32,11 @@ from swap.settings import Settings
 
 ARROW = "application/vnd.apache.arrow.stream"
 STATE_WAIT_SECONDS = 10.0
+REQUESTS_PER_PERSON = 64
+"""A waiting query holds two: one for its state, one for its result."""
+UPLOADS_PER_PERSON = 3
+UPLOADS_AT_ONCE = 4
+"""Uploads that are read at a time: each has a combiner of its own."""
 _QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 _KERNEL = frozenset({Via.KERNEL})
 
@@ -41,6 +50,9 @@ class Parts:
     queries: Queries
     news: AccessNews
     kernel_key: str
+    turns: Turns = field(default_factory=lambda: Turns(REQUESTS_PER_PERSON, "requests"))
+    upload_turns: Turns = field(default_factory=lambda: Turns(UPLOADS_PER_PERSON, "uploads"))
+    upload_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(UPLOADS_AT_ONCE))
 
 
 class Body(BaseModel):
@@ -80,12 +92,16 @@ def parts(request: Request) -> Parts:
 WithParts = Annotated[Parts, Depends(parts)]
 
 
-def _person(request: Request, with_parts: WithParts) -> Caller:
-    return with_parts.guard.caller(request, _QUERIES)
+def _person(request: Request, with_parts: WithParts) -> Iterator[Caller]:
+    caller = with_parts.guard.caller(request, _QUERIES)
+    with with_parts.turns.of(caller.principal.id):
+        yield caller
 
 
-def _kernel(request: Request, with_parts: WithParts) -> Caller:
-    return with_parts.guard.caller(request, _KERNEL)
+def _kernel(request: Request, with_parts: WithParts) -> Iterator[Caller]:
+    caller = with_parts.guard.caller(request, _KERNEL)
+    with with_parts.turns.of(caller.principal.id):
+        yield caller
 
 
 Person = Annotated[Caller, Depends(_person)]
@@ -119,12 +135,13 @@ def server_events(request: Request, with_parts: WithParts) -> StreamingResponse:
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Keep one of the person's own tables."""
     caller = await asyncio.to_thread(with_parts.guard.caller, request, _KERNEL)
-    with spooled() as file:
+    with with_parts.upload_turns.of(caller.principal.id), spooled() as file:
         async for chunk in request.stream():
             await asyncio.to_thread(file.write, chunk)
         file.flush()
         file.seek(0)
-        return await asyncio.to_thread(with_parts.queries.upload, caller.principal, file)
+        # Not among asyncio's few threads: those also look whether anybody's access has ended.
+        return await anyio.to_thread.run_sync(with_parts.queries.upload, caller.principal, file, limiter=with_parts.upload_threads)
 
 
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:

@@ -24,6 +24,8 @@ LEASE_SECONDS = 20
 RENEW_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.5
 """How often a waiting query looks for places that other gateways gave back."""
+NO_SOURCE = "a combiner"
+"""What a query that reads no source waits for: it costs memory and processors too.  No source can have this name."""
 _LOCK = 0x53574150
 """The advisory lock under which places are counted and taken, one step at a time."""
 
@@ -34,6 +36,10 @@ class Places:
 
     slots: int
     slots_per_person: int
+
+
+WITHOUT_SOURCE = Places(8, 2)
+"""Queries without a source that run at a time; as many as one source has unless the settings say otherwise."""
 
 
 @dataclass(slots=True)
@@ -48,6 +54,7 @@ class Queue:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._places = {name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()}
+        self._places[NO_SOURCE] = WITHOUT_SOURCE
         self._waiting_per_person = settings.limits.waiting_per_person
         self._changed = threading.Condition()
         self._ours: dict[str, tuple[str, tuple[str, ...], bool]] = {}

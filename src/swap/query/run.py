@@ -12,6 +12,7 @@ from typing import Any
 from swap.errors import SwapError
 from swap.query import format as shown
 from swap.query.model import Plan, RunState
+from swap.query.queue import NO_SOURCE
 from swap.query.results import ResultFile
 
 
@@ -67,7 +68,9 @@ class Run:
         self._revision = 1
         self._changed = threading.Condition(threading.RLock())
         self._stages: dict[str, Stage] = {}
-        for key in ("rights", *(f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")), "combine"):
+        self.waits_for = plan.sources or (NO_SOURCE,)
+        steps = [f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")] or [f"wait:{NO_SOURCE}"]
+        for key in ("rights", *steps, "combine"):
             self._stages[key] = Stage(key, _label(key, "todo"))
 
     # ── What happens to it ──────────────────────────────────────────────────────────────────────

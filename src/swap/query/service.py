@@ -30,7 +30,7 @@ from swap.query.execute import Execution
 from swap.query.model import Plan, Reference, RunState, Statement
 from swap.query.parse import parse, place
 from swap.query.plan import plan
-from swap.query.queue import Queue
+from swap.query.queue import NO_SOURCE, Queue
 from swap.query.resolve import resolve
 from swap.query.results import Spool
 from swap.query.run import Run
@@ -69,7 +69,7 @@ class Queries:
         query_id = "q" + self._new_id()
         try:
             planned, references = self._plan(principal, statement, query_id)
-            self.queue.enqueue(query_id, principal.id, planned.sources)
+            self.queue.enqueue(query_id, principal.id, planned.sources or (NO_SOURCE,))
         except SwapError as error:
             self._record_refusal(principal, statement, error)
             raise
@@ -126,7 +126,7 @@ class Queries:
 
     def _wait_for_places(self, run: Run) -> None:
         waited = False
-        while run.plan.sources:
+        while True:
             if run.cancelled.is_set():
                 raise QueryCancelled
             started, positions = self.queue.try_start(run.id)
@@ -136,7 +136,7 @@ class Queries:
             self._show_waiting(run, positions, first=not waited)
             waited = True
             self.queue.wait()
-        for source in run.plan.sources:
+        for source in run.waits_for:
             if waited:
                 run.finish(f"wait:{source}")
             else:
@@ -150,7 +150,9 @@ class Queries:
             said[source] = f"position {position}, {line}"
         source = max(positions, key=lambda name: positions[name])
         places = self.queue.places(source)
-        run.note = (f"{source} runs {places.slots} {'query' if places.slots == 1 else 'queries'} at a time, at most {places.slots_per_person} of one person. "
+        runs = "SWAP runs" if source == NO_SOURCE else f"{source} runs"
+        kind = " without a source" if source == NO_SOURCE else ""
+        run.note = (f"{runs} {places.slots} {'query' if places.slots == 1 else 'queries'}{kind} at a time, at most {places.slots_per_person} of one person. "
                     "Yours starts when the next place is free.")
         if first or said != {key.partition(":")[2]: detail for key, detail in run.details("wait").items()}:
             for name, detail in said.items():

@@ -6,8 +6,12 @@ stands for its class.  `test_defences.py` shows that the defences, taken away, l
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from integration.gateway.gateways import POLICY, Gateway, Person
@@ -159,3 +163,46 @@ def test_a_header_makes_nobody_else_of_the_caller(analyst: Person, header: dict[
         response = client.post("/v1/queries?doAs=admin", json={"statement": "SELECT * FROM lake.private.secret"}, headers=header)
 
     assert response.json()["error"]["category"] == "unknown-name"
+
+
+def test_queries_that_read_no_source_wait_for_places_too(make_gateway: Callable[..., Gateway]) -> None:
+    """Each has a combiner with memory of its own: without a limit one person's hundred would take all there is."""
+    swap = make_gateway(waiting_per_person=1, seconds=20)
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    bomb = "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r) SELECT count(*) FROM r"
+    running = [ann.start(bomb), ann.start(bomb)]
+    for query_id in running:
+        ann.until(query_id, lambda state: state["state"] == "running")
+    waiting = ann.start("SELECT 1 AS x")
+
+    assert ann.until(waiting, lambda state: "Waiting" in state["headline"])["note"].startswith("SWAP runs 8 queries without a source at a time")
+    assert ann.refused("SELECT 2 AS x")["extra"]["setting"] == "limits.waiting_per_person"
+    assert bob.rows("SELECT 1 AS x") == [(1,)]
+    with ann.client() as client:
+        for query_id in running:
+            client.delete(f"/v1/queries/{query_id}")
+    assert ann.ended(waiting)["state"] == "done"
+
+
+def test_one_persons_waiting_requests_leave_threads_for_the_others(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway()
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    query_id = ann.start("SELECT 1 AS x")
+    ann.ended(query_id)
+    token = ann.token()
+
+    def poll(_: int) -> int:
+        response = httpx.get(f"{swap.url}/v1/queries/{query_id}", params={"after": 1_000_000}, headers={"authorization": f"Bearer {token}"}, timeout=60, trust_env=False)
+        return response.status_code
+
+    with ThreadPoolExecutor(300) as pool:
+        answers = pool.map(poll, range(300))
+        time.sleep(2)
+        began = time.monotonic()
+        assert bob.rows("SELECT 1 AS x") == [(1,)]
+        seconds = time.monotonic() - began
+        statuses = Counter(answers)
+
+    assert seconds < 5, "one person's polls kept another waiting"
+    assert set(statuses) == {200, 413}
+    assert statuses[200] >= 64
