@@ -22,6 +22,7 @@ ACCOUNTS: Final[dict[str, str]] = {
 """A process's name, as in `Runtime.database_urls` → its account."""
 
 _READ = "SELECT"
+_MEND = "SELECT, UPDATE"
 _ADD = "SELECT, INSERT, UPDATE"
 _KEEP = "SELECT, INSERT, UPDATE, DELETE"
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
@@ -31,12 +32,12 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "person": _ADD, "sign_in": _ADD, "portal_session": _ADD, "jupyter_server": _ADD, "audit_event": _APPEND,
     },
     "swap_web": {
-        "person": "SELECT, UPDATE", "sign_in": "SELECT, UPDATE", "portal_session": _ADD,
-        "jupyter_server": "SELECT, UPDATE", "audit_event": _APPEND, "source_state": _READ, "dataset": _READ,
+        "person": _MEND, "sign_in": _MEND, "portal_session": _ADD,
+        "jupyter_server": _MEND, "audit_event": _APPEND,
     },
     "swap_gateway": {
         "person": _READ, "sign_in": _READ, "jupyter_server": _READ,
-        "source_state": _KEEP, "dataset": _KEEP, "query_run": _KEEP, "admission": _KEEP, "audit_event": _APPEND,
+        "source_state": _KEEP, "dataset": _KEEP, "query_run": _ADD, "admission": _KEEP, "audit_event": _APPEND,
     },
 }
 """Account → table → what it may do there.  A table that is not named is closed."""

@@ -83,15 +83,6 @@ def test_a_source_that_goes_down_keeps_its_catalog_and_says_since_when(database:
     assert (state.up, state.since, state.tables_visible) == (False, START + timedelta(minutes=5), 1)
 
 
-def test_the_portals_account_may_read_the_catalog_and_not_write_it(database: services.Database) -> None:
-    harvest(database.engine("gateway"), source("lake", "open"), lambda: START)
-
-    with database.engine("web").begin() as conn:
-        assert [table.full_name for table in service.visible(conn, POLICY, ANN)] == ["lake.s.open"]
-        with pytest.raises(Exception, match="permission denied"):
-            service.mark(conn, "lake", up=False, problem="x", now=START)
-
-
 def test_one_source_that_hangs_holds_up_no_other(database: services.Database) -> None:
     class Hanging(MemoryConnector):
         def check(self) -> None:

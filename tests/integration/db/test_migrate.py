@@ -65,6 +65,8 @@ def test_a_right_given_by_hand_is_taken_back(database: Database) -> None:
 
 @pytest.mark.parametrize(("role", "statement"), [
     ("web", "SELECT * FROM swap.query_run"),
+    ("web", "SELECT * FROM swap.dataset"),
+    ("gateway", "DELETE FROM swap.query_run"),
     ("web", "DELETE FROM swap.audit_event"),
     ("web", "UPDATE swap.audit_event SET event = 'x'"),
     ("web", "INSERT INTO swap.person (id, directory_key, name) VALUES ('p', 'p', 'p')"),
