@@ -363,8 +363,11 @@ def _rule_contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, 
             yield (*where, "name"), f"{_dotted(where)}.name: another rule is called {rule.name!r} too; errors could not say which."
         seen.add(rule.name)
         for pattern in rule.on:
-            source = pattern.split(".", 1)[0]
-            if source != "*" and source not in settings.sources:
+            source, *below = pattern.split(".")
+            if len(below) > 3 or not all((source, *below)):
+                # It would cover nothing: a lock on a field of a column, or on a column with a dot, would lock nothing at all.
+                yield (*where, "on"), f"{_dotted(where)}.on: {pattern!r} is no source.schema.table.column; what lies inside a column cannot be named."
+            elif source != "*" and source not in settings.sources:
                 yield (*where, "on"), f"{_dotted(where)}.on: {pattern!r} is in no source. {_nearest(source, settings.sources, 'Sources:')}"
 
 

@@ -114,6 +114,12 @@ def test_a_rule_on_no_source_names_the_source_meant(tmp_path: Path) -> None:
     assert found == "swap.toml:25: policy.grants[0].on: 'lak.wmf' is in no source. Did you mean lake?"
 
 
+@pytest.mark.parametrize("pattern", ["lake.wmf.views.http.ip", "lake..views", "lake.wmf."])
+def test_a_lock_that_could_cover_nothing_is_refused(tmp_path: Path, pattern: str) -> None:
+    (found,) = problems(tmp_path, GOOD.replace("lake.wmf.*.city", pattern))
+    assert found.startswith(f"swap.toml:29: policy.denials[0].on: {pattern!r} is no source.schema.table.column")
+
+
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, GOOD.replace('name = "below-country"', 'name = "open"'))
     assert found.startswith("swap.toml:28: policy.denials[0].name: another rule is called 'open'")

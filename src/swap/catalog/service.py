@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -77,4 +78,8 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
     read = decide(policy, principal, Action.READ, place)
     if read.allowed and not any(column.read.allowed for column in columns):
         read = columns[0].read
+    open_names = {column.column.name for column in columns if column.read.allowed}
+    if any(column.partition and column.name not in open_names for column in dataset.columns):
+        # The newest partition is a value of its columns.
+        dataset = replace(dataset, newest="")
     return VisibleDataset(harvested.source, dataset, columns, read, harvested.harvested_at)

@@ -32,6 +32,8 @@ _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 _OPERAND_ENDS = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER} | _CLOSING
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HALF = re.compile(r"[\ud800-\udfff]")
+"""A surrogate, which JSON may bring and UTF-8 cannot hold."""
 _WORDS = {
     "Anonymous": "a function", "Command": "a command", "Lock": "FOR UPDATE", "Into": "INTO", "Pivot": "PIVOT", "Columns": "COLUMNS(…)",
     "TableSample": "SAMPLE", "Placeholder": "a parameter", "HistoricalData": "AT (VERSION => …)", "Comprehension": "a list comprehension",
@@ -56,6 +58,8 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
             todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).'))
     if "\0" in text:
         raise _refused("The statement contains a NUL character.", text, text.index("\0"))
+    if half := _HALF.search(text):
+        raise _refused("The statement contains half a character.", text, half.start())
     try:
         tree = _one_query(text, params)
         _check_depth(tree)
@@ -222,6 +226,8 @@ def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 
     if isinstance(value, str):
         if "\0" in value:
             raise QueryRefused(Problem(f"The parameter {name} contains a NUL character.", why="Nothing was run."))
+        if _HALF.search(value):
+            raise QueryRefused(Problem(f"The parameter {name} contains half a character.", why="Nothing was run."))
         return exp.Literal.string(value)
     if isinstance(value, datetime):
         kind = "timestamptz" if value.tzinfo else "timestamp"

@@ -206,3 +206,12 @@ def test_one_persons_waiting_requests_leave_threads_for_the_others(make_gateway:
     assert seconds < 5, "one person's polls kept another waiting"
     assert set(statuses) == {200, 413}
     assert statuses[200] >= 64
+
+
+def test_half_a_character_in_a_statement_is_refused_and_recorded(shared: Gateway, analyst: Person) -> None:
+    events = len(shared.audit("query-refused"))
+    with analyst.client() as client:
+        response = client.post("/v1/queries", content=b'{"statement": "SELECT \'\\ud800\'"}', headers={"content-type": "application/json"})
+
+    assert (response.status_code, response.json()["error"]["title"]) == (400, "The statement contains half a character.")
+    assert len(shared.audit("query-refused")) == events + 1

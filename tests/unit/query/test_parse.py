@@ -142,3 +142,9 @@ def test_the_list_of_functions_is_what_refuses_a_function(name: str, statement: 
 def test_the_list_of_nodes_is_what_refuses_a_construct(node: str, statement: str) -> None:
     assert refusal(statement)
     assert parse(statement, {}, 65_536, Allowed(nodes=ALLOWED.nodes | {node, "ReadCSV"}))
+
+
+def test_half_a_character_is_refused_in_a_statement_and_in_a_parameter() -> None:
+    for statement, params in (("SELECT '\ud800'", {}), ("SELECT :x", {"x": "a\udfff"})):
+        with pytest.raises(QueryRefused, match="half a character"):
+            parse(statement, params, 65_536)

@@ -1,0 +1,28 @@
+"""What a table's facts tell somebody who may not read all of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from swap.catalog.service import _seen_by
+from swap.catalog.store import Harvested
+from swap.connectors.base import Column, Dataset
+from swap.identity import Principal, Via
+from swap.settings import Denial, Grant, Policy
+
+POLICY = Policy(grants=(Grant(name="all", groups=("*",), on=("lake",)),),
+                denials=(Denial(name="no-city", on=("lake.wmf.*.city",), unless_groups=("data-privacy",), because="locks cities", ask="data-privacy"),))
+VIEWS = Dataset("wmf", "views", (Column("page_id", pa.int64()), Column("city", pa.string(), partition=True)), newest="Zagreb")
+
+
+def seen(*groups: str) -> str:
+    found = _seen_by(POLICY, Principal("paaaaaaaaa", "ann", frozenset(groups), Via.KERNEL), Harvested("lake", VIEWS, datetime(2026, 11, 23, tzinfo=UTC)))
+    assert found is not None
+    return found.dataset.newest
+
+
+def test_the_newest_partition_is_not_told_to_whom_its_column_is_locked() -> None:
+    assert seen("analysts") == ""
+    assert seen("data-privacy") == "Zagreb"
