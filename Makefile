@@ -1,4 +1,4 @@
-# SWAP. `make` alone prints this help; every target that needs an environment makes it first.
+# SWAP. `make` alone prints this help; demo, test, check and bench first make the environments they need.
 SHELL := /bin/bash
 PORT ?= 8000
 T ?= tests
@@ -7,7 +7,7 @@ DEV := .swap/env/dev/bin
 SERVER := .swap/env/server/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint types layers check docs bench migrate lock format clean
+.PHONY: help demo test test-long lint types layers check docs bench lock format clean
 
 help:  ## Print this help
 	@awk 'BEGIN {FS = ":.*?## "} /^[a-z-]+:.*?## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,9 +48,6 @@ docs:  ## Test the documentation against the code
 bench:  ## Measure against peers (B=first_result)
 	@scripts/setup test
 	PYTHONPATH=tests:tests/acceptance $(DEV)/python -m benchmarks.$(B)
-
-migrate:  ## Bring the database to this version's schema
-	$(SERVER)/swap migrate
 
 lock:  ## Compile requirements/*.in to hashed lock files without addresses
 	@scripts/lock
