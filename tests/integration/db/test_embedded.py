@@ -169,7 +169,7 @@ def test_a_broken_data_directory_is_explained_with_the_servers_words(used: Path)
     shutil.rmtree(used / "postgres" / "data" / "global")
     with pytest.raises(Unavailable, match="The embedded database did not start") as caught:
         EmbeddedPostgres(used).start()
-    assert "FATAL" in caught.value.problem.why
+    assert "global" in caught.value.problem.why
     assert str(used / "logs" / "postgres.log") in caught.value.problem.todo
 
 

@@ -78,13 +78,13 @@ def test_an_empty_or_almost_right_password_lets_nobody_in(house, secret):
     assert house.sign_in("chidi").session  # which also ends the count of wrong tries
 
 
-@pytest.mark.parametrize("name", ["*", "a*", "*)(uid=*", "admin)(&)", "\\2a", "ann,ou=admins", "ann+cn=x", "аnn", "ann\u200b", "{{7*7}}", "%s%n"])
+@pytest.mark.parametrize("name", ["*", "a*", "*)(uid=*", "admin)(&)", "\\2a", "ann,ou=admins", "ann+cn=x", "аnn", "ann\u200b", "{{1234*5678}}", "%s%n"])
 def test_a_name_that_is_nobodys_is_refused_like_any_other(house, name):
     answer = house.browser().sign_in(name, "demo-ann")
 
     assert answer.status_code == 403
     assert "Name and password do not match." in answer.text
-    assert "49" not in answer.text.split("<form")[1].split("</form>")[0]
+    assert "7006652" not in answer.text, "a name is text, not a template"
 
 
 def test_a_name_of_a_megabyte_is_refused_and_is_not_in_any_log(house):
