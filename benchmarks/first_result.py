@@ -31,7 +31,7 @@ ROUNDS = 7
 TARGET = 1.0
 PEER = Path(__file__).parent / "peers" / "jupyterhub"
 STATEMENT = "SELECT carrier, name FROM {} ORDER BY carrier LIMIT 10"
-LAST_ROW = "Virgin"
+LAST_ROW = "Envoy Air"
 PEER_CELL = """import os, psycopg, pandas as pd
 with psycopg.connect(os.environ["PEER_POSTGRES"]) as connection:
     cursor = connection.execute("{}")
