@@ -80,6 +80,8 @@ def _type_and_run(page: Page, source: str) -> None:
     cell.locator(".cm-content").click(timeout=90_000)
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(source)
+    # JupyterLab drops a cell that is run before its kernel is there; a person sees that and waits, on both sides.
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
     page.keyboard.press("Shift+Enter")
 
 
@@ -128,7 +130,8 @@ class Peer:
         password = (demo.state / "secrets" / "postgres-mediawiki_reader").read_text().strip()
         port = next(line.split("=")[1].strip() for line in settings.split("[sources.mediawiki]")[1].splitlines() if line.startswith("port"))
         self._port = free_port()
-        (folder / "home").mkdir()
+        self._home = folder / "home"
+        self._home.mkdir()
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PEER_FOLDER": str(folder), "PEER_PORT": str(self._port),
@@ -159,8 +162,11 @@ class Peer:
         stop = page.locator("#stop")
         if stop.is_visible():
             stop.click()
-            page.wait_for_timeout(3000)
+            expect(stop).to_be_hidden(timeout=30_000)
             page.goto(f"{self._url}/hub/home")
+        # A home as new in every round: JupyterLab would open last round's notebook instead of its launcher.
+        shutil.rmtree(self._home, ignore_errors=True)
+        self._home.mkdir()
         start = page.locator("#start")
         expect(start).to_contain_text("Start My Server", timeout=30_000)
         begin = time.perf_counter()
