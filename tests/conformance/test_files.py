@@ -225,6 +225,8 @@ def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: 
     files.connector.check()
     pid = files.connector._spares[-1].pid
 
+    # A process that is only just replacing itself shows no environment yet.
+    assert eventually(lambda: Path(f"/proc/{pid}/environ").read_bytes() != b"")
     environment = Path(f"/proc/{pid}/environ").read_bytes()
 
     assert b"secret-of-the-gateway" not in environment
