@@ -34,6 +34,8 @@ class Notebook:
         self.person_id = page.url.split("/user/")[1].split("/")[0]
         self.name = page.url.split("/lab/tree/")[1].split("?")[0]
         self.path = homes / self.person_id / self.name
+        # JupyterLab also restores the notebooks of last time: the one meant is there when its tab is in front.
+        expect(page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")).to_contain_text(self.name, timeout=90_000)
         self.panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
         expect(self.panel.locator(".jp-Cell").first).to_be_visible(timeout=90_000)
         self.wait_idle()

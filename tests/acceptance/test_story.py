@@ -182,7 +182,7 @@ def test_a_source_that_is_down_says_so_and_the_other_goes_on(welcome: Notebook, 
         conn.execute("ALTER DATABASE mediawiki ALLOW_CONNECTIONS false")
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mediawiki'")
         try:
-            expect(welcome.run("%%swap\nSELECT count(*) FROM mediawiki.nyc.planes").locator(".jp-OutputArea")).to_contain_text("mediawiki")
+            expect(welcome.run("%%swap\nSELECT count(*) FROM mediawiki.nyc.planes").locator(".jp-OutputArea")).to_contain_text("mediawiki does not answer")
             saved = next(c for c in welcome.saved()["cells"] if "".join(c["source"]).endswith("FROM mediawiki.nyc.planes") and "count(*)" in "".join(c["source"]))
             assert outputs(saved, ERROR)[0]["error"]["category"] == "source-down"
             expect(welcome.run("%%swap\nSELECT count(*) AS n FROM lake.nyc.weather").locator(".jp-OutputArea")).to_contain_text("26,115")
