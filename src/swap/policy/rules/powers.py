@@ -6,7 +6,7 @@ from swap.identity import Principal, Via
 from swap.policy.model import Action, Decision, Resource
 from swap.settings import Policy
 
-MAY_READ = frozenset({Via.PORTAL, Via.KERNEL, Via.REPORT})
+MAY_READ = frozenset({Via.PORTAL, Via.KERNEL})
 
 
 def judge(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision | None:
