@@ -73,7 +73,6 @@ class QueryBody(Body):
     statement: str
     params: dict[str, Any] = Field(default_factory=dict)
     tables: dict[str, str] = Field(default_factory=dict)
-    default_limit: int | None = Field(default=None, ge=1)
 
 
 class CompleteBody(Body):
@@ -147,7 +146,7 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:
     """Accept a statement."""
     statement = Statement(body.statement, {name: decode(name, value) for name, value in body.params.items()}, body.tables,
-                          body.default_limit, caller.kernel_id)
+                          caller.kernel_id)
     return {"id": with_parts.queries.run(caller.principal, statement).id}
 
 

@@ -21,7 +21,6 @@ class Statement:
     text: str
     params: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
-    default_limit: int | None = None
     kernel_id: str = ""
 
 
@@ -105,7 +104,6 @@ class Plan:
     streamed: bool
     """One input, scanned once: it may flow through the combiner instead of being kept there."""
     notices: tuple[str, ...] = ()
-    default_limit: int | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -17,9 +17,8 @@ from swap.query.rewrite import input_names, rewrite
 from swap.query.verify import verify
 
 
-def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id: str, default_limit: int | None = None) -> Plan:
+def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id: str) -> Plan:
     """Return the plan of a resolved statement, whose tree becomes the combiner's.  Raises QueryRefused."""
-    applied = _apply_default_limit(resolved, default_limit)
     pushdown = Pushdown(resolved, dict(capabilities))
     limit = pushdown.limit()
     names = input_names(resolved)
@@ -28,7 +27,7 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
     streamed = len(inputs) == 1 and _scanned_once(resolved)
     sql = rewrite(resolved, names)
     verify(sql, names)
-    return Plan(sql, inputs, streamed, tuple(resolved.notices), default_limit if applied else None)
+    return Plan(sql, inputs, streamed, tuple(resolved.notices))
 
 
 def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | None, capabilities: Mapping[str, Capabilities],
@@ -42,14 +41,6 @@ def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | Non
         limit=limit if able is not None and able.limit else None, query_id=query_id,
     )
     return Input(name, table.source, fragment, "", columns)
-
-
-def _apply_default_limit(resolved: Resolved, default_limit: int | None) -> bool:
-    tree = resolved.tree
-    if default_limit is None or tree.args.get("limit") or not isinstance(tree, (exp.Select, exp.SetOperation)):
-        return False
-    tree.set("limit", exp.Limit(expression=exp.Literal.number(default_limit)))
-    return True
 
 
 def _scanned_once(resolved: Resolved) -> bool:

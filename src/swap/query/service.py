@@ -95,7 +95,7 @@ class Queries:
             visible = catalog.visible(conn, self.settings.policy, principal)
         resolved = resolve(tree, statement.text, visible, own, self.settings.policy)
         capabilities = {name: connector.capabilities for name, connector in self.connectors.items()}
-        planned = plan(resolved, capabilities, query_id, statement.default_limit)
+        planned = plan(resolved, capabilities, query_id)
         if missing := [name for name in planned.sources if name not in self.connectors]:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
@@ -113,7 +113,6 @@ class Queries:
             run.result = self.spool.create(run.id)
             Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
             state = RunState.DONE
-            self._note_default_limit(run)
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, cancelled
         except SwapError as failed:
@@ -172,11 +171,6 @@ class Queries:
             if not {column.name for column in item.columns} <= readable:
                 raise NotFound(Problem(f"You may no longer read {name}.", why="Your rights or the table changed while the query waited. Nothing was run.",
                                        todo="Run it again to see what is open to you now."))
-
-    def _note_default_limit(self, run: Run) -> None:
-        written = run.result.written if run.result else None
-        if run.plan.default_limit is not None and written is not None and written.rows[-1] >= run.plan.default_limit:
-            run.notices.append(f"Only the first {run.plan.default_limit:,} rows were asked for; the statement has no LIMIT of its own.")
 
     def _explain(self, error: SwapError, run: Run) -> SwapError:
         """Add to a failure what only SWAP as a whole knows: where it stands in the statement; since when a source is down, whom to ask."""

@@ -395,15 +395,6 @@ def test_a_star_says_what_it_left_out(analyst: Person) -> None:
     assert state["notices"] == ["SELECT * left out city: the rule below-country locks it."]
 
 
-def test_a_default_limit_is_applied_and_said(analyst: Person, shared: Gateway) -> None:
-    query_id = analyst.start("SELECT n FROM lake.big.numbers", default_limit=10)
-
-    state = analyst.ended(query_id)
-
-    assert (state["rows"], shared.lake.fragments[-1].limit) == (10, 10)
-    assert state["notices"] == ["Only the first 10 rows were asked for; the statement has no LIMIT of its own."]
-
-
 def test_anothers_query_does_not_exist(analyst: Person, shared: Gateway) -> None:
     query_id = analyst.start("SELECT 1 AS x")
     analyst.ended(query_id)

@@ -44,9 +44,9 @@ CATALOG = (
 OWN = {"mine": OwnTable("mine", "u1", pa.schema([("a", pa.int64()), ("b", pa.string())]))}
 
 
-def planned(statement: str, params: dict[str, Any] | None = None, capabilities: dict[str, Capabilities] | None = None, default_limit: int | None = None) -> Plan:
+def planned(statement: str, params: dict[str, Any] | None = None, capabilities: dict[str, Capabilities] | None = None) -> Plan:
     resolved = resolve(parse(statement, params or {}, 65_536), statement, CATALOG, OWN, POLICY)
-    return plan(resolved, CAPABILITIES if capabilities is None else capabilities, "q1", default_limit)
+    return plan(resolved, CAPABILITIES if capabilities is None else capabilities, "q1")
 
 
 def pushed(statement: str, index: int = 0, params: dict[str, Any] | None = None) -> list[str]:
