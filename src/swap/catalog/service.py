@@ -80,6 +80,6 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
         read = columns[0].read
     open_names = {column.column.name for column in columns if column.read.allowed}
     if any(column.partition and column.name not in open_names for column in dataset.columns):
-        # The newest partition is a value of its columns.
-        dataset = replace(dataset, newest="")
+        # What partitions there are are values of their columns, and so is which is the newest.
+        dataset = replace(dataset, newest="", partitions=None)
     return VisibleDataset(harvested.source, dataset, columns, read, harvested.harvested_at)

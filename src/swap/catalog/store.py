@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Text, cast, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from swap.connectors.base import Column, Dataset
+from swap.connectors.base import Column, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
 from swap.db.tables import source_state
 
@@ -47,7 +47,8 @@ def encode(dataset: Dataset) -> dict[str, Any]:
         "columns": [{"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
                     for column in dataset.columns],
         "comment": dataset.comment, "owner": dataset.owner, "row_estimate": dataset.row_estimate,
-        "size_bytes": dataset.size_bytes, "newest": dataset.newest,
+        "size_bytes": dataset.size_bytes, "newest": dataset.newest, "rows_exact": dataset.rows_exact,
+        "partitions": dataset.partitions.plain() if dataset.partitions else None,
     }
 
 
@@ -58,8 +59,11 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
         Column(field.name, field.type, comment=said["comment"], partition=said["partition"], sensitivity=said["sensitivity"])
         for field, said in zip(fields, definition["columns"], strict=True)
     )
+    # What an older SWAP has kept knows no partitions; it is read until its source is harvested again.
+    partitions = definition.get("partitions")
     return Dataset(schema, name, columns, comment=definition["comment"], owner=definition["owner"],
-                   row_estimate=definition["row_estimate"], size_bytes=definition["size_bytes"], newest=definition["newest"])
+                   row_estimate=definition["row_estimate"], size_bytes=definition["size_bytes"], newest=definition["newest"],
+                   rows_exact=definition.get("rows_exact", False), partitions=Partitions.from_plain(partitions) if partitions else None)
 
 
 @lru_cache(maxsize=8192)

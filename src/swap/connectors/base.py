@@ -6,7 +6,7 @@ combiner does.  Connectors know neither one another nor who is asking.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -55,8 +55,42 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Partition:
+    """What shares these values of the partition columns, as they are written; None is null.
+
+    `parts` counts the partitions of the finer key in it; `rows` is a guess unless `exact`.
+    """
+
+    values: tuple[str | None, ...]
+    parts: int
+    rows: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """How a table is divided: by `keys`, then by `finer` where a day has hours; `count` partitions in all, the newest first."""
+
+    keys: tuple[str, ...]
+    finer: str
+    count: int
+    newest: tuple[Partition, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """Return the same as JSON can hold it."""
+        return {"keys": list(self.keys), "finer": self.finer, "count": self.count,
+                "newest": [[list(each.values), each.parts, each.rows, each.exact] for each in self.newest]}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Partitions:
+        """Return what `plain` was made from."""
+        newest = tuple(Partition(tuple(values), parts, rows, exact) for values, parts, rows, exact in plain["newest"])
+        return cls(tuple(plain["keys"]), plain["finer"], plain["count"], newest)
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
-    """One table of a source: columns in their order, partition columns marked."""
+    """One table of a source: columns in their order, partition columns marked.  `row_estimate` is a count when `rows_exact`."""
 
     schema: str
     name: str
@@ -66,6 +100,8 @@ class Dataset:
     row_estimate: int | None = None
     size_bytes: int | None = None
     newest: str = ""
+    rows_exact: bool = False
+    partitions: Partitions | None = None
 
 
 @dataclass(frozen=True, slots=True)

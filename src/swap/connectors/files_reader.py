@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
 from swap.connectors.files_layout import BrokenError, DataFile, Directory
+from swap.connectors.files_partitions import Rows, divided
 from swap.connectors.files_request import (
     DATASETS,
     Progress,
@@ -39,8 +40,9 @@ _BUFFER_BYTES = 1_000_000
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
 _MEMORY_BYTES = 4 * 2**30
-_FOOTERS = 50
-"""Footers a harvest reads of one table; row counts are extrapolated from them by size."""
+_NEWEST_FOOTERS = 300
+_OLDER_FOOTERS = 50
+"""Footers a harvest reads of one table: of its newest files all, of the older ones some, from which their rows are guessed by size."""
 
 _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
 
@@ -193,29 +195,32 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
         return None
     about = layout.read_about(table)
     keys = layout.partition_types(files, about)
-    step = -(-len(files) // _FOOTERS)
-    # Counted from the newest file, whose columns are the table's columns first of all.
-    sample = files[::-1][::step]
     schemas: list[pa.Schema] = []
-    rows = size = 0
+    counted: dict[str, int] = {}
     problem: BrokenError | None = None
-    for file in sample:
+    for file in _sample(files):
         try:
             with _opened(table, file.path) as source:
                 fragment = _FORMAT.make_fragment(source)
                 schemas.append(pa.schema([(each.name, plain(each.type)) for each in fragment.physical_schema]))
-                rows += fragment.metadata.num_rows
-                size += file.size_bytes
+                counted[file.path] = fragment.metadata.num_rows
         except (pa.ArrowException, OSError, BrokenError) as error:
             problem = error if isinstance(error, BrokenError) else BrokenError(f"{file.path}: {_first_line(error)}")
     if not schemas:
         raise problem or BrokenError(f"{name} has no file")
     whole = pa.unify_schemas(schemas, promote_options="permissive")
-    total = sum(file.size_bytes for file in files)
     columns = [_column(each.name, each.type, about) for each in whole if each.name not in keys]
     columns += [replace(_column(key, type_, about), partition=True) for key, type_ in keys.items()]
-    return Dataset(schema, name, tuple(columns), about.comment, about.owner, round(rows * total / size) if size else None, total,
-                   about.newest or layout.newest(files))
+    rows, exact = Rows(files, counted).of(files)
+    return Dataset(schema, name, tuple(columns), about.comment, about.owner, rows, sum(file.size_bytes for file in files),
+                   about.newest or layout.newest(files), exact, divided(files, counted))
+
+
+def _sample(files: list[DataFile]) -> list[DataFile]:
+    """Return the files whose footers are read, from the newest, whose columns are the table's columns first of all."""
+    newest_first = files[::-1]
+    older = newest_first[_NEWEST_FOOTERS:]
+    return newest_first[:_NEWEST_FOOTERS] + older[:: max(1, -(-len(older) // _OLDER_FOOTERS))]
 
 
 def _column(name: str, type_: pa.DataType, about: layout.About) -> Column:

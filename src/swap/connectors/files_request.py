@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Column, Comparison, Dataset, Predicate
+from swap.connectors.base import Column, Comparison, Dataset, Partitions, Predicate
 
 METADATA = b"swap"
 """The key under which each batch carries a `Progress`."""
@@ -78,6 +78,7 @@ def encode_dataset(dataset: Dataset) -> tuple[str, bytes]:
     about = {
         "schema": dataset.schema, "name": dataset.name, "comment": dataset.comment, "owner": dataset.owner,
         "row_estimate": dataset.row_estimate, "size_bytes": dataset.size_bytes, "newest": dataset.newest,
+        "rows_exact": dataset.rows_exact, "partitions": dataset.partitions.plain() if dataset.partitions else None,
         "columns": [[each.comment, each.partition, each.sensitivity] for each in dataset.columns],
     }
     return json.dumps(about), pa.schema([(each.name, each.type) for each in dataset.columns]).serialize().to_pybytes()
@@ -87,7 +88,9 @@ def decode_dataset(about: str, columns: bytes) -> Dataset:
     """Return the dataset of one row."""
     fields = json.loads(about)
     described = zip(pa.ipc.read_schema(pa.py_buffer(columns)), fields.pop("columns"), strict=True)
-    return Dataset(columns=tuple(Column(each.name, each.type, *rest) for each, rest in described), **fields)
+    divided = fields.pop("partitions")
+    return Dataset(columns=tuple(Column(each.name, each.type, *rest) for each, rest in described),
+                   partitions=Partitions.from_plain(divided) if divided else None, **fields)
 
 
 def _encode(value: Any) -> Any:

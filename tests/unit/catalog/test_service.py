@@ -8,21 +8,27 @@ import pyarrow as pa
 
 from swap.catalog.service import _seen_by
 from swap.catalog.store import Harvested
-from swap.connectors.base import Column, Dataset
+from swap.connectors.base import Column, Dataset, Partition, Partitions
 from swap.identity import Principal, Via
 from swap.settings import Denial, Grant, Policy
 
 POLICY = Policy(grants=(Grant(name="all", groups=("*",), on=("lake",)),),
                 denials=(Denial(name="no-city", on=("lake.wmf.*.city",), unless_groups=("data-privacy",), because="locks cities", ask="data-privacy"),))
-VIEWS = Dataset("wmf", "views", (Column("page_id", pa.int64()), Column("city", pa.string(), partition=True)), newest="Zagreb")
+DIVIDED = Partitions(("city",), "", 2, (Partition(("Zagreb",), 1, 5, exact=True), Partition(("Aachen",), 1, 7, exact=True)))
+VIEWS = Dataset("wmf", "views", (Column("page_id", pa.int64()), Column("city", pa.string(), partition=True)), newest="Zagreb", partitions=DIVIDED)
 
 
-def seen(*groups: str) -> str:
+def seen(*groups: str) -> Dataset:
     found = _seen_by(POLICY, Principal("paaaaaaaaa", "ann", frozenset(groups), Via.KERNEL), Harvested("lake", VIEWS, datetime(2026, 11, 23, tzinfo=UTC)))
     assert found is not None
-    return found.dataset.newest
+    return found.dataset
 
 
 def test_the_newest_partition_is_not_told_to_whom_its_column_is_locked() -> None:
-    assert seen("analysts") == ""
-    assert seen("data-privacy") == "Zagreb"
+    assert seen("analysts").newest == ""
+    assert seen("data-privacy").newest == "Zagreb"
+
+
+def test_partitions_and_their_rows_are_not_told_to_whom_their_column_is_locked() -> None:
+    assert seen("analysts").partitions is None
+    assert seen("data-privacy").partitions == DIVIDED

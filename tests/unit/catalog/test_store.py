@@ -7,13 +7,22 @@ import json
 import pyarrow as pa
 
 from swap.catalog.store import decode, encode
-from swap.connectors.base import Column, Dataset
+from swap.connectors.base import Column, Dataset, Partition, Partitions
 
 
 def test_a_dataset_survives_being_kept() -> None:
     dataset = Dataset("wmf", "t", (
         Column("a", pa.decimal128(10, 2), comment="money", sensitivity="low"), Column("b", pa.timestamp("us", "UTC")),
         Column("c", pa.struct([("x", pa.list_(pa.int32()))])), Column("year", pa.int32(), partition=True),
-    ), comment="É", owner="team", row_estimate=5, size_bytes=9, newest="2026-11-23")
+    ), comment="É", owner="team", row_estimate=5, size_bytes=9, newest="2026-11-23", rows_exact=True,
+        partitions=Partitions(("year",), "", 2, (Partition(("2026",), 1, 5, exact=True), Partition((None,), 1, 0, exact=False))))
 
     assert decode("wmf", "t", json.loads(json.dumps(encode(dataset)))) == dataset
+
+
+def test_what_an_older_swap_has_kept_can_be_read() -> None:
+    dataset = Dataset("wmf", "t", (Column("a", pa.int32()),), row_estimate=5)
+    kept = encode(dataset)
+    del kept["rows_exact"], kept["partitions"]
+
+    assert decode("wmf", "t", kept) == dataset

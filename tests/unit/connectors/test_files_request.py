@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.connectors.base import Column, Comparison, Dataset, Predicate
+from swap.connectors.base import Column, Comparison, Dataset, Partition, Partitions, Predicate
 from swap.connectors.files_request import (
     Progress,
     Request,
@@ -42,7 +42,8 @@ def test_a_schema_arrives_as_it_was_sent(schema: pa.Schema | None) -> None:
 
 
 def test_a_dataset_arrives_as_it_was_sent() -> None:
-    dataset = Dataset("s", "t", (Column("a", pa.int32(), "x", partition=True), Column("b", pa.null(), sensitivity="personal")), "c", "o", 5, None, "now")
+    dataset = Dataset("s", "t", (Column("a", pa.int32(), "x", partition=True), Column("b", pa.null(), sensitivity="personal")), "c", "o", 5, None, "now", rows_exact=True,
+                      partitions=Partitions(("a",), "", 1, (Partition((None,), 1, 5, exact=True),)))
 
     assert decode_dataset(*encode_dataset(dataset)) == dataset
 
