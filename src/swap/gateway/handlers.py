@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
+from swap.connectors.base import Partitions
 from swap.errors import NotSignedIn, Problem
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
@@ -193,7 +194,7 @@ def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
                      "since": each.since.isoformat(), "tables_readable": each.tables_readable, "tables_visible": each.tables_visible}
                     for each in sources],
         "tables": [{"name": table.full_name, "comment": table.dataset.comment, "rows": table.dataset.row_estimate,
-                    "bytes": table.dataset.size_bytes, "newest": table.dataset.newest, "readable": table.read.allowed,
+                    "rows_exact": table.dataset.rows_exact, "bytes": table.dataset.size_bytes, "newest": table.dataset.newest, "readable": table.read.allowed,
                     "rule": table.read.rule, "because": table.read.because, "ask": table.read.ask} for table in tables],
     }
 
@@ -217,8 +218,10 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
 def _described(table: VisibleDataset) -> dict[str, Any]:
     dataset = table.dataset
     return {
-        "name": table.full_name, "comment": dataset.comment, "owner": dataset.owner, "rows": dataset.row_estimate, "bytes": dataset.size_bytes,
-        "newest": dataset.newest, "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
+        "name": table.full_name, "comment": dataset.comment, "owner": dataset.owner, "rows": dataset.row_estimate,
+        "rows_exact": dataset.rows_exact, "bytes": dataset.size_bytes, "newest": dataset.newest,
+        "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
+        "divided": _divided(dataset.partitions) if dataset.partitions else None,
         "columns": [{
             "name": visible.column.name, "type": sql_type(visible.column.type), "comment": visible.column.comment,
             "partition": visible.column.partition, "readable": visible.read.allowed, "rule": visible.read.rule,
@@ -226,3 +229,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
         } for visible in table.columns],
     }
 
+
+def _divided(partitions: Partitions) -> dict[str, Any]:
+    return {"keys": partitions.keys, "finer": partitions.finer, "count": partitions.count,
+            "newest": [{"values": each.values, "parts": each.parts, "rows": each.rows, "exact": each.exact} for each in partitions.newest]}
