@@ -141,12 +141,12 @@ def test_statistics_that_know_nothing_of_nan_do_not_hide_it(files: Files, compar
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────────────
-def test_a_broken_file_is_an_error_that_names_it_below_the_root(files: Files) -> None:
+def test_a_broken_file_is_an_error_that_names_it_below_the_root_without_its_partitions_values(files: Files) -> None:
     write(files, "month=1/part.parquet")
     broken = write(files, "month=2/part.parquet")
     broken.write_bytes(broken.read_bytes()[:-20] + b"x" * 20)
 
-    with pytest.raises(SourceFailed, match=r"[Cc]onformance/t/month=2/part\.parquet cannot be read") as raised:
+    with pytest.raises(SourceFailed, match=r"[Cc]onformance/t/month=…/part\.parquet cannot be read") as raised:
         read(files, ID)
     assert str(files.root) not in str(raised.value)
 

@@ -185,7 +185,7 @@ def partition_value(written: str, type_: pa.DataType, key: str) -> int | str | d
             return int(written) if _INTEGER.fullmatch(written) else int("")
         return date.fromisoformat(written) if pa.types.is_date(type_) else written
     except ValueError:
-        raise BrokenError(f"the partition {key}={written} is not of type {type_}") from None
+        raise BrokenError(f"a partition's {key} is not of type {type_}") from None
 
 
 def partition_types(files: Sequence[DataFile], about: About) -> dict[str, pa.DataType]:

@@ -290,7 +290,8 @@ class Link:
         elif state in ("42P01", "42703", "3F000"):
             why, todo = "The table or a column is gone.", "Look at the source's page: the catalog is renewed regularly."
         else:
-            why, todo = f"It said: {message}.", "Run the query again; if it fails again, show this to the source's owner."
+            # The server's own words may quote a value, even one of a column that is closed to this person.
+            why, todo = f"SQLSTATE {state}; its words are in SWAP's log.", "Run the query again; if it fails again, show this to whoever runs SWAP."
         return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
 
 

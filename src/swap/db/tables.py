@@ -112,6 +112,7 @@ query_run = Table(
     Column("kernel_id", Text, nullable=False, server_default=""),
     Column("statement", Text, nullable=False),
     Column("sources", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("reads", JSONB, nullable=True),  # query.rights' encoding of the columns; without it the result is closed
     Column("state", Text, nullable=False),
     Column("error", JSONB, nullable=True),
     Column("row_count", BigInteger, nullable=True),
@@ -130,7 +131,6 @@ admission = Table(
     Column("source", Text, nullable=False),
     Column("person_id", String(10), nullable=False),
     Column("running", Boolean, nullable=False, server_default="false"),
-    _moment("enqueued_at", now=True),
     _moment("lease_until"),  # a gateway that dies stops renewing it; the place is then free
     UniqueConstraint("query_id", "source"),
     Index(None, "source", "running"),

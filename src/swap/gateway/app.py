@@ -59,12 +59,7 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
     harvester = Harvester(engine, sources, utc_now)
     queries.source_is_down = harvester.ask_again
     guard = Guard(engine, runtime, utc_now)
-
-    def heard_of(person_id: str) -> None:
-        if not guard.access(person_id).live:
-            queries.cancel_all_of(person_id)
-
-    news = AccessNews(runtime.database_urls["gateway"], heard_of)
+    news = AccessNews(runtime.database_urls["gateway"], queries.recheck)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

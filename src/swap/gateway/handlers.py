@@ -171,10 +171,8 @@ def query_page(
 
 def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:
     """Send the result as CSV."""
-    queries = with_parts.queries
-    queries.download(caller.principal, query_id)
-    rows = csv(queries.spool.batches(query_id), queries.spool.written(query_id).schema)
-    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers={
+    schema, batches = with_parts.queries.download(caller.principal, query_id)
+    return StreamingResponse(csv(batches, schema), media_type="text/csv; charset=utf-8", headers={
         "content-disposition": f'attachment; filename="{query_id}.csv"', "x-content-type-options": "nosniff"})
 
 

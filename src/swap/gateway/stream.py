@@ -34,7 +34,7 @@ _RECONNECT_SECONDS = 1.0
 class AccessNews:
     """Listens to the database for people whose access changed, and wakes whoever waits for news of them."""
 
-    def __init__(self, url: str, heard: Callable[[str], None]) -> None:
+    def __init__(self, url: str, heard: Callable[[str | None], None]) -> None:
         self._url = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self._heard = heard
         self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
@@ -82,11 +82,10 @@ class AccessNews:
         for loop, event in waiters:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
-        if person_id is not None:
-            try:
-                self._heard(person_id)
-            except Exception:
-                log.exception("News of %s could not be acted upon", person_id)
+        try:
+            self._heard(person_id)
+        except Exception:
+            log.exception("News of %s could not be acted upon", person_id or "everybody")
 
 
 async def access_events(news: AccessNews, person_id: str, look: Callable[[], Access]) -> AsyncIterator[str]:

@@ -141,7 +141,8 @@ class Spool:
         found = self.find(query_id)
         written = found.written if isinstance(found, ResultFile) else _read_index(found) if found else None
         if written is None:
-            raise NotFound(Problem("This result is gone.", why=f"Results are kept for {self._limits.spool_hours:g} hours.",
+            raise NotFound(Problem("This result is gone.", why=f"Results are kept for {self._limits.spool_hours:g} hours; the oldest go earlier when yours take "
+                                                                   f"more than {self._limits.spool_bytes_per_person / 1e9:g} GB.",
                                    todo="Run the query again."))
         return written
 

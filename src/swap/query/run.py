@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from swap.errors import SwapError
+from swap.identity import Principal
 from swap.query import format as shown
 from swap.query.model import Plan, RunState
 from swap.query.queue import NO_SOURCE
@@ -48,9 +49,9 @@ _LABELS = {
 class Run:
     """One accepted query.  Changed by its own thread, watched by any number."""
 
-    def __init__(self, query_id: str, person_id: str, statement: str, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, query_id: str, principal: Principal, statement: str, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self.id = query_id
-        self.person_id = person_id
+        self.principal = principal
         self.statement = statement
         self.plan = plan
         self.state = RunState.WAITING

@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
+import pyarrow as pa
 from sqlalchemy import Engine
 
 from swap import audit
 from swap.catalog import service as catalog
-from swap.catalog.model import VisibleDataset
 from swap.connectors.base import Connector
 from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.people import service as people
-from swap.query import store
+from swap.policy.decide import decide
+from swap.policy.model import Action, Resource
+from swap.query import rights, store, told
 from swap.query.combiner import Pool
 from swap.query.execute import Execution
 from swap.query.model import Plan, Reference, RunState, Statement
-from swap.query.parse import parse, place
+from swap.query.parse import parse
 from swap.query.plan import plan
 from swap.query.queue import NO_SOURCE, Queue
 from swap.query.resolve import resolve
@@ -38,6 +39,10 @@ from swap.query.uploads import Uploads
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOOK_SECONDS = 1.0
+"""How often somebody who is being sent a result is looked up: may they still?"""
 
 
 class Queries:
@@ -73,17 +78,17 @@ class Queries:
         except SwapError as error:
             self._record_refusal(principal, statement, error)
             raise
-        run = Run(query_id, principal.id, statement.text, planned)
-        run.finish("rights", _rights(references))
+        run = Run(query_id, principal, statement.text, planned)
+        run.finish("rights", told.readable(references))
         try:
             with self.engine.begin() as conn:
                 store.add(conn, query_id, principal, statement, planned, self._now())
-                audit.record(conn, _accepted(principal, statement, query_id, references))
+                audit.record(conn, told.accepted(principal, statement, query_id, references))
         except BaseException:
             self.queue.leave(query_id)
             raise
         self._runs[query_id] = run
-        thread = threading.Thread(target=self._carry_out, args=(run, principal), name=query_id, daemon=True)
+        thread = threading.Thread(target=self._carry_out, args=(run,), name=query_id, daemon=True)
         self._threads[query_id] = thread
         thread.start()
         return run
@@ -100,16 +105,17 @@ class Queries:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
 
-    def _carry_out(self, run: Run, principal: Principal) -> None:
+    def _carry_out(self, run: Run) -> None:
         """Wait for places, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
         try:
             self._wait_for_places(run)
-            self._check_again(run, principal)
+            self._demand_rights(run)
             run.start()
             with self.engine.begin() as conn:
                 store.started(conn, run.id)
+            self._make_room(run.principal.id)
             run.result = self.spool.create(run.id)
             Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
             state = RunState.DONE
@@ -121,7 +127,7 @@ class Queries:
             log.exception("Query %s failed", run.id)
             error = SwapError(Problem("SWAP made a mistake with this query.", why="Trying again is safe.",
                                       todo=f"Tell whoever runs SWAP: query {run.id}."))
-        self._finish(run, principal, state, error)
+        self._finish(run, state, error)
 
     def _wait_for_places(self, run: Run) -> None:
         waited = False
@@ -142,40 +148,33 @@ class Queries:
                 run.skip(f"wait:{source}")
 
     def _show_waiting(self, run: Run, positions: Mapping[str, int], *, first: bool) -> None:
-        said = {}
-        for source, position in positions.items():
-            before = position - 1
-            line = "yours is next" if not before else f"{before} {'query' if before == 1 else 'queries'} before yours"
-            said[source] = f"position {position}, {line}"
+        said = {name: told.place_in_line(position) for name, position in positions.items()}
         source = max(positions, key=lambda name: positions[name])
-        places = self.queue.places(source)
-        runs = "SWAP runs" if source == NO_SOURCE else f"{source} runs"
-        kind = " without a source" if source == NO_SOURCE else ""
-        run.note = (f"{runs} {places.slots} {'query' if places.slots == 1 else 'queries'}{kind} at a time, at most {places.slots_per_person} of one person. "
-                    "Yours starts when the next place is free.")
+        run.note = told.why_it_waits(source, self.queue.places(source))
         if first or said != {key.partition(":")[2]: detail for key, detail in run.details("wait").items()}:
             for name, detail in said.items():
                 run.begin(f"wait:{name}", detail)
 
-    def _check_again(self, run: Run, principal: Principal) -> None:
-        """Rights may have changed while it waited: what may not be read now is not read."""
+    def _demand_rights(self, run: Run) -> None:
+        """Rights may have changed since it was accepted: what may not be read now is not read.  Raises Forbidden, NotSignedIn."""
         with self.engine.begin() as conn:
-            now_principal = people.principal(conn, principal.id, principal.via, self._now())
-            visible = {table.full_name: table for table in catalog.visible(conn, self.settings.policy, now_principal)}
-        for item in run.plan.inputs:
-            if item.fragment is None:
-                continue
-            name = f"{item.source}.{item.fragment.schema}.{item.fragment.table}"
-            table = visible.get(name)
-            readable = {column.column.name for column in table.columns if column.read.allowed} if table and table.read.allowed else set()
-            if not {column.name for column in item.columns} <= readable:
-                raise NotFound(Problem(f"You may no longer read {name}.", why="Your rights or the table changed while the query waited. Nothing was run.",
-                                       todo="Run it again to see what is open to you now."))
+            principal = people.principal(conn, run.principal.id, run.principal.via, self._now())
+        rights.demand(self.settings.policy, principal, rights.reads(run.plan))
+
+    def _make_room(self, person_id: str) -> None:
+        """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""
+        now, size = self._now(), 0
+        with self.engine.begin() as conn:
+            for row in store.kept(conn, person_id, now):
+                size += row.size_bytes
+                if size > self.settings.limits.spool_bytes_per_person:
+                    self.spool.forget(row.id)
+                    store.expired(conn, row.id, now)
 
     def _explain(self, error: SwapError, run: Run) -> SwapError:
         """Add to a failure what only SWAP as a whole knows: where it stands in the statement; since when a source is down, whom to ask."""
         if isinstance(error, (QueryRefused, Invalid)) and error.problem.line is None:
-            return _in_the_statements_words(error, run)
+            return told.in_the_statements_words(error, run)
         if not isinstance(error, SourceUnavailable):
             return error
         source = error.problem.source or next(iter(run.plan.sources), "")
@@ -185,22 +184,15 @@ class Queries:
         with contextlib.suppress(SwapError):
             with self.engine.begin() as conn:
                 catalog.mark(conn, source, up=False, problem=error.problem.why or error.problem.title, now=self._now())
-                health = catalog.health(conn)
+                health = {name: state for name, state in catalog.health(conn).items() if name == source or self._known_to(run.principal, name)}
             self.source_is_down(source)
-            others = sorted(name for name, state in health.items() if state.up and name in self.settings.sources)
-            since = health[source].since.strftime("%H:%M UTC")
-            verb = "does" if len(others) == 1 else "do"
-            works = f"; {' and '.join(others)} {verb}" if others else ""
-            ask = settings.owner
-            return SourceUnavailable(Problem(
-                f"{source} does not answer{works}.",
-                why=(f"{source} has not answered since {since}; SWAP gives up after {settings.connect_timeout_seconds:g} s. "
-                     "Nothing is wrong with your SQL."),
-                todo=f"Try again later{f', or ask {ask}' if ask else ''}.", ask=ask or None, source=source,
-                extra={"since": health[source].since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others}))
+            return told.source_down(source, settings, health)
         return error
 
-    def _finish(self, run: Run, principal: Principal, state: RunState, error: SwapError | None) -> None:
+    def _known_to(self, principal: Principal, source: str) -> bool:
+        return source in self.settings.sources and decide(self.settings.policy, principal, Action.DISCOVER, Resource(source)).allowed
+
+    def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.bytes) if written else (0, 0)
         now = self._now()
@@ -213,7 +205,7 @@ class Queries:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
                 audit.record(conn, audit.QueryEnded(
-                    person_id=principal.id, via=principal.via, query_id=run.id, state=state.value, reason=str(error) if error else "",
+                    person_id=run.principal.id, via=run.principal.via, query_id=run.id, state=state.value, reason=str(error) if error else "",
                     rows=rows, bytes=size, seconds=round(run.elapsed, 3)))
             self.queue.leave(run.id)
         except Exception:  # the person's result is there all the same; the lease frees the place
@@ -232,7 +224,7 @@ class Queries:
     def find(self, principal: Principal, query_id: str) -> Run | None:
         """Return a person's own run, if this gateway has it in memory."""
         run = self._runs.get(query_id)
-        return run if run is not None and run.person_id == principal.id else None
+        return run if run is not None and run.principal.id == principal.id else None
 
     def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> dict[str, Any]:
         """Return a run's state, waiting for one newer than `after`.  Raises NotFound."""
@@ -259,39 +251,67 @@ class Queries:
             thread.join(timeout=5.0)
         return run.state.value
 
-    def cancel_all_of(self, person_id: str) -> None:
-        """Cancel whatever a person runs, because their access has ended."""
+    def recheck(self, person_id: str | None) -> None:
+        """Cancel what somebody runs who may not any more; None means that anybody's access may have changed."""
         for run in list(self._runs.values()):
-            if run.person_id == person_id and not run.state.ended:
-                run.cancel()
+            if not run.state.ended and person_id in {None, run.principal.id}:
+                try:
+                    self._demand_rights(run)
+                except SwapError:
+                    run.cancel()
 
     def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.  Raises NotFound."""
-        run = self._wait_for_result(principal, query_id)
+        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.  Raises NotFound, Forbidden."""
+        columns = self._demand_result(principal, query_id)
+        run = self.find(principal, query_id)
+        while run is not None and run.result is None and not run.state.ended:
+            run.wait_change(run.revision, 1.0)
         if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
             return iter(())
-        return self.spool.stream(query_id, first_batch)
-
-    def _wait_for_result(self, principal: Principal, query_id: str) -> Run | None:
-        run = self.find(principal, query_id)
-        if run is None:
-            self.state(principal, query_id, 0, 0)
-            return None
-        while run.result is None and not run.state.ended:
-            run.wait_change(run.revision, 1.0)
-        return run
+        return self._while_allowed(principal, columns, self.spool.stream(query_id, first_batch))
 
     def page(self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
-        """Return rows of a result as text.  Raises NotFound, Invalid."""
-        self.state(principal, query_id, 0, 0)
+        """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
+        self._demand_result(principal, query_id)
         return self.spool.page(query_id, offset, limit, sort, descending=descending)
 
-    def download(self, principal: Principal, query_id: str) -> None:
-        """Record that a person takes a result away.  Raises NotFound."""
-        self.state(principal, query_id, 0, 0)
-        self.spool.written(query_id)
+    def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
+        columns = self._demand_result(principal, query_id)
+        written = self.spool.written(query_id)
+        if not written.complete:
+            raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
         with self.engine.begin() as conn:
             audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
+        return written.schema, self._while_allowed(principal, columns, self.spool.batches(query_id))
+
+    def _demand_result(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
+        """Let a person pass to a result of theirs; return what it read.  Raises NotFound, and Forbidden when that is closed to them by now."""
+        run = self.find(principal, query_id)
+        if run is not None:
+            columns = rights.reads(run.plan)
+        else:
+            with self.engine.begin() as conn:
+                row = store.find(conn, query_id, principal.id)
+            if row is None or row.reads is None:
+                raise _no_such_query()
+            columns = rights.decode(row.reads)
+        rights.demand(self.settings.policy, principal, columns)
+        return columns
+
+    def _while_allowed(self, principal: Principal, columns: tuple[Resource, ...], parts: Iterator[T]) -> Iterator[T]:
+        """Yield the parts until the person may not have them any more; whoever asks again hears why."""
+        looked = time.monotonic()
+        for part in parts:
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                try:
+                    with self.engine.begin() as conn:
+                        now_principal = people.principal(conn, principal.id, principal.via, self._now())
+                    rights.demand(self.settings.policy, now_principal, columns)
+                except SwapError:
+                    return
+                looked = time.monotonic()
+            yield part
 
     def upload(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
         """Keep one of a person's own tables for an hour.  Raises Invalid, LimitExceeded."""
@@ -328,36 +348,6 @@ class Queries:
             if run.state.ended and run.expires_at is not None and run.expires_at < now:
                 self.spool.forget(query_id)
                 self._runs.pop(query_id, None)
-
-
-def _in_the_statements_words(error: SwapError, run: Run) -> SwapError:
-    """Name tables, not the combiner's inputs, and say where a name that the combiner quotes stands in the person's text."""
-    title = error.problem.title
-    for item in run.plan.inputs:
-        known = f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table"
-        title = title.replace(item.name, known)
-    at = next((found.start() for name in re.findall(r'"([^"]+)"', title) if (found := re.search(rf"\b{re.escape(name)}\b", run.statement, re.IGNORECASE))), None)
-    where = place(run.statement, at)
-    return type(error)(replace(error.problem, title=title, line=where.line if where else None, column=where.column if where else None))
-
-
-def _accepted(principal: Principal, statement: Statement, query_id: str, references: list[Reference]) -> audit.QueryAccepted:
-    tables = [(reference, reference.table) for reference in references]
-    read = [(table, reference) for reference, table in tables if isinstance(table, VisibleDataset)]
-    columns = {f"{table.full_name}.{column.name}" for table, reference in read for column in reference.needed()}
-    rules = {visible.read.rule for table, reference in read for visible in table.columns if visible.column in reference.needed()}
-    return audit.QueryAccepted(
-        person_id=principal.id, via=principal.via, query_id=query_id, kernel_id=statement.kernel_id, statement=statement.text,
-        datasets=tuple(sorted({table.full_name for table, _ in read})), columns=tuple(sorted(columns)), rules=tuple(sorted(rules)))
-
-
-def _rights(references: list[Reference]) -> str:
-    tables = {reference.table.full_name for reference in references if isinstance(reference.table, VisibleDataset)}
-    sources = {name.partition(".")[0] for name in tables}
-    if not tables:
-        return "no source is read"
-    return (f"{len(tables)} table{'s' if len(tables) > 1 else ''} in {len(sources)} source{'s' if len(sources) > 1 else ''}, "
-            f"{'all ' if len(tables) > 1 else ''}readable")
 
 
 def _remembered(row: Any, spool: Spool) -> dict[str, Any]:

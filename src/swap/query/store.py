@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from swap.db.tables import query_run
 from swap.errors import SwapError
 from swap.identity import Principal
+from swap.query import rights
 from swap.query.model import Plan, RunState, Statement
 
 
@@ -29,7 +30,7 @@ def add(conn: Connection, query_id: str, principal: Principal, statement: Statem
     """Record a query that was accepted."""
     conn.execute(insert(query_run).values(
         id=query_id, person_id=principal.id, via=principal.via.value, kernel_id=statement.kernel_id, statement=statement.text,
-        sources=list(plan.sources), state=RunState.WAITING.value, created_at=now))
+        sources=list(plan.sources), reads=rights.encode(rights.reads(plan)), state=RunState.WAITING.value, created_at=now))
 
 
 def started(conn: Connection, query_id: str) -> None:
@@ -48,6 +49,18 @@ def ended(conn: Connection, query_id: str, state: RunState, error: SwapError | N
 def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
     """Return a person's own query."""
     return conn.execute(select(query_run).where(query_run.c.id == query_id, query_run.c.person_id == person_id)).one_or_none()
+
+
+def kept(conn: Connection, person_id: str, now: datetime) -> list[Row[Any]]:
+    """Return a person's kept results, newest first."""
+    return list(conn.execute(select(query_run.c.id, query_run.c.size_bytes).where(
+        query_run.c.person_id == person_id, query_run.c.state == RunState.DONE.value, query_run.c.expires_at > now,
+    ).order_by(query_run.c.ended_at.desc())))
+
+
+def expired(conn: Connection, query_id: str, now: datetime) -> None:
+    """Record that a result is kept no longer."""
+    conn.execute(update(query_run).where(query_run.c.id == query_id).values(expires_at=now))
 
 
 def unfinished(conn: Connection) -> list[Row[Any]]:

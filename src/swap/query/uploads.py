@@ -50,12 +50,13 @@ class Uploads:
                 result.begin(reader.schema)
                 for batch in reader:
                     result.append(batch)
+                    if result.written is not None and result.written.bytes > self._limits.upload_bytes:
+                        raise too_large(self._limits)
             combiner.outcome()
             written = result.written
             assert written is not None
-            if written.bytes > self._limits.upload_bytes:
-                raise too_large(self._limits)
             result.end(complete=True)
+            self._make_room(principal, written.bytes)
             self._keep_owner(upload_id, principal)
         except LimitExceeded:
             self._spool.forget(upload_id)
@@ -71,20 +72,33 @@ class Uploads:
     def table(self, principal: Principal, name: str, upload_id: str) -> OwnTable:
         """Return one of the person's own uploads, under the name a statement gives it.  Raises NotFound."""
         if not upload_id.isalnum() or not upload_id.startswith("u") or self._owner(upload_id) != principal.id:
-            raise NotFound(Problem(f"Your table {name} is gone.", why="Tables you bring along are kept for an hour. Nothing was run.",
-                                   todo="Run the cell again; it sends the table anew."))
+            raise _gone(f"Your table {name} is gone.")
         return OwnTable(name, upload_id, self._spool.written(upload_id).schema)
 
     def open(self, upload_id: str) -> int:
-        """Return a descriptor from which an upload can be read as an Arrow IPC stream."""
-        return os.open(self._spool.path(upload_id), os.O_RDONLY | os.O_CLOEXEC)
+        """Return a descriptor from which an upload can be read as an Arrow IPC stream.  Raises NotFound."""
+        try:
+            return os.open(self._spool.path(upload_id), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise _gone("One of your tables is gone.") from None
 
     def expire(self, now: datetime) -> None:
         """Forget what is older than an hour."""
         for path in self._spool.directory.glob("u*.owner"):
             if now.timestamp() - path.stat().st_mtime > KEPT_SECONDS:
-                self._spool.forget(path.stem)
-                path.unlink(missing_ok=True)
+                self._forget(path.stem)
+
+    def _make_room(self, principal: Principal, size: int) -> None:
+        """Forget the person's oldest uploads until one more of this size fits into their room."""
+        paths = sorted(self._spool.directory.glob("u*.owner"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for upload_id in [path.stem for path in paths if self._owner(path.stem) == principal.id]:
+            size += self._spool.written(upload_id).bytes
+            if size > self._limits.spool_bytes_per_person:
+                self._forget(upload_id)
+
+    def _forget(self, upload_id: str) -> None:
+        self._spool.forget(upload_id)
+        (self._spool.directory / f"{upload_id}.owner").unlink(missing_ok=True)
 
     def _keep_owner(self, upload_id: str, principal: Principal) -> None:
         path = self._spool.directory / f"{upload_id}.owner"
@@ -97,6 +111,11 @@ class Uploads:
             return str(json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"])
         except FileNotFoundError:
             return None
+
+
+def _gone(title: str) -> NotFound:
+    return NotFound(Problem(title, why="Tables you bring along are kept for an hour, the newest ones first. Nothing was run.",
+                            todo="Run the cell again; it sends the table anew."))
 
 
 def too_large(limits: Limits) -> LimitExceeded:

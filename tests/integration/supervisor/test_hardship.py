@@ -91,7 +91,7 @@ def test_a_disk_that_fills_while_swap_runs_stops_it_in_order_and_loses_nothing(s
     assert not any(family.alive(process) for process in everybody)
     ballast.unlink()
     again = start()
-    assert "version 0001, up to date" in again.output
+    assert "version 0002, up to date" in again.output
     assert again.stop() == 0
 
 

@@ -104,7 +104,7 @@ def test_a_start_after_kill_9_of_all_finds_all_data(start: Start) -> None:
     kill_at_once([process.pid for process in site.family()] + [site.process.pid])
     site.end()
     again = start()
-    assert "version 0001, up to date" in again.output
+    assert "version 0002, up to date" in again.output
     assert again.stop() == 0
     assert "database system was not properly shut down; automatic recovery" in (start.state / "logs" / "postgres.log").read_text()
 
@@ -200,7 +200,7 @@ def test_a_site_may_bring_its_own_database(start: Start, database: Database) -> 
     secret.write_text(str(address.password))
     start.write(f'database.url = "postgresql://{address.username}@127.0.0.1:{address.port}/{database.name}"\ndatabase.password.file = "state/own"\n')
     site = start()
-    assert "version 0001, up to date" in site.output
+    assert "version 0002, up to date" in site.output
     assert not (start.state / "postgres").exists()
     urls = Runtime.model_validate_json((start.state / "runtime.json").read_text()).database_urls
     hub = create(urls["hub"])

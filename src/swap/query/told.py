@@ -1,0 +1,76 @@
+"""What is said of a query: to its person while it waits and when it fails, and to the audit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from swap import audit
+from swap.catalog.model import VisibleDataset
+from swap.catalog.service import Health
+from swap.errors import Problem, SourceUnavailable, SwapError
+from swap.identity import Principal
+from swap.query.model import Reference, Statement
+from swap.query.parse import place
+from swap.query.queue import NO_SOURCE, Places
+from swap.query.run import Run
+from swap.settings import Source
+
+
+def place_in_line(position: int) -> str:
+    """Say where a query stands in a queue."""
+    before = position - 1
+    return f"position {position}, " + (f"{before} {'query' if before == 1 else 'queries'} before yours" if before else "yours is next")
+
+
+def why_it_waits(source: str, places: Places) -> str:
+    """Say how many a source runs at a time."""
+    runs, kind = ("SWAP runs", " without a source") if source == NO_SOURCE else (f"{source} runs", "")
+    return (f"{runs} {places.slots} {'query' if places.slots == 1 else 'queries'}{kind} at a time, at most {places.slots_per_person} of one person. "
+            "Yours starts when the next place is free.")
+
+
+def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> SourceUnavailable:
+    """Say since when a source does not answer, which others do, and whom to ask."""
+    others = sorted(name for name, state in health.items() if state.up)
+    works = f"; {' and '.join(others)} {'does' if len(others) == 1 else 'do'}" if others else ""
+    since, ask = health[source].since, settings.owner
+    return SourceUnavailable(Problem(
+        f"{source} does not answer{works}.",
+        why=(f"{source} has not answered since {since:%H:%M UTC}; SWAP gives up after {settings.connect_timeout_seconds:g} s. "
+             "Nothing is wrong with your SQL."),
+        todo=f"Try again later{f', or ask {ask}' if ask else ''}.", ask=ask or None, source=source,
+        extra={"since": since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others}))
+
+
+def in_the_statements_words(error: SwapError, run: Run) -> SwapError:
+    """Name tables, not the combiner's inputs, and say where a name that the combiner quotes stands in the person's text."""
+    title = error.problem.title
+    for item in run.plan.inputs:
+        known = f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table"
+        title = title.replace(item.name, known)
+    at = next((found.start() for name in re.findall(r'"([^"]+)"', title) if (found := re.search(rf"\b{re.escape(name)}\b", run.statement, re.IGNORECASE))), None)
+    where = place(run.statement, at)
+    return type(error)(replace(error.problem, title=title, line=where.line if where else None, column=where.column if where else None))
+
+
+def accepted(principal: Principal, statement: Statement, query_id: str, references: list[Reference]) -> audit.QueryAccepted:
+    """Return the audit's record of the intent: what is read, by which rules."""
+    tables = [(reference, reference.table) for reference in references]
+    read = [(table, reference) for reference, table in tables if isinstance(table, VisibleDataset)]
+    columns = {f"{table.full_name}.{column.name}" for table, reference in read for column in reference.needed()}
+    rules = {visible.read.rule for table, reference in read for visible in table.columns if visible.column in reference.needed()}
+    return audit.QueryAccepted(
+        person_id=principal.id, via=principal.via, query_id=query_id, kernel_id=statement.kernel_id, statement=statement.text,
+        datasets=tuple(sorted({table.full_name for table, _ in read})), columns=tuple(sorted(columns)), rules=tuple(sorted(rules)))
+
+
+def readable(references: list[Reference]) -> str:
+    """Say of how much the person's rights were checked."""
+    tables = {reference.table.full_name for reference in references if isinstance(reference.table, VisibleDataset)}
+    sources = {name.partition(".")[0] for name in tables}
+    if not tables:
+        return "no source is read"
+    return (f"{len(tables)} table{'s' if len(tables) > 1 else ''} in {len(sources)} source{'s' if len(sources) > 1 else ''}, "
+            f"{'all ' if len(tables) > 1 else ''}readable")

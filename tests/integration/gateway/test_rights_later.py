@@ -1,0 +1,213 @@
+"""Rights that end later than a query began: its result closes with the columns it came from."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import httpx
+import pyarrow as pa
+import pytest
+from sqlalchemy import text
+
+from integration.gateway.gateways import Gateway, Person
+from swap.people import service as people
+from swap.query import rights
+
+NUMBERS = "SELECT n FROM lake.big.numbers"
+WAYS = ["result", "page", "download"]
+
+
+def get(person: Person, query_id: str, way: str) -> httpx.Response:
+    with person.client() as client:
+        return client.get(f"/v1/queries/{query_id}/{way}")
+
+
+def announce(swap: Gateway, person: Person) -> None:
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("SELECT pg_notify('swap_access', :id)"), {"id": person.id})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_kept_result_closes_when_its_columns_do(swap: Gateway, ann: Person, way: str) -> None:
+    query_id = ann.start(f"{NUMBERS} LIMIT 3")
+    ann.ended(query_id)
+    assert get(ann, query_id, way).status_code == 200
+
+    swap.set_groups(ann, "readers")
+
+    response = get(ann, query_id, way)
+    assert (response.status_code, response.json()["error"]["category"]) == (403, "forbidden")
+    assert response.json()["error"]["title"] == "You may no longer read lake.big.numbers."
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_is_the_second_look_that_closes_it(swap: Gateway, ann: Person, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    query_id = ann.start(f"{NUMBERS} LIMIT 3")
+    ann.ended(query_id)
+    swap.set_groups(ann, "readers")
+
+    monkeypatch.setattr(rights, "demand", lambda *_: None)  # the defence, switched off
+
+    assert get(ann, query_id, way).status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_closes_also_after_the_gateway_was_restarted(make_gateway: Callable[..., Gateway], way: str) -> None:
+    before = make_gateway()
+    ann = before.person("ann", "analysts")
+    query_id = ann.start(f"{NUMBERS} LIMIT 3")
+    ann.ended(query_id)
+    after = make_gateway()
+    same = Person(after, ann.id)
+    assert get(same, query_id, way).status_code == 200
+
+    after.set_groups(ann, "readers")
+
+    assert get(same, query_id, way).status_code == 403
+
+
+def test_a_result_of_which_is_not_known_what_it_read_is_closed(make_gateway: Callable[..., Gateway]) -> None:
+    before = make_gateway()
+    ann = before.person("ann", "analysts")
+    query_id = ann.start("SELECT 1 AS one")
+    ann.ended(query_id)
+    with before.database.engine("owner").begin() as conn:
+        conn.execute(text("UPDATE swap.query_run SET reads = NULL"))
+
+    same = Person(make_gateway(), ann.id)
+
+    assert get(same, query_id, "page").status_code == 404
+
+
+def test_a_running_query_ends_at_its_source_when_its_person_loses_the_right(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start(NUMBERS)
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    swap.set_groups(ann, "readers")
+    announce(swap, ann)
+
+    assert ann.ended(query_id)["state"] == "cancelled"
+    assert not swap.lake.running
+
+
+def test_news_of_a_person_who_may_go_on_cancels_nothing(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start(NUMBERS)
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    swap.set_groups(ann, "analysts", "data-privacy")
+    announce(swap, ann)
+    time.sleep(1)
+    swap.lake.behaviour.gate.set()
+
+    assert ann.ended(query_id)["state"] == "done"
+
+
+def test_a_sign_out_that_nobody_heard_cancels_when_the_listener_is_back(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start(NUMBERS)
+    ann.until(query_id, lambda state: state["state"] == "running")
+    # Signed out without a notice: as if it had come while the listener's connection was lost.
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("UPDATE swap.sign_in SET ended_at = now() WHERE person_id = :id"), {"id": ann.id})
+    with swap.database.engine("gateway").begin() as conn:
+        conn.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'swap-access-news'"))
+
+    deadline = time.monotonic() + 15
+    while swap.lake.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def reading(person: Person, query_id: str) -> Iterator[Iterator[bytes]]:
+    with person.client() as client, client.stream("GET", f"/v1/queries/{query_id}/result") as response:
+        assert response.status_code == 200
+        yield response.iter_raw()
+
+
+def test_a_stream_that_is_being_read_stops_after_sign_out(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start(NUMBERS)
+    got = io.BytesIO()
+    with reading(ann, query_id) as parts:
+        with swap.database.engine("owner").begin() as conn:
+            people.sign_out(conn, ann.id, datetime.now(UTC))
+        swap.lake.behaviour.gate.set()
+        for part in parts:
+            got.write(part)
+
+    with pytest.raises((pa.ArrowInvalid, OSError)):
+        pa.ipc.open_stream(got.getvalue()).read_all()
+
+
+def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway()
+    ann = swap.person("ann", "analysts")
+    query_id = ann.start("SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND b.n < 800")
+    assert ann.ended(query_id)["rows"] > 1_000_000
+    size = ann.state(query_id)["bytes"]
+    got = 0
+    with reading(ann, query_id) as parts:
+        got += len(next(parts))
+        swap.set_groups(ann, "readers")
+        time.sleep(1.5)  # longer than the gateway waits before it looks again
+        for part in parts:
+            got += len(part)
+
+    assert got < size
+
+
+def test_the_oldest_results_of_a_person_go_first_and_nobody_elses(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(spool_bytes_per_person=1_000_000)
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    bobs = bob.start(NUMBERS)
+    bob.ended(bobs)
+
+    ids = []
+    for _ in range(4):
+        ids.append(ann.start(NUMBERS))  # 400 kB each
+        ann.ended(ids[-1])
+
+    answers = [get(ann, query_id, "page").status_code for query_id in ids]
+    assert answers == [404, 200, 200, 200], "two of 400 kB fit beside the newest"
+    assert "more than 0.001 GB" in get(ann, ids[0], "page").json()["error"]["why"]
+    assert get(bob, bobs, "page").status_code == 200
+
+
+def test_the_oldest_uploads_of_a_person_go_first(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(spool_bytes_per_person=1_000_000)
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    sink = io.BytesIO()
+    table = pa.table({"a": pa.array(range(50_000), pa.int64())})
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+
+    def upload(person: Person) -> str:
+        with person.client() as client:
+            return str(client.post("/v1/uploads", content=sink.getvalue()).json()["id"])
+
+    bobs = upload(bob)
+    ids = [upload(ann) for _ in range(4)]
+
+    def used(person: Person, upload_id: str) -> bool:
+        return person.post("SELECT count(*) AS n FROM mine", tables={"mine": upload_id}).status_code == 202
+
+    assert [used(ann, each) for each in ids] == [False, False, True, True]
+    assert used(bob, bobs)
+
+
+def test_a_download_waits_for_the_end(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.seconds_per_batch = 0.3
+    query_id = ann.start(NUMBERS)
+    ann.until(query_id, lambda state: state["rows"] > 0)
+
+    error = get(ann, query_id, "download").json()["error"]
+
+    assert (error["category"], error["title"]) == ("invalid", "This query still runs.")
