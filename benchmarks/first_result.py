@@ -23,9 +23,10 @@ from pathlib import Path
 
 import httpx
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from stage import CHROMIUM, Demo, Person, free_port, start_demo, stop_demo
+from stage import CHROMIUM, Demo, Person, start_demo, stop_demo
 
 from services import temporary_directory
+from swap import ports
 
 ROUNDS = 7
 TARGET = 1.0
@@ -44,7 +45,7 @@ Round = Callable[[Page], list[str]]
 def main() -> None:
     """Measure, and print the figures of every round and the last line."""
     folder = temporary_directory()
-    demo = start_demo(folder / "state", free_port(), folder / "swap.log")
+    demo = start_demo(folder / "state", ports.free(1)[0], folder / "swap.log")
     peer = Peer(folder / "peer", demo)
     try:
         with sync_playwright() as playwright:
@@ -129,13 +130,13 @@ class Peer:
         settings = (demo.state / "swap.toml").read_text()
         password = (demo.state / "secrets" / "postgres-mediawiki_reader").read_text().strip()
         port = next(line.split("=")[1].strip() for line in settings.split("[sources.mediawiki]")[1].splitlines() if line.startswith("port"))
-        self._port = free_port()
+        self._port = ports.free(1)[0]
         self._home = folder / "home"
         self._home.mkdir()
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PEER_FOLDER": str(folder), "PEER_PORT": str(self._port),
-            "PEER_HUB_PORT": str(free_port()), "PEER_PROXY_PORT": str(free_port()), "PEER_LAKE": str(demo.state / "lake"),
+            "PEER_HUB_PORT": str(ports.free(1)[0]), "PEER_PROXY_PORT": str(ports.free(1)[0]), "PEER_LAKE": str(demo.state / "lake"),
             "PEER_PROXY": str(PEER / "node_modules/.bin/configurable-http-proxy"),
             "PEER_POSTGRES": f"host=127.0.0.1 port={port} user=mediawiki_reader password={password} dbname=mediawiki",
         }

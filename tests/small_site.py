@@ -11,10 +11,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from swap import settings, terminal
+from swap import ports, settings, terminal
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import guard, ports, up
+from swap.supervisor import guard, up
 from swap.supervisor.services import Service
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("small_program.py"))]

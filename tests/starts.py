@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from swap.supervisor import family, ports
+from swap import ports
+from swap.supervisor import family
 
 SMALL_SITE = Path(__file__).with_name("small_site.py")
 

@@ -13,15 +13,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
-from stage import CHROMIUM, Demo, Person, free_port, start_demo, stop_demo
+from stage import CHROMIUM, Demo, Person, start_demo, stop_demo
 
 from services import temporary_directory
+from swap import ports
 
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Demo]:
     folder = temporary_directory()
-    running = start_demo(folder / "state", free_port(), folder / "swap-demo.log")
+    running = start_demo(folder / "state", ports.free(1)[0], folder / "swap-demo.log")
     yield running
     stop_demo(running)
     shutil.rmtree(folder, ignore_errors=True)

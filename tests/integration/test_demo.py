@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 import services
-from swap.supervisor import family, ports
+from swap import ports
+from swap.supervisor import family
 
 SWAP = [sys.executable, "-P", "-m", "swap.cli"]
 KERNEL = Path(sys.prefix).parent / "kernel"

@@ -5,8 +5,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from services import Database
-from swap import doctor
-from swap.db import embedded
+from swap import doctor, ports
 from swap.doctor import Finding
 from swap.settings import FilesSource, PostgresSource, Secret, Settings
 
@@ -34,7 +33,7 @@ def test_a_source_that_answers_is_fine(database: Database, tmp_path: Path) -> No
 
 
 def test_a_source_that_is_down_says_so_and_what_to_do(database: Database, tmp_path: Path) -> None:
-    source = postgres(database, tmp_path).model_copy(update={"port": embedded.free_port()})
+    source = postgres(database, tmp_path).model_copy(update={"port": ports.free(1)[0]})
     found = findings(Settings(state=tmp_path, sources={"wikis": source}))["source wikis"]
     assert not found.works
     assert found.todo

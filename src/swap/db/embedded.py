@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
 
-from swap import child
+from swap import child, ports
 from swap.db import programs, roles
 from swap.db.programs import MAJOR
 from swap.errors import Problem, Unavailable
@@ -38,14 +37,6 @@ _SETTINGS: Final = {
     "password_encryption": "scram-sha-256", "timezone": "UTC", "log_timezone": "UTC", "lc_messages": "C",
     "log_line_prefix": "%m [%p] %u@%d ", "logging_collector": "off", "track_activity_query_size": "8192",
 }
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def secret_path(state: Path, account: str) -> Path:
@@ -233,7 +224,7 @@ class EmbeddedPostgres:
         if not secret_path(self.state, ADMIN).exists():
             self._set_lost_password()
         for _ in range(5):
-            self.port = fixed or free_port()
+            self.port = fixed or ports.free(1)[0]
             settings = {**_SETTINGS, "port": str(self.port), **self._extra}
             with self.log.open("ab") as log:
                 start_of_log = log.tell()

@@ -10,8 +10,8 @@ from typing import Any
 import tomlkit
 from tomlkit import TOMLDocument
 
-from swap import child
-from swap.db.embedded import free_port, secret_path
+from swap import child, ports
+from swap.db.embedded import secret_path
 from swap.demo import mediawiki
 from swap.errors import Conflict
 
@@ -148,7 +148,7 @@ def _fill_source(file: TOMLDocument, state: Path) -> None:
         _table(source, "password")["file"] = str(secret_path(Path(), mediawiki.READER))
     if before and (_free(before) or _runs(state)):
         return
-    database["port"] = free_port()
+    database["port"] = ports.free(1)[0]
     if source is not None and source.get("port") == before:
         source["port"] = database["port"]
 

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from swap import runtime
+from swap import ports, runtime
 from swap.db import roles
 from swap.errors import Problem, SettingsError
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import ports
 
 
 def external_urls(settings: Settings) -> dict[str, str]:

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from swap import runtime
+from swap import ports, runtime
 from swap.errors import NotFound, Problem
 from swap.hub import routes
 from swap.processes import COMMANDS
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import ports
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,14 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from swap import child, terminal
+from swap import child, ports, terminal
 from swap import settings as settings_module
 from swap.db import engine, migrate
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import family, ports, prepare, state
+from swap.supervisor import family, prepare, state
 from swap.supervisor.services import Service, environment, services
 
 AfterDatabase = Callable[[EmbeddedPostgres], None]

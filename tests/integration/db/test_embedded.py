@@ -13,8 +13,9 @@ import psycopg
 import pytest
 
 import services
+from swap import ports
 from swap.db import roles
-from swap.db.embedded import ADMIN, EmbeddedPostgres, free_port, secret_path
+from swap.db.embedded import ADMIN, EmbeddedPostgres, secret_path
 from swap.errors import Conflict, Unavailable
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="as an ordinary user the server runs as that user")
@@ -180,7 +181,7 @@ def test_a_chosen_port_that_is_taken_says_so(used: Path) -> None:
 
 
 def test_a_chosen_port_is_used(used: Path) -> None:
-    port = free_port()
+    port = ports.free(1)[0]
     with EmbeddedPostgres(used, port=port, extra=FAST) as server:
         assert f":{port}/" in server.url("swap_web")
 

@@ -5,11 +5,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from services import Database
-from swap.db import embedded, engine
+from swap import ports
+from swap.db import engine
 
 
 def test_a_refused_connection_says_where_and_what_to_do() -> None:
-    dead = engine.create(f"postgresql://swap_web:hush@127.0.0.1:{embedded.free_port()}/swap")
+    dead = engine.create(f"postgresql://swap_web:hush@127.0.0.1:{ports.free(1)[0]}/swap")
     with pytest.raises(engine.DatabaseUnavailable) as caught, dead.connect():
         pass
     assert "127.0.0.1" in str(caught.value)

@@ -24,6 +24,7 @@ import pytest
 import tomlkit
 
 import services
+from swap import ports
 from swap import runtime as runtimes
 from swap import settings as settings_module
 from swap.db.embedded import EmbeddedPostgres
@@ -31,7 +32,6 @@ from swap.hub import routes
 from swap.launch import running
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor import ports
 from swap.supervisor.services import Service, environment
 from swap.supervisor.services import services as programs
 

@@ -56,11 +56,12 @@ def kernel_token(house, person_id):
 
     async def ask():
         reader, writer = await asyncio.open_unix_connection(house.runtime.socket_directory / f"{person_id}.sock")
-        writer.write(b'{"kernel_id": ""}\n')
-        await writer.drain()
-        line = await asyncio.wait_for(reader.readline(), 10)
-        writer.close()
-        await writer.wait_closed()
-        return json.loads(line)
+        try:
+            writer.write(b'{"kernel_id": ""}\n')
+            await writer.drain()
+            return json.loads(await asyncio.wait_for(reader.readline(), 10))
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
     return asyncio.run(ask())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
+from swap import ports
 
 ROOT = Path(__file__).parents[3]
 KERNEL_ENV = ROOT / ".swap" / "env" / "kernel"
@@ -55,12 +55,6 @@ def thin(made: Path, like: Path) -> Path:
     return made
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @dataclass
 class Server:
     """A running Jupyter server and what is around it."""
@@ -85,7 +79,7 @@ def started(folder: Path, home: Path, *, user: str | None = None, extra: dict[st
     with ExitStack() as stack:
         hub.url = stack.enter_context(serving(hub.handler()))
         gateway.url = stack.enter_context(serving(gateway.handler()))
-        port = free_port()
+        port = ports.free(1)[0]
         address = f"http://127.0.0.1:{port}"
         sockets = folder / "s"
         sockets.mkdir(mode=0o700)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ import uvicorn
 
 from integration.web.doubles import GatewayDouble, HubDouble, closing
 from services import Database
+from swap import ports
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Launch, Settings, Site
@@ -103,12 +103,6 @@ def finish_sign_in(portal: Portal, browser: Browser, person_id: str, target: str
     return browser.get(f"/oauth_callback?code={code}&state={query['state'][0]}")
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def write_examples(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     document = {
@@ -123,7 +117,7 @@ def write_examples(directory: Path) -> None:
 @contextmanager
 def running(database: Database, folder: Path, adapt: Callable[[Any], None] = lambda _: None, **site: Any) -> Iterator[Portal]:
     """Run a portal for the block.  `adapt` may change the application before it serves: the attack tests switch off defences so."""
-    port = site.pop("port", None) or free_port()
+    port = site.pop("port", None) or ports.free(1)[0]
     service_token, portal_key = secrets.token_hex(16), secrets.token_hex(16)
     write_examples(folder / "examples")
     (folder / "homes").mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import random
 import socket
 from pathlib import Path
 from typing import Final
@@ -62,12 +63,22 @@ def holder(port: int) -> str:
 
 
 def free(count: int) -> list[int]:
-    """Return different ports of 127.0.0.1 that nobody listens on just now."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return different ports that nobody listens on just now.
+
+    From below those that Linux gives to outgoing connections (32768 and up, ip_local_port_range), so that
+    none takes a port between this moment and the one at which its program listens.
+    """
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 1000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise Conflict(Problem("No free port was found.", why="A thousand ports between 20000 and 32000 are taken.", todo="Stop programs that listen."))
 
 
 def answers(port: int) -> bool:
