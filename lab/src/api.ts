@@ -10,6 +10,8 @@ export interface Stage {
   state: 'todo' | 'active' | 'done';
   start: number | null;
   end: number | null;
+  /** Where it probably lies while it goes on or is to come; null when nobody knows. */
+  expected?: { start: number; end: number } | null;
 }
 
 export interface Suggestion {
@@ -41,6 +43,7 @@ export interface Run {
   state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   headline: string;
   elapsed: number;
+  expected_end?: number | null;
   stages: Stage[];
   rows?: number;
   summary?: string;

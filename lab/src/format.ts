@@ -22,6 +22,11 @@ export function seconds(value: number): string {
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** about 16 s, about 3 min. */
+export function roughly(value: number): string {
+  return value < 90 ? `about ${Math.max(1, Math.round(value))} s` : `about ${Math.round(value / 60)} min`;
+}
+
 /** 14 MB, 9.7 GB: decimal units, two digits that count. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];

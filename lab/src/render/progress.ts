@@ -8,7 +8,7 @@ import { queries, Refused, Run } from '../api';
 import { button, el, icon, ring } from '../dom';
 import { seconds } from '../format';
 import { panelOf } from '../hooks';
-import { waterfall } from '../waterfall';
+import { left, waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
 
 export const PROGRESS = 'application/vnd.swap.progress+json';
@@ -119,6 +119,7 @@ export class Progress extends SwapRenderer {
       this._runs() ? ring(true) : icon(run.state === 'done' ? 'done' : cancelled ? 'close' : 'error', run.state === 'done' ? 'l-ok' : cancelled ? '' : 'l-bad', run.state),
       el('b', {}, this._cancelling === 'asked' && this._runs() ? 'Cancelling' : run.headline),
       el('span', {}, seconds(now)),
+      this._runs() ? el('span', { class: 's2' }, left(run, now)) : null,
       el('span', { class: 'end' })
     );
     if (this._runs()) {

@@ -48,7 +48,8 @@ def progress_text(state: Mapping[str, Any]) -> str:
 
 def progress_line(state: Mapping[str, Any]) -> str:
     """Return a run's state on one line."""
-    return f"{state['headline']}, {text.seconds(state['elapsed'])}"
+    left = text.left(state["expected_end"] - state["elapsed"]) if state.get("expected_end") is not None else ""
+    return ", ".join(part for part in (state["headline"], text.seconds(state["elapsed"]), left) if part)
 
 
 def result(state: Mapping[str, Any], page: Mapping[str, Any], name: str | None, home: str) -> Bundle:

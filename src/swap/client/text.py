@@ -98,6 +98,17 @@ def seconds(value: float) -> str:
     return f"{int(value) // 60} m {int(value) % 60:02} s"
 
 
+def left(value: float) -> str:
+    """Return how long something is expected to go on; nothing when that is over.
+
+    >>> left(6.2), left(200), left(0.3)
+    ('about 6 s left', 'about 3 min left', '')
+    """
+    if value < 0.5:
+        return ""
+    return f"about {max(1, round(value))} s left" if value < 90 else f"about {round(value / 60)} min left"
+
+
 def size(number: float) -> str:
     """Return a size in bytes.
 

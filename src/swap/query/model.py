@@ -93,6 +93,8 @@ class Input:
     fragment: Fragment | None
     upload_id: str
     columns: tuple[Column, ...]
+    rows: int | None = None
+    """How many will come, as the catalog counts them, when the whole table is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,11 @@ class Plan:
     def sources(self) -> tuple[str, ...]:
         """The sources it reads, each once, in the order of their names."""
         return tuple(sorted({item.source for item in self.inputs if item.source}))
+
+    def rows_of(self, source: str) -> int | None:
+        """Return how many rows come from a source, if that is known of everything it is asked for."""
+        counts = [item.rows for item in self.inputs if item.source == source]
+        return None if None in counts else sum(count for count in counts if count is not None)
 
 
 class RunState(StrEnum):

@@ -40,7 +40,19 @@ def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | Non
         schema=table.dataset.schema, table=table.dataset.name, columns=columns, predicates=pushdown.predicates(reference),
         limit=limit if able is not None and able.limit else None, query_id=query_id,
     )
-    return Input(name, table.source, fragment, "", columns)
+    whole = not fragment.predicates and fragment.limit is None and not _may_stop_early(reference)
+    return Input(name, table.source, fragment, "", columns, rows=table.dataset.row_estimate if whole else None)
+
+
+def _may_stop_early(reference: Reference) -> bool:
+    """Tell whether enough rows may be had before the last is read: EXISTS, or a limit without an order, above the table."""
+    node: exp.Expr | None = reference.node
+    while node is not None:
+        limited = isinstance(node, exp.Query) and (node.args.get("limit") or node.args.get("fetch"))
+        if isinstance(node, exp.Exists) or (limited and not node.args.get("order")):
+            return True
+        node = node.parent
+    return False
 
 
 def _scanned_once(resolved: Resolved) -> bool:

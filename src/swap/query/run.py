@@ -11,10 +11,12 @@ from typing import Any
 
 from swap.errors import SwapError
 from swap.identity import Principal
+from swap.query import expect
 from swap.query import format as shown
 from swap.query.model import Plan, RunState
 from swap.query.queue import NO_SOURCE
 from swap.query.results import ResultFile
+from swap.query.usual import Habit, Span
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class SourceProgress:
 
     rows: int = 0
     bytes: int = 0
+    total: int | None = None
+    """The rows to come in all, as the catalog counts them, when whole tables are asked for."""
 
 
 _LABELS = {
@@ -49,7 +53,8 @@ _LABELS = {
 class Run:
     """One accepted query.  Changed by its own thread, watched by any number."""
 
-    def __init__(self, query_id: str, principal: Principal, statement: str, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, query_id: str, principal: Principal, statement: str, plan: Plan, habit: Habit,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         self.id = query_id
         self.principal = principal
         self.statement = statement
@@ -59,12 +64,14 @@ class Run:
         self.note = ""
         self.notices = list(plan.notices)
         self.result: ResultFile | None = None
-        self.sources = {name: SourceProgress() for name in plan.sources}
+        self.sources = {name: SourceProgress(total=plan.rows_of(name)) for name in plan.sources}
         self.cancelled = threading.Event()
         self.on_cancel: Callable[[], None] = lambda: None
         self.expires_at: datetime | None = None
+        self._habit = habit
         self._clock = clock
         self._accepted = clock()
+        self._began: float | None = None
         self._ended: float | None = None
         self._revision = 1
         self._changed = threading.Condition(threading.RLock())
@@ -121,6 +128,7 @@ class Run:
         with self._changed:
             if not self.state.ended:
                 self.state = RunState.RUNNING
+                self._began = self.elapsed
             self._touch()
 
     def end(self, state: RunState, error: SwapError | None, kept_for: timedelta, now: datetime) -> bool:
@@ -137,6 +145,9 @@ class Run:
                     stage.end = self._ended
                     if state is RunState.DONE:
                         stage.state, stage.label = "done", _label(stage.key, "done")
+            if state is RunState.DONE and self._began is not None:
+                self._habit.learn({stage.key: Span(stage.start - self._began, stage.end - self._began) for stage in self._stages.values()
+                                   if stage.start is not None and stage.end is not None})
             self._touch()
             return True
 
@@ -175,9 +186,11 @@ class Run:
         """Return the state as docs/reference/api.md describes it."""
         with self._changed:
             written = self.result.written if self.result else None
+            now, expected = self._expected()
             return {
                 "id": self.id, "revision": self._revision, "state": self.state.value, "headline": self._headline(),
-                "elapsed": round(self.elapsed, 3), "stages": [_stage(stage) for stage in self._stages.values()],
+                "elapsed": round(now, 3), "expected_end": None if expected.end is None else round(expected.end, 3),
+                "stages": [self._stage(stage, expected.spans.get(stage.key)) for stage in self._stages.values()],
                 "rows": written.rows[-1] if written else 0, "bytes": written.bytes if written else 0,
                 "source_rows": {name: progress.rows for name, progress in self.sources.items()},
                 "source_bytes": {name: progress.bytes for name, progress in self.sources.items()},
@@ -185,6 +198,32 @@ class Run:
                 "columns": [{"name": field.name, "type": shown.sql_type(field.type)} for field in written.schema] if written else None,
                 "error": self.error, "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             }
+
+    def _expected(self) -> tuple[float, expect.Expected]:
+        """Return this moment, and what is expected after it."""
+        now = self.elapsed
+        if self.state.ended:
+            return now, expect.Expected({}, None)
+        rated = {}
+        for name, progress in self.sources.items():
+            stage = self._stages[f"fetch:{name}"]
+            if stage.state == "active" and stage.start is not None and progress.total is not None:
+                end = expect.fetched_by(stage.start, now, progress.rows, progress.total)
+                if end is not None:
+                    rated[stage.key] = end
+        return now, expect.rest(self._stages.values(), now, self._began, self._habit.spans, rated)
+
+    def _stage(self, stage: Stage, expected: Span | None) -> dict[str, Any]:
+        detail = stage.detail
+        if stage.state == "todo" and expected is not None:
+            detail = expect.roughly(expected.end - expected.start)
+        if stage.state == "active" and stage.key.startswith("fetch:"):
+            progress = self.sources[stage.key.partition(":")[2]]
+            if progress.total is not None and 0 < progress.rows < min(progress.total, expect.about(progress.total)):
+                detail = f"{progress.rows:,} of about {expect.about(progress.total):,} rows, {_size(progress.bytes)}"
+        return {"key": stage.key, "label": stage.label, "detail": detail, "state": stage.state,
+                "start": None if stage.start is None else round(stage.start, 3), "end": None if stage.end is None else round(stage.end, 3),
+                "expected": None if expected is None else {"start": round(expected.start, 3), "end": round(expected.end, 3)}}
 
     def _headline(self) -> str:
         if self.state.ended:
@@ -217,11 +256,6 @@ def _label(key: str, state: str) -> str:
     kind, _, source = key.partition(":")
     todo, active, done = _LABELS[kind]
     return {"todo": todo, "active": active, "done": done}[state].format(source)
-
-
-def _stage(stage: Stage) -> dict[str, Any]:
-    return {"key": stage.key, "label": stage.label, "detail": stage.detail, "state": stage.state,
-            "start": None if stage.start is None else round(stage.start, 3), "end": None if stage.end is None else round(stage.end, 3)}
 
 
 def _size(count: int) -> str:

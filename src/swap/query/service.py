@@ -36,6 +36,7 @@ from swap.query.resolve import resolve
 from swap.query.results import Spool
 from swap.query.run import Run
 from swap.query.uploads import Uploads
+from swap.query.usual import Usual
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Queries:
         self._pool = pool
         self._now = now
         self._new_id = new_id
+        self._usual = Usual()
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
 
@@ -78,7 +80,7 @@ class Queries:
         except SwapError as error:
             self._record_refusal(principal, statement, error)
             raise
-        run = Run(query_id, principal, statement.text, planned)
+        run = Run(query_id, principal, statement.text, planned, self._usual.of(principal.id, statement))
         run.finish("rights", told.readable(references))
         try:
             with self.engine.begin() as conn:
@@ -357,7 +359,7 @@ def _remembered(row: Any, spool: Spool) -> dict[str, Any]:
         written = spool.written(row.id)
     elapsed = (row.ended_at - row.created_at).total_seconds() if row.ended_at else 0.0
     return {
-        "id": row.id, "revision": 1, "state": row.state, "headline": row.state.capitalize(), "elapsed": elapsed, "stages": [],
+        "id": row.id, "revision": 1, "state": row.state, "headline": row.state.capitalize(), "elapsed": elapsed, "expected_end": None, "stages": [],
         "rows": row.row_count or 0, "bytes": row.size_bytes or 0, "source_rows": {}, "source_bytes": {}, "summary": "", "notices": [],
         "note": "", "columns": [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None,
         "error": row.error, "expires_at": row.expires_at.isoformat() if row.expires_at else None,

@@ -30,14 +30,16 @@ STAGES: list[dict[str, Any]] = [
     {"key": "wait:lake", "label": "Waited for lake", "detail": "position 2, then 1", "state": "done", "start": 0.03, "end": 5.1},
     {"key": "run:lake", "label": "Running in lake", "detail": "38 files", "state": "active", "start": 5.1, "end": None},
     {"key": "run:mediawiki", "label": "Running in mediawiki", "detail": "", "state": "active", "start": 5.2, "end": None},
-    {"key": "combine", "label": "Combine", "detail": "", "state": "todo", "start": None, "end": None},
+    {"key": "fetch:lake", "label": "Fetching rows from lake", "detail": "120,000 of about 310,000 rows, 40 MB", "state": "active", "start": 9.0, "end": None,
+     "expected": {"start": 9.0, "end": 312.5}},
+    {"key": "combine", "label": "Combine", "detail": "about 12 min", "state": "todo", "start": None, "end": None, "expected": {"start": 312.5, "end": 1027.5}},
 ]
 DONE = [{**stage, "state": "done", "start": stage["start"] if stage["start"] is not None else 19.0, "end": stage["end"] or 19.0} for stage in STAGES]
 
 
 def run(query_id: str) -> dict[str, Any]:
     return {"id": query_id, "name": "by_country", "revision": 3, "state": "running", "headline": "Running in lake and mediawiki",
-            "elapsed": 12.5, "stages": STAGES, "note": None}
+            "elapsed": 12.5, "expected_end": 1027.5, "stages": STAGES, "note": None}
 
 
 def result() -> dict[str, Any]:

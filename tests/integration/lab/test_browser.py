@@ -108,8 +108,24 @@ def window(browser: Browser, server: Server) -> Iterator[Lab]:
 def test_a_running_query_shows_its_stages_and_where_cancel_stops_it(lab: Lab) -> None:
     output = lab.cell(1).locator(".swap-out")
     expect(output.locator(".sq-h b")).to_have_text("Running in lake and mediawiki")
-    expect(output.locator(".wf tr")).to_have_count(6)
+    expect(output.locator(".wf tr")).to_have_count(7)
     expect(output.locator(".sq-f")).to_have_text("Cancel stops it in lake and mediawiki, not only here.")
+
+
+def test_what_is_expected_is_dashed_and_said_in_words(lab: Lab) -> None:
+    output = lab.cell(1).locator(".swap-out")
+    expect(output.locator(".sq-h")).to_contain_text("about 17 min left")
+    expect(output.locator(".axr")).to_contain_text("1500 s")
+    fetching = output.get_by_role("row").filter(has_text="Fetching rows from lake")
+    expect(fetching.locator(".ln i")).to_have_count(2)
+    expect(fetching.locator(".dd b")).to_have_text("120,000")
+    expect(fetching).to_contain_text("expected: about 5 min more")
+    combine = output.get_by_role("row").filter(has_text="Combine")
+    assert combine.locator(".ln i").evaluate("node => getComputedStyle(node).borderTopStyle") == "dashed"
+    expect(combine).to_contain_text("expected: about 12 min")
+    unknown = output.get_by_role("row").filter(has_text="Running in mediawiki")
+    expect(unknown.locator(".ln i")).to_have_count(1)
+    expect(unknown).not_to_contain_text("expected")
 
 
 def test_a_query_that_no_longer_runs_says_so(lab: Lab) -> None:

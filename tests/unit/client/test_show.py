@@ -55,6 +55,14 @@ def test_progress_lists_what_happens() -> None:
         "  · Combine", "  lake runs 8 queries at a time."]
 
 
+def test_the_time_left_is_said_while_it_is_known_and_not_over() -> None:
+    state = {**STATE, "headline": "Combining", "elapsed": 21.4}
+
+    assert show.progress_line({**state, "expected_end": 27.3}) == "Combining, 21.4 s, about 6 s left"
+    assert show.progress_line({**state, "expected_end": 21.7}) == "Combining, 21.4 s"
+    assert show.progress_line({**state, "expected_end": None}) == "Combining, 21.4 s"
+
+
 def test_an_error_says_what_why_what_to_do_and_what_is_near() -> None:
     error = UnknownName(Problem(
         "page_titel is not a column.", why="Nothing was run.", line=1, column=8,

@@ -100,3 +100,19 @@ def test_a_limit_goes_to_the_source_only_when_few_rows_are_certainly_enough(stat
 ])
 def test_a_one_shot_input_is_never_scanned_twice(statement: str, streamed: bool) -> None:
     assert planned(statement.format(v=V)).streamed is streamed
+
+
+@pytest.mark.parametrize(("statement", "known"), [
+    ("SELECT page_len FROM {p}", True), ("SELECT max(page_len) FROM {p}", True), ("SELECT page_len FROM {p} ORDER BY 1 LIMIT 3", True),
+    ("SELECT page_len FROM {p} WHERE page_len + 1 = 2", True), ("SELECT page_len FROM {p} LIMIT 3", False),
+    ("SELECT page_len FROM {p} WHERE page_len = 2", False), ("WITH a AS (SELECT page_len FROM {p}) SELECT * FROM a LIMIT 3", False),
+    ("SELECT 1 AS n WHERE EXISTS (SELECT page_len FROM {p})", False), ("SELECT max(page_len) FROM {p} LIMIT 1", False),
+])
+def test_how_many_rows_come_is_known_only_of_whole_tables(statement: str, known: bool) -> None:
+    assert planned(statement.format(p=P)).rows_of("mediawiki") == (7000 if known else None)
+
+
+def test_of_a_source_asked_twice_both_must_be_known() -> None:
+    assert planned(f"SELECT a.page_len FROM {P} a JOIN {P} b USING (page_id)").rows_of("mediawiki") == 14_000
+    assert planned(f"SELECT a.page_len FROM {P} a JOIN {P} b USING (page_id) WHERE b.page_len = 2").rows_of("mediawiki") is None
+    assert planned(f"SELECT a.page_len FROM {P} a JOIN mediawiki.dewiki.page b USING (page_id)").rows_of("mediawiki") is None, "dewiki is not counted"

@@ -25,11 +25,12 @@ ABLE = Capabilities(frozenset((family, comparison) for family in FAMILIES for co
 CAPABILITIES = {"lake": ABLE, "mediawiki": ABLE}
 
 
-def table(name: str, columns: dict[str, pa.DataType], locked: tuple[str, ...] = (), *, read: Decision = OPEN) -> VisibleDataset:
+def table(name: str, columns: dict[str, pa.DataType], locked: tuple[str, ...] = (), *, read: Decision = OPEN,
+          rows: int | None = None) -> VisibleDataset:
     source, schema, last = name.split(".")
     made = tuple(Column(key, type_, comment=f"about {key}") for key, type_ in columns.items())
     visible = tuple(VisibleColumn(column, LOCKED if column.name in locked else OPEN) for column in made)
-    return VisibleDataset(source, Dataset(schema, last, made, comment=f"all {last}"), visible, read, datetime(2026, 11, 23, tzinfo=UTC))
+    return VisibleDataset(source, Dataset(schema, last, made, comment=f"all {last}", row_estimate=rows), visible, read, datetime(2026, 11, 23, tzinfo=UTC))
 
 
 CATALOG = (
@@ -37,7 +38,7 @@ CATALOG = (
         "page_title": pa.string(), "page_id": pa.int64(), "city": pa.string(), "country_code": pa.string(), "year": pa.int32(),
         "view_count": pa.int64(), "event": pa.struct([("ip", pa.string())]), "ts": pa.timestamp("us"), "flag": pa.bool_(), "day": pa.date32(),
         "price": pa.decimal128(9, 2), "ratio": pa.float64(), "zoned": pa.timestamp("us", "UTC"), "raw": pa.binary()}, ("city",)),
-    table("mediawiki.enwiki.page", {"page_id": pa.int64(), "page_title": pa.string(), "page_len": pa.int32()}),
+    table("mediawiki.enwiki.page", {"page_id": pa.int64(), "page_title": pa.string(), "page_len": pa.int32()}, rows=7000),
     table("mediawiki.dewiki.page", {"page_id": pa.int64(), "page_title": pa.string()}),
     table("mediawiki.enwiki.revision", {"rev_id": pa.int64()}, read=LOCKED),
 )
