@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -72,6 +73,28 @@ def test_the_stage_named_is_the_stage_that_waits(ann: Person, swap: Gateway) -> 
     assert state["headline"] == "Running in mediawiki"
     swap.mediawiki.behaviour.gate.set()
     assert ann.ended(query_id)["state"] == "done"
+
+
+def test_the_second_run_says_what_is_expected_to_its_own_person_only(ann: Person, swap: Gateway) -> None:
+    bertrand = swap.person("bertrand", "analysts")
+    statement = "SELECT sum(n) AS n FROM lake.big.numbers WHERE n < :most"
+    swap.lake.behaviour.seconds_per_batch = 0.5
+    swap.lake.batch_rows = 10_000
+
+    def seen_while_fetching(person: Person, most: int) -> dict[str, Any]:
+        query_id = person.start(statement, params={"most": most})
+        state = person.until(query_id, lambda state: any(stage["state"] == "active" for stage in state["stages"] if stage["key"] == "fetch:lake"))
+        assert person.ended(query_id)["expected_end"] is None
+        return state
+
+    first = seen_while_fetching(ann, 50_000)
+    assert first["expected_end"] is None
+    assert all(stage["expected"] is None for stage in first["stages"])
+    again = seen_while_fetching(ann, 50_000)
+    assert again["expected_end"] > again["elapsed"]
+    assert [stage["key"] for stage in again["stages"] if stage["expected"]] == ["fetch:lake", "combine"]
+    assert seen_while_fetching(ann, 49_999)["expected_end"] is None, "another parameter is another question"
+    assert seen_while_fetching(bertrand, 50_000)["expected_end"] is None, "how long ann's took is hers"
 
 
 def test_a_reader_follows_a_result_that_grows(ann: Person, swap: Gateway) -> None:
