@@ -29,7 +29,7 @@ _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives bac
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
     "swap_hub": {
-        "person": _ADD, "sign_in": _ADD, "portal_session": _ADD, "jupyter_server": _ADD, "audit_event": _APPEND,
+        "person": _ADD, "sign_in": _ADD, "portal_session": _MEND, "jupyter_server": _ADD, "audit_event": _APPEND,
     },
     "swap_web": {
         "person": _MEND, "sign_in": _MEND, "portal_session": _ADD,

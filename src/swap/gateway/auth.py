@@ -53,7 +53,7 @@ class Guard:
     def server(self, request: Request) -> people.LaunchedServer:
         """Return the Jupyter server whose credential this is.  Raises NotSignedIn."""
         with self._engine.begin() as conn:
-            return people.server_for(conn, _bearer(request), self._now())
+            return people.server_for(conn, _bearer(request))
 
     def access(self, person_id: str) -> people.Access:
         """Tell whether a person may act, and in which epoch."""

@@ -16,6 +16,8 @@ from swap.errors import Problem, SettingsError
 from swap.settings import Settings
 
 NAME_LENGTH = 64
+DIRECTORY = "file:"
+"""What this directory's keys begin with in swap.person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Entry:
     @property
     def directory_key(self) -> str:
         """The key as swap.person keeps it, apart from other directories' keys."""
-        return f"file:{self.key}"
+        return DIRECTORY + self.key
 
 
 @dataclass(frozen=True, slots=True)

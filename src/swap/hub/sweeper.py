@@ -59,7 +59,7 @@ def _identity(path: Path) -> tuple[int, int]:
 def follow(conn: Connection, people: PeopleFile) -> list[str]:
     """Take over what the file says; return the ids of those who were removed."""
     removed = []
-    for key, person in service.everybody(conn, "file:").items():
+    for key, person in service.everybody(conn, people_file.DIRECTORY).items():
         entry = people.keyed(key)
         if entry is None:
             service.remove(conn, person.id, context.utc_now())

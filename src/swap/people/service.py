@@ -134,7 +134,7 @@ def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
     return store.end_server(conn, server_id, now)
 
 
-def server_for(conn: Connection, credential: str, now: datetime) -> LaunchedServer:  # noqa: ARG001 - a clock for the day credentials expire
+def server_for(conn: Connection, credential: str) -> LaunchedServer:
     """Return which running server holds this credential, and its person's epoch.
 
     Raises NotSignedIn for an unknown or ended one.  That the person may act is another question (`access`):
