@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from swap.errors import Conflict, Problem
+from swap.errors import Conflict, Problem, Unavailable
 
 _LISTENING: Final = "0A"
 
@@ -19,9 +19,20 @@ def require_free(address: str, port: int) -> None:
 
     For 127.0.0.1 also when somebody has it on ::1: browsers try that first for `localhost`.
     """
+    _require_loopback()
     _require(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port)
     if address == "127.0.0.1" and socket.has_ipv6:
         _require(socket.AF_INET6, "::1", port)
+
+
+def _require_loopback() -> None:
+    """SWAP's processes speak to one another over 127.0.0.1: say so at once where that is not there, as in a bare network namespace."""
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        try:
+            socket.create_connection(here.getsockname(), timeout=5.0).close()
+        except OSError as error:
+            raise Unavailable(Problem("This machine does not reach itself at 127.0.0.1.", why=f"{error.strerror or error}.",
+                                      todo="Bring its loopback interface up: ip link set lo up")) from error
 
 
 def _require(family: socket.AddressFamily, address: str, port: int) -> None:

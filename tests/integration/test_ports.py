@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,16 @@ def test_free_ports_are_different_and_none_that_an_outgoing_connection_can_take(
     assert max(found) < min(lowest, 32_768)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 — somebody else may listen everywhere
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_somebody_listens_on_is_not_free(address: str) -> None:
     (port,) = ports.free(1)
     with socket.create_server((address, port)), pytest.raises(ports.Conflict):
         ports.require_free("127.0.0.1", port)
+
+
+def test_a_machine_without_loopback_is_told_at_once() -> None:
+    code = "from swap import ports\ntry: ports.require_free('127.0.0.1', 25000)\nexcept Exception as error: print(error)"
+    # Without root a namespace of one's own needs a user namespace too.
+    told = subprocess.run(["unshare", "--net", "--map-root-user", sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == ("This machine does not reach itself at 127.0.0.1. Network is unreachable. "
+                                   "Bring its loopback interface up: ip link set lo up")
