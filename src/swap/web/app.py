@@ -122,4 +122,4 @@ def _failed(portal: Portal) -> Callable[[Request, Exception], Any]:
 
 def _filters() -> dict[str, Callable[..., Any]]:
     return {"count": words.count, "size": words.size, "seconds": words.seconds, "plural": words.plural, "ago": words.ago,
-            "clock": words.clock, "exact": words.exact, "grouped": words.grouped, "sentences": words.sentences, "sql": highlight.sql}
+            "clock": words.clock, "exact": words.exact, "grouped": words.grouped, "rows": words.rows, "spelt": words.spelt, "sentences": words.sentences, "sql": highlight.sql}

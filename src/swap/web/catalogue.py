@@ -38,6 +38,7 @@ class Table:
     name: str
     comment: str
     rows: int | None
+    rows_exact: bool
     size: int | None
     newest: str
     readable: bool
@@ -69,6 +70,15 @@ class Lock:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column of ten rows: its place in the result, or none for one that is locked."""
+
+    name: str
+    type: str
+    place: int | None
+
+
 def sources(catalog: Mapping[str, Any]) -> tuple[Source, ...]:
     """Return the sources in the gateway's order."""
     return tuple(
@@ -83,7 +93,7 @@ def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
     for item in catalog.get("tables", ()):
         parts = str(item.get("name", "")).split(".", 2)
         if len(parts) == 3 and parts[0] == source:
-            found.append(Table(source, parts[1], parts[2], item.get("comment") or "", item.get("rows"), item.get("bytes"), item.get("newest") or "",
+            found.append(Table(source, parts[1], parts[2], item.get("comment") or "", item.get("rows"), bool(item.get("rows_exact")), item.get("bytes"), item.get("newest") or "",
                                bool(item.get("readable")), named(item.get("rule")), item.get("ask") or ""))
     return tuple(sorted(found, key=lambda table: (table.schema, table.name)))
 
@@ -116,6 +126,16 @@ def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
         for (rule, ask), columns in by_rule.items())
 
 
+def with_locked(table: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Shown, ...]:
+    """Return a result's columns with the table's locked ones between them, where they stand in the table."""
+    at = {column["name"]: place for place, column in enumerate(result)}
+    found = [
+        Shown(column["name"], str(column.get("type") or ""), at.get(column["name"]))
+        for column in table.get("columns", ()) if column["name"] in at or not column.get("readable")
+    ]
+    return tuple(found)
+
+
 def named(rule: object) -> str:
     """Return a rule's name, or nothing where no rule speaks and everything is therefore closed."""
     return rule if isinstance(rule, str) and rule != NO_RULE else ""
@@ -130,13 +150,3 @@ def first_runnable(sqls: Sequence[str], catalog: Mapping[str, Any]) -> int | Non
         if tables and tables <= readable:
             return place
     return None
-
-
-def partitions(table: Mapping[str, Any], limit: int = 8) -> tuple[str, ...]:
-    """Return the newest partitions in words, when the source knows them; a gateway that only names the keys tells none."""
-    keys = {column["name"] for column in table.get("columns", ())}
-    found = [
-        part if isinstance(part, str) else ", ".join(f"{key}={value}" for key, value in part.items())
-        for part in table.get("partitions") or () if isinstance(part, dict) or (isinstance(part, str) and part not in keys)
-    ]
-    return tuple(found[-limit:][::-1])

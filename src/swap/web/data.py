@@ -13,7 +13,7 @@ from starlette.responses import Response
 from swap.client import failures
 from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError
 from swap.notebooks import model
-from swap.web import catalogue
+from swap.web import catalogue, partitions
 from swap.web.gateway import Page
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
@@ -54,11 +54,12 @@ def table(portal: Portal, visit: Visit) -> Response:
     found = portal.gateway.table(token, *names)
     columns = [column | {"rule": catalogue.named(column.get("rule"))} for column in found.get("columns", [])]
     readable = [column for column in columns if column.get("readable")]
-    statement = model.select(*names)
+    condition, newest = partitions.newest(found)
+    statement = model.select(*names, condition)
     return respond(
         portal, visit, "table.html", here="data", names=names, full_name=".".join(names), table=found, columns=columns,
-        readable=readable, locks=catalogue.locks(found), partitions=catalogue.partitions(found),
-        keys=[column["name"] for column in columns if column.get("partition")], preview=_address(*names) + "/preview",
+        readable=readable, locks=catalogue.locks(found), divided=partitions.block(found, everything=visit.query("partitions") == "all"),
+        newest=newest, keys=[column["name"] for column in columns if column.get("partition")], preview=_address(*names) + "/preview",
         one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})")
 
 
@@ -68,14 +69,17 @@ async def preview(portal: Portal, visit: Visit) -> Response:
     values: dict[str, Any] = {"names": names, "full_name": ".".join(names), "preview": _address(*names) + "/preview"}
     token = await run_in_threadpool(portal.token, visit.person)
     try:
-        page = await _ten_rows(portal, visit, token, model.select(*names))
+        found = await run_in_threadpool(portal.gateway.table, token, *names)
+        condition, values["newest"] = partitions.newest(found)
+        page = await _ten_rows(portal, visit, token, model.select(*names, condition))
     except SwapError as error:
         log.info("preview of %s for %s: %s", values["full_name"], visit.person.id, error)
         template = "part_preview.html" if visit.is_part else "preview.html"
         return await run_in_threadpool(respond, portal, visit, template, status=200 if visit.is_part else error.status, here="data",
                                        problem=error.problem, page=None, **values)
     template = "part_preview.html" if visit.is_part else "preview.html"
-    return await run_in_threadpool(respond, portal, visit, template, here="data", page=page, problem=None, **values)
+    return await run_in_threadpool(respond, portal, visit, template, here="data", page=page, problem=None,
+                                   columns=catalogue.with_locked(found, page.columns), **values)
 
 
 _places = asyncio.Semaphore(PREVIEWS_AT_ONCE)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
 from swap.notebooks import model
 from swap.notebooks import service as notebooks
-from swap.web import catalogue, paths
+from swap.web import catalogue, partitions, paths
 from swap.web.hub import AWAY, ServerKind
 from swap.web.pages import Server, go, port_of, respond
 from swap.web.portal import Portal, Visit
@@ -59,10 +59,11 @@ def _select(portal: Portal, visit: Visit, table: str) -> str:
     names = table.split(".", 2)
     if len(names) != 3 or not all(names):
         raise Invalid(Problem("There is no such table.", todo="Choose one from Data."))
-    found = portal.gateway.table(portal.token(visit.person), *names)
+    source, schema, name = names
+    found = portal.gateway.table(portal.token(visit.person), source, schema, name)
     if not any(column.get("readable") for column in found.get("columns", ())):
         raise NotFound(Problem("You may not read this table.", todo="Its page says which rule locks it, and whom to ask."))
-    return model.select(*names)
+    return model.select(source, schema, name, partitions.newest(found)[0])
 
 
 def _first_sql(portal: Portal, visit: Visit) -> str:

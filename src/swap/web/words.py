@@ -23,6 +23,29 @@ def count(number: float | None) -> str:
     return f"{number:,.0f}"
 
 
+def rows(number: int | None, *, exact: bool) -> str:
+    """Return a number of rows: every one of them when they were counted, else about how many.
+
+    >>> rows(1_204_118, exact=True), rows(288_059, exact=False), rows(412_612_345_678, exact=False), rows(None, exact=False)
+    ('1,204,118', 'about 288,000', 'about 412.6 bn', '')
+    """
+    if number is None:
+        return ""
+    if exact:
+        return f"{number:,}"
+    return f"about {count(round(number, min(0, 3 - len(str(abs(number))))))}" if number < 1e6 else f"about {count(number)}"
+
+
+def spelt(number: int) -> str:
+    """Return a small number as a word, as sentences begin with one.
+
+    >>> spelt(2), spelt(12)
+    ('Two', '12')
+    """
+    names = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+    return names[number] if number < len(names) else f"{number:,}"
+
+
 def grouped(value: str) -> str:
     """Return a number that is already text, with separators in its whole part.
 

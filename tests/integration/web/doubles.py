@@ -194,7 +194,8 @@ LOCK = {"readable": False, "rule": "below-country", "because": "locks places sma
 PAGEVIEWS = {
     "name": "lake.wmf.pageview_hourly", "comment": "Views of pages, one row for each hour and combination of the columns below",
     "owner": "data-platform", "rows": 412_600, "bytes": 18_200_000, "newest": "22 November",
-    "partitions": ["year=2026, month=11, day=21", "year=2026, month=11, day=22"],
+    "rows_exact": True, "partitions": ["year", "month", "day", "hour"], "divided": {"keys": ["year", "month", "day"], "finer": "hour", "count": 24 * 7 + 14, "newest": [
+        {"values": ["2026", "11", str(day)], "parts": 14 if day == 19 else 24, "rows": 100 * day, "exact": day != 18} for day in range(22, 14, -1)]},
     "columns": [
         column("project", "text", "Project without “.org”, like en.wikipedia"), column("page_title", "text", "Title with underscores"),
         column("access_method", "text", "desktop, mobile web or mobile app"), column("referer_class", "text"),
@@ -206,11 +207,11 @@ PAGEVIEWS = {
 }
 LOCKED = {
     "name": "lake.wmf.webrequest", "comment": "Every request to the sites, 90 days", "owner": "data-platform", "rows": 61_000_000_000, "bytes": 44_700_000_000_000,
-    "newest": "", "partitions": [], "columns": [column("ip", "text", sensitivity="personal", **(LOCK | {"rule": "personal-data"}))],
+    "rows_exact": False, "newest": "", "partitions": [], "divided": None, "columns": [column("ip", "text", sensitivity="personal", **(LOCK | {"rule": "personal-data"}))],
 }
-EMPTY = {"name": "lake.event.nothing", "comment": "", "owner": "", "rows": 0, "bytes": 0, "newest": "", "partitions": [], "columns": [column("a", "text")]}
-AIRPORTS = {"name": "mediawiki.nyc.airports", "comment": "Airports", "owner": "dba", "rows": 1458, "bytes": 96_000, "newest": "", "partitions": [],
-            "columns": [column("faa", "text", "Code"), column("name", "text", "Name")]}
+EMPTY = {"name": "lake.event.nothing", "comment": "", "owner": "", "rows": 0, "bytes": 0, "rows_exact": False, "newest": "", "partitions": [], "divided": None, "columns": [column("a", "text")]}
+AIRPORTS = {"name": "mediawiki.nyc.airports", "comment": "Airports", "owner": "dba", "rows": 1458, "bytes": 96_000, "rows_exact": False, "newest": "", "partitions": [],
+            "divided": None, "columns": [column("faa", "text", "Code"), column("name", "text", "Name")]}
 TABLES = {table["name"]: table for table in (PAGEVIEWS, LOCKED, EMPTY, AIRPORTS)}
 ROWS = [["en.wikipedia", "Main_Page", "desktop", "none", "Germany", "41207", "15580374", "2026", "11", "22"],
         ["ar.wikipedia", "القمر", "mobile web", None, "Egypt", "154", "5301", "2026", "11", "22"],
@@ -257,7 +258,7 @@ class GatewayDouble(Double):
 
     def _catalog(self) -> dict[str, Any]:
         listed = [
-            {"name": table["name"], "comment": table["comment"], "rows": table["rows"], "bytes": table["bytes"], "newest": table["newest"],
+            {"name": table["name"], "comment": table["comment"], "rows": table["rows"], "rows_exact": table["rows_exact"], "bytes": table["bytes"], "newest": table["newest"],
              "readable": any(item["readable"] for item in table["columns"]), "rule": table["columns"][0]["rule"], "ask": table["columns"][0]["ask"]}
             for table in self.tables.values()
         ]

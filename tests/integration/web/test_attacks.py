@@ -300,7 +300,8 @@ SCRIPT = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 def test_names_comments_and_titles_that_are_code_stay_text(database: Database, tmp_path: Path) -> None:
     def pages(portal: Portal) -> list[str]:
         portal.gateway.tables = TABLES | {"lake.wmf.pageview_hourly": {
-            **TABLES["lake.wmf.pageview_hourly"], "comment": SCRIPT, "owner": SCRIPT, "partitions": [SCRIPT],
+            **TABLES["lake.wmf.pageview_hourly"], "comment": SCRIPT, "owner": SCRIPT, "partitions": ["b"],
+            "divided": {"keys": ["b"], "finer": "", "count": 1, "newest": [{"values": [SCRIPT], "parts": 1, "rows": 1, "exact": True}]},
             "columns": [column("a", SCRIPT, SCRIPT, sensitivity=SCRIPT, readable=False, rule=SCRIPT, because=SCRIPT, ask=SCRIPT), column("b", "text", partition=True)]}}
         portal.gateway.failure = {"category": "source-failed", "title": SCRIPT, "why": SCRIPT, "todo": SCRIPT}
         browser = portal.signed_in("ann", (SCRIPT,))

@@ -186,7 +186,7 @@ def test_one_line_is_copied(visit: Callable[..., Page], shared: Portal) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=shared_url(shared))
     page.click(".sw-code [data-copy]")
     expect(page.locator("#said")).to_have_text("Copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == 'swap.sql("SELECT * FROM lake.wmf.pageview_hourly LIMIT 10")'
+    assert page.evaluate("navigator.clipboard.readText()") == 'swap.sql("SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT 10")'
 
 
 def test_a_new_notebook_shows_the_start_and_then_opens(visit: Callable[..., Page], shared: Portal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from http import HTTPStatus
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from integration.web.doubles import ROWS, TABLES
 from integration.web.running import PERSON_IDS, Browser, Portal, csrf, running
 from services import Database
 
 ANN = PERSON_IDS["ann"]
 REDIRECT = HTTPStatus.SEE_OTHER
+NEWEST_TEN = "SELECT *\nFROM lake.wmf.pageview_hourly\nWHERE year = 2026 AND month = 11 AND day = 22\nLIMIT 10"
 
 
 def lab(portal: Portal, path: str) -> str:
@@ -35,6 +38,11 @@ def until(what: Any, seconds: float = 5.0) -> Any:
 def notebook(home: Path, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((home / name).read_text(encoding="utf-8"))
     return found
+
+
+def side_block(page: str) -> str:
+    """Return the part of a table's page that shows its partitions."""
+    return page[page.index('id="partitions"'):].partition("</section>")[0]
 
 
 # ── Home ────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,12 +174,37 @@ def test_a_source_lists_its_tables_with_what_is_locked_and_whom_to_ask(portal: P
 
 def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:
     text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
-    assert "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly LIMIT 10&#34;)" in text
+    assert "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT 10&#34;)" in text
     assert "The rule <b>below-country</b> locks places smaller than a country." in text
-    assert "2 columns are locked for you" in text
-    assert "year=2026, month=11, day=22" in text
+    assert "Two columns are locked for you" in text
     assert "Query in a new notebook" in text
     assert "en.wikipedia</bdi>" not in text, "the rows load apart"
+
+
+def test_a_table_shows_its_newest_partitions_with_the_hours_that_are_missing(portal: Portal) -> None:
+    browser = portal.signed_in()
+    block = side_block(browser.get("/data/lake/wmf/pageview_hourly").text)
+    assert re.findall(r'<th scope="row" class="nw">([^<]*)</th>', block) == ["22 Nov", "21 Nov", "20 Nov", "19 Nov", "18 Nov", "17 Nov", "16 Nov"]
+    assert 'aria-label="10 hours missing"' in block
+    assert '<span class="sub">about</span> 1,800' in block, "the rows of the 18th are a guess"
+    assert ">All 182</a>" in block
+    everything = side_block(browser.get("/data/lake/wmf/pageview_hourly?partitions=all").text)
+    assert ">15 Nov</th>" in everything
+    assert "All 182" not in everything
+
+
+def test_partitions_of_which_the_gateway_tells_nothing_are_not_shown(portal: Portal) -> None:
+    portal.gateway.tables = TABLES | {"lake.wmf.pageview_hourly": TABLES["lake.wmf.pageview_hourly"] | {"divided": None}}
+    text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
+    assert 'id="partitions"' not in text
+    assert "LIMIT 10" in text
+    assert "WHERE" not in text
+
+
+def test_rows_that_were_guessed_are_about_so_many(portal: Portal) -> None:
+    browser = portal.signed_in()
+    assert "<b>412,600</b> rows" in browser.get("/data/lake/wmf/pageview_hourly").text
+    assert "<b>about 1,460</b> rows" in browser.get("/data/mediawiki/nyc/airports").text
 
 
 def test_a_table_one_may_not_read_keeps_its_columns_and_says_whom_to_ask(portal: Portal) -> None:
@@ -194,10 +227,11 @@ def test_ten_rows_run_as_the_person_and_show_null_empty_and_numbers(portal: Port
     part = portal.signed_in().get("/data/lake/wmf/pageview_hourly/preview", X_Swap_Part="1").text
     assert "<html" not in part
     assert "41,207" in part
+    assert part.count('class="lockcell"') == 2 * len(ROWS), "locked columns keep their place, hatched"
     assert "15580374" in part
     assert 'title="null: no value">null' in part
     assert '>""<' in part.replace("&#34;", '"')
-    assert portal.gateway.statements == ["SELECT *\nFROM lake.wmf.pageview_hourly\nLIMIT 10"]
+    assert portal.gateway.statements == [NEWEST_TEN]
     assert set(portal.gateway.people) == {ANN}
 
 
@@ -221,7 +255,7 @@ def test_a_query_in_a_new_notebook_asks_that_table(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.hub.state[ANN] = "running"
     assert browser.submit("/notebooks", table="lake.wmf.pageview_hourly").status_code == REDIRECT
-    assert notebook(portal.home(), "untitled-1.ipynb")["cells"][0]["source"] == "%%swap result\nSELECT *\nFROM lake.wmf.pageview_hourly\nLIMIT 10"
+    assert notebook(portal.home(), "untitled-1.ipynb")["cells"][0]["source"] == f"%%swap result\n{NEWEST_TEN}"
     assert browser.submit("/notebooks", table="lake.wmf.webrequest").status_code == HTTPStatus.NOT_FOUND
     assert browser.submit("/notebooks", table="lake.wmf.nothing").status_code == HTTPStatus.NOT_FOUND
     assert browser.submit("/notebooks", table="lake").status_code == HTTPStatus.BAD_REQUEST

@@ -53,8 +53,7 @@ def test_the_example_shown_is_the_first_this_person_can_run() -> None:
     assert catalogue.first_runnable(sqls, {}) is None
 
 
-def test_partitions_are_shown_newest_first_and_never_the_mere_keys() -> None:
-    columns = [{"name": "day", "partition": True}]
-    assert catalogue.partitions({"columns": columns, "partitions": ["day"]}) == ()
-    assert catalogue.partitions({"columns": columns, "partitions": [{"day": 1}, {"day": 2}]}) == ("day=2", "day=1")
-    assert catalogue.partitions({}) == ()
+def test_locked_columns_keep_their_place_among_ten_rows() -> None:
+    table = {"columns": [{"name": "a", "type": "text", "readable": True}, {"name": "b", "type": "text", "readable": False}, {"name": "c", "type": "text", "readable": True}]}
+    assert catalogue.with_locked(table, [{"name": "a"}, {"name": "c"}]) == (
+        catalogue.Shown("a", "text", 0), catalogue.Shown("b", "text", None), catalogue.Shown("c", "text", 1))
