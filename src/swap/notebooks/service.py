@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from swap.notebooks import model
 from swap.notebooks.model import Example, Listing, Notebook
 from swap.notebooks.workspace import Found, Workspace
 
+TITLES_BYTES = 40_000_000
+"""Bytes of notebooks that are read for one list's titles; the rest go by their files' names."""
 EXAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
@@ -22,7 +25,11 @@ def recent(workspace: Workspace, limit: int) -> Listing:
     """Return the `limit` notebooks edited last, newest first, with their titles."""
     found, complete = workspace.find()
     newest = sorted(found, key=lambda item: (-item.modified_ns, item.path))[:limit]
-    return Listing(tuple(_described(workspace, item) for item in newest), complete and len(found) <= limit)
+    read = itertools.accumulate(item.size_bytes for item in newest)
+    listed = tuple(Notebook(item.path, _title(workspace, item) if so_far <= TITLES_BYTES else _name(item),
+                            datetime.fromtimestamp(item.modified_ns / 1e9, tz=UTC), item.size_bytes)
+                   for item, so_far in zip(newest, read, strict=True))
+    return Listing(listed, complete and len(found) <= limit)
 
 
 def count(workspace: Workspace) -> int:
@@ -74,15 +81,14 @@ def _example(path: str, modified_ns: int) -> dict[str, Any] | None:  # noqa: ARG
     return document if isinstance(document, dict) else None
 
 
-def _described(workspace: Workspace, found: Found) -> Notebook:
-    return Notebook(found.path, _title(workspace, found), datetime.fromtimestamp(found.modified_ns / 1e9, tz=UTC), found.size_bytes)
-
-
 @lru_cache(maxsize=4096)
 def _title(workspace: Workspace, found: Found) -> str:
     """Return a notebook's title; the same file at the same moment is read once."""
-    fallback = found.path.rsplit("/", 1)[-1].removesuffix(".ipynb")
     try:
-        return model.title(workspace.read(found.path), fallback)
+        return model.title(workspace.read(found.path), _name(found))
     except NotFound:
-        return fallback
+        return _name(found)
+
+
+def _name(found: Found) -> str:
+    return found.path.rsplit("/", 1)[-1].removesuffix(".ipynb")

@@ -138,3 +138,15 @@ def test_an_example_is_copied_without_what_was_computed(workspace: Workspace, ho
     with pytest.raises(NotFound):
         service.copy_example(workspace, examples, "../one", token)
     assert service.examples(None) == ()
+
+
+def test_a_home_of_heavy_notebooks_is_listed_without_reading_them_all(workspace: Workspace, home: Path) -> None:
+    heavy = {"cells": [{"cell_type": "markdown", "source": "# A title"}, {"cell_type": "raw", "source": "x" * 3_900_000}]}
+    for age in range(12):
+        path = home / f"n{age:02}.ipynb"
+        path.write_text(json.dumps(heavy), encoding="utf-8")
+        os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+
+    titles = [notebook.title for notebook in service.recent(workspace, 500).notebooks]
+
+    assert titles == ["A title"] * 10 + ["n10", "n11"], "10 of them are 39 MB"
