@@ -46,7 +46,7 @@ const all = JSON.parse(readFileSync(join(wikimedia, 'codex-icons/dist/codex-icon
 const icons = {};
 for (const [name, icon] of Object.entries(all)) {
   const short = name.replace(/^cdxIcon/, '').replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
-  if (!short.startsWith('logo')) icons[short] = typeof icon === 'string' ? icon : icon.ltr;
+  if (!short.startsWith('logo')) icons[short] = typeof icon === 'string' ? icon : icon.default ?? icon.ltr;
 }
 writeFileSync(join(out, 'icons.json'), JSON.stringify(icons));
 

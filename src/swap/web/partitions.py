@@ -60,7 +60,11 @@ def newest(table: Mapping[str, Any]) -> tuple[str, str]:
     for each in divided["newest"]:
         terms = [_term(key, value, types.get(key)) for key, value in zip(divided["keys"], each["values"], strict=True)]
         if each["rows"] and all(terms):
-            return " AND ".join(terms), _label(tuple(divided["keys"]), each["values"], _year(tuple(divided["keys"]), divided["newest"]))
+            keys = tuple(divided["keys"])
+            label = _label(keys, each["values"], _year(keys, divided["newest"]))
+            # A bare value means nothing in a sentence, unless it reads like a date.
+            named = _head(keys) != ", ".join(keys) or _day(keys, each["values"]) is not None
+            return " AND ".join(terms), label if named else f"{', '.join(keys)} {label}"
     return "", ""
 
 

@@ -91,3 +91,9 @@ def test_a_table_that_the_gateway_does_not_call_divided_has_no_block() -> None:
     (table(day(24, rows=0), day(23)), "year = 2026 AND month = 11 AND day = 23"), (table((["x"], 1, 1), keys=("a",), finer="", type_="map"), "")])
 def test_a_query_names_the_newest_partition_that_has_rows(found: dict[str, Any], condition: str) -> None:
     assert partitions.newest(found)[0] == condition
+
+
+def test_the_newest_partition_has_a_name_that_stands_in_a_sentence() -> None:
+    assert partitions.newest(table(day(24)))[1] == "24 Nov"
+    assert partitions.newest(table((["2026-11-23"], 1, 1), keys=("day",), finer="", type_="date"))[1] == "23 Nov"
+    assert partitions.newest(table((["12"], 1, 1), keys=("month",), finer=""))[1] == "month 12"
