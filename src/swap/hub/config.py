@@ -59,7 +59,7 @@ def _hub(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "redirect_to_server": False,
         "db_url": runtime.database_urls["hub"],
         "upgrade_db": True,
-        "proxy_class": "jupyterhub_traefik_proxy.fileprovider.TraefikFileProviderProxy",
+        "proxy_class": "swap.hub.proxy.ServerRoutes",
         # A hub that dies or is restarted takes no notebook with it.
         "cleanup_servers": False,
         "cleanup_proxy": False,

@@ -29,6 +29,12 @@ PROBE = "probe--x"
 PERSON = "p[a-z2-7]{9}"
 """identity.PERSON_ID, as Traefik's regular expressions write it."""
 
+IS_PAGE = "HeaderRegexp(`Accept`, `text/html`)"
+"""What a browser asks for when somebody goes to an address."""
+
+SERVER_GONE = "server-gone"
+"""The middleware that answers in words for a server that does not answer; hub/proxy.py puts it before each server."""
+
 # Above the routes the hub writes itself, whose priority is the length of their rule.
 _DOOR, _GUARD, _PORTAL, _LAST = 1000, 900, 10, 1
 
@@ -81,7 +87,6 @@ def _routers(settings: Settings) -> dict[str, Any]:
     portal = f"Host(`{settings.site.host}`)"
     person = f"HostRegexp(`^{PERSON}\\.{re.escape(settings.site.host)}$`)"
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
-    page = "HeaderRegexp(`Accept`, `text/html`)"
     return {
         "hub": _router(f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR, "hub-away"),
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
@@ -90,8 +95,8 @@ def _routers(settings: Settings) -> dict[str, Any]:
         "portal": _router(portal, "portal", _PORTAL),
         "hub-on-person": _router(f"{person} && {hub_paths}", "portal", _GUARD, "to-portal"),
         # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
-        "server-not-running": _router(f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {page}", "portal", _LAST + 1, "to-start"),
-        "person": _router(f"{person} && {page}", "portal", _LAST, "to-portal"),
+        "server-not-running": _router(f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, "to-start"),
+        "person": _router(f"{person} && {IS_PAGE}", "portal", _LAST, "to-portal"),
         # The portal leads on from an address to its name, and answers the probe whether this browser finds such names.
         "by-address": _router("Host(`127.0.0.1`) || Host(`::1`) || Host(`0.0.0.0`)", "portal", _LAST),
         "probe": _router(f"Host(`{PROBE}.{settings.site.host}`) && Path(`/ping`)", "portal", _LAST),
@@ -107,6 +112,8 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
         # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
         "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
+        # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no cookie.
+        SERVER_GONE: {"errors": {"status": ["502", "504"], "service": "portal", "query": "/server-gone"}},
         # $1 is only ever a person id, so this leads to nobody's host but a person's.
         "to-person": {"redirectRegex": {
             "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},

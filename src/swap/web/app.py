@@ -23,6 +23,7 @@ from swap.settings import Settings
 from swap.web import auth, errors, forms, highlight, words
 from swap.web.clock import Clock
 from swap.web.gateway import Gateway
+from swap.web.gone import Gone
 from swap.web.guard import Guard
 from swap.web.hub import CALLBACK, Hub
 from swap.web.pages import go, respond
@@ -37,11 +38,12 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
     """Return the portal.  Raises SettingsError when its pages were not built."""
     look.asset("swap.css")
     clock = clock or Clock()
+    templates = look.environment(TEMPLATES, filters=_filters())
     hub = Hub(runtime.hub_url, runtime.web_service_token)
     portal = Portal(
         settings=settings, runtime=runtime, engine=engine.create(runtime.database_urls["web"]), hub=hub,
         gateway=Gateway(runtime.gateway_url), starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
-        templates=look.environment(TEMPLATES, filters=_filters()), clock=clock)
+        templates=templates, clock=clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -63,7 +65,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
     app.add_api_route("/ping", _ping, methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
-    app.add_middleware(Guard, site=settings.site, failed=_failed(portal))
+    app.add_middleware(Guard, site=settings.site, gone=Gone(templates, settings.site), failed=_failed(portal))
     return app
 
 

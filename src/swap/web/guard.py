@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from swap.settings import Site
 from swap.web import paths
+from swap.web.gone import Gone
 
 LOOPBACK = frozenset({"127.0.0.1", "[::1]", "0.0.0.0"})  # noqa: S104 - what people type, not what we bind
 STATIC = "/static/build/"
@@ -32,10 +33,11 @@ def policy(site: Site) -> str:
 class Guard:
     """Wraps the application; nothing reaches a handler past it with a foreign Host, or leaves without its headers."""
 
-    def __init__(self, app: ASGIApp, site: Site, failed: Callable[[Request, Exception], Awaitable[Response]]) -> None:
-        """Guard `app`; `failed` writes the page for an exception nobody caught."""
+    def __init__(self, app: ASGIApp, site: Site, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]) -> None:
+        """Guard `app`; `gone` is all that a person's host is told; `failed` writes the page for an exception nobody caught."""
         self.app = app
         self.site = site
+        self.gone = gone
         self.failed = failed
         self.policy = policy(site)
 
@@ -71,13 +73,15 @@ class Guard:
         name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
         if name == self.site.host or scope["path"] == PING:
             return None
+        if gone := self.gone.answer(name, scope["path"]):
+            return gone
         if name in LOOPBACK and scope["method"] in {"GET", "HEAD"}:
             return RedirectResponse(f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}", status_code=307)
         return PlainTextResponse(f"SWAP's portal is at {self.site.url}, not at this address.\n", status_code=421)
 
     def _headers(self, path: str, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        headers["Content-Security-Policy"] = self.policy
+        headers.setdefault("Content-Security-Policy", self.policy)
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
         # same-origin, not no-referrer: with the latter browsers send "Origin: null" with our own forms.
