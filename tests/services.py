@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Database:
         self.server = server
         self.name = name
         self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
 
     def url(self, role: str = "owner") -> str:
         """Return the SQLAlchemy address, password included, for the account of a process."""
@@ -36,9 +38,10 @@ class Database:
 
     def engine(self, role: str = "owner") -> Engine:
         """Return the engine of a process's account, made once."""
-        if role not in self._engines:
-            self._engines[role] = create(self.url(role))
-        return self._engines[role]
+        with self._lock:
+            if role not in self._engines:
+                self._engines[role] = create(self.url(role))
+            return self._engines[role]
 
     def close(self) -> None:
         """Close our connections and drop the database."""

@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import math
 import os
+import re
 import select
 import socket
 import threading
@@ -290,8 +291,8 @@ class Link:
         elif state in ("42P01", "42703", "3F000"):
             why, todo = "The table or a column is gone.", "Look at the source's page: the catalog is renewed regularly."
         else:
-            # The server's own words may quote a value, even one of a column that is closed to this person.
-            why, todo = f"SQLSTATE {state}; its words are in SWAP's log.", "Run the query again; if it fails again, show this to whoever runs SWAP."
+            # The condition's name, not the server's own words: they may quote a value, even one of a column that is closed to this person.
+            why, todo = f"It said: {_condition(state)} ({state}).", "Run the query again; if it fails again, show this to the source's owner."
         return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
 
 
@@ -301,6 +302,15 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _condition(state: str) -> str:
+    """Return PostgreSQL's name of a condition, such as `division by zero`."""
+    try:
+        name = psycopg.errors.lookup(state).__name__
+    except KeyError:
+        return "an error without a name"
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _decoded(value: bytes | None) -> str | None:

@@ -43,9 +43,11 @@ def until(true, seconds=20):
 def progress(house, person_id):
     """Start a server and return all that the portal's page is told."""
     with house.hub_api(house.runtime.web_service_token) as api:
-        api.post(f"/users/{person_id}/server")
+        started = api.post(f"/users/{person_id}/server")
         with api.stream("GET", f"/users/{person_id}/server/progress", timeout=60) as stream:
-            return [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
+            told = [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
+    assert told, (started.status_code, started.text, stream.status_code)
+    return told
 
 
 def audited(house, event):
