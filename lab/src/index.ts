@@ -8,6 +8,7 @@ import { IMainMenu } from '@jupyterlab/mainmenu';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { watchAccess } from './access';
 import { addBar } from './bar';
+import { keepClean } from './clean';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
 import { hooks } from './hooks';
 import { swapCells } from './sql';
@@ -52,6 +53,16 @@ const completion: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const clean: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:clean',
+  description: 'Does not mark a notebook as changed that was only opened.',
+  autoStart: true,
+  optional: [INotebookTracker],
+  activate: (_, tracker: INotebookTracker | null) => {
+    tracker?.widgetAdded.connect((_sender, panel) => keepClean(panel));
+  }
+};
+
 const renderers: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:hooks',
   description: 'Lets the renderers find the cell they stand in, and the theme.',
@@ -88,4 +99,4 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, renderers, help];
+export default [bar, access, sql, completion, clean, renderers, help];

@@ -54,9 +54,9 @@ def notebook(value: str | None) -> str:
 
 
 def lab(site: Site, person_id: str, path: str = "") -> str:
-    """Return where JupyterLab shows a notebook, or just opens, on the person's own origin."""
+    """Return where JupyterLab shows a notebook and no other, or just opens as it was, on the person's own origin."""
     base = f"{site.person_url(person_id)}/user/{person_id}/lab"
-    return f"{base}/tree/{quote(path, safe='/')}" if path else base
+    return f"{base}/tree/{quote(path, safe='/')}?reset" if path else base
 
 
 def public_port(site: Site) -> int:

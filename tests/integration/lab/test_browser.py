@@ -6,6 +6,7 @@ The notebook is not trusted: nobody ran it here, so what it shows is what any st
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -292,6 +293,17 @@ def test_a_cell_becomes_sql_with_the_letter_that_makes_it_so(window: Lab) -> Non
     expect(window.cell(10).locator(".swap-magic")).to_have_text("%%swap")
     window.page.keyboard.press("Control+/")
     assert window.source(10) == "%%swap\n-- SELECT 1"
+
+
+def test_a_notebook_that_was_only_opened_is_not_marked_as_changed(window: Lab) -> None:
+    mark = re.compile("jp-mod-dirty")
+    tab = window.page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")
+    expect(window.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    window.page.wait_for_timeout(1000)  # what must not come has no moment at which it has not come
+    expect(tab).not_to_have_class(mark)
+    window.cell(10).locator(".cm-content").click()
+    window.page.keyboard.insert_text("x")
+    expect(tab).to_have_class(mark)
 
 
 def test_no_menu_offers_the_hub_news_or_a_shutdown(window: Lab) -> None:

@@ -22,7 +22,7 @@ NEWEST_TEN = "SELECT *\nFROM lake.wmf.pageview_hourly\nWHERE year = 2026 AND mon
 
 
 def lab(portal: Portal, path: str) -> str:
-    return f"http://{ANN}.localhost:{portal.port}/user/{ANN}/lab/tree/{path}"
+    return f"http://{ANN}.localhost:{portal.port}/user/{ANN}/lab/tree/{path}?reset"
 
 
 def until(what: Any, seconds: float = 5.0) -> Any:

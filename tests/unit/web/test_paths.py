@@ -25,7 +25,7 @@ def test_a_notebooks_address_is_on_the_persons_own_origin_and_quoted() -> None:
     site = Site(port=8000)
     assert paths.lab(site, "paaaaaaaaa") == "http://paaaaaaaaa.localhost:8000/user/paaaaaaaaa/lab"
     assert paths.lab(site, "paaaaaaaaa", "my ideas/50% ?#.ipynb") == (
-        "http://paaaaaaaaa.localhost:8000/user/paaaaaaaaa/lab/tree/my%20ideas/50%25%20%3F%23.ipynb")
+        "http://paaaaaaaaa.localhost:8000/user/paaaaaaaaa/lab/tree/my%20ideas/50%25%20%3F%23.ipynb?reset")
 
 
 def test_the_public_port_wins() -> None:
