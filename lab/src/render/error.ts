@@ -3,6 +3,7 @@
  *
  * Three looks: a mistake, something locked, a source that is down.
  */
+import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { Problem, Suggestion } from '../api';
 import { button, el, Icon, icon, prose, safeHref } from '../dom';
@@ -56,9 +57,9 @@ export class ErrorBox extends SwapRenderer {
         el(
           'div',
           { class: 'bd' },
-          why(error, near.length > 0),
+          why(error),
           near.length ? el('div', { class: 'near' }, ...near.flatMap(nearRow)) : null,
-          error.todo ? el('p', { class: 's2' }, ...prose(error.todo)) : null,
+          error.todo ? el('p', {}, ...prose(error.todo)) : null,
           actions.length ? el('p', { class: 'ax' }, ...actions) : null,
           el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' })
         )
@@ -90,9 +91,9 @@ export class ErrorBox extends SwapRenderer {
   }
 
   private _action(item: Suggestion, failure: Failure): HTMLElement | null {
-    const href = safeHref(item.href, document.baseURI);
+    const href = safeHref(item.href, PageConfig.getOption('swapHome') || document.baseURI);
     if (href) {
-      return el('a', { class: 'sq-b', href, target: '_blank', rel: 'noopener' }, item.label);
+      return el('a', { class: 'sq-b', href, target: '_blank', rel: 'noopener' }, icon('table'), item.label);
     }
     if (!item.replace || !item.by) {
       return null;
@@ -136,7 +137,7 @@ export class ErrorBox extends SwapRenderer {
 }
 
 /** Return the reason, with the line it is about and the rule in bold. */
-function why(error: Problem, quiet: boolean): HTMLElement | null {
+function why(error: Problem): HTMLElement | null {
   const line = error.line && !error.rule ? `Line ${error.line}.` : '';
   const text = [line, error.why].filter(Boolean).join(' ');
   if (!text) {
@@ -144,7 +145,7 @@ function why(error: Problem, quiet: boolean): HTMLElement | null {
   }
   const at = error.rule ? text.indexOf(error.rule) : -1;
   const parts = at < 0 ? prose(text) : [...prose(text.slice(0, at)), el('b', {}, error.rule!), ...prose(text.slice(at + error.rule!.length))];
-  return el('p', { class: quiet ? 's2' : null }, ...parts);
+  return el('p', {}, ...parts);
 }
 
 function nearRow(item: Suggestion): HTMLElement[] {

@@ -144,8 +144,8 @@ def _matches(table: Table, pattern: str | None) -> bool:
     return wanted in table.name.casefold() or wanted in table.comment.casefold()
 
 
-_TABLE_HEADS = ({"name": "table", **_HEAD}, {"name": "rows", **_HEAD, "align": "right", "group": True}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
-_COLUMN_HEADS = ({"name": "column", **_HEAD}, {"name": "type", **_HEAD}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
+_TABLE_HEADS = ({"name": "table", **_HEAD, "whole": True}, {"name": "rows", **_HEAD, "align": "right", "group": True}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
+_COLUMN_HEADS = ({"name": "column", **_HEAD, "whole": True}, {"name": "type", **_HEAD}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
 
 
 def _table_rows(listed: Tables) -> list[list[str | None]]:

@@ -78,7 +78,7 @@ def result_text(state: Mapping[str, Any], page: Mapping[str, Any], name: str | N
 
 
 def page_html(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[str | None]], first: int = 1) -> str:
-    """Return rows as a table that needs no style sheet."""
+    """Return rows as a table that needs no style sheet.  A column that is `whole` is not broken into lines."""
     heads = "".join(
         f'<th scope="col" style="{_HEAD.format(align=column["align"])}">{escape(column["name"])}'
         f'<br><small style="{_QUIET}">{escape(column["type"])}</small></th>' for column in columns)
@@ -120,7 +120,7 @@ def _result_html(state: Mapping[str, Any], page: Mapping[str, Any], name: str | 
 
 
 def _cell(value: str | None, column: Mapping[str, Any]) -> str:
-    style = _CELL.format(align=column["align"], space="nowrap" if column["align"] == "right" else "pre-wrap")
+    style = _CELL.format(align=column["align"], space="nowrap" if column["align"] == "right" or column.get("whole") else "pre-wrap")
     if value is None:
         return f'<td style="{style}"><small style="{_QUIET}">null</small></td>'
     shown = text.grouped(value) if column.get("group") else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from urllib.parse import quote
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
 from swap.connectors.base import Column
@@ -136,7 +137,7 @@ def unknown_column(written: str, relations: Sequence[Relation], at: Place | None
         of = f" of {_table_name(relations[0])}"
     elif tables:
         of = " of the tables in this FROM"
-    suggestions = tuple(_column_suggestion(written, *known[key]) for key in near)
+    suggestions = (*(_column_suggestion(written, *known[key]) for key in near), *_all_columns(relations))
     return UnknownName(Problem(
         f"{written} is not a column{of}.",
         why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
@@ -171,6 +172,15 @@ def unknown_table(written: str, tables: Iterable[VisibleDataset], own: Iterable[
 def _table_name(item: Relation) -> str:
     table = item.reference.table if item.reference else None
     return table.full_name if isinstance(table, VisibleDataset) else item.alias or "this query"
+
+
+def _all_columns(relations: Sequence[Relation]) -> tuple[Suggestion, ...]:
+    """Return the way to the only table's page, below the portal's address."""
+    table = relations[0].reference.table if len(relations) == 1 and relations[0].reference else None
+    if not isinstance(table, VisibleDataset):
+        return ()
+    path = "/".join(quote(part, safe="") for part in (table.source, table.dataset.schema, table.dataset.name))
+    return (Suggestion(label="The table's column" if len(table.columns) == 1 else f"All {len(table.columns)} columns", href=f"/data/{path}"),)
 
 
 def _column_suggestion(written: str, name: str, item: Relation) -> Suggestion:

@@ -59,7 +59,7 @@ def unknown_name() -> dict[str, Any]:
     return error("unknown-name", "page_titel is not a column of lake.wmf.pageview_hourly.", MISTAKE, line=1, column=8,
                  todo="Nothing was run. Nearest columns that you may read:", suggestions=[
                      {"label": "Use page_title", "replace": "page_titel", "by": "page_title", "type": "text", "detail": "Title with underscores"},
-                     {"label": "All 18 columns", "href": "http://localhost:8000/data/lake/wmf/pageview_hourly"},
+                     {"label": "All 18 columns", "href": "/data/lake/wmf/pageview_hourly"},
                      {"label": "Attack", "href": "javascript:alert(1)"}])
 
 

@@ -41,5 +41,12 @@ def test_comments_are_never_html() -> None:
     assert "<hour>" not in Tables([PAGEVIEWS])._repr_html_()
 
 
+def test_a_name_is_never_broken_into_lines_but_a_comment_is() -> None:
+    cells = Tables([PAGEVIEWS])._repr_html_().split("<td ")
+
+    assert "white-space:nowrap" in next(cell for cell in cells if "lake.wmf" in cell)
+    assert "white-space:pre-wrap" in next(cell for cell in cells if "Views by" in cell)
+
+
 def test_nothing_found_says_so() -> None:
     assert repr(Tables()) == "No table that you may see has this in its name or comment."

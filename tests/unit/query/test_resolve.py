@@ -34,6 +34,8 @@ def test_a_misspelt_column_is_answered_with_the_nearest() -> None:
     assert (problem.line, problem.column) == (1, 8)
     first = problem.suggestions[0]
     assert (first.label, first.replace, first.by, first.type, first.detail) == ("Use page_title", "page_titel", "page_title", "text", "about page_title")
+    last = problem.suggestions[-1]
+    assert (last.label, last.by, last.href) == ("All 14 columns", None, "/data/lake/wmf/pageview_hourly")
 
 
 @pytest.mark.parametrize("written", ["pageview_hourly", "wmf.pageview_hourly", "lake.wmf.pageview_hourl", "lake.vmf.pageview_hourly"])
