@@ -1,7 +1,7 @@
 """Write the example notebooks from Markdown: `python docs/build_notebooks.py`; a test compares the two.
 
 Between `<!-- notebook file=… -->` and `<!-- /notebook -->` prose becomes Markdown cells and every fenced block
-becomes a code cell; words after the fence's language are the cell's tags.  No outputs, ever.
+becomes a code cell; words after the fence's language are the cell's tags.  No pictures and no outputs, ever.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "docs" / "tutorial" / "first-notebook.md", *sorted((ROOT / "examples").glob("*.md")))
 
 _REGION = re.compile(r"<!-- notebook (?P<about>.*?) -->\n(?P<body>.*?)<!-- /notebook -->", re.DOTALL)
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
 _FENCE = re.compile(r"^```(?:python|sql)(?P<tags>[^\n]*)\n(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE)
 
 
@@ -25,7 +26,7 @@ def notebooks(text: str) -> dict[str, dict[str, Any]]:
     made = {}
     for region in _REGION.finditer(text):
         about = dict(word.split("=", 1) for word in shlex.split(region["about"]))
-        made[f"{about['file']}.ipynb"] = _document(about, _cells(region["body"]))
+        made[f"{about['file']}.ipynb"] = _document(about, _cells(_PICTURE.sub("", region["body"])))
     return made
 
 
