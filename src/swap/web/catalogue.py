@@ -13,6 +13,8 @@ from swap.web import words
 NO_RULE = "default"
 """What the policy calls the verdict where no rule speaks."""
 SHOWN = ("all", "readable", "locked")
+HATCHED = 3
+"""Locked columns that ten rows show; more of them would hide the rows behind hatching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +129,17 @@ def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
 
 
 def with_locked(table: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Shown, ...]:
-    """Return a result's columns with the table's locked ones between them, where they stand in the table."""
+    """Return a result's columns with the table's locked ones between them, where they stand in the table, if those are few."""
     at = {column["name"]: place for place, column in enumerate(result)}
-    found = [
+    hatched = count_locked(table) <= HATCHED
+    return tuple(
         Shown(column["name"], str(column.get("type") or ""), at.get(column["name"]))
-        for column in table.get("columns", ()) if column["name"] in at or not column.get("readable")
-    ]
-    return tuple(found)
+        for column in table.get("columns", ()) if column["name"] in at or (hatched and not column.get("readable")))
+
+
+def count_locked(table: Mapping[str, Any]) -> int:
+    """Return how many columns of a table are locked."""
+    return sum(not column.get("readable") for column in table.get("columns", ()))
 
 
 def named(rule: object) -> str:

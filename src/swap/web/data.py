@@ -44,7 +44,8 @@ def source(portal: Portal, visit: Visit) -> Response:
     return respond(
         portal, visit, "source.html", here="data", sources=sources, source=found, groups=catalogue.grouped(shown), shown=len(shown),
         total=len(within), readable=sum(table.readable for table in within), text=text, show=show if show in catalogue.SHOWN else "all",
-        schema=schema, schemas=catalogue.grouped(tables))
+        schema=schema, schemas=catalogue.grouped(tables),
+        first=next((table.full_name for table in within if table.readable), "") if found.up else "")
 
 
 def table(portal: Portal, visit: Visit) -> Response:
@@ -58,7 +59,7 @@ def table(portal: Portal, visit: Visit) -> Response:
     statement = model.select(*names, condition)
     return respond(
         portal, visit, "table.html", here="data", names=names, full_name=".".join(names), table=found, columns=columns,
-        readable=readable, locks=catalogue.locks(found), divided=partitions.block(found, everything=visit.query("partitions") == "all"),
+        readable=readable, hatched=catalogue.HATCHED, locks=catalogue.locks(found), divided=partitions.block(found, everything=visit.query("partitions") == "all"),
         newest=newest, keys=[column["name"] for column in columns if column.get("partition")], preview=_address(*names) + "/preview",
         one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})")
 

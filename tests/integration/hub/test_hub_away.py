@@ -65,6 +65,8 @@ def test_a_hub_that_is_dead_for_a_while_disturbs_no_notebook_query_or_page(house
                 assert time.monotonic() - began < 5, page
             await asyncio.sleep(0.5)
         socket.close()
+        while await socket.read_message() is not None:  # until it is closed: an end of the loop in between would leave it open
+            pass
         return rounds
 
     try:

@@ -57,3 +57,9 @@ def test_locked_columns_keep_their_place_among_ten_rows() -> None:
     table = {"columns": [{"name": "a", "type": "text", "readable": True}, {"name": "b", "type": "text", "readable": False}, {"name": "c", "type": "text", "readable": True}]}
     assert catalogue.with_locked(table, [{"name": "a"}, {"name": "c"}]) == (
         catalogue.Shown("a", "text", 0), catalogue.Shown("b", "text", None), catalogue.Shown("c", "text", 1))
+
+
+def test_many_locked_columns_do_not_hide_the_ten_rows() -> None:
+    locked = [{"name": f"b{number}", "type": "text", "readable": False} for number in range(catalogue.HATCHED + 1)]
+    table = {"columns": [{"name": "a", "type": "text", "readable": True}, *locked]}
+    assert catalogue.with_locked(table, [{"name": "a"}]) == (catalogue.Shown("a", "text", 0),)
