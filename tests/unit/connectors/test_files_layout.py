@@ -50,7 +50,7 @@ def test_partitions_of_numbers_are_in_the_order_of_numbers(tmp_path: Path) -> No
 def test_a_text_where_a_number_is_compared_is_an_error_not_a_row(tmp_path: Path) -> None:
     make(tmp_path, "day=x/a.parquet")
 
-    with pytest.raises(BrokenError, match="a partition.s day is not of type int64"):
+    with pytest.raises(BrokenError, match="a partition's day is not of type int64"):
         files_below(tmp_path, Predicate("day", Comparison.EQ, 1))
 
 
