@@ -48,6 +48,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 def _visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(60_000)
     context.on("request", lambda request: demo.requests.append(request.url))
     person = Person(name, context, context.new_page(), demo)
     person.sign_in()

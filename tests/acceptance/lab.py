@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ PROGRESS = "application/vnd.swap.progress+json"
 CHART = "application/vnd.vegalite.v6+json"
 
 
-def until(ask: Callable[[], T], *, seconds: float = 30) -> T:
+def until(ask: Callable[[], T], *, seconds: float = 60) -> T:
     """Return the first true answer; the last one when there is none in time."""
     end = time.monotonic() + seconds
     while not (answer := ask()) and time.monotonic() < end:
@@ -34,9 +35,8 @@ class Notebook:
         self.person_id = page.url.split("/user/")[1].split("/")[0]
         self.name = page.url.split("/lab/tree/")[1].split("?")[0]
         self.path = homes / self.person_id / self.name
-        # JupyterLab also restores the notebooks of last time: the one meant is there when its tab is in front.
-        expect(page.locator("#jp-main-dock-panel .lm-TabBar-tab.lm-mod-current")).to_contain_text(self.name, timeout=90_000)
-        self.panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        self.tab = page.locator("#jp-main-dock-panel .lm-TabBar-tab")
+        self.panel = page.locator(".jp-NotebookPanel")
         expect(self.panel.locator(".jp-Cell").first).to_be_visible(timeout=90_000)
         self.wait_idle()
 
@@ -53,22 +53,27 @@ class Notebook:
         self.page.keyboard.press("Shift+Enter")
         return self.cell(0)
 
-    def run(self, source: str) -> Locator:
-        """Put `source` into the last cell, run it, and return the cell."""
-        last = self.panel.locator(".jp-Notebook-footer")
-        last.click()
-        cell = self.panel.locator(".jp-Cell.jp-mod-active")
-        index = int(cell.get_attribute("data-windowed-list-index") or 0)
+    def write(self, source: str) -> Locator:
+        """Add a cell at the end, write into it, and return it."""
+        place = self.page.locator("#jp-main-statusbar").get_by_role("button", name=re.compile(r"^Cell \d+.\d+$"))
+        count = int(place.inner_text().rpartition("/")[2])
+        self.panel.locator(".jp-Notebook-footer").click()
+        expect(place).to_have_text(f"Cell {count + 1}/{count + 1}")
+        cell = self.cell(count)
         cell.locator(".cm-content").click()
         self.page.keyboard.insert_text(source)
-        self.page.keyboard.press("Control+Enter")
-        return self.cell(index)
+        return cell
 
-    def run_all(self, *, seconds: float = 240) -> None:
+    def run(self, source: str) -> Locator:
+        """Add a cell at the end, run it, and return it."""
+        cell = self.write(source)
+        self.page.keyboard.press("Control+Enter")
+        return cell
+
+    def run_all(self, *, seconds: float = 600) -> None:
         """Run every cell and wait for the last."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        expect(self.page.locator("#jp-main-statusbar")).to_contain_text("| Busy", timeout=30_000)
         until(lambda: not self.unfinished(), seconds=seconds)
         self.wait_idle()
 
@@ -80,10 +85,9 @@ class Notebook:
 
     def saved(self) -> dict[str, Any]:
         """Save the notebook and return what is in the file."""
-        before = self.path.stat().st_mtime_ns if self.path.exists() else 0
-        self.page.keyboard.press("Escape")
-        self.page.keyboard.press("Control+s")
-        until(lambda: self.path.exists() and self.path.stat().st_mtime_ns > before, seconds=5)
+        before = self.path.stat().st_mtime_ns
+        self.panel.locator('[data-jp-item-name="save"]').locator("button, jp-button").first.click()
+        assert until(lambda: self.path.stat().st_mtime_ns > before), "the notebook is saved"
         return until(self._read)
 
     def _read(self) -> dict[str, Any]:

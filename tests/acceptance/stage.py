@@ -15,9 +15,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 SWAP = Path(sys.executable).parent / "swap"
-START_SECONDS = 240
+START_SECONDS = 480
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass
@@ -60,7 +60,7 @@ def stop_demo(demo: Demo) -> None:
     """Press Ctrl-C, as a person would, and wait for the end."""
     if demo.process.poll() is None:
         demo.process.send_signal(signal.SIGINT)
-        demo.process.wait(timeout=60)
+        demo.process.wait(timeout=180)
 
 
 @dataclass
