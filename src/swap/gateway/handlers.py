@@ -25,8 +25,8 @@ from swap.people import tokens
 from swap.query import complete as completion
 from swap.query.format import sql_type
 from swap.query.model import Statement
+from swap.query.pages import PAGE_ROWS
 from swap.query.params import decode
-from swap.query.results import PAGE_ROWS
 from swap.query.service import Queries
 from swap.query.uploads import spooled
 from swap.settings import Settings

@@ -166,9 +166,8 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
                 f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
                 why="The setting is limits.spill_bytes.", todo="Read fewer rows or columns, or group before joining."))
         return _out_of_memory(limits)
-    if kind == "OverflowError":
-        return Invalid(Problem(f"A whole number in the column {said} is larger than bigint holds.",
-                               todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE)."))
+    if kind in {"TooLargeError", "OverflowError"}:
+        return _does_not_fit(kind, said)
     if kind in _STATEMENTS_FAULT:
         return QueryRefused(Problem(_sentence(said), why="The statement was read, but it cannot run as it stands."))
     if kind in _VALUES_FAULT:
@@ -176,6 +175,17 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
         return Invalid(Problem(_sentence(said), why="A value met on the way stopped the query.", todo=hint))
     return SwapError(Problem("The combiner stopped with an error of its own.", why=f"It said: {kind}.",
                              todo="Tell whoever runs SWAP, with the query's id."))
+
+
+def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
+    if kind == "OverflowError":
+        return Invalid(Problem(f"A whole number in the column {said} is larger than bigint holds.",
+                               todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE)."))
+    if said == "row":
+        return LimitExceeded(Problem(f"A row of the result is larger than {_gigabytes(combiner_child.BATCH_BYTES)}.",
+                                     todo="Take a part of its long values: left(text, 1000), list[1:100]."))
+    return LimitExceeded(Problem("The result has too many columns, or too long names for them.",
+                                 why=f"Together they may take {_gigabytes(combiner_child.SCHEMA_BYTES)}.", todo="Name the columns you need."))
 
 
 def _out_of_memory(limits: Limits) -> LimitExceeded:

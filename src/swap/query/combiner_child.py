@@ -26,6 +26,10 @@ import pyarrow as pa
 
 MAX_INPUTS = 64
 ROWS_PER_BATCH = 16_384
+BATCH_BYTES = 16_000_000
+"""Bytes of a batch of the result: whoever keeps, pages or sends it holds one at a time.  A single row must fit."""
+SCHEMA_BYTES = 1_000_000
+"""Bytes of the result's columns: their number, names and types."""
 HOLD_SECONDS = 0.2
 """How long rows wait for others, so that they travel together."""
 ROOM_BYTES = 3 << 30
@@ -92,6 +96,8 @@ def run(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], descriptor
     types = [str(type_) for type_ in result.types]
     reader = result.to_arrow_reader(ROWS_PER_BATCH)
     schema = pa.schema([_plain_field(field, type_) for field, type_ in zip(reader.schema, types, strict=True)])
+    if schema.serialize().size > SCHEMA_BYTES:
+        raise TooLargeError("columns")
     rows = 0
     with os.fdopen(1, "wb", closefd=False) as out, pa.ipc.new_stream(out, schema) as writer:
         out.flush()
@@ -126,7 +132,23 @@ def _pieces(held: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     if held:
         for whole in pa.Table.from_batches(held).combine_chunks().to_batches():
             for start in range(0, whole.num_rows, ROWS_PER_BATCH):
-                yield whole.slice(start, ROWS_PER_BATCH)
+                yield from _fitting(whole.slice(start, ROWS_PER_BATCH))
+
+
+def _fitting(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches that are not too large."""
+    if batch.nbytes <= BATCH_BYTES:
+        yield batch
+        return
+    if batch.num_rows == 1:
+        raise TooLargeError("row")
+    half = batch.num_rows // 2
+    yield from _fitting(batch.slice(0, half))
+    yield from _fitting(batch.slice(half))
+
+
+class TooLargeError(Exception):
+    """A row, or all of the columns' names and types, is larger than a result may hold."""
 
 
 def _plain_field(field: pa.Field, sql_type: str) -> pa.Field:

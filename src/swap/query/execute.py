@@ -67,8 +67,10 @@ class Execution:
             self.run.on_cancel = lambda: self.stop(QueryCancelled())
             if self.run.cancelled.is_set():
                 raise QueryCancelled
-            descriptors = [self._open(item, deadline) for item in self.plan.inputs]
+            descriptors: list[int] = []
             try:
+                for item in self.plan.inputs:
+                    descriptors.append(self._open(item, deadline))  # noqa: PERF401 — those opened before one that fails are closed too
                 output = self._combiner.start(Order(self.plan.sql, [item.name for item in self.plan.inputs], descriptors, self.plan.streamed))
             finally:
                 for descriptor in descriptors:

@@ -110,8 +110,23 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, timedelta) else text(value)
 
 
-def values(column: pa.ChunkedArray) -> list[Any]:
-    """Return a column's values as Python's; moments with nanoseconds become text, which Python cannot hold."""
+def values(column: pa.Array) -> list[Any]:
+    """Return a column's values as Python's; moments that Python cannot hold become text."""
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    return list(column.to_pylist())
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_python(value) for value in column]
+
+
+def _python(value: pa.Scalar) -> Any:
+    try:
+        return value.as_py()
+    except (OverflowError, ValueError):
+        return "out of the years 1 to 9999"
+
+
+def cut(name: str, most: int = 200) -> str:
+    """Return a name as an error quotes it."""
+    return name if len(name) <= most else name[:most] + "…"

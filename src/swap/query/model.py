@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -111,6 +111,11 @@ class Plan:
     def sources(self) -> tuple[str, ...]:
         """The sources it reads, each once, in the order of their names."""
         return tuple(sorted({item.source for item in self.inputs if item.source}))
+
+    def without_values(self) -> Plan:
+        """Return what of an ended plan is needed: which columns it read.  Values of parameters are not kept."""
+        return replace(self, sql="", inputs=tuple(
+            replace(item, fragment=replace(item.fragment, predicates=()) if item.fragment else None) for item in self.inputs))
 
     def rows_of(self, source: str) -> int | None:
         """Return how many rows come from a source, if that is known of everything it is asked for."""

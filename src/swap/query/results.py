@@ -13,21 +13,17 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from swap.errors import Invalid, LimitExceeded, NotFound, Problem
+from swap.errors import LimitExceeded, NotFound, Problem
 from swap.query import format as shown
 from swap.settings import Limits
 
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _CHUNK = 1 << 20
-PAGE_ROWS = 1000
-"""Rows of one page at most."""
 
 
 @dataclass(slots=True)
@@ -40,10 +36,16 @@ class Written:
     rows: list[int] = field(default_factory=lambda: [0])
     """Rows before each batch; the last entry is all of them."""
     bytes: int = 0
+    """Bytes of the rows, as Arrow."""
     complete: bool = False
     """Nothing more comes, and nothing is missing."""
     ended: bool = False
     """Nothing more comes."""
+
+    @property
+    def file_bytes(self) -> int:
+        """What it takes in the spool, its columns' names too."""
+        return self.offsets[-1]
 
 
 class ResultFile:
@@ -196,31 +198,6 @@ class Spool:
                     return
                 yield b""  # lets the HTTP layer notice a reader that has gone
 
-    def page(self, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
-        """Return rows as text, with their columns.  Raises NotFound, Invalid."""
-        written = self.written(query_id)
-        total = written.rows[-1]
-        if not offset >= 0 or not 0 <= limit <= PAGE_ROWS:
-            raise Invalid(Problem("offset and limit must not be negative.", why=f"A page has at most {PAGE_ROWS} rows."))
-        table = self._rows(query_id, written, offset, min(limit, max(0, total - offset)), sort, descending=descending)
-        columns = [[shown.text(value) for value in shown.values(column)] for column in table.columns]
-        return {"columns": self.columns(written), "rows": [list(row) for row in zip(*columns, strict=True)],
-                "offset": offset, "total": total}
-
-    def _rows(self, query_id: str, written: Written, offset: int, count: int, sort: str | None, *, descending: bool) -> pa.Table:
-        path = self._path(query_id)
-        if sort is None:
-            first = next((index for index, before in enumerate(written.rows[1:]) if before > offset), len(written.rows) - 1)
-            last = first
-            while last < len(written.rows) - 1 and written.rows[last] < offset + count:
-                last += 1
-            return _table(path, written, first, last).slice(offset - written.rows[first] if first < len(written.rows) else 0, count)
-        if sort not in written.schema.names:
-            raise Invalid(Problem(f"There is no column {sort} in this result."))
-        order = _order(path, sort, descending, written.rows[-1])
-        table = _table(path, written, 0, len(written.rows) - 1)
-        return table.take(order.slice(offset, count))
-
     @staticmethod
     def columns(written: Written) -> list[dict[str, Any]]:
         """Return the heads of a result's columns."""
@@ -230,7 +207,7 @@ class Spool:
         """Yield what is there of a result, batch by batch."""
         written = self.written(query_id)
         for index in range(len(written.rows) - 1):
-            yield from _table(self._path(query_id), written, index, index + 1).to_batches()
+            yield batch_at(self._path(query_id), written, index)
 
     def size_bytes(self) -> int:
         """Return the bytes of everything kept."""
@@ -250,6 +227,13 @@ class Spool:
                 gone.append(path.stem)
         return gone
 
+    @staticmethod
+    def index_of(path: Path) -> Written:
+        """Return what is in a complete result."""
+        written = _read_index(path)
+        assert written is not None, "asked of complete results only"
+        return written
+
     def path(self, query_id: str) -> Path:
         """Return where a result or an upload lies."""
         return self._path(query_id)
@@ -259,29 +243,12 @@ class Spool:
         return self.directory / f"{query_id}.arrow"
 
 
-def _table(path: Path, written: Written, first: int, last: int) -> pa.Table:
+def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
+    """Return one batch of a result."""
     # Mapped, not read: a page of ten rows touches a few kilobytes of a result of gigabytes.
     with pa.memory_map(str(path)) as source:
-        batches = [pa.ipc.read_record_batch(pa.ipc.read_message(_part(source, written.offsets[index], written.offsets[index + 1])), written.schema)
-                   for index in range(first, last)]
-    return pa.Table.from_batches(batches, written.schema)
-
-
-def _part(source: pa.MemoryMappedFile, start: int, end: int) -> pa.Buffer:
-    source.seek(start)
-    return source.read_buffer(end - start)
-
-
-@lru_cache(maxsize=16)
-def _order(path: Path, column: str, descending: bool, rows: int) -> pa.Array:  # noqa: ARG001 — `rows` is part of the key: a result grows
-    written = _read_index(path)
-    if written is None:
-        raise Invalid(Problem("A result can be sorted once it is complete."))
-    values = _table(path, written, 0, len(written.rows) - 1).column(column)
-    try:
-        return pc.sort_indices(values, sort_keys=[("", "descending" if descending else "ascending", "at_end")])
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError) as error:
-        raise Invalid(Problem(f"The column {column} cannot be sorted here.", todo="Use ORDER BY in the statement.")) from error
+        source.seek(written.offsets[index])
+        return pa.ipc.read_record_batch(pa.ipc.read_message(source.read_buffer(written.offsets[index + 1] - written.offsets[index])), written.schema)
 
 
 def _keep_index(path: Path, written: Written) -> None:

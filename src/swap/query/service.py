@@ -25,7 +25,7 @@ from swap.identity import Principal
 from swap.people import service as people
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
-from swap.query import rights, store, told
+from swap.query import pages, rights, store, told
 from swap.query.combiner import Pool
 from swap.query.execute import Execution
 from swap.query.model import Plan, Reference, RunState, Statement
@@ -42,6 +42,8 @@ from swap.settings import Settings
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+FAILED_KEPT = timedelta(minutes=10)
+"""How long the stages of a query that failed or was cancelled can be looked at; its error stays in the database."""
 LOOK_SECONDS = 1.0
 """How often somebody who is being sent a result is looked up: may they still?"""
 
@@ -196,9 +198,9 @@ class Queries:
 
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
-        rows, size = (written.rows[-1], written.bytes) if written else (0, 0)
+        rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
         now = self._now()
-        kept_for = timedelta(hours=self.settings.limits.spool_hours)
+        kept_for = timedelta(hours=self.settings.limits.spool_hours) if state is RunState.DONE else FAILED_KEPT
         if run.result is not None and state is not RunState.DONE:
             # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
             run.result.end(complete=False)
@@ -214,6 +216,7 @@ class Queries:
             log.exception("The end of query %s could not be recorded", run.id)
         finally:
             run.end(state, error, kept_for, now)
+            run.plan = run.plan.without_values()
             self._threads.pop(run.id, None)
 
     def _record_refusal(self, principal: Principal, statement: Statement, error: SwapError) -> None:
@@ -275,7 +278,7 @@ class Queries:
     def page(self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
         """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
         self._demand_result(principal, query_id)
-        return self.spool.page(query_id, offset, limit, sort, descending=descending)
+        return pages.page(self.spool, query_id, offset, limit, sort, descending=descending)
 
     def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""

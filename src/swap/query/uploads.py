@@ -50,13 +50,13 @@ class Uploads:
                 result.begin(reader.schema)
                 for batch in reader:
                     result.append(batch)
-                    if result.written is not None and result.written.bytes > self._limits.upload_bytes:
+                    if result.written is not None and result.written.file_bytes > self._limits.upload_bytes:
                         raise too_large(self._limits)
             combiner.outcome()
             written = result.written
             assert written is not None
             result.end(complete=True)
-            self._make_room(principal, written.bytes)
+            self._make_room(principal, written.file_bytes)
             self._keep_owner(upload_id, principal)
         except LimitExceeded:
             self._spool.forget(upload_id)
@@ -92,7 +92,7 @@ class Uploads:
         """Forget the person's oldest uploads until one more of this size fits into their room."""
         paths = sorted(self._spool.directory.glob("u*.owner"), key=lambda path: path.stat().st_mtime, reverse=True)
         for upload_id in [path.stem for path in paths if self._owner(path.stem) == principal.id]:
-            size += self._spool.written(upload_id).bytes
+            size += self._spool.written(upload_id).file_bytes
             if size > self._limits.spool_bytes_per_person:
                 self._forget(upload_id)
 

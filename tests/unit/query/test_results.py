@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from swap.errors import Invalid, LimitExceeded, NotFound
+from swap.query import pages
 from swap.query.results import END_OF_STREAM, Spool
 from swap.settings import Limits
 
@@ -52,7 +53,7 @@ def test_a_kept_result_comes_back_whole_or_from_a_batch_on(spool: Spool) -> None
 def test_a_result_outlives_the_process_that_wrote_it(spool: Spool, tmp_path: Path) -> None:
     kept(spool)
 
-    assert Spool(tmp_path / "spool", Limits()).page("q1", 25, 10, None, descending=False)["rows"][0][0] == "25"
+    assert pages.page(Spool(tmp_path / "spool", Limits()), "q1", 25, 10, None, descending=False)["rows"][0][0] == "25"
 
 
 def test_files_are_private(spool: Spool, tmp_path: Path) -> None:
@@ -90,14 +91,14 @@ def test_a_result_that_broke_off_has_no_end_mark_and_is_not_kept(spool: Spool, t
 
     assert not b"".join(spool.stream("q1", 0)).endswith(END_OF_STREAM)
     with pytest.raises(NotFound):
-        Spool(tmp_path / "spool", Limits()).page("q1", 0, 10, None, descending=False)
+        pages.page(Spool(tmp_path / "spool", Limits()), "q1", 0, 10, None, descending=False)
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(0, 10), (5, 10), (9, 2), (10, 10), (29, 10), (30, 10), (500, 10), (0, 0), (0, 100)])
 def test_a_page_is_the_same_as_a_slice(spool: Spool, offset: int, limit: int) -> None:
     kept(spool)
 
-    page = spool.page("q1", offset, limit, None, descending=False)
+    page = pages.page(spool, "q1", offset, limit, None, descending=False)
 
     assert [row[0] for row in page["rows"]] == [str(number) for number in range(30)][offset:offset + limit]
     assert page["total"] == 30
@@ -107,7 +108,7 @@ def test_a_page_is_the_same_as_a_slice(spool: Spool, offset: int, limit: int) ->
 def test_a_sorted_page_is_a_page_of_everything_sorted(spool: Spool, descending: bool) -> None:
     kept(spool)
 
-    page = spool.page("q1", 4, 5, "t", descending=descending)
+    page = pages.page(spool, "q1", 4, 5, "t", descending=descending)
 
     assert [row[1] for row in page["rows"]] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[4:9]
 
@@ -116,16 +117,16 @@ def test_what_cannot_be_sorted_says_so(spool: Spool) -> None:
     kept(spool)
 
     with pytest.raises(Invalid):
-        spool.page("q1", 0, 5, "l", descending=False)
+        pages.page(spool, "q1", 0, 5, "l", descending=False)
     with pytest.raises(Invalid):
-        spool.page("q1", 0, 5, "nope", descending=False)
+        pages.page(spool, "q1", 0, 5, "nope", descending=False)
 
 
 def test_an_empty_result_has_columns_and_no_rows(spool: Spool) -> None:
     kept(spool, batches=0)
 
-    assert spool.page("q1", 0, 10, None, descending=False)["rows"] == []
-    assert spool.page("q1", 0, 10, "n", descending=False)["rows"] == []
+    assert pages.page(spool, "q1", 0, 10, None, descending=False)["rows"] == []
+    assert pages.page(spool, "q1", 0, 10, "n", descending=False)["rows"] == []
     assert read(spool).schema == SCHEMA
 
 
@@ -157,8 +158,8 @@ def test_old_results_are_forgotten_and_running_ones_kept(spool: Spool, tmp_path:
     assert spool.expire({"q2"}, datetime.now(UTC)) == ["q1"]
     assert spool.expire(set(), datetime.now(UTC) - timedelta(hours=2)) == []
     with pytest.raises(NotFound, match="Results are kept for 24 hours"):
-        spool.page("q1", 0, 1, None, descending=False)
-    assert spool.page("q3", 0, 1, None, descending=False)["total"] == 30
+        pages.page(spool, "q1", 0, 1, None, descending=False)
+    assert pages.page(spool, "q3", 0, 1, None, descending=False)["total"] == 30
 
 
 @pytest.mark.parametrize("query_id", ["../x", "q/1", "q.1", ""])
