@@ -72,6 +72,14 @@ class Meaning:
 
 
 @dataclass(slots=True)
+class Named:
+    """A query that the statement names in WITH, and every place that reads it by this name."""
+
+    node: exp.CTE
+    uses: list[exp.Table] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Resolved:
     """A statement of which every name is known and readable.
 
@@ -82,6 +90,7 @@ class Resolved:
     references: list[Reference]
     notices: list[str]
     meanings: dict[int, Meaning]
+    named: list[Named] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,14 @@ from swap.query.parse import Place
 from swap.settings import Policy
 
 MAX_SUGGESTIONS = 3
+MAX_SHOWN = 100
+"""Characters of a name that an error repeats."""
+
+
+def cut(name: str) -> str:
+    """Return a name as an error shows it."""
+    return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
+
 
 
 @dataclass(slots=True)

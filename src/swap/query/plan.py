@@ -13,7 +13,7 @@ from sqlglot import exp
 from swap.connectors.base import Capabilities, Fragment
 from swap.query.model import Input, OwnTable, Plan, Reference, Resolved
 from swap.query.pushdown import Pushdown
-from swap.query.rewrite import input_names, rewrite
+from swap.query.rewrite import fresh_names, rewrite
 from swap.query.verify import verify
 
 
@@ -21,12 +21,13 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
     """Return the plan of a resolved statement, whose tree becomes the combiner's.  Raises QueryRefused."""
     pushdown = Pushdown(resolved, dict(capabilities))
     limit = pushdown.limit()
-    names = input_names(resolved)
+    names = fresh_names(resolved, "swap_input", len(resolved.references))
+    named = fresh_names(resolved, "swap_cte", len(resolved.named))
     inputs = tuple(_input(name, reference, pushdown, limit, capabilities, query_id)
                    for name, reference in zip(names, resolved.references, strict=True))
     streamed = len(inputs) == 1 and _scanned_once(resolved)
-    sql = rewrite(resolved, names)
-    verify(sql, names)
+    sql = rewrite(resolved, names, named)
+    verify(sql, names, named)
     return Plan(sql, inputs, streamed, tuple(resolved.notices))
 
 

@@ -6,7 +6,7 @@ each column stands under its relation's alias.  Whatever cannot be given a meani
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -14,7 +14,7 @@ from sqlglot import exp
 from swap.catalog.model import VisibleDataset
 from swap.errors import Problem, QueryRefused
 from swap.query import names
-from swap.query.model import Meaning, OwnTable, Reference, Resolved
+from swap.query.model import Meaning, Named, OwnTable, Reference, Resolved
 from swap.query.names import Locked, Relation, Scope
 from swap.query.parse import Place, offset_of, place
 from swap.settings import Policy
@@ -34,6 +34,18 @@ class Output:
     open: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """A query named in WITH, where its name is in sight."""
+
+    output: Output
+    named: Named
+
+
+Ctes = Mapping[str, Cte]
+"""What is in sight of them, by their names without case."""
+
+
 def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy) -> Resolved:
     """Return the statement with every name known.  Raises UnknownName, Forbidden, QueryRefused.
 
@@ -43,7 +55,7 @@ def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: 
     resolver.query(tree, {}, None)
     if resolver.locked:
         raise names.forbidden_columns(policy, resolver.locked)
-    return Resolved(tree, resolver.references, names.left_out(resolver.starred), resolver.meanings)
+    return Resolved(tree, resolver.references, names.left_out(resolver.starred), resolver.meanings, resolver.named)
 
 
 class _Resolver:
@@ -56,15 +68,18 @@ class _Resolver:
         self.locked: list[Locked] = []
         self.meanings: dict[int, Meaning] = {}
         self.starred: dict[str, VisibleDataset] = {}
+        self.named: list[Named] = []
 
     # ── Queries ─────────────────────────────────────────────────────────────────────────────────
-    def query(self, node: exp.Expr, ctes: Mapping[str, Output], parent: Scope | None) -> Output:
-        """Resolve a query and return its columns."""
-        ctes = self._with(node, ctes, parent)
+    def query(self, node: exp.Expr, ctes: Ctes, parent: Scope | None, itself: Ctes | None = None) -> Output:
+        """Resolve a query and return its columns.  `itself` is the query under its own name, when it may be recursive."""
+        ctes = self._with(node, ctes, parent, taken=itself or ())
         if isinstance(node, exp.Select):
             return self._select(node, ctes, parent)
         if isinstance(node, exp.SetOperation):
-            return self._set_operation(node, ctes, parent)
+            # Only what UNION adds sees the rows so far.  Elsewhere DuckDB would take the name for another table's.
+            recursive = {**ctes, **itself} if itself and isinstance(node, exp.Union) else ctes
+            return self._set_operation(node, ctes, parent, recursive)
         if isinstance(node, exp.Subquery):
             output = self.query(node.this, ctes, parent)
             scope = Scope(parent, [Relation("", {name.casefold(): name for name in output.names}, open=output.open)])
@@ -77,21 +92,24 @@ class _Resolver:
             return Output(tuple(f"col{index}" for index in range(len(node.expressions[0].expressions or [1]))))
         raise self._refused(f"{type(node).__name__.upper()} cannot stand there.", node)
 
-    def _with(self, node: exp.Expr, ctes: Mapping[str, Output], parent: Scope | None) -> Mapping[str, Output]:
+    def _with(self, node: exp.Expr, ctes: Ctes, parent: Scope | None, taken: Iterable[str] = ()) -> Ctes:
         with_ = node.args.get("with_")
         if with_ is None:
             return ctes
-        known = dict(ctes)
+        known, given = dict(ctes), set(taken)
         for cte in with_.expressions:
-            name = cte.alias.casefold()
-            inside = dict(known)
-            if with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
-                # Its own rows: computed from what the rest of it reads, which is checked.
-                inside[name] = Output(tuple(cte.alias_column_names), open=not cte.alias_column_names)
-            known[name] = _renamed(self.query(cte.this, inside, parent), cte.alias_column_names)
+            name, columns = cte.alias.casefold(), cte.alias_column_names
+            if name in given:
+                raise self._refused(f"WITH gives the name {names.cut(cte.alias)} twice.", cte, "Give each query a name of its own.")
+            given.add(name)
+            named = Named(cte)
+            self.named.append(named)
+            # Its own rows: computed from what the rest of it reads, which is checked.
+            itself = {name: Cte(Output(tuple(columns), open=not columns), named)} if with_.args.get("recursive") else None
+            known[name] = Cte(_renamed(self.query(cte.this, known, parent, itself), columns), named)
         return known
 
-    def _set_operation(self, node: exp.SetOperation, ctes: Mapping[str, Output], parent: Scope | None) -> Output:
+    def _set_operation(self, node: exp.SetOperation, ctes: Ctes, parent: Scope | None, recursive: Ctes) -> Output:
         # A chain of a thousand UNIONs leans to the left: walk it, do not recurse into it.
         chain: list[exp.Expr] = []
         left: exp.Expr = node
@@ -102,14 +120,14 @@ class _Resolver:
             left = left.this
         output = self.query(left, ctes, parent)
         for right in reversed(chain):
-            other = self.query(right, ctes, parent)
+            other = self.query(right, recursive if right is node.expression else ctes, parent)
             if node.args.get("by_name"):
                 output = Output(tuple(dict.fromkeys([*output.names, *other.names])), output.open or other.open)
         scope = Scope(parent, [Relation("", {name.casefold(): name for name in output.names}, open=output.open)])
         self._clauses(node, scope, ctes, skip={"this", "expression", "with_"})
         return output
 
-    def _select(self, node: exp.Select, ctes: Mapping[str, Output], parent: Scope | None) -> Output:
+    def _select(self, node: exp.Select, ctes: Ctes, parent: Scope | None) -> Output:
         scope = Scope(parent)
         from_ = node.args.get("from_")
         if from_ is not None:
@@ -123,7 +141,7 @@ class _Resolver:
         self._clauses(node, scope, ctes, skip=_FROM_ARGS | {"expressions"})
         return output
 
-    def _projections(self, node: exp.Select, scope: Scope, ctes: Mapping[str, Output]) -> Output:
+    def _projections(self, node: exp.Select, scope: Scope, ctes: Ctes) -> Output:
         found: list[str] = []
         is_open = False
         for item in node.expressions:
@@ -141,7 +159,7 @@ class _Resolver:
                 found += [name] if name else []
         return Output(tuple(found), is_open)
 
-    def _clauses(self, node: exp.Expr, scope: Scope, ctes: Mapping[str, Output], skip: set[str]) -> None:
+    def _clauses(self, node: exp.Expr, scope: Scope, ctes: Ctes, skip: set[str]) -> None:
         for key, value in node.args.items():
             if key in skip:
                 continue
@@ -150,7 +168,7 @@ class _Resolver:
                     self.expression(part, scope, ctes, aliases_first=key == "order")
 
     # ── FROM ────────────────────────────────────────────────────────────────────────────────────
-    def _from(self, item: exp.Expr, scope: Scope, ctes: Mapping[str, Output], select: exp.Select) -> None:
+    def _from(self, item: exp.Expr, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
         if isinstance(item, exp.Table):
             scope.relations.append(self._table(item, ctes, select))
         elif isinstance(item, exp.Subquery) and isinstance(item.this, (exp.Table, exp.Subquery)) and not _is_query(item.this):
@@ -172,7 +190,7 @@ class _Resolver:
         for join in item.args.get("joins") or []:
             self._join(join, scope, ctes, select)
 
-    def _lateral(self, item: exp.Lateral, scope: Scope, ctes: Mapping[str, Output]) -> None:
+    def _lateral(self, item: exp.Lateral, scope: Scope, ctes: Ctes) -> None:
         if isinstance(item.this, exp.Subquery):
             output = self.query(item.this, ctes, scope)
             self._derived(item, _renamed(output, item.alias_column_names), scope)
@@ -183,7 +201,7 @@ class _Resolver:
     def _derived(self, item: exp.Expr, output: Output, scope: Scope) -> None:
         scope.relations.append(Relation(item.alias.casefold(), {name.casefold(): name for name in output.names}, open=output.open))
 
-    def _join(self, join: exp.Join, scope: Scope, ctes: Mapping[str, Output], select: exp.Select) -> None:
+    def _join(self, join: exp.Join, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
         before = list(scope.relations)
         self._from(join.this, scope, ctes, select)
         joined = scope.relations[len(before):]
@@ -206,12 +224,14 @@ class _Resolver:
                 return
         raise names.unknown_column(shared.name, side, at)
 
-    def _table(self, node: exp.Table, ctes: Mapping[str, Output], select: exp.Select) -> Relation:
+    def _table(self, node: exp.Table, ctes: Ctes, select: exp.Select) -> Relation:
         if extra := sorted(key for key, value in node.args.items() if value and key not in _TABLE_ARGS):
             raise self._refused(f"{extra[0].upper()} cannot follow a table's name.", node)
         written = ".".join(part.name for part in (node.args.get("catalog"), node.args.get("db"), node.this) if part)
         if not node.db and written.casefold() in ctes:
-            output = _renamed(ctes[written.casefold()], node.alias_column_names)
+            cte = ctes[written.casefold()]
+            cte.named.uses.append(node)
+            output = _renamed(cte.output, node.alias_column_names)
             return Relation(node.alias_or_name.casefold(), {name.casefold(): name for name in output.names}, open=output.open)
         found: VisibleDataset | OwnTable | None = self.own.get(written.casefold()) if not node.db else self.catalog.get(written.casefold())
         at = self._at(node)
@@ -228,7 +248,7 @@ class _Resolver:
         return names.relation(reference, node.alias_or_name)
 
     # ── Columns ─────────────────────────────────────────────────────────────────────────────────
-    def expression(self, node: exp.Expr, scope: Scope, ctes: Mapping[str, Output], *, aliases_first: bool = False) -> None:
+    def expression(self, node: exp.Expr, scope: Scope, ctes: Ctes, *, aliases_first: bool = False) -> None:
         """Resolve every column in an expression, and every query."""
         stack = [node]
         while stack:
@@ -245,7 +265,7 @@ class _Resolver:
             else:
                 stack.extend(part.iter_expressions())
 
-    def _column(self, node: exp.Column, scope: Scope, ctes: Mapping[str, Output], *, aliases_first: bool) -> None:
+    def _column(self, node: exp.Column, scope: Scope, ctes: Ctes, *, aliases_first: bool) -> None:
         if isinstance(node.this, exp.Star):
             self._star(node.this, [self._relation_of_star(node, scope)], scope, ctes)
             return
@@ -338,7 +358,7 @@ class _Resolver:
                     return relation
         raise self._unknown_prefix(node, written, scope)
 
-    def _star(self, star: exp.Star, relations: Sequence[Relation], scope: Scope, ctes: Mapping[str, Output]) -> list[str]:
+    def _star(self, star: exp.Star, relations: Sequence[Relation], scope: Scope, ctes: Ctes) -> list[str]:
         """Open a star over relations: everything that may be read, minus EXCLUDE."""
         if not relations:
             raise self._refused("SELECT * needs a FROM.", star)

@@ -17,32 +17,49 @@ from swap.errors import Problem, QueryRefused
 from swap.query.model import Resolved
 
 
-def input_names(resolved: Resolved) -> list[str]:
-    """Return a name for each reference's input that the statement itself uses nowhere."""
+def fresh_names(resolved: Resolved, prefix: str, count: int) -> list[str]:
+    """Return names that the statement itself uses nowhere."""
     taken = {node.name.casefold() for node in resolved.tree.find_all(exp.Identifier)}
-    prefix = "swap_input"
     while any(name.startswith(prefix) for name in taken):
         prefix += "_"
-    return [f"{prefix}_{index}" for index in range(len(resolved.references))]
+    return [f"{prefix}_{index}" for index in range(count)]
 
 
-def rewrite(resolved: Resolved, names: Sequence[str]) -> str:
-    """Put the inputs in the tables' places and return the statement as text.  Raises QueryRefused."""
-    for reference, name in zip(resolved.references, names, strict=True):
+def rewrite(resolved: Resolved, inputs: Sequence[str], named: Sequence[str]) -> str:
+    """Put the inputs in the tables' places and return the statement as text.  Raises QueryRefused.
+
+    Queries in WITH get names of ours too: DuckDB looks a name up in its own tables and among files where it does
+    not see the query, so that no name a person wrote may stand for a table.
+    """
+    known = {id(reference.node) for reference in resolved.references} | {id(use) for item in resolved.named for use in item.uses}
+    if any(id(table) not in known for table in resolved.tree.find_all(exp.Table)):
+        raise QueryRefused(Problem("A table cannot stand there.", why="Nothing was run."))
+    for reference, name in zip(resolved.references, inputs, strict=True):
         node, alias = reference.node, reference.alias
         node.set("this", exp.to_identifier(name))
         node.set("db", None)
         node.set("catalog", None)
         node.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    for item, name in zip(resolved.named, named, strict=True):
+        for use in item.uses:
+            if not use.alias:
+                use.set("alias", exp.TableAlias(this=exp.to_identifier(use.name, quoted=True)))
+            use.set("this", exp.to_identifier(name))
+        item.node.args["alias"].set("this", exp.to_identifier(name))
     return regenerate(resolved.tree)
 
 
 def regenerate(tree: exp.Query) -> str:
-    """Return the tree as text without comments, after reading it back and finding the same names, values and text."""
+    """Return the tree as text without comments, after reading it back and finding the same names, values and text.
+
+    Every name and value is there again, and no table more; writing may spell a function differently.  The tree is used up.
+    """
     try:
-        text = tree.sql(dialect="duckdb", comments=False)
+        leaves, tables = _leaves(tree), _tables(tree)
+        # Without a copy, which takes longer than writing does; what was read of the tree is read by then.
+        text = tree.sql(dialect="duckdb", comments=False, copy=False)
         again = _read(text)
-        same = again.sql(dialect="duckdb", comments=False) == text and _keeps(tree, again)
+        same = not leaves - _leaves(again) and tables == _tables(again) and again.sql(dialect="duckdb", comments=False, copy=False) == text
     except (SqlglotError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         same = False
     if not same:
@@ -58,12 +75,6 @@ def _read(text: str) -> exp.Expr:
         msg = "not one statement"
         raise ValueError(msg)
     return trees[0]
-
-
-def _keeps(tree: exp.Expr, again: exp.Expr) -> bool:
-    """Tell whether every name and value is there again, and no table more.  Writing may spell a function differently, no more."""
-    before, after = _leaves(tree), _leaves(again)
-    return not before - after and _tables(tree) == _tables(again)
 
 
 def _leaves(tree: exp.Expr) -> Counter[tuple[str, str]]:

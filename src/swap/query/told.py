@@ -46,10 +46,8 @@ def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> 
 
 def in_the_statements_words(error: SwapError, run: Run) -> SwapError:
     """Name tables, not the combiner's inputs, and say where a name that the combiner quotes stands in the person's text."""
-    title = error.problem.title
-    for item in run.plan.inputs:
-        known = f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table"
-        title = title.replace(item.name, known)
+    ours = {item.name: f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table" for item in run.plan.inputs}
+    title = re.sub(r"swap_\w+", lambda found: ours.get(found.group(), found.group()), error.problem.title)
     at = next((found.start() for name in re.findall(r'"([^"]+)"', title) if (found := re.search(rf"\b{re.escape(name)}\b", run.statement, re.IGNORECASE))), None)
     where = place(run.statement, at)
     return type(error)(replace(error.problem, title=title, line=where.line if where else None, column=where.column if where else None))

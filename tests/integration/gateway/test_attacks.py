@@ -26,6 +26,17 @@ REFUSED = [
     ("B03", f"SELECT a FROM {SECRET} /*!50000 UNION SELECT 1 */"), ("B03", f"SELECT 1 /*M!100000 , (SELECT password FROM {SECRET}) */ FROM {SECRET}"),
     ("B05", f"WITH secret AS (SELECT * FROM {SECRET}) SELECT * FROM secret"), ("B05", f"SELECT * FROM (WITH secret AS (SELECT 1 x) SELECT * FROM secret) a, {SECRET}"),
     ("B05", f"WITH a AS (SELECT * FROM b), b AS (SELECT * FROM {SECRET}) SELECT * FROM a"), ("B05", "WITH secret AS (SELECT * FROM secret) SELECT * FROM secret"),
+    *(("B05", statement.format(name=name)) for name in ("pg_settings", "duckdb_tables", "duckdb_columns", "sqlite_master", '"/etc/passwd.csv"', '"information_schema"')
+      for statement in (
+        "WITH RECURSIVE {name} AS (SELECT * FROM {name} EXCEPT SELECT * FROM {name} WHERE false) SELECT * FROM {name}",
+        "WITH RECURSIVE {name} AS (SELECT 1 AS x INTERSECT SELECT x FROM {name}) SELECT * FROM {name}",
+        "WITH RECURSIVE {name} AS (SELECT * FROM {name} UNION ALL SELECT * FROM {name} WHERE false) SELECT * FROM {name}",
+        "WITH RECURSIVE {name} AS (SELECT 1 AS x UNION SELECT x FROM {name} UNION SELECT x FROM {name}) SELECT * FROM {name}",
+        "WITH RECURSIVE {name} AS (WITH a AS (SELECT * FROM {name}) SELECT * FROM a UNION ALL SELECT * FROM {name}) SELECT * FROM {name}",
+        "WITH RECURSIVE {name} AS ((SELECT * FROM {name} UNION ALL SELECT * FROM {name})) SELECT * FROM {name}",
+        "WITH {name} AS (SELECT * FROM {name}) SELECT * FROM {name}", "SELECT * FROM (WITH {name} AS (SELECT 1 AS x) SELECT * FROM {name}) a, {name}",
+        "WITH {name} AS (SELECT 1 AS x), {name} AS (SELECT 2 AS x) SELECT * FROM {name}",
+    )),
     *(("B07", statement.format(secret=SECRET)) for statement in (
         "SELECT (SELECT password FROM {secret})", "SELECT 1 WHERE EXISTS (SELECT 1 FROM {secret})", "SELECT 1 WHERE 1 IN (SELECT id FROM {secret})",
         "SELECT CASE WHEN (SELECT count(*) FROM {secret}) > 0 THEN 1 END", "SELECT 1 ORDER BY (SELECT id FROM {secret})", "SELECT count(*) GROUP BY (SELECT id FROM {secret})",
@@ -78,6 +89,18 @@ def test_the_statement_is_refused_recorded_and_reaches_no_source(shared: Gateway
     assert (event.event, event.person_id, event.detail["category"]) == ("query-refused", analyst.id, error["category"])
     assert event.detail["reason"]
     assert len(shared.lake.fragments) + len(shared.mediawiki.fragments) == asked
+
+
+@pytest.mark.parametrize(("statement", "rows"), [
+    ("WITH RECURSIVE pg_settings(name) AS (SELECT 1 UNION ALL SELECT name + 1 FROM pg_settings WHERE name < 3) SELECT name FROM pg_settings", [(1,), (2,), (3,)]),
+    ("WITH duckdb_tables AS (SELECT 7 AS x) SELECT duckdb_tables.x AS a, t.x AS b FROM duckdb_tables, duckdb_tables AS t", [(7, 7)]),
+    ("WITH pg_settings AS (SELECT 1 AS x), b AS (WITH pg_settings AS (SELECT x + 1 AS x FROM pg_settings) SELECT * FROM pg_settings) SELECT b.x AS a, p.x AS b FROM b, pg_settings p",
+     [(2, 1)]),
+    ('WITH "/etc/passwd.csv" AS (SELECT 1 AS x) SELECT (SELECT max(x) FROM "/etc/passwd.csv") AS x', [(1,)]),
+    ("WITH swap_input_0 AS (SELECT 1 AS x), swap_cte_0(y) AS (SELECT x + 1 FROM swap_input_0) SELECT y FROM swap_cte_0", [(2,)]),
+])
+def test_a_query_in_with_is_read_whatever_it_is_called(analyst: Person, statement: str, rows: list[tuple[int, ...]]) -> None:
+    assert analyst.rows(statement) == rows
 
 
 def test_a_hidden_table_is_refused_in_the_words_of_one_that_does_not_exist(shared: Gateway, analyst: Person) -> None:

@@ -104,7 +104,7 @@ def test_the_old_arrow_of_lambdas_is_written_the_new_way(rows: duckdb.DuckDBPyCo
 
 @pytest.mark.parametrize("text", [*(f"SELECT {expression} AS x FROM t" for expression in expressions() if " FROM (" not in expression), *STATEMENTS])
 def test_the_second_reader_lets_ordinary_sql_through(text: str) -> None:
-    verify(regenerate(parse(text, {}, 65_536)), ["t"])
+    verify(regenerate(parse(text, {}, 65_536)), ["t"], ["c", "r"])
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTION_NAMES))
