@@ -36,7 +36,7 @@ def administrator(demo: Demo, database: str = "mediawiki") -> Iterator[psycopg.C
 
 def processes_of(demo: Demo) -> dict[int, str]:
     """Return the commands of all processes that this demo started, by their ids."""
-    listing = subprocess.run(["ps", "-eo", "pid,ppid,args", "--no-headers"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args", "--no-headers"], capture_output=True, text=True, check=True).stdout
     rows = [(int(pid), int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listing.splitlines())]
     ours = {demo.process.pid}
     while more := {pid for pid, parent, _ in rows if parent in ours} - ours:
