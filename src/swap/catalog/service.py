@@ -82,4 +82,11 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
     if any(column.partition and column.name not in open_names for column in dataset.columns):
         # What partitions there are are values of their columns, and so is which is the newest.
         dataset = replace(dataset, newest="", partitions=None)
+    if not read.allowed and dataset.row_estimate is not None:
+        # That a table grows by one is news of what is in it.
+        dataset = replace(dataset, row_estimate=_roughly(dataset.row_estimate), size_bytes=_roughly(dataset.size_bytes or 0), rows_exact=False)
     return VisibleDataset(harvested.source, dataset, columns, read, harvested.harvested_at)
+
+
+def _roughly(count: int) -> int:
+    return round(count, min(0, 2 - len(str(count))))

@@ -30,7 +30,7 @@ _COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(__file__).with_name("file
 _HARVEST_SECONDS = 600.0
 _SPARES = 2
 """Reader processes kept for the next reads."""
-_PARTITION_VALUE = re.compile("=[^/]*/")
+_PARTITION_VALUE = re.compile(r"=[^/]*?(?=/| cannot | is not |$)")
 _ANSWERS = 200
 """Answers after which a reader process is replaced, so that what Arrow leaks stays small."""
 
@@ -246,7 +246,7 @@ class FilesReader:
             name = self._connector.name
             log.warning("%s: %s", name, progress.error)
             # A partition's value is a value, and the person may not be allowed to read its column.
-            error = _PARTITION_VALUE.sub("=…/", progress.error)
+            error = _PARTITION_VALUE.sub("=…", progress.error)
             raise SourceFailed(Problem(f"{name} answered with an error.", f"{error[0].upper()}{error[1:]}.",
                                        "Show this to the source's owner; partitions without the file can still be asked.", source=name))
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -22,6 +23,7 @@ log = logging.getLogger("swap.web")
 PREVIEW_ROWS = 10
 PREVIEW_SECONDS = 60.0
 PREVIEWS_AT_ONCE = 16
+PREVIEWS_OF_ONE = 2
 
 
 def index(portal: Portal, visit: Visit) -> Response:
@@ -84,10 +86,15 @@ async def preview(portal: Portal, visit: Visit) -> Response:
 
 
 _places = asyncio.Semaphore(PREVIEWS_AT_ONCE)
+_own_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+"""By person, for as long as a preview of theirs is under way: one person's slow tables hold up nobody else's rows."""
 
 
 async def _ten_rows(portal: Portal, visit: Visit, token: str, statement: str) -> Page:
-    async with _places:
+    own = _own_places.setdefault(visit.person.id, asyncio.Semaphore(PREVIEWS_OF_ONE))
+    async with own, _places:
+        if await visit.request.is_disconnected():  # while it stood in line
+            raise CATEGORIES["cancelled"]
         query_id = await portal.gateway.run(token, statement)
         finished = False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from swap.web import words
 SHOWN = 7
 DATE_KEYS = (("year", "month", "day"), ("year", "month"))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_INTEGER = re.compile("-?[0-9]{1,18}")
 _NUMBERS = frozenset({"smallint", "integer", "bigint"})
 
 
@@ -72,7 +74,7 @@ def _term(key: str, value: str | None, type_: object) -> str:
     if value is None:
         return ""
     if type_ in _NUMBERS:
-        return f"{model.identifier(key)} = {int(value)}"
+        return f"{model.identifier(key)} = {value}" if _INTEGER.fullmatch(value) else ""
     quoted = "'" + value.replace("'", "''") + "'"
     return f"{model.identifier(key)} = {quoted}" if type_ == "text" else f"{model.identifier(key)} = DATE {quoted}" if type_ == "date" else ""
 

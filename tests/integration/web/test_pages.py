@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,23 @@ def test_an_empty_table_and_a_failed_preview_say_so(portal: Portal) -> None:
     part = browser.get("/data/lake/wmf/pageview_hourly/preview", X_Swap_Part="1").text
     assert "lake does not answer; mediawiki does." in part
     assert "Try again" in part
+
+
+def test_one_persons_slow_previews_hold_up_nobody_elses(portal: Portal) -> None:
+    address = "/data/lake/wmf/pageview_hourly/preview"
+    ann, bertrand = portal.signed_in(), portal.signed_in("bertrand")
+    portal.gateway.run_seconds = 9.0
+    with ThreadPoolExecutor(20) as pool:
+        slow = [pool.submit(ann.get, address) for _ in range(20)]
+        while len(portal.gateway.statements) < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)  # the others stand in line by now
+        portal.gateway.run_seconds = 0.0
+
+        assert "41,207" in bertrand.get(address).text
+
+        assert not any(each.done() for each in slow)
+    assert all("41,207" in each.result().text for each in slow)
 
 
 def test_a_query_in_a_new_notebook_asks_that_table(portal: Portal) -> None:

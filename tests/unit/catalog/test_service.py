@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -32,3 +33,12 @@ def test_the_newest_partition_is_not_told_to_whom_its_column_is_locked() -> None
 def test_partitions_and_their_rows_are_not_told_to_whom_their_column_is_locked() -> None:
     assert seen("analysts").partitions is None
     assert seen("data-privacy").partitions == DIVIDED
+
+
+def test_of_a_closed_table_only_the_order_of_its_size_is_told() -> None:
+    closed = Policy(grants=(Grant(name="know", groups=("*",), on=("lake",), actions=("discover",)),))
+    views = replace(VIEWS, row_estimate=288_046, size_bytes=4_512_345, rows_exact=True)
+    found = _seen_by(closed, Principal("paaaaaaaaa", "ann", frozenset(), Via.KERNEL), Harvested("lake", views, datetime(2026, 11, 23, tzinfo=UTC)))
+    assert found is not None
+    assert not found.read.allowed
+    assert (found.dataset.row_estimate, found.dataset.size_bytes, found.dataset.rows_exact) == (290_000, 4_500_000, False)
