@@ -6,7 +6,8 @@ them, the HTTP layers translate them, and the client raises the same classes in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 
@@ -167,3 +168,27 @@ CATEGORIES: dict[str, type[SwapError]] = {
     )
 }
 """Category → class, so that the client raises what the gateway raised."""
+
+
+# ── As JSON, between SWAP's processes and in a notebook's error ─────────────────────────────────────
+_PROBLEM = {each.name for each in fields(Problem)} - {"suggestions", "title"}
+_SUGGESTION = {each.name for each in fields(Suggestion)}
+
+
+def to_json(error: SwapError) -> dict[str, Any]:
+    """Return an error as docs/reference/api.md shows it."""
+    return {"category": error.category, **asdict(error.problem)}
+
+
+def from_json(error: Any, status: int = 500) -> SwapError:
+    """Return the error that `to_json` was given; fields this version does not know are left out."""
+    if not isinstance(error, Mapping) or not isinstance(error.get("title"), str):
+        return SwapError(Problem("SWAP gave an answer that is not its own.", why=f"Its status is {status}.", todo="Try again in a minute."))
+    suggestions = tuple(
+        Suggestion(**{key: value for key, value in each.items() if key in _SUGGESTION})
+        for each in error.get("suggestions") or ()
+        if isinstance(each, Mapping) and "label" in each
+    )
+    known = {key: value for key, value in error.items() if key in _PROBLEM and value is not None}
+    problem = Problem(title=error["title"], suggestions=suggestions, **known)
+    return CATEGORIES.get(str(error.get("category")), SwapError)(problem)

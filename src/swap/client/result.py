@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swap.client import failures, follow, screen, show, text
+from swap.client import follow, screen, show, text
 from swap.client.show import Bundle
 from swap.client.transport import Gateway
-from swap.errors import NotFound, Problem, QueryCancelled, SwapError
+from swap.errors import NotFound, Problem, QueryCancelled, SwapError, from_json
 
 if TYPE_CHECKING:
     import altair as alt
@@ -251,7 +251,7 @@ class Result:
 
 def _failure(state: follow.State) -> SwapError:
     if state.get("error"):
-        return failures.from_json(state["error"])
+        return from_json(state["error"])
     if state["state"] == "cancelled":
         return QueryCancelled(Problem("Cancelled"))
     return SwapError(Problem("The query failed, and SWAP does not say why.", todo=f"Tell whoever runs SWAP: query {state['id']}."))

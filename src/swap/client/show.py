@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from swap.client import failures, text
-from swap.errors import SwapError
+from swap.client import text
+from swap.errors import SwapError, to_json
 
 PROGRESS = "application/vnd.swap.progress+json"
 RESULT = "application/vnd.swap.result+json"
@@ -92,7 +92,7 @@ def page_html(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[str 
 
 def error(failure: SwapError, query_id: str | None, statement: str) -> Bundle:
     """Return the bundle of an error."""
-    data = {"version": 1, "id": query_id, "error": failures.to_json(failure), "statement": statement}
+    data = {"version": 1, "id": query_id, "error": to_json(failure), "statement": statement}
     return {ERROR: data, "text/html": _error_html(failure), "text/plain": error_text(failure)}
 
 

@@ -14,8 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from swap.client import failures
-from swap.errors import Problem, Unavailable
+from swap.errors import Problem, Unavailable, from_json
 
 ASK_SECONDS = 10.0
 LINE_BYTES = 65_536
@@ -60,7 +59,7 @@ def ask(path: str) -> tuple[str, datetime]:
         raise Unavailable(Problem(
             "Your Jupyter server gives this notebook no access to SWAP.", why=f"Its token socket does not answer ({error or type(error).__name__}).",
             todo="Restart your server from SWAP's home page; your notebooks are as you left them.")) from None
-    raise failures.from_json(answer["error"])
+    raise from_json(answer["error"])
 
 
 def kernel_id() -> str:

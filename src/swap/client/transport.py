@@ -16,10 +16,9 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from swap.client import failures
 from swap.client.failures import Unreachable
 from swap.client.tokens import Tokens
-from swap.errors import NotSignedIn, Problem, Unavailable
+from swap.errors import NotSignedIn, Problem, Unavailable, from_json
 
 ANSWER_SECONDS = 60.0
 CONNECT_TRIES = 4
@@ -73,7 +72,7 @@ class Gateway:
                     body.seek(0)
                 connection, answer = self._send(method, target, body, token, seconds, headers)
             if answer.status >= 300:
-                raise failures.from_json(_parsed(answer).get("error"), answer.status)
+                raise from_json(_parsed(answer).get("error"), answer.status)
             yield answer
         finally:
             connection.close()
@@ -131,7 +130,7 @@ def read_json(answer: HTTPResponse) -> dict[str, Any]:
     """Return an answer's JSON object.  Raises SwapError for anything else: it is not the gateway that answers."""
     read = _parsed(answer)
     if not read:
-        raise failures.from_json(None, answer.status)
+        raise from_json(None, answer.status)
     return read
 
 

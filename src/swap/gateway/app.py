@@ -19,7 +19,7 @@ from swap.catalog.harvest import Harvester
 from swap.connectors import registry
 from swap.connectors.base import Connector
 from swap.db import engine as database
-from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError
+from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError, to_json
 from swap.gateway.auth import Guard
 from swap.gateway.body import BodyLimit
 from swap.gateway.handlers import Parts
@@ -28,7 +28,6 @@ from swap.gateway.stream import AccessNews
 from swap.query.combiner import Pool
 from swap.query.results import Spool
 from swap.query.service import Queries
-from swap.query.store import problem_json
 from swap.runtime import Runtime
 from swap.settings import Settings
 
@@ -108,7 +107,7 @@ def _stop(queries: Queries, harvester: Harvester, news: AccessNews, sources: Map
 
 
 def _answer(error: SwapError) -> JSONResponse:
-    return JSONResponse({"error": problem_json(error)}, status_code=error.status)
+    return JSONResponse({"error": to_json(error)}, status_code=error.status)
 
 
 async def _swap_error(_request: Request, error: Exception) -> JSONResponse:

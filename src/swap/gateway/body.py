@@ -7,8 +7,7 @@ import json
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swap.errors import LimitExceeded, Problem
-from swap.query.store import problem_json
+from swap.errors import LimitExceeded, Problem, to_json
 
 JSON_BYTES = 4_000_000
 """Bytes of a JSON body: the statement has its own limit, its parameters share this one."""
@@ -48,7 +47,7 @@ class BodyLimit:
 
 async def _refuse(send: Send, limit: int) -> None:
     error = LimitExceeded(_problem(limit))
-    body = json.dumps({"error": problem_json(error)}).encode()
+    body = json.dumps({"error": to_json(error)}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -26,7 +26,6 @@ from swap.query import complete as completion
 from swap.query.format import sql_type
 from swap.query.model import Statement
 from swap.query.pages import PAGE_ROWS
-from swap.query.params import decode
 from swap.query.service import Queries
 from swap.query.uploads import spooled
 from swap.settings import Settings
@@ -146,8 +145,7 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
 
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:
     """Accept a statement."""
-    statement = Statement(body.statement, {name: decode(name, value) for name, value in body.params.items()}, body.tables,
-                          caller.kernel_id)
+    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id)
     return {"id": with_parts.queries.run(caller.principal, statement).id}
 
 

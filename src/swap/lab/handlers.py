@@ -14,8 +14,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.routing import PathMatches, Rule
 
-from swap.client import failures
-from swap.errors import Problem, SwapError, Unavailable
+from swap.errors import Problem, SwapError, Unavailable, to_json
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
@@ -80,7 +79,7 @@ class Passing(JupyterHandler):
 
     def _refuse(self, error: SwapError) -> None:
         self.set_status(error.status)
-        self.finish({"error": failures.to_json(error)})
+        self.finish({"error": to_json(error)})
 
     def _parameters(self) -> dict[str, list[str]]:
         """Return the question's own parameters, without what is between the browser and us."""

@@ -16,8 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from swap.client import failures
-from swap.errors import SwapError
+from swap.errors import SwapError, to_json
 from swap.lab.tokens import Token
 
 LINE_BYTES = 4096
@@ -92,5 +91,5 @@ class TokenSocket:
         try:
             token = await self._give(pid, claimed)
         except SwapError as error:
-            return {"error": failures.to_json(error)}
+            return {"error": to_json(error)}
         return {"token": token.value, "expires_at": token.expires_at.isoformat()}

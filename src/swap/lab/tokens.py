@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from swap.errors import CATEGORIES, Problem, SwapError, Unavailable
+from swap.errors import Problem, SwapError, Unavailable, from_json
 
 MARGIN = timedelta(seconds=30)
 """A token is renewed when less than this, or a quarter of its life, is left."""
@@ -32,12 +32,9 @@ class Token:
 def problem_from(response: httpx.Response) -> SwapError:
     """Return the error a gateway's answer stands for."""
     try:
-        body = response.json()["error"]
-        known = {key: body[key] for key in ("title", "why", "todo", "rule", "ask", "source") if body.get(key)}
-        return CATEGORIES.get(body["category"], SwapError)(Problem(**known))
+        return from_json(response.json()["error"], response.status_code)
     except (ValueError, KeyError, TypeError):
-        return Unavailable(Problem(f"The gateway answered {response.status_code}.",
-                                   todo="Try again in a moment."))
+        return from_json(None, response.status_code)
 
 
 class Tokens:

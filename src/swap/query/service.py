@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
+from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError, to_json
 from swap.identity import Principal
 from swap.people import service as people
 from swap.policy.decide import decide
@@ -29,8 +29,10 @@ from swap.query import pages, rights, store, told
 from swap.query.combiner import Pool
 from swap.query.execute import Execution
 from swap.query.model import Plan, Reference, RunState, Statement
+from swap.query.params import decoded
 from swap.query.parse import parse
 from swap.query.plan import plan
+from swap.query.planning import Planning
 from swap.query.queue import NO_SOURCE, Queue
 from swap.query.resolve import resolve
 from swap.query.results import Spool
@@ -62,6 +64,7 @@ class Queries:
         self.source_is_down: Callable[[str], None] = lambda _source: None
         """Told when a query found a source down, so that the catalog asks it soon."""
         self._pool = pool
+        self._planning = Planning()
         self._now = now
         self._new_id = new_id
         self._usual = Usual()
@@ -77,11 +80,16 @@ class Queries:
         """Accept a statement and start it.  Raises QueryRefused, UnknownName, Forbidden, LimitExceeded; then nothing was run."""
         query_id = "q" + self._new_id()
         try:
-            planned, references = self._plan(principal, statement, query_id)
+            with self._planning.place(principal.id):
+                statement = decoded(statement)
+                planned, references = self._plan(principal, statement, query_id)
             self.queue.enqueue(query_id, principal.id, planned.sources or (NO_SOURCE,))
-        except SwapError as error:
-            self._record_refusal(principal, statement, error)
-            raise
+        except Exception as error:
+            refusal = told.refusal(error)
+            self._record_refusal(principal, statement, refusal)
+            if refusal.category == "internal":
+                raise
+            raise refusal from None
         run = Run(query_id, principal, statement.text, planned, self._usual.of(principal.id, statement))
         run.finish("rights", told.readable(references))
         try:
@@ -237,7 +245,7 @@ class Queries:
         if run is not None:
             run.wait_change(after, seconds)
             view = run.view()
-            view["error"] = store.problem_json(view["error"]) if view["error"] else None
+            view["error"] = to_json(view["error"]) if view["error"] else None
             return view
         with self.engine.begin() as conn:
             row = store.find(conn, query_id, principal.id)

@@ -8,22 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from swap.db.tables import query_run
-from swap.errors import SwapError
+from swap.errors import SwapError, to_json
 from swap.identity import Principal
 from swap.query import rights
 from swap.query.model import Plan, RunState, Statement
-
-
-def problem_json(error: SwapError) -> dict[str, Any]:
-    """Return an error as docs/reference/api.md shows it."""
-    problem = error.problem
-    return {
-        "category": error.category, "title": problem.title, "why": problem.why, "todo": problem.todo,
-        "suggestions": [{"label": each.label, "replace": each.replace, "by": each.by, "type": each.type, "detail": each.detail, "href": each.href}
-                        for each in problem.suggestions],
-        "line": problem.line, "column": problem.column, "rule": problem.rule, "ask": problem.ask, "source": problem.source,
-        "extra": problem.extra,
-    }
 
 
 def add(conn: Connection, query_id: str, principal: Principal, statement: Statement, plan: Plan, now: datetime) -> None:
@@ -42,7 +30,7 @@ def ended(conn: Connection, query_id: str, state: RunState, error: SwapError | N
           expires_at: datetime) -> None:
     """Record how it ended."""
     conn.execute(update(query_run).where(query_run.c.id == query_id).values(
-        state=state.value, error=problem_json(error) if error else None, row_count=rows, size_bytes=size_bytes, ended_at=now,
+        state=state.value, error=to_json(error) if error else None, row_count=rows, size_bytes=size_bytes, ended_at=now,
         expires_at=expires_at))
 
 

@@ -11,8 +11,7 @@ from weakref import WeakValueDictionary
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from swap.client import failures
-from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError
+from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError, from_json
 from swap.notebooks import model
 from swap.web import catalogue, partitions
 from swap.web.gateway import Page
@@ -107,7 +106,7 @@ async def _ten_rows(portal: Portal, visit: Visit, token: str, statement: str) ->
                     if not finished and await visit.request.is_disconnected():
                         raise CATEGORIES["cancelled"]
             if state.get("state") != "done":
-                raise failures.from_json(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
+                raise from_json(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
             return await portal.gateway.page(token, query_id, PREVIEW_ROWS)
         except TimeoutError as error:
             raise QueryTimedOut(Problem(f"No rows came within {PREVIEW_SECONDS:.0f} seconds.", why="The query was cancelled at the source.",

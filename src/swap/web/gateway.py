@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from swap.client import failures
-from swap.errors import Problem, Unavailable
+from swap.errors import Problem, Unavailable, from_json
 
 QUICK = httpx.Timeout(5.0, connect=1.0)
 LONG_POLL = httpx.Timeout(20.0, connect=1.0)
@@ -91,4 +90,4 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
         raise Unavailable(AWAY)
     if answer.is_success:
         return content
-    raise failures.from_json(content.get("error"), answer.status_code)
+    raise from_json(content.get("error"), answer.status_code)

@@ -3,21 +3,21 @@ from __future__ import annotations
 import pytest
 
 from swap.client import failures
-from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, UnknownName
+from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, UnknownName, from_json, to_json
 
 
 @pytest.mark.parametrize("kind", CATEGORIES.values(), ids=CATEGORIES.keys())
 def test_an_error_survives_the_way_to_the_notebook(kind: type[SwapError]) -> None:
     problem = Problem("What", "why", "todo", (Suggestion("Use a", "b", "a"),), 3, 4, "rule", "ask", "lake", {"setting": "limits.rows"})
 
-    again = failures.from_json(failures.to_json(kind(problem)))
+    again = from_json(to_json(kind(problem)))
 
     assert type(again) is kind
     assert again.problem == problem
 
 
 def test_fields_and_categories_of_a_newer_gateway_do_no_harm() -> None:
-    error = failures.from_json({"category": "brand-new", "title": "New", "colour": "red", "suggestions": [{"label": "x", "shade": 1}, "odd"]})
+    error = from_json({"category": "brand-new", "title": "New", "colour": "red", "suggestions": [{"label": "x", "shade": 1}, "odd"]})
 
     assert type(error) is SwapError
     assert error.problem == Problem("New", suggestions=(Suggestion("x"),))
@@ -25,7 +25,7 @@ def test_fields_and_categories_of_a_newer_gateway_do_no_harm() -> None:
 
 @pytest.mark.parametrize("answer", [None, "Bad gateway", {"title": 3}, []])
 def test_an_answer_of_somebody_else_is_an_error_too(answer: object) -> None:
-    assert "502" in str(failures.from_json(answer, 502))
+    assert "502" in str(from_json(answer, 502))
 
 
 def test_an_interrupt_is_a_cancelled_query_and_a_keyboard_interrupt() -> None:
