@@ -16,6 +16,8 @@ from swap.identity import Via
 
 TYPED_LENGTH = 64
 """Characters kept of what somebody typed who has not proved who they are."""
+REASON_LENGTH = 2_000
+"""Characters kept of a reason, which may quote what somebody sent."""
 
 
 def typed(text: str) -> str:
@@ -165,7 +167,7 @@ EVENTS: tuple[type[Event], ...] = (
 
 def record(conn: Connection, event: Event) -> None:
     """Add the event to the record, in the caller's transaction."""
-    detail = {name: _storable(value) for name, value in asdict(event).items()}
+    detail = {name: _storable(value[:REASON_LENGTH] if name == "reason" else value) for name, value in asdict(event).items()}
     person_id, via = detail.pop("person_id"), event.via
     detail.pop("via")
     conn.execute(insert(audit_event).values(event=event.event, person_id=person_id, via=via.value, detail=detail))

@@ -16,7 +16,7 @@ from swap.connectors.base import Column, Fragment
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a person sent: text, values for its parameters, and their own tables by the names it uses."""
+    """What a person sent: text, values for its parameters (as JSON until `params.decoded`), and their own tables by the names it uses."""
 
     text: str
     params: Mapping[str, Any] = field(default_factory=dict)

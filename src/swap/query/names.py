@@ -16,18 +16,10 @@ from swap.errors import Forbidden, Problem, Suggestion, UnknownName
 from swap.policy.decide import instead_of
 from swap.query.format import sql_type
 from swap.query.model import OwnTable, Reference
-from swap.query.parse import Place
+from swap.query.parse import MAX_SHOWN, Place, cut
 from swap.settings import Policy
 
 MAX_SUGGESTIONS = 3
-MAX_SHOWN = 100
-"""Characters of a name that an error repeats."""
-
-
-def cut(name: str) -> str:
-    """Return a name as an error shows it."""
-    return name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
-
 
 
 @dataclass(slots=True)
@@ -138,7 +130,7 @@ def forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
 def unknown_column(written: str, relations: Sequence[Relation], at: Place | None, *, quoted: bool = False) -> UnknownName:
     """Return the error for a column that is not there, with the nearest that are."""
     known = {key: (name, item) for item in relations for key, name in item.columns.items()}
-    near = get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6)
+    near = get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6) if len(written) <= MAX_SHOWN else []
     tables = [item for item in relations if item.reference]
     of = ""
     if len(relations) == 1:
@@ -147,9 +139,9 @@ def unknown_column(written: str, relations: Sequence[Relation], at: Place | None
         of = " of the tables in this FROM"
     suggestions = (*(_column_suggestion(written, *known[key]) for key in near), *_all_columns(relations))
     return UnknownName(Problem(
-        f"{written} is not a column{of}.",
+        f"{cut(written)} is not a column{of}.",
         why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
-        todo=f"Text stands in single quotes: '{written}'." if quoted else "" if near else "The Data page lists every column.",
+        todo=f"Text stands in single quotes: '{cut(written)}'." if quoted else "" if near else "The Data page lists every column.",
         suggestions=suggestions, line=at.line if at else None, column=at.column if at else None,
     ))
 
@@ -161,16 +153,16 @@ def unknown_table(written: str, tables: Iterable[VisibleDataset], own: Iterable[
     names = {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]}
     last = written.casefold().rpartition(".")[2]
     ending = [name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last]
-    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)]
-    if not near and not ending:
+    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)] if len(written) <= 3 * MAX_SHOWN else []
+    if not near and not ending and len(written) <= 3 * MAX_SHOWN:
         ends = {key.rpartition(".")[2]: name for key, name in names.items()}
         near = [ends[key] for key in get_close_matches(last, ends, n=MAX_SUGGESTIONS, cutoff=0.6)]
-    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS]
+    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS] if len(written) <= 3 * MAX_SHOWN else []
     suggestions = tuple(
         Suggestion(label=f"Use {name}", replace=written, by=name, type="table", detail=known[name].dataset.comment if name in known else None)
         for name in chosen)
     return UnknownName(Problem(
-        f"There is no table {written} that you may see.",
+        f"There is no table {cut(written, 3 * MAX_SHOWN)} that you may see.",
         why="Nothing was run." + (" Nearest tables:" if chosen else " Tables are named source.schema.table."),
         todo="" if chosen else "The Data page lists every table that you may see.", suggestions=suggestions,
         line=at.line if at else None, column=at.column if at else None,

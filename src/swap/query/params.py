@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from swap.errors import Invalid, Problem
+from swap.errors import Invalid, LimitExceeded, Problem
+from swap.query.model import Statement
+
+MAX_NAME = 200
+"""Characters of the name of a parameter or of an own table, and of an upload's id."""
+MAX_OWN_TABLES = 64
+MAX_LISTS = 16
+"""How deep lists may lie in one another."""
+MAX_VALUES = 10_000
+MAX_CHARACTERS = 500_000
+"""Both over all parameters: each value is written into the statement, which takes a while for many."""
 
 _TYPES: dict[str, Callable[[str], Any]] = {
     "decimal": Decimal, "date": date.fromisoformat, "datetime": datetime.fromisoformat, "timestamp": datetime.fromisoformat,
@@ -15,10 +26,24 @@ _TYPES: dict[str, Callable[[str], Any]] = {
 }
 
 
-def decode(name: str, value: Any) -> Any:
+def decoded(statement: Statement) -> Statement:
+    """Return the statement with its parameters as values.  Raises Invalid, LimitExceeded; neither repeats what is too long."""
+    for what, names in (("parameter", statement.params), ("table of yours", statement.tables), ("table you brought along", statement.tables.values())):
+        if any(len(name) > MAX_NAME for name in names):
+            raise Invalid(Problem(f"The name of a {what} has more than {MAX_NAME} characters.", why="Nothing was run.", todo="Give it a shorter one."))
+    if len(statement.tables) > MAX_OWN_TABLES:
+        raise LimitExceeded(Problem(f"There are more than {MAX_OWN_TABLES} tables of yours.", why="Nothing was run.", todo="Bring only those that the statement names."))
+    params = {name: decode(name, value) for name, value in statement.params.items()}
+    _check_size(params)
+    return replace(statement, params=params)
+
+
+def decode(name: str, value: Any, depth: int = 0) -> Any:
     """Return a parameter's value.  Raises Invalid for a form that is not known."""
     if isinstance(value, list):
-        return [decode(name, item) for item in value]
+        if depth >= MAX_LISTS:
+            raise Invalid(Problem(f"The value of the parameter {name} is nested too deeply.", why=f"Nothing was run. There may be {MAX_LISTS} lists in one another."))
+        return [decode(name, item, depth + 1) for item in value]
     if isinstance(value, dict):
         read = _TYPES.get(str(value.get("type")))
         if read is None or set(value) != {"type", "value"} or not isinstance(value["value"], str):
@@ -28,6 +53,25 @@ def decode(name: str, value: Any) -> Any:
         except (ValueError, InvalidOperation):
             raise _unknown(name) from None
     return value
+
+
+def _check_size(params: dict[str, Any]) -> None:
+    characters = 0
+    for count, value in enumerate(_each(list(params.values())), 1):
+        characters += len(value) if isinstance(value, (str, bytes)) else 20
+        if count > MAX_VALUES or characters > MAX_CHARACTERS:
+            raise LimitExceeded(Problem(
+                f"The parameters have more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters.", why="Nothing was run.",
+                todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).'))
+
+
+def _each(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield value[:0]
+            yield from _each(value)
+        else:
+            yield value
 
 
 def _unknown(name: str) -> Invalid:

@@ -26,6 +26,8 @@ MAX_DEPTH = 100
 """How deep parentheses and brackets may nest."""
 MAX_TREE_DEPTH = 400
 MAX_TOKENS = 12_000
+MAX_SHOWN = 100
+"""Characters of a name that an error repeats."""
 
 _ONE_SELECT = "SWAP runs exactly one SELECT (also with WITH, UNION, INTERSECT, EXCEPT)."
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
@@ -74,6 +76,11 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
         raise _refused("The statement cannot be read.", text, None) from None
 
 
+def cut(text: str, length: int = MAX_SHOWN) -> str:
+    """Return a name, or a sentence, as an error shows it however long it is."""
+    return text if len(text) <= length else text[:length] + "…"
+
+
 def place(text: str, offset: int | None) -> Place | None:
     r"""Return line and column of an offset into the statement.
 
@@ -94,7 +101,7 @@ def offset_of(node: exp.Expr) -> int | None:
 
 def _one_query(text: str, params: Mapping[str, Any]) -> exp.Query:
     dialect = DuckDB()
-    tokens = dialect.tokenize(_with_dollars(text, dialect.tokenize(text), params))
+    tokens = dialect.tokenize(_with_dollars(text, dialect, params))
     if len(tokens) > MAX_TOKENS:
         raise _refused(f"The statement has more than {MAX_TOKENS:,} words.", text, None)
     _check_nesting(tokens, text)
@@ -111,13 +118,16 @@ def _one_query(text: str, params: Mapping[str, Any]) -> exp.Query:
             break
         tree = tree.this
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
-        word = first.text.upper() if first and _NAME.fullmatch(first.text) else "This"
+        word = cut(first.text.upper()) if first and _NAME.fullmatch(first.text) else "This"
         raise _refused(f"{word} is not a SELECT.", text, first.start if first else None)
     return tree
 
 
-def _with_dollars(text: str, tokens: list[Token], params: Mapping[str, Any]) -> str:
+def _with_dollars(text: str, dialect: DuckDB, params: Mapping[str, Any]) -> str:
     """Return the text with each `:name` that is a parameter as `$name`, which is as long, so that places stay true."""
+    if not params or ":" not in text:
+        return text
+    tokens = dialect.tokenize(text)
     characters = list(text)
     for before, colon, name in zip([None, *tokens], tokens, tokens[1:], strict=False):
         starts_operand = before is None or before.token_type not in _OPERAND_ENDS
@@ -151,7 +161,7 @@ def _check_nodes(tree: exp.Expr, text: str, allowed: Allowed) -> None:
         if kind in allowed.anonymous:
             name = node.name.lower()
             if name not in allowed.functions:
-                raise _not_listed(f"The function {name} is not one that SWAP runs.", node, text)
+                raise _not_listed(f"The function {cut(name)} is not one that SWAP runs.", node, text)
         elif kind not in allowed.nodes and not (kind == "Placeholder" and node.name):
             raise _not_listed(f"{_WORDS.get(kind, _shown(node))} is not part of the SQL that SWAP runs.", node, text)
         _check_details(node, text, allowed)
@@ -162,7 +172,7 @@ def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
     if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
     if isinstance(node, exp.DataType) and node.this.name not in allowed.types:
-        raise _not_listed(f"The type {node.sql('duckdb')} is not one that SWAP knows.", node, text)
+        raise _not_listed(f"The type {cut(node.sql('duckdb'))} is not one that SWAP knows.", node, text)
     if isinstance(node, exp.Lateral) and not isinstance(node.this, (exp.Subquery, exp.Unnest, exp.Explode)):
         raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
     if isinstance(node, exp.Select) and (node.args.get("hint") or node.args.get("kind") or node.args.get("operation_modifiers")):
@@ -178,8 +188,8 @@ def _bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
     unused = set(params)
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name not in params:
-            raise QueryRefused(Problem(f"The parameter :{node.name} has no value.", why="Nothing was run.",
-                                       todo=f'Pass it: swap.sql(…, params={{"{node.name}": …}}).'))
+            raise QueryRefused(Problem(f"The parameter :{cut(node.name)} has no value.", why="Nothing was run.",
+                                       todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).'))
         unused.discard(node.name)
         if _is_index(node):
             # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between shifts by one.
@@ -255,7 +265,7 @@ def _decimal(value: Decimal) -> exp.Expr:
     scale = max(0, -exponent)
     precision = max(len(value.as_tuple().digits) + max(0, exponent), scale + 1)
     if precision > 38:
-        raise QueryRefused(Problem(f"{value} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float."))
+        raise QueryRefused(Problem(f"{cut(str(value))} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float."))
     return exp.cast(exp.Literal.string(f"{value:f}"), f"decimal({precision}, {scale})")
 
 
@@ -273,7 +283,7 @@ def _unreadable(error: SqlglotError) -> QueryRefused:
     details: dict[str, Any] = next(iter(getattr(error, "errors", None) or []), {})
     line, column = details.get("line"), details.get("col")
     near = details.get("highlight") or ""
-    title = f"The statement cannot be read near {near}." if near else "The statement cannot be read."
+    title = f"The statement cannot be read near {cut(near)}." if near else "The statement cannot be read."
     description = details.get("description") or _ONE_SELECT
     if "<class" in description or not description.endswith("."):
         description = "Something is missing or too much there."

@@ -16,7 +16,7 @@ from swap.errors import Problem, QueryRefused
 from swap.query import names
 from swap.query.model import Meaning, Named, OwnTable, Reference, Resolved
 from swap.query.names import Locked, Relation, Scope
-from swap.query.parse import Place, offset_of, place
+from swap.query.parse import Place, cut, offset_of, place
 from swap.settings import Policy
 
 MAX_TABLES = 64
@@ -100,7 +100,7 @@ class _Resolver:
         for cte in with_.expressions:
             name, columns = cte.alias.casefold(), cte.alias_column_names
             if name in given:
-                raise self._refused(f"WITH gives the name {names.cut(cte.alias)} twice.", cte, "Give each query a name of its own.")
+                raise self._refused(f"WITH gives the name {cut(cte.alias)} twice.", cte, "Give each query a name of its own.")
             given.add(name)
             named = Named(cte)
             self.named.append(named)
@@ -343,7 +343,7 @@ class _Resolver:
         known = ", ".join(sorted({relation.alias for relation in relations if relation.alias}))
         error = names.unknown_column(written[0], relations, self._at(node.parts[0]))
         why = f"Nothing was run. It is neither a column nor a table in this FROM{f' ({known})' if known else ''}."
-        return type(error)(Problem(f"{'.'.join(written)} is not known here.", why=why, todo="Check the alias in front of the dot.",
+        return type(error)(Problem(f"{cut('.'.join(written))} is not known here.", why=why, todo="Check the alias in front of the dot.",
                                    suggestions=error.problem.suggestions, line=error.problem.line, column=error.problem.column))
 
     # ── Stars and whole rows ────────────────────────────────────────────────────────────────────

@@ -12,10 +12,14 @@ from swap.catalog.service import Health
 from swap.errors import Problem, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.query.model import Reference, Statement
-from swap.query.parse import place
+from swap.query.parse import cut, place
 from swap.query.queue import NO_SOURCE, Places
 from swap.query.run import Run
+from swap.query.verify import too_deep
 from swap.settings import Source
+
+MAX_TOLD = 1_000
+"""Characters of a sentence of an error."""
 
 
 def place_in_line(position: int) -> str:
@@ -42,6 +46,18 @@ def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> 
              "Nothing is wrong with your SQL."),
         todo=f"Try again later{f', or ask {ask}' if ask else ''}.", ask=ask or None, source=source,
         extra={"since": since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others}))
+
+
+def refusal(error: Exception) -> SwapError:
+    """Return what is told and recorded of a statement that is not run, short whatever it quotes; `internal` when the mistake is ours."""
+    if isinstance(error, RecursionError):
+        return too_deep()
+    if not isinstance(error, SwapError):
+        return SwapError(Problem("SWAP made a mistake with this statement.", why=f"{type(error).__name__}."))
+    problem = error.problem
+    suggestions = tuple(each for each in problem.suggestions if len(each.label) + len(each.replace or "") + len(each.by or "") <= MAX_TOLD)
+    return type(error)(replace(problem, title=cut(problem.title, MAX_TOLD), why=cut(problem.why, MAX_TOLD), todo=cut(problem.todo, MAX_TOLD),
+                               suggestions=suggestions))
 
 
 def in_the_statements_words(error: SwapError, run: Run) -> SwapError:
