@@ -15,6 +15,15 @@ export const PROGRESS = 'application/vnd.swap.progress+json';
 const TICK_MS = 200;
 const SILENCE_MS = 15000;
 
+/** Take everything out of a node but one of its children, which never leaves the page. */
+function keepOnly(node: HTMLElement, kept: HTMLElement): void {
+  for (const child of [...node.childNodes]) {
+    if (child !== kept) {
+      child.remove();
+    }
+  }
+}
+
 export class Progress extends SwapRenderer {
   private _run: Run | null = null;
   private _heard = 0;
@@ -24,6 +33,7 @@ export class Progress extends SwapRenderer {
   private _timer = 0;
   private readonly _said = el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
   private readonly _box = el('div', { class: 'sq' });
+  private readonly _head = el('div', { class: 'sq-h' });
   private _cancel: HTMLButtonElement | null = null;
 
   protected fill(data: unknown): void {
@@ -110,27 +120,26 @@ export class Progress extends SwapRenderer {
       this._say('The query was running when this notebook was saved.');
       return;
     }
-    const focused = document.activeElement === this._cancel;
     const now = this._now();
     const cancelled = run.state === 'cancelled';
-    const head = el(
-      'div',
-      { class: 'sq-h' },
+    // The button stays in the page: a press that a redrawing takes the button from is no click.
+    this._cancel ??= this._cancelButton();
+    if (!this._head.isConnected) {
+      this._head.replaceChildren(this._cancel);
+      this._box.replaceChildren(this._head);
+    }
+    keepOnly(this._head, this._cancel);
+    this._cancel.hidden = !this._runs();
+    this._cancel.before(
       this._runs() ? ring(true) : icon(run.state === 'done' ? 'done' : cancelled ? 'close' : 'error', run.state === 'done' ? 'l-ok' : cancelled ? '' : 'l-bad', run.state),
       el('b', {}, this._cancelling === 'asked' && this._runs() ? 'Cancelling' : run.headline),
       el('span', {}, seconds(now)),
-      this._runs() ? el('span', { class: 's2' }, left(run, now)) : null,
+      el('span', { class: 's2' }, this._runs() ? left(run, now) : ''),
       el('span', { class: 'end' })
     );
-    if (this._runs()) {
-      this._cancel ??= this._cancelButton();
-      head.append(this._cancel);
-    }
     const note = run.note || this._where();
-    this._box.replaceChildren(head, waterfall(run.stages, now), ...(note ? [el('div', { class: 'sq-f' }, el('span', {}, note))] : []));
-    if (focused && this._cancel?.isConnected) {
-      this._cancel.focus();
-    }
+    keepOnly(this._box, this._head);
+    this._head.after(waterfall(run.stages, now), ...(note ? [el('div', { class: 'sq-f' }, el('span', {}, note))] : []));
     this._say(run.headline);
   }
 
