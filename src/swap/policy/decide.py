@@ -1,6 +1,6 @@
 """Who may do what: the rules in their order, one verdict.
 
-Default deny; one denial wins; every verdict names its rule, its reason and whom to ask.
+Default deny; one denial wins; what has no name is closed; every verdict names its rule, its reason and whom to ask.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ RULES: tuple[Rule, ...] = (powers.judge, denials.judge, grants.judge)
 
 def decide(policy: Policy, principal: Principal, action: Action, resource: Resource, rules: Sequence[Rule] = RULES) -> Decision:
     """Return whether the principal may, and why."""
+    if not all(resource.parts):
+        # Patterns cannot name it, so no rule can have meant it.
+        return Decision(False, "default", "keeps closed what has no name", policy.ask)
     verdicts = [verdict for rule in rules if (verdict := rule(policy, principal, action, resource))]
     for verdict in verdicts:
         if not verdict.allowed:

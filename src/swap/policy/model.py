@@ -15,19 +15,25 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A source, schema, table or column; the empty parts are not meant.
+    """A source, schema, table or column; parts that are None are not meant.  An empty name is a name: that of nothing we know.
 
     >>> str(Resource("lake", "wmf", "pageview_hourly", "city"))
     'lake.wmf.pageview_hourly.city'
     """
 
     source: str
-    schema: str = ""
-    table: str = ""
-    column: str = ""
+    schema: str | None = None
+    table: str | None = None
+    column: str | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names that are meant, from the source on."""
+        # Not split from the dotted text: a column may have a dot in its name and must not gain parts by it.
+        return tuple(part for part in (self.source, self.schema, self.table, self.column) if part is not None)
 
     def __str__(self) -> str:
-        return ".".join(part for part in (self.source, self.schema, self.table, self.column) if part)
+        return ".".join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from swap.policy.model import Resource
 
 
@@ -13,7 +15,7 @@ def covers(pattern: str, resource: Resource) -> bool:
     >>> covers("lake.wmf.pageview_hourly.city", Resource("lake", "wmf", "pageview_hourly"))
     False
     """
-    wanted, parts = pattern.split("."), _parts(resource)
+    wanted, parts = pattern.split("."), resource.parts
     return len(wanted) <= len(parts) and _agree(wanted, parts)
 
 
@@ -23,15 +25,10 @@ def reaches_into(pattern: str, resource: Resource) -> bool:
     >>> reaches_into("lake.wmf.*.city", Resource("lake", "wmf"))
     True
     """
-    wanted, parts = pattern.split("."), _parts(resource)
+    wanted, parts = pattern.split("."), resource.parts
     return len(wanted) > len(parts) and _agree(wanted, parts)
 
 
-def _parts(resource: Resource) -> list[str]:
-    # Not split from the dotted text: a column may have a dot in its name and must not gain parts by it.
-    return [part for part in (resource.source, resource.schema, resource.table, resource.column) if part]
-
-
-def _agree(wanted: list[str], parts: list[str]) -> bool:
+def _agree(wanted: Sequence[str], parts: Sequence[str]) -> bool:
     # Names compare without case, as the statement's names do; otherwise "City" would slip past a lock on "city".
     return all(name == "*" or name.casefold() == part.casefold() for name, part in zip(wanted, parts, strict=False))

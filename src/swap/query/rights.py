@@ -32,7 +32,7 @@ def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) 
 
 def encode(columns: tuple[Resource, ...]) -> list[list[str]]:
     """Return the columns as `query_run.reads` keeps them."""
-    return [[column.source, column.schema, column.table, column.column] for column in columns]
+    return [list(column.parts) for column in columns]
 
 
 def decode(kept: list[list[str]]) -> tuple[Resource, ...]:

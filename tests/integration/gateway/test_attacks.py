@@ -12,10 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from integration.gateway.gateways import POLICY, Gateway, Person
-from swap.settings import Policy
+from swap.connectors.memory import MemoryConnector
+from swap.settings import Grant, Policy
 
 SECRET = "lake.private.secret"
 VIEWS = "lake.wmf.pageview_hourly"
@@ -140,6 +142,23 @@ def test_a_whole_row_and_a_struct_hold_nothing_locked(analyst: Person) -> None:
 
     assert "city" not in row[0]
     assert "Berlin" not in as_json[0]
+
+
+def test_a_column_without_a_name_is_not_its_table(make_gateway: Callable[..., Gateway]) -> None:
+    """A grant of one column reaches into the table, and so did, for a column called "", into that one."""
+    rows = pa.table({"a": [1], "": ["hunter2"]})
+    lake = MemoryConnector("lake", {"s.t": rows, "s.nameless": pa.table({"": ["hunter2"]})})
+    swap = make_gateway({"lake": lake}, Policy(grants=(Grant(name="one", groups=("analysts",), on=("lake.s.t.a", "lake.s.nameless")),)))
+    ann = swap.person("ann", "analysts")
+
+    assert ann.sql("SELECT * FROM lake.s.t").column_names == ["a"]
+    assert ann.rows("SELECT t FROM lake.s.t") == [({"a": 1},)]
+    for statement in ('SELECT "" AS x FROM lake.s.t', 'SELECT t."" AS x FROM lake.s.t', "SELECT * FROM lake.s.nameless", "SELECT count(*) AS n FROM lake.s.nameless"):
+        assert "hunter2" not in str(ann.refused(statement))
+    with ann.client() as client:
+        assert [column["name"] for column in client.get("/v1/catalog/lake/s/t").json()["columns"]] == ["a"]
+        assert [table["name"] for table in client.get("/v1/catalog").json()["tables"]] == ["lake.s.t"]
+    assert all(column.name for fragment in lake.fragments for column in fragment.columns)
 
 
 def test_it_is_the_rules_that_hold_these_back(make_gateway: Callable[..., Gateway]) -> None:

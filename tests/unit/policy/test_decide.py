@@ -7,6 +7,7 @@ import pytest
 from swap.identity import Principal, Via
 from swap.policy.decide import RULES, decide, instead_of
 from swap.policy.model import Action, Resource
+from swap.policy.patterns import covers, reaches_into
 from swap.settings import Denial, Grant, Policy
 
 CITY = Resource("lake", "wmf", "pageview_hourly", "city")
@@ -101,6 +102,20 @@ def test_a_column_with_a_dot_in_its_name_gains_no_parts() -> None:
     policy = Policy(grants=(Grant(name="g", groups=("*",), on=("lake.s.t.a",)),))
 
     assert not decide(policy, person(), Action.READ, Resource("lake", "s", "t", "a.b")).allowed
+
+
+@pytest.mark.parametrize("resource", [Resource("lake", "s", "t", ""), Resource("lake", "s", ""), Resource("lake", ""), Resource("lake", "s", "", "a"), Resource("")])
+@pytest.mark.parametrize("on", ["lake", "lake.s", "lake.s.t", "lake.s.t.a", "lake.*", "lake.*.*", "lake.s.t.*", "*.*.*.*"])
+def test_a_thing_without_a_name_is_closed_whatever_is_granted(resource: Resource, on: str) -> None:
+    """An empty name is not a part that is left out: a column called "" is not its table."""
+    policy = Policy(grants=(Grant(name="g", groups=("*",), on=(on,)),))
+
+    assert [decide(policy, person(), action, resource).allowed for action in Action] == [False, False]
+
+
+def test_a_pattern_takes_an_empty_name_for_a_name() -> None:
+    assert not reaches_into("lake.s.t.a", Resource("lake", "s", "t", ""))
+    assert covers("lake.s.t.*", Resource("lake", "s", "t", ""))
 
 
 def test_a_servers_credential_reads_nothing() -> None:
