@@ -240,18 +240,24 @@ class Queries:
         return run if run is not None and run.principal.id == principal.id else None
 
     def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> dict[str, Any]:
-        """Return a run's state, waiting for one newer than `after`.  Raises NotFound."""
+        """Return a run's state, waiting for one newer than `after`; of what is closed by now only how it ended.  Raises NotFound."""
         run = self.find(principal, query_id)
         if run is not None:
             run.wait_change(after, seconds)
             view = run.view()
             view["error"] = to_json(view["error"]) if view["error"] else None
-            return view
-        with self.engine.begin() as conn:
-            row = store.find(conn, query_id, principal.id)
-        if row is None:
-            raise _no_such_query()
-        return _remembered(row, self.spool)
+        else:
+            with self.engine.begin() as conn:
+                row = store.find(conn, query_id, principal.id)
+            if row is None:
+                raise _no_such_query()
+            view = _remembered(row, self.spool)
+        if RunState(view["state"]).ended:
+            try:
+                self._demand_result(principal, query_id)
+            except SwapError as closed:
+                view |= told.closed(view["state"], closed)
+        return view
 
     def cancel(self, principal: Principal, query_id: str) -> str:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""

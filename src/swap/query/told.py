@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from swap import audit
 from swap.catalog.model import VisibleDataset
 from swap.catalog.service import Health
-from swap.errors import Problem, SourceUnavailable, SwapError
+from swap.errors import Problem, SourceUnavailable, SwapError, to_json
 from swap.identity import Principal
-from swap.query.model import Reference, Statement
+from swap.query.model import Reference, RunState, Statement
 from swap.query.parse import cut, place
 from swap.query.queue import NO_SOURCE, Places
 from swap.query.run import Run
@@ -46,6 +47,12 @@ def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> 
              "Nothing is wrong with your SQL."),
         todo=f"Try again later{f', or ask {ask}' if ask else ''}.", ask=ask or None, source=source,
         extra={"since": since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others}))
+
+
+def closed(state: str, error: SwapError) -> dict[str, Any]:
+    """Return what is told of an ended run instead of its parts that could hold something of what it read."""
+    return {"columns": None, "rows": 0, "bytes": 0, "source_rows": {}, "source_bytes": {}, "stages": [], "summary": "", "notices": [],
+            **({"error": to_json(error)} if state == RunState.FAILED.value else {})}
 
 
 def refusal(error: Exception) -> SwapError:

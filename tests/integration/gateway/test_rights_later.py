@@ -71,6 +71,28 @@ def test_it_closes_also_after_the_gateway_was_restarted(make_gateway: Callable[.
     assert get(same, query_id, way).status_code == 403
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_state_of_a_query_keeps_to_itself_what_it_read_when_its_columns_close(make_gateway: Callable[..., Gateway], *, restarted: bool) -> None:
+    """The combiner's error quotes a value that could not be cast; columns and counts tell of the result."""
+    swap = make_gateway()
+    ann = swap.person("ann", "analysts")
+    failed, done = ann.start("SELECT CAST(page_title AS INT) AS x FROM lake.wmf.pageview_hourly"), ann.start(f"{NUMBERS} WHERE n < 7")
+    assert "'A'" in ann.ended(failed)["error"]["title"]
+    assert ann.ended(done)["rows"] == 7
+    if restarted:
+        ann = Person(make_gateway(), ann.id)
+        assert "'A'" in ann.state(failed)["error"]["title"]
+
+    swap.set_groups(ann, "readers")
+
+    state = ann.state(failed)
+    assert (state["state"], state["error"]["category"]) == ("failed", "forbidden")
+    assert state["error"]["title"] == "You may no longer read lake.wmf.pageview_hourly."
+    assert "'A'" not in str(state)
+    state = ann.state(done)
+    assert (state["state"], state["error"], state["columns"], state["rows"]) == ("done", None, None, 0)
+
+
 def test_a_result_of_which_is_not_known_what_it_read_is_closed(make_gateway: Callable[..., Gateway]) -> None:
     before = make_gateway()
     ann = before.person("ann", "analysts")
