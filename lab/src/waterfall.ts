@@ -43,7 +43,7 @@ function dashed(span: { start: number; end: number }, end: number): HTMLElement 
 /** Say in words what the dashed bar shows. */
 function words(stage: Stage, span: { start: number; end: number }): HTMLElement {
   const length = roughly(span.end - span.start);
-  return el('span', { class: 'swap-vh' }, stage.state === 'active' ? `expected: ${length} more` : `expected: ${length}`);
+  return el('span', { class: 'swap-vh' }, stage.state === 'active' ? `expected: ${length} more` : 'expected');
 }
 
 /** Set the part that is here already apart from the part that is expected. */

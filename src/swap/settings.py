@@ -183,7 +183,7 @@ class Limits(Model):
     statement_bytes: int = Field(default=65_536, ge=1, description="Bytes of a statement's text.")
     upload_bytes: int = Field(default=200_000_000, ge=1, description="Bytes of one of a person's own tables, as Arrow.")
     spool_bytes: int = Field(default=20_000_000_000, ge=1, description="Bytes of all kept results.")
-    spool_bytes_per_person: int = Field(default=2_000_000_000, ge=1, description="Bytes of one person's kept results; beyond it the oldest go.")
+    spool_bytes_per_person: int = Field(default=2_000_000_000, ge=1, description="Bytes of one person's kept results, and as many of their own tables; beyond it the oldest go.")
     spool_hours: float = Field(default=24.0, gt=0, description="Hours a result is kept.")
     waiting_per_person: int = Field(default=20, ge=1, description="Queries of one person that may wait.")
 

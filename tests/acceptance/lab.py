@@ -74,7 +74,7 @@ class Notebook:
         """Run every cell and wait for the last."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
-        until(lambda: not self.unfinished(), seconds=seconds)
+        assert until(lambda: not self.unfinished(), seconds=seconds), "every cell has run"
         self.wait_idle()
 
     def unfinished(self) -> list[int]:

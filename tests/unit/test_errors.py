@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from swap.client import failures
 from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, UnknownName, from_json, to_json
 
 
@@ -26,13 +25,6 @@ def test_fields_and_categories_of_a_newer_gateway_do_no_harm() -> None:
 @pytest.mark.parametrize("answer", [None, "Bad gateway", {"title": 3}, []])
 def test_an_answer_of_somebody_else_is_an_error_too(answer: object) -> None:
     assert "502" in str(from_json(answer, 502))
-
-
-def test_an_interrupt_is_a_cancelled_query_and_a_keyboard_interrupt() -> None:
-    stopped = failures.Interrupted(Problem("Cancelled: by you"))
-
-    assert isinstance(stopped, KeyboardInterrupt)
-    assert (stopped.category, str(stopped)) == ("cancelled", "Cancelled: by you")
 
 
 def test_ipython_shows_the_message_and_no_traceback() -> None:

@@ -76,6 +76,7 @@ class Description:
     comment: str
     owner: str
     rows: int | None
+    rows_exact: bool
     bytes: int | None
     newest: str | None
     partitions: tuple[str, ...]
@@ -91,7 +92,7 @@ class Description:
     def _facts(self) -> str:
         facts = (
             f"owner {self.owner}" if self.owner else "",
-            f"about {text.count(self.rows, 'row')}" if self.rows is not None else "",
+            f"{'' if self.rows_exact else 'about '}{text.count(self.rows, 'row')}" if self.rows is not None else "",
             text.size(self.bytes) if self.bytes else "",
             f"up to {self.newest}" if self.newest else "",
             f"partitions {', '.join(self.partitions)}" if self.partitions else "",
@@ -122,17 +123,13 @@ def describe(table: str) -> Description:
                               todo="swap.tables() lists those that you may see."))
     found = transport.default().call("GET", "/v1/catalog/" + "/".join(quote(part, safe="") for part in parts))
     return Description(
-        name=found["name"], comment=found.get("comment") or "", owner=found.get("owner") or "", rows=found.get("rows"), bytes=found.get("bytes"),
-        newest=found.get("newest"), partitions=tuple(map(_partition, found.get("partitions") or ())), columns=Columns(map(_column, found["columns"])))
+        name=found["name"], comment=found.get("comment") or "", owner=found.get("owner") or "", rows=found.get("rows"), rows_exact=bool(found.get("rows_exact")),
+        bytes=found.get("bytes"), newest=found.get("newest"), partitions=tuple(found.get("partitions") or ()), columns=Columns(map(_column, found["columns"])))
 
 
 def _column(found: Mapping[str, Any]) -> TableColumn:
     words = {key: found.get(key) or "" for key in ("name", "type", "comment", "rule", "because", "ask")}
     return TableColumn(partition=bool(found.get("partition")), readable=bool(found["readable"]), **words)
-
-
-def _partition(found: Any) -> str:
-    return str(found.get("name", found)) if isinstance(found, Mapping) else str(found)
 
 
 def _matches(table: Table, pattern: str | None) -> bool:

@@ -141,14 +141,17 @@ def _walk(directory: Directory, prefix: str, partitions: tuple[tuple[str, str], 
         if name.endswith(".parquet") and name[0] not in "._":
             yield DataFile(prefix + name, size, partitions)
     pairs = [(name, key, unquote(value)) for name in names for key, separator, value in [name.partition("=")] if separator and key[0:1] not in ("", "_", ".")]
-    for name, key, value in sorted(pairs, key=lambda pair: (pair[1], _order(pair[2]))):
+    for name, key, value in sorted(pairs, key=lambda pair: (pair[1], order(pair[2]))):
         if all(may_hold(value, predicate) for predicate in predicates if predicate.column == key):
             with directory.enter(name) as inside:
                 yield from _walk(inside, f"{prefix}{name}/", (*partitions, (key, value)), predicates)
 
 
-def _order(value: str) -> tuple[int, int, str]:
-    return (0, int(value), "") if _INTEGER.fullmatch(value) else (1, 0, value)
+def order(value: str) -> tuple[int, int, str]:
+    """Return what partitions are ordered by: null is the oldest, numbers are in the order of numbers."""
+    if value == NULL:
+        return 0, 0, ""
+    return (1, int(value), "") if _INTEGER.fullmatch(value) else (2, 0, value)
 
 
 def may_hold(written: str, predicate: Predicate) -> bool:
@@ -208,7 +211,7 @@ def newest(files: Sequence[DataFile]) -> str:
     """
     if not files or not files[-1].partitions:
         return ""
-    last = max((each.partitions for each in files), key=lambda pairs: [_order(value) for _, value in pairs])
+    last = max((each.partitions for each in files), key=lambda pairs: [order(value) for _, value in pairs])
     parts = dict(last)
     if list(parts)[:1] == ["year"] and all(_INTEGER.fullmatch(value) for value in parts.values()):
         text = "-".join(parts[key].zfill(2) for key in ("year", "month", "day") if key in parts)

@@ -5,19 +5,16 @@ What was counted is told apart from what is a guess.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from swap.connectors.base import Partition, Partitions
-from swap.connectors.files_layout import NULL, DataFile
+from swap.connectors.files_layout import NULL, DataFile, order
 
 KEPT = 60
 """Partitions, or days where a day has hours, of which the catalog keeps the rows: every query reads the catalog."""
 
 FINER = "hour"
 """The last key that does not stand for itself: its partitions are counted by day."""
-
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class Rows:
@@ -53,13 +50,8 @@ def divided(files: Sequence[DataFile], counted: Mapping[str, int]) -> Partitions
         groups.setdefault(tuple(value for _, value in file.partitions[: len(grouping)]), []).append(file)
     rows = Rows(files, counted)
     newest = []
-    for values in sorted(groups, key=_age, reverse=True)[:KEPT]:
+    for values in sorted(groups, key=lambda values: [order(value) for value in values], reverse=True)[:KEPT]:
         number, exact = rows.of(groups[values])
         parts = len({file.partitions for file in groups[values]})
         newest.append(Partition(tuple(None if value == NULL else value for value in values), parts, number, exact))
     return Partitions(grouping, FINER if grouping != keys else "", len({file.partitions for file in files}), tuple(newest))
-
-
-def _age(values: tuple[str, ...]) -> list[tuple[int, int, str]]:
-    """Return what partitions are ordered by: null is the oldest, numbers are in the order of numbers."""
-    return [(0, 0, "") if value == NULL else (1, int(value), "") if _INTEGER.fullmatch(value) else (2, 0, value) for value in values]

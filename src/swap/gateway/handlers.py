@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 import anyio
@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
-from swap.connectors.base import Partitions
 from swap.errors import NotSignedIn, Problem
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
@@ -217,15 +216,10 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
         "name": table.full_name, "comment": dataset.comment, "owner": dataset.owner, "rows": dataset.row_estimate,
         "rows_exact": dataset.rows_exact, "bytes": dataset.size_bytes, "newest": dataset.newest,
         "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
-        "divided": _divided(dataset.partitions) if dataset.partitions else None,
+        "divided": asdict(dataset.partitions) if dataset.partitions else None,
         "columns": [{
             "name": visible.column.name, "type": sql_type(visible.column.type), "comment": visible.column.comment,
             "partition": visible.column.partition, "readable": visible.read.allowed, "rule": visible.read.rule,
             "because": visible.read.because, "ask": visible.read.ask, "sensitivity": visible.column.sensitivity,
         } for visible in table.columns],
     }
-
-
-def _divided(partitions: Partitions) -> dict[str, Any]:
-    return {"keys": partitions.keys, "finer": partitions.finer, "count": partitions.count,
-            "newest": [{"values": each.values, "parts": each.parts, "rows": each.rows, "exact": each.exact} for each in partitions.newest]}

@@ -125,8 +125,3 @@ def _python(value: pa.Scalar) -> Any:
         return value.as_py()
     except (OverflowError, ValueError):
         return "out of the years 1 to 9999"
-
-
-def cut(name: str, most: int = 200) -> str:
-    """Return a name as an error quotes it."""
-    return name if len(name) <= most else name[:most] + "…"

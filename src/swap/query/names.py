@@ -150,14 +150,15 @@ def unknown_table(written: str, tables: Iterable[VisibleDataset], own: Iterable[
                   at: Place | None) -> UnknownName:
     """Return the error for a table that does not exist for this person, with the nearest that do."""
     known = {table.full_name: table for table in tables}
-    names = {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]}
+    # Nothing is near a name that long.
+    names = {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]} if len(written) <= 3 * MAX_SHOWN else {}
     last = written.casefold().rpartition(".")[2]
     ending = [name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last]
-    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)] if len(written) <= 3 * MAX_SHOWN else []
-    if not near and not ending and len(written) <= 3 * MAX_SHOWN:
+    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)]
+    if not near and not ending:
         ends = {key.rpartition(".")[2]: name for key, name in names.items()}
         near = [ends[key] for key in get_close_matches(last, ends, n=MAX_SUGGESTIONS, cutoff=0.6)]
-    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS] if len(written) <= 3 * MAX_SHOWN else []
+    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS]
     suggestions = tuple(
         Suggestion(label=f"Use {name}", replace=written, by=name, type="table", detail=known[name].dataset.comment if name in known else None)
         for name in chosen)

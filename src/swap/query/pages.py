@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from swap.errors import Invalid, Problem
 from swap.query import format as shown
+from swap.query.parse import cut
 from swap.query.results import Spool, Written, batch_at
 
 PAGE_ROWS = 1000
@@ -42,7 +43,7 @@ def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None,
     rows: list[list[str | None]] = []
     for batch in _taken(path, written, places):
         rows.extend(list(row) for row in zip(*(_texts(column, most) for column in batch.columns), strict=True))
-    return {"columns": [shown.column(each) for each in written.schema], "rows": rows, "offset": offset, "total": total}
+    return {"columns": spool.columns(written), "rows": rows, "offset": offset, "total": total}
 
 
 def _taken(path: Path, written: Written, places: range | list[int]) -> Iterator[pa.RecordBatch]:
@@ -67,7 +68,7 @@ def _texts(column: pa.Array, most: int) -> list[str | None]:
     type_ = column.type
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
         begun = pc.utf8_slice_codeunits(column, 0, most + 1).to_pylist()
-        return [value if value is None or len(value) <= most else value[:most] + "…" for value in begun]
+        return [value if value is None else cut(value, most) for value in begun]
     if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
         column = pc.binary_slice(column, 0, shown.MAX_BINARY_BYTES + 1)
     elif pa.types.is_nested(type_):
@@ -80,15 +81,15 @@ def _nested(value: pa.Array, most: int) -> str | None:
     if value.nbytes > 8 * most:
         return f"… {shown.sql_type(value.type)} of {value.nbytes / 1e6:,.1f} MB, too long to be shown"
     text = shown.text(shown.values(value)[0])
-    return text if text is None or len(text) <= most else text[:most] + "…"
+    return text if text is None else cut(text, most)
 
 
 def _sorted(path: Path, written: Written, column: str, offset: int, count: int, *, descending: bool) -> list[int]:
     """Return where the rows of a page stand in the file."""
     if column not in written.schema.names:
-        raise Invalid(Problem(f"There is no column {shown.cut(column)} in this result."))
+        raise Invalid(Problem(f"There is no column {cut(column)} in this result."))
     if written.schema.names.count(column) > 1:
-        raise Invalid(Problem(f"Two columns of this result are called {shown.cut(column)}.", todo="Give one of them another name, or use ORDER BY in the statement."))
+        raise Invalid(Problem(f"Two columns of this result are called {cut(column)}.", todo="Give one of them another name, or use ORDER BY in the statement."))
     if not written.complete:
         raise Invalid(Problem("A result can be sorted once it is complete."))
     with _SORTING:
@@ -105,7 +106,5 @@ def _order(path: Path, column: str, descending: bool) -> pa.Array:
     try:
         order = pc.sort_indices(values, sort_keys=[("", "descending" if descending else "ascending", "at_end")])
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError) as error:
-        raise Invalid(Problem(f"The column {shown.cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")) from error
+        raise Invalid(Problem(f"The column {cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")) from error
     return order.cast(pa.uint32())
-
-

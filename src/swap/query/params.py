@@ -68,7 +68,7 @@ def _check_size(params: dict[str, Any]) -> None:
 def _each(values: list[Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, list):
-            yield value[:0]
+            yield None  # a list counts as a value
             yield from _each(value)
         else:
             yield value

@@ -19,9 +19,8 @@ PLACES_PER_PERSON = 2
 class Planning:
     """The places where statements are planned."""
 
-    def __init__(self, places: int = PLACES, places_per_person: int = PLACES_PER_PERSON) -> None:
+    def __init__(self, places: int = PLACES) -> None:
         self._places = places
-        self._places_per_person = places_per_person
         self._numbers = itertools.count()
         self._waiting: dict[int, str] = {}
         self._held: Counter[str] = Counter()
@@ -53,5 +52,5 @@ class Planning:
         """Return the number of the one that may have a place now."""
         if self._held.total() >= self._places:
             return None
-        able = [(self._held[person_id], number) for number, person_id in self._waiting.items() if self._held[person_id] < self._places_per_person]
+        able = [(self._held[person_id], number) for number, person_id in self._waiting.items() if self._held[person_id] < PLACES_PER_PERSON]
         return min(able)[1] if able else None

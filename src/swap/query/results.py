@@ -129,13 +129,13 @@ class Spool:
                 "SWAP's room for results is full.", why=f"{used / 1e9:.1f} GB are kept; the setting is limits.spool_bytes.",
                 todo="Try again later: results are forgotten after a while.",
                 extra={"setting": "limits.spool_bytes", "value": self._limits.spool_bytes}))
-        result = ResultFile(self._path(query_id), self._limits)
+        result = ResultFile(self.path(query_id), self._limits)
         self._open[query_id] = result
         return result
 
     def find(self, query_id: str) -> ResultFile | Path | None:
         """Return a result that is being written or was written completely."""
-        path = self._path(query_id)
+        path = self.path(query_id)
         return self._open.get(query_id) or (path if path.exists() and _index(path).exists() else None)
 
     def written(self, query_id: str) -> Written:
@@ -153,7 +153,7 @@ class Spool:
         result = self._open.pop(query_id, None)
         if result is not None:
             result.end(complete=False)
-        for path in (self._path(query_id), _index(self._path(query_id))):
+        for path in (self.path(query_id), _index(self.path(query_id))):
             path.unlink(missing_ok=True)
 
     def stream(self, query_id: str, first_batch: int) -> Iterator[bytes]:
@@ -166,7 +166,7 @@ class Spool:
         if isinstance(found, ResultFile):
             return self._follow(found, first_batch)
         written = self.written(query_id)
-        return self._whole(self._path(query_id).open("rb"), written, first_batch)
+        return self._whole(self.path(query_id).open("rb"), written, first_batch)
 
     @staticmethod
     def _whole(file: IO[bytes], written: Written, first_batch: int) -> Iterator[bytes]:
@@ -207,7 +207,7 @@ class Spool:
         """Yield what is there of a result, batch by batch."""
         written = self.written(query_id)
         for index in range(len(written.rows) - 1):
-            yield batch_at(self._path(query_id), written, index)
+            yield batch_at(self.path(query_id), written, index)
 
     def size_bytes(self) -> int:
         """Return the bytes of everything kept."""
@@ -236,9 +236,6 @@ class Spool:
 
     def path(self, query_id: str) -> Path:
         """Return where a result or an upload lies."""
-        return self._path(query_id)
-
-    def _path(self, query_id: str) -> Path:
         assert query_id.isalnum(), "ids are ours and never a path"
         return self.directory / f"{query_id}.arrow"
 

@@ -377,7 +377,7 @@ def _remembered(row: Any, spool: Spool) -> dict[str, Any]:
     elapsed = (row.ended_at - row.created_at).total_seconds() if row.ended_at else 0.0
     return {
         "id": row.id, "revision": 1, "state": row.state, "headline": row.state.capitalize(), "elapsed": elapsed, "expected_end": None, "stages": [],
-        "rows": row.row_count or 0, "bytes": row.size_bytes or 0, "source_rows": {}, "source_bytes": {}, "summary": "", "notices": [],
+        "rows": row.row_count or 0, "bytes": written.bytes if written else 0, "source_rows": {}, "source_bytes": {}, "summary": "", "notices": [],
         "note": "", "columns": [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None,
         "error": row.error, "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }

@@ -69,6 +69,7 @@ async def preview(portal: Portal, visit: Visit) -> Response:
     """Ten rows, through the gateway like any query; cancelled at the source when the reader leaves."""
     names = _names(visit)
     values: dict[str, Any] = {"names": names, "full_name": ".".join(names), "preview": _address(*names) + "/preview"}
+    template = "part_preview.html" if visit.is_part else "preview.html"
     token = await run_in_threadpool(portal.token, visit.person)
     try:
         found = await run_in_threadpool(portal.gateway.table, token, *names)
@@ -76,10 +77,8 @@ async def preview(portal: Portal, visit: Visit) -> Response:
         page = await _ten_rows(portal, visit, token, model.select(*names, condition))
     except SwapError as error:
         log.info("preview of %s for %s: %s", values["full_name"], visit.person.id, error)
-        template = "part_preview.html" if visit.is_part else "preview.html"
         return await run_in_threadpool(respond, portal, visit, template, status=200 if visit.is_part else error.status, here="data",
                                        problem=error.problem, page=None, **values)
-    template = "part_preview.html" if visit.is_part else "preview.html"
     return await run_in_threadpool(respond, portal, visit, template, here="data", page=page, problem=None,
                                    columns=catalogue.with_locked(found, page.columns), **values)
 

@@ -123,7 +123,7 @@ def test_what_is_expected_is_dashed_and_said_in_words(lab: Lab) -> None:
     expect(fetching).to_contain_text("expected: about 5 min more")
     combine = output.get_by_role("row").filter(has_text="Combine")
     expect(combine.locator(".ln i")).to_have_css("border-top-style", "dashed")
-    expect(combine).to_contain_text("expected: about 12 min")
+    expect(combine).to_contain_text("about 12 min")
     unknown = output.get_by_role("row").filter(has_text="Running in mediawiki")
     expect(unknown.locator(".ln i")).to_have_count(1)
     expect(unknown).not_to_contain_text("expected")

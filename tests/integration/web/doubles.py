@@ -229,6 +229,8 @@ class GatewayDouble(Double):
         self.down: set[str] = set()
         self.failure: dict[str, Any] | None = None
         self.run_seconds = 0.0
+        self.gate: threading.Event | None = None
+        """Holds every run that is asked about while it is there, until it is set."""
         self.cancelled: list[str] = []
         super().__init__()
 
@@ -252,7 +254,9 @@ class GatewayDouble(Double):
             return to.json({"state": "cancelled"})
         if path.endswith("/page"):
             return to.json(self._page())
-        time.sleep(min(self.run_seconds, 10))
+        time.sleep(self.run_seconds)
+        if self.gate is not None:
+            self.gate.wait(60)
         state = {"state": "failed", "error": self.failure} if self.failure else {"state": "done", "error": None}
         return to.json({"id": path.rsplit("/", 1)[-1], "revision": 2} | state)
 

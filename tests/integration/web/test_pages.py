@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -262,17 +263,18 @@ def test_an_empty_table_and_a_failed_preview_say_so(portal: Portal) -> None:
 def test_one_persons_slow_previews_hold_up_nobody_elses(portal: Portal) -> None:
     address = "/data/lake/wmf/pageview_hourly/preview"
     ann, bertrand = portal.signed_in(), portal.signed_in("bertrand")
-    portal.gateway.run_seconds = 9.0
+    gate = portal.gateway.gate = threading.Event()
     with ThreadPoolExecutor(20) as pool:
         slow = [pool.submit(ann.get, address) for _ in range(20)]
         while len(portal.gateway.statements) < 2:
             time.sleep(0.01)
         time.sleep(0.5)  # the others stand in line by now
-        portal.gateway.run_seconds = 0.0
+        portal.gateway.gate = None
 
         assert "41,207" in bertrand.get(address).text
 
         assert not any(each.done() for each in slow)
+        gate.set()
     assert all("41,207" in each.result().text for each in slow)
 
 

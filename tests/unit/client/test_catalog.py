@@ -31,10 +31,14 @@ def test_a_locked_column_says_by_which_rule_and_whom_to_ask() -> None:
 
 
 def test_a_description_has_the_facts() -> None:
-    described = Description("lake.wmf.t", "Views", "data-platform", 1000, 9_700_000_000, "2026-11-23", ("year", "month"), Columns([YEAR]))
+    described = Description("lake.wmf.t", "Views", "data-platform", 1000, True, 9_700_000_000, "2026-11-23", ("year", "month"), Columns([YEAR]))
 
     assert repr(described).splitlines()[:3] == [
-        "lake.wmf.t", "Views", "owner data-platform · about 1,000 rows · 9.7 GB · up to 2026-11-23 · partitions year, month"]
+        "lake.wmf.t", "Views", "owner data-platform · 1,000 rows · 9.7 GB · up to 2026-11-23 · partitions year, month"]
+
+
+def test_a_guess_of_rows_says_about() -> None:
+    assert "about 1,000 rows" in repr(Description("lake.wmf.t", "", "", 1000, False, None, None, (), Columns([YEAR])))
 
 
 def test_comments_are_never_html() -> None:

@@ -74,6 +74,10 @@ def test_the_newest_partition_reads_like_a_moment_where_it_is_one(parts: tuple[t
     assert layout.newest([DataFile("a", 1, parts)]) == newest
 
 
+def test_null_is_the_oldest_partition() -> None:
+    assert layout.newest([DataFile(value, 1, (("day", value),)) for value in ("22", layout.NULL, "23")]) == "23"
+
+
 def test_a_sidecar_that_is_no_toml_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "_table.toml").write_text("comment = ")
 

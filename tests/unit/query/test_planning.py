@@ -17,16 +17,15 @@ SOON = 5.0
 class Planner:
     """Somebody's statement: it waits for its place in a thread, and keeps it until it is let go."""
 
-    def __init__(self, planning: Planning, person_id: str, order: list[str]) -> None:
+    def __init__(self, planning: Planning, person_id: str) -> None:
         self.has_place = threading.Event()
         self.may_go = threading.Event()
-        self._planning, self._person_id, self._order = planning, person_id, order
+        self._planning, self._person_id = planning, person_id
         self._thread = threading.Thread(target=self._plan, daemon=True)
         self._thread.start()
 
     def _plan(self) -> None:
         with self._planning.place(self._person_id):
-            self._order.append(self._person_id)
             self.has_place.set()
             self.may_go.wait(SOON)
 
@@ -35,24 +34,19 @@ class Planner:
         self._thread.join(SOON)
 
 
-@pytest.fixture
-def order() -> list[str]:
-    return []
-
-
 @contextmanager
-def planners(planning: Planning, order: list[str], *people: str) -> Iterator[list[Planner]]:
+def planners(planning: Planning, *people: str) -> Iterator[list[Planner]]:
     with ExitStack() as stack:
         made = []
         for person_id in people:
-            made.append(Planner(planning, person_id, order))
+            made.append(Planner(planning, person_id))
             stack.callback(made[-1].end)
             made[-1].has_place.wait(0.1)  # so that they come in this order
         yield made
 
 
-def test_a_persons_third_waits_and_keeps_no_place_from_another(order: list[str]) -> None:
-    with planners(Planning(), order, "ann", "ann", "ann", "ann", "bob", "bob") as (first, _, third, fourth, *bobs):
+def test_a_persons_third_waits_and_keeps_no_place_from_another() -> None:
+    with planners(Planning(), "ann", "ann", "ann", "ann", "bob", "bob") as (first, _, third, fourth, *bobs):
         assert all(each.has_place.wait(SOON) for each in bobs)
         assert not third.has_place.is_set()
 
@@ -62,8 +56,9 @@ def test_a_persons_third_waits_and_keeps_no_place_from_another(order: list[str])
         assert not fourth.has_place.is_set()
 
 
-def test_no_more_than_four_plan_at_a_time(order: list[str]) -> None:
-    with planners(Planning(), order, "ann", "ann", "bob", "bob", "chidi") as made:
+def test_no_more_than_four_plan_at_a_time() -> None:
+    with planners(Planning(), "ann", "ann", "bob", "bob", "chidi") as made:
+        assert all(each.has_place.wait(SOON) for each in made[:4])
         assert not made[-1].has_place.is_set()
 
         made[0].end()
@@ -71,8 +66,8 @@ def test_no_more_than_four_plan_at_a_time(order: list[str]) -> None:
         assert made[-1].has_place.wait(SOON)
 
 
-def test_whoever_plans_least_goes_before_those_who_came_earlier(order: list[str]) -> None:
-    with planners(Planning(), order, "ann", "ann", "bob", "bob", "ann", "bob", "chidi") as made:
+def test_whoever_plans_least_goes_before_those_who_came_earlier() -> None:
+    with planners(Planning(), "ann", "ann", "bob", "bob", "ann", "bob", "chidi") as made:
         made[0].end()
 
         assert made[-1].has_place.wait(SOON)
