@@ -141,6 +141,20 @@ def test_statistics_that_know_nothing_of_nan_do_not_hide_it(files: Files, compar
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────────────
+def test_a_scattered_read_gives_the_same_rows_in_batches_that_show_no_file(files: Files) -> None:
+    for number, rows in enumerate([5000, 9000, 1, 20_000, 3000]):
+        write(files, f"number={number}/part.parquet", pa.table({"id": pa.array([number] * rows, pa.int32())}))
+
+    for columns, key in (((ID,), "id"), ((Column("number", pa.int64(), partition=True),), "number"), ((), "")):
+        reader = files.connector.read(Fragment(SCHEMA, "t", columns, scattered=True), Deadline(time.monotonic() + 20))
+        batches = list(reader)
+
+        assert [batch.num_rows for batch in batches] == [8192] * 4 + [37_001 - 4 * 8192]
+        if key:
+            found = [value for batch in batches for value in batch.column(key).to_pylist()]
+            assert {value: found.count(value) for value in set(found)} == {0: 5000, 1: 9000, 2: 1, 3: 20_000, 4: 3000}
+
+
 def test_a_broken_file_is_an_error_that_names_it_below_the_root_without_its_partitions_values(files: Files) -> None:
     write(files, "month=1/part.parquet")
     broken = write(files, "month=2/part.parquet")

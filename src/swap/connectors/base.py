@@ -136,6 +136,8 @@ class Fragment:
     predicates: tuple[Predicate, ...] = ()
     limit: int | None = None
     query_id: str = ""
+    scattered: bool = False
+    """Who asks may not read a partition column: neither the order of partitions nor the batches may tell of it."""
 
 
 @dataclass(frozen=True, slots=True)

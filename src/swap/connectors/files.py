@@ -109,7 +109,7 @@ class FilesConnector:
     def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:
         """Start a fragment."""
         columns = pa.schema([(column.name, column.type) for column in fragment.columns])
-        request = Request(str(self._root), fragment.schema, fragment.table, columns, fragment.predicates, fragment.limit)
+        request = Request(str(self._root), fragment.schema, fragment.table, columns, fragment.predicates, fragment.limit, fragment.scattered)
         reader = FilesReader(self, request, deadline)
         self._open.add(reader)
         return reader

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import resource
 import signal
 import sys
@@ -50,8 +51,9 @@ _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
 class Answer:
     """The stream to the parent: gathers small batches, and tells what was done so far with each it sends."""
 
-    def __init__(self, sink: pa.NativeFile, schema: pa.Schema) -> None:
+    def __init__(self, sink: pa.NativeFile, schema: pa.Schema, *, even: bool = False) -> None:
         self.progress = Progress()
+        self._even = even
         self._schema = schema
         self._writer = pa.ipc.new_stream(sink, schema)
         self._waiting: list[pa.RecordBatch] = []
@@ -64,8 +66,21 @@ class Answer:
         if batch.num_rows:
             self._waiting.append(batch)
             self._rows += batch.num_rows
-        if self._rows >= _SEND_ROWS or time.monotonic() - self._sent_at > _SEND_SECONDS:
+        if self._even:
+            self._send_even()
+        elif self._rows >= _SEND_ROWS or time.monotonic() - self._sent_at > _SEND_SECONDS:
             self.flush()
+
+    def _send_even(self) -> None:
+        # Batches as large as they come would end where a file ends.
+        if self._rows < _SEND_ROWS:
+            return
+        whole = pa.concat_batches(self._waiting)
+        for start in range(0, whole.num_rows - _SEND_ROWS + 1, _SEND_ROWS):
+            self._waiting = [whole.slice(start, _SEND_ROWS)]
+            self.flush()
+        rest = whole.slice(whole.num_rows - whole.num_rows % _SEND_ROWS)
+        self._waiting, self._rows = [rest], rest.num_rows
 
     def flush(self) -> None:
         """Send what waits; without rows, the progress alone."""
@@ -88,6 +103,8 @@ def read(request: Request, answer: Answer) -> None:
     """Answer one fragment.  Raises BrokenError."""
     with Directory.root(request.root) as root, layout.open_table(root, request.schema, request.table) as table:
         files = list(layout.data_files(table, request.predicates))
+        if request.scattered:
+            random.SystemRandom().shuffle(files)
         answer.progress = replace(answer.progress, files_to_read=len(files))
         left = request.limit
         for file in files:
@@ -258,7 +275,7 @@ def _first_line(error: BaseException) -> str:
 def serve(line: bytes, sink: pa.NativeFile) -> None:
     """Answer the request of one line."""
     request = decode_request(line)
-    answer = Answer(sink, DATASETS if request.columns is None else request.columns)
+    answer = Answer(sink, DATASETS if request.columns is None else request.columns, even=request.scattered)
     answer.flush()
     try:
         harvest(request, answer) if request.columns is None else read(request, answer)

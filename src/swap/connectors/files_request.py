@@ -31,6 +31,7 @@ class Request:
     columns: pa.Schema = None
     predicates: tuple[Predicate, ...] = ()
     limit: int | None = None
+    scattered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def encode_request(request: Request) -> bytes:
     columns = None if request.columns is None else base64.b64encode(request.columns.serialize()).decode()
     return json.dumps({
         "root": request.root, "schema": request.schema, "table": request.table, "columns": columns,
-        "predicates": predicates, "limit": request.limit,
+        "predicates": predicates, "limit": request.limit, "scattered": request.scattered,
     }).encode() + b"\n"
 
 
@@ -60,7 +61,7 @@ def decode_request(line: bytes) -> Request:
     fields = json.loads(line)
     columns = None if fields["columns"] is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(fields["columns"])))
     predicates = tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in fields["predicates"])
-    return Request(fields["root"], fields["schema"], fields["table"], columns, predicates, fields["limit"])
+    return Request(fields["root"], fields["schema"], fields["table"], columns, predicates, fields["limit"], fields["scattered"])
 
 
 def encode_progress(progress: Progress) -> dict[bytes, bytes]:

@@ -172,7 +172,7 @@ class Execution:
             over = self._arrow_bytes > self.limits.source_bytes
             first = not feed.begun and batch.num_rows > 0
             feed.begun = feed.begun or first
-            read = feed.reader.stats.bytes or feed.counted_bytes + batch.nbytes
+            read = (0 if _is_scattered(feed) else feed.reader.stats.bytes) or feed.counted_bytes + batch.nbytes
             more, feed.counted_bytes = read - feed.counted_bytes, read
             quiet = all(other.begun or other.ended for other in self._feeds if other.item.source == source)
         if first:
@@ -226,7 +226,14 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+def _is_scattered(feed: _Feed) -> bool:
+    """Tell whether what was read on the way to the rows, such as files, is not told."""
+    return feed.item.fragment is not None and feed.item.fragment.scattered
+
+
 def _done(feed: _Feed) -> str:
+    if _is_scattered(feed):
+        return ""
     stats = feed.reader.stats
     return f"{stats.files:,} file{'s' if stats.files != 1 else ''}" if stats.files else ""
 

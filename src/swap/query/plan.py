@@ -36,10 +36,11 @@ def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | Non
     table, columns = reference.table, reference.needed()
     if isinstance(table, OwnTable):
         return Input(name, "", None, table.upload_id, columns)
-    able = capabilities.get(table.source)
+    able, scattered = capabilities.get(table.source), table.divided_in_secret
     fragment = Fragment(
         schema=table.dataset.schema, table=table.dataset.name, columns=columns, predicates=pushdown.predicates(reference),
-        limit=limit if able is not None and able.limit else None, query_id=query_id,
+        # A limit stops where the first partitions have enough rows, which tells how many those have.
+        limit=limit if able is not None and able.limit and not scattered else None, query_id=query_id, scattered=scattered,
     )
     whole = not fragment.predicates and fragment.limit is None and not _may_stop_early(reference)
     return Input(name, table.source, fragment, "", columns, rows=table.dataset.row_estimate if whole else None)
