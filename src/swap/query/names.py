@@ -15,7 +15,7 @@ from swap.connectors.base import Column
 from swap.errors import Forbidden, Problem, Suggestion, UnknownName
 from swap.policy.decide import instead_of
 from swap.query.format import sql_type
-from swap.query.model import OwnTable, Reference
+from swap.query.model import Named, OwnTable, Reference
 from swap.query.parse import MAX_SHOWN, Place, cut
 from swap.settings import Policy
 
@@ -43,6 +43,34 @@ class Relation:
             return False
         full = [part.casefold() for part in (table.source, table.dataset.schema, table.dataset.name)]
         return full[-len(parts):] == [part.casefold() for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The columns a query gives, by name; `open` when some have no name of their own."""
+
+    names: tuple[str, ...]
+    open: bool = False
+
+    def renamed(self, aliases: Sequence[str]) -> Output:
+        """Return it with its first columns called otherwise, as in `AS t(a, b)`."""
+        return Output((*aliases, *self.names[len(aliases):]), self.open)
+
+    def relation(self, alias: str) -> Relation:
+        """Return what a FROM clause, or a clause of the query itself, sees of it."""
+        return Relation(alias, {name.casefold(): name for name in self.names}, open=self.open)
+
+
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """A query named in WITH, where its name is in sight."""
+
+    output: Output
+    named: Named
+
+
+Ctes = Mapping[str, Cte]
+"""What is in sight of them, by their names without case."""
 
 
 @dataclass(slots=True)

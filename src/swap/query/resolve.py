@@ -7,7 +7,6 @@ each column stands under its relation's alias.  Whatever cannot be given a meani
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -15,7 +14,7 @@ from swap.catalog.model import VisibleDataset
 from swap.errors import Problem, QueryRefused
 from swap.query import names
 from swap.query.model import Meaning, Named, OwnTable, Reference, Resolved
-from swap.query.names import Locked, Relation, Scope
+from swap.query.names import Cte, Ctes, Locked, Output, Relation, Scope
 from swap.query.parse import Place, cut, offset_of, place
 from swap.settings import Policy
 
@@ -24,26 +23,6 @@ MAX_TABLES = 64
 
 _TABLE_ARGS = {"this", "db", "catalog", "alias", "joins"}
 _FROM_ARGS = {"from_", "joins", "laterals", "with_"}
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """The columns a query gives, by name; `open` when some have no name of their own."""
-
-    names: tuple[str, ...]
-    open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cte:
-    """A query named in WITH, where its name is in sight."""
-
-    output: Output
-    named: Named
-
-
-Ctes = Mapping[str, Cte]
-"""What is in sight of them, by their names without case."""
 
 
 def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy) -> Resolved:
@@ -82,7 +61,7 @@ class _Resolver:
             return self._set_operation(node, ctes, parent, recursive)
         if isinstance(node, exp.Subquery):
             output = self.query(node.this, ctes, parent)
-            scope = Scope(parent, [Relation("", {name.casefold(): name for name in output.names}, open=output.open)])
+            scope = Scope(parent, [output.relation("")])
             self._clauses(node, scope, ctes, skip={"this", "alias", "with_"})
             return output
         if isinstance(node, exp.Values):
@@ -106,7 +85,7 @@ class _Resolver:
             self.named.append(named)
             # Its own rows: computed from what the rest of it reads, which is checked.
             itself = {name: Cte(Output(tuple(columns), open=not columns), named)} if with_.args.get("recursive") else None
-            known[name] = Cte(_renamed(self.query(cte.this, known, parent, itself), columns), named)
+            known[name] = Cte(self.query(cte.this, known, parent, itself).renamed(columns), named)
         return known
 
     def _set_operation(self, node: exp.SetOperation, ctes: Ctes, parent: Scope | None, recursive: Ctes) -> Output:
@@ -123,7 +102,7 @@ class _Resolver:
             other = self.query(right, recursive if right is node.expression else ctes, parent)
             if node.args.get("by_name"):
                 output = Output(tuple(dict.fromkeys([*output.names, *other.names])), output.open or other.open)
-        scope = Scope(parent, [Relation("", {name.casefold(): name for name in output.names}, open=output.open)])
+        scope = Scope(parent, [output.relation("")])
         self._clauses(node, scope, ctes, skip={"this", "expression", "with_"})
         return output
 
@@ -178,7 +157,7 @@ class _Resolver:
         elif isinstance(item, (exp.Subquery, exp.Values)):
             # DuckDB lets a sub-query in FROM see the tables before it, with or without LATERAL.
             output = self.query(item if isinstance(item, exp.Values) else item.this, self._with(item, ctes, scope), scope)
-            self._derived(item, _renamed(output, item.alias_column_names), scope)
+            self._derived(item, output.renamed(item.alias_column_names), scope)
         elif isinstance(item, exp.Lateral):
             self._lateral(item, scope, ctes)
         elif isinstance(item, exp.Unnest):
@@ -193,13 +172,13 @@ class _Resolver:
     def _lateral(self, item: exp.Lateral, scope: Scope, ctes: Ctes) -> None:
         if isinstance(item.this, exp.Subquery):
             output = self.query(item.this, ctes, scope)
-            self._derived(item, _renamed(output, item.alias_column_names), scope)
+            self._derived(item, output.renamed(item.alias_column_names), scope)
         else:
             self.expression(item.this, scope, ctes)
             self._derived(item, Output(tuple(item.alias_column_names), open=True), scope)
 
     def _derived(self, item: exp.Expr, output: Output, scope: Scope) -> None:
-        scope.relations.append(Relation(item.alias.casefold(), {name.casefold(): name for name in output.names}, open=output.open))
+        scope.relations.append(output.relation(item.alias.casefold()))
 
     def _join(self, join: exp.Join, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
         before = list(scope.relations)
@@ -231,8 +210,8 @@ class _Resolver:
         if not node.db and written.casefold() in ctes:
             cte = ctes[written.casefold()]
             cte.named.uses.append(node)
-            output = _renamed(cte.output, node.alias_column_names)
-            return Relation(node.alias_or_name.casefold(), {name.casefold(): name for name in output.names}, open=output.open)
+            output = cte.output.renamed(node.alias_column_names)
+            return output.relation(node.alias_or_name.casefold())
         found: VisibleDataset | OwnTable | None = self.own.get(written.casefold()) if not node.db else self.catalog.get(written.casefold())
         at = self._at(node)
         if found is None or len(node.parts) not in {1, 3}:
@@ -410,10 +389,6 @@ class _Resolver:
     def _refused(self, title: str, node: exp.Expr, todo: str = "") -> QueryRefused:
         at = self._at(node)
         return QueryRefused(Problem(title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None))
-
-
-def _renamed(output: Output, aliases: Sequence[str]) -> Output:
-    return Output((*aliases, *output.names[len(aliases):]), output.open)
 
 
 def _is_query(node: exp.Expr) -> bool:
