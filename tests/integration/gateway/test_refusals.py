@@ -47,7 +47,7 @@ def test_what_is_nested_nearly_too_deeply_is_no_mistake_of_ours(shared: Gateway,
     response = analyst.post(statement)
 
     assert response.status_code in {202, 400}
-    assert shared.audit()[events].event == ("query-accepted" if response.status_code == 202 else "query-refused")
+    assert ("query-accepted" if response.status_code == 202 else "query-refused") in {event.event for event in shared.audit()[events:]}
 
 
 def test_a_parameter_that_cannot_be_read_is_recorded(shared: Gateway, analyst: Person) -> None:
