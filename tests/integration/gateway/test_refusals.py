@@ -47,6 +47,8 @@ def test_what_is_nested_nearly_too_deeply_is_no_mistake_of_ours(shared: Gateway,
     response = analyst.post(statement)
 
     assert response.status_code in {202, 400}
+    if response.status_code == 202:
+        assert analyst.ended(response.json()["id"])["state"] == "done"
     assert ("query-accepted" if response.status_code == 202 else "query-refused") in {event.event for event in shared.audit()[events:]}
 
 
