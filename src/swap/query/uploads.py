@@ -34,6 +34,8 @@ class Uploads:
         self._limits = limits
         self._now = now
         self._new_id = new_id
+        self._owners = threading.Lock()
+        """Held while it is looked whose uploads there are: what is seen must not be gone a moment later."""
 
     def add(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
         """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded."""
@@ -56,8 +58,9 @@ class Uploads:
             written = result.written
             assert written is not None
             result.end(complete=True)
-            self._make_room(principal, written.file_bytes)
-            self._keep_owner(upload_id, principal)
+            with self._owners:
+                self._make_room(principal, written.file_bytes)
+                self._keep_owner(upload_id, principal)
         except LimitExceeded:
             self._spool.forget(upload_id)
             raise
@@ -84,6 +87,10 @@ class Uploads:
 
     def expire(self, now: datetime) -> None:
         """Forget what is older than an hour."""
+        with self._owners:
+            self._expire(now)
+
+    def _expire(self, now: datetime) -> None:
         for path in self._spool.directory.glob("u*.owner"):
             if now.timestamp() - path.stat().st_mtime > KEPT_SECONDS:
                 self._forget(path.stem)
@@ -92,7 +99,7 @@ class Uploads:
         """Forget the person's oldest uploads until one more of this size fits into their room."""
         paths = sorted(self._spool.directory.glob("u*.owner"), key=lambda path: path.stat().st_mtime, reverse=True)
         for upload_id in [path.stem for path in paths if self._owner(path.stem) == principal.id]:
-            size += self._spool.written(upload_id).file_bytes
+            size += self._size(upload_id)
             if size > self._limits.spool_bytes_per_person:
                 self._forget(upload_id)
 
@@ -105,6 +112,12 @@ class Uploads:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             json.dump({"person_id": principal.id}, file)
+
+    def _size(self, upload_id: str) -> int:
+        try:
+            return self._spool.path(upload_id).stat().st_size
+        except FileNotFoundError:  # a site may keep results, and with them uploads, for less than an hour
+            return 0
 
     def _owner(self, upload_id: str) -> str | None:
         try:

@@ -27,6 +27,13 @@ def get(person: Person, query_id: str, way: str) -> httpx.Response:
         return client.get(f"/v1/queries/{query_id}/{way}")
 
 
+def stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
 def announce(swap: Gateway, person: Person) -> None:
     with swap.database.engine("owner").begin() as conn:
         conn.execute(text("SELECT pg_notify('swap_access', :id)"), {"id": person.id})
@@ -206,14 +213,11 @@ def test_the_oldest_results_of_a_person_go_first_and_nobody_elses(make_gateway: 
 def test_the_oldest_uploads_of_a_person_go_first(make_gateway: Callable[..., Gateway]) -> None:
     swap = make_gateway(spool_bytes_per_person=1_000_000)
     ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
-    sink = io.BytesIO()
-    table = pa.table({"a": pa.array(range(50_000), pa.int64())})
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    body = stream(pa.table({"a": pa.array(range(50_000), pa.int64())}))
 
     def upload(person: Person) -> str:
         with person.client() as client:
-            return str(client.post("/v1/uploads", content=sink.getvalue()).json()["id"])
+            return str(client.post("/v1/uploads", content=body).json()["id"])
 
     bobs = upload(bob)
     ids = [upload(ann) for _ in range(4)]
@@ -223,6 +227,16 @@ def test_the_oldest_uploads_of_a_person_go_first(make_gateway: Callable[..., Gat
 
     assert [used(ann, each) for each in ids] == [False, False, True, True]
     assert used(bob, bobs)
+
+
+def test_an_upload_finds_room_beside_one_whose_rows_are_gone(swap: Gateway, ann: Person) -> None:
+    """A site may keep results, and with them the rows of uploads, for less than an hour."""
+    body = stream(pa.table({"a": [1]}))
+    with ann.client() as client:
+        first = client.post("/v1/uploads", content=body).json()["id"]
+        swap.app.state.parts.queries.spool.forget(first)
+
+        assert client.post("/v1/uploads", content=body).status_code == 200
 
 
 def test_a_download_waits_for_the_end(swap: Gateway, ann: Person) -> None:
