@@ -7,8 +7,6 @@ ready, so that reads do not wait for Python and Arrow to start.
 from __future__ import annotations
 
 import contextlib
-import logging
-import re
 import subprocess
 import sys
 import threading
@@ -24,13 +22,10 @@ from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import FilesSource
 
-log = logging.getLogger(__name__)
-
 _COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(__file__).with_name("files_child.py")))
 _HARVEST_SECONDS = 600.0
 _SPARES = 2
 """Reader processes kept for the next reads."""
-_PARTITION_VALUE = re.compile(r"=[^/]*?(?=/| cannot | is not |$)")
 _ANSWERS = 200
 """Answers after which a reader process is replaced, so that what Arrow leaks stays small."""
 
@@ -244,10 +239,7 @@ class FilesReader:
         self._whole = progress.whole
         if progress.error:
             name = self._connector.name
-            log.warning("%s: %s", name, progress.error)
-            # A partition's value is a value, and the person may not be allowed to read its column.
-            error = _PARTITION_VALUE.sub("=…", progress.error)
-            raise SourceFailed(Problem(f"{name} answered with an error.", f"{error[0].upper()}{error[1:]}.",
+            raise SourceFailed(Problem(f"{name} answered with an error.", f"{progress.error[0].upper()}{progress.error[1:]}.",
                                        "Show this to the source's owner; partitions without the file can still be asked.", source=name))
 
     def _gone(self, process: ReaderProcess) -> SwapError:

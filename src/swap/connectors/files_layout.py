@@ -33,7 +33,14 @@ _TYPES = {
 
 
 class BrokenError(Exception):
-    """A file or directory that cannot be read as what it should be; the message names it, relative to the root."""
+    """A file or directory that cannot be read as what it should be; the message names it, relative to the root.
+
+    `told` is the same for whoever asked: a partition's value is a value, and they may not be allowed to read its column.
+    """
+
+    def __init__(self, what: str, path: str = "") -> None:
+        super().__init__(f"{path} {what}" if path else what)
+        self.told = f"{re.sub('=[^/]*', '=…', path)} {what}" if path else what
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Directory:
         descriptor = self._opened(name, os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise BrokenError(f"{self.below(name)} is not a regular file")
+            raise BrokenError("is not a regular file", self.below(name))
         return descriptor
 
     def entries(self) -> tuple[list[str], list[tuple[str, int]]]:
@@ -109,7 +116,7 @@ class Directory:
         try:
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, dir_fd=self.descriptor)
         except OSError as error:
-            raise BrokenError(f"{self.below(name)} cannot be opened: {error.strerror}") from None
+            raise BrokenError(f"cannot be opened: {error.strerror}", self.below(name)) from None
 
 
 def tables(root: Directory) -> Iterator[tuple[str, str]]:
@@ -227,7 +234,7 @@ def read_about(table: Directory) -> About:
         with os.fdopen(table.open_file("_table.toml"), "rb") as file:
             said = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BrokenError(f"{table.below('_table.toml')} cannot be read: {error}") from None
+        raise BrokenError(f"cannot be read: {error}", table.below("_table.toml")) from None
     columns = {name: value if isinstance(value, dict) else {"comment": value} for name, value in dict(said.get("columns", {})).items()}
 
     def about_columns(key: str) -> dict[str, str]:

@@ -134,7 +134,7 @@ def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer)
         try:
             yield from _scan(source, parts, request, answer)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise BrokenError(f"{table.below(file.path)} cannot be read: {_first_line(error)}") from None
+            raise BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path)) from None
 
 
 def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
@@ -222,7 +222,7 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
                 schemas.append(pa.schema([(each.name, plain(each.type)) for each in fragment.physical_schema]))
                 counted[file.path] = fragment.metadata.num_rows
         except (pa.ArrowException, OSError, BrokenError) as error:
-            problem = error if isinstance(error, BrokenError) else BrokenError(f"{file.path}: {_first_line(error)}")
+            problem = error if isinstance(error, BrokenError) else BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path))
     if not schemas:
         raise problem or BrokenError(f"{name} has no file")
     whole = pa.unify_schemas(schemas, promote_options="permissive")
@@ -280,7 +280,8 @@ def serve(line: bytes, sink: pa.NativeFile) -> None:
     try:
         harvest(request, answer) if request.columns is None else read(request, answer)
     except BrokenError as error:
-        answer.end(str(error))
+        sys.stderr.write(f"files: {error}\n")
+        answer.end(error.told)
     except OSError as error:
         answer.end(f"the root cannot be read: {error.strerror}")
     else:

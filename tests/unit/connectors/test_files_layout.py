@@ -74,6 +74,15 @@ def test_the_newest_partition_reads_like_a_moment_where_it_is_one(parts: tuple[t
     assert layout.newest([DataFile("a", 1, parts)]) == newest
 
 
+@pytest.mark.parametrize("value", ["Delhi", "a = b", "I cannot say", "is not here"])
+def test_an_error_is_told_without_the_values_in_its_path_and_kept_with_them(value: str) -> None:
+    error = BrokenError("cannot be opened: Permission denied", f"wmf/visits/city={value}/part.parquet")
+
+    assert error.told == "wmf/visits/city=…/part.parquet cannot be opened: Permission denied"
+    assert f"city={value}/" in str(error)
+    assert BrokenError("cannot be opened", f"wmf/visits/city={value}").told == "wmf/visits/city=… cannot be opened"
+
+
 def test_null_is_the_oldest_partition() -> None:
     assert layout.newest([DataFile(value, 1, (("day", value),)) for value in ("22", layout.NULL, "23")]) == "23"
 
