@@ -38,7 +38,7 @@ def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None,
         raise Invalid(Problem("offset and limit must not be negative.", why=f"A page has at most {PAGE_ROWS} rows."))
     count = max(0, min(limit, total - offset))
     path = spool.path(query_id)
-    places = range(offset, offset + count) if sort is None else _sorted(path, written, sort, offset, count, descending=descending)
+    places = range(offset, offset + count) if sort is None else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
     most = max(50, min(CELL_CHARACTERS, PAGE_CHARACTERS // max(1, count * len(written.schema))))
     rows: list[list[str | None]] = []
     for batch in _taken(path, written, places):
@@ -84,7 +84,7 @@ def _nested(value: pa.Array, most: int) -> str | None:
     return text if text is None else cut(text, most)
 
 
-def _sorted(path: Path, written: Written, column: str, offset: int, count: int, *, descending: bool) -> list[int]:
+def _sorted(spool: Spool, query_id: str, written: Written, column: str, offset: int, count: int, *, descending: bool) -> list[int]:
     """Return where the rows of a page stand in the file."""
     if column not in written.schema.names:
         raise Invalid(Problem(f"There is no column {cut(column)} in this result."))
@@ -93,14 +93,14 @@ def _sorted(path: Path, written: Written, column: str, offset: int, count: int, 
     if not written.complete:
         raise Invalid(Problem("A result can be sorted once it is complete."))
     with _SORTING:
-        order = _order(path, column, descending)
+        order = _order(spool, query_id, column, descending)
     places: list[int] = order.slice(offset, count).to_pylist()
     return places
 
 
 @lru_cache(maxsize=8)
-def _order(path: Path, column: str, descending: bool) -> pa.Array:
-    written = Spool.index_of(path)
+def _order(spool: Spool, query_id: str, column: str, descending: bool) -> pa.Array:
+    written, path = spool.written(query_id), spool.path(query_id)
     index = written.schema.get_field_index(column)
     values = pa.chunked_array([batch_at(path, written, each).column(index) for each in range(len(written.rows) - 1)], written.schema.field(index).type)
     try:

@@ -227,13 +227,6 @@ class Spool:
                 gone.append(path.stem)
         return gone
 
-    @staticmethod
-    def index_of(path: Path) -> Written:
-        """Return what is in a complete result."""
-        written = _read_index(path)
-        assert written is not None, "asked of complete results only"
-        return written
-
     def path(self, query_id: str) -> Path:
         """Return where a result or an upload lies."""
         assert query_id.isalnum(), "ids are ours and never a path"

@@ -169,9 +169,13 @@ class Queries:
 
     def _demand_rights(self, run: Run) -> None:
         """Rights may have changed since it was accepted: what may not be read now is not read.  Raises Forbidden, NotSignedIn."""
+        self._demand_now(run.principal, rights.reads(run.plan))
+
+    def _demand_now(self, principal: Principal, columns: tuple[Resource, ...]) -> None:
+        """Let somebody pass who may read these columns with the groups they have at this moment.  Raises Forbidden, NotSignedIn."""
         with self.engine.begin() as conn:
-            principal = people.principal(conn, run.principal.id, run.principal.via, self._now())
-        rights.demand(self.settings.policy, principal, rights.reads(run.plan))
+            now_principal = people.principal(conn, principal.id, principal.via, self._now())
+        rights.demand(self.settings.policy, now_principal, columns)
 
     def _make_room(self, person_id: str) -> None:
         """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""
@@ -324,9 +328,7 @@ class Queries:
         for part in parts:
             if time.monotonic() - looked >= LOOK_SECONDS:
                 try:
-                    with self.engine.begin() as conn:
-                        now_principal = people.principal(conn, principal.id, principal.via, self._now())
-                    rights.demand(self.settings.policy, now_principal, columns)
+                    self._demand_now(principal, columns)
                 except SwapError:
                     return
                 looked = time.monotonic()
