@@ -26,11 +26,13 @@ test-long:  ## Run also the tests that take minutes
 
 check: lint types layers docs  ## Run every check that CI runs beside the tests
 
-lint:  ## Check style (ruff)
+lint:  ## Check style and format (ruff)
 	@scripts/setup dev
+	$(DEV)/ruff format --check --quiet .
 	$(DEV)/ruff check .
 
-format:  ## Mend what ruff can mend
+format:  ## Format, and mend what ruff can mend
+	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
 types:  ## Check types (mypy --strict)

@@ -51,7 +51,14 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=str(CHROMIUM),
-                args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"])
+                args=[
+                    "--no-sandbox",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--no-first-run",
+                ],
+            )
             _measure(browser, demo, peer)
     finally:
         peer.stop()
@@ -72,7 +79,10 @@ def _measure(browser: Browser, demo: Demo, peer: Peer) -> None:
         if number:
             print(f"round {number}: swap {seconds['swap'][-1]:.2f} s, JupyterHub {seconds['peer'][-1]:.2f} s")
     ratio = statistics.median(ours / theirs for ours, theirs in zip(seconds["swap"], seconds["peer"], strict=True))
-    print(f"median: swap {statistics.median(seconds['swap']):.2f} s, JupyterHub {statistics.median(seconds['peer']):.2f} s")
+    print(
+        f"median: swap {statistics.median(seconds['swap']):.2f} s, JupyterHub"
+        f" {statistics.median(seconds['peer']):.2f} s"
+    )
     print(f"first_result ratio={ratio:.2f} target={TARGET:.2f} {'ok' if ratio <= TARGET else 'short'}")
 
 
@@ -111,8 +121,11 @@ class Swap:
 
     def _stop(self) -> None:
         runtime = json.loads((self._demo.state / "runtime.json").read_text())
-        api = httpx.Client(base_url=f"http://127.0.0.1:{runtime['hub_port']}/hub/api", headers={"Authorization": f"token {runtime['web_service_token']}"},
-                           trust_env=False)
+        api = httpx.Client(
+            base_url=f"http://127.0.0.1:{runtime['hub_port']}/hub/api",
+            headers={"Authorization": f"token {runtime['web_service_token']}"},
+            trust_env=False,
+        )
         for home in (self._demo.state / "homes").glob("p*"):
             api.delete(f"/users/{home.name}/server")
             _until(lambda home=home: not api.get(f"/users/{home.name}").json().get("server"))
@@ -129,20 +142,33 @@ class Peer:
         subprocess.run(["npm", "ci", "--silent", "--ignore-scripts"], cwd=PEER, check=True)
         settings = (demo.state / "swap.toml").read_text()
         password = (demo.state / "secrets" / "postgres-mediawiki_reader").read_text().strip()
-        port = next(line.split("=")[1].strip() for line in settings.split("[sources.mediawiki]")[1].splitlines() if line.startswith("port"))
+        port = next(
+            line.split("=")[1].strip()
+            for line in settings.split("[sources.mediawiki]")[1].splitlines()
+            if line.startswith("port")
+        )
         self._port = ports.free(1)[0]
         self._home = folder / "home"
         self._home.mkdir()
         environment = {
             **{key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ},
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PEER_FOLDER": str(folder), "PEER_PORT": str(self._port),
-            "PEER_HUB_PORT": str(ports.free(1)[0]), "PEER_PROXY_PORT": str(ports.free(1)[0]), "PEER_LAKE": str(demo.state / "lake"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PEER_FOLDER": str(folder),
+            "PEER_PORT": str(self._port),
+            "PEER_HUB_PORT": str(ports.free(1)[0]),
+            "PEER_PROXY_PORT": str(ports.free(1)[0]),
+            "PEER_LAKE": str(demo.state / "lake"),
             "PEER_PROXY": str(PEER / "node_modules/.bin/configurable-http-proxy"),
             "PEER_POSTGRES": f"host=127.0.0.1 port={port} user=mediawiki_reader password={password} dbname=mediawiki",
         }
         with (folder / "hub.log").open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "jupyterhub", "-f", str(PEER / "jupyterhub_config.py")], cwd=folder,
-                                             env=environment, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterhub", "-f", str(PEER / "jupyterhub_config.py")],
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self._url = f"http://127.0.0.1:{self._port}"
         _until(lambda: _answers(f"{self._url}/hub/login"))
 

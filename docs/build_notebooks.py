@@ -54,8 +54,12 @@ def _add_prose(cells: list[dict[str, Any]], text: str) -> None:
 
 
 def _add(cells: list[dict[str, Any]], kind: str, source: str, tags: list[str]) -> None:
-    cell: dict[str, Any] = {"cell_type": kind, "id": f"{kind}-{len(cells) + 1:02d}", "metadata": {"tags": tags} if tags else {},
-                            "source": source.splitlines(keepends=True)}
+    cell: dict[str, Any] = {
+        "cell_type": kind,
+        "id": f"{kind}-{len(cells) + 1:02d}",
+        "metadata": {"tags": tags} if tags else {},
+        "source": source.splitlines(keepends=True),
+    }
     cells.append(cell | ({"execution_count": None, "outputs": []} if kind == "code" else {}))
 
 
@@ -63,10 +67,12 @@ def _document(about: dict[str, str], cells: list[dict[str, Any]]) -> dict[str, A
     return {
         "cells": cells,
         "metadata": {
-            "kernelspec": {"display_name": "Python (SWAP)", "language": "python", "name": "swap"}, "language_info": {"name": "python"},
+            "kernelspec": {"display_name": "Python (SWAP)", "language": "python", "name": "swap"},
+            "language_info": {"name": "python"},
             "swap": {key: about[key] for key in ("title", "summary", "tag")},
         },
-        "nbformat": 4, "nbformat_minor": 5,
+        "nbformat": 4,
+        "nbformat_minor": 5,
     }
 
 

@@ -46,14 +46,24 @@ def settings_page() -> str:
     """Return settings.md."""
     parts = [SETTINGS_HEAD]
     for path, model, table in tables(settings.Settings):
-        kind = next((f' with `kind = "{get_args(field.annotation)[0]}"`' for name, field in table if name == "kind"), "")
-        parts.append(f"\n## {'At the top of the file' if not path else f'`{path}`'}{kind}\n\n{_sentence(model)}\n\n"
-                     "| key | type | default | meaning |\n|---|---|---|---|")
-        parts.extend(f"| `{name}` | {_type(field)} | {_default(field)} | {_cell(field.description or 'Which kind of store it is.')} |" for name, field in table)
+        kind = next(
+            (f' with `kind = "{get_args(field.annotation)[0]}"`' for name, field in table if name == "kind"), ""
+        )
+        parts.append(
+            f"\n## {'At the top of the file' if not path else f'`{path}`'}{kind}\n\n{_sentence(model)}\n\n"
+            "| key | type | default | meaning |\n|---|---|---|---|"
+        )
+        parts.extend(
+            f"| `{name}` | {_type(field)} | {_default(field)} |"
+            f" {_cell(field.description or 'Which kind of store it is.')} |"
+            for name, field in table
+        )
     return "\n".join(parts) + "\n"
 
 
-def tables(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, type[BaseModel], list[tuple[str, FieldInfo]]]]:
+def tables(
+    model: type[BaseModel], path: str = ""
+) -> Iterator[tuple[str, type[BaseModel], list[tuple[str, FieldInfo]]]]:
     """Yield every table of the file: its header, its model, its fields; the tables inside it follow."""
     fields = list(model.model_fields.items())
     yield path, model, fields
@@ -90,7 +100,12 @@ def _type(field: FieldInfo) -> str:
     words = _name(field.annotation)
     bounds = []
     for mark in field.metadata:
-        for kind, symbol in ((annotated_types.Ge, "ge"), (annotated_types.Gt, "gt"), (annotated_types.Le, "le"), (annotated_types.Lt, "lt")):
+        for kind, symbol in (
+            (annotated_types.Ge, "ge"),
+            (annotated_types.Gt, "gt"),
+            (annotated_types.Le, "le"),
+            (annotated_types.Lt, "lt"),
+        ):
             if isinstance(mark, kind):
                 bounds.append({"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}[symbol] + f" {getattr(mark, symbol)}")
     return " ".join([words, *bounds])
@@ -110,7 +125,14 @@ def _name(annotation: Any) -> str:
         return f"list of {_name(arguments[0])}"
     if origin is dict:
         return f"table of {_name(arguments[1])}"
-    simple = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path", settings.Secret: "secret"}
+    simple = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "`true` or `false`",
+        Path: "path",
+        settings.Secret: "secret",
+    }
     return simple.get(annotation, "table")
 
 
@@ -158,7 +180,11 @@ def _parameter(parameter: click.Parameter) -> str:
         variable = f" (or the environment variable `{parameter.envvar}`)" if parameter.envvar else ""
         default = parameter.default
         # A default that depends on where this is installed is no text for a page.
-        shown = f"`{default}`" if isinstance(default, (str, int, Path)) and not str(default).startswith("/") and not parameter.is_flag else ""
+        shown = (
+            f"`{default}`"
+            if isinstance(default, (str, int, Path)) and not str(default).startswith("/") and not parameter.is_flag
+            else ""
+        )
         return f"| `{', '.join(parameter.opts)}` | {shown} | {_cell((parameter.help or '') + variable)} |"
     return f"| `{(parameter.name or '').upper()}` | | {'required' if parameter.required else ''} |"
 

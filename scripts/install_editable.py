@@ -21,8 +21,17 @@ def main(python: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wheel = hatchling.build.build_editable(folder)
         subprocess.run(  # noqa: S603 - our own tool, our own arguments
-            [str(Path(sys.executable).parent / "uv"), "pip", "install", "-q", "--python", python, "--no-deps", "--reinstall",
-             str(Path(folder) / wheel)],
+            [
+                str(Path(sys.executable).parent / "uv"),
+                "pip",
+                "install",
+                "-q",
+                "--python",
+                python,
+                "--no-deps",
+                "--reinstall",
+                str(Path(folder) / wheel),
+            ],
             check=True,
         )
 

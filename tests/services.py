@@ -62,7 +62,9 @@ def run_postgres() -> Iterator[EmbeddedPostgres]:
     """Run a server for the block, with an empty migrated database to copy from."""
     state = temporary_directory()
     try:
-        with EmbeddedPostgres(state, extra={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}) as server:
+        with EmbeddedPostgres(
+            state, extra={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        ) as server:
             server.ensure_database(TEMPLATE, roles.OWNER)
             engine = create(server.url(roles.OWNER, TEMPLATE))
             migrate.upgrade(engine)
@@ -89,6 +91,9 @@ def fake_clock(clock: Path) -> dict[str, str]:
     assert found, "libfaketime is not installed: apt-get install libfaketime"
     clock.write_text("+0")
     return {
-        "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "PYTHONPATH": str(Path(__file__).with_name("faketime")),
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(Path(__file__).with_name("faketime")),
     }

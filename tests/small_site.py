@@ -23,8 +23,16 @@ PROGRAM = [sys.executable, str(Path(__file__).with_name("small_program.py"))]
 def programs(site: Settings, here: Runtime) -> list[Service]:
     broken = os.environ.get("SMALL_SITE_BROKEN", "")
     named = [("front", site.site.port), ("gateway", here.gateway_port), ("hub", here.hub_port)]
-    return [Service(name, [*PROGRAM, "broken" if name == broken else name, str(port)], partial(ports.answers, port), f"127.0.0.1:{port}", 3.0)
-            for name, port in named]
+    return [
+        Service(
+            name,
+            [*PROGRAM, "broken" if name == broken else name, str(port)],
+            partial(ports.answers, port),
+            f"127.0.0.1:{port}",
+            3.0,
+        )
+        for name, port in named
+    ]
 
 
 def main(path: Path) -> int:

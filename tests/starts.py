@@ -22,8 +22,13 @@ class Site:
 
     def __init__(self, config: Path, env: dict[str, str]) -> None:
         self.lines: list[str] = []
-        self.process = subprocess.Popen([sys.executable, str(SMALL_SITE), str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        text=True, env={**os.environ, **env})
+        self.process = subprocess.Popen(
+            [sys.executable, str(SMALL_SITE), str(config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **env},
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -44,11 +49,13 @@ class Site:
 
     def named(self, name: str) -> family.Process:
         """Return the program of the small site that was started with this name."""
+
         def command(process: family.Process) -> list[str]:
             try:
                 return Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")
             except OSError:
                 return []
+
         until(lambda: any(name in command(process) for process in self.family()))
         return next(process for process in self.family() if name in command(process))
 
@@ -86,7 +93,9 @@ class Start:
         self.write()
 
     def write(self, extra: str = "") -> None:
-        self.config.write_text(f'state = "state"\nkernel_env = "kernel"\nsite.port = {self.port}\npeople.file = "people.toml"\n{extra}')
+        self.config.write_text(
+            f'state = "state"\nkernel_env = "kernel"\nsite.port = {self.port}\npeople.file = "people.toml"\n{extra}'
+        )
 
     def __call__(self, ready: bool = True, **env: str) -> Site:
         site = Site(self.config, env)

@@ -159,15 +159,28 @@ class ResultDownloaded(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    PersonAdded, PersonRemoved, GroupsChanged, SignedIn, SignInFailed, SignedOut, ServerStarted, ServerFailed,
-    ServerStopped, QueryAccepted, QueryRefused, QueryEnded, ResultDownloaded,
+    PersonAdded,
+    PersonRemoved,
+    GroupsChanged,
+    SignedIn,
+    SignInFailed,
+    SignedOut,
+    ServerStarted,
+    ServerFailed,
+    ServerStopped,
+    QueryAccepted,
+    QueryRefused,
+    QueryEnded,
+    ResultDownloaded,
 )
 """Every event there is, in the order of docs/reference/audit.md."""
 
 
 def record(conn: Connection, event: Event) -> None:
     """Add the event to the record, in the caller's transaction."""
-    detail = {name: _storable(value[:REASON_LENGTH] if name == "reason" else value) for name, value in asdict(event).items()}
+    detail = {
+        name: _storable(value[:REASON_LENGTH] if name == "reason" else value) for name, value in asdict(event).items()
+    }
     person_id, via = detail.pop("person_id"), event.via
     detail.pop("via")
     conn.execute(insert(audit_event).values(event=event.event, person_id=person_id, via=via.value, detail=detail))

@@ -37,20 +37,38 @@ def account(name: str) -> Account:
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
-def start(argv: Sequence[str | Path], *, log: IO[bytes] | int, env: Mapping[str, str], cwd: Path,
-          at_our_death: signal.Signals = signal.SIGTERM, user: Account | None = None) -> subprocess.Popen[bytes]:
+def start(
+    argv: Sequence[str | Path],
+    *,
+    log: IO[bytes] | int,
+    env: Mapping[str, str],
+    cwd: Path,
+    at_our_death: signal.Signals = signal.SIGTERM,
+    user: Account | None = None,
+) -> subprocess.Popen[bytes]:
     """Start a program in its own process group, writing to `log`, with exactly this environment."""
     setpriv = shutil.which("setpriv") or "/usr/bin/setpriv"
     command = [setpriv, "--pdeathsig", at_our_death.name, "--", *map(str, argv)]
     try:
         return subprocess.Popen(  # noqa: S603 — programs and arguments are ours, and no shell reads them
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=dict(env), cwd=cwd, process_group=0,
-            user=None if user is None else user.uid, group=None if user is None else user.gid,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            process_group=0,
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
             extra_groups=None if user is None else [],
         )
     except FileNotFoundError as error:
-        raise Unavailable(Problem(f"{error.filename} is not on this machine, so no program can be started.",
-                                  todo="Install Debian's util-linux.")) from error
+        raise Unavailable(
+            Problem(
+                f"{error.filename} is not on this machine, so no program can be started.",
+                todo="Install Debian's util-linux.",
+            )
+        ) from error
 
 
 def stop(child: subprocess.Popen[bytes], first: signal.Signals, grace_seconds: float) -> bool:
@@ -85,9 +103,13 @@ def claim(path: Path, what: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise Conflict(Problem(f"{what} is already running, as process {holder}.",
-                                   todo=f"Use it, or stop it first: kill {holder}",
-                                   extra={"pid": holder})) from error
+            raise Conflict(
+                Problem(
+                    f"{what} is already running, as process {holder}.",
+                    todo=f"Use it, or stop it first: kill {holder}",
+                    extra={"pid": holder},
+                )
+            ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

@@ -20,8 +20,14 @@ from swap.runtime import ENVIRONMENT
 from swap.supervisor import guard
 
 PYTHON: Final = (sys.executable, "-P", "-m")
-CONFIG = click.option("--config", type=click.Path(dir_okay=False, path_type=Path), default=Path("swap.toml"), envvar="SWAP_CONFIG",
-                      show_default=True, help="The settings file.")
+CONFIG = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("swap.toml"),
+    envvar="SWAP_CONFIG",
+    show_default=True,
+    help="The settings file.",
+)
 
 
 class Explained(click.Group):
@@ -45,11 +51,27 @@ def up_command(config: Path) -> None:
 
 
 @main.command()
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), default=Path(".swap/demo"), show_default=True,
-              help="The directory that holds everything of the demo.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, envvar="SWAP_PORT", show_default=True, help="The port SWAP listens on.")
-@click.option("--kernel-env", type=click.Path(file_okay=False, path_type=Path), default=Path(sys.prefix).parent / "kernel",
-              help="The environment of notebooks.")
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".swap/demo"),
+    show_default=True,
+    help="The directory that holds everything of the demo.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    envvar="SWAP_PORT",
+    show_default=True,
+    help="The port SWAP listens on.",
+)
+@click.option(
+    "--kernel-env",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(sys.prefix).parent / "kernel",
+    help="The environment of notebooks.",
+)
 def demo(state: Path, port: int, kernel_env: Path) -> None:
     """Make demo settings, people and data where they are missing, then start SWAP."""
     guard.become(state, [*PYTHON, "swap.demo", str(state.absolute()), str(port), str(kernel_env.absolute())])
@@ -72,8 +94,10 @@ def config_group() -> None:
 def check(config: Path) -> None:
     """Read the settings and explain every problem, with file and line."""
     settings = settings_module.load(config)
-    click.echo(f"{config} is fine: {len(settings.sources)} sources, {len(settings.policy.grants)} grants,"
-               f" {len(settings.policy.denials)} denials; the portal is {settings.site.url}.")
+    click.echo(
+        f"{config} is fine: {len(settings.sources)} sources, {len(settings.policy.grants)} grants,"
+        f" {len(settings.policy.denials)} denials; the portal is {settings.site.url}."
+    )
 
 
 @main.command()
@@ -87,8 +111,11 @@ def _process(name: str, help_text: str) -> Callable[[], None]:
     @main.command(name=name, help=help_text)
     def command() -> None:
         if ENVIRONMENT not in os.environ:
-            raise click.UsageError(f"`swap up` starts this process and tells it where the others are, through {ENVIRONMENT}.")
+            raise click.UsageError(
+                f"`swap up` starts this process and tells it where the others are, through {ENVIRONMENT}."
+            )
         _become(COMMANDS[name])
+
     return command
 
 

@@ -42,7 +42,11 @@ def report(settings: Settings, say: Callable[[str], None]) -> int:
         say(f"{'ok ' if finding.works else 'NO '} {finding.subject:<22} {finding.saw}")
         if finding.todo:
             say(f"    {'':<22} → {finding.todo}")
-    say("\nEverything works." if not failed else f"\n{failed} {'thing needs' if failed == 1 else 'things need'} attention.")
+    say(
+        "\nEverything works."
+        if not failed
+        else f"\n{failed} {'thing needs' if failed == 1 else 'things need'} attention."
+    )
     return 1 if failed else 0
 
 
@@ -52,7 +56,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _secrets(settings)
     here = _runtime(settings.state)
     if here is None:
-        yield Finding("SWAP", works=False, saw="does not run", todo="Start it: make demo, or swap up. The sources are tested all the same.")
+        yield Finding(
+            "SWAP",
+            works=False,
+            saw="does not run",
+            todo="Start it: make demo, or swap up. The sources are tested all the same.",
+        )
     else:
         yield _database(here)
         yield _process("gateway", here.gateway_port, "/v1/health", settings.state)
@@ -77,14 +86,22 @@ def _runtime(state: Path) -> Runtime | None:
 def _disk(state: Path) -> Finding:
     at = next(parent for parent in (state, *state.parents) if parent.exists())
     free = shutil.disk_usage(at).free
-    return Finding("disk", works=free > 1_000_000_000, saw=f"{free / 1_000_000_000:.1f} GB free for {state}",
-                   todo="" if free > 1_000_000_000 else "Free some space, or let `state` in swap.toml name a directory on another disk.")
+    return Finding(
+        "disk",
+        works=free > 1_000_000_000,
+        saw=f"{free / 1_000_000_000:.1f} GB free for {state}",
+        todo=""
+        if free > 1_000_000_000
+        else "Free some space, or let `state` in swap.toml name a directory on another disk.",
+    )
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     """Yield the secrets that cannot be read or that others could read; never their content."""
     named: dict[str, Secret | None] = {"database.password": settings.database.password}
-    named |= {f"sources.{name}.password": getattr(source, "password", None) for name, source in settings.sources.items()}
+    named |= {
+        f"sources.{name}.password": getattr(source, "password", None) for name, source in settings.sources.items()
+    }
     for name, secret in named.items():
         if secret is None:
             continue
@@ -104,19 +121,33 @@ def _database(here: Runtime) -> Finding:
             server = conn.scalar(text("SHOW server_version"))
         found, wanted = migrate.version(owner), migrate.newest()
     except SwapError as error:
-        return Finding("database", works=False, saw=str(error.problem.title), todo=f"{error.problem.why}. Its log: logs/postgres.log in the state directory.")
+        return Finding(
+            "database",
+            works=False,
+            saw=str(error.problem.title),
+            todo=f"{error.problem.why}. Its log: logs/postgres.log in the state directory.",
+        )
     finally:
         owner.dispose()
     if found != wanted:
-        return Finding("database", works=False, saw=f"its schema is version {found or 'none'}, this SWAP needs {wanted}", todo="swap migrate")
+        return Finding(
+            "database",
+            works=False,
+            saw=f"its schema is version {found or 'none'}, this SWAP needs {wanted}",
+            todo="swap migrate",
+        )
     return Finding("database", works=True, saw=f"PostgreSQL {server}, schema {found}")
 
 
 def _process(name: str, port: int, path: str, state: Path) -> Finding:
     status, seen = _get(port, path, f"127.0.0.1:{port}")
     works = status is not None and status < 400
-    return Finding(name, works=works, saw=f"answers on 127.0.0.1:{port}" if works else f"does not answer on 127.0.0.1:{port}: {seen}",
-                   todo="" if works else f"Its log: {state / 'logs' / name}.log")
+    return Finding(
+        name,
+        works=works,
+        saw=f"answers on 127.0.0.1:{port}" if works else f"does not answer on 127.0.0.1:{port}: {seen}",
+        todo="" if works else f"Its log: {state / 'logs' / name}.log",
+    )
 
 
 def _proxy(settings: Settings) -> Iterator[Finding]:
@@ -124,13 +155,21 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
     site = settings.site
     status, seen = _get(site.port, "/ping", f"{site.host}:{site.port}")
     works = status is not None and status < 400
-    yield Finding("proxy", works=works, saw=f"leads {site.url} to the portal" if works else f"does not lead {site.url} to the portal: {seen}",
-                  todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}")
+    yield Finding(
+        "proxy",
+        works=works,
+        saw=f"leads {site.url} to the portal" if works else f"does not lead {site.url} to the portal: {seen}",
+        todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}",
+    )
     status, seen = _get(site.port, "/hub/login", f"pnobodyxxx.{site.host}:{site.port}")
     # Not found, or led back to the portal's own host: either is no page of the hub on this one.
     apart = status is not None and (status >= 400 or seen.endswith(f" to {site.url}/"))
-    yield Finding("origins", works=apart, saw="a person's host serves no hub page" if apart else f"a person's host answered /hub/login: {seen}",
-                  todo="" if apart else "Report this: people's pages would share an origin with the hub.")
+    yield Finding(
+        "origins",
+        works=apart,
+        saw="a person's host serves no hub page" if apart else f"a person's host answered /hub/login: {seen}",
+        todo="" if apart else "Report this: people's pages would share an origin with the hub.",
+    )
 
 
 def _source(settings: Settings, name: str) -> Finding:
@@ -141,7 +180,12 @@ def _source(settings: Settings, name: str) -> Finding:
         finally:
             connector.close()
     except SwapError as error:
-        return Finding(f"source {name}", works=False, saw=error.problem.title, todo=" ".join(filter(None, (error.problem.why, error.problem.todo))))
+        return Finding(
+            f"source {name}",
+            works=False,
+            saw=error.problem.title,
+            todo=" ".join(filter(None, (error.problem.why, error.problem.todo))),
+        )
     return Finding(f"source {name}", works=True, saw="answers")
 
 
@@ -152,9 +196,15 @@ def _name_resolution(settings: Settings) -> Finding:
         socket.getaddrinfo(host, None)
     except OSError:
         known = settings.site.host == "localhost"
-        return Finding("names", works=known, saw=f"this machine does not resolve {host}"
-                       + ("; Chrome, Edge and Firefox do so by themselves" if known else ""),
-                       todo="For Safari, curl and the like, add people's hosts to /etc/hosts." if known else f"Add a wildcard name *.{settings.site.host}.")
+        return Finding(
+            "names",
+            works=known,
+            saw=f"this machine does not resolve {host}"
+            + ("; Chrome, Edge and Firefox do so by themselves" if known else ""),
+            todo="For Safari, curl and the like, add people's hosts to /etc/hosts."
+            if known
+            else f"Add a wildcard name *.{settings.site.host}.",
+        )
     return Finding("names", works=True, saw=f"this machine resolves {host}")
 
 

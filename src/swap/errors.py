@@ -163,8 +163,20 @@ class SettingsError(Invalid):
 CATEGORIES: dict[str, type[SwapError]] = {
     cls.category: cls
     for cls in (
-        SwapError, Invalid, Forbidden, NotFound, Conflict, Unavailable, TimedOut, NotSignedIn,
-        QueryRefused, UnknownName, LimitExceeded, SourceUnavailable, SourceFailed, QueryCancelled,
+        SwapError,
+        Invalid,
+        Forbidden,
+        NotFound,
+        Conflict,
+        Unavailable,
+        TimedOut,
+        NotSignedIn,
+        QueryRefused,
+        UnknownName,
+        LimitExceeded,
+        SourceUnavailable,
+        SourceFailed,
+        QueryCancelled,
     )
 }
 """Category → class, so that the client raises what the gateway raised."""
@@ -183,7 +195,13 @@ def to_json(error: SwapError) -> dict[str, Any]:
 def from_json(error: Any, status: int = 500) -> SwapError:
     """Return the error that `to_json` was given; fields this version does not know are left out."""
     if not isinstance(error, Mapping) or not isinstance(error.get("title"), str):
-        return SwapError(Problem("SWAP gave an answer that is not its own.", why=f"Its status is {status}.", todo="Try again in a minute."))
+        return SwapError(
+            Problem(
+                "SWAP gave an answer that is not its own.",
+                why=f"Its status is {status}.",
+                todo="Try again in a minute.",
+            )
+        )
     suggestions = tuple(
         Suggestion(**{key: value for key, value in each.items() if key in _SUGGESTION})
         for each in error.get("suggestions") or ()

@@ -26,13 +26,21 @@ def require_free(address: str, port: int) -> None:
 
 
 def _require_loopback() -> None:
-    """SWAP's processes speak to one another over 127.0.0.1: say so at once where that is not there, as in a bare network namespace."""
+    """SWAP's processes speak to one another over 127.0.0.1.
+
+    Say so at once where that is not there, as in a bare network namespace.
+    """
     with socket.create_server(("127.0.0.1", 0)) as here:
         try:
             socket.create_connection(here.getsockname(), timeout=5.0).close()
         except OSError as error:
-            raise Unavailable(Problem("This machine does not reach itself at 127.0.0.1.", why=f"{error.strerror or error}.",
-                                      todo="Bring its loopback interface up: ip link set lo up")) from error
+            raise Unavailable(
+                Problem(
+                    "This machine does not reach itself at 127.0.0.1.",
+                    why=f"{error.strerror or error}.",
+                    todo="Bring its loopback interface up: ip link set lo up",
+                )
+            ) from error
 
 
 def _require(family: socket.AddressFamily, address: str, port: int) -> None:
@@ -42,15 +50,26 @@ def _require(family: socket.AddressFamily, address: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
         except PermissionError as error:
-            raise Conflict(Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=_OTHER)) from error
+            raise Conflict(
+                Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=_OTHER)
+            ) from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 if family == socket.AF_INET6 and address == "::1":
                     return  # this machine has no IPv6
-                raise Conflict(Problem(f"SWAP cannot listen on {address}:{port}: {error.strerror}.",
-                                       todo="Set site.bind in swap.toml to an address of this machine.")) from error
-            raise Conflict(Problem(f"Port {port} is taken by {holder(port) or 'a program of another user'}.",
-                                   todo=f"Stop that program, or {_OTHER[0].lower()}{_OTHER[1:]}", extra={"port": port})) from error
+                raise Conflict(
+                    Problem(
+                        f"SWAP cannot listen on {address}:{port}: {error.strerror}.",
+                        todo="Set site.bind in swap.toml to an address of this machine.",
+                    )
+                ) from error
+            raise Conflict(
+                Problem(
+                    f"Port {port} is taken by {holder(port) or 'a program of another user'}.",
+                    todo=f"Stop that program, or {_OTHER[0].lower()}{_OTHER[1:]}",
+                    extra={"port": port},
+                )
+            ) from error
 
 
 _OTHER: Final = "Choose another port: make demo PORT=8001, or site.port in swap.toml."
@@ -86,7 +105,13 @@ def free(count: int) -> list[int]:
             found.append(port)
         if len(found) == count:
             return found
-    raise Conflict(Problem("No free port was found.", why="A thousand ports between 20000 and 32000 are taken.", todo="Stop programs that listen."))
+    raise Conflict(
+        Problem(
+            "No free port was found.",
+            why="A thousand ports between 20000 and 32000 are taken.",
+            todo="Stop programs that listen.",
+        )
+    )
 
 
 def answers(port: int) -> bool:

@@ -60,15 +60,23 @@ class Secret(Model):
         if self.env is not None:
             value = os.environ.get(self.env)
             if value is None:
-                raise SettingsError(Problem(f"The environment variable {self.env} is not set.",
-                                            todo=f"Set {self.env}, or name a file instead."))
+                raise SettingsError(
+                    Problem(
+                        f"The environment variable {self.env} is not set.",
+                        todo=f"Set {self.env}, or name a file instead.",
+                    )
+                )
             return value
         assert self.file is not None
         try:
             return self.file.read_text(encoding="utf-8").rstrip("\n")
         except OSError as error:
-            raise SettingsError(Problem(f"The secret file {self.file} cannot be read: {error.strerror}.",
-                                        todo="Create it, readable by SWAP's own user only.")) from error
+            raise SettingsError(
+                Problem(
+                    f"The secret file {self.file} cannot be read: {error.strerror}.",
+                    todo="Create it, readable by SWAP's own user only.",
+                )
+            ) from error
 
 
 class Site(Model):
@@ -77,7 +85,9 @@ class Site(Model):
     name: str = Field(default="SWAP", description="The site's name, as pages show it.")
     host: str = Field(default="localhost", description="The portal's host; each person's server is <id>.<host>.")
     port: int = Field(default=8000, ge=1, le=65535, description="The port SWAP listens on.")
-    public_port: int | None = Field(default=None, description="The port in people's browsers, when it differs from `port`.")
+    public_port: int | None = Field(
+        default=None, description="The port in people's browsers, when it differs from `port`."
+    )
     bind: str = Field(default="127.0.0.1", description="The address SWAP listens on.")
     demo: bool = Field(default=False, description="Whether this is the demo, which says so on its sign-in page.")
     time_zone: str = Field(default="UTC", description="The zone in which pages show times.")
@@ -95,18 +105,29 @@ class Site(Model):
 class Database(Model):
     """SWAP's own PostgreSQL: embedded, or by address."""
 
-    url: str | None = Field(default=None, description="postgresql://user@host/name of an existing server; embedded when absent.")
+    url: str | None = Field(
+        default=None, description="postgresql://user@host/name of an existing server; embedded when absent."
+    )
     password: Secret | None = Field(default=None, description="The password for `url`.")
-    port: int | None = Field(default=None, ge=1, le=65535, description="TCP port of the embedded server on 127.0.0.1; any free one when absent.")
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="TCP port of the embedded server on 127.0.0.1; any free one when absent.",
+    )
 
 
 class People(Model):
     """Who may sign in."""
 
-    authenticator: Literal["file"] = Field(default="file", description="How people sign in; `file` is the demo's and runs on loopback only.")
+    authenticator: Literal["file"] = Field(
+        default="file", description="How people sign in; `file` is the demo's and runs on loopback only."
+    )
     file: Location | None = Field(default=None, description="The people file: names, hashed passwords, groups.")
     sign_in_days: int = Field(default=7, ge=1, le=30, description="Days after which a sign-in ends by itself.")
-    kernel_token_seconds: Seconds = Field(default=300.0, description="Seconds a kernel's token lives before it is renewed.")
+    kernel_token_seconds: Seconds = Field(
+        default=300.0, description="Seconds a kernel's token lives before it is renewed."
+    )
 
 
 class SourceBase(Model):
@@ -115,7 +136,9 @@ class SourceBase(Model):
     title: str = Field(default="", description="What pages call the kind of store, for example Hive.")
     owner: str = Field(default="", description="The team that owns the source; people are told to ask it.")
     note: str = Field(default="", description="One sentence: how to ask this source well.")
-    connect_timeout_seconds: Seconds = Field(default=5.0, description="Seconds to wait for the source before it counts as down.")
+    connect_timeout_seconds: Seconds = Field(
+        default=5.0, description="Seconds to wait for the source before it counts as down."
+    )
     slots: int = Field(default=8, ge=1, description="Queries this source runs at a time.")
     slots_per_person: int = Field(default=2, ge=1, description="Queries of one person this source runs at a time.")
 
@@ -136,7 +159,9 @@ class PostgresSource(SourceBase):
     database: str = Field(description="Name of the database.")
     user: str = Field(description="The read-only account SWAP connects as.")
     password: Secret | None = Field(default=None, description="The account's password.")
-    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(default="prefer", description="libpq's sslmode.")
+    sslmode: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] = Field(
+        default="prefer", description="libpq's sslmode."
+    )
 
 
 Source = Annotated[FilesSource | PostgresSource, Field(discriminator="kind")]
@@ -147,8 +172,12 @@ class Grant(Model):
 
     name: str = Field(description="The rule's name, as errors and the audit show it.")
     groups: tuple[str, ...] = Field(description='Groups it is for; "*" is everyone who may sign in.')
-    actions: tuple[Literal["discover", "read"], ...] = Field(default=("discover", "read"), description="What it allows.")
-    on: tuple[str, ...] = Field(description="source.schema.table.column patterns; * stands for any name, trailing parts may be left out.")
+    actions: tuple[Literal["discover", "read"], ...] = Field(
+        default=("discover", "read"), description="What it allows."
+    )
+    on: tuple[str, ...] = Field(
+        description="source.schema.table.column patterns; * stands for any name, trailing parts may be left out."
+    )
 
 
 class Denial(Model):
@@ -160,7 +189,9 @@ class Denial(Model):
     actions: tuple[Literal["discover", "read"], ...] = Field(default=("read",), description="What it forbids.")
     because: str = Field(description="Why, as the end of the sentence 'The rule <name> …'.")
     ask: str = Field(description="Whom to ask for access.")
-    instead: dict[str, str] = Field(default_factory=dict, description="Locked column → a column that may serve instead.")
+    instead: dict[str, str] = Field(
+        default_factory=dict, description="Locked column → a column that may serve instead."
+    )
 
 
 class Policy(Model):
@@ -176,14 +207,20 @@ class Limits(Model):
 
     rows: int = Field(default=5_000_000, ge=1, description="Rows of a result.")
     bytes: int = Field(default=2_000_000_000, ge=1, description="Bytes of a result, as Arrow.")
-    source_bytes: int = Field(default=8_000_000_000, ge=1, description="Bytes fetched from all sources of a query, as Arrow.")
+    source_bytes: int = Field(
+        default=8_000_000_000, ge=1, description="Bytes fetched from all sources of a query, as Arrow."
+    )
     seconds: Seconds = Field(default=600.0, description="Seconds a query may run, waiting not counted.")
     memory_bytes: int = Field(default=1_000_000_000, ge=1, description="Bytes of memory the combiner may use.")
     spill_bytes: int = Field(default=4_000_000_000, ge=1, description="Bytes the combiner may spill to disk.")
     statement_bytes: int = Field(default=65_536, ge=1, description="Bytes of a statement's text.")
     upload_bytes: int = Field(default=200_000_000, ge=1, description="Bytes of one of a person's own tables, as Arrow.")
     spool_bytes: int = Field(default=20_000_000_000, ge=1, description="Bytes of all kept results.")
-    spool_bytes_per_person: int = Field(default=2_000_000_000, ge=1, description="Bytes of one person's kept results, and as many of their own tables; beyond it the oldest go.")
+    spool_bytes_per_person: int = Field(
+        default=2_000_000_000,
+        ge=1,
+        description="Bytes of one person's kept results, and as many of their own tables; beyond it the oldest go.",
+    )
     spool_hours: float = Field(default=24.0, gt=0, description="Hours a result is kept.")
     waiting_per_person: int = Field(default=20, ge=1, description="Queries of one person that may wait.")
 
@@ -191,7 +228,9 @@ class Limits(Model):
 class Launch(Model):
     """How people's Jupyter servers are started."""
 
-    isolation: Literal["none"] = Field(default="none", description="How people's servers are kept apart; `none` is the same OS user, on loopback only.")
+    isolation: Literal["none"] = Field(
+        default="none", description="How people's servers are kept apart; `none` is the same OS user, on loopback only."
+    )
     start_seconds: Seconds = Field(default=60.0, description="Seconds a server may take to start.")
 
 
@@ -202,11 +241,15 @@ class Settings(Model):
     site: Site = Field(default_factory=Site, description="The site as people meet it.")
     database: Database = Field(default_factory=Database, description="SWAP's own PostgreSQL.")
     people: People = Field(default_factory=People, description="Who may sign in.")
-    sources: dict[Name, Source] = Field(default_factory=dict, description="The sources, each by the site's own name for it.")
+    sources: dict[Name, Source] = Field(
+        default_factory=dict, description="The sources, each by the site's own name for it."
+    )
     policy: Policy = Field(default_factory=Policy, description="Rights, by group.")
     limits: Limits = Field(default_factory=Limits, description="What one query may use.")
     launch: Launch = Field(default_factory=Launch, description="How servers are started.")
-    kernel_env: Location | None = Field(default=None, description="The environment notebooks run in; found beside the server's when absent.")
+    kernel_env: Location | None = Field(
+        default=None, description="The environment notebooks run in; found beside the server's when absent."
+    )
     examples: Location | None = Field(default=None, description="The directory of example notebooks offered on Home.")
 
 
@@ -219,8 +262,12 @@ def load(path: Path) -> Settings:
         document = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SettingsError(Problem(f"The settings file {path} cannot be read: {reason}.",
-                                    todo="Name an existing file with --config; `swap demo` writes one to start from.")) from error
+        raise SettingsError(
+            Problem(
+                f"The settings file {path} cannot be read: {reason}.",
+                todo="Name an existing file with --config; `swap demo` writes one to start from.",
+            )
+        ) from error
     try:
         settings = Settings.model_validate(tomllib.loads(document), context={"base": path.absolute().parent})
     except tomllib.TOMLDecodeError as error:
@@ -249,8 +296,14 @@ def explain(path: Path, document: str, error: ValidationError) -> list[str]:
 
 def _refused(path: Path, problems: list[str]) -> SettingsError:
     count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return SettingsError(Problem(f"{path} has {count}.", why="\n".join(problems), todo="Mend it, then try: swap config check",
-                                 extra={"problems": problems}))
+    return SettingsError(
+        Problem(
+            f"{path} has {count}.",
+            why="\n".join(problems),
+            todo="Mend it, then try: swap config check",
+            extra={"problems": problems},
+        )
+    )
 
 
 def _dotted(where: tuple[str | int, ...]) -> str:
@@ -273,7 +326,9 @@ def _follow(raw: Any, loc: tuple[str | int, ...]) -> tuple[list[type[Model]], tu
         candidates = _models(annotation)
         present = (isinstance(raw, dict) and part in raw) or (isinstance(raw, list) and isinstance(part, int))
         if not present and not last:
-            annotation = next((m for m in candidates if part in get_args(m.model_fields["kind"].annotation)), annotation)
+            annotation = next(
+                (m for m in candidates if part in get_args(m.model_fields["kind"].annotation)), annotation
+            )
             continue
         where = (*where, part)
         raw = raw[part] if present else None
@@ -297,17 +352,30 @@ def _models(annotation: Any) -> list[type[Model]]:
 
 def _sentence(problem: ErrorDetails, models: list[type[Model]], where: tuple[str | int, ...]) -> str:
     name, context = _dotted(where), problem.get("ctx", {})
-    wants_secret = any(field.annotation in {Secret, Secret | None} for model in models
-                       for key, field in model.model_fields.items() if where and key == where[-1])
-    known = next((m.model_fields[str(where[-1])].description for m in models if where and where[-1] in m.model_fields), "")
-    meant = problem["msg"].replace("Input should", "it must").replace("a valid ", "a ").replace(" a integer", " an integer")
+    wants_secret = any(
+        field.annotation in {Secret, Secret | None}
+        for model in models
+        for key, field in model.model_fields.items()
+        if where and key == where[-1]
+    )
+    known = next(
+        (m.model_fields[str(where[-1])].description for m in models if where and where[-1] in m.model_fields), ""
+    )
+    meant = (
+        problem["msg"].replace("Input should", "it must").replace("a valid ", "a ").replace(" a integer", " an integer")
+    )
     sentences = {
         "extra_forbidden": lambda: f"{name} is not a setting. {_near(models, where)}",
         "missing": lambda: f"{name} is missing: {known}",
         "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "postgres".',
         "union_tag_invalid": lambda: f"{name}.kind is {context['tag']!r}; SWAP knows {context['expected_tags']}.",
-        "secret": lambda: f'{name} must say where the secret is, {{ file = "…" }} or {{ env = "…" }}; the secret itself never stands here.',
-        "source_name": lambda: f"{name}: a source's name is a lower-case letter, then letters, digits or _, 31 at most.",
+        "secret": lambda: (
+            f'{name} must say where the secret is, {{ file = "…" }} or {{ env = "…" }}; the secret itself never stands'
+            " here."
+        ),
+        "source_name": lambda: (
+            f"{name}: a source's name is a lower-case letter, then letters, digits or _, 31 at most."
+        ),
         "value_error": lambda: f"{name}: {context['error']}.",
     }
     kind = problem["type"]
@@ -323,12 +391,19 @@ def _near(models: list[type[Model]], where: tuple[str | int, ...]) -> str:
     wrong = str(where[-1])
     beside = sorted({name for model in models for name in model.model_fields})
     # A beginning counts nearly like a whole name: memroy means memory_bytes.
-    scored = [(max(SequenceMatcher(None, wrong, n).ratio(), SequenceMatcher(None, wrong, n[:len(wrong)]).ratio() - 0.05), n) for n in beside]
+    scored = [
+        (max(SequenceMatcher(None, wrong, n).ratio(), SequenceMatcher(None, wrong, n[: len(wrong)]).ratio() - 0.05), n)
+        for n in beside
+    ]
     score, best = max(scored, default=(0.0, ""))
     if score >= 0.6:
         return f"Did you mean {_dotted((*where[:-1], best))}?"
-    elsewhere = [f"{table}.{wrong}" for table, field in Settings.model_fields.items()
-                 for model in _models(field.annotation) if wrong in model.model_fields]
+    elsewhere = [
+        f"{table}.{wrong}"
+        for table, field in Settings.model_fields.items()
+        for model in _models(field.annotation)
+        if wrong in model.model_fields
+    ]
     if elsewhere:
         return f"Did you mean {elsewhere[0]}?"
     return f"Known here: {', '.join(beside)}."
@@ -337,13 +412,20 @@ def _near(models: list[type[Model]], where: tuple[str | int, ...]) -> str:
 def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield what each value allows by itself and the whole does not."""
     if settings.site.bind not in {"127.0.0.1", "::1", "localhost"}:
-        yield ("site", "bind"), (
-            f"site.bind is {settings.site.bind}, but people.authenticator 'file' and launch.isolation 'none' keep nobody apart"
-            " on a network. Use 127.0.0.1, and ssh -L from elsewhere.")
+        yield (
+            ("site", "bind"),
+            (
+                f"site.bind is {settings.site.bind}, but people.authenticator 'file' and launch.isolation 'none' keep"
+                " nobody apart on a network. Use 127.0.0.1, and ssh -L from elsewhere."
+            ),
+        )
     if settings.people.file is None:
         yield ("people", "file"), "people.file is missing: the people file that people.authenticator 'file' reads."
     if settings.site.time_zone != "UTC" and settings.site.time_zone not in available_timezones():
-        yield ("site", "time_zone"), f"site.time_zone names no time zone. {_nearest(settings.site.time_zone, available_timezones(), 'Use')}"
+        yield (
+            ("site", "time_zone"),
+            f"site.time_zone names no time zone. {_nearest(settings.site.time_zone, available_timezones(), 'Use')}",
+        )
     if settings.database.url is not None:
         url = urlsplit(settings.database.url)
         if not url.scheme.startswith("postgresql"):
@@ -355,21 +437,39 @@ def _contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...],
 
 def _rule_contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield rules that share a name, and patterns that no source could match: both would mislead silently."""
-    rules: list[tuple[str, int, Grant | Denial]] = [("grants", i, rule) for i, rule in enumerate(settings.policy.grants)]
+    rules: list[tuple[str, int, Grant | Denial]] = [
+        ("grants", i, rule) for i, rule in enumerate(settings.policy.grants)
+    ]
     rules += [("denials", i, rule) for i, rule in enumerate(settings.policy.denials)]
     seen: set[str] = set()
     for kind, index, rule in rules:
         where = ("policy", kind, index)
         if rule.name in seen:
-            yield (*where, "name"), f"{_dotted(where)}.name: another rule is called {rule.name!r} too; errors could not say which."
+            yield (
+                (*where, "name"),
+                f"{_dotted(where)}.name: another rule is called {rule.name!r} too; errors could not say which.",
+            )
         seen.add(rule.name)
         for pattern in rule.on:
             source, *below = pattern.split(".")
             if len(below) > 3 or not all((source, *below)):
-                # It would cover nothing: a lock on a field of a column, or on a column with a dot, would lock nothing at all.
-                yield (*where, "on"), f"{_dotted(where)}.on: {pattern!r} is no source.schema.table.column; what lies inside a column cannot be named."
+                # It would cover nothing: a lock on a field of a column, or on a column with a dot, would lock nothing
+                # at all.
+                yield (
+                    (*where, "on"),
+                    (
+                        f"{_dotted(where)}.on: {pattern!r} is no source.schema.table.column; what lies inside a column"
+                        " cannot be named."
+                    ),
+                )
             elif source != "*" and source not in settings.sources:
-                yield (*where, "on"), f"{_dotted(where)}.on: {pattern!r} is in no source. {_nearest(source, settings.sources, 'Sources:')}"
+                yield (
+                    (*where, "on"),
+                    (
+                        f"{_dotted(where)}.on: {pattern!r} is in no source."
+                        f" {_nearest(source, settings.sources, 'Sources:')}"
+                    ),
+                )
 
 
 def _nearest(wrong: str, known: Collection[str], otherwise: str) -> str:

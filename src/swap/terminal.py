@@ -28,7 +28,9 @@ def line(text: str = "") -> None:
 
 def error(told: SwapError) -> None:
     """Print what happened, why, and what to do, each on lines of its own."""
-    line("\n" + "\n".join(part.strip("\n") for part in (told.problem.title, told.problem.why, told.problem.todo) if part))
+    line(
+        "\n" + "\n".join(part.strip("\n") for part in (told.problem.title, told.problem.why, told.problem.todo) if part)
+    )
 
 
 def leave(work: Callable[[], int]) -> NoReturn:
@@ -43,8 +45,14 @@ def leave(work: Callable[[], int]) -> NoReturn:
     except OSError as failed:
         if failed.errno != errno.ENOSPC:
             raise
-        error(Unavailable(Problem(f"The disk is full: {failed.filename or 'a file'} could not be written.",
-                                  todo="Free some space, then start again; what was half made is made anew.")))
+        error(
+            Unavailable(
+                Problem(
+                    f"The disk is full: {failed.filename or 'a file'} could not be written.",
+                    todo="Free some space, then start again; what was half made is made anew.",
+                )
+            )
+        )
         status = 1
     sys.exit(status)
 

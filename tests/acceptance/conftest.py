@@ -40,7 +40,13 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
         pytest.fail("The acceptance tests need a browser. Run: apt-get install -y chromium")
     browser = playwright.chromium.launch(
         executable_path=str(CHROMIUM),
-        args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
+        args=[
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+        ],
     )
     yield browser
     browser.close()
@@ -80,14 +86,19 @@ def chidi(browser: Browser, demo: Demo) -> Iterator[Person]:
 def no_outside_host(demo: Demo) -> Iterator[None]:
     """Every request the browser made in all these tests went to this machine."""
     yield
-    outside = {url for url in demo.requests
-               if urlsplit(url).scheme in {"http", "https", "ws", "wss"}
-               and not (urlsplit(url).hostname or "").endswith("localhost")}
+    outside = {
+        url
+        for url in demo.requests
+        if urlsplit(url).scheme in {"http", "https", "ws", "wss"}
+        and not (urlsplit(url).hostname or "").endswith("localhost")
+    }
     assert not outside
 
 
 @pytest.fixture
 def http(demo: Demo) -> Iterator[httpx.Client]:
     """A client without a session, on the portal's address."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{demo.port}", headers={"Host": f"localhost:{demo.port}"}, trust_env=False) as client:
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{demo.port}", headers={"Host": f"localhost:{demo.port}"}, trust_env=False
+    ) as client:
         yield client

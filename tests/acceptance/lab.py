@@ -80,8 +80,11 @@ class Notebook:
     def unfinished(self) -> list[int]:
         """Save, and return the places of code cells that have no number yet."""
         time.sleep(1)
-        return [i for i, cell in enumerate(self.saved()["cells"])
-                if cell["cell_type"] == "code" and "".join(cell["source"]).strip() and cell["execution_count"] is None]
+        return [
+            i
+            for i, cell in enumerate(self.saved()["cells"])
+            if cell["cell_type"] == "code" and "".join(cell["source"]).strip() and cell["execution_count"] is None
+        ]
 
     def saved(self) -> dict[str, Any]:
         """Save the notebook and return what is in the file."""
@@ -99,7 +102,10 @@ class Notebook:
 
     def interrupt(self) -> None:
         """Press the toolbar's stop button."""
-        self.panel.locator('[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"] button, [data-jp-item-name="interrupt"] jp-button').first.click()
+        self.panel.locator(
+            '[data-command="notebook:interrupt-kernel"], [data-jp-item-name="interrupt"] button,'
+            ' [data-jp-item-name="interrupt"] jp-button'
+        ).first.click()
 
 
 def outputs(cell: dict[str, Any], mime: str) -> list[dict[str, Any]]:

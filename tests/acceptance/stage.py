@@ -42,8 +42,11 @@ def start_demo(state: Path, port: int, log: Path) -> Demo:
     """Start the demo as `make demo` does and wait until its sign-in page answers."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [SWAP, "demo", "--port", str(port), "--state", str(state)], stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            [SWAP, "demo", "--port", str(port), "--state", str(state)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
     demo = Demo(port, state, process, log)
     until = time.monotonic() + START_SECONDS

@@ -15,8 +15,15 @@ from stage import Demo, Person
 pytestmark = pytest.mark.acceptance
 
 PAGES = {
-    "home": "/", "data": "/data", "source": "/data/lake", "table": "/data/lake/wmf/pageview_hourly", "notebooks": "/notebooks",
-    "not-found": "/nothing-here", "localhost-name": "/help/localhost-name", "tunnel-port": "/help/tunnel-port", "sign-out": "/sign-out",
+    "home": "/",
+    "data": "/data",
+    "source": "/data/lake",
+    "table": "/data/lake/wmf/pageview_hourly",
+    "notebooks": "/notebooks",
+    "not-found": "/nothing-here",
+    "localhost-name": "/help/localhost-name",
+    "tunnel-port": "/help/tunnel-port",
+    "sign-out": "/sign-out",
 }
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-notebook.md"
 IN_THE_DOCS = {"home": ".sw-empty", "source": "#tables", "table": "#cols tr:has-text('city')"}
@@ -35,13 +42,20 @@ def picture(page: Page, name: str, *, down_to: Locator | None = None) -> None:
     if folder := os.environ.get("SWAP_PICTURES"):
         box = down_to.bounding_box() if down_to else None
         bottom = min(900.0, box["y"] + box["height"] + 24) if box else 900.0
-        page.screenshot(path=Path(folder) / f"{name}.png", clip={"x": 0, "y": 0, "width": 1280, "height": bottom}, animations="disabled", caret="hide")
+        page.screenshot(
+            path=Path(folder) / f"{name}.png",
+            clip={"x": 0, "y": 0, "width": 1280, "height": bottom},
+            animations="disabled",
+            caret="hide",
+        )
 
 
 def serious(page: Page) -> list[str]:
     """Return what axe finds serious or worse on a page."""
     found = Axe().run(page).response["violations"]
-    return [f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in {"serious", "critical"}]
+    return [
+        f"{item['id']}: {item['nodes'][0]['html'][:160]}" for item in found if item["impact"] in {"serious", "critical"}
+    ]
 
 
 @pytest.mark.parametrize("look", LOOKS)
@@ -76,7 +90,9 @@ def test_the_sign_in_page_is_accessible(browser: Browser, demo: Demo, look: str)
     looked_at(page, f"sign-in-{look}")
     if look == "light":
         # Whoever reads the docs has neither this port nor this machine.
-        page.locator(".sw-sign__people code").evaluate("element => { element.textContent = 'ssh -N -L 8000:localhost:8000 stat.example.org' }")
+        page.locator(".sw-sign__people code").evaluate(
+            "element => { element.textContent = 'ssh -N -L 8000:localhost:8000 stat.example.org' }"
+        )
         picture(page, "sign-in", down_to=page.locator(".sw-sign__note"))
     page.close()
 
@@ -103,7 +119,9 @@ def run_as_first(notebook: Notebook, source: str) -> Locator:
 
 def serious_outputs(page: Page) -> list[str]:
     """Return what axe finds serious or worse in the outputs of the open notebook."""
-    found = Axe().run(page, context=".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output").response["violations"]
+    found = (
+        Axe().run(page, context=".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output").response["violations"]
+    )
     return [item["id"] for item in found if item["impact"] in {"serious", "critical"}]
 
 

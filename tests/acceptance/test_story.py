@@ -30,14 +30,20 @@ def administrator(demo: Demo, database: str = "mediawiki") -> Iterator[psycopg.C
     port = re.search(r":(\d+)/", runtime["database_urls"]["owner"])
     assert port
     password = (demo.state / "secrets" / "postgres-swap_admin").read_text().strip()
-    with psycopg.connect(host="127.0.0.1", port=int(port[1]), user="swap_admin", password=password, dbname=database, autocommit=True) as conn:
+    with psycopg.connect(
+        host="127.0.0.1", port=int(port[1]), user="swap_admin", password=password, dbname=database, autocommit=True
+    ) as conn:
         yield conn
 
 
 def processes_of(demo: Demo) -> dict[int, str]:
     """Return the commands of all processes that this demo started, by their ids."""
-    listing = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args", "--no-headers"], capture_output=True, text=True, check=True).stdout
-    rows = [(int(pid), int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listing.splitlines())]
+    listing = subprocess.run(
+        ["ps", "-ww", "-eo", "pid,ppid,args", "--no-headers"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [
+        (int(pid), int(parent), args) for pid, parent, args in (line.split(None, 2) for line in listing.splitlines())
+    ]
     ours = {demo.process.pid}
     while more := {pid for pid, parent, _ in rows if parent in ours} - ours:
         ours |= more
@@ -46,6 +52,7 @@ def processes_of(demo: Demo) -> dict[int, str]:
 
 def busy_with_queries(demo: Demo) -> list[int]:
     """Return the readers of files and the combiners that use the processor, as seen for a second; those that wait use none of it."""
+
     def ticks() -> dict[int, int]:
         found = {}
         for pid, args in processes_of(demo).items():
@@ -54,6 +61,7 @@ def busy_with_queries(demo: Demo) -> list[int]:
                     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                     found[pid] = int(fields[11]) + int(fields[12])
         return found
+
     before = ticks()
     time.sleep(1)
     return [pid for pid, now in ticks().items() if now > before.get(pid, now)]
@@ -105,7 +113,12 @@ def test_a_new_notebook_runs_its_first_cell(ann: Person, demo: Demo, homes: Path
 def test_welcome_runs_top_to_bottom(welcome: Notebook) -> None:
     assert welcome.unfinished() == []
     failed = [cell for cell in welcome.saved()["cells"] if outputs(cell, ERROR)]
-    assert not [cell for cell in welcome.saved()["cells"] for output in cell.get("outputs", ()) if "Traceback" in json.dumps(output)]
+    assert not [
+        cell
+        for cell in welcome.saved()["cells"]
+        for output in cell.get("outputs", ())
+        if "Traceback" in json.dumps(output)
+    ]
     assert len(failed) == len(MISTAKES)
     for cell in failed:
         assert any(word in "".join(cell["source"]) for word in MISTAKES)
@@ -121,12 +134,19 @@ def test_only_results_stay_in_the_saved_notebook(welcome: Notebook) -> None:
 
 
 def test_one_statement_joins_two_sources_and_the_answer_is_true(welcome: Notebook, demo: Demo) -> None:
-    cell = next(cell for cell in welcome.saved()["cells"] if "late_makers" in "".join(cell["source"])[:30] and outputs(cell, RESULT))
+    cell = next(
+        cell
+        for cell in welcome.saved()["cells"]
+        if "late_makers" in "".join(cell["source"])[:30] and outputs(cell, RESULT)
+    )
     [content] = outputs(cell, RESULT)
     columns = [column["name"] for column in content["columns"]]
     told = {row[columns.index("manufacturer")]: int(row[columns.index("flights")]) for row in content["page"]["rows"]}
-    flights = ds.dataset(demo.state / "lake/nyc/flights", format="parquet", partitioning="hive", exclude_invalid_files=True).to_table(
-        columns=["tailnum", "arr_delay"]).to_pylist()
+    flights = (
+        ds.dataset(demo.state / "lake/nyc/flights", format="parquet", partitioning="hive", exclude_invalid_files=True)
+        .to_table(columns=["tailnum", "arr_delay"])
+        .to_pylist()
+    )
     with administrator(demo) as conn:
         makers = dict(conn.execute("SELECT tailnum, manufacturer FROM nyc.planes").fetchall())
     counted: dict[str, int] = {}
@@ -152,8 +172,13 @@ def test_a_changed_row_in_the_source_changes_the_answer(welcome: Notebook, demo:
 def test_the_stage_named_is_the_stage_that_waits_and_an_interrupt_ends_it_there(welcome: Notebook, demo: Demo) -> None:
     with administrator(demo) as conn, conn.transaction():
         conn.execute("LOCK TABLE enwiki.page IN ACCESS EXCLUSIVE MODE")
-        cell = welcome.run("%%swap locked\nSELECT count(*) AS n, max(c.name) AS c FROM mediawiki.enwiki.page, (SELECT max(name) AS name FROM lake.canonical_data.countries) c")
-        assert until(lambda: [waits_for for _, waits_for in running_in_mediawiki(demo)] == ["Lock"]), "the statement waits in the source"
+        cell = welcome.run(
+            "%%swap locked\nSELECT count(*) AS n, max(c.name) AS c FROM mediawiki.enwiki.page, (SELECT max(name) AS"
+            " name FROM lake.canonical_data.countries) c"
+        )
+        assert until(lambda: [waits_for for _, waits_for in running_in_mediawiki(demo)] == ["Lock"]), (
+            "the statement waits in the source"
+        )
         expect(cell.locator(".jp-OutputArea")).to_contain_text(re.compile("Running in mediawiki"))
         expect(cell.locator(".jp-OutputArea")).not_to_contain_text("Combining")
         welcome.interrupt()
@@ -177,11 +202,15 @@ def test_cancel_ends_what_works_for_a_query(welcome: Notebook, demo: Demo) -> No
 
 
 def test_a_second_run_shows_what_is_expected(welcome: Notebook) -> None:
-    source = next(text for cell in welcome.saved()["cells"] if (text := "".join(cell["source"])).startswith("%%swap duels"))
+    source = next(
+        text for cell in welcome.saved()["cells"] if (text := "".join(cell["source"])).startswith("%%swap duels")
+    )
     output = welcome.run(source).locator(".jp-OutputArea")
     expect(output.locator(".sq-h")).to_contain_text(re.compile(r"about \d+ (s|min) left"))
     expect(output.locator(".wf .est").last).to_be_visible()
-    expect(output.get_by_role("row").filter(has_text=re.compile("^Combin"))).to_contain_text(re.compile(r"about \d+ (s|min)"))
+    expect(output.get_by_role("row").filter(has_text=re.compile("^Combin"))).to_contain_text(
+        re.compile(r"about \d+ (s|min)")
+    )
     output.get_by_role("button", name="Cancel").click()
     expect(output).to_contain_text(re.compile("cancelled", re.IGNORECASE))
 
@@ -209,17 +238,28 @@ def test_a_source_that_is_down_says_so_and_the_other_goes_on(welcome: Notebook, 
         conn.execute("ALTER DATABASE mediawiki ALLOW_CONNECTIONS false")
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mediawiki'")
         try:
-            expect(welcome.run("%%swap\nSELECT count(*) FROM mediawiki.nyc.planes").locator(".jp-OutputArea")).to_contain_text("mediawiki does not answer")
-            saved = next(c for c in welcome.saved()["cells"] if "".join(c["source"]).endswith("FROM mediawiki.nyc.planes") and "count(*)" in "".join(c["source"]))
+            expect(
+                welcome.run("%%swap\nSELECT count(*) FROM mediawiki.nyc.planes").locator(".jp-OutputArea")
+            ).to_contain_text("mediawiki does not answer")
+            saved = next(
+                c
+                for c in welcome.saved()["cells"]
+                if "".join(c["source"]).endswith("FROM mediawiki.nyc.planes") and "count(*)" in "".join(c["source"])
+            )
             assert outputs(saved, ERROR)[0]["error"]["category"] == "source-down"
-            expect(welcome.run("%%swap\nSELECT count(*) AS n FROM lake.nyc.weather").locator(".jp-OutputArea")).to_contain_text("26,115")
+            expect(
+                welcome.run("%%swap\nSELECT count(*) AS n FROM lake.nyc.weather").locator(".jp-OutputArea")
+            ).to_contain_text("26,115")
         finally:
             conn.execute("ALTER DATABASE mediawiki ALLOW_CONNECTIONS true")
 
 
 def test_tab_completes_in_sql_cells_and_in_calls(welcome: Notebook) -> None:
     page = welcome.page
-    for text, wanted in (("%%swap\nSELECT * FROM lake.wmf.pagev", "pageview_hourly"), ('swap.sql("SELECT * FROM mediawiki.nyc.airl', "airlines")):
+    for text, wanted in (
+        ("%%swap\nSELECT * FROM lake.wmf.pagev", "pageview_hourly"),
+        ('swap.sql("SELECT * FROM mediawiki.nyc.airl', "airlines"),
+    ):
         content = welcome.write(text).locator(".cm-content")
         item = page.locator(".jp-Completer-item").filter(has_text=wanted)
 
@@ -238,7 +278,9 @@ def test_the_saved_notebook_is_readable_without_a_kernel(welcome: Notebook) -> N
     welcome.saved()
     text = subprocess.run(
         [sys.executable, "-m", "jupyter", "nbconvert", "--to", "markdown", "--stdout", str(welcome.path)],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert "manufacturer" in text
     assert "rows ×" in text
@@ -246,7 +288,9 @@ def test_the_saved_notebook_is_readable_without_a_kernel(welcome: Notebook) -> N
 
 def test_other_people_see_other_columns(bertrand: Person, demo: Demo, homes: Path) -> None:
     notebook = open_new(bertrand.page, demo.url, homes)
-    output = notebook.run("%%swap\nSELECT city, count(*) AS n FROM lake.wmf.pageview_hourly GROUP BY city ORDER BY n DESC LIMIT 3").locator(".jp-OutputArea")
+    output = notebook.run(
+        "%%swap\nSELECT city, count(*) AS n FROM lake.wmf.pageview_hourly GROUP BY city ORDER BY n DESC LIMIT 3"
+    ).locator(".jp-OutputArea")
     expect(output).to_contain_text("3 rows × 2 columns")
 
 

@@ -26,7 +26,9 @@ def test_sign_out_ends_cookies_sockets_and_tokens(bertrand: Person, demo: Demo) 
 
     def answers() -> int:
         # By address: only browsers resolve names below localhost.
-        return httpx.get(f"http://127.0.0.1:{demo.port}/{path}/api/me", headers={"Host": host, "Cookie": cookies}, trust_env=False).status_code
+        return httpx.get(
+            f"http://127.0.0.1:{demo.port}/{path}/api/me", headers={"Host": host, "Cookie": cookies}, trust_env=False
+        ).status_code
 
     assert answers() == 200
     portal = bertrand.context.new_page()

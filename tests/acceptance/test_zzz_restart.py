@@ -25,7 +25,9 @@ def left_running(demo: Demo) -> list[str]:
     return found
 
 
-def test_ctrl_c_leaves_nothing_running_and_the_next_start_has_everything(demo: Demo, ann: Person, browser: Browser) -> None:
+def test_ctrl_c_leaves_nothing_running_and_the_next_start_has_everything(
+    demo: Demo, ann: Person, browser: Browser
+) -> None:
     open_new(ann.page, demo.url, demo.state / "homes").saved()
     notebooks = {path.name for path in (demo.state / "homes").glob("*/*.ipynb")}
     assert left_running(demo)

@@ -80,13 +80,16 @@ class Subject(ABC):
     def columns(self, name: str, *wanted: str) -> tuple[Column, ...]:
         """Return a table's columns as harvested, all or those wanted, in the order wanted."""
         if name not in self._harvested:
-            self._harvested |= {dataset.name: dataset for dataset in self.connector.harvest() if dataset.schema == SCHEMA}
+            self._harvested |= {
+                dataset.name: dataset for dataset in self.connector.harvest() if dataset.schema == SCHEMA
+            }
         found = self._harvested[name]
         columns = {column.name: column for column in found.columns}
         return tuple(columns[each] for each in wanted) if wanted else found.columns
 
-    def fragment(self, name: str, *wanted: str, where: Sequence[Predicate] = (), limit: int | None = None,
-                 query_id: str = "q1") -> Fragment:
+    def fragment(
+        self, name: str, *wanted: str, where: Sequence[Predicate] = (), limit: int | None = None, query_id: str = "q1"
+    ) -> Fragment:
         """Return a fragment of a table."""
         return Fragment(SCHEMA, name, self.columns(name, *wanted), tuple(where), limit, query_id)
 
@@ -210,8 +213,15 @@ class Postgres(Subject):
     def __init__(self) -> None:
         super().__init__()
         self.state = services.temporary_directory()
-        self.server = EmbeddedPostgres(self.state, extra={
-            "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_parallel_workers_per_gather": "0"})
+        self.server = EmbeddedPostgres(
+            self.state,
+            extra={
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+                "max_parallel_workers_per_gather": "0",
+            },
+        )
         self.server.start()
         self.server.ensure_account(self.account)
         with self.server.administrator() as conn:
@@ -219,19 +229,37 @@ class Postgres(Subject):
             # What the account sends is written to the server's log, statement for statement.
             conn.execute(f"ALTER ROLE {self.account} SET log_statement = 'all'".encode())
         with self.administrator() as conn:
-            conn.execute(f"CREATE SCHEMA {SCHEMA}; GRANT USAGE ON SCHEMA {SCHEMA} TO {self.account};"
-                         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON TABLES TO {self.account}".encode())
+            conn.execute(
+                f"CREATE SCHEMA {SCHEMA}; GRANT USAGE ON SCHEMA {SCHEMA} TO {self.account};"
+                f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON TABLES TO {self.account}".encode()
+            )
         self.proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.password_file = self.state / "secrets" / f"postgres-{self.account}"
         self.connector: PostgresConnector = self.connect()
 
-    def connect(self, *, port: int | None = None, password: Path | None = None, seconds: float = 3.0,
-                database: str | None = None) -> PostgresConnector:
+    def connect(
+        self,
+        *,
+        port: int | None = None,
+        password: Path | None = None,
+        seconds: float = 3.0,
+        database: str | None = None,
+    ) -> PostgresConnector:
         """Return a connector to the server, by way of the proxy unless another port is named."""
-        return PostgresConnector(self.name, PostgresSource(
-            kind="postgres", host="127.0.0.1", port=port or self.proxy.port, database=database or self.database, user=self.account,
-            password=Secret(file=password or self.password_file), sslmode="disable", connect_timeout_seconds=seconds))
+        return PostgresConnector(
+            self.name,
+            PostgresSource(
+                kind="postgres",
+                host="127.0.0.1",
+                port=port or self.proxy.port,
+                database=database or self.database,
+                user=self.account,
+                password=Secret(file=password or self.password_file),
+                sslmode="disable",
+                connect_timeout_seconds=seconds,
+            ),
+        )
 
     def administrator(self) -> contextlib.AbstractContextManager[psycopg.Connection]:
         """Connect as the superuser to the source's database."""
@@ -239,7 +267,9 @@ class Postgres(Subject):
 
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type))) for field in rows.schema)
+            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type)))
+            for field in rows.schema
+        )
         table = sql.Identifier(SCHEMA, name)
         with self.administrator() as conn:
             conn.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
@@ -271,8 +301,13 @@ class Postgres(Subject):
 
     def works(self, query_id: str, reader: Reader) -> bool:
         with self.administrator() as conn:
-            return conn.execute("SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
-                                [f"swap:{query_id}"]).fetchone() is not None
+            return (
+                conn.execute(
+                    "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
+                    [f"swap:{query_id}"],
+                ).fetchone()
+                is not None
+            )
 
     def kill(self, reader: Reader) -> None:
         assert self.server.process is not None
@@ -311,9 +346,18 @@ def _postgres_type(type_: pa.DataType) -> str:
     if pa.types.is_list(type_):
         return _postgres_type(type_.value_type) + "[]"
     return {
-        pa.bool_(): "boolean", pa.int16(): "smallint", pa.int32(): "integer", pa.int64(): "bigint", pa.float32(): "real",
-        pa.float64(): "double precision", pa.string(): "text", pa.binary(): "bytea", pa.date32(): "date",
-        pa.time64("us"): "time", pa.timestamp("us"): "timestamp", pa.timestamp("us", "UTC"): "timestamptz",
+        pa.bool_(): "boolean",
+        pa.int16(): "smallint",
+        pa.int32(): "integer",
+        pa.int64(): "bigint",
+        pa.float32(): "real",
+        pa.float64(): "double precision",
+        pa.string(): "text",
+        pa.binary(): "bytea",
+        pa.date32(): "date",
+        pa.time64("us"): "time",
+        pa.timestamp("us"): "timestamp",
+        pa.timestamp("us", "UTC"): "timestamptz",
     }[type_]
 
 

@@ -23,10 +23,13 @@ WIDE_ROWS = 40_000
 def wide(subject: Subject) -> str:
     """Publish a table of about 20 MB, most of it in one column."""
     noise = random.Random(8)
-    rows = pa.table({
-        "id": pa.array(range(WIDE_ROWS), pa.int32()), "hour": pa.array([row // (WIDE_ROWS // 20) for row in range(WIDE_ROWS)], pa.int64()),
-        "note": pa.array([noise.randbytes(270).hex() for _ in range(WIDE_ROWS)]),
-    })
+    rows = pa.table(
+        {
+            "id": pa.array(range(WIDE_ROWS), pa.int32()),
+            "hour": pa.array([row // (WIDE_ROWS // 20) for row in range(WIDE_ROWS)], pa.int64()),
+            "note": pa.array([noise.randbytes(270).hex() for _ in range(WIDE_ROWS)]),
+        }
+    )
     subject.publish("wide", rows, ["hour"] if subject.partitions else [])
     return "wide"
 
@@ -108,7 +111,9 @@ def test_a_filter_that_nothing_passes_is_an_empty_result(subject: Subject, wide:
 
 def test_an_unknown_table_is_an_error_that_names_the_source(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide, "id")
-    reader = subject.connector.read(type(fragment)(SCHEMA, "nowhere", fragment.columns), Deadline(time.monotonic() + 10))
+    reader = subject.connector.read(
+        type(fragment)(SCHEMA, "nowhere", fragment.columns), Deadline(time.monotonic() + 10)
+    )
 
     with pytest.raises(SourceFailed) as raised:
         list(reader)
@@ -131,7 +136,9 @@ def test_only_the_rows_that_pass_the_filter_travel(subject: Subject, wide: str) 
     _, all_of_it = subject.read(subject.fragment(wide))
     whole = subject.cost(all_of_it)
 
-    found, few = subject.read(subject.fragment(wide, where=[Predicate("hour", Comparison.EQ, 3), Predicate("id", Comparison.LT, 6100)]))
+    found, few = subject.read(
+        subject.fragment(wide, where=[Predicate("hour", Comparison.EQ, 3), Predicate("id", Comparison.LT, 6100)])
+    )
 
     assert found["id"].to_pylist() == list(range(6000, 6100))
     assert subject.cost(few) * 10 < whole
@@ -152,7 +159,12 @@ def test_partitions_that_cannot_match_are_not_opened(subject: Subject, wide: str
         pytest.skip("this source has no partitions")
 
     for comparison, value, files in (
-        (Comparison.EQ, 3, 1), (Comparison.IN, (3, 11, 99), 2), (Comparison.GE, 18, 2), (Comparison.NE, 0, 19), (Comparison.IS_NULL, None, 0)):
+        (Comparison.EQ, 3, 1),
+        (Comparison.IN, (3, 11, 99), 2),
+        (Comparison.GE, 18, 2),
+        (Comparison.NE, 0, 19),
+        (Comparison.IS_NULL, None, 0),
+    ):
         found, reader = subject.read(subject.fragment(wide, "id", where=[Predicate("hour", comparison, value)]))
         assert reader.stats.files == files, comparison
         assert found.num_rows == files * WIDE_ROWS // 20
@@ -165,13 +177,20 @@ def _by_duckdb(rows: pa.Table, name: str, comparison: Comparison, operands: list
     with duckdb.connect() as duck:
         duck.register("rows", rows)
         if comparison in (Comparison.IS_NULL, Comparison.NOT_NULL):
-            return [[row[0] for row in duck.execute(f"SELECT id FROM rows WHERE value {comparison} ORDER BY id").fetchall()]]
-        literals = [(number, literal) for number, operand in enumerate(operands)
-                    for literal in (operand if isinstance(operand, tuple) else (operand,))]
+            return [
+                [row[0] for row in duck.execute(f"SELECT id FROM rows WHERE value {comparison} ORDER BY id").fetchall()]
+            ]
+        literals = [
+            (number, literal)
+            for number, operand in enumerate(operands)
+            for literal in (operand if isinstance(operand, tuple) else (operand,))
+        ]
         numbers, values = zip(*literals, strict=True)
         duck.register("literals", pa.table({"number": pa.array(numbers), "literal": pa.array(values, type_)}))
         how = Comparison.EQ if comparison is Comparison.IN else comparison
-        pairs = duck.execute(f"SELECT DISTINCT number, id FROM rows, literals WHERE value {how} literal ORDER BY id").fetchall()
+        pairs = duck.execute(
+            f"SELECT DISTINCT number, id FROM rows, literals WHERE value {how} literal ORDER BY id"
+        ).fetchall()
         return [[row for at, row in pairs if at == number] for number in range(len(operands))]
 
 
@@ -184,7 +203,11 @@ def test_comparisons_select_the_rows_that_duckdb_selects(subject: Subject, name:
     compared = 0
 
     for comparison in Comparison:
-        accepted = [value for value in _operands(comparison, values) if subject.connector.capabilities.accepts(type_, comparison, value)]
+        accepted = [
+            value
+            for value in _operands(comparison, values)
+            if subject.connector.capabilities.accepts(type_, comparison, value)
+        ]
         expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
         for value, ids in zip(accepted, expected, strict=True):
             fragment = subject.fragment(f"compare_{name}", where=[Predicate("value", comparison, value)])
@@ -192,7 +215,9 @@ def test_comparisons_select_the_rows_that_duckdb_selects(subject: Subject, name:
             assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
             compared += 1
 
-    claimed = [comparison for family, comparison in subject.connector.capabilities.comparisons if family == nasty.FAMILY[name]]
+    claimed = [
+        comparison for family, comparison in subject.connector.capabilities.comparisons if family == nasty.FAMILY[name]
+    ]
     assert compared >= len(claimed)
 
 
@@ -206,8 +231,11 @@ def _operands(comparison: Comparison, values: list[Any]) -> list[Any]:
 
 
 def test_capabilities_list_only_families_that_are_compared_here(subject: Subject) -> None:
-    families = {family for family, comparison in subject.connector.capabilities.comparisons
-                if comparison not in (Comparison.IS_NULL, Comparison.NOT_NULL)}
+    families = {
+        family
+        for family, comparison in subject.connector.capabilities.comparisons
+        if comparison not in (Comparison.IS_NULL, Comparison.NOT_NULL)
+    }
 
     assert families <= set(nasty.FAMILY.values())
 
@@ -261,7 +289,9 @@ def test_the_deadline_ends_the_work_at_the_source(subject: Subject, wide: str) -
         assert eventually(lambda: not subject.works("late", reading.reader))
 
 
-def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_again(subject: Subject, wide: str) -> None:
+def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_again(
+    subject: Subject, wide: str
+) -> None:
     fragment = subject.fragment(wide, query_id="killed")
     with subject.held(wide):
         reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 30)))
@@ -294,7 +324,11 @@ def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
 def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -> None:
     dataset = next(each for each in subject.connector.harvest() if (each.schema, each.name) == (SCHEMA, wide))
 
-    assert {column.name: str(column.type) for column in dataset.columns} == {"id": "int32", "hour": "int64", "note": "string"}
+    assert {column.name: str(column.type) for column in dataset.columns} == {
+        "id": "int32",
+        "hour": "int64",
+        "note": "string",
+    }
     assert [column.name for column in dataset.columns if column.partition] == (["hour"] if subject.partitions else [])
     assert dataset.row_estimate is not None
     assert abs(dataset.row_estimate - WIDE_ROWS) < WIDE_ROWS / 10

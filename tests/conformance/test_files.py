@@ -49,14 +49,32 @@ def test_partitions_are_typed_named_and_ordered(files: Files) -> None:
     found = read(files, *columns)
 
     assert [(column.name, str(column.type), column.partition) for column in columns] == [
-        ("id", "int32", False), ("x", "string", False), ("month", "int64", True), ("wiki", "string", True)]
+        ("id", "int32", False),
+        ("x", "string", False),
+        ("month", "int64", True),
+        ("wiki", "string", True),
+    ]
     assert [(row["month"], row["wiki"]) for row in found] == [(9, None), (9, "a/b"), (9, "enwiki"), (10, "dewiki")]
 
 
-@pytest.mark.parametrize(("comparison", "value", "months"), [
-    (Comparison.EQ, 9, [9]), (Comparison.NE, 9, [1, 10]), (Comparison.LT, 10, [1, 9]), (Comparison.LE, 9, [1, 9]), (Comparison.GT, 1, [9, 10]),
-    (Comparison.GE, 10, [10]), (Comparison.IN, (1, 10), [1, 10]), (Comparison.IN, (), []), (Comparison.IS_NULL, None, [None]), (Comparison.NOT_NULL, None, [1, 9, 10])])
-def test_a_partition_is_compared_by_its_number_not_its_name(files: Files, comparison: Comparison, value: Any, months: list[Any]) -> None:
+@pytest.mark.parametrize(
+    ("comparison", "value", "months"),
+    [
+        (Comparison.EQ, 9, [9]),
+        (Comparison.NE, 9, [1, 10]),
+        (Comparison.LT, 10, [1, 9]),
+        (Comparison.LE, 9, [1, 9]),
+        (Comparison.GT, 1, [9, 10]),
+        (Comparison.GE, 10, [10]),
+        (Comparison.IN, (1, 10), [1, 10]),
+        (Comparison.IN, (), []),
+        (Comparison.IS_NULL, None, [None]),
+        (Comparison.NOT_NULL, None, [1, 9, 10]),
+    ],
+)
+def test_a_partition_is_compared_by_its_number_not_its_name(
+    files: Files, comparison: Comparison, value: Any, months: list[Any]
+) -> None:
     for month in ("1", "9", "10", "__HIVE_DEFAULT_PARTITION__"):
         write(files, f"month={month}/part.parquet", NUMBERS.slice(0, 1))
 
@@ -69,14 +87,18 @@ def test_the_sidecar_describes_the_table(files: Files) -> None:
     write(files, "day=2026-11-23/part.parquet")
     (files.table("t") / "_table.toml").write_text(
         'comment = "Numbers"\nowner = "data-team"\nnewest = "2026-11-23 05:00"\n'
-        '[columns.id]\ncomment = "Counts up"\nsensitivity = "personal"\n[columns.day]\ntype = "date"\n', encoding="utf-8")
+        '[columns.id]\ncomment = "Counts up"\nsensitivity = "personal"\n[columns.day]\ntype = "date"\n',
+        encoding="utf-8",
+    )
 
     dataset = files.connector.harvest()[0]
 
     assert (dataset.comment, dataset.owner, dataset.newest) == ("Numbers", "data-team", "2026-11-23 05:00")
     assert dataset.columns[0] == Column("id", pa.int32(), "Counts up", sensitivity="personal")
     assert dataset.columns[2] == Column("day", pa.date32(), partition=True)
-    assert read(files, dataset.columns[2], where=(Predicate("day", Comparison.GE, dt.date(2026, 11, 23)),))[0] == {"day": dt.date(2026, 11, 23)}
+    assert read(files, dataset.columns[2], where=(Predicate("day", Comparison.GE, dt.date(2026, 11, 23)),))[0] == {
+        "day": dt.date(2026, 11, 23)
+    }
 
 
 def test_a_harvest_counts_rows_and_finds_the_newest_partition(files: Files) -> None:
@@ -90,7 +112,14 @@ def test_a_harvest_counts_rows_and_finds_the_newest_partition(files: Files) -> N
 
 def test_hidden_unfinished_and_foreign_files_are_no_rows(files: Files) -> None:
     write(files, "part.parquet")
-    for name in (".part.parquet.crc", "_temporary.parquet", "README.txt", "_tmp/part.parquet", "notakey/part.parquet", ".git/part.parquet"):
+    for name in (
+        ".part.parquet.crc",
+        "_temporary.parquet",
+        "README.txt",
+        "_tmp/part.parquet",
+        "notakey/part.parquet",
+        ".git/part.parquet",
+    ):
         place = files.table("t") / name
         place.parent.mkdir(exist_ok=True)
         place.write_text("no parquet")
@@ -120,19 +149,36 @@ def test_files_whose_columns_grew_wider_are_read_as_one_table(files: Files) -> N
 
 
 def test_row_groups_whose_statistics_rule_them_out_are_not_read(files: Files) -> None:
-    rows = pa.table({"id": pa.array(range(10_000), pa.int32()), "x": pa.array([os.urandom(200).hex() for _ in range(10_000)])})
+    rows = pa.table(
+        {"id": pa.array(range(10_000), pa.int32()), "x": pa.array([os.urandom(200).hex() for _ in range(10_000)])}
+    )
     write(files, "part.parquet", rows, row_group_size=1000)
-    reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t"), (Predicate("id", Comparison.GT, 8999),)), Deadline(time.monotonic() + 20))
+    reader = files.connector.read(
+        Fragment(SCHEMA, "t", files.columns("t"), (Predicate("id", Comparison.GT, 8999),)),
+        Deadline(time.monotonic() + 20),
+    )
 
     assert sum(batch.num_rows for batch in reader) == 1000
     assert reader.stats.detail["row_groups"] == 1
     assert reader.stats.detail["read_bytes"] < 800_000
 
 
-@pytest.mark.parametrize(("comparison", "value", "ids"), [
-    (Comparison.NE, 5.0, [1]), (Comparison.GT, 5.0, [1]), (Comparison.GE, 5.0, [0, 1]), (Comparison.GT, 9.0, [1]), (Comparison.LE, 5.0, [0]),
-    (Comparison.EQ, 5.0, [0]), (Comparison.IN, (5.0,), [0]), (Comparison.LT, 9.0, [0])])
-def test_statistics_that_know_nothing_of_nan_do_not_hide_it(files: Files, comparison: Comparison, value: Any, ids: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("comparison", "value", "ids"),
+    [
+        (Comparison.NE, 5.0, [1]),
+        (Comparison.GT, 5.0, [1]),
+        (Comparison.GE, 5.0, [0, 1]),
+        (Comparison.GT, 9.0, [1]),
+        (Comparison.LE, 5.0, [0]),
+        (Comparison.EQ, 5.0, [0]),
+        (Comparison.IN, (5.0,), [0]),
+        (Comparison.LT, 9.0, [0]),
+    ],
+)
+def test_statistics_that_know_nothing_of_nan_do_not_hide_it(
+    files: Files, comparison: Comparison, value: Any, ids: list[int]
+) -> None:
     write(files, "part.parquet", pa.table({"id": pa.array([0, 1], pa.int32()), "x": pa.array([5.0, math.nan])}))
 
     found = read(files, ID, where=(Predicate("x", comparison, value),))
@@ -168,7 +214,12 @@ def test_a_broken_file_is_an_error_that_names_it_below_the_root_without_its_part
 
 
 def test_a_column_that_is_not_asked_for_may_be_damaged(files: Files) -> None:
-    place = write(files, "part.parquet", pa.table({"id": pa.array(range(100), pa.int32()), "x": pa.array([os.urandom(50).hex() for _ in range(100)])}), compression="none")
+    place = write(
+        files,
+        "part.parquet",
+        pa.table({"id": pa.array(range(100), pa.int32()), "x": pa.array([os.urandom(50).hex() for _ in range(100)])}),
+        compression="none",
+    )
     chunk = pq.read_metadata(place).row_group(0).column(1)
     start = chunk.dictionary_page_offset or chunk.data_page_offset
     with place.open("r+b") as file:
@@ -207,18 +258,35 @@ def test_no_link_leads_out_of_the_root(files: Files, tmp_path: Path, link: str) 
     pq.write_table(NUMBERS, outside / "t" / "part.parquet")
     write(files, "part.parquet", NUMBERS.slice(0, 1))
     place, target = {
-        "file": (files.table("t") / "more.parquet", outside / "t" / "part.parquet"), "partition": (files.table("t") / "month=1", outside / "t"),
-        "table": (files.root / SCHEMA / "linked", outside / "t"), "schema": (files.root / "linked", outside)}[link]
+        "file": (files.table("t") / "more.parquet", outside / "t" / "part.parquet"),
+        "partition": (files.table("t") / "month=1", outside / "t"),
+        "table": (files.root / SCHEMA / "linked", outside / "t"),
+        "schema": (files.root / "linked", outside),
+    }[link]
     place.symlink_to(target)
 
-    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.connector.harvest()] == [(SCHEMA, "t", 1)]
+    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.connector.harvest()] == [
+        (SCHEMA, "t", 1)
+    ]
     assert len(read(files, ID)) == 1
     for schema, table in ((SCHEMA, "linked"), ("linked", "t")):
         with pytest.raises(SourceFailed):
             list(files.connector.read(Fragment(schema, table, (ID,)), Deadline(time.monotonic() + 20)))
 
 
-@pytest.mark.parametrize(("schema", "table"), [("..", "t"), (SCHEMA, ".."), (SCHEMA, "../conformance/t"), (SCHEMA, "/etc"), ("", "t"), (SCHEMA, "t\0"), (SCHEMA, ".t"), (SCHEMA, "_t")])
+@pytest.mark.parametrize(
+    ("schema", "table"),
+    [
+        ("..", "t"),
+        (SCHEMA, ".."),
+        (SCHEMA, "../conformance/t"),
+        (SCHEMA, "/etc"),
+        ("", "t"),
+        (SCHEMA, "t\0"),
+        (SCHEMA, ".t"),
+        (SCHEMA, "_t"),
+    ],
+)
 def test_a_name_that_is_no_name_opens_nothing(files: Files, schema: str, table: str) -> None:
     write(files, "part.parquet")
 
@@ -267,7 +335,9 @@ def test_the_reader_process_ends_with_its_connector(files: Files) -> None:
 
 
 def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files) -> None:
-    rows = pa.table({"id": pa.array(range(100_000), pa.int32()), "x": pa.array([os.urandom(250).hex() for _ in range(100_000)])})
+    rows = pa.table(
+        {"id": pa.array(range(100_000), pa.int32()), "x": pa.array([os.urandom(250).hex() for _ in range(100_000)])}
+    )
     for part in range(4):
         write(files, f"{part}.parquet", rows, row_group_size=5000)
     reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), Deadline(time.monotonic() + 60))
@@ -276,7 +346,11 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
     time.sleep(1.0)
 
     assert reader.pid is not None
-    resident = next(int(line.split()[1]) for line in Path(f"/proc/{reader.pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    resident = next(
+        int(line.split()[1])
+        for line in Path(f"/proc/{reader.pid}/status").read_text().splitlines()
+        if line.startswith("VmRSS")
+    )
 
     assert resident < 200_000, "kB; the table has 200 MB"
     batches.close()

@@ -27,8 +27,15 @@ def test_a_harvest_counts_the_rows_of_each_day_from_the_footers(files: Files) ->
 
     assert (dataset.row_estimate, dataset.rows_exact) == (115, True)
     assert dataset.partitions is not None
-    assert (dataset.partitions.keys, dataset.partitions.finer, dataset.partitions.count) == (("year", "month", "day"), "hour", 3)
-    assert dataset.partitions.newest == (Partition(("2026", "11", "10"), 2, 15, exact=True), Partition(("2026", "11", "9"), 1, 100, exact=True))
+    assert (dataset.partitions.keys, dataset.partitions.finer, dataset.partitions.count) == (
+        ("year", "month", "day"),
+        "hour",
+        3,
+    )
+    assert dataset.partitions.newest == (
+        Partition(("2026", "11", "10"), 2, 15, exact=True),
+        Partition(("2026", "11", "9"), 1, 100, exact=True),
+    )
 
 
 def test_a_table_of_too_many_files_to_count_says_that_its_rows_are_a_guess(files: Files) -> None:

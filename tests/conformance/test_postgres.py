@@ -68,33 +68,76 @@ def test_types_of_postgresql_alone_arrive_as_their_text_or_exact_number(odd: Pos
     full, empty = rows_of(odd, odd.fragment("odd"))
 
     assert full == {
-        "id": 1, "padded": "ab", "short": "ä", "ident": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "doc": '{"b": 1, "a": 1.10}',
-        "docb": '{"a": 1.10, "b": 1}', "mood": "o'brien", "pair": '(1,"x, ""y""")', "amount": Decimal("1.50"),
-        "free": Decimal("12345678901234567890.0123456789"), "oid": 4294967295, "gap": "1 day 02:00:00", "clock": "10:00:00+02",
-        "net": "10.0.0.1/32", "idents": ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", None], "span": "[1,5)", 'Séle"ct x': "q", "bits": "101"}
+        "id": 1,
+        "padded": "ab",
+        "short": "ä",
+        "ident": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+        "doc": '{"b": 1, "a": 1.10}',
+        "docb": '{"a": 1.10, "b": 1}',
+        "mood": "o'brien",
+        "pair": '(1,"x, ""y""")',
+        "amount": Decimal("1.50"),
+        "free": Decimal("12345678901234567890.0123456789"),
+        "oid": 4294967295,
+        "gap": "1 day 02:00:00",
+        "clock": "10:00:00+02",
+        "net": "10.0.0.1/32",
+        "idents": ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", None],
+        "span": "[1,5)",
+        'Séle"ct x': "q",
+        "bits": "101",
+    }
     assert empty == {name: 2 if name == "id" else None for name in full}
 
 
-@pytest.mark.parametrize(("column", "value", "ids"), [
-    ("padded", "ab", [1]), ("padded", "ab    ", []), ("ident", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", [1]),
-    ("ident", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", []), ("mood", "o'brien", [1]), ("mood", "no such mood", []),
-    ("docb", '{"a": 1.10, "b": 1}', [1]), ("docb", "not json", []), ("amount", Decimal("1.5"), [1]), ("oid", 4294967295, [1]),
-    ("free", Decimal("12345678901234567890.0123456789"), [1]), ('Séle"ct x', "q", [1]), ("gap", "1 day 02:00:00", [1])])
+@pytest.mark.parametrize(
+    ("column", "value", "ids"),
+    [
+        ("padded", "ab", [1]),
+        ("padded", "ab    ", []),
+        ("ident", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", [1]),
+        ("ident", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", []),
+        ("mood", "o'brien", [1]),
+        ("mood", "no such mood", []),
+        ("docb", '{"a": 1.10, "b": 1}', [1]),
+        ("docb", "not json", []),
+        ("amount", Decimal("1.5"), [1]),
+        ("oid", 4294967295, [1]),
+        ("free", Decimal("12345678901234567890.0123456789"), [1]),
+        ('Séle"ct x', "q", [1]),
+        ("gap", "1 day 02:00:00", [1]),
+    ],
+)
 def test_a_filter_on_them_means_what_the_result_shows(odd: Postgres, column: str, value: Any, ids: list[int]) -> None:
     found = rows_of(odd, odd.fragment("odd", "id", where=[Predicate(column, Comparison.EQ, value)]))
 
     assert [row["id"] for row in found] == ids
 
 
-@pytest.mark.parametrize(("type_", "value", "says"), [
-    ("date", "infinity", "infinity"), ("date", "-infinity", "infinity"), ("timestamp", "infinity", "infinity"), ("timestamptz", "-infinity", "infinity"),
-    ("numeric", "NaN", "NaN or infinity"), ("numeric(9,2)", "NaN", "NaN or infinity"), ("numeric", "1.12345678901", "cannot hold exactly"),
-    ("numeric", "12345678901234567890123456789", "cannot hold exactly"), ("numeric(50,5)", "123456789012345678901234567890123456789012345", "cannot hold exactly"),
-    ("int[]", "{{1,2},{3,4}}", "more than one dimension"), ("numeric[]", "{1,NaN}", "NaN or infinity")])
-def test_a_value_without_an_exact_counterpart_is_an_error_that_names_the_column(postgres: Postgres, type_: str, value: str, says: str) -> None:
+@pytest.mark.parametrize(
+    ("type_", "value", "says"),
+    [
+        ("date", "infinity", "infinity"),
+        ("date", "-infinity", "infinity"),
+        ("timestamp", "infinity", "infinity"),
+        ("timestamptz", "-infinity", "infinity"),
+        ("numeric", "NaN", "NaN or infinity"),
+        ("numeric(9,2)", "NaN", "NaN or infinity"),
+        ("numeric", "1.12345678901", "cannot hold exactly"),
+        ("numeric", "12345678901234567890123456789", "cannot hold exactly"),
+        ("numeric(50,5)", "123456789012345678901234567890123456789012345", "cannot hold exactly"),
+        ("int[]", "{{1,2},{3,4}}", "more than one dimension"),
+        ("numeric[]", "{1,NaN}", "NaN or infinity"),
+    ],
+)
+def test_a_value_without_an_exact_counterpart_is_an_error_that_names_the_column(
+    postgres: Postgres, type_: str, value: str, says: str
+) -> None:
     with postgres.administrator() as conn:
-        conn.execute(f"DROP TABLE IF EXISTS {SCHEMA}.inexact; CREATE TABLE {SCHEMA}.inexact (id int, strange {type_});"
-                     f"INSERT INTO {SCHEMA}.inexact VALUES (1, NULL), (2, '{value}')".encode())
+        conn.execute(
+            f"DROP TABLE IF EXISTS {SCHEMA}.inexact; CREATE TABLE {SCHEMA}.inexact (id int, strange {type_});"
+            f"INSERT INTO {SCHEMA}.inexact VALUES (1, NULL), (2, '{value}')".encode()
+        )
     postgres._harvested.clear()
 
     with pytest.raises(SourceFailed, match="strange") as raised:
@@ -107,14 +150,21 @@ def test_a_value_without_an_exact_counterpart_is_an_error_that_names_the_column(
 
 def test_rows_before_the_years_of_python_and_after_them_pass(postgres: Postgres) -> None:
     with postgres.administrator() as conn:
-        conn.execute(f"CREATE TABLE {SCHEMA}.ages (at timestamp, day date);"
-                     f"INSERT INTO {SCHEMA}.ages VALUES ('4713-01-01 BC', '4713-01-01 BC'), ('294246-12-31', '5874897-12-31')".encode())
+        conn.execute(
+            f"CREATE TABLE {SCHEMA}.ages (at timestamp, day date);"
+            f"INSERT INTO {SCHEMA}.ages VALUES ('4713-01-01 BC', '4713-01-01 BC'), ('294246-12-31', '5874897-12-31')".encode()
+        )
 
     found, _ = postgres.read(postgres.fragment("ages"))
 
     with postgres.administrator() as conn:
-        expected = conn.execute(f"SELECT (extract(epoch FROM at) * 1000000)::int8, day - date '1970-01-01' FROM {SCHEMA}.ages".encode()).fetchall()
-    assert list(zip(found["at"].cast(pa.int64()).to_pylist(), found["day"].cast(pa.int32()).to_pylist(), strict=True)) == expected
+        expected = conn.execute(
+            f"SELECT (extract(epoch FROM at) * 1000000)::int8, day - date '1970-01-01' FROM {SCHEMA}.ages".encode()
+        ).fetchall()
+    assert (
+        list(zip(found["at"].cast(pa.int64()).to_pylist(), found["day"].cast(pa.int32()).to_pylist(), strict=True))
+        == expected
+    )
 
 
 # ── what is there ───────────────────────────────────────────────────────────────────────────────────
@@ -153,18 +203,39 @@ def test_an_error_inside_a_view_is_the_sources_error(odd: Postgres) -> None:
 
 # ── what is sent ────────────────────────────────────────────────────────────────────────────────────
 def test_the_servers_log_shows_the_columns_filters_and_limit_that_were_pushed_down(odd: Postgres) -> None:
-    rows_of(odd, odd.fragment("odd", "id", where=[Predicate("short", Comparison.EQ, "o'b\\"), Predicate("id", Comparison.IN, (1, 2))], limit=7))
+    rows_of(
+        odd,
+        odd.fragment(
+            "odd",
+            "id",
+            where=[Predicate("short", Comparison.EQ, "o'b\\"), Predicate("id", Comparison.IN, (1, 2))],
+            limit=7,
+        ),
+    )
 
     sent = [line for line in odd.log().splitlines() if "COPY" in line][-1]
-    assert sent.endswith(f"""statement: COPY (SELECT "id" FROM "{SCHEMA}"."odd" WHERE "short" =  E'o''b\\\\'::text """
-                         """AND "id" IN ('1'::bigint, '2'::bigint) LIMIT 7) TO STDOUT (FORMAT binary)""")
+    assert sent.endswith(
+        f"""statement: COPY (SELECT "id" FROM "{SCHEMA}"."odd" WHERE "short" =  E'o''b\\\\'::text """
+        """AND "id" IN ('1'::bigint, '2'::bigint) LIMIT 7) TO STDOUT (FORMAT binary)"""
+    )
 
 
-@pytest.mark.parametrize("evil", ["x'; DROP TABLE conformance.odd; --", "\\'; DROP TABLE conformance.odd; --", '"; DROP TABLE conformance.odd; --', "$$;"])
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "x'; DROP TABLE conformance.odd; --",
+        "\\'; DROP TABLE conformance.odd; --",
+        '"; DROP TABLE conformance.odd; --',
+        "$$;",
+    ],
+)
 def test_a_value_or_a_name_stays_a_value_or_a_name(odd: Postgres, evil: str) -> None:
     assert rows_of(odd, odd.fragment("odd", "id", where=[Predicate("short", Comparison.EQ, evil)])) == []
-    for fragment in (Fragment(evil, "odd", (Column("id", pa.int32()),)), Fragment(SCHEMA, evil, (Column("id", pa.int32()),)),
-                     Fragment(SCHEMA, "odd", (Column(evil, pa.int32()),))):
+    for fragment in (
+        Fragment(evil, "odd", (Column("id", pa.int32()),)),
+        Fragment(SCHEMA, evil, (Column("id", pa.int32()),)),
+        Fragment(SCHEMA, "odd", (Column(evil, pa.int32()),)),
+    ):
         with pytest.raises(SourceFailed):
             rows_of(odd, fragment)
 
@@ -178,7 +249,9 @@ def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> No
     assert reading is None
 
     with odd.administrator() as conn:
-        row = conn.execute("SELECT usename, query FROM pg_stat_activity WHERE application_name = 'swap:q7f3a'").fetchone()
+        row = conn.execute(
+            "SELECT usename, query FROM pg_stat_activity WHERE application_name = 'swap:q7f3a'"
+        ).fetchone()
     batches.close()
 
     assert row is not None
@@ -195,12 +268,18 @@ def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> No
 
 
 # ── accounts and networks ───────────────────────────────────────────────────────────────────────────
-def test_a_wrong_password_is_an_error_that_says_the_account_is_refused_and_no_more(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_wrong_password_is_an_error_that_says_the_account_is_refused_and_no_more(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("hunter2-not-it")
     connector = postgres.connect(password=wrong)
 
-    for attempt in (connector.check, connector.harvest, lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), soon()))):
+    for attempt in (
+        connector.check,
+        connector.harvest,
+        lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), soon())),
+    ):
         with pytest.raises(SourceUnavailable) as raised:
             attempt()
         told = str(raised.value) + repr(raised.value.problem)
@@ -321,9 +400,19 @@ def test_closing_the_connector_cancels_what_runs(odd: Postgres) -> None:
 
 
 def by_name(postgres: Postgres, host: str, seconds: float = 3.0) -> PostgresConnector:
-    return PostgresConnector("stock", PostgresSource(
-        kind="postgres", host=host, port=postgres.server.port, database=postgres.database, user=postgres.account,
-        password=Secret(file=postgres.password_file), sslmode="disable", connect_timeout_seconds=seconds))
+    return PostgresConnector(
+        "stock",
+        PostgresSource(
+            kind="postgres",
+            host=host,
+            port=postgres.server.port,
+            database=postgres.database,
+            user=postgres.account,
+            password=Secret(file=postgres.password_file),
+            sslmode="disable",
+            connect_timeout_seconds=seconds,
+        ),
+    )
 
 
 def test_a_host_may_be_a_name_with_more_than_one_address(postgres: Postgres) -> None:

@@ -11,8 +11,15 @@ import services
 
 
 def swap(*arguments: str, directory: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-P", "-m", "swap.cli", *arguments], capture_output=True, text=True, check=False, timeout=120, cwd=directory,
-                          env={**{k: v for k, v in os.environ.items() if not k.startswith("SWAP_")}, **env})
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "swap.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=directory,
+        env={**{k: v for k, v in os.environ.items() if not k.startswith("SWAP_")}, **env},
+    )
 
 
 def test_wrong_settings_are_explained_with_file_and_line_and_status_1(tmp_path: Path) -> None:

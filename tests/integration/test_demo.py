@@ -34,8 +34,12 @@ class Demo:
         self.log = state.with_name(f"{time.monotonic_ns()}.out")
         self.state = state
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([*prefix, *SWAP, "demo", "--state", str(state), "--port", str(port), "--kernel-env", str(KERNEL)],
-                                            stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "SWAP_PORT": "", **env})
+            self.process = subprocess.Popen(
+                [*prefix, *SWAP, "demo", "--state", str(state), "--port", str(port), "--kernel-env", str(KERNEL)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "SWAP_PORT": "", **env},
+            )
 
     @property
     def output(self) -> str:
@@ -106,14 +110,26 @@ def test_every_step_is_told_with_its_seconds(demo: Demo) -> None:
 
 
 def test_the_doctor_finds_everything_in_order(demo: Demo) -> None:
-    told = subprocess.run([*SWAP, "doctor", "--config", str(demo.state / "swap.toml")], capture_output=True, text=True, check=False, timeout=120)
+    told = subprocess.run(
+        [*SWAP, "doctor", "--config", str(demo.state / "swap.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert told.returncode == 0, told.stdout
     assert "Everything works." in told.stdout
     assert told.stderr == ""
 
 
 def test_the_settings_it_wrote_are_fine(demo: Demo) -> None:
-    told = subprocess.run([*SWAP, "config", "check", "--config", str(demo.state / "swap.toml")], capture_output=True, text=True, check=True, timeout=60)
+    told = subprocess.run(
+        [*SWAP, "config", "check", "--config", str(demo.state / "swap.toml")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert "is fine: 2 sources" in told.stdout
 
 
@@ -126,17 +142,27 @@ def test_the_portal_answers_and_no_password_is_in_a_command(demo: Demo, place: t
 
 
 def test_a_second_demo_on_the_same_directory_names_the_first(demo: Demo, place: tuple[Path, int]) -> None:
-    told = subprocess.run([*SWAP, "demo", "--state", str(place[0]), "--port", str(place[1])], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run(
+        [*SWAP, "demo", "--state", str(place[0]), "--port", str(place[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     assert told.returncode == 1
     assert f"SWAP is already running, as process {demo.process.pid}." in told.stdout
 
 
 def sign_in(browser: httpx.Client) -> None:
     page = browser.get("/sign-in")
-    form = re.search(r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text)
+    form = re.search(
+        r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text
+    )
     assert form, page.text[:2000]
     sent = {"_xsrf": form[2], "username": "ann", "password": "demo-ann"}
-    home = browser.post(html.unescape(form[1]), data=sent, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"})
+    home = browser.post(
+        html.unescape(form[1]), data=sent, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+    )
     assert home.status_code == 200, home.text[:2000]
     assert browser.get("/data/lake").status_code == 200  # the gateway takes the portal's token at this hour too
 
@@ -150,8 +176,10 @@ def signed_in(browser: httpx.Client) -> bool:
 def test_a_clock_jump_costs_a_sign_in_at_most(demo: Demo, place: tuple[Path, int], tmp_path: Path) -> None:
     demo.stop()
     clock = tmp_path / "clock"
-    with Demo(*place, **services.fake_clock(clock)) as jumping, httpx.Client(
-            base_url=f"http://localhost:{place[1]}", follow_redirects=True, timeout=60) as browser:
+    with (
+        Demo(*place, **services.fake_clock(clock)) as jumping,
+        httpx.Client(base_url=f"http://localhost:{place[1]}", follow_redirects=True, timeout=60) as browser,
+    ):
         jumping.wait()
         assert not signed_in(browser)
         sign_in(browser)

@@ -19,14 +19,25 @@ def postgres(database: Database, folder: Path, password: str | None = None) -> P
     secret = folder / "secret"
     secret.touch(mode=0o600)
     secret.write_text(password or str(address.password))
-    return PostgresSource(kind="postgres", host="127.0.0.1", port=address.port or 0, database=database.name, user=str(address.username),
-                          password=Secret(file=secret), sslmode="disable")
+    return PostgresSource(
+        kind="postgres",
+        host="127.0.0.1",
+        port=address.port or 0,
+        database=database.name,
+        user=str(address.username),
+        password=Secret(file=secret),
+        sslmode="disable",
+    )
 
 
 def test_a_source_that_answers_is_fine(database: Database, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
-    found = findings(Settings(state=tmp_path, sources={
-        "wikis": postgres(database, tmp_path), "lake": FilesSource(kind="files", root=tmp_path / "lake")}))
+    found = findings(
+        Settings(
+            state=tmp_path,
+            sources={"wikis": postgres(database, tmp_path), "lake": FilesSource(kind="files", root=tmp_path / "lake")},
+        )
+    )
     assert found["source wikis"].works
     assert found["source lake"].works
     assert "sources.wikis.password" not in found
@@ -40,13 +51,17 @@ def test_a_source_that_is_down_says_so_and_what_to_do(database: Database, tmp_pa
 
 
 def test_a_wrong_password_is_told_without_it(database: Database, tmp_path: Path) -> None:
-    found = findings(Settings(state=tmp_path, sources={"wikis": postgres(database, tmp_path, "hunter2-secret")}))["source wikis"]
+    found = findings(Settings(state=tmp_path, sources={"wikis": postgres(database, tmp_path, "hunter2-secret")}))[
+        "source wikis"
+    ]
     assert not found.works
     assert "hunter2" not in f"{found.saw}{found.todo}"
 
 
 def test_a_missing_directory_of_files_is_told(tmp_path: Path) -> None:
-    found = findings(Settings(state=tmp_path, sources={"lake": FilesSource(kind="files", root=tmp_path / "nowhere")}))["source lake"]
+    found = findings(Settings(state=tmp_path, sources={"lake": FilesSource(kind="files", root=tmp_path / "nowhere")}))[
+        "source lake"
+    ]
     assert not found.works
     assert "No such file or directory" in found.todo
 
@@ -62,7 +77,9 @@ def test_a_secret_that_others_may_read_is_told_with_the_remedy(database: Databas
 def test_a_secret_that_is_not_there_is_told(database: Database, tmp_path: Path) -> None:
     source = postgres(database, tmp_path)
     (tmp_path / "secret").unlink()
-    assert "cannot be read" in findings(Settings(state=tmp_path, sources={"wikis": source}))["sources.wikis.password"].saw
+    assert (
+        "cannot be read" in findings(Settings(state=tmp_path, sources={"wikis": source}))["sources.wikis.password"].saw
+    )
 
 
 def test_a_stopped_swap_is_told_and_the_report_counts_it(tmp_path: Path) -> None:

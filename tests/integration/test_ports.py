@@ -26,9 +26,15 @@ def test_a_port_somebody_listens_on_is_not_free(address: str) -> None:
 
 
 def test_a_machine_without_loopback_is_told_at_once() -> None:
-    code = "from swap import ports\ntry: ports.require_free('127.0.0.1', 25000)\nexcept Exception as error: print(error)"
+    code = (
+        "from swap import ports\ntry: ports.require_free('127.0.0.1', 25000)\nexcept Exception as error: print(error)"
+    )
     # Without root a namespace of one's own needs a user namespace too.
     mapped = [] if os.geteuid() == 0 else ["--map-root-user"]
-    told = subprocess.run(["unshare", "--net", *mapped, sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert told.stdout.strip() == ("This machine does not reach itself at 127.0.0.1. Network is unreachable. "
-                                   "Bring its loopback interface up: ip link set lo up")
+    told = subprocess.run(
+        ["unshare", "--net", *mapped, sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert told.stdout.strip() == (
+        "This machine does not reach itself at 127.0.0.1. Network is unreachable. "
+        "Bring its loopback interface up: ip link set lo up"
+    )

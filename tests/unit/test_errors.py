@@ -7,7 +7,9 @@ from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, UnknownName,
 
 @pytest.mark.parametrize("kind", CATEGORIES.values(), ids=CATEGORIES.keys())
 def test_an_error_survives_the_way_to_the_notebook(kind: type[SwapError]) -> None:
-    problem = Problem("What", "why", "todo", (Suggestion("Use a", "b", "a"),), 3, 4, "rule", "ask", "lake", {"setting": "limits.rows"})
+    problem = Problem(
+        "What", "why", "todo", (Suggestion("Use a", "b", "a"),), 3, 4, "rule", "ask", "lake", {"setting": "limits.rows"}
+    )
 
     again = from_json(to_json(kind(problem)))
 
@@ -16,7 +18,9 @@ def test_an_error_survives_the_way_to_the_notebook(kind: type[SwapError]) -> Non
 
 
 def test_fields_and_categories_of_a_newer_gateway_do_no_harm() -> None:
-    error = from_json({"category": "brand-new", "title": "New", "colour": "red", "suggestions": [{"label": "x", "shade": 1}, "odd"]})
+    error = from_json(
+        {"category": "brand-new", "title": "New", "colour": "red", "suggestions": [{"label": "x", "shade": 1}, "odd"]}
+    )
 
     assert type(error) is SwapError
     assert error.problem == Problem("New", suggestions=(Suggestion("x"),))

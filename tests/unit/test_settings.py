@@ -69,19 +69,27 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
     assert settings.site.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
 
 
-@pytest.mark.parametrize(("line", "message"), [
-    ("limits.memroy = 1", "limits.memroy is not a setting. Did you mean limits.memory_bytes?"),
-    ("port = 1", "port is not a setting. Did you mean site.port?"),
-    ("site.port = 0", "site.port: it must be greater than or equal to 1."),
-    ("site.port = 'x'", "site.port: it must be an integer, unable to parse string as an integer."),
-    ("site.bind = '0.0.0.0'", ("site.bind is 0.0.0.0, but people.authenticator 'file' and launch.isolation 'none' keep nobody"
-                               " apart on a network. Use 127.0.0.1, and ssh -L from elsewhere.")),
-    ("site.time_zone = 'Europe/Berlni'", "site.time_zone names no time zone. Did you mean Europe/Berlin?"),
-    ("database.url = 'mysql://h/d'", "database.url must begin with postgresql://."),
-    ("people.sign_in_days = 31", "people.sign_in_days: it must be less than or equal to 30."),
-    ("launch.isolation = 'docker'", "launch.isolation: it must be 'none'."),
-    ("limits.seconds = 0", "limits.seconds: it must be greater than 0."),
-])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("limits.memroy = 1", "limits.memroy is not a setting. Did you mean limits.memory_bytes?"),
+        ("port = 1", "port is not a setting. Did you mean site.port?"),
+        ("site.port = 0", "site.port: it must be greater than or equal to 1."),
+        ("site.port = 'x'", "site.port: it must be an integer, unable to parse string as an integer."),
+        (
+            "site.bind = '0.0.0.0'",
+            (
+                "site.bind is 0.0.0.0, but people.authenticator 'file' and launch.isolation 'none' keep nobody"
+                " apart on a network. Use 127.0.0.1, and ssh -L from elsewhere."
+            ),
+        ),
+        ("site.time_zone = 'Europe/Berlni'", "site.time_zone names no time zone. Did you mean Europe/Berlin?"),
+        ("database.url = 'mysql://h/d'", "database.url must begin with postgresql://."),
+        ("people.sign_in_days = 31", "people.sign_in_days: it must be less than or equal to 30."),
+        ("launch.isolation = 'docker'", "launch.isolation: it must be 'none'."),
+        ("limits.seconds = 0", "limits.seconds: it must be greater than 0."),
+    ],
+)
 def test_a_wrong_value_is_explained_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     text = f"state = 's'\npeople.file = 'p'\nsources.lake = {{ kind = 'files', root = 'r' }}\n# here it comes\n{line}\n"
     (found,) = problems(tmp_path, text)
@@ -89,7 +97,11 @@ def test_a_wrong_value_is_explained_with_its_line(tmp_path: Path, line: str, mes
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
-    text = GOOD.replace('name = "Demo"', 'nmae = "Demo"').replace('root = "/data/lake"\n', "").replace('ask = "data-privacy"\n', "")
+    text = (
+        GOOD.replace('name = "Demo"', 'nmae = "Demo"')
+        .replace('root = "/data/lake"\n', "")
+        .replace('ask = "data-privacy"\n', "")
+    )
     assert problems(tmp_path, text) == [
         "swap.toml:5: site.nmae is not a setting. Did you mean site.name?",
         "swap.toml:11: sources.lake.root is missing: The directory that holds one directory for each schema.",
@@ -105,7 +117,12 @@ def test_an_unknown_kind_of_source_is_told_with_the_known_ones(tmp_path: Path) -
 
 
 def test_a_source_name_that_sql_could_not_say_is_refused(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, GOOD.replace("[sources.lake]", "[sources.Data-Lake]").replace('"lake.wmf", ', "").replace("lake.wmf.*.city", "*"))
+    (found,) = problems(
+        tmp_path,
+        GOOD.replace("[sources.lake]", "[sources.Data-Lake]")
+        .replace('"lake.wmf", ', "")
+        .replace("lake.wmf.*.city", "*"),
+    )
     assert found.startswith("swap.toml:11: sources.Data-Lake: a source's name is")
 
 
@@ -125,10 +142,16 @@ def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
     assert found.startswith("swap.toml:28: policy.denials[0].name: another rule is called 'open'")
 
 
-@pytest.mark.parametrize("wrong", [
-    'password = "hunter2-secret"', 'password = { file = "a", env = "hunter2-secret" }', 'password = { hunter = "hunter2-secret" }',
-    'password = { file = ["hunter2-secret"] }', "password = { }",
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'password = "hunter2-secret"',
+        'password = { file = "a", env = "hunter2-secret" }',
+        'password = { hunter = "hunter2-secret" }',
+        'password = { file = ["hunter2-secret"] }',
+        "password = { }",
+    ],
+)
 def test_a_secret_in_the_wrong_place_is_refused_and_never_printed(tmp_path: Path, wrong: str) -> None:
     found = problems(tmp_path, GOOD.replace('password = { file = "secrets/reader" }', wrong))
     assert all(line.startswith("swap.toml:20: sources.mediawiki.password") for line in found)
@@ -152,7 +175,11 @@ def test_a_missing_file_says_which(tmp_path: Path) -> None:
 
 
 def models() -> list[type[BaseModel]]:
-    return [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, module.Model) and value is not module.Model]
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, module.Model) and value is not module.Model
+    ]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
@@ -168,7 +195,9 @@ def test_values_cannot_be_changed(tmp_path: Path) -> None:
         settings.site.port = 1  # type: ignore[misc]
 
 
-def test_a_secret_is_read_when_used_and_its_end_of_line_is_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_read_when_used_and_its_end_of_line_is_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "s").write_text("hush\n")
     assert module.Secret(file=tmp_path / "s").read() == "hush"
     monkeypatch.setenv("HUSH", "quiet")

@@ -29,8 +29,14 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
     except SwapError as error:
         log.warning("%s could not be harvested: %s", connector.name, error)
         with engine.begin() as conn:
-            store.record_health(conn, connector.name, up=False, problem=error.problem.why or error.problem.title,
-                                now=now(), harvested=False)
+            store.record_health(
+                conn,
+                connector.name,
+                up=False,
+                problem=error.problem.why or error.problem.title,
+                now=now(),
+                harvested=False,
+            )
         return False
     with engine.begin() as conn:
         store.replace_datasets(conn, connector.name, datasets, now())

@@ -34,7 +34,10 @@ class VisibleDataset:
 
     @property
     def divided_in_secret(self) -> bool:
-        """Whether a partition column is not readable: how the rows are divided, and in which order they come, then tells of its values."""
+        """Whether a partition column is not readable.
+
+        How the rows are divided, and in which order they come, then tells of its values.
+        """
         readable = {visible.column.name for visible in self.columns if visible.read.allowed}
         return any(column.partition and column.name not in readable for column in self.dataset.columns)
 

@@ -24,13 +24,19 @@ def visible(conn: Connection, policy: Policy, principal: Principal) -> tuple[Vis
     return tuple(dataset for dataset in found if dataset is not None)
 
 
-def table(conn: Connection, policy: Policy, principal: Principal, source: str, schema: str, name: str) -> VisibleDataset:
+def table(
+    conn: Connection, policy: Policy, principal: Principal, source: str, schema: str, name: str
+) -> VisibleDataset:
     """Return one table.  Raises NotFound alike for one that does not exist and one the person may not discover."""
     for dataset in visible(conn, policy, principal):
         if (dataset.source, dataset.dataset.schema, dataset.dataset.name) == (source, schema, name):
             return dataset
-    raise NotFound(Problem(f"There is no table {source}.{schema}.{name}, or you may not know of it.",
-                           todo="Look through the tables you may see on the Data page."))
+    raise NotFound(
+        Problem(
+            f"There is no table {source}.{schema}.{name}, or you may not know of it.",
+            todo="Look through the tables you may see on the Data page.",
+        )
+    )
 
 
 def sources(conn: Connection, settings: Settings, principal: Principal) -> list[SourceState]:
@@ -43,11 +49,19 @@ def sources(conn: Connection, settings: Settings, principal: Principal) -> list[
             continue
         of_source = [dataset for dataset in tables if dataset.source == name]
         seen = health.get(name)
-        states.append(SourceState(
-            name=name, kind=source.kind, title=source.title, owner=source.owner, note=source.note,
-            up=seen is not None and seen.up, since=seen.since if seen else datetime.fromtimestamp(0, UTC),
-            tables_readable=sum(dataset.read.allowed for dataset in of_source), tables_visible=len(of_source),
-        ))
+        states.append(
+            SourceState(
+                name=name,
+                kind=source.kind,
+                title=source.title,
+                owner=source.owner,
+                note=source.note,
+                up=seen is not None and seen.up,
+                since=seen.since if seen else datetime.fromtimestamp(0, UTC),
+                tables_readable=sum(dataset.read.allowed for dataset in of_source),
+                tables_visible=len(of_source),
+            )
+        )
     return states
 
 
@@ -69,8 +83,12 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
     columns = tuple(
         VisibleColumn(column, decide(policy, principal, Action.READ, resource))
         for column in dataset.columns
-        if decide(policy, principal, Action.DISCOVER,
-                  resource := Resource(place.source, place.schema, place.table, column.name)).allowed
+        if decide(
+            policy,
+            principal,
+            Action.DISCOVER,
+            resource := Resource(place.source, place.schema, place.table, column.name),
+        ).allowed
     )
     if not columns:
         # A pattern such as lake.wmf.*.city reaches into every table; it must not tell of those without a city.
@@ -84,7 +102,12 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
         dataset = replace(dataset, newest="", partitions=None)
     if not read.allowed and dataset.row_estimate is not None:
         # That a table grows by one is news of what is in it.
-        dataset = replace(dataset, row_estimate=_roughly(dataset.row_estimate), size_bytes=_roughly(dataset.size_bytes or 0), rows_exact=False)
+        dataset = replace(
+            dataset,
+            row_estimate=_roughly(dataset.row_estimate),
+            size_bytes=_roughly(dataset.size_bytes or 0),
+            rows_exact=False,
+        )
     return VisibleDataset(harvested.source, dataset, columns, read, harvested.harvested_at)
 
 

@@ -44,10 +44,16 @@ def encode(dataset: Dataset) -> dict[str, Any]:
     schema = pa.schema([pa.field(column.name, column.type) for column in dataset.columns])
     return {
         "arrow_schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
-        "columns": [{"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
-                    for column in dataset.columns],
-        "comment": dataset.comment, "owner": dataset.owner, "row_estimate": dataset.row_estimate,
-        "size_bytes": dataset.size_bytes, "newest": dataset.newest, "rows_exact": dataset.rows_exact,
+        "columns": [
+            {"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
+            for column in dataset.columns
+        ],
+        "comment": dataset.comment,
+        "owner": dataset.owner,
+        "row_estimate": dataset.row_estimate,
+        "size_bytes": dataset.size_bytes,
+        "newest": dataset.newest,
+        "rows_exact": dataset.rows_exact,
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
     }
 
@@ -56,14 +62,29 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
     """Return the dataset that `encode` was given."""
     fields = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(definition["arrow_schema"])))
     columns = tuple(
-        Column(field.name, field.type, comment=said["comment"], partition=said["partition"], sensitivity=said["sensitivity"])
+        Column(
+            field.name,
+            field.type,
+            comment=said["comment"],
+            partition=said["partition"],
+            sensitivity=said["sensitivity"],
+        )
         for field, said in zip(fields, definition["columns"], strict=True)
     )
     # What an older SWAP has kept knows no partitions; it is read until its source is harvested again.
     partitions = definition.get("partitions")
-    return Dataset(schema, name, columns, comment=definition["comment"], owner=definition["owner"],
-                   row_estimate=definition["row_estimate"], size_bytes=definition["size_bytes"], newest=definition["newest"],
-                   rows_exact=definition.get("rows_exact", False), partitions=Partitions.from_plain(partitions) if partitions else None)
+    return Dataset(
+        schema,
+        name,
+        columns,
+        comment=definition["comment"],
+        owner=definition["owner"],
+        row_estimate=definition["row_estimate"],
+        size_bytes=definition["size_bytes"],
+        newest=definition["newest"],
+        rows_exact=definition.get("rows_exact", False),
+        partitions=Partitions.from_plain(partitions) if partitions else None,
+    )
 
 
 @lru_cache(maxsize=8192)
@@ -76,18 +97,29 @@ def all_datasets(conn: Connection) -> list[Harvested]:
     """Return every dataset, in the order of their names."""
     table = dataset_table.c
     rows = conn.execute(
-        select(table.source, table.schema, table.name, cast(table.definition, Text), table.harvested_at)
-        .order_by(table.source, table.schema, table.name),
+        select(table.source, table.schema, table.name, cast(table.definition, Text), table.harvested_at).order_by(
+            table.source, table.schema, table.name
+        ),
     )
-    return [Harvested(source, _decode_text(schema, name, definition), harvested_at)
-            for source, schema, name, definition, harvested_at in rows]
+    return [
+        Harvested(source, _decode_text(schema, name, definition), harvested_at)
+        for source, schema, name, definition, harvested_at in rows
+    ]
 
 
 def replace_datasets(conn: Connection, source: str, datasets: Iterable[Dataset], now: datetime) -> None:
     """Make the catalog of one source what was harvested now; tables that are gone are forgotten."""
     conn.execute(delete(dataset_table).where(dataset_table.c.source == source))
-    rows = [{"source": source, "schema": dataset.schema, "name": dataset.name, "definition": encode(dataset), "harvested_at": now}
-            for dataset in datasets]
+    rows = [
+        {
+            "source": source,
+            "schema": dataset.schema,
+            "name": dataset.name,
+            "definition": encode(dataset),
+            "harvested_at": now,
+        }
+        for dataset in datasets
+    ]
     if rows:
         conn.execute(insert(dataset_table), rows)
 

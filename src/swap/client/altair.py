@@ -50,7 +50,11 @@ def _bars(spec: dict[str, Any]) -> list[str]:
             pairs.sort(key=lambda pair: -pair[1])
         most = max(value for _, value in pairs)
         width = max(text.width_of(name) for name, _ in pairs)
-        return [f"{name}{' ' * (width - text.width_of(name))}  {'█' * round(BAR_WIDTH * max(0, value) / (most or 1))} {value:,}" for name, value in pairs]
+        return [
+            f"{name}{' ' * (width - text.width_of(name))}  {'█' * round(BAR_WIDTH * max(0, value) / (most or 1))}"
+            f" {value:,}"
+            for name, value in pairs
+        ]
     except (KeyError, TypeError, ValueError):
         return []
 
@@ -72,7 +76,12 @@ def install() -> None:
 class _Once(MetaPathFinder):
     """Finds altair once, the usual way, and wraps its loader."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 — the protocol's argument
+        target: ModuleType | None = None,  # noqa: ARG002 — the protocol's argument
+    ) -> ModuleSpec | None:
         if fullname != "altair":
             return None
         sys.meta_path.remove(self)

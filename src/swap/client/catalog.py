@@ -65,7 +65,9 @@ class Columns(tuple[TableColumn, ...]):
         return f"{text.table(_COLUMN_HEADS, _column_rows(self))}\n\n{_counted(self, 'column')}"
 
     def _repr_html_(self) -> str:
-        return f"<div>{show.page_html(_COLUMN_HEADS, _column_rows(self))}<small>{_counted(self, 'column')}</small></div>"
+        return (
+            f"<div>{show.page_html(_COLUMN_HEADS, _column_rows(self))}<small>{_counted(self, 'column')}</small></div>"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def tables(pattern: str | None = None) -> Tables:
     A pattern with `*` or `?` is matched with whole names: `lake.wmf.*`.
     """
     found = transport.default().call("GET", "/v1/catalog")["tables"]
-    listed = [Table(each["name"], each.get("comment") or "", each.get("rows"), bool(each["readable"])) for each in found]
+    listed = [
+        Table(each["name"], each.get("comment") or "", each.get("rows"), bool(each["readable"])) for each in found
+    ]
     return Tables(sorted((table for table in listed if _matches(table, pattern)), key=lambda table: table.name))
 
 
@@ -119,12 +123,25 @@ def describe(table: str) -> Description:
     """Return what SWAP knows about a table named `source.schema.table`."""
     parts = [part.strip('"') for part in table.split(".")] if isinstance(table, str) else []
     if len(parts) != 3 or not all(parts):
-        raise Invalid(Problem(f"{table!r} is not the name of a table.", why="Tables are named source.schema.table.",
-                              todo="swap.tables() lists those that you may see."))
+        raise Invalid(
+            Problem(
+                f"{table!r} is not the name of a table.",
+                why="Tables are named source.schema.table.",
+                todo="swap.tables() lists those that you may see.",
+            )
+        )
     found = transport.default().call("GET", "/v1/catalog/" + "/".join(quote(part, safe="") for part in parts))
     return Description(
-        name=found["name"], comment=found.get("comment") or "", owner=found.get("owner") or "", rows=found.get("rows"), rows_exact=bool(found.get("rows_exact")),
-        bytes=found.get("bytes"), newest=found.get("newest"), partitions=tuple(found.get("partitions") or ()), columns=Columns(map(_column, found["columns"])))
+        name=found["name"],
+        comment=found.get("comment") or "",
+        owner=found.get("owner") or "",
+        rows=found.get("rows"),
+        rows_exact=bool(found.get("rows_exact")),
+        bytes=found.get("bytes"),
+        newest=found.get("newest"),
+        partitions=tuple(found.get("partitions") or ()),
+        columns=Columns(map(_column, found["columns"])),
+    )
 
 
 def _column(found: Mapping[str, Any]) -> TableColumn:
@@ -141,16 +158,42 @@ def _matches(table: Table, pattern: str | None) -> bool:
     return wanted in table.name.casefold() or wanted in table.comment.casefold()
 
 
-_TABLE_HEADS = ({"name": "table", **_HEAD, "whole": True}, {"name": "rows", **_HEAD, "align": "right", "group": True}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
-_COLUMN_HEADS = ({"name": "column", **_HEAD, "whole": True}, {"name": "type", **_HEAD}, {"name": "access", **_HEAD}, {"name": "comment", **_HEAD})
+_TABLE_HEADS = (
+    {"name": "table", **_HEAD, "whole": True},
+    {"name": "rows", **_HEAD, "align": "right", "group": True},
+    {"name": "access", **_HEAD},
+    {"name": "comment", **_HEAD},
+)
+_COLUMN_HEADS = (
+    {"name": "column", **_HEAD, "whole": True},
+    {"name": "type", **_HEAD},
+    {"name": "access", **_HEAD},
+    {"name": "comment", **_HEAD},
+)
 
 
 def _table_rows(listed: Tables) -> list[list[str | None]]:
-    return [[table.name, _BLANK if table.rows is None else str(table.rows), _READABLE if table.readable else _LOCKED, table.comment or _BLANK] for table in listed]
+    return [
+        [
+            table.name,
+            _BLANK if table.rows is None else str(table.rows),
+            _READABLE if table.readable else _LOCKED,
+            table.comment or _BLANK,
+        ]
+        for table in listed
+    ]
 
 
 def _column_rows(listed: Columns) -> list[list[str | None]]:
-    return [[column.name, column.type, _access(column), column.comment + (" (partition)" if column.partition else "") or _BLANK] for column in listed]
+    return [
+        [
+            column.name,
+            column.type,
+            _access(column),
+            column.comment + (" (partition)" if column.partition else "") or _BLANK,
+        ]
+        for column in listed
+    ]
 
 
 def _access(column: TableColumn) -> str:

@@ -33,10 +33,16 @@ class _Axes:
     """The measured column goes up; else it goes to the right."""
 
 
-def draw(table: pa.Table, kind: str, *, x: str | None, y: str | None, color: str | None, top: int | None, name: str | None) -> alt.Chart:
+def draw(
+    table: pa.Table, kind: str, *, x: str | None, y: str | None, color: str | None, top: int | None, name: str | None
+) -> alt.Chart:
     """Return the chart.  Raises Invalid and UnknownName saying what would work."""
     if kind not in KINDS:
-        raise Invalid(Problem(f"There is no chart called {kind}.", why="Nothing was drawn.", todo=f"Choose one of {', '.join(KINDS)}."))
+        raise Invalid(
+            Problem(
+                f"There is no chart called {kind}.", why="Nothing was drawn.", todo=f"Choose one of {', '.join(KINDS)}."
+            )
+        )
     for column in (x, y, color):
         _check_column(table, column)
     if top is not None and top < 1:
@@ -50,9 +56,13 @@ def draw(table: pa.Table, kind: str, *, x: str | None, y: str | None, color: str
     if top is not None:
         rows, total = _largest(rows, axes, top)
     if rows.num_rows > MAX_MARKS:
-        raise Invalid(Problem(
-            f"{rows.num_rows:,} points are too many for one chart; the limit is {MAX_MARKS:,}.", why="Nothing was drawn: all of them would be stored in the notebook.",
-            todo="Group them in SQL, or draw the largest: .chart(…, top=20)."))
+        raise Invalid(
+            Problem(
+                f"{rows.num_rows:,} points are too many for one chart; the limit is {MAX_MARKS:,}.",
+                why="Nothing was drawn: all of them would be stored in the notebook.",
+                todo="Group them in SQL, or draw the largest: .chart(…, top=20).",
+            )
+        )
     return _chart(rows, kind, axes, color, _title(axes, color, top, total, name), summed=summed)
 
 
@@ -60,13 +70,19 @@ def _check_column(table: pa.Table, column: str | None) -> None:
     if column is None or column in table.column_names:
         return
     near = get_close_matches(column, table.column_names, n=3, cutoff=0.5)
-    raise UnknownName(Problem(
-        f"{column} is not a column of this result.", why=f"Its columns are {', '.join(table.column_names)}.", todo="",
-        suggestions=tuple(Suggestion(label=f"Use {each}", replace=column, by=each, type="column") for each in near)))
+    raise UnknownName(
+        Problem(
+            f"{column} is not a column of this result.",
+            why=f"Its columns are {', '.join(table.column_names)}.",
+            todo="",
+            suggestions=tuple(Suggestion(label=f"Use {each}", replace=column, by=each, type="column") for each in near),
+        )
+    )
 
 
 def _axes(table: pa.Table, kind: str, x: str | None, y: str | None, color: str | None) -> _Axes:
     """Choose what was not named: the first number is measured, along the first other column."""
+
     def number(name: str) -> bool:
         return _is_number(table.schema.field(name).type)
 
@@ -81,10 +97,21 @@ def _axes(table: pa.Table, kind: str, x: str | None, y: str | None, color: str |
     elif x is None and y is not None:
         x = next(iter(others or numbers) if number(y) else iter(numbers or others), None)
     if x is None or y is None:
-        raise Invalid(Problem("A chart needs two columns.", why="Nothing was drawn.", todo='Name them: .chart("bar", x="views", y="country").'))
+        raise Invalid(
+            Problem(
+                "A chart needs two columns.",
+                why="Nothing was drawn.",
+                todo='Name them: .chart("bar", x="views", y="country").',
+            )
+        )
     if not number(x) and not number(y):
-        raise Invalid(Problem(f"Neither {x} nor {y} is a number.", why="Nothing was drawn: one column must be what is measured.",
-                              todo="Name a column of numbers as x or y."))
+        raise Invalid(
+            Problem(
+                f"Neither {x} nor {y} is a number.",
+                why="Nothing was drawn: one column must be what is measured.",
+                todo="Name a column of numbers as x or y.",
+            )
+        )
     upright = number(y)
     return _Axes(along=x if upright else y, measured=y if upright else x, upright=upright)
 
@@ -108,10 +135,20 @@ def _largest(rows: pa.Table, axes: _Axes, top: int) -> tuple[pa.Table, int]:
     return rows.filter(pc.is_in(rows.column(axes.along), value_set=kept)), sums.num_rows
 
 
-def _chart(rows: pa.Table, kind: str, axes: _Axes, color: str | None, title: dict[str, str], *, summed: bool) -> alt.Chart:
+def _chart(
+    rows: pa.Table, kind: str, axes: _Axes, color: str | None, title: dict[str, str], *, summed: bool
+) -> alt.Chart:
     types = {field.name: _vega_type(field.type) for field in rows.schema}
-    measured = {"field": _escaped(axes.measured), "type": "quantitative", "title": f"sum of {axes.measured}" if summed else axes.measured}
-    along: dict[str, Any] = {"field": _escaped(axes.along), "type": types[axes.along], "title": _heading(axes.along, rows.schema)}
+    measured = {
+        "field": _escaped(axes.measured),
+        "type": "quantitative",
+        "title": f"sum of {axes.measured}" if summed else axes.measured,
+    }
+    along: dict[str, Any] = {
+        "field": _escaped(axes.along),
+        "type": types[axes.along],
+        "title": _heading(axes.along, rows.schema),
+    }
     if kind == "bar" and along["type"] == "quantitative":
         along["type"] = "ordinal"
     if along["type"] == "nominal":
@@ -121,10 +158,22 @@ def _chart(rows: pa.Table, kind: str, axes: _Axes, color: str | None, title: dic
     encoding: dict[str, Any] = {"x": along, "y": measured} if axes.upright else {"x": measured, "y": along}
     if color:
         encoding["color"] = {"field": _escaped(color), "type": types[color], "title": color}
-    encoding["tooltip"] = [{"field": _escaped(each), "type": types[each], "title": each, **_tooltip(types[each])} for each in rows.column_names]
-    marks: dict[str, dict[str, Any]] = {"bar": {}, "line": {"point": rows.num_rows <= 60}, "area": {"opacity": 0.7}, "point": {"filled": True}}
+    encoding["tooltip"] = [
+        {"field": _escaped(each), "type": types[each], "title": each, **_tooltip(types[each])}
+        for each in rows.column_names
+    ]
+    marks: dict[str, dict[str, Any]] = {
+        "bar": {},
+        "line": {"point": rows.num_rows <= 60},
+        "area": {"opacity": 0.7},
+        "point": {"filled": True},
+    }
     spec: dict[str, Any] = {
-        "title": title, "data": {"values": [_drawable(row) for row in rows.to_pylist()]}, "mark": {"type": kind, **marks[kind]}, "encoding": encoding}
+        "title": title,
+        "data": {"values": [_drawable(row) for row in rows.to_pylist()]},
+        "mark": {"type": kind, **marks[kind]},
+        "encoding": encoding,
+    }
     if not axes.upright and along["type"] in {"nominal", "ordinal"}:
         spec["height"] = {"step": BAR_PIXELS}
     return alt.Chart.from_dict(spec)
@@ -188,4 +237,3 @@ def _number_or_text(value: Any) -> Any:
 def _escaped(name: str) -> str:
     """Return a column's name as Vega-Lite's path to it: dots and brackets are part of the name."""
     return "".join("\\" + each if each in "\\.[]'\"" else each for each in name)
-

@@ -51,7 +51,9 @@ def matches(text: str, cursor: int) -> tuple[str, list[tuple[str, str]]]:
     if found is None:
         return "", []
     try:
-        answer = transport.default().call("POST", "/v1/complete", {"sql": found.text, "offset": found.offset}, seconds=WAIT_SECONDS)
+        answer = transport.default().call(
+            "POST", "/v1/complete", {"sql": found.text, "offset": found.offset}, seconds=WAIT_SECONDS
+        )
         start = int(answer["start"])
         return found.text[start : found.offset], [(item["insert"], item.get("type") or "") for item in answer["items"]]
     except (SwapError, TimeoutError, KeyError):
@@ -66,6 +68,11 @@ def register(shell: Any) -> None:
         before = context.full_text.split("\n")[: context.cursor_line]
         fragment, items = matches(context.full_text, sum(len(line) + 1 for line in before) + context.cursor_position)
         completions = [SimpleCompletion(text=insert, type=kind) for insert, kind in items]
-        return {"completions": completions, "matched_fragment": fragment, "suppress": bool(completions), "ordered": True}
+        return {
+            "completions": completions,
+            "matched_fragment": fragment,
+            "suppress": bool(completions),
+            "ordered": True,
+        }
 
     shell.Completer.custom_matchers.append(context_matcher(identifier="swap.sql", priority=1000)(swap_matcher))

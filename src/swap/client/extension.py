@@ -26,11 +26,22 @@ def load(shell: Any) -> None:
 def _line(namespace: dict[str, Any], statement: str) -> Result:
     """Run the SQL after `%swap`."""
     if not statement.strip():
-        raise Invalid(Problem("There is no statement.", todo="Write %swap SELECT …, or %%swap in a cell's first line and the SQL below it."))
+        raise Invalid(
+            Problem(
+                "There is no statement.",
+                todo="Write %swap SELECT …, or %%swap in a cell's first line and the SQL below it.",
+            )
+        )
     return query.sql(statement, magic.given(statement, namespace), magic.own_tables(statement, namespace))
 
 
-def _show_error(shell: Any, kind: type[SwapError], error: SwapError, traceback: TracebackType, tb_offset: int | None = None) -> list[str]:  # noqa: ARG001
+def _show_error(
+    shell: Any,
+    kind: type[SwapError],
+    error: SwapError,
+    traceback: TracebackType,
+    tb_offset: int | None = None,  # noqa: ARG001 — IPython gives it
+) -> list[str]:
     """Show an error as the cell's output, in the query's own place; `%debug` still finds its traceback."""
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback
     lines = show.error_text(error).splitlines()

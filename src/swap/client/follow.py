@@ -44,8 +44,12 @@ def follow(gateway: Gateway, query_id: str) -> Iterator[State]:
         quiet = began + QUIET_SECONDS - time.monotonic()
         try:
             with gone(query_id):
-                state = gateway.call("GET", f"/v1/queries/{query_id}", query={"after": state.get("revision", -1)},
-                                     seconds=max(0.05, quiet) if quiet > 0 and state else POLL_SECONDS)
+                state = gateway.call(
+                    "GET",
+                    f"/v1/queries/{query_id}",
+                    query={"after": state.get("revision", -1)},
+                    seconds=max(0.05, quiet) if quiet > 0 and state else POLL_SECONDS,
+                )
             lost_at = None
         except (Unreachable, TimeoutError) as error:
             now = time.monotonic()
@@ -90,8 +94,14 @@ def gone(query_id: str, when: str = "") -> Iterator[None]:
     try:
         yield
     except NotFound:
-        why = f"SWAP kept it until {when}." if when else "SWAP keeps results for a while only, and this one's time is over."
-        raise NotFound(Problem("This result is gone.", why=why, todo="Run the cell again.", extra={"id": query_id})) from None
+        why = (
+            f"SWAP kept it until {when}."
+            if when
+            else "SWAP keeps results for a while only, and this one's time is over."
+        )
+        raise NotFound(
+            Problem("This result is gone.", why=why, todo="Run the cell again.", extra={"id": query_id})
+        ) from None
 
 
 @contextmanager
@@ -128,7 +138,11 @@ def _lost(seconds: float) -> str:
 def _stopped(state: State) -> str:
     if state["state"] != "cancelled":
         return f"It had already ended ({state['state']})."
-    sources = [stage["key"][4:] for stage in state.get("stages") or () if stage["key"].startswith("run:") and stage.get("start") is not None]
+    sources = [
+        stage["key"][4:]
+        for stage in state.get("stages") or ()
+        if stage["key"].startswith("run:") and stage.get("start") is not None
+    ]
     where = f" in {' and '.join(sources)}" if sources else ""
     with suppress(KeyError, TypeError):
         return f"Stopped{where} after {state['elapsed']:.1f} s."

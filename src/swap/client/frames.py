@@ -18,10 +18,23 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NULLABLE = {
-    pa.bool_(): "boolean", pa.int8(): "Int8", pa.int16(): "Int16", pa.int32(): "Int32", pa.int64(): "Int64",
-    pa.uint8(): "UInt8", pa.uint16(): "UInt16", pa.uint32(): "UInt32", pa.uint64(): "UInt64",
+    pa.bool_(): "boolean",
+    pa.int8(): "Int8",
+    pa.int16(): "Int16",
+    pa.int32(): "Int32",
+    pa.int64(): "Int64",
+    pa.uint8(): "UInt8",
+    pa.uint16(): "UInt16",
+    pa.uint32(): "UInt32",
+    pa.uint64(): "UInt64",
 }
-_IN_NUMPY = (pa.types.is_floating, pa.types.is_timestamp, pa.types.is_duration, pa.types.is_string, pa.types.is_large_string)
+_IN_NUMPY = (
+    pa.types.is_floating,
+    pa.types.is_timestamp,
+    pa.types.is_duration,
+    pa.types.is_string,
+    pa.types.is_large_string,
+)
 _PLAIN_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
@@ -31,7 +44,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     def mapped(column: pa.ChunkedArray) -> Any:
         if column.type in _NULLABLE:
-            # Without nulls NumPy's own type, which every library takes; with nulls NumPy would turn them into floats or objects.
+            # Without nulls NumPy's own type, which every library takes; with nulls NumPy would turn them into floats
+            # or objects.
             return pd.api.types.pandas_dtype(_NULLABLE[column.type]) if column.null_count else None
         return None if any(check(column.type) for check in _IN_NUMPY) else pd.ArrowDtype(column.type)
 
@@ -59,8 +73,13 @@ def write_arrow(name: str, data: Any, file: IO[bytes]) -> None:
     schema = pa.schema([pa.field(str(field.name), _plain(field.type)) for field in reader.schema])
     twice = [column for column, times in Counter(map(str.casefold, schema.names)).items() if times > 1]
     if twice:
-        raise Invalid(Problem(f"Your table {name} has two columns called {twice[0]}.", why="SQL does not tell them apart. Nothing was run.",
-                              todo="Rename one of them."))
+        raise Invalid(
+            Problem(
+                f"Your table {name} has two columns called {twice[0]}.",
+                why="SQL does not tell them apart. Nothing was run.",
+                todo="Rename one of them.",
+            )
+        )
     if not schema.names:
         raise Invalid(Problem(f"Your table {name} has no columns.", why="Nothing was run."))
     with pa.ipc.new_stream(file, schema) as writer:
@@ -82,10 +101,20 @@ def _reader(name: str, data: Any) -> pa.RecordBatchReader:
         if isinstance(data, pa.RecordBatch):
             return pa.Table.from_batches([data]).to_reader()
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise Invalid(Problem(f"Your table {name} cannot be sent.", why=f"{error}. Nothing was run.",
-                              todo="Give every column one type: df.astype(…).")) from None
-    raise Invalid(Problem(f"tables[{name!r}] is a {type(data).__name__}, not a table.", why="Nothing was run.",
-                          todo="Pass a pandas or polars DataFrame, a pyarrow table or a result of swap.sql."))
+        raise Invalid(
+            Problem(
+                f"Your table {name} cannot be sent.",
+                why=f"{error}. Nothing was run.",
+                todo="Give every column one type: df.astype(…).",
+            )
+        ) from None
+    raise Invalid(
+        Problem(
+            f"tables[{name!r}] is a {type(data).__name__}, not a table.",
+            why="Nothing was run.",
+            todo="Pass a pandas or polars DataFrame, a pyarrow table or a result of swap.sql.",
+        )
+    )
 
 
 def _from_pandas(frame: pd.DataFrame) -> pa.Table:

@@ -21,15 +21,78 @@ _TOKEN = re.compile(
       | (?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
-_KEYWORDS = frozenset((
-    "ALL", "AND", "ANY", "AS", "BETWEEN", "BY", "CASE", "DISTINCT", "DIV", "ELSE", "ESCAPE", "EXCEPT", "FROM", "GLOB", "HAVING", "ILIKE", "IN",
-    "INTERSECT", "INTERVAL", "IS", "LIKE", "LIMIT", "NOT", "OFFSET", "ON", "OR", "QUALIFY", "SELECT", "SIMILAR", "SOME", "THEN", "TO", "UNION",
-    "USING", "VALUES", "WHEN", "WHERE",
-))
-_ENDS_FROM = frozenset((
-    "WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY", "ORDER", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT", "SELECT",
-))
-_NOT_AN_ALIAS = _ENDS_FROM | {"ON", "USING", "JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", "ASOF", "SEMI", "ANTI", "LATERAL"}
+_KEYWORDS = frozenset(
+    (
+        "ALL",
+        "AND",
+        "ANY",
+        "AS",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "DISTINCT",
+        "DIV",
+        "ELSE",
+        "ESCAPE",
+        "EXCEPT",
+        "FROM",
+        "GLOB",
+        "HAVING",
+        "ILIKE",
+        "IN",
+        "INTERSECT",
+        "INTERVAL",
+        "IS",
+        "LIKE",
+        "LIMIT",
+        "NOT",
+        "OFFSET",
+        "ON",
+        "OR",
+        "QUALIFY",
+        "SELECT",
+        "SIMILAR",
+        "SOME",
+        "THEN",
+        "TO",
+        "UNION",
+        "USING",
+        "VALUES",
+        "WHEN",
+        "WHERE",
+    )
+)
+_ENDS_FROM = frozenset(
+    (
+        "WHERE",
+        "GROUP",
+        "HAVING",
+        "WINDOW",
+        "QUALIFY",
+        "ORDER",
+        "LIMIT",
+        "OFFSET",
+        "UNION",
+        "INTERSECT",
+        "EXCEPT",
+        "SELECT",
+    )
+)
+_NOT_AN_ALIAS = _ENDS_FROM | {
+    "ON",
+    "USING",
+    "JOIN",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "INNER",
+    "CROSS",
+    "NATURAL",
+    "ASOF",
+    "SEMI",
+    "ANTI",
+    "LATERAL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +118,10 @@ def parameters(statement: str) -> list[str]:
             continue
         before = tokens[index - 1] if index else None
         ends_operand = before is not None and (
-            before.kind in {"text", "quoted", "number"} or before.text in {")", "]", "}"} or (before.kind == "word" and before.upper not in _KEYWORDS))
+            before.kind in {"text", "quoted", "number"}
+            or before.text in {")", "]", "}"}
+            or (before.kind == "word" and before.upper not in _KEYWORDS)
+        )
         if token.text == "$" or not ends_operand:
             found[tokens[index + 1].text] = None
     return list(found)
@@ -91,7 +157,13 @@ def _note(tokens: list[_Token], index: int, ctes: set[str], found: dict[str, Non
     if index >= len(tokens):
         return
     token = tokens[index]
-    name = token.text if token.kind == "word" and token.upper not in _NOT_AN_ALIAS else token.text[1:-1] if token.kind == "quoted" else ""
+    name = (
+        token.text
+        if token.kind == "word" and token.upper not in _NOT_AN_ALIAS
+        else token.text[1:-1]
+        if token.kind == "quoted"
+        else ""
+    )
     after = tokens[index + 1].text if index + 1 < len(tokens) else ""
     if name and after not in {".", "("} and name.casefold() not in ctes:
         found[name] = None

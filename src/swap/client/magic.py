@@ -30,23 +30,40 @@ def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
 
 
 def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of the statement's parameters.  Raises QueryRefused for a variable that is missing or no value."""
+    """Return the values of the statement's parameters.
+
+    Raises QueryRefused for a variable that is missing or no value.
+    """
     values = {}
     for name in lexer.parameters(statement):
         if name not in namespace:
-            raise QueryRefused(Problem(f"The parameter :{name} has no value.", why="Nothing was run. This notebook has no variable of that name.",
-                                       todo=f"Set it in a cell above: {name} = …"))
+            raise QueryRefused(
+                Problem(
+                    f"The parameter :{name} has no value.",
+                    why="Nothing was run. This notebook has no variable of that name.",
+                    todo=f"Set it in a cell above: {name} = …",
+                )
+            )
         if not params.is_plain(namespace[name]):
-            raise QueryRefused(Problem(
-                f"The variable {name} is a {type(namespace[name]).__name__}, which cannot be a parameter.", why="Nothing was run.",
-                todo="Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes into FROM, without a colon."))
+            raise QueryRefused(
+                Problem(
+                    f"The variable {name} is a {type(namespace[name]).__name__}, which cannot be a parameter.",
+                    why="Nothing was run.",
+                    todo=(
+                        "Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table"
+                        " goes into FROM, without a colon."
+                    ),
+                )
+            )
         values[name] = namespace[name]
     return values
 
 
 def own_tables(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the notebook's frames and results that the statement names without a dot."""
-    return {name: namespace[name] for name in lexer.tables(statement) if name in namespace and _is_frame(namespace[name])}
+    return {
+        name: namespace[name] for name in lexer.tables(statement) if name in namespace and _is_frame(namespace[name])
+    }
 
 
 def _is_frame(value: Any) -> bool:
@@ -64,5 +81,10 @@ def _name(line: str) -> str | None:
         return None
     if len(words) == 1 and words[0].isidentifier() and not keyword.iskeyword(words[0]):
         return words[0]
-    raise Invalid(Problem(f"{line.strip()} is not the name of a variable.", why="The first line is %%swap and, if you like, a name for the result. Nothing was run.",
-                          todo="Write %%swap pages, and the SQL below it."))
+    raise Invalid(
+        Problem(
+            f"{line.strip()} is not the name of a variable.",
+            why="The first line is %%swap and, if you like, a name for the result. Nothing was run.",
+            todo="Write %%swap pages, and the SQL below it.",
+        )
+    )

@@ -1,4 +1,7 @@
-"""Values of a statement's parameters as JSON that keeps their types: plain ones as they are, others as {"type", "value"}."""
+"""Values of a statement's parameters as JSON that keeps their types.
+
+Plain ones as they are, others as {"type", "value"}.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,13 @@ def encode(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in params:
         if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
-            raise Invalid(Problem(f"{name!r} cannot be the name of a parameter.", why="Nothing was run.",
-                                  todo="Use letters, digits and _, as in :country."))
+            raise Invalid(
+                Problem(
+                    f"{name!r} cannot be the name of a parameter.",
+                    why="Nothing was run.",
+                    todo="Use letters, digits and _, as in :country.",
+                )
+            )
     return {name: _value(name, value) for name, value in params.items()}
 
 
@@ -46,9 +54,16 @@ def _value(name: str, value: Any) -> Any:
         return [_value(name, item) for item in value]
     tagged = _tagged(value)
     if tagged is None:
-        raise Invalid(Problem(
-            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.", why="Nothing was run.",
-            todo="Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes into tables={…}."))
+        raise Invalid(
+            Problem(
+                f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
+                why="Nothing was run.",
+                todo=(
+                    "Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes"
+                    " into tables={…}."
+                ),
+            )
+        )
     return {"type": tagged[0], "value": tagged[1]}
 
 

@@ -33,8 +33,12 @@ _told: weakref.WeakKeyDictionary[SwapError, Told] = weakref.WeakKeyDictionary()
 
 
 def sql(
-    sql: str, params: Mapping[str, Any] | None = None, tables: Mapping[str, Any] | None = None, *,
-    name: str | None = None, wait: bool = True,
+    sql: str,
+    params: Mapping[str, Any] | None = None,
+    tables: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    wait: bool = True,
 ) -> Result:
     """Run one SELECT over all sources and return its result.
 
@@ -48,7 +52,8 @@ def sql(
     query_id = None
     try:
         body = {
-            "statement": _text(sql), "params": parameters.encode(params or {}),
+            "statement": _text(sql),
+            "params": parameters.encode(params or {}),
             "tables": {own: _upload(gateway, own, data) for own, data in (tables or {}).items()},
         }
         with follow.held_interrupt():
@@ -60,7 +65,11 @@ def sql(
         if isinstance(interrupt, SwapError):
             _remember(interrupt, place, sql, query_id)
             raise
-        stopped = follow.stop(gateway, query_id) if query_id else failures.Interrupted(Problem("Cancelled: by you", why="Nothing was run."))
+        stopped = (
+            follow.stop(gateway, query_id)
+            if query_id
+            else failures.Interrupted(Problem("Cancelled: by you", why="Nothing was run."))
+        )
         _remember(stopped, place, sql, query_id)
         raise stopped from None
     except SwapError as error:
@@ -81,8 +90,13 @@ def _remember(error: SwapError, place: screen.Screen, statement: str, query_id: 
 
 def _text(statement: Any) -> str:
     if not isinstance(statement, str):
-        raise Invalid(Problem(f"The statement is a {type(statement).__name__}, not text.", why="Nothing was run.",
-                              todo='Write swap.sql("SELECT …").'))
+        raise Invalid(
+            Problem(
+                f"The statement is a {type(statement).__name__}, not text.",
+                why="Nothing was run.",
+                todo='Write swap.sql("SELECT …").',
+            )
+        )
     return statement
 
 

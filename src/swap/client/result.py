@@ -49,7 +49,11 @@ class Page:
         return f"<div>{show.page_html(self.heads, self.rows, self.offset + 1)}<small>{self._range()}</small></div>"
 
     def _range(self) -> str:
-        return f"{self.offset + 1:,}–{self.offset + len(self.rows):,} of {self.total:,}" if self.rows else f"No rows of {self.total:,}"
+        return (
+            f"{self.offset + 1:,}–{self.offset + len(self.rows):,} of {self.total:,}"
+            if self.rows
+            else f"No rows of {self.total:,}"
+        )
 
 
 class Result:
@@ -144,12 +148,21 @@ class Result:
 
         return frames.to_polars(self.to_arrow())
 
-    def page(self, offset: int = 0, limit: int = PAGE_ROWS, *, sort: str | None = None, descending: bool = False) -> Page:
+    def page(
+        self, offset: int = 0, limit: int = PAGE_ROWS, *, sort: str | None = None, descending: bool = False
+    ) -> Page:
         """Return some rows as text, sorted by a column if one is named; at most 1,000 at a time."""
         page = self._ask_page(offset, limit, sort, descending=descending)
         return Page(tuple(page["columns"]), tuple(tuple(row) for row in page["rows"]), page["offset"], page["total"])
 
-    def chart(self, kind: str = "bar", x: str | None = None, y: str | None = None, color: str | None = None, top: int | None = None) -> alt.Chart:
+    def chart(
+        self,
+        kind: str = "bar",
+        x: str | None = None,
+        y: str | None = None,
+        color: str | None = None,
+        top: int | None = None,
+    ) -> alt.Chart:
         """Return an Altair chart with its data in it: `bar`, `line`, `area` or `point`.
 
         Rows that agree in everything but the measured column are added up, and the axis says so; `top`
@@ -236,7 +249,9 @@ class Result:
     def _stream(self) -> stream.Stream:
         from swap.client import stream  # noqa: PLC0415 — pyarrow is loaded when rows are asked for
 
-        return stream.Stream(self._gateway, self.id, self._finished, lambda: self._ask_page(0, 1, None, descending=False))
+        return stream.Stream(
+            self._gateway, self.id, self._finished, lambda: self._ask_page(0, 1, None, descending=False)
+        )
 
     def _first_page(self) -> dict[str, Any]:
         if self._page is None:
@@ -244,7 +259,12 @@ class Result:
         return self._page
 
     def _ask_page(self, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
-        query = {"offset": offset, "limit": limit, "descending": str(descending).lower(), **({"sort": sort} if sort is not None else {})}
+        query = {
+            "offset": offset,
+            "limit": limit,
+            "descending": str(descending).lower(),
+            **({"sort": sort} if sort is not None else {}),
+        }
         with follow.gone(self.id, _moment(self._known.get("expires_at"))):
             return self._gateway.call("GET", f"/v1/queries/{self.id}/page", query=query)
 
@@ -254,7 +274,9 @@ def _failure(state: follow.State) -> SwapError:
         return from_json(state["error"])
     if state["state"] == "cancelled":
         return QueryCancelled(Problem("Cancelled"))
-    return SwapError(Problem("The query failed, and SWAP does not say why.", todo=f"Tell whoever runs SWAP: query {state['id']}."))
+    return SwapError(
+        Problem("The query failed, and SWAP does not say why.", todo=f"Tell whoever runs SWAP: query {state['id']}.")
+    )
 
 
 def _why(state: follow.State) -> str:

@@ -103,7 +103,9 @@ class Cell:
         return True
 
     def _draw(self, bundle: show.Bundle) -> None:
-        self._shell.display_pub.publish(data=bundle, metadata={}, transient={"display_id": self._display_id}, update=self._drawn)
+        self._shell.display_pub.publish(
+            data=bundle, metadata={}, transient={"display_id": self._display_id}, update=self._drawn
+        )
         self._drawn = True
 
 

@@ -23,7 +23,9 @@ TRIES = 8
 class Stream:
     """Reads one result from its first batch to its last."""
 
-    def __init__(self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State], still_there: Callable[[], Any]) -> None:
+    def __init__(
+        self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State], still_there: Callable[[], Any]
+    ) -> None:
         self._gateway = gateway
         self._query_id = query_id
         self._finished = finished
@@ -48,8 +50,13 @@ class Stream:
             else:
                 failed = 0
             if failed >= TRIES or self._rows > state["rows"]:
-                raise Unavailable(Problem(
-                    "The result did not arrive whole.", why=f"{self._rows:,} of {state['rows']:,} rows came, in {failed} tries.", todo="Run the cell again."))
+                raise Unavailable(
+                    Problem(
+                        "The result did not arrive whole.",
+                        why=f"{self._rows:,} of {state['rows']:,} rows came, in {failed} tries.",
+                        todo="Run the cell again.",
+                    )
+                )
             time.sleep(min(2.0, 0.1 * 2**failed))
 
     def table(self) -> pa.Table:
@@ -60,8 +67,15 @@ class Stream:
     def _connection(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that one connection brings."""
         try:
-            with follow.gone(self._query_id), self._gateway.open(
-                "GET", f"/v1/queries/{self._query_id}/result", query={"batch": self._batches}, seconds=SILENCE_SECONDS) as answer:
+            with (
+                follow.gone(self._query_id),
+                self._gateway.open(
+                    "GET",
+                    f"/v1/queries/{self._query_id}/result",
+                    query={"batch": self._batches},
+                    seconds=SILENCE_SECONDS,
+                ) as answer,
+            ):
                 reader = pa.ipc.open_stream(answer)
                 self._schema = reader.schema
                 while True:
@@ -74,4 +88,3 @@ class Stream:
                     yield batch
         except (Unreachable, OSError, HTTPException, pa.ArrowInvalid):
             return
-

@@ -17,7 +17,9 @@ PAGE_WIDTH = 160
 """Columns of text when nobody says how wide the screen is."""
 
 
-def table(columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[str | None]], *, first: int = 1, width: int | None = None) -> str:
+def table(
+    columns: Sequence[dict[str, Any]], rows: Sequence[Sequence[str | None]], *, first: int = 1, width: int | None = None
+) -> str:
     """Return head, types and rows, numbers at the right; columns that do not fit are named below."""
     numbers = [str(first + index) for index in range(len(rows))]
     blocks = [_block("", "", numbers, right=True)]
@@ -62,7 +64,9 @@ def width_of(value: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if value.isascii():
         return len(value)
-    return sum(0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in value)
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in value
+    )
 
 
 def grouped(value: str) -> str:

@@ -25,7 +25,12 @@ MARGIN = 0.2
 class Tokens:
     """Gives a token that is still good for a while."""
 
-    def __init__(self, path: str, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        path: str,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._path = path
         self._clock = clock
         self._now = now
@@ -56,9 +61,13 @@ def ask(path: str) -> tuple[str, datetime]:
         if "error" not in answer:
             return str(answer["token"]), datetime.fromisoformat(answer["expires_at"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Unavailable(Problem(
-            "Your Jupyter server gives this notebook no access to SWAP.", why=f"Its token socket does not answer ({error or type(error).__name__}).",
-            todo="Restart your server from SWAP's home page; your notebooks are as you left them.")) from None
+        raise Unavailable(
+            Problem(
+                "Your Jupyter server gives this notebook no access to SWAP.",
+                why=f"Its token socket does not answer ({error or type(error).__name__}).",
+                todo="Restart your server from SWAP's home page; your notebooks are as you left them.",
+            )
+        ) from None
     raise from_json(answer["error"])
 
 

@@ -41,12 +41,22 @@ class Gateway:
     def __init__(self, address: str, tokens: Bearer) -> None:
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise Unavailable(Problem(f"SWAP_GATEWAY is no address: {address}.", todo="It looks like http://127.0.0.1:8001."))
+            raise Unavailable(
+                Problem(f"SWAP_GATEWAY is no address: {address}.", todo="It looks like http://127.0.0.1:8001.")
+            )
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._tokens = tokens
 
-    def call(self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
         """Send JSON and return the JSON that comes back.  Raises what the gateway says, Unreachable, TimeoutError."""
         data = None if body is None else json.dumps(body).encode()
         with self.open(method, path, data, query=query, seconds=seconds) as answer:
@@ -54,8 +64,14 @@ class Gateway:
 
     @contextmanager
     def open(
-        self, method: str, path: str, body: Body = None, *, query: Mapping[str, Any] | None = None,
-        seconds: float = ANSWER_SECONDS, headers: Mapping[str, str] | None = None,
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        seconds: float = ANSWER_SECONDS,
+        headers: Mapping[str, str] | None = None,
     ) -> Iterator[HTTPResponse]:
         """Send a request and give its answer to read; a refused token is renewed once.
 
@@ -77,13 +93,24 @@ class Gateway:
         finally:
             connection.close()
 
-    def _send(self, method: str, target: str, body: Body, token: str, seconds: float, headers: Mapping[str, str] | None) -> tuple[HTTPConnection, HTTPResponse]:
+    def _send(
+        self, method: str, target: str, body: Body, token: str, seconds: float, headers: Mapping[str, str] | None
+    ) -> tuple[HTTPConnection, HTTPResponse]:
         connection = self._connect(seconds)
         try:
             # An answer may come before the body was sent: too large, for one.
             with suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, target, body, {
-                    "Authorization": f"Bearer {token}", "Accept-Encoding": "identity", "Content-Type": "application/json", **(headers or {})})
+                connection.request(
+                    method,
+                    target,
+                    body,
+                    {
+                        "Authorization": f"Bearer {token}",
+                        "Accept-Encoding": "identity",
+                        "Content-Type": "application/json",
+                        **(headers or {}),
+                    },
+                )
             return connection, connection.getresponse()
         except TimeoutError:
             connection.close()
@@ -115,9 +142,13 @@ def default() -> Gateway:
     """Return the gateway this process's environment names.  Raises Unavailable outside SWAP."""
     address, path = os.environ.get("SWAP_GATEWAY", ""), os.environ.get("SWAP_TOKEN_SOCKET", "")
     if not address or not path:
-        raise Unavailable(Problem(
-            "This Python does not run inside SWAP.", why="SWAP_GATEWAY and SWAP_TOKEN_SOCKET are not set.",
-            todo="Open a notebook or a terminal from SWAP's home page and use swap there."))
+        raise Unavailable(
+            Problem(
+                "This Python does not run inside SWAP.",
+                why="SWAP_GATEWAY and SWAP_TOKEN_SOCKET are not set.",
+                todo="Open a notebook or a terminal from SWAP's home page and use swap there.",
+            )
+        )
     return _gateway(address, path)
 
 
@@ -147,6 +178,10 @@ def _parsed(answer: HTTPResponse) -> dict[str, Any]:
 
 
 def _unreachable(error: Exception) -> Unreachable:
-    return Unreachable(Problem(
-        "SWAP does not answer.", why=f"Your notebook cannot reach its gateway ({error or type(error).__name__}).",
-        todo="Run the cell again in a minute; tell whoever runs SWAP if it stays so."))
+    return Unreachable(
+        Problem(
+            "SWAP does not answer.",
+            why=f"Your notebook cannot reach its gateway ({error or type(error).__name__}).",
+            todo="Run the cell again in a minute; tell whoever runs SWAP if it stays so.",
+        )
+    )

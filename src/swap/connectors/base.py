@@ -69,7 +69,10 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """How a table is divided: by `keys`, then by `finer` where a day has hours; `count` partitions in all, the newest first."""
+    """How a table is divided: by `keys`, then by `finer` where a day has hours.
+
+    `count` partitions in all, the newest first.
+    """
 
     keys: tuple[str, ...]
     finer: str
@@ -78,8 +81,12 @@ class Partitions:
 
     def plain(self) -> dict[str, Any]:
         """Return the same as JSON can hold it."""
-        return {"keys": list(self.keys), "finer": self.finer, "count": self.count,
-                "newest": [[list(each.values), each.parts, each.rows, each.exact] for each in self.newest]}
+        return {
+            "keys": list(self.keys),
+            "finer": self.finer,
+            "count": self.count,
+            "newest": [[list(each.values), each.parts, each.rows, each.exact] for each in self.newest],
+        }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Partitions:
@@ -90,7 +97,10 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One table of a source: columns in their order, partition columns marked.  `row_estimate` is a count when `rows_exact`."""
+    """One table of a source: columns in their order, partition columns marked.
+
+    `row_estimate` is a count when `rows_exact`.
+    """
 
     schema: str
     name: str
@@ -203,8 +213,12 @@ def type_family(type_: pa.DataType) -> str:
     ('integer', 'timestamptz')
     """
     checks = (
-        ("boolean", pa.types.is_boolean), ("integer", pa.types.is_integer), ("float", pa.types.is_floating),
-        ("decimal", pa.types.is_decimal), ("date", pa.types.is_date), ("time", pa.types.is_time),
+        ("boolean", pa.types.is_boolean),
+        ("integer", pa.types.is_integer),
+        ("float", pa.types.is_floating),
+        ("decimal", pa.types.is_decimal),
+        ("date", pa.types.is_date),
+        ("time", pa.types.is_time),
         ("timestamp", pa.types.is_timestamp),
     )
     for family, holds in checks:

@@ -36,7 +36,12 @@ class ReaderProcess:
     def __init__(self) -> None:
         self.answers = 0
         self._child = subprocess.Popen(  # noqa: S603 — our own module, and no shell
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"})
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd="/",
+            env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        )
 
     @property
     def pid(self) -> int:
@@ -49,7 +54,10 @@ class ReaderProcess:
         return self._child.poll() is None
 
     def ask(self, request: Request) -> pa.RecordBatchStreamReader:
-        """Send a request and return its answer as it comes.  Raises OSError and ArrowInvalid when the process is gone."""
+        """Send a request and return its answer as it comes.
+
+        Raises OSError and ArrowInvalid when the process is gone.
+        """
         assert self._child.stdin is not None
         self.answers += 1
         self._child.stdin.write(encode_request(request))
@@ -98,13 +106,23 @@ class FilesConnector:
         try:
             rows = [row for batch in reader for row in batch.to_pylist()]
         except QueryTimedOut:
-            raise self._unavailable(f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s.") from None
+            raise self._unavailable(
+                f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
+            ) from None
         return [decode_dataset(row["dataset"], row["columns"]) for row in rows]
 
     def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:
         """Start a fragment."""
         columns = pa.schema([(column.name, column.type) for column in fragment.columns])
-        request = Request(str(self._root), fragment.schema, fragment.table, columns, fragment.predicates, fragment.limit, fragment.scattered)
+        request = Request(
+            str(self._root),
+            fragment.schema,
+            fragment.table,
+            columns,
+            fragment.predicates,
+            fragment.limit,
+            fragment.scattered,
+        )
         reader = FilesReader(self, request, deadline)
         self._open.add(reader)
         return reader
@@ -235,12 +253,22 @@ class FilesReader:
     def _note(self, metadata: pa.KeyValueMetadata | None) -> None:
         progress = decode_progress(metadata)
         self.stats.files = progress.files
-        self.stats.detail = {"files_to_read": progress.files_to_read, "row_groups": progress.row_groups, "read_bytes": progress.read_bytes}
+        self.stats.detail = {
+            "files_to_read": progress.files_to_read,
+            "row_groups": progress.row_groups,
+            "read_bytes": progress.read_bytes,
+        }
         self._whole = progress.whole
         if progress.error:
             name = self._connector.name
-            raise SourceFailed(Problem(f"{name} answered with an error.", f"{progress.error[0].upper()}{progress.error[1:]}.",
-                                       "Show this to the source's owner; partitions without the file can still be asked.", source=name))
+            raise SourceFailed(
+                Problem(
+                    f"{name} answered with an error.",
+                    f"{progress.error[0].upper()}{progress.error[1:]}.",
+                    "Show this to the source's owner; partitions without the file can still be asked.",
+                    source=name,
+                )
+            )
 
     def _gone(self, process: ReaderProcess) -> SwapError:
         """Return why the answer ended before it was whole."""
@@ -249,8 +277,14 @@ class FilesReader:
             return self._over
         name = self._connector.name
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        return SourceFailed(Problem(f"{name} stopped answering.", f"The reader process is gone: it ended {how}.",
-                                    "Run the query again; if it fails again, tell SWAP's administrator.", source=name))
+        return SourceFailed(
+            Problem(
+                f"{name} stopped answering.",
+                f"The reader process is gone: it ended {how}.",
+                "Run the query again; if it fails again, tell SWAP's administrator.",
+                source=name,
+            )
+        )
 
 
 def _described(request: Request) -> str:

@@ -27,15 +27,22 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,127}")
 NULL = "__HIVE_DEFAULT_PARTITION__"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _TYPES = {
-    "integer": pa.int32(), "int": pa.int32(), "smallint": pa.int16(), "bigint": pa.int64(), "date": pa.date32(),
-    "text": pa.string(), "string": pa.string(), "varchar": pa.string(),
+    "integer": pa.int32(),
+    "int": pa.int32(),
+    "smallint": pa.int16(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "text": pa.string(),
+    "string": pa.string(),
+    "varchar": pa.string(),
 }
 
 
 class BrokenError(Exception):
     """A file or directory that cannot be read as what it should be; the message names it, relative to the root.
 
-    `told` is the same for whoever asked: a partition's value is a value, and they may not be allowed to read its column.
+    `told` is the same for whoever asked: a partition's value is a value, and they may not be allowed to read its
+    column.
     """
 
     def __init__(self, what: str, path: str = "") -> None:
@@ -141,13 +148,19 @@ def data_files(table: Directory, predicates: Sequence[Predicate] = ()) -> Iterat
     yield from _walk(table, "", (), predicates)
 
 
-def _walk(directory: Directory, prefix: str, partitions: tuple[tuple[str, str], ...],
-          predicates: Sequence[Predicate]) -> Iterator[DataFile]:
+def _walk(
+    directory: Directory, prefix: str, partitions: tuple[tuple[str, str], ...], predicates: Sequence[Predicate]
+) -> Iterator[DataFile]:
     names, files = directory.entries()
     for name, size in files:
         if name.endswith(".parquet") and name[0] not in "._":
             yield DataFile(prefix + name, size, partitions)
-    pairs = [(name, key, unquote(value)) for name in names for key, separator, value in [name.partition("=")] if separator and key[0:1] not in ("", "_", ".")]
+    pairs = [
+        (name, key, unquote(value))
+        for name in names
+        for key, separator, value in [name.partition("=")]
+        if separator and key[0:1] not in ("", "_", ".")
+    ]
     for name, key, value in sorted(pairs, key=lambda pair: (pair[1], order(pair[2]))):
         if all(may_hold(value, predicate) for predicate in predicates if predicate.column == key):
             with directory.enter(name) as inside:
@@ -180,8 +193,11 @@ def may_hold(written: str, predicate: Predicate) -> bool:
 
 
 _ORDER: dict[Comparison, Callable[[Any, Any], bool]] = {
-    Comparison.NE: operator.ne, Comparison.LT: operator.lt, Comparison.LE: operator.le,
-    Comparison.GT: operator.gt, Comparison.GE: operator.ge,
+    Comparison.NE: operator.ne,
+    Comparison.LT: operator.lt,
+    Comparison.LE: operator.le,
+    Comparison.GT: operator.gt,
+    Comparison.GE: operator.ge,
 }
 _TYPE_OF: dict[type, pa.DataType] = {int: pa.int64(), date: pa.date32(), str: pa.string()}
 
@@ -205,7 +221,10 @@ def partition_types(files: Sequence[DataFile], about: About) -> dict[str, pa.Dat
         for key, value in each.partitions:
             values.setdefault(key, set()).add(value)
     return {
-        key: about.partition_types.get(key) or (pa.int64() if all(_INTEGER.fullmatch(v) or v == NULL for v in written) else pa.string())
+        key: (
+            about.partition_types.get(key)
+            or (pa.int64() if all(_INTEGER.fullmatch(v) or v == NULL for v in written) else pa.string())
+        )
         for key, written in values.items()
     }
 
@@ -235,11 +254,20 @@ def read_about(table: Directory) -> About:
             said = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BrokenError(f"cannot be read: {error}", table.below("_table.toml")) from None
-    columns = {name: value if isinstance(value, dict) else {"comment": value} for name, value in dict(said.get("columns", {})).items()}
+    columns = {
+        name: value if isinstance(value, dict) else {"comment": value}
+        for name, value in dict(said.get("columns", {})).items()
+    }
 
     def about_columns(key: str) -> dict[str, str]:
         return {name: str(value[key]) for name, value in columns.items() if key in value}
 
     types = {name: _TYPES[kind] for name, kind in about_columns("type").items() if kind in _TYPES}
-    return About(str(said.get("comment", "")), str(said.get("owner", "")), str(said.get("newest", "")),
-                 about_columns("comment"), about_columns("sensitivity"), types)
+    return About(
+        str(said.get("comment", "")),
+        str(said.get("owner", "")),
+        str(said.get("newest", "")),
+        about_columns("comment"),
+        about_columns("sensitivity"),
+        types,
+    )

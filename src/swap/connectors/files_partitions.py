@@ -54,4 +54,6 @@ def divided(files: Sequence[DataFile], counted: Mapping[str, int]) -> Partitions
         number, exact = rows.of(groups[values])
         parts = len({file.partitions for file in groups[values]})
         newest.append(Partition(tuple(None if value == NULL else value for value in values), parts, number, exact))
-    return Partitions(grouping, FINER if grouping != keys else "", len({file.partitions for file in files}), tuple(newest))
+    return Partitions(
+        grouping, FINER if grouping != keys else "", len({file.partitions for file in files}), tuple(newest)
+    )

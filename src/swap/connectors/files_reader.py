@@ -43,7 +43,10 @@ _SEND_SECONDS = 0.1
 _MEMORY_BYTES = 4 * 2**30
 _NEWEST_FOOTERS = 300
 _OLDER_FOOTERS = 50
-"""Footers a harvest reads of one table: of its newest files all, of the older ones some, from which their rows are guessed by size."""
+"""Footers a harvest reads of one table.
+
+Of its newest files all, of the older ones some, from which their rows are guessed by size.
+"""
 
 _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
 
@@ -84,7 +87,9 @@ class Answer:
 
     def flush(self) -> None:
         """Send what waits; without rows, the progress alone."""
-        whole = pa.concat_batches(self._waiting) if self._waiting else pa.RecordBatch.from_pylist([], schema=self._schema)
+        whole = (
+            pa.concat_batches(self._waiting) if self._waiting else pa.RecordBatch.from_pylist([], schema=self._schema)
+        )
         self._waiting, self._rows = [], 0
         self.progress = replace(self.progress, read_bytes=_read_bytes() - self._read_before)
         self._writer.write_batch(whole, custom_metadata=encode_progress(self.progress))
@@ -140,7 +145,9 @@ def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer)
 def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
     """Yield a file's matching rows, one row group after the other, so that no more than one is in memory."""
     fragment = _FORMAT.make_fragment(source)
-    file = pq.ParquetFile(source, metadata=fragment.metadata, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER_BYTES)
+    file = pq.ParquetFile(
+        source, metadata=fragment.metadata, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER_BYTES
+    )
     types = {each.name: plain(each.type) for each in file.schema_arrow}
     predicates = [each for each in request.predicates if each.column not in parts]
     if any(each.column not in types and each.comparison is not Comparison.IS_NULL for each in predicates):
@@ -203,7 +210,9 @@ def harvest(request: Request, answer: Answer) -> None:
                 continue
             if dataset is not None:
                 row = encode_dataset(dataset)
-                answer.add(pa.RecordBatch.from_arrays([pa.array([row[0]]), pa.array([row[1]], pa.binary())], schema=DATASETS))
+                answer.add(
+                    pa.RecordBatch.from_arrays([pa.array([row[0]]), pa.array([row[1]], pa.binary())], schema=DATASETS)
+                )
 
 
 def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
@@ -222,15 +231,29 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
                 schemas.append(pa.schema([(each.name, plain(each.type)) for each in fragment.physical_schema]))
                 counted[file.path] = fragment.metadata.num_rows
         except (pa.ArrowException, OSError, BrokenError) as error:
-            problem = error if isinstance(error, BrokenError) else BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path))
+            problem = (
+                error
+                if isinstance(error, BrokenError)
+                else BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path))
+            )
     if not schemas:
         raise problem or BrokenError(f"{name} has no file")
     whole = pa.unify_schemas(schemas, promote_options="permissive")
     columns = [_column(each.name, each.type, about) for each in whole if each.name not in keys]
     columns += [replace(_column(key, type_, about), partition=True) for key, type_ in keys.items()]
     rows, exact = Rows(files, counted).of(files)
-    return Dataset(schema, name, tuple(columns), about.comment, about.owner, rows, sum(file.size_bytes for file in files),
-                   about.newest or layout.newest(files), exact, divided(files, counted))
+    return Dataset(
+        schema,
+        name,
+        tuple(columns),
+        about.comment,
+        about.owner,
+        rows,
+        sum(file.size_bytes for file in files),
+        about.newest or layout.newest(files),
+        exact,
+        divided(files, counted),
+    )
 
 
 def _sample(files: list[DataFile]) -> list[DataFile]:

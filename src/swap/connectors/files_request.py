@@ -50,18 +50,32 @@ def encode_request(request: Request) -> bytes:
     """Return one line of JSON."""
     predicates = [[each.column, each.comparison.value, _encode(each.value)] for each in request.predicates]
     columns = None if request.columns is None else base64.b64encode(request.columns.serialize()).decode()
-    return json.dumps({
-        "root": request.root, "schema": request.schema, "table": request.table, "columns": columns,
-        "predicates": predicates, "limit": request.limit, "scattered": request.scattered,
-    }).encode() + b"\n"
+    return (
+        json.dumps(
+            {
+                "root": request.root,
+                "schema": request.schema,
+                "table": request.table,
+                "columns": columns,
+                "predicates": predicates,
+                "limit": request.limit,
+                "scattered": request.scattered,
+            }
+        ).encode()
+        + b"\n"
+    )
 
 
 def decode_request(line: bytes) -> Request:
     """Return the request of one line."""
     fields = json.loads(line)
-    columns = None if fields["columns"] is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(fields["columns"])))
+    columns = (
+        None if fields["columns"] is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(fields["columns"])))
+    )
     predicates = tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in fields["predicates"])
-    return Request(fields["root"], fields["schema"], fields["table"], columns, predicates, fields["limit"], fields["scattered"])
+    return Request(
+        fields["root"], fields["schema"], fields["table"], columns, predicates, fields["limit"], fields["scattered"]
+    )
 
 
 def encode_progress(progress: Progress) -> dict[bytes, bytes]:
@@ -77,9 +91,15 @@ def decode_progress(metadata: Mapping[bytes, bytes] | None) -> Progress:
 def encode_dataset(dataset: Dataset) -> tuple[str, bytes]:
     """Return one row of a harvest."""
     about = {
-        "schema": dataset.schema, "name": dataset.name, "comment": dataset.comment, "owner": dataset.owner,
-        "row_estimate": dataset.row_estimate, "size_bytes": dataset.size_bytes, "newest": dataset.newest,
-        "rows_exact": dataset.rows_exact, "partitions": dataset.partitions.plain() if dataset.partitions else None,
+        "schema": dataset.schema,
+        "name": dataset.name,
+        "comment": dataset.comment,
+        "owner": dataset.owner,
+        "row_estimate": dataset.row_estimate,
+        "size_bytes": dataset.size_bytes,
+        "newest": dataset.newest,
+        "rows_exact": dataset.rows_exact,
+        "partitions": dataset.partitions.plain() if dataset.partitions else None,
         "columns": [[each.comment, each.partition, each.sensitivity] for each in dataset.columns],
     }
     return json.dumps(about), pa.schema([(each.name, each.type) for each in dataset.columns]).serialize().to_pybytes()
@@ -90,8 +110,11 @@ def decode_dataset(about: str, columns: bytes) -> Dataset:
     fields = json.loads(about)
     described = zip(pa.ipc.read_schema(pa.py_buffer(columns)), fields.pop("columns"), strict=True)
     divided = fields.pop("partitions")
-    return Dataset(columns=tuple(Column(each.name, each.type, *rest) for each, rest in described),
-                   partitions=Partitions.from_plain(divided) if divided else None, **fields)
+    return Dataset(
+        columns=tuple(Column(each.name, each.type, *rest) for each, rest in described),
+        partitions=Partitions.from_plain(divided) if divided else None,
+        **fields,
+    )
 
 
 def _encode(value: Any) -> Any:
@@ -102,13 +125,25 @@ def _encode(value: Any) -> Any:
 
 
 _ENCODERS: dict[str, Any] = {
-    "tuple": lambda values: [_encode(each) for each in values], "bool": bool, "float": float.hex, "bytes": bytes.hex,
-    "date": date.isoformat, "time": time.isoformat, "datetime": datetime.isoformat,
+    "tuple": lambda values: [_encode(each) for each in values],
+    "bool": bool,
+    "float": float.hex,
+    "bytes": bytes.hex,
+    "date": date.isoformat,
+    "time": time.isoformat,
+    "datetime": datetime.isoformat,
 }
 _DECODERS: dict[str, Any] = {
-    "tuple": lambda values: tuple(_decode(each) for each in values), "bool": bool, "float": float.fromhex,
-    "bytes": bytes.fromhex, "int": int, "str": str, "Decimal": Decimal, "date": date.fromisoformat,
-    "time": time.fromisoformat, "datetime": datetime.fromisoformat,
+    "tuple": lambda values: tuple(_decode(each) for each in values),
+    "bool": bool,
+    "float": float.fromhex,
+    "bytes": bytes.fromhex,
+    "int": int,
+    "str": str,
+    "Decimal": Decimal,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "datetime": datetime.fromisoformat,
 }
 
 

@@ -63,8 +63,12 @@ def _one(predicate: Predicate, type_: pa.DataType) -> pc.Expression:
 
 
 _OPERATORS: dict[Comparison, Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
-    Comparison.EQ: operator.eq, Comparison.NE: operator.ne, Comparison.LT: operator.lt, Comparison.LE: operator.le,
-    Comparison.GT: operator.gt, Comparison.GE: operator.ge,
+    Comparison.EQ: operator.eq,
+    Comparison.NE: operator.ne,
+    Comparison.LT: operator.lt,
+    Comparison.LE: operator.le,
+    Comparison.GT: operator.gt,
+    Comparison.GE: operator.ge,
 }
 
 

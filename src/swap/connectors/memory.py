@@ -91,7 +91,9 @@ class MemoryConnector:
     def _dataset(key: str, table: Table) -> Dataset:
         schema, name = key.split(".", 1)
         columns = tuple(table.columns.get(each.name, Column(each.name, each.type)) for each in table.rows.schema)
-        return Dataset(schema, name, columns, table.comment, table.owner, table.rows.num_rows, table.rows.nbytes, table.newest)
+        return Dataset(
+            schema, name, columns, table.comment, table.owner, table.rows.num_rows, table.rows.nbytes, table.newest
+        )
 
 
 class MemoryReader:
@@ -129,7 +131,9 @@ class MemoryReader:
         for batch in self._rows().to_batches(max_chunksize=connector.batch_rows):
             self._pause(behaviour.seconds_per_batch)
             if behaviour.fail_after_rows is not None and self.stats.rows + batch.num_rows > behaviour.fail_after_rows:
-                raise SourceFailed(Problem(f"{connector.name} answered with an error.", "It was told to fail.", source=connector.name))
+                raise SourceFailed(
+                    Problem(f"{connector.name} answered with an error.", "It was told to fail.", source=connector.name)
+                )
             self.stats.rows += batch.num_rows
             self.stats.bytes += batch.nbytes
             yield batch
@@ -138,8 +142,12 @@ class MemoryReader:
         fragment = self._fragment
         table = self._connector.tables.get(f"{fragment.schema}.{fragment.table}")
         if table is None:
-            raise SourceFailed(Problem(f"{self._connector.name} has no table {fragment.schema}.{fragment.table}.",
-                                       source=self._connector.name))
+            raise SourceFailed(
+                Problem(
+                    f"{self._connector.name} has no table {fragment.schema}.{fragment.table}.",
+                    source=self._connector.name,
+                )
+            )
         rows = table.rows
         chosen = expression(fragment.predicates, {each.name: each.type for each in rows.schema})
         if chosen is not None:

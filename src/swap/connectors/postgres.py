@@ -42,8 +42,10 @@ _FAMILIES = ("boolean", "integer", "float", "decimal", "text", "binary", "date",
 _NULL_TESTS = (Comparison.IS_NULL, Comparison.NOT_NULL)
 
 CAPABILITIES = Capabilities(
-    comparisons=frozenset([(family, comparison) for family in _FAMILIES for comparison in Comparison]
-                          + [("nested", comparison) for comparison in _NULL_TESTS]),
+    comparisons=frozenset(
+        [(family, comparison) for family in _FAMILIES for comparison in Comparison]
+        + [("nested", comparison) for comparison in _NULL_TESTS]
+    ),
     limit=True,
 )
 
@@ -110,8 +112,14 @@ class PostgresConnector:
             link.connect(ends_at)
             rows = link.ask(_HARVEST)
         except QueryTimedOut:
-            raise SourceUnavailable(Problem(f"{self.name} does not answer.", f"Its catalog took longer than {_HARVEST_SECONDS:g} s.",
-                                            "Other sources keep working.", source=self.name)) from None
+            raise SourceUnavailable(
+                Problem(
+                    f"{self.name} does not answer.",
+                    f"Its catalog took longer than {_HARVEST_SECONDS:g} s.",
+                    "Other sources keep working.",
+                    source=self.name,
+                )
+            ) from None
         finally:
             link.close()
         return [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
@@ -135,14 +143,25 @@ class PostgresConnector:
         """Return an unopened connection: read-only, no longer than the query, named after it."""
         source = self._source
         options = {
-            "default_transaction_read_only": "on", "search_path": "pg_catalog", "timezone": "UTC", "datestyle": "ISO",
-            "intervalstyle": "postgres", "extra_float_digits": "1", "bytea_output": "hex",
+            "default_transaction_read_only": "on",
+            "search_path": "pg_catalog",
+            "timezone": "UTC",
+            "datestyle": "ISO",
+            "intervalstyle": "postgres",
+            "extra_float_digits": "1",
+            "bytea_output": "hex",
         }
         if ends_at < math.inf:
             options["statement_timeout"] = str(max(1, math.ceil((ends_at - time.monotonic()) * 1000)))
         parameters: dict[str, str | int] = {
-            "host": source.host, "port": source.port, "dbname": source.database, "user": source.user,
-            "sslmode": source.sslmode, "gssencmode": "disable", "client_encoding": "UTF8", "application_name": f"swap:{query_id}"[:63],
+            "host": source.host,
+            "port": source.port,
+            "dbname": source.database,
+            "user": source.user,
+            "sslmode": source.sslmode,
+            "gssencmode": "disable",
+            "client_encoding": "UTF8",
+            "application_name": f"swap:{query_id}"[:63],
             "options": " ".join(f"-c {key}={value}" for key, value in options.items()),
         }
         if source.password is not None:
@@ -154,8 +173,14 @@ class PostgresConnector:
             return secret.read()
         except SettingsError as error:
             log.warning("%s: %s", self.name, error)
-            raise SourceUnavailable(Problem(f"{self.name} does not answer.", "SWAP cannot read the password of its account.",
-                                            f"SWAP's administrator finds the setting in [sources.{self.name}].", source=self.name)) from None
+            raise SourceUnavailable(
+                Problem(
+                    f"{self.name} does not answer.",
+                    "SWAP cannot read the password of its account.",
+                    f"SWAP's administrator finds the setting in [sources.{self.name}].",
+                    source=self.name,
+                )
+            ) from None
 
 
 class PostgresReader:
@@ -208,8 +233,11 @@ class PostgresReader:
         }
         for column in fragment.columns:
             if column.name not in found or found[column.name].type != column.type:
-                raise self._failed(f"The column {column.name} of {fragment.schema}.{fragment.table} changed since the catalog was renewed.",
-                                   "Run the query again in a few minutes.")
+                raise self._failed(
+                    f"The column {column.name} of {fragment.schema}.{fragment.table} changed since the catalog was"
+                    " renewed.",
+                    "Run the query again in a few minutes.",
+                )
         return found
 
     def _batches(self, link: Link, columns: list[types.SourceColumn]) -> Iterator[pa.RecordBatch]:
@@ -241,8 +269,11 @@ class PostgresReader:
             fields = decode.rows(chunks, [(column.travels_as, column.type) for column in columns])
         except decode.InexactError as error:
             name = columns[error.column].name
-            raise self._failed(f"The column {name} of {fragment.schema}.{fragment.table} holds {error}, which SWAP cannot pass on exactly.",
-                               "Leave the column out, or leave such rows out with WHERE.") from None
+            raise self._failed(
+                f"The column {name} of {fragment.schema}.{fragment.table} holds {error}, which SWAP cannot pass on"
+                " exactly.",
+                "Leave the column out, or leave such rows out with WHERE.",
+            ) from None
         except decode.MalformedError as error:
             raise self._failed(f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator.") from None
         schema = pa.schema([(column.name, column.type) for column in columns])
@@ -258,11 +289,17 @@ class PostgresReader:
 
 def _select(fragment: Fragment, columns: dict[str, types.SourceColumn]) -> sql.Composable:
     parts: list[sql.Composable] = [
-        sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns[each.name].projection for each in fragment.columns),
-                                            sql.Identifier(fragment.schema, fragment.table)),
+        sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(columns[each.name].projection for each in fragment.columns),
+            sql.Identifier(fragment.schema, fragment.table),
+        ),
     ]
     if fragment.predicates:
-        parts.append(sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(types.where(each, columns) for each in fragment.predicates)))
+        parts.append(
+            sql.SQL("WHERE {}").format(
+                sql.SQL(" AND ").join(types.where(each, columns) for each in fragment.predicates)
+            )
+        )
     if fragment.limit is not None:
         parts.append(sql.SQL("LIMIT {}").format(sql.SQL(str(int(fragment.limit)))))
     return sql.SQL(" ").join(parts)
@@ -275,8 +312,15 @@ def _dataset(rows: list[tuple[str | None, ...]]) -> Dataset:
         described = types.column(str(row[6]), _int(row[7]), _int(row[8]), _int(row[9]), deterministic=True)
         text, sensitivity = types.sensitivity(str(row[10]))
         columns.append(Column(described.name, described.type, text, sensitivity=sensitivity))
-    return Dataset(str(schema), str(name), tuple(columns), str(comment), str(owner),
-                   None if estimate is None else int(estimate), None if size is None else int(size))
+    return Dataset(
+        str(schema),
+        str(name),
+        tuple(columns),
+        str(comment),
+        str(owner),
+        None if estimate is None else int(estimate),
+        None if size is None else int(size),
+    )
 
 
 def _int(text: str | None) -> int:

@@ -27,8 +27,15 @@ _LENGTH = struct.Struct(">i")
 _EPOCH_DAYS = 10_957
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _FIXED: dict[pa.DataType, str] = {
-    pa.int16(): ">i2", pa.int32(): ">i4", pa.int64(): ">i8", pa.float32(): ">f4", pa.float64(): ">f8",
-    pa.date32(): ">i4", pa.time64("us"): ">i8", pa.timestamp("us"): ">i8", pa.timestamp("us", "UTC"): ">i8",
+    pa.int16(): ">i2",
+    pa.int32(): ">i4",
+    pa.int64(): ">i8",
+    pa.float32(): ">f4",
+    pa.float64(): ">f8",
+    pa.date32(): ">i4",
+    pa.time64("us"): ">i8",
+    pa.timestamp("us"): ">i8",
+    pa.timestamp("us", "UTC"): ">i8",
 }
 
 
@@ -97,7 +104,9 @@ def _column(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints,
     return _bytes(data, at, lengths, nulls, type_)
 
 
-def _fixed(buffer: npt.NDArray[np.uint8], at: Ints, lengths: Ints, nulls: npt.NDArray[np.bool_], type_: pa.DataType) -> pa.Array:
+def _fixed(
+    buffer: npt.NDArray[np.uint8], at: Ints, lengths: Ints, nulls: npt.NDArray[np.bool_], type_: pa.DataType
+) -> pa.Array:
     dtype: np.dtype[Any] = np.dtype(_FIXED[type_])
     some_null = bool(nulls.any())
     present = lengths[~nulls] if some_null else lengths
@@ -162,7 +171,9 @@ def _lists(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints, 
         offsets[row + 1] = len(starts)
     values = _column(buffer, data, np.array(starts, np.int64), np.array(sizes, np.int64), type_.value_type)
     nulls = lengths < 0
-    return pa.ListArray.from_arrays(pa.array(offsets), values, type=type_, mask=pa.array(nulls) if nulls.any() else None)
+    return pa.ListArray.from_arrays(
+        pa.array(offsets), values, type=type_, mask=pa.array(nulls) if nulls.any() else None
+    )
 
 
 def _elements(data: bytes, start: int, end: int, starts: list[int], sizes: list[int]) -> None:

@@ -21,14 +21,28 @@ UNCONSTRAINED = pa.decimal128(38, 10)
 """`numeric` without precision and scale: ten decimal places.  A value with more is an error."""
 
 _BINARY: dict[int, pa.DataType] = {
-    16: pa.bool_(), 17: pa.binary(), 20: pa.int64(), 21: pa.int16(), 23: pa.int32(), 25: pa.string(),
-    700: pa.float32(), 701: pa.float64(), 1043: pa.string(), 1082: pa.date32(), 1083: pa.time64("us"),
-    1114: pa.timestamp("us"), 1184: pa.timestamp("us", "UTC"),
+    16: pa.bool_(),
+    17: pa.binary(),
+    20: pa.int64(),
+    21: pa.int16(),
+    23: pa.int32(),
+    25: pa.string(),
+    700: pa.float32(),
+    701: pa.float64(),
+    1043: pa.string(),
+    1082: pa.date32(),
+    1083: pa.time64("us"),
+    1114: pa.timestamp("us"),
+    1184: pa.timestamp("us", "UTC"),
 }
 """Type oid → the Arrow type its binary format is decoded to.  Oids of built-in types never change."""
 _OPERATORS: dict[Comparison, sql.SQL] = {
-    Comparison.EQ: sql.SQL("="), Comparison.NE: sql.SQL("<>"), Comparison.LT: sql.SQL("<"), Comparison.LE: sql.SQL("<="),
-    Comparison.GT: sql.SQL(">"), Comparison.GE: sql.SQL(">="),
+    Comparison.EQ: sql.SQL("="),
+    Comparison.NE: sql.SQL("<>"),
+    Comparison.LT: sql.SQL("<"),
+    Comparison.LE: sql.SQL("<="),
+    Comparison.GT: sql.SQL(">"),
+    Comparison.GE: sql.SQL(">="),
 }
 _NUMERIC = 1700
 _OID = 26

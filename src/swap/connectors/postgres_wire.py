@@ -106,8 +106,10 @@ class Link:
         rows: list[tuple[str | None, ...]] = []
         while (result := self._result()) is not None:
             self._demand(result, pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
-            rows = [tuple(_decoded(result.get_value(row, field)) for field in range(result.nfields))
-                    for row in range(result.ntuples)]
+            rows = [
+                tuple(_decoded(result.get_value(row, field)) for field in range(result.nfields))
+                for row in range(result.ntuples)
+            ]
         return rows
 
     def copy(self, statement: str) -> Iterator[list[bytes]]:
@@ -128,7 +130,8 @@ class Link:
         while size >= 0:
             size, message = read(1)
             if size > 0:
-                # Bytes, because Python's garbage collector would look through half a million memoryviews again and again.
+                # Bytes, because Python's garbage collector would look through half a million memoryviews again and
+                # again.
                 pending.append(bytes(message))
                 if len(pending) < _MESSAGES:
                     continue
@@ -156,7 +159,10 @@ class Link:
     # Below
 
     def _addresses(self, gives_up_at: float) -> dict[str, str]:
-        """Look the host up on a thread of its own: the resolver can be neither waited for within limits nor cancelled."""
+        """Look the host up on a thread of its own.
+
+        The resolver can be neither waited for within limits nor cancelled.
+        """
         host = str(self._parameters["host"])
         if host.startswith(("/", "@")) or _is_address(host):
             return {}
@@ -165,7 +171,9 @@ class Link:
 
         def look_up() -> None:
             try:
-                found.extend(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)))
+                found.extend(
+                    dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+                )
             except OSError as error:
                 log.warning("%s: %s", self._source, error)
             finally:
@@ -272,8 +280,14 @@ class Link:
         log.warning("%s: connection lost: %s", self._source, message.strip())
         if self.cancelled:
             return QueryCancelled()
-        return SourceUnavailable(Problem(f"{self._source} does not answer any more.", "The connection was lost while the query ran.",
-                                         "Run the query again when the source is back.", source=self._source))
+        return SourceUnavailable(
+            Problem(
+                f"{self._source} does not answer any more.",
+                "The connection was lost while the query ran.",
+                "Run the query again when the source is back.",
+                source=self._source,
+            )
+        )
 
     def _failed(self, result: pq.abc.PGresult) -> SwapError:
         state = _decoded(result.error_field(pq.DiagnosticField.SQLSTATE)) or ""
@@ -287,12 +301,19 @@ class Link:
             return self._lost(message)
         log.warning("%s: SQLSTATE %s: %s", self._source, state, message)
         if state == "42501":
-            why, todo = "SWAP's account may not read it.", "Ask the source's owner to let SWAP's account read the table."
+            why, todo = (
+                "SWAP's account may not read it.",
+                "Ask the source's owner to let SWAP's account read the table.",
+            )
         elif state in ("42P01", "42703", "3F000"):
             why, todo = "The table or a column is gone.", "Look at the source's page: the catalog is renewed regularly."
         else:
-            # The condition's name, not the server's own words: they may quote a value, even one of a column that is closed to this person.
-            why, todo = f"It said: {_condition(state)} ({state}).", "Run the query again; if it fails again, show this to the source's owner."
+            # The condition's name, not the server's own words: they may quote a value, even one of a column that is
+            # closed to this person.
+            why, todo = (
+                f"It said: {_condition(state)} ({state}).",
+                "Run the query again; if it fails again, show this to the source's owner.",
+            )
         return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
 
 

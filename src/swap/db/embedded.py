@@ -33,9 +33,17 @@ NEEDED_BYTES: Final = 300_000_000
 """Free space below which a start is refused: a server that fills the disk stops in the middle of work."""
 
 _SETTINGS: Final = {
-    "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": "120", "shared_buffers": "64MB",
-    "password_encryption": "scram-sha-256", "timezone": "UTC", "log_timezone": "UTC", "lc_messages": "C",
-    "log_line_prefix": "%m [%p] %u@%d ", "logging_collector": "off", "track_activity_query_size": "8192",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "120",
+    "shared_buffers": "64MB",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    "log_line_prefix": "%m [%p] %u@%d ",
+    "logging_collector": "off",
+    "track_activity_query_size": "8192",
 }
 
 
@@ -109,8 +117,9 @@ class EmbeddedPostgres:
     def url(self, account: str, database: str = DATABASE) -> str:
         """Return the SQLAlchemy address of a database for an account, password included."""
         query = {"options": f"-csearch_path={roles.HUB_SCHEMA}"} if account == roles.ACCOUNTS["hub"] else {}
-        return URL.create("postgresql+psycopg", account, self._password(account), "127.0.0.1", self.port, database,
-                          query).render_as_string(hide_password=False)
+        return URL.create(
+            "postgresql+psycopg", account, self._password(account), "127.0.0.1", self.port, database, query
+        ).render_as_string(hide_password=False)
 
     def urls(self) -> dict[str, str]:
         """Return process → address, as `Runtime.database_urls` wants it."""
@@ -119,8 +128,16 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def administrator(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
         """Connect as the superuser, outside any transaction."""
-        with psycopg.connect(host="127.0.0.1", port=self.port, dbname=database, user=ADMIN, password=self._password(ADMIN),
-                             autocommit=True, connect_timeout=5, application_name="swap supervisor") as conn:
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            dbname=database,
+            user=ADMIN,
+            password=self._password(ADMIN),
+            autocommit=True,
+            connect_timeout=5,
+            application_name="swap supervisor",
+        ) as conn:
             yield conn
 
     def ensure_account(self, name: str) -> None:
@@ -128,8 +145,11 @@ class EmbeddedPostgres:
         with self.administrator() as conn:
             known = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
-            conn.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                verb, sql.Identifier(name), sql.Literal(self._password(name))))
+            conn.execute(
+                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
+                    verb, sql.Identifier(name), sql.Literal(self._password(name))
+                )
+            )
 
     def ensure_database(self, name: str, owner: str, *others: str) -> bool:
         """Make a database that only its owner and `others` may enter; tell whether it is new."""
@@ -147,10 +167,16 @@ class EmbeddedPostgres:
     def _refuse_full_disk(self) -> None:
         free = shutil.disk_usage(self.state).free
         if free < NEEDED_BYTES:
-            raise Unavailable(Problem(
-                f"The disk that holds {self.state} is full: {free // 1_000_000} MB are free.",
-                why=f"SWAP's database needs at least {NEEDED_BYTES // 1_000_000} MB to work without losing anything.",
-                todo="Free some space, or let `state` in swap.toml name a directory on another disk."))
+            raise Unavailable(
+                Problem(
+                    f"The disk that holds {self.state} is full: {free // 1_000_000} MB are free.",
+                    why=(
+                        f"SWAP's database needs at least {NEEDED_BYTES // 1_000_000} MB to work without losing"
+                        " anything."
+                    ),
+                    todo="Free some space, or let `state` in swap.toml name a directory on another disk.",
+                )
+            )
 
     def _make_directory(self) -> None:
         self.directory.mkdir(mode=0o700, exist_ok=True)
@@ -165,16 +191,25 @@ class EmbeddedPostgres:
             return
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != MAJOR:
-            raise Unavailable(Problem(f"{self.data} was made by PostgreSQL {version}, and SWAP now brings {MAJOR}.",
-                                      todo=f"Dump it with PostgreSQL {version} (docs/how-to/upgrade.md), move it away, and start again."))
+            raise Unavailable(
+                Problem(
+                    f"{self.data} was made by PostgreSQL {version}, and SWAP now brings {MAJOR}.",
+                    todo=f"Dump it with PostgreSQL {version} (docs/how-to/upgrade.md), move it away, and start again.",
+                )
+            )
         # With us gone the server stops by itself; backends of a killed one end a moment later.
         if not self._wait_for_orphans(10.0):
             for pid in self._orphans():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGQUIT)
             if not self._wait_for_orphans(10.0):
-                raise Unavailable(Problem(f"An old PostgreSQL still works in {self.data}: processes {', '.join(map(str, self._orphans()))}.",
-                                          todo="Stop them, then start again."))
+                raise Unavailable(
+                    Problem(
+                        f"An old PostgreSQL still works in {self.data}: processes"
+                        f" {', '.join(map(str, self._orphans()))}.",
+                        todo="Stop them, then start again.",
+                    )
+                )
         # Only now, with nobody left in the directory, is its lock file certainly stale.  PostgreSQL
         # itself would trust it when another program has been given the same process id since.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
@@ -206,13 +241,32 @@ class EmbeddedPostgres:
         password_file.write_text(self._password(ADMIN))
         if self._user is not None:
             os.chown(password_file, self._user.uid, self._user.gid)
-        command: list[str | Path] = [self._programs / "initdb", "-D", draft, "--username", ADMIN, "--pwfile", password_file,
-                   "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-                   "--locale=C", "--no-instructions", *(["--no-sync"] if self._extra.get("fsync") == "off" else [])]
+        command: list[str | Path] = [
+            self._programs / "initdb",
+            "-D",
+            draft,
+            "--username",
+            ADMIN,
+            "--pwfile",
+            password_file,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--locale=C",
+            "--no-instructions",
+            *(["--no-sync"] if self._extra.get("fsync") == "off" else []),
+        ]
         try:
             with self.log.open("ab") as log:
-                process = child.start(command, log=log, env=self._environment(), cwd=self.directory, user=self._user,
-                                      at_our_death=signal.SIGKILL)
+                process = child.start(
+                    command,
+                    log=log,
+                    env=self._environment(),
+                    cwd=self.directory,
+                    user=self._user,
+                    at_our_death=signal.SIGKILL,
+                )
                 code = process.wait(300)
             if code:
                 raise self._explained("could not make its data directory")
@@ -229,8 +283,18 @@ class EmbeddedPostgres:
             with self.log.open("ab") as log:
                 start_of_log = log.tell()
                 self.process = child.start(
-                    [self._programs / "postgres", "-D", self.data, *(f"--{name}={value}" for name, value in settings.items())],
-                    log=log, env=self._environment(), cwd=self.directory, user=self._user, at_our_death=signal.SIGINT)
+                    [
+                        self._programs / "postgres",
+                        "-D",
+                        self.data,
+                        *(f"--{name}={value}" for name, value in settings.items()),
+                    ],
+                    log=log,
+                    env=self._environment(),
+                    cwd=self.directory,
+                    user=self._user,
+                    at_our_death=signal.SIGINT,
+                )
             if self._answers(timeout_seconds):
                 return
             child.stop(self.process, signal.SIGINT, 5.0)
@@ -255,13 +319,29 @@ class EmbeddedPostgres:
 
     def _set_lost_password(self) -> None:
         """Give the administrator a new password in single-user mode: the data is there, its secret file is not."""
-        statement = sql.SQL("ALTER ROLE {} PASSWORD {}\n").format(sql.Identifier(ADMIN), sql.Literal(self._password(ADMIN)))
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}\n").format(
+            sql.Identifier(ADMIN), sql.Literal(self._password(ADMIN))
+        )
         with self.log.open("ab") as log:
-            subprocess.run([self._programs / "postgres", "--single",  # noqa: S603 — the wheel's own program
-                            "-D", self.data, "postgres"], input=statement.as_bytes(None),
-                           stdout=log, stderr=log, env=self._environment(), cwd=self.directory, check=False, timeout=60,
-                           user=None if self._user is None else self._user.uid, group=None if self._user is None else self._user.gid,
-                           extra_groups=None if self._user is None else [])
+            subprocess.run(  # noqa: S603 — the wheel's own program
+                [
+                    self._programs / "postgres",
+                    "--single",
+                    "-D",
+                    self.data,
+                    "postgres",
+                ],
+                input=statement.as_bytes(None),
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                cwd=self.directory,
+                check=False,
+                timeout=60,
+                user=None if self._user is None else self._user.uid,
+                group=None if self._user is None else self._user.gid,
+                extra_groups=None if self._user is None else [],
+            )
 
     def _ensure_accounts(self) -> None:
         for account in roles.ACCOUNTS.values():

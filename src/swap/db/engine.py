@@ -20,7 +20,10 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
     """
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
-        address, pool_size=min(5, connections), max_overflow=max(0, connections - 5), pool_timeout=10.0,
+        address,
+        pool_size=min(5, connections),
+        max_overflow=max(0, connections - 5),
+        pool_timeout=10.0,
         # A connection that died while it lay in the pool is replaced before it is used.
         pool_pre_ping=True,
         connect_args={"connect_timeout": 5, "application_name": "swap"},
@@ -34,9 +37,12 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
             return None
         if not isinstance(context.sqlalchemy_exception, OperationalError):
             return None
-        return DatabaseUnavailable(Problem(
-            f"SWAP's database at {address.host}:{address.port or 5432} does not answer.",
-            why=str(context.original_exception).strip().splitlines()[0],
-            todo="Try again in a minute. Whoever runs SWAP finds the reason with: swap doctor"))
+        return DatabaseUnavailable(
+            Problem(
+                f"SWAP's database at {address.host}:{address.port or 5432} does not answer.",
+                why=str(context.original_exception).strip().splitlines()[0],
+                todo="Try again in a minute. Whoever runs SWAP finds the reason with: swap doctor",
+            )
+        )
 
     return engine

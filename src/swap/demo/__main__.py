@@ -19,7 +19,14 @@ from swap.supervisor import up
 def run(state: Path, port: int, kernel_env: Path) -> int:
     """Make what is missing, start SWAP, and run until a signal; return the exit status."""
     new = not (state / "swap.toml").exists()
-    terminal.line("SWAP starts with demo data." + (" The first start makes the data, which takes up to a minute; later ones take about ten seconds." if new else ""))
+    terminal.line(
+        "SWAP starts with demo data."
+        + (
+            " The first start makes the data, which takes up to a minute; later ones take about ten seconds."
+            if new
+            else ""
+        )
+    )
     up.clear_the_way(state, "127.0.0.1", port)
     path = setup.prepare(state, port=port, kernel_env=kernel_env, progress=_progress())
     return up.run(path, after_database=lambda server: setup.load(server, _progress()), at_ready=introduce)
@@ -32,7 +39,9 @@ def _progress() -> Progress:
     def show(step: str, *, done: bool, size_bytes: int) -> None:
         nonlocal begun
         if done:
-            terminal.line(f"  {'data':<10} {f'{step} · {size_bytes / 1e6:.1f} MB':<52} {time.monotonic() - begun:5.1f} s")
+            terminal.line(
+                f"  {'data':<10} {f'{step} · {size_bytes / 1e6:.1f} MB':<52} {time.monotonic() - begun:5.1f} s"
+            )
         begun = time.monotonic()
 
     return show

@@ -96,9 +96,9 @@ name = "personal-data"
 on = [
     "lake.event.*.ip", "lake.event.*.http",
     "mediawiki.*.user.user_email", "mediawiki.*.user.user_email_authenticated", "mediawiki.*.user.user_email_token",
-    "mediawiki.*.user.user_email_token_expires", "mediawiki.*.user.user_newpass_time", "mediawiki.*.user.user_newpassword",
-    "mediawiki.*.user.user_password", "mediawiki.*.user.user_password_expires", "mediawiki.*.user.user_real_name",
-    "mediawiki.*.user.user_token", "mediawiki.*.user.user_touched",
+    "mediawiki.*.user.user_email_token_expires", "mediawiki.*.user.user_newpass_time",
+    "mediawiki.*.user.user_newpassword", "mediawiki.*.user.user_password", "mediawiki.*.user.user_password_expires",
+    "mediawiki.*.user.user_real_name", "mediawiki.*.user.user_token", "mediawiki.*.user.user_touched",
 ]
 unless_groups = ["data-privacy"]
 because = "locks what identifies a person or opens their account"
@@ -124,7 +124,9 @@ def write(path: Path, *, port: int, kernel_env: Path, examples: Path | None) -> 
     file = tomlkit.parse(TEMPLATE if fresh else path.read_text(encoding="utf-8"))
     _table(file, "site")["port"] = port
     file["kernel_env"] = str(kernel_env)
-    if fresh or ("examples" in file and not Path(str(file["examples"])).is_dir()):  # a checkout that moved has them elsewhere
+    if fresh or (
+        "examples" in file and not Path(str(file["examples"])).is_dir()
+    ):  # a checkout that moved has them elsewhere
         if examples is None:
             del file["examples"]
         else:

@@ -38,7 +38,10 @@ Parts = Iterator[tuple[str, pa.Table]]
 
 
 def sidecar(about: describe.About) -> str:
-    """Return `_table.toml`: comment, owner, newest data, and for each column its comment, sensitivity and, for a partition, its type."""
+    """Return `_table.toml`.
+
+    Comment, owner, newest data, and for each column its comment, sensitivity and, for a partition, its type.
+    """
     file = tomlkit.document()
     file["comment"] = about.comment
     file["owner"] = about.owner
@@ -85,6 +88,7 @@ def _flights() -> Parts:
 def _whole(table: Callable[[], pa.Table]) -> Callable[[], Parts]:
     def parts() -> Parts:
         yield ".", table()
+
     return parts
 
 
@@ -135,6 +139,18 @@ def make(root: Path, progress: Progress = silent, tables: Mapping[str, Callable[
             draft.rename(place)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
-            raise Unavailable(Problem(f"The demo's table {name} cannot be written below {root}.", why=f"{error.strerror or error}.",
-                                      todo="Free some space or mend the directory's rights, then start again: tables that are complete are kept.")) from error
-        progress(f"lake.{name}", done=True, size_bytes=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()))
+            raise Unavailable(
+                Problem(
+                    f"The demo's table {name} cannot be written below {root}.",
+                    why=f"{error.strerror or error}.",
+                    todo=(
+                        "Free some space or mend the directory's rights, then start again: tables that are complete are"
+                        " kept."
+                    ),
+                )
+            ) from error
+        progress(
+            f"lake.{name}",
+            done=True,
+            size_bytes=sum(file.stat().st_size for file in place.rglob("*") if file.is_file()),
+        )

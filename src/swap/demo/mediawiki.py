@@ -31,12 +31,24 @@ READER = "mediawiki_reader"
 VERSION = 1
 """Raised when the data changes; an older schema is then made again."""
 
-KEYS = {"page": "page_id", "revision": "rev_id", "user": "user_id", "actor": "actor_id", "planes": "tailnum", "airlines": "carrier", "airports": "faa"}
+KEYS = {
+    "page": "page_id",
+    "revision": "rev_id",
+    "user": "user_id",
+    "actor": "actor_id",
+    "planes": "tailnum",
+    "airlines": "carrier",
+    "airports": "faa",
+}
 INDEXES = (("revision", "rev_page"), ("revision", "rev_timestamp"), ("page", "page_title"))
 
 _TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
-    (pa.types.is_int16, "smallint"), (pa.types.is_int32, "integer"), (pa.types.is_int64, "bigint"), (pa.types.is_float64, "double precision"),
-    (pa.types.is_string, "text"), (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_int16, "smallint"),
+    (pa.types.is_int32, "integer"),
+    (pa.types.is_int64, "bigint"),
+    (pa.types.is_float64, "double precision"),
+    (pa.types.is_string, "text"),
+    (pa.types.is_timestamp, "timestamp"),
 )
 
 
@@ -51,20 +63,38 @@ def ensure(server: EmbeddedPostgres, progress: Progress = silent) -> None:
 def load(url: str, progress: Progress = silent) -> None:
     """Fill the database at `url`, as its owner, with every schema that is missing or older."""
     address = make_url(url)
-    with psycopg.connect(host=address.host, port=address.port, dbname=address.database, user=address.username, password=address.password,
-                         application_name="swap demo", autocommit=True) as conn:
+    with psycopg.connect(
+        host=address.host,
+        port=address.port,
+        dbname=address.database,
+        user=address.username,
+        password=address.password,
+        application_name="swap demo",
+        autocommit=True,
+    ) as conn:
         for schema, (comment, tables) in _schemas().items():
-            if conn.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [schema]).fetchone() == (_stamp(comment),):
+            if conn.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [schema]).fetchone() == (
+                _stamp(comment),
+            ):
                 continue
             progress(f"mediawiki.{schema}", done=False, size_bytes=0)
             try:
                 with conn.transaction():
                     size = _make_schema(conn, schema, tables())
                     # Last in the transaction: a schema with this comment is whole.
-                    conn.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), sql.Literal(_stamp(comment))))
+                    conn.execute(
+                        sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
+                            sql.Identifier(schema), sql.Literal(_stamp(comment))
+                        )
+                    )
             except psycopg.OperationalError as error:
-                raise Unavailable(Problem(f"The demo's schema {schema} cannot be loaded into the source mediawiki.", why=str(error).strip().splitlines()[0],
-                                          todo="Mend that, then start again: schemas that are complete are kept.")) from error
+                raise Unavailable(
+                    Problem(
+                        f"The demo's schema {schema} cannot be loaded into the source mediawiki.",
+                        why=str(error).strip().splitlines()[0],
+                        todo="Mend that, then start again: schemas that are complete are kept.",
+                    )
+                ) from error
             for table, _, _ in tables():
                 # Outside: the planner and the catalog know row counts from the first day.
                 conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(schema, table)))
@@ -103,7 +133,9 @@ def _make_schema(conn: psycopg.Connection, schema: str, tables: Tables) -> int:
     size = 0
     for name, about, rows in tables:
         table = sql.Identifier(schema, name)
-        columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(_type(column.type))) for column in rows.schema)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(_type(column.type))) for column in rows.schema
+        )
         conn.execute(sql.SQL("CREATE TABLE {} ({})").format(table, columns))
         sink = io.BytesIO()
         # Strings are quoted and nulls are not, which is how COPY's CSV tells an empty text from null.
@@ -126,7 +158,9 @@ def _comment(conn: psycopg.Connection, table: sql.Identifier, about: About) -> N
     conn.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(about.comment)))
     for column, text in about.columns.items():
         mark = f" [sensitivity: {about.sensitivity[column]}]" if column in about.sensitivity else ""
-        conn.execute(sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(table, sql.Identifier(column), sql.Literal(text + mark)))
+        conn.execute(
+            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(table, sql.Identifier(column), sql.Literal(text + mark))
+        )
 
 
 def _type(type_: pa.DataType) -> str:

@@ -18,20 +18,39 @@ from swap.demo.world import Ints
 
 SAMPLES = 290_000
 PROJECT_SHARES = {
-    "en.wikipedia": 42, "de.wikipedia": 10, "fr.wikipedia": 9, "ja.wikipedia": 9, "es.wikipedia": 7, "ru.wikipedia": 7,
-    "zh.wikipedia": 4, "pt.wikipedia": 4, "ar.wikipedia": 3, "hi.wikipedia": 2, "commons.wikimedia": 1, "wikidata": 1, "en.wiktionary": 1,
+    "en.wikipedia": 42,
+    "de.wikipedia": 10,
+    "fr.wikipedia": 9,
+    "ja.wikipedia": 9,
+    "es.wikipedia": 7,
+    "ru.wikipedia": 7,
+    "zh.wikipedia": 4,
+    "pt.wikipedia": 4,
+    "ar.wikipedia": 3,
+    "hi.wikipedia": 2,
+    "commons.wikimedia": 1,
+    "wikidata": 1,
+    "en.wiktionary": 1,
 }
 REFERERS = (
-    ("external (search engine)", "Google", 36), ("external (search engine)", "Bing", 3), ("external (search engine)", "DuckDuckGo", 2),
-    ("external (search engine)", "Yandex", 2), ("internal", None, 30), ("none", None, 20), ("external", None, 4),
-    ("external (media sites)", "YouTube", 1), ("unknown", None, 2),
+    ("external (search engine)", "Google", 36),
+    ("external (search engine)", "Bing", 3),
+    ("external (search engine)", "DuckDuckGo", 2),
+    ("external (search engine)", "Yandex", 2),
+    ("internal", None, 30),
+    ("none", None, 20),
+    ("external", None, 4),
+    ("external (media sites)", "YouTube", 1),
+    ("unknown", None, 2),
 )
 PREFIXES = {
     "enwiki": {1: "Talk", 2: "User", 4: "Wikipedia", 6: "File", 10: "Template", 14: "Category"},
     "dewiki": {1: "Diskussion", 2: "Benutzer", 4: "Wikipedia", 6: "Datei", 10: "Vorlage", 14: "Kategorie"},
     "frwiki": {1: "Discussion", 2: "Utilisateur", 4: "Wikipédia", 6: "Fichier", 10: "Modèle", 14: "Catégorie"},
 }
-DAY_CURVE = np.array([30, 20, 14, 11, 10, 13, 24, 42, 58, 68, 73, 76, 80, 79, 77, 77, 79, 82, 86, 92, 97, 100, 84, 54], float)
+DAY_CURVE = np.array(
+    [30, 20, 14, 11, 10, 13, 24, 42, 58, 68, 73, 76, 80, 79, 77, 77, 79, 82, 86, 92, 97, 100, 84, 54], float
+)
 """How much is read in each local hour."""
 
 
@@ -77,12 +96,21 @@ def hourly() -> Iterator[tuple[datetime, pa.Table]]:
     order = np.argsort(keys["hour"], kind="stable")
     bounds = np.searchsorted(keys["hour"][order], np.arange(len(hours) + 1))
     for number, hour in enumerate(hours):
-        yield hour, whole.take(pa.array(order[bounds[number]: bounds[number + 1]]))
+        yield hour, whole.take(pa.array(order[bounds[number] : bounds[number + 1]]))
 
 
 def by_project(rows: pa.Table) -> pa.Table:
     """Return an hour's rows of projectview_hourly: the sums over pages, places and agents."""
-    keys = ["project", "access_method", "zero_carrier", "agent_type", "referer_class", "continent", "country_code", "record_version"]
+    keys = [
+        "project",
+        "access_method",
+        "zero_carrier",
+        "agent_type",
+        "referer_class",
+        "continent",
+        "country_code",
+        "record_version",
+    ]
     sums = rows.group_by(keys, use_threads=False).aggregate([("view_count", "sum")])
     return sums.rename_columns([*keys, "view_count"])
 
@@ -95,7 +123,10 @@ def _pages() -> _Pages:
         if project in known:
             wiki = known[project]
             prefixes = PREFIXES[wiki.database]
-            names = [f"{prefixes[kind]}:{title}" if kind in prefixes else title for kind, title in zip(wiki.namespaces.tolist(), wiki.titles, strict=True)]
+            names = [
+                f"{prefixes[kind]}:{title}" if kind in prefixes else title
+                for kind, title in zip(wiki.namespaces.tolist(), wiki.titles, strict=True)
+            ]
             ids.append(wiki.page_ids)
             namespaces.append(wiki.namespaces)
         else:
@@ -107,8 +138,15 @@ def _pages() -> _Pages:
         ranks.append(np.arange(len(names)))
         starts.append(starts[-1] + len(names))
     counts = np.diff(starts)
-    return _Pages(projects, np.array(starts), np.repeat(np.arange(len(projects)), counts), np.concatenate(ranks),
-                  np.concatenate(ids), np.concatenate(namespaces), pa.array(titles))
+    return _Pages(
+        projects,
+        np.array(starts),
+        np.repeat(np.arange(len(projects)), counts),
+        np.concatenate(ranks),
+        np.concatenate(ids),
+        np.concatenate(namespaces),
+        pa.array(titles),
+    )
 
 
 def _sample(rng: np.random.Generator, pages: _Pages) -> tuple[dict[str, Ints], Ints]:
@@ -131,10 +169,19 @@ def _sample(rng: np.random.Generator, pages: _Pages) -> tuple[dict[str, Ints], I
     local = rng.choice(24, SAMPLES, p=DAY_CURVE / DAY_CURVE.sum())
     hour = np.where(spider, rng.integers(0, 24, SAMPLES), (local - offsets[country]) % 24)
     hour = hour + 24 * rng.choice(len(world.DAYS), SAMPLES, p=[0.36, 0.31, 0.33])
-    city = (rng.random(SAMPLES) * np.array([len(words.CITIES.get(entry.code, ())) for entry in countries()])[country]).astype("int64")
+    city = (
+        rng.random(SAMPLES) * np.array([len(words.CITIES.get(entry.code, ())) for entry in countries()])[country]
+    ).astype("int64")
     city = np.where(rng.random(SAMPLES) < 0.12, 9, city)  # 9: not known
     views = rng.geometric(0.45, SAMPLES) * (1 + 300 // (pages.rank[page] + 2))
-    radix = (len(pages.titles), len(countries()), len(words.AGENTS) + len(words.SPIDERS), len(REFERERS), len(world.DAYS) * 24, 10)
+    radix = (
+        len(pages.titles),
+        len(countries()),
+        len(words.AGENTS) + len(words.SPIDERS),
+        len(REFERERS),
+        len(world.DAYS) * 24,
+        10,
+    )
     code = np.ravel_multi_index((page, country, agent, referer, hour, city), radix)
     distinct, where = np.unique(code, return_inverse=True)
     sums = np.bincount(where, weights=views).astype("int64")
@@ -159,33 +206,42 @@ def _table(rng: np.random.Generator, pages: _Pages, keys: dict[str, Ints], views
         return pa.array(values, pa.string()).take(codes if isinstance(codes, pa.Array) else pa.array(codes))
 
     maps = pa.array([user_agent_map(agent) for agent in agents], pa.map_(pa.string(), pa.string()))
-    return pa.table({
-        "project": text(list(pages.projects), pages.project[keys["page"]]),
-        "language_variant": pa.repeat("default", count),
-        "page_title": pa.array(titles, pa.string()),
-        "access_method": text([agent[0] for agent in agents], keys["agent"]),
-        "zero_carrier": pa.nulls(count, pa.string()),
-        "agent_type": text(["user"] * len(words.AGENTS) + ["spider"] * len(words.SPIDERS), keys["agent"]),
-        "referer_class": text([referer[0] for referer in REFERERS], keys["referer"]),
-        "continent": text([entry.continent for entry in countries()], keys["country"]),
-        "country_code": text([entry.code for entry in countries()], keys["country"]),
-        "country": text([entry.name for entry in countries()], keys["country"]),
-        "subdivision": text([entry[1] for entry in places] + ["Unknown"], place),
-        "city": text([entry[2] for entry in places] + ["Unknown"], place),
-        "user_agent_map": maps.take(pa.array(keys["agent"])),
-        "record_version": pa.repeat("0.1.0", count),
-        "view_count": views,
-        "page_id": pa.array(pages.ids[keys["page"]].astype("int32"), mask=special),
-        "namespace_id": pa.array(np.where(special, -1, pages.namespaces[keys["page"]]).astype("int32")),
-        "referer_name": text([referer[1] for referer in REFERERS], keys["referer"]),
-    })
+    return pa.table(
+        {
+            "project": text(list(pages.projects), pages.project[keys["page"]]),
+            "language_variant": pa.repeat("default", count),
+            "page_title": pa.array(titles, pa.string()),
+            "access_method": text([agent[0] for agent in agents], keys["agent"]),
+            "zero_carrier": pa.nulls(count, pa.string()),
+            "agent_type": text(["user"] * len(words.AGENTS) + ["spider"] * len(words.SPIDERS), keys["agent"]),
+            "referer_class": text([referer[0] for referer in REFERERS], keys["referer"]),
+            "continent": text([entry.continent for entry in countries()], keys["country"]),
+            "country_code": text([entry.code for entry in countries()], keys["country"]),
+            "country": text([entry.name for entry in countries()], keys["country"]),
+            "subdivision": text([entry[1] for entry in places] + ["Unknown"], place),
+            "city": text([entry[2] for entry in places] + ["Unknown"], place),
+            "user_agent_map": maps.take(pa.array(keys["agent"])),
+            "record_version": pa.repeat("0.1.0", count),
+            "view_count": views,
+            "page_id": pa.array(pages.ids[keys["page"]].astype("int32"), mask=special),
+            "namespace_id": pa.array(np.where(special, -1, pages.namespaces[keys["page"]]).astype("int32")),
+            "referer_name": text([referer[1] for referer in REFERERS], keys["referer"]),
+        }
+    )
 
 
 def user_agent_map(agent: tuple[str, str, str, str, str, str, str, str, int]) -> list[tuple[str, str]]:
     """Return a row of `words.AGENTS` as the entries of user_agent_map."""
     _, os_family, os_major, os_minor, browser, browser_major, device, app, _ = agent
-    return [("browser_family", browser), ("browser_major", browser_major), ("device_family", device), ("os_family", os_family),
-            ("os_major", os_major), ("os_minor", os_minor), ("wmf_app_version", app)]
+    return [
+        ("browser_family", browser),
+        ("browser_major", browser_major),
+        ("device_family", device),
+        ("os_family", os_family),
+        ("os_major", os_major),
+        ("os_minor", os_minor),
+        ("wmf_app_version", app),
+    ]
 
 
 def _choose(rng: np.random.Generator, weighted: tuple[tuple[object, ...], ...]) -> Ints:

@@ -30,15 +30,27 @@ class DemoPerson:
 
 
 PEOPLE = (
-    DemoPerson("ann", "analyst", ("analysts",),
-               reads="Reads page views by country, events, all wikis and flights",
-               locked="Locked: cities, e-mail and IP addresses"),
-    DemoPerson("bertrand", "analyst and privacy reviewer", ("analysts", "data-privacy"),
-               reads="Reads all of lake and mediawiki, cities and private columns too",
-               locked="Nothing is locked"),
-    DemoPerson("chidi", "does not code", ("readers",),
-               reads="Reads page views by project and country, flights and lists of countries and wikis",
-               locked="Locked: articles read, events, the wikis' users"),
+    DemoPerson(
+        "ann",
+        "analyst",
+        ("analysts",),
+        reads="Reads page views by country, events, all wikis and flights",
+        locked="Locked: cities, e-mail and IP addresses",
+    ),
+    DemoPerson(
+        "bertrand",
+        "analyst and privacy reviewer",
+        ("analysts", "data-privacy"),
+        reads="Reads all of lake and mediawiki, cities and private columns too",
+        locked="Nothing is locked",
+    ),
+    DemoPerson(
+        "chidi",
+        "does not code",
+        ("readers",),
+        reads="Reads page views by project and country, flights and lists of countries and wikis",
+        locked="Locked: articles read, events, the wikis' users",
+    ),
 )
 
 HEADER = """\

@@ -64,14 +64,19 @@ def wiki(database: str) -> Wiki:
     people = _people(names, users)
     revision = _revisions(rng, page_ids, revisions, users)
     return Wiki(
-        database=database, project=f"{database[:2]}.wikipedia",
+        database=database,
+        project=f"{database[:2]}.wikipedia",
         tables={
             "page": _page_table(rng, page_ids, namespaces, titles, revision),
             "revision": _revision_table(rng, revision),
             "user": _user_table(rng, names, people, revision),
             "actor": _actor_table(people),
         },
-        page_ids=page_ids, namespaces=namespaces, titles=titles, editors=tuple(people[: users // 2]))
+        page_ids=page_ids,
+        namespaces=namespaces,
+        titles=titles,
+        editors=tuple(people[: users // 2]),
+    )
 
 
 def stamps(moments: npt.NDArray[Any]) -> pa.Array:
@@ -99,7 +104,11 @@ def _titles(database: str, count: int, rng: np.random.Generator, names: random.R
     seen = set(titles)
     while len(titles) < count:
         title = names.choice(words.PATTERNS[database]).format(
-            place=names.choice(words.PLACES), given=names.choice(words.GIVEN), family=names.choice(words.FAMILY), year=names.randint(1780, 2026))
+            place=names.choice(words.PLACES),
+            given=names.choice(words.GIVEN),
+            family=names.choice(words.FAMILY),
+            year=names.randint(1780, 2026),
+        )
         if title in seen:
             title = f"{title}_({names.choice(words.PLACES)})"
         if title not in seen:
@@ -124,7 +133,8 @@ def _people(names: random.Random, count: int) -> list[str]:
         elif kind < 0.5:
             name = f"{names.choice(words.GIVEN)} {names.choice(words.FAMILY)}"
         else:
-            name = f"{names.choice(words.HANDLES)}{names.choice(words.HANDLES).lower()}{names.choice(('', names.randint(1, 99)))}"
+            first, second = names.choice(words.HANDLES), names.choice(words.HANDLES).lower()
+            name = f"{first}{second}{names.choice(('', names.randint(1, 99)))}"
         if name in seen:
             name = f"{name} {number}"
         seen.add(name)
@@ -172,7 +182,9 @@ def _revisions(rng: np.random.Generator, page_ids: Ints, count: int, users: int)
     return _Revisions(ids, page_ids[which], actors, moments, lengths, parents)
 
 
-def _page_table(rng: np.random.Generator, page_ids: Ints, namespaces: Ints, titles: tuple[str, ...], revision: _Revisions) -> pa.Table:
+def _page_table(
+    rng: np.random.Generator, page_ids: Ints, namespaces: Ints, titles: tuple[str, ...], revision: _Revisions
+) -> pa.Table:
     latest = np.zeros(int(page_ids.max()) + 1, "int64")
     latest[revision.pages] = np.arange(len(revision.ids))  # in the order of ids, so the last one wins
     newest = latest[page_ids]
@@ -181,29 +193,42 @@ def _page_table(rng: np.random.Generator, page_ids: Ints, namespaces: Ints, titl
     content = np.array(["wikitext"] * len(page_ids), object)
     content[rng.random(len(page_ids)) < 0.01] = "javascript"
     order = np.argsort(page_ids)
-    return pa.table({
-        "page_id": page_ids, "page_namespace": pa.array(namespaces, pa.int32()), "page_title": pa.array(titles, pa.string()),
-        "page_is_redirect": pa.array((rng.random(len(page_ids)) < 0.08).astype("int16")),
-        "page_is_new": pa.array((revision.parents[newest] == 0).astype("int16")),
-        "page_random": rng.random(len(page_ids)), "page_touched": stamps(np.minimum(touched, int(NOW.timestamp()))),
-        "page_links_updated": stamps(np.minimum(links, NOW.timestamp())),
-        "page_latest": revision.ids[newest], "page_len": pa.array(revision.lengths[newest], pa.int32()),
-        "page_content_model": pa.array(content, pa.string()), "page_lang": pa.nulls(len(page_ids), pa.string()),
-    }).take(pa.array(order))
+    return pa.table(
+        {
+            "page_id": page_ids,
+            "page_namespace": pa.array(namespaces, pa.int32()),
+            "page_title": pa.array(titles, pa.string()),
+            "page_is_redirect": pa.array((rng.random(len(page_ids)) < 0.08).astype("int16")),
+            "page_is_new": pa.array((revision.parents[newest] == 0).astype("int16")),
+            "page_random": rng.random(len(page_ids)),
+            "page_touched": stamps(np.minimum(touched, int(NOW.timestamp()))),
+            "page_links_updated": stamps(np.minimum(links, NOW.timestamp())),
+            "page_latest": revision.ids[newest],
+            "page_len": pa.array(revision.lengths[newest], pa.int32()),
+            "page_content_model": pa.array(content, pa.string()),
+            "page_lang": pa.nulls(len(page_ids), pa.string()),
+        }
+    ).take(pa.array(order))
 
 
 def _revision_table(rng: np.random.Generator, revision: _Revisions) -> pa.Table:
     count = len(revision.ids)
     digests = rng.integers(0, 2**63, (count, 2))
     hidden = rng.random(count)
-    return pa.table({
-        "rev_id": revision.ids, "rev_page": revision.pages, "rev_comment_id": np.cumsum(rng.integers(1, 9, count)),
-        "rev_actor": revision.actors, "rev_timestamp": stamps(revision.moments),
-        "rev_minor_edit": pa.array((rng.random(count) < 0.22).astype("int16")),
-        "rev_deleted": pa.array(np.where(hidden < 0.002, 4, np.where(hidden < 0.004, 1, 0)).astype("int16")),
-        "rev_len": pa.array(revision.lengths, pa.int32()), "rev_parent_id": revision.parents,
-        "rev_sha1": pa.array([f"{a:016x}{b:016x}"[:31] for a, b in digests.tolist()]),
-    })
+    return pa.table(
+        {
+            "rev_id": revision.ids,
+            "rev_page": revision.pages,
+            "rev_comment_id": np.cumsum(rng.integers(1, 9, count)),
+            "rev_actor": revision.actors,
+            "rev_timestamp": stamps(revision.moments),
+            "rev_minor_edit": pa.array((rng.random(count) < 0.22).astype("int16")),
+            "rev_deleted": pa.array(np.where(hidden < 0.002, 4, np.where(hidden < 0.004, 1, 0)).astype("int16")),
+            "rev_len": pa.array(revision.lengths, pa.int32()),
+            "rev_parent_id": revision.parents,
+            "rev_sha1": pa.array([f"{a:016x}{b:016x}"[:31] for a, b in digests.tolist()]),
+        }
+    )
 
 
 def _user_table(rng: np.random.Generator, names: random.Random, people: list[str], revision: _Revisions) -> pa.Table:
@@ -213,21 +238,45 @@ def _user_table(rng: np.random.Generator, names: random.Random, people: list[str
     np.minimum.at(first, revision.actors, revision.moments)
     registered = np.where(rng.random(count) < 0.03, np.nan, first[1:] - rng.integers(60, 86400 * 400, count))
     temporary = np.array([name.startswith("~") for name in people])
-    mail = [None if temporary[i] or names.random() < 0.25 else f"{_ascii(name)}{i}@example.org" for i, name in enumerate(people)]
+    mail = [
+        None if temporary[i] or names.random() < 0.25 else f"{_ascii(name)}{i}@example.org"
+        for i, name in enumerate(people)
+    ]
     confirmed = np.where([address is None or names.random() < 0.1 for address in mail], np.nan, first[1:] + 3600)
     hexes = rng.integers(0, 2**63, (count, 6)).tolist()
-    return pa.table({
-        "user_id": np.arange(1, count + 1), "user_name": people,
-        "user_real_name": pa.array([f"{names.choice(words.GIVEN)} {names.choice(words.FAMILY)}" if names.random() < 0.3 else "" for _ in people]),
-        "user_password": pa.array([f":pbkdf2:sha512:30000:64:{row[0]:016x}:{row[1]:016x}{row[2]:016x}" for row in hexes]),
-        "user_newpassword": pa.array([""] * count), "user_newpass_time": pa.nulls(count, pa.timestamp("us")),
-        "user_email": pa.array(mail, pa.string()), "user_touched": stamps(np.minimum(first[1:] + rng.integers(0, 86400 * 300, count), NOW.timestamp())),
-        "user_token": pa.array([f"{row[3]:016x}{row[4]:016x}" for row in hexes]), "user_email_authenticated": stamps(confirmed),
-        "user_email_token": pa.array([f"{row[5]:016x}" if address is not None and np.isnan(confirmed[i]) else None for i, (row, address) in enumerate(zip(hexes, mail, strict=True))], pa.string()),
-        "user_email_token_expires": pa.nulls(count, pa.timestamp("us")), "user_registration": stamps(registered),
-        "user_editcount": pa.array(edits, pa.int32()), "user_password_expires": pa.nulls(count, pa.timestamp("us")),
-        "user_is_temp": pa.array(temporary.astype("int16")),
-    })
+    return pa.table(
+        {
+            "user_id": np.arange(1, count + 1),
+            "user_name": people,
+            "user_real_name": pa.array(
+                [
+                    f"{names.choice(words.GIVEN)} {names.choice(words.FAMILY)}" if names.random() < 0.3 else ""
+                    for _ in people
+                ]
+            ),
+            "user_password": pa.array(
+                [f":pbkdf2:sha512:30000:64:{row[0]:016x}:{row[1]:016x}{row[2]:016x}" for row in hexes]
+            ),
+            "user_newpassword": pa.array([""] * count),
+            "user_newpass_time": pa.nulls(count, pa.timestamp("us")),
+            "user_email": pa.array(mail, pa.string()),
+            "user_touched": stamps(np.minimum(first[1:] + rng.integers(0, 86400 * 300, count), NOW.timestamp())),
+            "user_token": pa.array([f"{row[3]:016x}{row[4]:016x}" for row in hexes]),
+            "user_email_authenticated": stamps(confirmed),
+            "user_email_token": pa.array(
+                [
+                    f"{row[5]:016x}" if address is not None and np.isnan(confirmed[i]) else None
+                    for i, (row, address) in enumerate(zip(hexes, mail, strict=True))
+                ],
+                pa.string(),
+            ),
+            "user_email_token_expires": pa.nulls(count, pa.timestamp("us")),
+            "user_registration": stamps(registered),
+            "user_editcount": pa.array(edits, pa.int32()),
+            "user_password_expires": pa.nulls(count, pa.timestamp("us")),
+            "user_is_temp": pa.array(temporary.astype("int16")),
+        }
+    )
 
 
 def _actor_table(people: list[str]) -> pa.Table:

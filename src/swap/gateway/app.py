@@ -52,7 +52,11 @@ def new_id() -> str:
 def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connector] | None = None) -> FastAPI:
     """Return the gateway.  Sources come from the settings; tests may bring connectors of their own."""
     engine = database.create(runtime.database_urls["gateway"], connections=30)
-    sources = dict(connectors) if connectors is not None else {name: registry.create(name, source) for name, source in settings.sources.items()}
+    sources = (
+        dict(connectors)
+        if connectors is not None
+        else {name: registry.create(name, source) for name, source in settings.sources.items()}
+    )
     pool = Pool(settings.limits, runtime.spool / "spill")
     queries = Queries(engine, settings, sources, pool, Spool(runtime.spool, settings.limits), utc_now, new_id)
     harvester = Harvester(engine, sources, utc_now)
@@ -118,8 +122,18 @@ async def _swap_error(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     # What was sent is not repeated: it may hold a secret.
-    where = ", ".join(sorted({".".join(str(part) for part in each["loc"] if part != "body") for each in error.errors()}))
-    return _answer(Invalid(Problem("The request cannot be understood.", why=f"Wrong: {where}." if where else "", todo="See docs/reference/api.md.")))
+    where = ", ".join(
+        sorted({".".join(str(part) for part in each["loc"] if part != "body") for each in error.errors()})
+    )
+    return _answer(
+        Invalid(
+            Problem(
+                "The request cannot be understood.",
+                why=f"Wrong: {where}." if where else "",
+                todo="See docs/reference/api.md.",
+            )
+        )
+    )
 
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
@@ -133,4 +147,8 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def _our_mistake(_request: Request, error: Exception) -> JSONResponse:
     log.error("Unexpected error", exc_info=error)
-    return _answer(SwapError(Problem("SWAP made a mistake.", why="Trying again is safe.", todo="Tell whoever runs SWAP if it stays so.")))
+    return _answer(
+        SwapError(
+            Problem("SWAP made a mistake.", why="Trying again is safe.", todo="Tell whoever runs SWAP if it stays so.")
+        )
+    )

@@ -42,12 +42,19 @@ class Guard:
         """Return who is calling with a token.  Raises NotSignedIn, Forbidden."""
         claims = tokens.verify(self._keys, _bearer(request), self._now())
         if claims.via not in allowed:
-            raise Forbidden(Problem(f"A {claims.via} token is not for this.", todo="Use SWAP from where this belongs: a notebook or the portal."))
+            raise Forbidden(
+                Problem(
+                    f"A {claims.via} token is not for this.",
+                    todo="Use SWAP from where this belongs: a notebook or the portal.",
+                )
+            )
         now = self._now()
         with self._engine.begin() as conn:
             access = people.access(conn, claims.person_id, now)
             if not access.live or access.epoch != claims.epoch:
-                raise NotSignedIn(Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them."))
+                raise NotSignedIn(
+                    Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
+                )
             return Caller(people.principal(conn, claims.person_id, claims.via, now), claims.kernel_id)
 
     def server(self, request: Request) -> people.LaunchedServer:

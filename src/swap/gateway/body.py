@@ -48,7 +48,11 @@ class BodyLimit:
 async def _refuse(send: Send, limit: int) -> None:
     error = LimitExceeded(_problem(limit))
     body = json.dumps({"error": to_json(error)}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

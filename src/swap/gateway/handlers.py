@@ -116,10 +116,19 @@ def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict
     server = with_parts.guard.server(request)
     access = with_parts.guard.access(server.person_id)
     if not access.live:
-        raise NotSignedIn(Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them."))
+        raise NotSignedIn(
+            Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
+        )
     token = tokens.mint(
-        with_parts.kernel_key, person_id=server.person_id, via=Via.KERNEL, epoch=access.epoch, server_id=server.server_id,
-        kernel_id=body.kernel_id, now=with_parts.queries.now(), seconds=with_parts.settings.people.kernel_token_seconds)
+        with_parts.kernel_key,
+        person_id=server.person_id,
+        via=Via.KERNEL,
+        epoch=access.epoch,
+        server_id=server.server_id,
+        kernel_id=body.kernel_id,
+        now=with_parts.queries.now(),
+        seconds=with_parts.settings.people.kernel_token_seconds,
+    )
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 
 
@@ -139,7 +148,9 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
         file.flush()
         file.seek(0)
         # Not among asyncio's few threads: those also look whether anybody's access has ended.
-        return await anyio.to_thread.run_sync(with_parts.queries.upload, caller.principal, file, limiter=with_parts.upload_threads)
+        return await anyio.to_thread.run_sync(
+            with_parts.queries.upload, caller.principal, file, limiter=with_parts.upload_threads
+        )
 
 
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:
@@ -153,14 +164,21 @@ def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int
     return with_parts.queries.state(caller.principal, query_id, after, STATE_WAIT_SECONDS)
 
 
-def query_result(query_id: str, caller: Person, with_parts: WithParts, batch: Annotated[int, Query(ge=0)] = 0) -> StreamingResponse:
+def query_result(
+    query_id: str, caller: Person, with_parts: WithParts, batch: Annotated[int, Query(ge=0)] = 0
+) -> StreamingResponse:
     """Send the result as Arrow, from a batch on, while it grows."""
     return StreamingResponse(with_parts.queries.stream(caller.principal, query_id, batch), media_type=ARROW)
 
 
 def query_page(
-    query_id: str, caller: Person, with_parts: WithParts, offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 10, sort: str | None = None, descending: bool = False,
+    query_id: str,
+    caller: Person,
+    with_parts: WithParts,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 10,
+    sort: str | None = None,
+    descending: bool = False,
 ) -> dict[str, Any]:
     """Send some rows as text."""
     return with_parts.queries.page(caller.principal, query_id, offset, limit, sort, descending=descending)
@@ -169,8 +187,11 @@ def query_page(
 def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:
     """Send the result as CSV."""
     schema, batches = with_parts.queries.download(caller.principal, query_id)
-    return StreamingResponse(csv(batches, schema), media_type="text/csv; charset=utf-8", headers={
-        "content-disposition": f'attachment; filename="{query_id}.csv"', "x-content-type-options": "nosniff"})
+    return StreamingResponse(
+        csv(batches, schema),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{query_id}.csv"', "x-content-type-options": "nosniff"},
+    )
 
 
 def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[str, str]:
@@ -185,12 +206,35 @@ def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
         sources = catalog_service.sources(conn, settings, caller.principal)
         tables = catalog_service.visible(conn, settings.policy, caller.principal)
     return {
-        "sources": [{"name": each.name, "kind": each.kind, "title": each.title, "owner": each.owner, "note": each.note, "up": each.up,
-                     "since": each.since.isoformat(), "tables_readable": each.tables_readable, "tables_visible": each.tables_visible}
-                    for each in sources],
-        "tables": [{"name": table.full_name, "comment": table.dataset.comment, "rows": table.dataset.row_estimate,
-                    "rows_exact": table.dataset.rows_exact, "bytes": table.dataset.size_bytes, "newest": table.dataset.newest, "readable": table.read.allowed,
-                    "rule": table.read.rule, "because": table.read.because, "ask": table.read.ask} for table in tables],
+        "sources": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "title": each.title,
+                "owner": each.owner,
+                "note": each.note,
+                "up": each.up,
+                "since": each.since.isoformat(),
+                "tables_readable": each.tables_readable,
+                "tables_visible": each.tables_visible,
+            }
+            for each in sources
+        ],
+        "tables": [
+            {
+                "name": table.full_name,
+                "comment": table.dataset.comment,
+                "rows": table.dataset.row_estimate,
+                "rows_exact": table.dataset.rows_exact,
+                "bytes": table.dataset.size_bytes,
+                "newest": table.dataset.newest,
+                "readable": table.read.allowed,
+                "rule": table.read.rule,
+                "because": table.read.because,
+                "ask": table.read.ask,
+            }
+            for table in tables
+        ],
     }
 
 
@@ -206,20 +250,40 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
     with with_parts.queries.engine.begin() as conn:
         visible = catalog_service.visible(conn, with_parts.settings.policy, caller.principal)
     found = completion.complete(body.sql[: with_parts.settings.limits.statement_bytes], body.offset, visible)
-    return {"start": found.start, "end": found.end,
-            "items": [{"label": item.label, "insert": item.insert, "type": item.type, "documentation": item.documentation} for item in found.items]}
+    return {
+        "start": found.start,
+        "end": found.end,
+        "items": [
+            {"label": item.label, "insert": item.insert, "type": item.type, "documentation": item.documentation}
+            for item in found.items
+        ],
+    }
 
 
 def _described(table: VisibleDataset) -> dict[str, Any]:
     dataset = table.dataset
     return {
-        "name": table.full_name, "comment": dataset.comment, "owner": dataset.owner, "rows": dataset.row_estimate,
-        "rows_exact": dataset.rows_exact, "bytes": dataset.size_bytes, "newest": dataset.newest,
+        "name": table.full_name,
+        "comment": dataset.comment,
+        "owner": dataset.owner,
+        "rows": dataset.row_estimate,
+        "rows_exact": dataset.rows_exact,
+        "bytes": dataset.size_bytes,
+        "newest": dataset.newest,
         "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
         "divided": asdict(dataset.partitions) if dataset.partitions else None,
-        "columns": [{
-            "name": visible.column.name, "type": sql_type(visible.column.type), "comment": visible.column.comment,
-            "partition": visible.column.partition, "readable": visible.read.allowed, "rule": visible.read.rule,
-            "because": visible.read.because, "ask": visible.read.ask, "sensitivity": visible.column.sensitivity,
-        } for visible in table.columns],
+        "columns": [
+            {
+                "name": visible.column.name,
+                "type": sql_type(visible.column.type),
+                "comment": visible.column.comment,
+                "partition": visible.column.partition,
+                "readable": visible.read.allowed,
+                "rule": visible.read.rule,
+                "because": visible.read.because,
+                "ask": visible.read.ask,
+                "sensitivity": visible.column.sensitivity,
+            }
+            for visible in table.columns
+        ],
     }

@@ -42,5 +42,7 @@ def router() -> APIRouter:
     """Return the routes as FastAPI wants them."""
     made = APIRouter()
     for route in ROUTES:
-        made.add_api_route(route.path, route.answer, methods=[route.method], status_code=route.status, response_model=None)
+        made.add_api_route(
+            route.path, route.answer, methods=[route.method], status_code=route.status, response_model=None
+        )
     return made

@@ -66,14 +66,18 @@ class AccessNews:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name="swap-access-news") as conn:
+                with psycopg.connect(
+                    self._url, autocommit=True, connect_timeout=5, application_name="swap-access-news"
+                ) as conn:
                     conn.execute(f"LISTEN {CHANNEL}")
                     self._wake(None)  # what happened while nobody listened
                     while not self._stopping.is_set():
                         for notice in conn.notifies(timeout=1.0):
                             self._wake(notice.payload)
             except psycopg.Error:
-                log.warning("No news of sign-outs: the database does not answer; looking every %g s instead", LOOK_SECONDS)
+                log.warning(
+                    "No news of sign-outs: the database does not answer; looking every %g s instead", LOOK_SECONDS
+                )
                 self._stopping.wait(_RECONNECT_SECONDS)
 
     def _wake(self, person_id: str | None) -> None:
@@ -119,12 +123,16 @@ def csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]
     rows_only = pyarrow.csv.WriteOptions(include_header=False)
     for batch in batches:
         body = io.BytesIO()
-        pyarrow.csv.write_csv(pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], schema=flat), body, rows_only)
+        pyarrow.csv.write_csv(
+            pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], schema=flat), body, rows_only
+        )
         yield body.getvalue()
 
 
 def _is_flat(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_string(type_) or pa.types.is_date(type_))
+    return bool(
+        pa.types.is_integer(type_) or pa.types.is_boolean(type_) or pa.types.is_string(type_) or pa.types.is_date(type_)
+    )
 
 
 def _flat_type(type_: pa.DataType) -> pa.DataType:

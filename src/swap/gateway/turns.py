@@ -27,9 +27,13 @@ class Turns:
         """Count one more for the block.  Raises LimitExceeded when the person has as many as there may be."""
         with self._lock:
             if self._held[person_id] >= self._most:
-                raise LimitExceeded(Problem(
-                    f"{self._most} {self._what} of yours are under way already.", why="More of one person are not taken at a time.",
-                    todo="Wait until one has ended, or cancel queries that nobody waits for."))
+                raise LimitExceeded(
+                    Problem(
+                        f"{self._most} {self._what} of yours are under way already.",
+                        why="More of one person are not taken at a time.",
+                        todo="Wait until one has ended, or cancel queries that nobody waits for.",
+                    )
+                )
             self._held[person_id] += 1
         try:
             yield

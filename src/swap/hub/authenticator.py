@@ -37,7 +37,9 @@ AT_A_TIME = 2
 """Hashes computed at once: each takes 64 MB and a processor for some 50 ms."""
 
 WRONG = "Name and password do not match."
-WRONG_TODO = f"Type the password again. After five wrong tries in a row SWAP pauses for {PAUSE_SECONDS / 60:.0f} minutes."
+WRONG_TODO = (
+    f"Type the password again. After five wrong tries in a row SWAP pauses for {PAUSE_SECONDS / 60:.0f} minutes."
+)
 
 
 class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub has no types
@@ -73,12 +75,17 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
     def _pause(self, name: str, client: str) -> None:
         """Count the try; raise Refusal while the name or the client is paused."""
         now = time.monotonic()
-        wait = self.clients.admit(client, now) or self.names.admit(people_file.canonical(name[: people_file.NAME_LENGTH + 1]), now)
+        wait = self.clients.admit(client, now) or self.names.admit(
+            people_file.canonical(name[: people_file.NAME_LENGTH + 1]), now
+        )
         if wait:
             minutes = max(1, round(wait / 60))
-            raise Refusal("Too many wrong tries in a row.",
-                          f"SWAP pauses for 5 minutes; try again in {minutes} minute{'' if minutes == 1 else 's'}.",
-                          429, max(1, round(wait)))
+            raise Refusal(
+                "Too many wrong tries in a row.",
+                f"SWAP pauses for 5 minutes; try again in {minutes} minute{'' if minutes == 1 else 's'}.",
+                429,
+                max(1, round(wait)),
+            )
 
     async def _prove(self, name: str, password: str) -> Entry | None:
         """Return whose name and password these are.  Takes as long when nobody has the name."""
@@ -86,7 +93,9 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
         usable = 0 < len(password) <= PASSWORD_LENGTH and len(name) <= people_file.NAME_LENGTH
         entry = people.named(name) if usable else None
         async with self.hashing:
-            matches = await asyncio.to_thread(self._matches, entry.password if entry else self.nobody, password[:PASSWORD_LENGTH])
+            matches = await asyncio.to_thread(
+                self._matches, entry.password if entry else self.nobody, password[:PASSWORD_LENGTH]
+            )
         return entry if matches else None
 
     def _read(self) -> PeopleFile:
@@ -94,7 +103,9 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
             return people_file.read(people_file.path(self.context.settings))
         except SettingsError as error:
             self.log.warning("%s", error)
-            raise Refusal("Nobody can sign in just now.", "Whoever runs SWAP finds the reason with: swap config check", 503) from error
+            raise Refusal(
+                "Nobody can sign in just now.", "Whoever runs SWAP finds the reason with: swap config check", 503
+            ) from error
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
@@ -108,8 +119,11 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
     async def _record_failure(self, name: str, client: str) -> None:
         paused = self.names.is_last(people_file.canonical(name)) or self.clients.is_last(client)
         reason = "name and password do not match" + ("; tries are paused now" if paused else "")
-        await self.context.transact(lambda conn: audit.record(
-            conn, audit.SignInFailed(person_id="", name=audit.typed(name), client=client, reason=reason)))
+        await self.context.transact(
+            lambda conn: audit.record(
+                conn, audit.SignInFailed(person_id="", name=audit.typed(name), client=client, reason=reason)
+            )
+        )
 
     async def _let_in(self, entry: Entry, client: str) -> dict[str, Any]:
         person_id, was_live = await self.context.transact(lambda conn: _identify(conn, entry))
@@ -166,9 +180,13 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
 def _identify(conn: Connection, entry: Entry) -> tuple[str, bool]:
     """Return the id of a person of the file, and whether they were signed in already; record who is new or changed."""
     known = service.find_by_key(conn, entry.directory_key)
-    person = service.ensure_person(conn, entry.directory_key, entry.name, entry.groups, lambda: new_person_id(secrets.token_bytes))
+    person = service.ensure_person(
+        conn, entry.directory_key, entry.name, entry.groups, lambda: new_person_id(secrets.token_bytes)
+    )
     if known is None:
-        audit.record(conn, audit.PersonAdded(person_id=person.id, name=person.name, groups=tuple(sorted(person.groups))))
+        audit.record(
+            conn, audit.PersonAdded(person_id=person.id, name=person.name, groups=tuple(sorted(person.groups)))
+        )
     elif known.groups != person.groups:
         audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(person.groups))))
     return person.id, service.access(conn, person.id, context.utc_now()).live

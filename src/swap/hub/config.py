@@ -18,8 +18,13 @@ from swap.settings import Settings
 PORTAL_SCOPES = ("read:users:name", "servers")
 """What the portal may do at the hub: read, start and stop people's servers.  No tokens, no users, no shares."""
 
-USER_SCOPES = ("access:services!service=portal", "access:servers!user", "users:activity!user", "read:users:name!user",
-               "read:users:groups!user")
+USER_SCOPES = (
+    "access:services!service=portal",
+    "access:servers!user",
+    "users:activity!user",
+    "read:users:name!user",
+    "read:users:groups!user",
+)
 """What a person may do at the hub: enter the portal and the own server.  No tokens of their own making, no start,
 no sharing: `self` is not among them.  The activity is what their server may report."""
 
@@ -90,22 +95,41 @@ def _access(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "trusted_downstream_ips": [],
         "load_roles": [
             {"name": "user", "description": "Enter the portal and the own server", "scopes": list(USER_SCOPES)},
-            {"name": "portal", "description": "Start and stop people's servers", "scopes": list(PORTAL_SCOPES), "services": ["portal"]},
+            {
+                "name": "portal",
+                "description": "Start and stop people's servers",
+                "scopes": list(PORTAL_SCOPES),
+                "services": ["portal"],
+            },
         ],
-        "services": [{
-            "name": "portal", "api_token": runtime.web_service_token, "oauth_client_id": "service-portal",
-            # A path, so that signing in works whatever the local port of a tunnel.
-            "oauth_redirect_uri": "/oauth_callback", "oauth_no_confirm": True, "display": False,
-        }],
+        "services": [
+            {
+                "name": "portal",
+                "api_token": runtime.web_service_token,
+                "oauth_client_id": "service-portal",
+                # A path, so that signing in works whatever the local port of a tunnel.
+                "oauth_redirect_uri": "/oauth_callback",
+                "oauth_no_confirm": True,
+                "display": False,
+            }
+        ],
     }
 
 
 def _pages(settings: Settings) -> dict[str, Any]:
     return {
         "template_paths": [str(Path(__file__).parent / "templates"), str(look.TEMPLATES)],
-        "jinja_environment_options": {"trim_blocks": True, "lstrip_blocks": True, "extensions": ["swap.hub.pages.Helpers"]},
-        "template_vars": {"site_name": settings.site.name, "site_url": settings.site.url, "site_demo": settings.site.demo,
-                          "site_port": settings.site.public_port or settings.site.port},
+        "jinja_environment_options": {
+            "trim_blocks": True,
+            "lstrip_blocks": True,
+            "extensions": ["swap.hub.pages.Helpers"],
+        },
+        "template_vars": {
+            "site_name": settings.site.name,
+            "site_url": settings.site.url,
+            "site_demo": settings.site.demo,
+            "site_port": settings.site.public_port or settings.site.port,
+        },
         "tornado_settings": {
             "cookie_options": {"SameSite": "Lax"},
             "xsrf_cookie_kwargs": {"SameSite": "Lax"},
@@ -121,8 +145,8 @@ def _headers(settings: Settings) -> dict[str, str]:
     people = settings.site.person_url("*")
     return {
         "Content-Security-Policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-            f"form-action 'self' {people}; base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+            f" connect-src 'self'; form-action 'self' {people}; base-uri 'none'; frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",

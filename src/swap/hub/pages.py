@@ -19,7 +19,9 @@ class Helpers(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.globals.update(look.helpers(), demo_people=demo_people, machine=platform.node(), version=version("swap-analytics"))
+        environment.globals.update(
+            look.helpers(), demo_people=demo_people, machine=platform.node(), version=version("swap-analytics")
+        )
 
 
 def demo_people() -> tuple[Entry, ...]:

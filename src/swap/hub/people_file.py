@@ -63,7 +63,9 @@ def canonical(name: str) -> str:
 def path(settings: Settings) -> Path:
     """Return where the file is.  Raises SettingsError when the settings do not say."""
     if settings.people.file is None:
-        raise SettingsError(Problem("people.file is not set.", why='people.authenticator is "file".', todo="Name the people file."))
+        raise SettingsError(
+            Problem("people.file is not set.", why='people.authenticator is "file".', todo="Name the people file.")
+        )
     return settings.people.file
 
 
@@ -79,7 +81,10 @@ def read(path: Path) -> PeopleFile:
     if not isinstance(raw, list) or not raw:
         raise _unusable(path, "It names nobody: there is no [[people]] in it.")
     entries = tuple(_entry(path, number, item) for number, item in enumerate(raw, start=1))
-    for what, values in (("key", [entry.key for entry in entries]), ("name", [canonical(entry.name) for entry in entries])):
+    for what, values in (
+        ("key", [entry.key for entry in entries]),
+        ("name", [canonical(entry.name) for entry in entries]),
+    ):
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
             raise _unusable(path, f"Two people have the {what} {twice[0]!r}; case and width do not tell names apart.")
@@ -93,7 +98,9 @@ def _entry(path: Path, number: int, raw: Any) -> Entry:
     groups = raw.get("groups", [])
     if not isinstance(groups, list) or not all(isinstance(group, str) and group for group in groups):
         raise _unusable(path, f"{where}: groups is not a list of names.")
-    texts = {name: raw.get(name, "") for name in ("key", "name", "password", "title", "reads", "locked", "demo_password")}
+    texts = {
+        name: raw.get(name, "") for name in ("key", "name", "password", "title", "reads", "locked", "demo_password")
+    }
     for name, value in texts.items():
         if not isinstance(value, str):
             raise _unusable(path, f"{where}: {name} is not a text.")
@@ -109,4 +116,6 @@ def _entry(path: Path, number: int, raw: Any) -> Entry:
 
 
 def _unusable(path: Path, why: str) -> SettingsError:
-    return SettingsError(Problem(f"The people file {path} cannot be used.", why=why, todo="Mend it; nobody can sign in until then."))
+    return SettingsError(
+        Problem(f"The people file {path} cannot be used.", why=why, todo="Mend it; nobody can sign in until then.")
+    )

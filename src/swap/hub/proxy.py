@@ -13,13 +13,22 @@ PAGE = "_page"
 
 
 class ServerRoutes(TraefikFileProviderProxy):  # type: ignore[misc] # it has no types
-    """Beside each route to a server, one for pages that browsers ask for: what programs ask for is answered as it is."""
+    """Beside each route to a server, one for pages that browsers ask for.
 
-    def _dynamic_config_for_route(self, routespec: str, target: str, data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    What programs ask for is answered as it is.
+    """
+
+    def _dynamic_config_for_route(
+        self, routespec: str, target: str, data: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         config, kept = super()._dynamic_config_for_route(routespec, target, data)
         routers = config["http"]["routers"]
         for name, router in list(routers.items()):
-            routers[name + PAGE] = {**router, "rule": f"{router['rule']} && {routes.IS_PAGE}", "middlewares": [routes.SERVER_GONE]}
+            routers[name + PAGE] = {
+                **router,
+                "rule": f"{router['rule']} && {routes.IS_PAGE}",
+                "middlewares": [routes.SERVER_GONE],
+            }
         return config, kept
 
     def _keys_for_route(self, routespec: str) -> tuple[tuple[list[str], ...], tuple[list[str], ...]]:

@@ -24,7 +24,10 @@ HUB_FILE = "hub.toml"
 """The hub's own file in the file provider's directory."""
 
 PROBE = "probe--x"
-"""A name below the portal's that can be nobody's id; the portal's pages ask for it to see whether browsers resolve it."""
+"""A name below the portal's that can be nobody's id.
+
+The portal's pages ask for it to see whether browsers resolve it.
+"""
 
 PERSON = "p[a-z2-7]{9}"
 """identity.PERSON_ID, as Traefik's regular expressions write it."""
@@ -42,11 +45,19 @@ _DOOR, _GUARD, _PORTAL, _LAST = 1000, 900, 10, 1
 def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
     """Return the contents of Traefik's static and dynamic file."""
     refuse_other_addresses(settings)
-    return {"static": _static(settings, runtime), "dynamic": {"http": {
-        "routers": _routers(settings), "middlewares": _middlewares(settings, runtime), "services": {
-            "portal": _service(runtime.web_url), "hub": _service(runtime.hub_url),
+    return {
+        "static": _static(settings, runtime),
+        "dynamic": {
+            "http": {
+                "routers": _routers(settings),
+                "middlewares": _middlewares(settings, runtime),
+                "services": {
+                    "portal": _service(runtime.web_url),
+                    "hub": _service(runtime.hub_url),
+                },
+            }
         },
-    }}}
+    }
 
 
 def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
@@ -71,9 +82,13 @@ def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
                     # /user/a/..%2fuser/b must mean the same here and behind: nothing, so it is refused (400).
                     "sanitizePath": True,
                     "encodedCharacters": {
-                        "allowEncodedSlash": False, "allowEncodedBackSlash": False, "allowEncodedNullCharacter": False,
+                        "allowEncodedSlash": False,
+                        "allowEncodedBackSlash": False,
+                        "allowEncodedNullCharacter": False,
                         # Names of notebooks may hold these.
-                        "allowEncodedSemicolon": True, "allowEncodedPercent": True, "allowEncodedQuestionMark": True,
+                        "allowEncodedSemicolon": True,
+                        "allowEncodedPercent": True,
+                        "allowEncodedQuestionMark": True,
                         "allowEncodedHash": True,
                     },
                 },
@@ -88,20 +103,28 @@ def _routers(settings: Settings) -> dict[str, Any]:
     person = f"HostRegexp(`^{PERSON}\\.{re.escape(settings.site.host)}$`)"
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
     return {
-        "hub": _router(f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR, "hub-away"),
+        "hub": _router(
+            f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR, "hub-away"
+        ),
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
         "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
         "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
         "portal": _router(portal, "portal", _PORTAL),
         "hub-on-person": _router(f"{person} && {hub_paths}", "portal", _GUARD, "to-portal"),
         # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
-        "server-not-running": _router(f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, "to-start"),
+        "server-not-running": _router(
+            f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, "to-start"
+        ),
         "person": _router(f"{person} && {IS_PAGE}", "portal", _LAST, "to-portal"),
         # The portal leads on from an address to its name, and answers the probe whether this browser finds such names.
         "by-address": _router("Host(`127.0.0.1`) || Host(`::1`) || Host(`0.0.0.0`)", "portal", _LAST),
         "probe": _router(f"Host(`{PROBE}.{settings.site.host}`) && Path(`/ping`)", "portal", _LAST),
-        "api": {"rule": f"Host(`127.0.0.1`) && PathPrefix(`/{API}`)", "entryPoints": [API], "service": "api@internal",
-                "middlewares": ["api-login"]},
+        "api": {
+            "rule": f"Host(`127.0.0.1`) && PathPrefix(`/{API}`)",
+            "entryPoints": [API],
+            "service": "api@internal",
+            "middlewares": ["api-login"],
+        },
     }
 
 
@@ -112,13 +135,22 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
         # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
         "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
-        # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no cookie.
+        # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
+        # cookie.
         SERVER_GONE: {"errors": {"status": ["502", "504"], "service": "portal", "query": "/server-gone"}},
         # $1 is only ever a person id, so this leads to nobody's host but a person's.
-        "to-person": {"redirectRegex": {
-            "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$", "replacement": f"{person}/user/${{1}}${{2}}"}},
-        "to-start": {"redirectRegex": {
-            "regex": f"^https?://[^/]+/user/{PERSON}(?:/lab/tree/([^?&#]*))?.*$", "replacement": f"{url}/server?next=${{1}}"}},
+        "to-person": {
+            "redirectRegex": {
+                "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$",
+                "replacement": f"{person}/user/${{1}}${{2}}",
+            }
+        },
+        "to-start": {
+            "redirectRegex": {
+                "regex": f"^https?://[^/]+/user/{PERSON}(?:/lab/tree/([^?&#]*))?.*$",
+                "replacement": f"{url}/server?next=${{1}}",
+            }
+        },
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
     }
 

@@ -35,7 +35,9 @@ class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no typ
             self.set_status(refusal.status)
             if refusal.wait_seconds:
                 self.set_header("Retry-After", str(refusal.wait_seconds))
-            self.finish(await self._render(login_error=refusal.title, login_todo=refusal.todo, username=typed(typed_name)))
+            self.finish(
+                await self._render(login_error=refusal.title, login_todo=refusal.todo, username=typed(typed_name))
+            )
             return
         if user is None:  # JupyterHub's own rules refused whom ours let in
             raise web.HTTPError(403)

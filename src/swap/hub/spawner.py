@@ -112,7 +112,9 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         address = f"http://127.0.0.1:{self.port}"
         await self._wait_for_answer(address)
         self.steps.begin("Opening the way to it")
-        await here.transact(lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id)))
+        await here.transact(
+            lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id))
+        )
         return address
 
     def _open_home(self) -> None:
@@ -124,8 +126,12 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         place.chmod(0o700)
         free = os.statvfs(place)
         if free.f_bavail * free.f_frsize < MINIMUM_FREE_BYTES:
-            raise StartFailed("The disk of your home directory is full. JupyterLab must write a few small files to start. "
-                                 "Your notebooks are safe. Make room, then try again.", reason="disk-full", status=507)
+            raise StartFailed(
+                "The disk of your home directory is full. JupyterLab must write a few small files to start. "
+                "Your notebooks are safe. Make room, then try again.",
+                reason="disk-full",
+                status=507,
+            )
 
     async def _end_leftover(self) -> None:
         """Stop a server of this person that a hub started and had no time to remember."""
@@ -139,9 +145,13 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         here = self.context
         person = service.find_person(conn, self.user.name)
         if person is None or not service.access(conn, self.user.name, context.utc_now()).live:
-            raise StartFailed("You are not signed in any more. Sign in again, then try again.", reason="access", status=403)
+            raise StartFailed(
+                "You are not signed in any more. Sign in again, then try again.", reason="access", status=403
+            )
         service.launch_server(conn, person.id, server_id, credential, context.utc_now())
-        return launches.server(here.settings, here.runtime, person, credential=credential, hub_environment=self.get_env())
+        return launches.server(
+            here.settings, here.runtime, person, credential=credential, hub_environment=self.get_env()
+        )
 
     async def _wait_for_answer(self, address: str) -> None:
         limit = self.context.settings.launch.start_seconds
@@ -155,8 +165,11 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
             await asyncio.sleep(ASK_SECONDS)
-        raise StartFailed(f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
-                             reason="timeout", status=504)
+        raise StartFailed(
+            f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
+            reason="timeout",
+            status=504,
+        )
 
     def _why(self) -> str:
         """Return the last line of the server's log, as the reason; the page shows more of it below."""
@@ -166,8 +179,11 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     async def _record_failure(self, message: str) -> None:
         self.steps.fail(tail(launches.log(self.context.settings, self.user.name)) if self.running else "")
         server_id = self.running.server_id if self.running else ""
-        await self.context.transact(lambda conn: audit.record(conn, audit.ServerFailed(
-            person_id=self.user.name, server_id=server_id, reason=message[:500])))
+        await self.context.transact(
+            lambda conn: audit.record(
+                conn, audit.ServerFailed(person_id=self.user.name, server_id=server_id, reason=message[:500])
+            )
+        )
 
     # ── watch and stop ──────────────────────────────────────────────────────────────────────────────
     async def poll(self) -> int | None:
@@ -220,7 +236,9 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
 async def _answers(client: AsyncHTTPClient, url: str) -> bool:
     """Tell whether somebody speaks HTTP there and is not still starting."""
     try:
-        response = await client.fetch(url, connect_timeout=1, request_timeout=5, raise_error=False, follow_redirects=False)
+        response = await client.fetch(
+            url, connect_timeout=1, request_timeout=5, raise_error=False, follow_redirects=False
+        )
     except (OSError, HTTPClientError):
         return False
     return bool(response.code < 500)
@@ -232,8 +250,15 @@ def _run(launch: Launch) -> subprocess.Popen[bytes]:
     descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            launch.argv, env=dict(launch.env), cwd=launch.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True, close_fds=True, umask=0o077,
+            launch.argv,
+            env=dict(launch.env),
+            cwd=launch.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+            umask=0o077,
         )
 
 

@@ -59,4 +59,9 @@ class Steps:
     def event(self, number: int) -> dict[str, Any]:
         """Return a step as the hub's progress event; `detail` and `log` are ours beside the hub's own fields."""
         step = self.steps[number - 1] if number else Step("", "")
-        return {"progress": round(100 * max(0, number - 1) / COUNT), "message": step.label, "detail": step.detail, "log": self.log}
+        return {
+            "progress": round(100 * max(0, number - 1) / COUNT),
+            "message": step.label,
+            "detail": step.detail,
+            "log": self.log,
+        }

@@ -48,8 +48,11 @@ def main() -> int:
         return 2
     private = private_directory(environment)
     lay_out(environment, private)
-    os.environ.update(JUPYTER_CONFIG_DIR=str(private / "config"), JUPYTER_RUNTIME_DIR=str(private / "run"),
-                      JUPYTER_PREFER_ENV_PATH="1")
+    os.environ.update(
+        JUPYTER_CONFIG_DIR=str(private / "config"),
+        JUPYTER_RUNTIME_DIR=str(private / "run"),
+        JUPYTER_PREFER_ENV_PATH="1",
+    )
     for name in ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "PYTHONPATH", "PYTHONSTARTUP"):
         os.environ.pop(name, None)
     # Jupyter would look for configuration in the working directory.
@@ -57,8 +60,9 @@ def main() -> int:
     SwapServer.environment = environment
     prefix = Path(sys.prefix)
     lab_page = (prefix / "share/jupyter/lab/static/index.html").read_text(encoding="utf-8")
-    SwapServer.configuration = Config(build(environment, private=private, prefix=prefix, lab_page=lab_page,
-                                            root_user=os.geteuid() == 0))
+    SwapServer.configuration = Config(
+        build(environment, private=private, prefix=prefix, lab_page=lab_page, root_user=os.geteuid() == 0)
+    )
     try:
         SwapServer.launch_instance([])
     finally:

@@ -62,9 +62,13 @@ def content_security_policy(lab_page: str) -> str:
     >>> "script-src 'self' 'unsafe-eval' 'sha256-" in content_security_policy("<script>go()</script>")
     True
     """
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-               for text in INLINE_SCRIPT.findall(lab_page))
-    allowed = {**SOURCES, "script-src": " ".join((SOURCES["script-src"], *(f"'sha256-{digest}'" for digest in digests)))}
+    digests = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in INLINE_SCRIPT.findall(lab_page)
+    )
+    allowed = {
+        **SOURCES,
+        "script-src": " ".join((SOURCES["script-src"], *(f"'sha256-{digest}'" for digest in digests))),
+    }
     return "; ".join(f"{name} {value}" for name, value in allowed.items())
 
 
@@ -75,8 +79,16 @@ def kernelspec(environment: Environment) -> dict[str, Any]:
     """
     prefix = environment.kernel_env
     return {
-        "argv": [str(prefix / "bin" / "python"), "-E", "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}",
-                 "--ext=swap"],
+        "argv": [
+            str(prefix / "bin" / "python"),
+            "-E",
+            "-s",
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+            "--ext=swap",
+        ],
         "display_name": "Python (SWAP)",
         "language": "python",
         "env": {"PATH": f"{prefix / 'bin'}:{SYSTEM_PATH}", "VIRTUAL_ENV": str(prefix)},
@@ -114,8 +126,9 @@ def transport(runtime: Path) -> dict[str, str]:
     return {"transport": "tcp", "transport_encryption": "required"}
 
 
-def build(environment: Environment, *, private: Path, prefix: Path, lab_page: str,
-          root_user: bool) -> dict[str, dict[str, Any]]:
+def build(
+    environment: Environment, *, private: Path, prefix: Path, lab_page: str, root_user: bool
+) -> dict[str, dict[str, Any]]:
     """Return class → trait → value for the Jupyter server and JupyterLab.
 
     `private` is this server's own directory, `prefix` the environment the server itself runs in, `lab_page`
@@ -139,8 +152,12 @@ def build(environment: Environment, *, private: Path, prefix: Path, lab_page: st
     return {
         "ServerApp": {
             "jpserver_extensions": {
-                "jupyterlab": True, "jupyter_server_terminals": True, "swap.lab": True,
-                "jupyter_lsp": False, "notebook_shim": False, "jupyterhub": False,
+                "jupyterlab": True,
+                "jupyter_server_terminals": True,
+                "swap.lab": True,
+                "jupyter_lsp": False,
+                "notebook_shim": False,
+                "jupyterhub": False,
             },
             "root_dir": str(environment.root),
             "default_url": "/lab",

@@ -45,13 +45,24 @@ def take(environ: MutableMapping[str, str]) -> Environment:
 
     Raises SettingsError that names every variable that is missing.
     """
-    needed = ("SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_PERSON_NAME", "SWAP_SERVER_CREDENTIAL", "SWAP_TOKEN_SOCKET",
-              "SWAP_KERNEL_ENV", "HOME")
+    needed = (
+        "SWAP_GATEWAY",
+        "SWAP_HOME_URL",
+        "SWAP_PERSON_NAME",
+        "SWAP_SERVER_CREDENTIAL",
+        "SWAP_TOKEN_SOCKET",
+        "SWAP_KERNEL_ENV",
+        "HOME",
+    )
     missing = [name for name in needed if not environ.get(name)]
     if missing:
-        raise SettingsError(Problem(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
-                                    why="python -m swap.lab is started by SWAP's hub, which sets them.",
-                                    todo="Start a server from SWAP's home page."))
+        raise SettingsError(
+            Problem(
+                f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
+                why="python -m swap.lab is started by SWAP's hub, which sets them.",
+                todo="Start a server from SWAP's home page.",
+            )
+        )
     return Environment(
         gateway=environ["SWAP_GATEWAY"].rstrip("/"),
         home_url=environ["SWAP_HOME_URL"].rstrip("/"),

@@ -60,18 +60,30 @@ class Refusal(RequestHandler):
                 return
         self.set_status(403)
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+        self.set_header(
+            "Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        )
         if navigation:
             self.set_header("Content-Type", "text/html; charset=utf-8")
             await self.finish(PAGE.replace("{home}", self._home_url))
         else:
-            await self.finish({"message": ENDED, "error": {"category": "not-signed-in", "title": "Your access has ended.",
-                                                           "why": "", "todo": "Sign in again."}})
+            await self.finish(
+                {
+                    "message": ENDED,
+                    "error": {
+                        "category": "not-signed-in",
+                        "title": "Your access has ended.",
+                        "why": "",
+                        "todo": "Sign in again.",
+                    },
+                }
+            )
 
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Your access has ended · SWAP</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto 0;padding:0 1rem}
+<style>:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:20vh auto 0;padding:0 1rem}
 h1{font-size:1.5rem;margin:0 0 .5rem}a{display:inline-block;margin-top:1rem}</style></head>
 <body><main><h1>Your access has ended</h1>
 <p>You signed out, or somebody ended your access. Your notebooks are safe.</p>

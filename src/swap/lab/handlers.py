@@ -32,7 +32,9 @@ class Gateway:
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=8)
         self.client = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0), limits=limits, trust_env=False)
 
-    async def ask(self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None) -> httpx.Response:
+    async def ask(
+        self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None
+    ) -> httpx.Response:
         """Ask in the person's name; the answer's body is still to be read.  Raises SwapError, httpx.HTTPError."""
         response = await self._ask(method, path, parameters, content)
         if response.status_code != 401:
@@ -42,11 +44,15 @@ class Gateway:
         self.tokens.drop()
         return await self._ask(method, path, parameters, content)
 
-    async def _ask(self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None) -> httpx.Response:
+    async def _ask(
+        self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {(await self.tokens.get()).value}"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        request = self.client.build_request(method, self.url + path, params=parameters, headers=headers, content=content)
+        request = self.client.build_request(
+            method, self.url + path, params=parameters, headers=headers, content=content
+        )
         return await self.client.send(request, stream=True)
 
     async def close(self) -> None:
@@ -83,8 +89,11 @@ class Passing(JupyterHandler):
 
     def _parameters(self) -> dict[str, list[str]]:
         """Return the question's own parameters, without what is between the browser and us."""
-        return {name: [value.decode() for value in values] for name, values in self.request.query_arguments.items()
-                if name in PARAMETERS}
+        return {
+            name: [value.decode() for value in values]
+            for name, values in self.request.query_arguments.items()
+            if name in PARAMETERS
+        }
 
     async def _stream(self, response: httpx.Response) -> None:
         self.set_status(response.status_code)
@@ -164,12 +173,20 @@ class Closed(JupyterHandler):
         self.finish({"message": "SWAP has switched this part of JupyterLab off."})
 
 
-CLOSED = ("lab/api/extensions", "lab/api/plugins", "lab/api/news", "lab/api/update", "api/shutdown", "lab/api/build",
-          "api/build")
+CLOSED = (
+    "lab/api/extensions",
+    "lab/api/plugins",
+    "lab/api/news",
+    "lab/api/update",
+    "api/shutdown",
+    "lab/api/build",
+    "api/build",
+)
 
 
 def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
     """Return our handlers."""
+
     def ours(path: str) -> str:
         return url_path_join(re.escape(base_url), "swap", path)
 

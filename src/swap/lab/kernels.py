@@ -13,10 +13,26 @@ from traitlets import List, Unicode
 
 from swap.lab.environment import KERNEL_NAMES
 
-ALLOWED = frozenset({
-    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
-    "JPY_PARENT_PID", "JPY_SESSION_NAME", "PYDEVD_USE_FRAME_EVAL", "PYTHONUTF8", *KERNEL_NAMES,
-})
+ALLOWED = frozenset(
+    {
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "LOGNAME",
+        "PATH",
+        "SHELL",
+        "TERM",
+        "TMPDIR",
+        "TZ",
+        "USER",
+        "VIRTUAL_ENV",
+        "JPY_PARENT_PID",
+        "JPY_SESSION_NAME",
+        "PYDEVD_USE_FRAME_EVAL",
+        "PYTHONUTF8",
+        *KERNEL_NAMES,
+    }
+)
 
 
 def closed(environ: dict[str, str]) -> dict[str, str]:

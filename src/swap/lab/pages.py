@@ -42,8 +42,10 @@ def rewrite(page: dict[str, Any], environment: Environment) -> dict[str, Any]:
 
 def hook(inner: Hook | None, environment: Environment) -> Hook:
     """Return a page_config_hook that lets the hub's own run first."""
+
     def page_config_hook(handler: Any, page: dict[str, Any]) -> dict[str, Any]:
         if inner is not None:
             page = inner(handler, page)
         return rewrite(page, environment)
+
     return page_config_hook

@@ -83,8 +83,13 @@ class Tokens:
         try:
             response = await self._client.post(self._url, json={"kernel_id": kernel_id}, headers=self._headers)
         except httpx.HTTPError as error:
-            raise Unavailable(Problem("SWAP's gateway does not answer.", why=f"{type(error).__name__} at {self._url}.",
-                                      todo="Your notebook is safe. Run the cell again in a minute.")) from error
+            raise Unavailable(
+                Problem(
+                    "SWAP's gateway does not answer.",
+                    why=f"{type(error).__name__} at {self._url}.",
+                    todo="Your notebook is safe. Run the cell again in a minute.",
+                )
+            ) from error
         if response.status_code != 200:
             raise problem_from(response)
         return self._read(response.json())

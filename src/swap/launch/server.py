@@ -36,9 +36,17 @@ def token_socket(runtime: Runtime, person_id: str) -> Path:
 
 
 def server(
-    settings: Settings, runtime: Runtime, person: Person, *, credential: str, hub_environment: Mapping[str, str],
+    settings: Settings,
+    runtime: Runtime,
+    person: Person,
+    *,
+    credential: str,
+    hub_environment: Mapping[str, str],
 ) -> Launch:
-    """Return what to start for a person.  `credential` is the server's alone; `hub_environment` is JupyterHub's part."""
+    """Return what to start for a person.
+
+    `credential` is the server's alone; `hub_environment` is JupyterHub's part.
+    """
     own_programs = str(Path(sys.executable).parent)
     place = home(runtime, person.id)
     env = {name: value for name, value in hub_environment.items() if name.startswith(HUB_PREFIX)}

@@ -33,8 +33,13 @@ def _built(name: str) -> dict[str, str]:
     try:
         content: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(Problem("SWAP's pages are not built.", why=f"{path} cannot be read.",
-                                    todo="Run look-src/build.sh, or make demo, which does it.")) from error
+        raise SettingsError(
+            Problem(
+                "SWAP's pages are not built.",
+                why=f"{path} cannot be read.",
+                todo="Run look-src/build.sh, or make demo, which does it.",
+            )
+        ) from error
     return content
 
 
@@ -50,8 +55,9 @@ def icon(name: str, size: str = "small", cls: str = "", label: str = "") -> Mark
     """Return Codex's markup for an icon; with a `label` it is an image, without one it is decoration."""
     paths = Markup(_built("icons.json")[name])  # noqa: S704 (Codex's own paths, from our build)
     meaning = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
-    return Markup('<span class="cdx-icon {}{}" {}><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">{}</svg></span>').format(
-        SIZES[size], f" {cls}" if cls else "", meaning, paths)
+    return Markup(
+        '<span class="cdx-icon {}{}" {}><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">{}</svg></span>'
+    ).format(SIZES[size], f" {cls}" if cls else "", meaning, paths)
 
 
 def helpers() -> dict[str, Any]:
@@ -60,10 +66,16 @@ def helpers() -> dict[str, Any]:
 
 
 def environment(*folders: Path, filters: dict[str, Callable[..., Any]] | None = None) -> Environment:
-    """Return a Jinja environment over `folders` and then the shared templates; everything is escaped, nothing may be undefined."""
+    """Return a Jinja environment over `folders` and then the shared templates.
+
+    Everything is escaped, nothing may be undefined.
+    """
     made = Environment(
-        loader=FileSystemLoader([*folders, TEMPLATES]), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=FileSystemLoader([*folders, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.globals.update(helpers())
     made.filters.update(filters or {})

@@ -67,7 +67,7 @@ def title(document: Any, fallback: str) -> str:
             # Only the beginning by pattern: one that also looks for the end takes hours for a line made to be slow.
             mark = re.match(r"\s{0,3}#{1,6}\s+(?=\S)", line)
             if mark:
-                return re.sub(r"[*_`]", "", line[mark.end():].rstrip().rstrip("#"))[:TITLE_LIMIT].strip() or fallback
+                return re.sub(r"[*_`]", "", line[mark.end() :].rstrip().rstrip("#"))[:TITLE_LIMIT].strip() or fallback
     return fallback
 
 
@@ -83,7 +83,8 @@ def text(source: Any) -> str:
 def sample(document: Any) -> tuple[str, str]:
     r"""Return a notebook's first SQL cell, without its first line, and the first line after it that draws a chart.
 
-    >>> sample({"cells": [{"cell_type": "code", "source": "%%swap pages\nSELECT 1"}, {"cell_type": "code", "source": "pages.chart()"}]})
+    >>> cells = ["%%swap pages\nSELECT 1", "pages.chart()"]
+    >>> sample({"cells": [{"cell_type": "code", "source": source} for source in cells]})
     ('SELECT 1', 'pages.chart()')
     """
     sql = ""
@@ -107,7 +108,8 @@ def new(sql: str, cell_id: str) -> dict[str, Any]:
     return {
         "cells": [cell("code", cell_id, f"%%swap result\n{sql}")],
         "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
-        "nbformat": 4, "nbformat_minor": 5,
+        "nbformat": 4,
+        "nbformat_minor": 5,
     }
 
 
@@ -116,9 +118,19 @@ def without_outputs(document: dict[str, Any]) -> dict[str, Any]:
     cells = [item for item in document.get("cells", []) if isinstance(item, dict)]
     kept = []
     for item in cells:
-        metadata = {key: value for key, value in dict(item.get("metadata") or {}).items() if key not in {"trusted", "execution"}}
-        kept.append(item | {"metadata": metadata} | ({"outputs": [], "execution_count": None} if item.get("cell_type") == "code" else {}))
-    metadata = {key: value for key, value in dict(document.get("metadata") or {}).items() if key not in {"widgets", "signature", "trusted"}}
+        metadata = {
+            key: value for key, value in dict(item.get("metadata") or {}).items() if key not in {"trusted", "execution"}
+        }
+        kept.append(
+            item
+            | {"metadata": metadata}
+            | ({"outputs": [], "execution_count": None} if item.get("cell_type") == "code" else {})
+        )
+    metadata = {
+        key: value
+        for key, value in dict(document.get("metadata") or {}).items()
+        if key not in {"widgets", "signature", "trusted"}
+    }
     return document | {"cells": kept, "metadata": metadata}
 
 
@@ -135,7 +147,70 @@ def identifier(name: str) -> str:
 
 
 _RESERVED = frozenset(
-    ["all", "and", "any", "as", "asc", "between", "by", "case", "cast", "column", "constraint", "create", "cross", "default", "desc", "distinct", "else", "end", "except", "exists", "false", "fetch", "for", "foreign", "from", "full", "grant", "group", "having", "in", "inner", "intersect", "into", "is", "join", "left", "like", "limit", "not", "null", "on", "or", "order", "outer", "primary", "references", "right", "select", "set", "table", "then", "to", "true", "union", "unique", "user", "using", "values", "when", "where", "with"])
+    [
+        "all",
+        "and",
+        "any",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "case",
+        "cast",
+        "column",
+        "constraint",
+        "create",
+        "cross",
+        "default",
+        "desc",
+        "distinct",
+        "else",
+        "end",
+        "except",
+        "exists",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "from",
+        "full",
+        "grant",
+        "group",
+        "having",
+        "in",
+        "inner",
+        "intersect",
+        "into",
+        "is",
+        "join",
+        "left",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "on",
+        "or",
+        "order",
+        "outer",
+        "primary",
+        "references",
+        "right",
+        "select",
+        "set",
+        "table",
+        "then",
+        "to",
+        "true",
+        "union",
+        "unique",
+        "user",
+        "using",
+        "values",
+        "when",
+        "where",
+        "with",
+    ]
+)
 
 
 def select(source: str, schema: str, table: str, where: str = "") -> str:

@@ -26,9 +26,15 @@ def recent(workspace: Workspace, limit: int) -> Listing:
     found, complete = workspace.find()
     newest = sorted(found, key=lambda item: (-item.modified_ns, item.path))[:limit]
     read = itertools.accumulate(item.size_bytes for item in newest)
-    listed = tuple(Notebook(item.path, _title(workspace, item) if so_far <= TITLES_BYTES else _name(item),
-                            datetime.fromtimestamp(item.modified_ns / 1e9, tz=UTC), item.size_bytes)
-                   for item, so_far in zip(newest, read, strict=True))
+    listed = tuple(
+        Notebook(
+            item.path,
+            _title(workspace, item) if so_far <= TITLES_BYTES else _name(item),
+            datetime.fromtimestamp(item.modified_ns / 1e9, tz=UTC),
+            item.size_bytes,
+        )
+        for item, so_far in zip(newest, read, strict=True)
+    )
     return Listing(listed, complete and len(found) <= limit)
 
 
@@ -49,8 +55,15 @@ def examples(directory: Path | None) -> tuple[Example, ...]:
         document = _example(str(path), path.stat().st_mtime_ns)
         if document is not None and EXAMPLE_NAME.fullmatch(path.stem):
             about = _about(document)
-            found.append(Example(path.stem, about.get("title") or model.title(document, path.stem),
-                                 about.get("summary", ""), about.get("tag", ""), *model.sample(document)))
+            found.append(
+                Example(
+                    path.stem,
+                    about.get("title") or model.title(document, path.stem),
+                    about.get("summary", ""),
+                    about.get("tag", ""),
+                    *model.sample(document),
+                )
+            )
     return tuple(found)
 
 

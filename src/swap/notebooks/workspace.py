@@ -107,7 +107,9 @@ class Workspace:
         """
         content = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
         with explained(), self._home(make=True) as home:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home)
+            descriptor = os.open(
+                draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home
+            )
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(content)
@@ -133,9 +135,12 @@ def parts(path: str) -> list[str]:
     ['ideas', 'first.ipynb']
     """
     steps = path.split("/")
-    if len(path) > 1000 or any(
-        step in {"", ".", ".."} or any(ord(char) < 32 or ord(char) == 127 for char in step) for step in steps
-    ) or "\\" in path or not path.isprintable():
+    if (
+        len(path) > 1000
+        or any(step in {"", ".", ".."} or any(ord(char) < 32 or ord(char) == 127 for char in step) for step in steps)
+        or "\\" in path
+        or not path.isprintable()
+    ):
         raise _not_there(path)
     if not steps[-1].endswith(".ipynb"):
         raise _not_there(path)
@@ -143,8 +148,13 @@ def parts(path: str) -> list[str]:
 
 
 def _not_there(path: str) -> NotFound:
-    return NotFound(Problem("There is no notebook at this address.", why=f"{path[:200]!r} is not a notebook in your home directory.",
-                            todo="Choose one from your notebooks."))
+    return NotFound(
+        Problem(
+            "There is no notebook at this address.",
+            why=f"{path[:200]!r} is not a notebook in your home directory.",
+            todo="Choose one from your notebooks.",
+        )
+    )
 
 
 def _search(directory: int, prefix: str, found: list[Found], budget: list[int], depth: int) -> bool:
@@ -202,9 +212,19 @@ def explained() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise Unavailable(Problem("Your home directory is full.", why="The notebook could not be written; nothing was changed.",
-                                      todo="Delete files you no longer need in JupyterLab, then try again.")) from error
+            raise Unavailable(
+                Problem(
+                    "Your home directory is full.",
+                    why="The notebook could not be written; nothing was changed.",
+                    todo="Delete files you no longer need in JupyterLab, then try again.",
+                )
+            ) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EPERM}:
-            raise Unavailable(Problem("SWAP cannot write in your home directory.", why=f"The system says: {error.strerror}.",
-                                      todo="Ask the people who run SWAP to look at it.")) from error
+            raise Unavailable(
+                Problem(
+                    "SWAP cannot write in your home directory.",
+                    why=f"The system says: {error.strerror}.",
+                    todo="Ask the people who run SWAP to look at it.",
+                )
+            ) from error
         raise

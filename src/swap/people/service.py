@@ -18,8 +18,24 @@ from swap.people import store
 from swap.people.model import Access, LaunchedServer, Person, PortalSession
 
 __all__ = [
-    "Access", "LaunchedServer", "Person", "PortalSession", "access", "end_server", "ensure_person", "everybody",
-    "find_by_key", "find_person", "launch_server", "open_portal_session", "portal_session", "principal", "remove", "server_for", "sign_in", "sign_out",
+    "Access",
+    "LaunchedServer",
+    "Person",
+    "PortalSession",
+    "access",
+    "end_server",
+    "ensure_person",
+    "everybody",
+    "find_by_key",
+    "find_person",
+    "launch_server",
+    "open_portal_session",
+    "portal_session",
+    "principal",
+    "remove",
+    "server_for",
+    "sign_in",
+    "sign_out",
 ]
 
 _ATTEMPTS = 5
@@ -27,7 +43,11 @@ _SIGN_IN_AGAIN = "Sign in again."
 
 
 def ensure_person(
-    conn: Connection, directory_key: str, name: str, groups: Iterable[str], new_id: Callable[[], str],
+    conn: Connection,
+    directory_key: str,
+    name: str,
+    groups: Iterable[str],
+    new_id: Callable[[], str],
 ) -> Person:
     """Return the person with this directory key, added under `new_id()` if need be, labelled as the directory says now.
 
@@ -53,8 +73,13 @@ def _unused_id(conn: Connection, new_id: Callable[[], str]) -> str:
             raise ValueError(person_id)
         if not store.id_exists(conn, person_id):
             return person_id
-    raise Unavailable(Problem("No unused person id was found.", why=f"{_ATTEMPTS} random ids were all taken.",
-                              todo="Check this machine's source of randomness."))
+    raise Unavailable(
+        Problem(
+            "No unused person id was found.",
+            why=f"{_ATTEMPTS} random ids were all taken.",
+            todo="Check this machine's source of randomness.",
+        )
+    )
 
 
 def find_person(conn: Connection, person_id: str) -> Person | None:
@@ -102,7 +127,9 @@ def principal(conn: Connection, person_id: str, via: Via, now: datetime) -> Prin
     """Return who is asking.  Raises NotSignedIn for a person who was removed or has no live sign-in."""
     found = store.find(conn, person_id)
     if found is None or not store.has_live_sign_in(conn, person_id, now):
-        raise NotSignedIn(Problem("You are not signed in.", why="You signed out, or your sign-in has ended.", todo=_SIGN_IN_AGAIN))
+        raise NotSignedIn(
+            Problem("You are not signed in.", why="You signed out, or your sign-in has ended.", todo=_SIGN_IN_AGAIN)
+        )
     return Principal(id=found.id, name=found.name, groups=found.groups, via=via)
 
 
@@ -142,5 +169,7 @@ def server_for(conn: Connection, credential: str) -> LaunchedServer:
     """
     found = store.find_server(conn, credential)
     if found is None:
-        raise NotSignedIn(Problem("This Jupyter server has ended.", todo="Start your server again from SWAP's home page."))
+        raise NotSignedIn(
+            Problem("This Jupyter server has ended.", todo="Start your server again from SWAP's home page.")
+        )
     return found

@@ -21,7 +21,8 @@ def find_by_key(conn: Connection, directory_key: str) -> Person | None:
     """Return the person with this key who was not removed; locks the row until the transaction ends."""
     row = conn.execute(
         select(person.c.id, person.c.name, person.c.groups, person.c.epoch)
-        .where(person.c.directory_key == directory_key, person.c.removed_at.is_(None)).with_for_update(),
+        .where(person.c.directory_key == directory_key, person.c.removed_at.is_(None))
+        .with_for_update(),
     ).one_or_none()
     return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
 
@@ -29,8 +30,9 @@ def find_by_key(conn: Connection, directory_key: str) -> Person | None:
 def find(conn: Connection, person_id: str) -> Person | None:
     """Return the person who was not removed."""
     row = conn.execute(
-        select(person.c.id, person.c.name, person.c.groups, person.c.epoch)
-        .where(person.c.id == person_id, person.c.removed_at.is_(None)),
+        select(person.c.id, person.c.name, person.c.groups, person.c.epoch).where(
+            person.c.id == person_id, person.c.removed_at.is_(None)
+        ),
     ).one_or_none()
     return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
 
@@ -38,8 +40,9 @@ def find(conn: Connection, person_id: str) -> Person | None:
 def find_all(conn: Connection, directory: str) -> dict[str, Person]:
     """Return directory key → person, for keys that begin with `directory`, removed people left out."""
     rows = conn.execute(
-        select(person.c.directory_key, person.c.id, person.c.name, person.c.groups, person.c.epoch)
-        .where(person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)),
+        select(person.c.directory_key, person.c.id, person.c.name, person.c.groups, person.c.epoch).where(
+            person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
+        ),
     )
     return {row.directory_key: Person(row.id, row.name, frozenset(row.groups), row.epoch) for row in rows}
 
@@ -57,7 +60,9 @@ def id_exists(conn: Connection, person_id: str) -> bool:
 
 def lock_key(conn: Connection, directory_key: str) -> None:
     """Let one transaction at a time add the person with this key."""
-    conn.execute(text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"swap.person:{directory_key}"})
+    conn.execute(
+        text("select pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"swap.person:{directory_key}"}
+    )
 
 
 def add(conn: Connection, person_id: str, directory_key: str, name: str, groups: Iterable[str]) -> None:
@@ -73,7 +78,8 @@ def relabel(conn: Connection, person_id: str, name: str, groups: Iterable[str]) 
 def mark_removed(conn: Connection, person_id: str, now: datetime) -> None:
     """Remove a person, whose key is then free for somebody else; the id never is."""
     conn.execute(
-        update(person).where(person.c.id == person_id, person.c.removed_at.is_(None))
+        update(person)
+        .where(person.c.id == person_id, person.c.removed_at.is_(None))
         .values(removed_at=now, directory_key=text("'removed:' || id || ':' || directory_key")),
     )
 
@@ -85,16 +91,22 @@ def add_sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime
 
 def has_live_sign_in(conn: Connection, person_id: str, now: datetime) -> bool:
     """Tell whether somebody is signed in."""
-    return conn.execute(
-        select(sign_in.c.id)
-        .where(sign_in.c.person_id == person_id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now).limit(1),
-    ).first() is not None
+    return (
+        conn.execute(
+            select(sign_in.c.id)
+            .where(sign_in.c.person_id == person_id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now)
+            .limit(1),
+        ).first()
+        is not None
+    )
 
 
 def end_access(conn: Connection, person_id: str, now: datetime) -> None:
     """End sign-ins and portal sessions, raise the epoch, and tell whoever listens once this commits."""
     for table in (sign_in, portal_session):
-        conn.execute(update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now))
+        conn.execute(
+            update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now)
+        )
     conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
     announce(conn, person_id)
 
@@ -105,19 +117,31 @@ def announce(conn: Connection, person_id: str) -> None:
 
 
 def add_portal_session(
-    conn: Connection, person_id: str, secret: str, csrf: str, now: datetime, expires_at: datetime,
+    conn: Connection,
+    person_id: str,
+    secret: str,
+    csrf: str,
+    now: datetime,
+    expires_at: datetime,
 ) -> None:
     """Record a portal session by the digest of its cookie."""
-    conn.execute(insert(portal_session).values(
-        digest=digest(secret), person_id=person_id, csrf=csrf, created_at=now, expires_at=expires_at,
-    ))
+    conn.execute(
+        insert(portal_session).values(
+            digest=digest(secret),
+            person_id=person_id,
+            csrf=csrf,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
 
 
 def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[str, str] | None:
     """Return (person id, csrf) of a live portal session."""
     row = conn.execute(
         select(portal_session.c.person_id, portal_session.c.csrf).where(
-            portal_session.c.digest == digest(secret), portal_session.c.ended_at.is_(None),
+            portal_session.c.digest == digest(secret),
+            portal_session.c.ended_at.is_(None),
             portal_session.c.expires_at > now,
         ),
     ).one_or_none()
@@ -126,15 +150,21 @@ def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[s
 
 def add_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:
     """Record a launched server by the digest of its credential."""
-    conn.execute(insert(jupyter_server).values(
-        id=server_id, person_id=person_id, credential_digest=digest(credential), started_at=now,
-    ))
+    conn.execute(
+        insert(jupyter_server).values(
+            id=server_id,
+            person_id=person_id,
+            credential_digest=digest(credential),
+            started_at=now,
+        )
+    )
 
 
 def end_servers_of(conn: Connection, person_id: str, now: datetime) -> None:
     """End all servers of a person."""
     conn.execute(
-        update(jupyter_server).where(jupyter_server.c.person_id == person_id, jupyter_server.c.ended_at.is_(None))
+        update(jupyter_server)
+        .where(jupyter_server.c.person_id == person_id, jupyter_server.c.ended_at.is_(None))
         .values(ended_at=now),
     )
 
@@ -143,7 +173,8 @@ def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
     """End a server; return whose it was, or None if it had ended before."""
     owner: str | None = conn.execute(
         select(jupyter_server.c.person_id)
-        .where(jupyter_server.c.id == server_id, jupyter_server.c.ended_at.is_(None)).with_for_update(),
+        .where(jupyter_server.c.id == server_id, jupyter_server.c.ended_at.is_(None))
+        .with_for_update(),
     ).scalar_one_or_none()
     if owner is not None:
         conn.execute(update(jupyter_server).where(jupyter_server.c.id == server_id).values(ended_at=now))

@@ -44,13 +44,27 @@ class Claims:
 
 
 def mint(
-    key: str, *, person_id: str, via: Via, epoch: int, server_id: str, kernel_id: str, now: datetime, seconds: float,
+    key: str,
+    *,
+    person_id: str,
+    via: Via,
+    epoch: int,
+    server_id: str,
+    kernel_id: str,
+    now: datetime,
+    seconds: float,
 ) -> Token:
     """Return a token that lives `seconds` from `now`, signed with the key of `via`."""
     expires_at = now + timedelta(seconds=seconds)
     payload = {
-        "aud": AUDIENCE, "sub": person_id, "via": via.value, "epoch": epoch, "server": server_id, "kernel": kernel_id,
-        "iat": now.timestamp(), "exp": expires_at.timestamp(),
+        "aud": AUDIENCE,
+        "sub": person_id,
+        "via": via.value,
+        "epoch": epoch,
+        "server": server_id,
+        "kernel": kernel_id,
+        "iat": now.timestamp(),
+        "exp": expires_at.timestamp(),
     }
     return Token(jwt.encode(payload, key, algorithm=_ALGORITHM), expires_at)
 
@@ -65,17 +79,26 @@ def verify(keys: Mapping[Via, str], value: str, now: datetime) -> Claims:
         key = keys[Via(unverified["via"])]
         # PyJWT's own clock is switched off: `now` is the only clock, in tests and when clocks jump.
         payload = jwt.decode(
-            value, key, algorithms=[_ALGORITHM], audience=AUDIENCE,
+            value,
+            key,
+            algorithms=[_ALGORITHM],
+            audience=AUDIENCE,
             options={"verify_exp": False, "verify_iat": False, "require": ["aud", "sub", "iat", "exp"]},
         )
         claims = _claims(payload)
         born = float(payload["iat"])
     except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
-        raise NotSignedIn(Problem("This token is not one of SWAP's.",
-                                  todo="Sign in again, then restart your kernel.")) from error
+        raise NotSignedIn(
+            Problem("This token is not one of SWAP's.", todo="Sign in again, then restart your kernel.")
+        ) from error
     if now >= claims.expires_at or born > now.timestamp() + _LEEWAY_SECONDS:
-        raise NotSignedIn(Problem("This token has ended.", why="Tokens live for a few minutes and are then renewed.",
-                                  todo="Run the cell again; sign in again if that does not help."))
+        raise NotSignedIn(
+            Problem(
+                "This token has ended.",
+                why="Tokens live for a few minutes and are then renewed.",
+                todo="Run the cell again; sign in again if that does not help.",
+            )
+        )
     return claims
 
 
@@ -84,6 +107,10 @@ def _claims(payload: Mapping[str, Any]) -> Claims:
     if not isinstance(person_id, str) or not PERSON_ID.fullmatch(person_id) or type(epoch) is not int:
         raise ValueError(person_id)
     return Claims(
-        person_id=person_id, via=Via(payload["via"]), epoch=epoch, server_id=str(payload["server"]),
-        kernel_id=str(payload["kernel"]), expires_at=datetime.fromtimestamp(float(payload["exp"]), tz=UTC),
+        person_id=person_id,
+        via=Via(payload["via"]),
+        epoch=epoch,
+        server_id=str(payload["server"]),
+        kernel_id=str(payload["kernel"]),
+        expires_at=datetime.fromtimestamp(float(payload["exp"]), tz=UTC),
     )

@@ -18,7 +18,9 @@ RULES: tuple[Rule, ...] = (powers.judge, denials.judge, grants.judge)
 """The rules; a rule returns a verdict or None when it has nothing to say.  See docs/reference/policy.md."""
 
 
-def decide(policy: Policy, principal: Principal, action: Action, resource: Resource, rules: Sequence[Rule] = RULES) -> Decision:
+def decide(
+    policy: Policy, principal: Principal, action: Action, resource: Resource, rules: Sequence[Rule] = RULES
+) -> Decision:
     """Return whether the principal may, and why."""
     if not all(resource.parts):
         # Patterns cannot name it, so no rule can have meant it.

@@ -15,7 +15,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A source, schema, table or column; parts that are None are not meant.  An empty name is a name: that of nothing we know.
+    """A source, schema, table or column; parts that are None are not meant.
+
+    An empty name is a name: that of nothing we know.
 
     >>> str(Resource("lake", "wmf", "pageview_hourly", "city"))
     'lake.wmf.pageview_hourly.city'

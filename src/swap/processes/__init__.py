@@ -12,6 +12,13 @@ from typing import Final
 COMMANDS: Final[dict[str, list[str]]] = {
     "gateway": [sys.executable, "-P", "-m", "swap.processes.gateway"],
     "web": [sys.executable, "-P", "-m", "swap.processes.web"],
-    "hub": [sys.executable, "-P", "-m", "jupyterhub", "-f", str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")],
+    "hub": [
+        sys.executable,
+        "-P",
+        "-m",
+        "jupyterhub",
+        "-f",
+        str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
+    ],
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""

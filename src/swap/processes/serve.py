@@ -9,5 +9,12 @@ from fastapi import FastAPI
 def serve(app: FastAPI, port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     # Streams that follow a query or a sign-out stay open for ever; a stop waits for them only this long.
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, server_header=False, proxy_headers=False,
-                timeout_graceful_shutdown=3)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )

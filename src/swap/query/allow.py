@@ -1,78 +1,171 @@
 """What a statement may be made of: the closed lists that parse and verify check against.
 
 A construct that no list names is refused, whatever it is.  docs/reference/sql.md says the same in
-words; a test compares the two.
+words; a test compares the two.  A line is a group, and says why it may be there.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-CLAUSES = frozenset(["Select", "Union", "Except", "Intersect", "With", "CTE", "TableAlias", "From", "Join", "Table", "Subquery", "Where", "Group", "Having", "Order", "Ordered", "Limit", "Fetch", "LimitOptions", "Offset", "Distinct", "Qualify", "Window", "WindowSpec", "Values", "Tuple", "Lateral", "Unnest", "Rollup", "Cube", "GroupingSets", "Column", "Identifier", "Star", "Alias", "Literal", "Boolean", "Null", "Var", "Paren", "And", "Or", "Xor", "Not", "EQ", "NEQ", "GT", "GTE", "LT", "LTE", "NullSafeEQ", "NullSafeNEQ", "Between", "In", "Is", "Like", "ILike", "SimilarTo", "Glob", "Escape", "RegexpLike", "RegexpILike", "RegexpFullMatch", "Exists", "Any", "All", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Pow", "Neg", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitwiseLeftShift", "BitwiseRightShift", "DPipe", "Cast", "TryCast", "DataType", "DataTypeParam", "ColumnDef", "Case", "If", "Interval", "IntervalSpan", "AtTimeZone", "Collate", "Bracket", "Slice", "Dot", "Struct", "PropertyEQ", "Array", "Map", "ToMap", "Lambda", "Filter", "IgnoreNulls", "RespectNulls", "WithinGroup", "JSONPath", "JSONPathRoot", "JSONPathKey", "JSONPathSubscript", "JSONPathWildcard", "JSONPathSlice", "JSONPathUnion"])
+
+def _words(*groups: str) -> frozenset[str]:
+    return frozenset(word for group in groups for word in group.split())
+
+
+CLAUSES = _words(
+    "Select Union Except Intersect Values Subquery",  # queries
+    "With CTE TableAlias From Join Table Lateral Unnest",  # where rows come from; resolve gives each name its meaning
+    "Where Group Having Order Ordered Limit Fetch LimitOptions Offset Distinct Qualify",  # clauses of a query
+    "Rollup Cube GroupingSets",  # groups of groups
+    "Window WindowSpec Filter IgnoreNulls RespectNulls WithinGroup",  # what a function is computed over
+    "Column Identifier Star Alias Dot",  # names; resolve knows each or refuses it
+    "Literal Boolean Null Var Paren Tuple Interval IntervalSpan",  # values that are written down
+    "And Or Xor Not",  # conditions put together
+    "EQ NEQ GT GTE LT LTE NullSafeEQ NullSafeNEQ Between In Is Exists Any All",  # comparisons
+    "Like ILike SimilarTo Glob Escape RegexpLike RegexpILike RegexpFullMatch",  # patterns
+    "Add Sub Mul Div IntDiv Mod Pow Neg DPipe",  # arithmetic, and texts put together
+    "BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitwiseLeftShift BitwiseRightShift",  # bits
+    "Cast TryCast DataType DataTypeParam ColumnDef Collate AtTimeZone",  # types; TYPES says which
+    "Case If",  # choices
+    "Bracket Slice Struct PropertyEQ Array Map ToMap Lambda",  # lists, structs and maps
+    # Places in JSON
+    "JSONPath JSONPathRoot JSONPathKey JSONPathSubscript JSONPathWildcard JSONPathSlice JSONPathUnion",
+)
 """Node classes of sqlglot that are not functions."""
 
-FUNCTIONS = {
-    "aggregates": """
-        any_value approx_count_distinct approx_quantile arg_max arg_min array_agg avg bit_and bit_or bit_xor bool_and bool_or
-        corr count count_if count_star covar_pop covar_samp entropy favg first fsum geomean geometric_mean group_concat grouping
-        histogram kurtosis last list listagg mad max max_by mean median min min_by mode product quantile quantile_cont
-        quantile_disc regr_count regr_r2 regr_slope regr_intercept skewness stddev stddev_pop stddev_samp string_agg sum
-        var_pop var_samp variance
-    """,
-    "windows": "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number",
-    "numbers": """
-        abs acos asin atan atan2 bit_count cbrt ceil ceiling cos cot degrees even exp factorial floor fmod gamma gcd greatest
-        isfinite isinf isnan lcm least ln log log10 log2 mod pi pow power radians random round round_even sign sin sqrt tan trunc xor
-    """,
-    "text": """
-        ascii bar chr concat concat_ws contains ends_with format instr left length len levenshtein damerau_levenshtein
-        jaccard jaro_similarity jaro_winkler_similarity hamming lower lcase lpad ltrim md5 nfc_normalize ord parse_path position
-        prefix printf regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace regexp_split_to_array repeat
-        replace reverse right rpad rtrim sha256 split split_part starts_with string_split string_split_regex str_split str_split_regex strip_accents
-        strlen strpos substr substring suffix to_base64 from_base64 translate trim ucase unicode upper url_decode url_encode
-        hex unhex to_hex from_hex encode decode base64 octet_length bit_length like_escape ilike_escape not_like_escape
-        not_ilike_escape hash
-    """,
-    "dates and times": """
-        age century current_date current_localtime current_localtimestamp current_time current_timestamp date_add date_diff
-        date_part date_sub date_trunc datediff datepart datesub datetrunc day dayname dayofmonth dayofweek dayofyear decade epoch
-        epoch_ms epoch_us epoch_ns era get_current_time get_current_timestamp hour isodow isoyear julian last_day make_date
-        make_time make_timestamp make_timestamptz microsecond millennium millisecond minute month monthname now quarter second
-        strftime strptime time_bucket timezone timezone_hour timezone_minute to_centuries to_days to_decades to_hours
-        to_microseconds to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds to_timestamp to_weeks to_years
-        today try_strptime week weekday weekofyear year yearweek
-    """,
-    "conditions": "coalesce constant_or_null if ifnull nullif typeof",
-    "lists, structs and maps": """
-        array_aggregate array_append array_concat array_contains array_distinct array_extract array_filter array_has array_has_all
-        array_has_any array_intersect array_length array_position array_prepend array_reverse array_reverse_sort array_slice array_sort
-        array_to_string array_transform array_unique array_value cardinality element_at flatten generate_series list_aggregate list_any_value
-        list_append list_avg list_cat list_concat list_contains list_count list_distinct list_element list_extract list_filter
-        list_first list_has list_has_all list_has_any list_intersect list_last list_max list_median list_min list_position
-        list_prepend list_reduce list_resize list_reverse list_reverse_sort list_slice list_sort list_sum list_transform
-        list_unique list_value list_zip map map_contains map_entries map_extract map_from_entries map_keys map_values range row
-        struct_extract struct_insert struct_pack unnest
-    """,
-    "JSON": """
-        json json_array json_array_length json_contains json_exists json_extract json_extract_path json_extract_path_text json_extract_string
-        json_group_array json_group_object json_keys json_object json_structure json_transform json_type json_valid json_value
-        to_json
-    """,
+FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "aggregates": (
+        "avg count count_if count_star favg fsum max min product sum",  # numbers of a group
+        "any_value arg_max arg_min first last max_by min_by mode",  # one value of a group
+        # All values of a group; the combiner's memory limit holds
+        "array_agg group_concat histogram list listagg string_agg",
+        "bit_and bit_or bit_xor bool_and bool_or",  # bits and truth
+        # How values lie
+        "approx_count_distinct approx_quantile entropy geomean geometric_mean kurtosis mad mean median",
+        # How they spread
+        "quantile quantile_cont quantile_disc skewness stddev stddev_pop stddev_samp var_pop var_samp variance",
+        "corr covar_pop covar_samp regr_count regr_intercept regr_r2 regr_slope",  # two columns together
+        "grouping",  # which groups of groups a row is for
+    ),
+    "windows": (
+        # Pure: rows around a row
+        "cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number",
+    ),
+    "numbers": (
+        "abs bit_count ceil ceiling even floor mod fmod round round_even sign trunc xor",  # rounding and remainders
+        "cbrt exp factorial gamma gcd lcm ln log log10 log2 pi pow power sqrt",  # powers
+        "acos asin atan atan2 cos cot degrees radians sin tan",  # angles
+        "greatest isfinite isinf isnan least random",  # comparisons; random gives no promise, and needs none
+    ),
+    "text": (
+        # Making it; lengths are the memory limit's
+        "bar chr concat concat_ws format lpad ltrim printf repeat rpad rtrim trim",
+        # Taking it apart
+        "left replace reverse right split split_part string_split str_split substr substring translate",
+        "ascii bit_length length len octet_length ord strlen unicode",  # measuring it
+        "contains ends_with instr position prefix starts_with strpos suffix",  # finding in it
+        "like_escape ilike_escape not_like_escape not_ilike_escape",  # what LIKE … ESCAPE becomes
+        "regexp_extract regexp_extract_all regexp_full_match regexp_matches regexp_replace",  # RE2: linear in the text
+        "regexp_split_to_array string_split_regex str_split_regex",  # the same, splitting
+        "damerau_levenshtein hamming jaccard jaro_similarity jaro_winkler_similarity levenshtein",  # how alike two are
+        "lcase lower nfc_normalize strip_accents ucase upper",  # letters
+        "base64 decode encode from_base64 from_hex hex to_base64 to_hex unhex url_decode url_encode",  # other spellings
+        "hash md5 sha256",  # digests, of what may be read anyway
+        "parse_path",  # a path as text; no file is touched
+    ),
+    "dates and times": (
+        # A part of one
+        "century day dayname dayofmonth dayofweek dayofyear decade epoch epoch_ms epoch_us epoch_ns era hour",
+        # A part of one
+        "isodow isoyear julian last_day microsecond millennium millisecond minute month monthname quarter second",
+        # A part of one
+        "timezone timezone_hour timezone_minute week weekday weekofyear year yearweek date_part datepart",
+        "age date_add date_diff date_sub date_trunc datediff datesub datetrunc time_bucket",  # counting with them
+        # Making and writing
+        "make_date make_time make_timestamp make_timestamptz strftime strptime to_timestamp try_strptime",
+        "to_centuries to_days to_decades to_hours to_microseconds to_millennia to_milliseconds to_minutes",  # spans
+        "to_months to_quarters to_seconds to_weeks to_years",  # spans
+        # This moment, which is no secret
+        "current_date current_time current_timestamp current_localtime current_localtimestamp",
+        "get_current_time get_current_timestamp now today",  # the same under other names
+    ),
+    "conditions": (
+        "coalesce constant_or_null if ifnull nullif typeof",  # choices; typeof tells a type, not a value
+    ),
+    "lists, structs and maps": (
+        "array_append array_concat array_prepend array_value list_append list_cat list_concat",  # making
+        "list_prepend list_value list_zip",  # making
+        "generate_series list_resize range",  # making from a number; the memory limit holds
+        "array_contains array_has array_has_all array_has_any array_position cardinality list_contains",  # looking in
+        "list_has list_has_all list_has_any list_position map_contains",  # looking in
+        "array_extract array_slice element_at list_element list_extract list_slice struct_extract",  # taking out
+        "array_distinct array_intersect array_length array_unique list_distinct list_intersect list_unique",  # as sets
+        "array_reverse array_reverse_sort array_sort list_reverse list_reverse_sort list_sort",  # in order
+        # With a lambda, whose body is checked like all else
+        "array_filter array_transform list_filter list_reduce list_transform",
+        "array_aggregate list_aggregate list_any_value list_avg list_count list_first list_last",  # summing up
+        "list_max list_median list_min list_sum array_to_string flatten unnest",  # summing up and opening
+        "map map_entries map_extract map_from_entries map_keys map_values",  # maps
+        "row struct_insert struct_pack",  # structs
+    ),
+    "JSON": (
+        "json json_array json_group_array json_group_object json_object to_json",  # making
+        "json_array_length json_contains json_exists json_keys json_structure json_type json_valid",  # looking in
+        # Taking out
+        "json_extract json_extract_path json_extract_path_text json_extract_string json_transform json_value",
+    ),
 }
-"""Functions a person may call, by their names in a statement, group by group."""
+"""Functions a person may call, by their names in a statement, group by group.
 
-OPERATORS = frozenset(["+", "-", "*", "/", "//", "%", "**", "^", "&", "|", "<<", ">>", "~", "!", "||", "->", "->>", "@>", "<@", "&&", "~~", "!~~", "~~*", "!~~*", "~~~", "!~~~", "^@", "@", "<->", "<=>"])
+Each is pure: it reads no file, no setting, no catalog and no clock but the statement's own, and changes nothing.
+"""
+
+FUNCTION_NAMES = _words(*(line for lines in FUNCTIONS.values() for line in lines))
+
+OPERATORS = _words(
+    "+ - * / // % ** ^ @ !",  # arithmetic
+    "& | << >> ~",  # bits
+    "||",  # texts and lists put together
+    "-> ->>",  # places in JSON
+    "@> <@ && ^@ <-> <=>",  # lists, prefixes, distances
+    "~~ !~~ ~~* !~~* ~~~ !~~~",  # LIKE, ILIKE and GLOB
+)
 """Operators, as DuckDB's parser names them: they are functions there."""
 
-FUNCTION_NAMES = frozenset(name for group in FUNCTIONS.values() for name in group.split())
-
-FUNCTION_NODES = frozenset(["Abs", "Acos", "AnyValue", "ApproxDistinct", "ApproxQuantile", "ArgMax", "ArgMin", "ArrayAgg", "ArrayAppend", "ArrayConcat", "ArrayContainedBy", "ArrayContains", "ArrayContainsAll", "ArrayDistinct", "ArrayFilter", "ArrayIntersect", "ArrayMax", "ArrayMin", "ArrayOverlaps", "ArrayPosition", "ArrayPrepend", "ArrayReverse", "ArraySize", "ArraySlice", "ArraySort", "ArrayToString", "Ascii", "Asin", "Atan", "Atan2", "Avg", "BitLength", "BitwiseAndAgg", "BitwiseOrAgg", "BitwiseXorAgg", "Cbrt", "Ceil", "Chr", "Coalesce", "Concat", "ConcatWs", "Contains", "Corr", "Cos", "Cot", "Count", "CountIf", "CovarPop", "CovarSamp", "CumeDist", "CurrentDate", "CurrentTime", "CurrentTimestamp", "DateAdd", "DateBin", "DateDiff", "DateFromParts", "Day", "DayOfMonth", "DayOfWeek", "DayOfWeekIso", "DayOfYear", "Dayname", "Decode", "Degrees", "DenseRank", "Encode", "EndsWith", "Exp", "Explode", "Extract", "Factorial", "First", "FirstValue", "Flatten", "Floor", "Format", "FromBase64", "GenerateSeries", "Greatest", "GroupConcat", "Grouping", "Hex", "Hour", "IsInf", "IsNan", "JSONArray", "JSONExtract", "JSONExtractScalar", "JSONKeyValue", "JSONKeys", "JSONObject", "JSONType", "JarowinklerSimilarity", "Kurtosis", "Lag", "Last", "LastDay", "LastValue", "Lead", "Least", "Left", "Length", "Levenshtein", "Ln", "Localtime", "Localtimestamp", "Log", "LogicalAnd", "LogicalOr", "Lower", "MD5", "MapFromEntries", "MapKeys", "Max", "Median", "Min", "Minute", "Mode", "Month", "Monthname", "NthValue", "Ntile", "Nullif", "Pad", "ParseJSON", "PercentRank", "PercentileCont", "PercentileDisc", "Pi", "Quantile", "Quarter", "Radians", "Rand", "Rank", "RegexpExtract", "RegexpExtractAll", "RegexpReplace", "RegexpSplit", "RegrCount", "RegrIntercept", "RegrR2", "RegrSlope", "Repeat", "Replace", "Reverse", "Right", "Round", "RowNumber", "SHA2", "Second", "Sign", "Sin", "Skewness", "Split", "SplitPart", "Sqrt", "StartsWith", "Stddev", "StddevPop", "StddevSamp", "StrPosition", "StrToTime", "StructExtract", "Substring", "Sum", "Tan", "TimeFromParts", "TimeToStr", "TimeToUnix", "TimestampFromParts", "TimestampTrunc", "ToBase64", "ToDays", "Transform", "Translate", "Trim", "Trunc", "Typeof", "Unhex", "Unicode", "UnixToTime", "Upper", "Variance", "VariancePop", "Week", "WeekOfYear", "Year"])
+FUNCTION_NODES = _words(
+    # In the order of the alphabet: sqlglot gives the functions above these classes, some of them one for several.
+    "Abs Acos AnyValue ApproxDistinct ApproxQuantile ArgMax ArgMin ArrayAgg ArrayAppend ArrayConcat",
+    "ArrayContainedBy ArrayContains ArrayContainsAll ArrayDistinct ArrayFilter ArrayIntersect ArrayMax ArrayMin",
+    "ArrayOverlaps ArrayPosition ArrayPrepend ArrayReverse ArraySize ArraySlice ArraySort ArrayToString Ascii Asin",
+    "Atan Atan2 Avg BitLength BitwiseAndAgg BitwiseOrAgg BitwiseXorAgg Cbrt Ceil Chr Coalesce Concat ConcatWs",
+    "Contains Corr Cos Cot Count CountIf CovarPop CovarSamp CumeDist CurrentDate CurrentTime CurrentTimestamp",
+    "DateAdd DateBin DateDiff DateFromParts Day DayOfMonth DayOfWeek DayOfWeekIso DayOfYear Dayname Decode Degrees",
+    "DenseRank Encode EndsWith Exp Explode Extract Factorial First FirstValue Flatten Floor Format FromBase64",
+    "GenerateSeries Greatest GroupConcat Grouping Hex Hour IsInf IsNan JSONArray JSONExtract JSONExtractScalar",
+    "JSONKeyValue JSONKeys JSONObject JSONType JarowinklerSimilarity Kurtosis Lag Last LastDay LastValue Lead Least",
+    "Left Length Levenshtein Ln Localtime Localtimestamp Log LogicalAnd LogicalOr Lower MD5 MapFromEntries MapKeys",
+    "Max Median Min Minute Mode Month Monthname NthValue Ntile Nullif Pad ParseJSON PercentRank PercentileCont",
+    "PercentileDisc Pi Quantile Quarter Radians Rand Rank RegexpExtract RegexpExtractAll RegexpReplace RegexpSplit",
+    "RegrCount RegrIntercept RegrR2 RegrSlope Repeat Replace Reverse Right Round RowNumber SHA2 Second Sign Sin",
+    "Skewness Split SplitPart Sqrt StartsWith Stddev StddevPop StddevSamp StrPosition StrToTime StructExtract",
+    "Substring Sum Tan TimeFromParts TimeToStr TimeToUnix TimestampFromParts TimestampTrunc ToBase64 ToDays",
+    "Transform Translate Trim Trunc Typeof Unhex Unicode UnixToTime Upper Variance VariancePop Week WeekOfYear Year",
+)
 """sqlglot's classes for functions of the list above (those without a class of their own are `Anonymous`)."""
 
 NODES = CLAUSES | FUNCTION_NODES
 ANONYMOUS = frozenset({"Anonymous", "AnonymousAggFunc", "CombinedAggFunc", "ParameterizedAgg"})
 
-TYPES = frozenset(["BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "INT128", "UTINYINT", "USMALLINT", "UINT", "UBIGINT", "UINT128", "FLOAT", "DOUBLE", "DECIMAL", "VARCHAR", "TEXT", "CHAR", "NCHAR", "NVARCHAR", "BINARY", "VARBINARY", "DATE", "DATE32", "TIME", "TIMETZ", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "TIMESTAMPNTZ", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATETIME", "INTERVAL", "UUID", "JSON", "BLOB", "LIST", "ARRAY", "STRUCT", "MAP", "BIT", "NULL", "UNKNOWN"])
+TYPES = _words(
+    "BOOLEAN NULL UNKNOWN BIT",  # truth, nothing, bits
+    "TINYINT SMALLINT INT BIGINT INT128 UTINYINT USMALLINT UINT UBIGINT UINT128",  # integers
+    "FLOAT DOUBLE DECIMAL",  # other numbers
+    "VARCHAR TEXT CHAR NCHAR NVARCHAR BINARY VARBINARY BLOB UUID JSON",  # text and bytes
+    "DATE DATE32 TIME TIMETZ DATETIME INTERVAL",  # days, times, spans
+    "TIMESTAMP TIMESTAMPTZ TIMESTAMPLTZ TIMESTAMPNTZ TIMESTAMP_S TIMESTAMP_MS TIMESTAMP_NS",  # moments
+    "LIST ARRAY STRUCT MAP",  # made of others
+)
 """Types a CAST may name (sqlglot's names)."""
 
 

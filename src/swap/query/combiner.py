@@ -27,9 +27,21 @@ _COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(combiner_child.__file__))
 """By its path and not as a module of ours: it imports nothing of SWAP, so it starts sooner and holds less."""
 REPLENISH_SECONDS = 0.7
 _KILLED = -9
-_STATEMENTS_FAULT = frozenset({"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"})
-_VALUES_FAULT = frozenset({"ConversionException", "InvalidInputException", "OutOfRangeException", "InvalidTypeException", "ConstraintException",
-                           "TypeMismatchException", "SyntaxException", "IOException"})
+_STATEMENTS_FAULT = frozenset(
+    {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
+)
+_VALUES_FAULT = frozenset(
+    {
+        "ConversionException",
+        "InvalidInputException",
+        "OutOfRangeException",
+        "InvalidTypeException",
+        "ConstraintException",
+        "TypeMismatchException",
+        "SyntaxException",
+        "IOException",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +65,24 @@ class Combiner:
         with theirs:
             self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
                 [*_COMMAND, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=[theirs.fileno()], cwd=self._spill,
-                env={"LANG": "C.UTF-8", "PATH": os.defpath}, process_group=0,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                cwd=self._spill,
+                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                process_group=0,
             )
         self._killed = False
         self._threads = max(1, min(4, os.cpu_count() or 1))
-        send(ours, {"memory_bytes": limits.memory_bytes, "spill_bytes": limits.spill_bytes, "threads": self._threads,
-                    "temp_directory": str(self._spill)})
+        send(
+            ours,
+            {
+                "memory_bytes": limits.memory_bytes,
+                "spill_bytes": limits.spill_bytes,
+                "threads": self._threads,
+                "temp_directory": str(self._spill),
+            },
+        )
 
     @property
     def alive(self) -> bool:
@@ -71,8 +94,16 @@ class Combiner:
         try:
             receive(self._control)
         except (EOFError, OSError):
-            raise SwapError(Problem("The combiner did not start.", todo="Run the query again; tell whoever runs SWAP if it stays so.")) from None
-        send(self._control, {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed}, tuple(order.descriptors))
+            raise SwapError(
+                Problem(
+                    "The combiner did not start.", todo="Run the query again; tell whoever runs SWAP if it stays so."
+                )
+            ) from None
+        send(
+            self._control,
+            {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
+            tuple(order.descriptors),
+        )
         assert self._child.stdout is not None
         return self._child.stdout
 
@@ -162,9 +193,13 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     said = message.partition(": ")[2] or message
     if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
         if "max_temp_directory_size" in message:
-            return LimitExceeded(Problem(
-                f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
-                why="The setting is limits.spill_bytes.", todo="Read fewer rows or columns, or group before joining."))
+            return LimitExceeded(
+                Problem(
+                    f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
+                    why="The setting is limits.spill_bytes.",
+                    todo="Read fewer rows or columns, or group before joining.",
+                )
+            )
         return _out_of_memory(limits)
     if kind in {"TooLargeError", "OverflowError"}:
         return _does_not_fit(kind, said)
@@ -173,26 +208,48 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     if kind in _VALUES_FAULT:
         hint = "TRY_CAST gives null where CAST fails." if "onver" in kind or "Could not convert" in said else ""
         return Invalid(Problem(_sentence(said), why="A value met on the way stopped the query.", todo=hint))
-    return SwapError(Problem("The combiner stopped with an error of its own.", why=f"It said: {kind}.",
-                             todo="Tell whoever runs SWAP, with the query's id."))
+    return SwapError(
+        Problem(
+            "The combiner stopped with an error of its own.",
+            why=f"It said: {kind}.",
+            todo="Tell whoever runs SWAP, with the query's id.",
+        )
+    )
 
 
 def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
     if kind == "OverflowError":
-        return Invalid(Problem(f"A whole number in the column {said} is larger than bigint holds.",
-                               todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE)."))
+        return Invalid(
+            Problem(
+                f"A whole number in the column {said} is larger than bigint holds.",
+                todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE).",
+            )
+        )
     if said == "row":
-        return LimitExceeded(Problem(f"A row of the result is larger than {_gigabytes(combiner_child.BATCH_BYTES)}.",
-                                     todo="Take a part of its long values: left(text, 1000), list[1:100]."))
-    return LimitExceeded(Problem("The result has too many columns, or too long names for them.",
-                                 why=f"Together they may take {_gigabytes(combiner_child.SCHEMA_BYTES)}.", todo="Name the columns you need."))
+        return LimitExceeded(
+            Problem(
+                f"A row of the result is larger than {_gigabytes(combiner_child.BATCH_BYTES)}.",
+                todo="Take a part of its long values: left(text, 1000), list[1:100].",
+            )
+        )
+    return LimitExceeded(
+        Problem(
+            "The result has too many columns, or too long names for them.",
+            why=f"Together they may take {_gigabytes(combiner_child.SCHEMA_BYTES)}.",
+            todo="Name the columns you need.",
+        )
+    )
 
 
 def _out_of_memory(limits: Limits) -> LimitExceeded:
-    return LimitExceeded(Problem(
-        f"The query needs more than {_gigabytes(limits.memory_bytes)} of memory to put its parts together.",
-        why="The setting is limits.memory_bytes.", todo="Read fewer rows or columns, or group before joining.",
-        extra={"setting": "limits.memory_bytes", "value": limits.memory_bytes}))
+    return LimitExceeded(
+        Problem(
+            f"The query needs more than {_gigabytes(limits.memory_bytes)} of memory to put its parts together.",
+            why="The setting is limits.memory_bytes.",
+            todo="Read fewer rows or columns, or group before joining.",
+            extra={"setting": "limits.memory_bytes", "value": limits.memory_bytes},
+        )
+    )
 
 
 def _gigabytes(size: int) -> str:

@@ -70,13 +70,23 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     directory = settings["temp_directory"].replace("'", "''")
     for setting in (
-        f"temp_directory='{directory}'", f"max_temp_directory_size='{settings['spill_bytes']}B'",
-        f"memory_limit='{settings['memory_bytes']}B'", f"threads={int(settings['threads'])}", "TimeZone='UTC'",
-        "autoinstall_known_extensions=false", "autoload_known_extensions=false", "allow_community_extensions=false",
-        "allow_unsigned_extensions=false", "allow_persistent_secrets=false", "python_enable_replacements=false",
-        "python_scan_all_frames=false", "allow_extension_repositories='forbidden'", "enable_external_access=false",
+        f"temp_directory='{directory}'",
+        f"max_temp_directory_size='{settings['spill_bytes']}B'",
+        f"memory_limit='{settings['memory_bytes']}B'",
+        f"threads={int(settings['threads'])}",
+        "TimeZone='UTC'",
+        "autoinstall_known_extensions=false",
+        "autoload_known_extensions=false",
+        "allow_community_extensions=false",
+        "allow_unsigned_extensions=false",
+        "allow_persistent_secrets=false",
+        "python_enable_replacements=false",
+        "python_scan_all_frames=false",
+        "allow_extension_repositories='forbidden'",
+        "enable_external_access=false",
         # Rows are handed on as they come: by default a whole megabyte would gather first.
-        "streaming_buffer_size='256KB'", "lock_configuration=true",
+        "streaming_buffer_size='256KB'",
+        "lock_configuration=true",
     ):
         connection.execute(f"SET {setting}")
     return connection
@@ -167,13 +177,19 @@ def _plain_type(type_: pa.DataType, sql_type: str) -> pa.DataType:
 
 
 def _plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([_cast(column, field) for column, field in zip(batch.columns, schema, strict=True)], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [_cast(column, field) for column, field in zip(batch.columns, schema, strict=True)], schema=schema
+    )
 
 
 def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
     if column.type == field.type:
         return column
-    if isinstance(column, pa.ExtensionArray) and not pa.types.is_string(column.storage.type) and pa.types.is_string(field.type):
+    if (
+        isinstance(column, pa.ExtensionArray)
+        and not pa.types.is_string(column.storage.type)
+        and pa.types.is_string(field.type)
+    ):
         return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
     try:
         return (column.storage if isinstance(column, pa.ExtensionArray) else column).cast(field.type)

@@ -17,16 +17,97 @@ MAX_ITEMS = 200
 PATH_CHARACTERS = 600
 """How far before the cursor a name may begin: the search for its beginning takes time as the square of this."""
 KEYWORDS = (
-    "SELECT", "FROM", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "JOIN", "LEFT JOIN", "ON", "USING", "WITH", "UNION ALL", "DISTINCT",
-    "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS NULL", "IS NOT NULL", "AS", "CASE", "WHEN", "THEN", "ELSE", "END", "DESC", "ASC",
-    "QUALIFY", "OVER", "PARTITION BY", "EXISTS", "CAST", "INTERVAL", "DATE", "TIMESTAMP", "NULL", "TRUE", "FALSE", "EXCEPT", "INTERSECT",
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP BY",
+    "ORDER BY",
+    "HAVING",
+    "LIMIT",
+    "JOIN",
+    "LEFT JOIN",
+    "ON",
+    "USING",
+    "WITH",
+    "UNION ALL",
+    "DISTINCT",
+    "AND",
+    "OR",
+    "NOT",
+    "IN",
+    "BETWEEN",
+    "LIKE",
+    "ILIKE",
+    "IS NULL",
+    "IS NOT NULL",
+    "AS",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "END",
+    "DESC",
+    "ASC",
+    "QUALIFY",
+    "OVER",
+    "PARTITION BY",
+    "EXISTS",
+    "CAST",
+    "INTERVAL",
+    "DATE",
+    "TIMESTAMP",
+    "NULL",
+    "TRUE",
+    "FALSE",
+    "EXCEPT",
+    "INTERSECT",
 )
 _SKIP = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[^\s]')
 _PATH = re.compile(r'(?:(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*)\s*\.\s*)*(?:"[^"]*|[A-Za-z_][A-Za-z0-9_]*)?\Z')
 _SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
 _TABLE_WORDS = frozenset({"from", "join"})
-_CLAUSE_WORDS = frozenset(["select", "where", "on", "using", "group", "order", "having", "limit", "qualify", "union", "except", "intersect", "window", "and", "or", "by", "as", "inner", "left", "right", "full", "cross", "natural", "lateral", "asof", "semi", "anti", "outer", "when", "then", "else", "end", "case", "with", "set", "values", "offset"])
+_CLAUSE_WORDS = frozenset(
+    [
+        "select",
+        "where",
+        "on",
+        "using",
+        "group",
+        "order",
+        "having",
+        "limit",
+        "qualify",
+        "union",
+        "except",
+        "intersect",
+        "window",
+        "and",
+        "or",
+        "by",
+        "as",
+        "inner",
+        "left",
+        "right",
+        "full",
+        "cross",
+        "natural",
+        "lateral",
+        "asof",
+        "semi",
+        "anti",
+        "outer",
+        "when",
+        "then",
+        "else",
+        "end",
+        "case",
+        "with",
+        "set",
+        "values",
+        "offset",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +167,9 @@ def _matching(found: Iterable[Item], prefix: str) -> Iterator[Item]:
     yield from later
 
 
-def _after_dot(qualifier: list[str], tables: dict[str, VisibleDataset], in_sight: dict[str, VisibleDataset]) -> Iterator[Item]:
+def _after_dot(
+    qualifier: list[str], tables: dict[str, VisibleDataset], in_sight: dict[str, VisibleDataset]
+) -> Iterator[Item]:
     if len(qualifier) == 1 and qualifier[0] in in_sight:
         yield from _columns(in_sight[qualifier[0]])
     if len(qualifier) == 3 and ".".join(qualifier) in tables:
@@ -156,7 +239,7 @@ def _aliases(sql: str, tables: dict[str, VisibleDataset]) -> dict[str, VisibleDa
         table = tables.get(name)
         if table is None:
             continue
-        after = [token.casefold() for token in tokens[end: end + 2]]
+        after = [token.casefold() for token in tokens[end : end + 2]]
         alias = after[1] if len(after) == 2 and after[0] == "as" else after[0] if after else ""
         alias = _plain(alias).casefold()
         usable = re.fullmatch(r"[a-z_][a-z0-9_]*", alias) and alias not in _CLAUSE_WORDS | _TABLE_WORDS
@@ -165,7 +248,7 @@ def _aliases(sql: str, tables: dict[str, VisibleDataset]) -> dict[str, VisibleDa
 
 
 def _dotted(tokens: list[str], index: int) -> tuple[str, int]:
-    part = tokens[index: index + 5]
+    part = tokens[index : index + 5]
     if len(part) == 5 and part[1] == "." and part[3] == ".":
         return ".".join(_plain(each).casefold() for each in part[::2]), index + 5
     return "", index
@@ -183,7 +266,11 @@ def _in_string(before: str) -> bool:
     text = found[-1].group()
     if text.startswith("--"):
         return True
-    return not text.endswith("*/") if text.startswith("/*") else (text == "'" or not text.endswith("'") or text.count("'") % 2 == 1)
+    return (
+        not text.endswith("*/")
+        if text.startswith("/*")
+        else (text == "'" or not text.endswith("'") or text.count("'") % 2 == 1)
+    )
 
 
 def _plain(part: str) -> str:

@@ -71,11 +71,16 @@ class Execution:
             try:
                 for item in self.plan.inputs:
                     descriptors.append(self._open(item, deadline))  # noqa: PERF401 — those opened before one that fails are closed too
-                output = self._combiner.start(Order(self.plan.sql, [item.name for item in self.plan.inputs], descriptors, self.plan.streamed))
+                output = self._combiner.start(
+                    Order(self.plan.sql, [item.name for item in self.plan.inputs], descriptors, self.plan.streamed)
+                )
             finally:
                 for descriptor in descriptors:
                     os.close(descriptor)
-            threads = [threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True) for feed in self._feeds]
+            threads = [
+                threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True)
+                for feed in self._feeds
+            ]
             for thread in threads:
                 thread.start()
             if not self._feeds:
@@ -156,8 +161,16 @@ class Execution:
         except SwapError as error:
             self.stop(error)
         except Exception as error:  # noqa: BLE001 — a connector's bug ends this query, and is told as ours
-            self.stop(SwapError(Problem(f"Reading {source} failed.", why=f"{type(error).__name__}.", source=source,
-                                        todo="Tell whoever runs SWAP, with the query's id.")))
+            self.stop(
+                SwapError(
+                    Problem(
+                        f"Reading {source} failed.",
+                        why=f"{type(error).__name__}.",
+                        source=source,
+                        todo="Tell whoever runs SWAP, with the query's id.",
+                    )
+                )
+            )
         finally:
             self._ended(feed)
             with contextlib.suppress(OSError):
@@ -182,9 +195,14 @@ class Execution:
         self.run.fetched(source, batch.num_rows, more)
         if over:
             limit = self.limits.source_bytes
-            raise LimitExceeded(Problem(
-                f"The sources have sent more than {limit / 1e9:,.1f} GB for this query.", why="The setting is limits.source_bytes.",
-                todo="Filter by a partition or a date, or name fewer columns.", extra={"setting": "limits.source_bytes", "value": limit}))
+            raise LimitExceeded(
+                Problem(
+                    f"The sources have sent more than {limit / 1e9:,.1f} GB for this query.",
+                    why="The setting is limits.source_bytes.",
+                    todo="Filter by a partition or a date, or name fewer columns.",
+                    extra={"setting": "limits.source_bytes", "value": limit},
+                )
+            )
 
     def _ended(self, feed: _Feed) -> None:
         source = feed.item.source
@@ -221,8 +239,12 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return the batch with exactly the columns that were asked for."""
     if batch.schema.equals(schema):
         return batch
-    arrays = [batch.column(field.name) if batch.column(field.name).type == field.type else batch.column(field.name).cast(field.type)
-              for field in schema]
+    arrays = [
+        batch.column(field.name)
+        if batch.column(field.name).type == field.type
+        else batch.column(field.name).cast(field.type)
+        for field in schema
+    ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -239,14 +261,23 @@ def _done(feed: _Feed) -> str:
 
 
 def _timed_out(limits: Limits) -> QueryTimedOut:
-    return QueryTimedOut(Problem(
-        f"The query ran longer than {limits.seconds:g} s.", why="It was stopped, also at its sources. The setting is limits.seconds.",
-        todo="Filter by a partition or a date, or name fewer columns.", extra={"setting": "limits.seconds", "value": limits.seconds}))
+    return QueryTimedOut(
+        Problem(
+            f"The query ran longer than {limits.seconds:g} s.",
+            why="It was stopped, also at its sources. The setting is limits.seconds.",
+            todo="Filter by a partition or a date, or name fewer columns.",
+            extra={"setting": "limits.seconds", "value": limits.seconds},
+        )
+    )
 
 
 def _known(error: BaseException) -> SwapError:
     if isinstance(error, SwapError):
         return error
     if isinstance(error, OSError) and error.errno == 28:
-        return SwapError(Problem("The disk that keeps results is full.", todo="Tell whoever runs SWAP; nothing of yours is lost."))
-    return SwapError(Problem("The result could not be kept.", why=f"{type(error).__name__}.", todo="Run the query again."))
+        return SwapError(
+            Problem("The disk that keeps results is full.", todo="Tell whoever runs SWAP; nothing of yours is lost.")
+        )
+    return SwapError(
+        Problem("The result could not be kept.", why=f"{type(error).__name__}.", todo="Run the query again.")
+    )

@@ -33,7 +33,9 @@ class Expected:
     end: float | None
 
 
-def rest(steps: Iterable[Step], now: float, began: float | None, usual: Mapping[str, Span], rated: Mapping[str, float]) -> Expected:
+def rest(
+    steps: Iterable[Step], now: float, began: float | None, usual: Mapping[str, Span], rated: Mapping[str, float]
+) -> Expected:
     """Return what is left, in seconds since the run was accepted.
 
     `began` is when it had its places, None before; `rated` holds the ends that follow from a step's own rate.
@@ -55,7 +57,11 @@ def rest(steps: Iterable[Step], now: float, began: float | None, usual: Mapping[
                 sure = False
             reached = max(end, now)
         elif step.state == "todo" and known:
-            waits_for = [ends for key, ends in before.items() if step.key == "combine" or key == f"run:{step.key.partition(':')[2]}"]
+            waits_for = [
+                ends
+                for key, ends in before.items()
+                if step.key == "combine" or key == f"run:{step.key.partition(':')[2]}"
+            ]
             # As long after the last of them as usual.
             shift = max(end for end, _ in waits_for) - max(usually for _, usually in waits_for) if waits_for else base
             start = max(now, known.start + shift)

@@ -12,9 +12,21 @@ import pyarrow as pa
 MAX_BINARY_BYTES = 64
 
 _NAMES = {
-    pa.bool_(): "boolean", pa.int8(): "tinyint", pa.int16(): "smallint", pa.int32(): "integer", pa.int64(): "bigint",
-    pa.uint8(): "utinyint", pa.uint16(): "usmallint", pa.uint32(): "uinteger", pa.uint64(): "ubigint",
-    pa.float16(): "real", pa.float32(): "real", pa.float64(): "double", pa.date32(): "date", pa.date64(): "date", pa.null(): "null",
+    pa.bool_(): "boolean",
+    pa.int8(): "tinyint",
+    pa.int16(): "smallint",
+    pa.int32(): "integer",
+    pa.int64(): "bigint",
+    pa.uint8(): "utinyint",
+    pa.uint16(): "usmallint",
+    pa.uint32(): "uinteger",
+    pa.uint64(): "ubigint",
+    pa.float16(): "real",
+    pa.float32(): "real",
+    pa.float64(): "double",
+    pa.date32(): "date",
+    pa.date64(): "date",
+    pa.null(): "null",
 }
 
 
@@ -34,9 +46,14 @@ def sql_type(type_: pa.DataType) -> str:
         return sql_type(type_.value_type)
     families = (
         ("text", (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)),
-        ("binary", (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)),
-        ("time", (pa.types.is_time,)), ("interval", (pa.types.is_interval, pa.types.is_duration)),
-        ("map", (pa.types.is_map,)), ("struct", (pa.types.is_struct,)),
+        (
+            "binary",
+            (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view),
+        ),
+        ("time", (pa.types.is_time,)),
+        ("interval", (pa.types.is_interval, pa.types.is_duration)),
+        ("map", (pa.types.is_map,)),
+        ("struct", (pa.types.is_struct,)),
         ("array", (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_list_view)),
     )
     for name, checks in families:

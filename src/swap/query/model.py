@@ -16,7 +16,10 @@ from swap.connectors.base import Column, Fragment
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a person sent: text, values for its parameters (as JSON until `params.decoded`), and their own tables by the names it uses."""
+    """What a person sent.
+
+    Text, values for its parameters (as JSON until `params.decoded`), and their own tables by the names it uses.
+    """
 
     text: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -123,8 +126,14 @@ class Plan:
 
     def without_values(self) -> Plan:
         """Return what of an ended plan is needed: which columns it read.  Values of parameters are not kept."""
-        return replace(self, sql="", inputs=tuple(
-            replace(item, fragment=replace(item.fragment, predicates=()) if item.fragment else None) for item in self.inputs))
+        return replace(
+            self,
+            sql="",
+            inputs=tuple(
+                replace(item, fragment=replace(item.fragment, predicates=()) if item.fragment else None)
+                for item in self.inputs
+            ),
+        )
 
     def rows_of(self, source: str) -> int | None:
         """Return how many rows come from a source, if that is known of everything it is asked for."""

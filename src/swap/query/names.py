@@ -42,7 +42,7 @@ class Relation:
         if not isinstance(table, VisibleDataset) or self.alias != table.dataset.name.casefold():
             return False
         full = [part.casefold() for part in (table.source, table.dataset.schema, table.dataset.name)]
-        return full[-len(parts):] == [part.casefold() for part in parts]
+        return full[-len(parts) :] == [part.casefold() for part in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Output:
 
     def renamed(self, aliases: Sequence[str]) -> Output:
         """Return it with its first columns called otherwise, as in `AS t(a, b)`."""
-        return Output((*aliases, *self.names[len(aliases):]), self.open)
+        return Output((*aliases, *self.names[len(aliases) :]), self.open)
 
     def relation(self, alias: str) -> Relation:
         """Return what a FROM clause, or a clause of the query itself, sees of it."""
@@ -93,8 +93,12 @@ def relation(reference: Reference, alias: str) -> Relation:
     """Return a table as a FROM clause shows it."""
     locked = {}
     if isinstance(reference.table, VisibleDataset):
-        locked = {visible.column.name.casefold(): visible for visible in reference.table.columns if not visible.read.allowed}
-    return Relation(alias.casefold(), {column.name.casefold(): column.name for column in reference.columns}, reference, locked)
+        locked = {
+            visible.column.name.casefold(): visible for visible in reference.table.columns if not visible.read.allowed
+        }
+    return Relation(
+        alias.casefold(), {column.name.casefold(): column.name for column in reference.columns}, reference, locked
+    )
 
 
 def readable(found: VisibleDataset | OwnTable) -> tuple[Column, ...]:
@@ -113,8 +117,11 @@ def left_out(starred: Mapping[str, VisibleDataset]) -> list[str]:
             if not visible.read.allowed:
                 by_rule.setdefault(visible.read.rule, []).append(visible.column.name)
         where = f" of {name}" if len(starred) > 1 else ""
-        said += [f"SELECT * left out {', '.join(columns)}{where}: the rule {rule} locks {'it' if len(columns) == 1 else 'them'}."
-                 for rule, columns in by_rule.items()]
+        said += [
+            f"SELECT * left out {', '.join(columns)}{where}: the rule {rule} locks"
+            f" {'it' if len(columns) == 1 else 'them'}."
+            for rule, columns in by_rule.items()
+        ]
     return said
 
 
@@ -134,31 +141,50 @@ def forbidden_columns(policy: Policy, found: Sequence[Locked]) -> Forbidden:
     verdict = first.column.read
     what = f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"
     instead = instead_of(policy, verdict.rule, names[0])
-    suggestions = (Suggestion(label=f"Use {instead} instead", replace=names[0], by=instead, type="column"),) if instead else ()
-    return Forbidden(Problem(
-        f"You may not read {what} of {first.table.full_name}.",
-        why=f"The rule {verdict.rule} {verdict.because}. The rest of this statement is fine. Nothing was run.",
-        todo=(f"Ask {verdict.ask} for access" if verdict.ask else "Ask for access")
-        + (f", or use {instead} instead." if instead else "."),
-        suggestions=suggestions, line=first.at.line if first.at else None, column=first.at.column if first.at else None,
-        rule=verdict.rule, ask=verdict.ask or None, source=first.table.source,
-    ))
+    suggestions = (
+        (Suggestion(label=f"Use {instead} instead", replace=names[0], by=instead, type="column"),) if instead else ()
+    )
+    return Forbidden(
+        Problem(
+            f"You may not read {what} of {first.table.full_name}.",
+            why=f"The rule {verdict.rule} {verdict.because}. The rest of this statement is fine. Nothing was run.",
+            todo=(f"Ask {verdict.ask} for access" if verdict.ask else "Ask for access")
+            + (f", or use {instead} instead." if instead else "."),
+            suggestions=suggestions,
+            line=first.at.line if first.at else None,
+            column=first.at.column if first.at else None,
+            rule=verdict.rule,
+            ask=verdict.ask or None,
+            source=first.table.source,
+        )
+    )
 
 
 def forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
     """Return the error for a table that the person may know of but not read."""
     verdict = table.read
-    return Forbidden(Problem(
-        f"You may not read {table.full_name}.", why=f"The rule {verdict.rule} {verdict.because}. Nothing was run.",
-        todo=f"Ask {verdict.ask or table.dataset.owner or 'its owner'} for access.", line=at.line if at else None,
-        column=at.column if at else None, rule=verdict.rule, ask=verdict.ask or None, source=table.source,
-    ))
+    return Forbidden(
+        Problem(
+            f"You may not read {table.full_name}.",
+            why=f"The rule {verdict.rule} {verdict.because}. Nothing was run.",
+            todo=f"Ask {verdict.ask or table.dataset.owner or 'its owner'} for access.",
+            line=at.line if at else None,
+            column=at.column if at else None,
+            rule=verdict.rule,
+            ask=verdict.ask or None,
+            source=table.source,
+        )
+    )
 
 
-def unknown_column(written: str, relations: Sequence[Relation], at: Place | None, *, quoted: bool = False) -> UnknownName:
+def unknown_column(
+    written: str, relations: Sequence[Relation], at: Place | None, *, quoted: bool = False
+) -> UnknownName:
     """Return the error for a column that is not there, with the nearest that are."""
     known = {key: (name, item) for item in relations for key, name in item.columns.items()}
-    near = get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6) if len(written) <= MAX_SHOWN else []
+    near = (
+        get_close_matches(written.casefold(), known, n=MAX_SUGGESTIONS, cutoff=0.6) if len(written) <= MAX_SHOWN else []
+    )
     tables = [item for item in relations if item.reference]
     of = ""
     if len(relations) == 1:
@@ -166,36 +192,64 @@ def unknown_column(written: str, relations: Sequence[Relation], at: Place | None
     elif tables:
         of = " of the tables in this FROM"
     suggestions = (*(_column_suggestion(written, *known[key]) for key in near), *_all_columns(relations))
-    return UnknownName(Problem(
-        f"{cut(written)} is not a column{of}.",
-        why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
-        todo=f"Text stands in single quotes: '{cut(written)}'." if quoted else "" if near else "The Data page lists every column.",
-        suggestions=suggestions, line=at.line if at else None, column=at.column if at else None,
-    ))
+    return UnknownName(
+        Problem(
+            f"{cut(written)} is not a column{of}.",
+            why="Nothing was run." + (" Nearest columns that you may read:" if near else ""),
+            todo=(
+                f"Text stands in single quotes: '{cut(written)}'."
+                if quoted
+                else ""
+                if near
+                else "The Data page lists every column."
+            ),
+            suggestions=suggestions,
+            line=at.line if at else None,
+            column=at.column if at else None,
+        )
+    )
 
 
-def unknown_table(written: str, tables: Iterable[VisibleDataset], own: Iterable[OwnTable], ctes: Iterable[str],
-                  at: Place | None) -> UnknownName:
+def unknown_table(
+    written: str, tables: Iterable[VisibleDataset], own: Iterable[OwnTable], ctes: Iterable[str], at: Place | None
+) -> UnknownName:
     """Return the error for a table that does not exist for this person, with the nearest that do."""
     known = {table.full_name: table for table in tables}
     # Nothing is near a name that long.
-    names = {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]} if len(written) <= 3 * MAX_SHOWN else {}
+    names = (
+        {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]}
+        if len(written) <= 3 * MAX_SHOWN
+        else {}
+    )
     last = written.casefold().rpartition(".")[2]
-    ending = [name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last]
+    ending = [
+        name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last
+    ]
     near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)]
     if not near and not ending:
         ends = {key.rpartition(".")[2]: name for key, name in names.items()}
         near = [ends[key] for key in get_close_matches(last, ends, n=MAX_SUGGESTIONS, cutoff=0.6)]
     chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS]
     suggestions = tuple(
-        Suggestion(label=f"Use {name}", replace=written, by=name, type="table", detail=known[name].dataset.comment if name in known else None)
-        for name in chosen)
-    return UnknownName(Problem(
-        f"There is no table {cut(written, 3 * MAX_SHOWN)} that you may see.",
-        why="Nothing was run." + (" Nearest tables:" if chosen else " Tables are named source.schema.table."),
-        todo="" if chosen else "The Data page lists every table that you may see.", suggestions=suggestions,
-        line=at.line if at else None, column=at.column if at else None,
-    ))
+        Suggestion(
+            label=f"Use {name}",
+            replace=written,
+            by=name,
+            type="table",
+            detail=known[name].dataset.comment if name in known else None,
+        )
+        for name in chosen
+    )
+    return UnknownName(
+        Problem(
+            f"There is no table {cut(written, 3 * MAX_SHOWN)} that you may see.",
+            why="Nothing was run." + (" Nearest tables:" if chosen else " Tables are named source.schema.table."),
+            todo="" if chosen else "The Data page lists every table that you may see.",
+            suggestions=suggestions,
+            line=at.line if at else None,
+            column=at.column if at else None,
+        )
+    )
 
 
 def _table_name(item: Relation) -> str:
@@ -209,10 +263,22 @@ def _all_columns(relations: Sequence[Relation]) -> tuple[Suggestion, ...]:
     if not isinstance(table, VisibleDataset):
         return ()
     path = "/".join(quote(part, safe="") for part in (table.source, table.dataset.schema, table.dataset.name))
-    return (Suggestion(label="The table's column" if len(table.columns) == 1 else f"All {len(table.columns)} columns", href=f"/data/{path}"),)
+    return (
+        Suggestion(
+            label="The table's column" if len(table.columns) == 1 else f"All {len(table.columns)} columns",
+            href=f"/data/{path}",
+        ),
+    )
 
 
 def _column_suggestion(written: str, name: str, item: Relation) -> Suggestion:
-    column = next((column for column in item.reference.columns if column.name == name), None) if item.reference else None
-    return Suggestion(label=f"Use {name}", replace=written, by=name, type=sql_type(column.type) if column else None,
-                      detail=column.comment if column else None)
+    column = (
+        next((column for column in item.reference.columns if column.name == name), None) if item.reference else None
+    )
+    return Suggestion(
+        label=f"Use {name}",
+        replace=written,
+        by=name,
+        type=sql_type(column.type) if column else None,
+        detail=column.comment if column else None,
+    )

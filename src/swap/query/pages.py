@@ -38,7 +38,11 @@ def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None,
         raise Invalid(Problem("offset and limit must not be negative.", why=f"A page has at most {PAGE_ROWS} rows."))
     count = max(0, min(limit, total - offset))
     path = spool.path(query_id)
-    places = range(offset, offset + count) if sort is None else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
+    places = (
+        range(offset, offset + count)
+        if sort is None
+        else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
+    )
     most = max(50, min(CELL_CHARACTERS, PAGE_CHARACTERS // max(1, count * len(written.schema))))
     rows: list[list[str | None]] = []
     for batch in _taken(path, written, places):
@@ -84,12 +88,19 @@ def _nested(value: pa.Array, most: int) -> str | None:
     return text if text is None else cut(text, most)
 
 
-def _sorted(spool: Spool, query_id: str, written: Written, column: str, offset: int, count: int, *, descending: bool) -> list[int]:
+def _sorted(
+    spool: Spool, query_id: str, written: Written, column: str, offset: int, count: int, *, descending: bool
+) -> list[int]:
     """Return where the rows of a page stand in the file."""
     if column not in written.schema.names:
         raise Invalid(Problem(f"There is no column {cut(column)} in this result."))
     if written.schema.names.count(column) > 1:
-        raise Invalid(Problem(f"Two columns of this result are called {cut(column)}.", todo="Give one of them another name, or use ORDER BY in the statement."))
+        raise Invalid(
+            Problem(
+                f"Two columns of this result are called {cut(column)}.",
+                todo="Give one of them another name, or use ORDER BY in the statement.",
+            )
+        )
     if not written.complete:
         raise Invalid(Problem("A result can be sorted once it is complete."))
     with _SORTING:
@@ -102,9 +113,14 @@ def _sorted(spool: Spool, query_id: str, written: Written, column: str, offset: 
 def _order(spool: Spool, query_id: str, column: str, descending: bool) -> pa.Array:
     written, path = spool.written(query_id), spool.path(query_id)
     index = written.schema.get_field_index(column)
-    values = pa.chunked_array([batch_at(path, written, each).column(index) for each in range(len(written.rows) - 1)], written.schema.field(index).type)
+    values = pa.chunked_array(
+        [batch_at(path, written, each).column(index) for each in range(len(written.rows) - 1)],
+        written.schema.field(index).type,
+    )
     try:
         order = pc.sort_indices(values, sort_keys=[("", "descending" if descending else "ascending", "at_end")])
     except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError) as error:
-        raise Invalid(Problem(f"The column {cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")) from error
+        raise Invalid(
+            Problem(f"The column {cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")
+        ) from error
     return order.cast(pa.uint32())

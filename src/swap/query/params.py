@@ -21,18 +21,44 @@ MAX_CHARACTERS = 500_000
 """Both over all parameters: each value is written into the statement, which takes a while for many."""
 
 _TYPES: dict[str, Callable[[str], Any]] = {
-    "decimal": Decimal, "date": date.fromisoformat, "datetime": datetime.fromisoformat, "timestamp": datetime.fromisoformat,
-    "time": time.fromisoformat, "binary": bytes.fromhex, "int": int, "float": float, "str": str,
+    "decimal": Decimal,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "binary": bytes.fromhex,
+    "int": int,
+    "float": float,
+    "str": str,
 }
 
 
 def decoded(statement: Statement) -> Statement:
-    """Return the statement with its parameters as values.  Raises Invalid, LimitExceeded; neither repeats what is too long."""
-    for what, names in (("parameter", statement.params), ("table of yours", statement.tables), ("table you brought along", statement.tables.values())):
+    """Return the statement with its parameters as values.
+
+    Raises Invalid, LimitExceeded; neither repeats what is too long.
+    """
+    for what, names in (
+        ("parameter", statement.params),
+        ("table of yours", statement.tables),
+        ("table you brought along", statement.tables.values()),
+    ):
         if any(len(name) > MAX_NAME for name in names):
-            raise Invalid(Problem(f"The name of a {what} has more than {MAX_NAME} characters.", why="Nothing was run.", todo="Give it a shorter one."))
+            raise Invalid(
+                Problem(
+                    f"The name of a {what} has more than {MAX_NAME} characters.",
+                    why="Nothing was run.",
+                    todo="Give it a shorter one.",
+                )
+            )
     if len(statement.tables) > MAX_OWN_TABLES:
-        raise LimitExceeded(Problem(f"There are more than {MAX_OWN_TABLES} tables of yours.", why="Nothing was run.", todo="Bring only those that the statement names."))
+        raise LimitExceeded(
+            Problem(
+                f"There are more than {MAX_OWN_TABLES} tables of yours.",
+                why="Nothing was run.",
+                todo="Bring only those that the statement names.",
+            )
+        )
     params = {name: decode(name, value) for name, value in statement.params.items()}
     _check_size(params)
     return replace(statement, params=params)
@@ -42,7 +68,12 @@ def decode(name: str, value: Any, depth: int = 0) -> Any:
     """Return a parameter's value.  Raises Invalid for a form that is not known."""
     if isinstance(value, list):
         if depth >= MAX_LISTS:
-            raise Invalid(Problem(f"The value of the parameter {name} is nested too deeply.", why=f"Nothing was run. There may be {MAX_LISTS} lists in one another."))
+            raise Invalid(
+                Problem(
+                    f"The value of the parameter {name} is nested too deeply.",
+                    why=f"Nothing was run. There may be {MAX_LISTS} lists in one another.",
+                )
+            )
         return [decode(name, item, depth + 1) for item in value]
     if isinstance(value, dict):
         read = _TYPES.get(str(value.get("type")))
@@ -60,9 +91,13 @@ def _check_size(params: dict[str, Any]) -> None:
     for count, value in enumerate(_each(list(params.values())), 1):
         characters += len(value) if isinstance(value, (str, bytes)) else 20
         if count > MAX_VALUES or characters > MAX_CHARACTERS:
-            raise LimitExceeded(Problem(
-                f"The parameters have more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters.", why="Nothing was run.",
-                todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).'))
+            raise LimitExceeded(
+                Problem(
+                    f"The parameters have more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters.",
+                    why="Nothing was run.",
+                    todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).',
+                )
+            )
 
 
 def _each(values: list[Any]) -> Iterator[Any]:
@@ -75,5 +110,10 @@ def _each(values: list[Any]) -> Iterator[Any]:
 
 
 def _unknown(name: str) -> Invalid:
-    return Invalid(Problem(f"The value of the parameter {name} cannot be read.", why="Nothing was run.",
-                           todo="Use text, a number, True or False, a date or time, None, or a list of them."))
+    return Invalid(
+        Problem(
+            f"The value of the parameter {name} cannot be read.",
+            why="Nothing was run.",
+            todo="Use text, a number, True or False, a date or time, None, or a list of them.",
+        )
+    )

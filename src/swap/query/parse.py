@@ -37,9 +37,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HALF = re.compile(r"[\ud800-\udfff]")
 """A surrogate, which JSON may bring and UTF-8 cannot hold."""
 _WORDS = {
-    "Anonymous": "a function", "Command": "a command", "Lock": "FOR UPDATE", "Into": "INTO", "Pivot": "PIVOT", "Columns": "COLUMNS(…)",
-    "TableSample": "SAMPLE", "Placeholder": "a parameter", "HistoricalData": "AT (VERSION => …)", "Comprehension": "a list comprehension",
-    "ReadCSV": "read_csv", "ReadParquet": "read_parquet",
+    "Anonymous": "a function",
+    "Command": "a command",
+    "Lock": "FOR UPDATE",
+    "Into": "INTO",
+    "Pivot": "PIVOT",
+    "Columns": "COLUMNS(…)",
+    "TableSample": "SAMPLE",
+    "Placeholder": "a parameter",
+    "HistoricalData": "AT (VERSION => …)",
+    "Comprehension": "a list comprehension",
+    "ReadCSV": "read_csv",
+    "ReadParquet": "read_parquet",
 }
 
 
@@ -55,9 +64,13 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
     """Return the statement's tree with its parameters bound.  Raises QueryRefused saying why and where."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > max_bytes:
-        raise LimitExceeded(Problem(
-            f"The statement is {size:,} bytes long; the limit is {max_bytes:,}.", why="Nothing was run. The setting is limits.statement_bytes.",
-            todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).'))
+        raise LimitExceeded(
+            Problem(
+                f"The statement is {size:,} bytes long; the limit is {max_bytes:,}.",
+                why="Nothing was run. The setting is limits.statement_bytes.",
+                todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).',
+            )
+        )
     if "\0" in text:
         raise _refused("The statement contains a NUL character.", text, text.index("\0"))
     if half := _HALF.search(text):
@@ -106,7 +119,11 @@ def _one_query(text: str, params: Mapping[str, Any]) -> exp.Query:
         raise _refused(f"The statement has more than {MAX_TOKENS:,} words.", text, None)
     _check_nesting(tokens, text)
     first = tokens[0] if tokens else None
-    trees = [tree for tree in dialect.parser().parse(tokens, text) if tree is not None and not isinstance(tree, exp.Semicolon)]
+    trees = [
+        tree
+        for tree in dialect.parser().parse(tokens, text)
+        if tree is not None and not isinstance(tree, exp.Semicolon)
+    ]
     if len(trees) > 1:
         second = next((token for token in tokens if token.token_type is TokenType.SEMICOLON), None)
         raise _refused("There is more than one statement.", text, second.start if second else None)
@@ -132,7 +149,12 @@ def _with_dollars(text: str, dialect: DuckDB, params: Mapping[str, Any]) -> str:
     for before, colon, name in zip([None, *tokens], tokens, tokens[1:], strict=False):
         starts_operand = before is None or before.token_type not in _OPERAND_ENDS
         joined = name.start == colon.end + 1
-        if colon.token_type is TokenType.COLON and joined and starts_operand and text[name.start : name.end + 1] in params:
+        if (
+            colon.token_type is TokenType.COLON
+            and joined
+            and starts_operand
+            and text[name.start : name.end + 1] in params
+        ):
             characters[colon.start] = "$"
     return "".join(characters)
 
@@ -175,26 +197,45 @@ def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
         raise _not_listed(f"The type {cut(node.sql('duckdb'))} is not one that SWAP knows.", node, text)
     if isinstance(node, exp.Lateral) and not isinstance(node.this, (exp.Subquery, exp.Unnest, exp.Explode)):
         raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
-    if isinstance(node, exp.Select) and (node.args.get("hint") or node.args.get("kind") or node.args.get("operation_modifiers")):
+    if isinstance(node, exp.Select) and (
+        node.args.get("hint") or node.args.get("kind") or node.args.get("operation_modifiers")
+    ):
         raise _not_listed("Hints are not part of the SQL that SWAP runs.", node, text)
     if isinstance(node, exp.Join) and (node.method or "").upper() in {"NATURAL", "POSITIONAL"}:
         raise _refused(
-            f"{node.method.upper()} JOIN is not part of the SQL that SWAP runs.", text, offset_of(node),
-            why="What it joins on depends on columns that you may not see, so that your result could change without your knowing.",
-            todo="Name the columns: JOIN … USING (…) or ON ….")
+            f"{node.method.upper()} JOIN is not part of the SQL that SWAP runs.",
+            text,
+            offset_of(node),
+            why=(
+                "What it joins on depends on columns that you may not see, so that your result could change without"
+                " your knowing."
+            ),
+            todo="Name the columns: JOIN … USING (…) or ON ….",
+        )
 
 
 def _bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
     unused = set(params)
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name not in params:
-            raise QueryRefused(Problem(f"The parameter :{cut(node.name)} has no value.", why="Nothing was run.",
-                                       todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).'))
+            raise QueryRefused(
+                Problem(
+                    f"The parameter :{cut(node.name)} has no value.",
+                    why="Nothing was run.",
+                    todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).',
+                )
+            )
         unused.discard(node.name)
         if _is_index(node):
-            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between shifts by one.
-            raise QueryRefused(Problem(f"The parameter :{node.name} cannot be an index.", why="Nothing was run.",
-                                       todo=f"Write list_extract(…, :{node.name}) or list_slice(…)."))
+            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between
+            # shifts by one.
+            raise QueryRefused(
+                Problem(
+                    f"The parameter :{node.name} cannot be an index.",
+                    why="Nothing was run.",
+                    todo=f"Write list_extract(…, :{node.name}) or list_slice(…).",
+                )
+            )
         value = params[node.name]
         if isinstance(node.parent, exp.In) and node.arg_key == "field":
             items = list(value) if isinstance(value, (list, tuple)) else [value]
@@ -206,8 +247,13 @@ def _bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
             node.replace(literal(value, node.name))
     if unused:
         name = min(unused)
-        raise QueryRefused(Problem(f"The statement does not use the parameter {name}.", why="Nothing was run.",
-                                   todo=f"Write :{name} where the value belongs, or leave the parameter out."))
+        raise QueryRefused(
+            Problem(
+                f"The statement does not use the parameter {name}.",
+                why="Nothing was run.",
+                todo=f"Write :{name} where the value belongs, or leave the parameter out.",
+            )
+        )
     return tree
 
 
@@ -250,8 +296,13 @@ def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 
         return exp.Unhex(this=exp.Literal.string(value.hex()))
     if isinstance(value, (list, tuple)):
         return exp.Array(expressions=[literal(item, name) for item in value])
-    raise QueryRefused(Problem(f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.", why="Nothing was run.",
-                               todo="Use text, a number, True or False, a date or time, None, or a list of them."))
+    raise QueryRefused(
+        Problem(
+            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
+            why="Nothing was run.",
+            todo="Use text, a number, True or False, a date or time, None, or a list of them.",
+        )
+    )
 
 
 def _number(digits: str, *, negative: bool) -> exp.Expr:
@@ -265,18 +316,29 @@ def _decimal(value: Decimal) -> exp.Expr:
     scale = max(0, -exponent)
     precision = max(len(value.as_tuple().digits) + max(0, exponent), scale + 1)
     if precision > 38:
-        raise QueryRefused(Problem(f"{cut(str(value))} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float."))
+        raise QueryRefused(
+            Problem(f"{cut(str(value))} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float.")
+        )
     return exp.cast(exp.Literal.string(f"{value:f}"), f"decimal({precision}, {scale})")
 
 
 def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, todo: str = "") -> QueryRefused:
     at = place(text, offset)
-    return QueryRefused(Problem(title, why=f"Nothing was run. {why}", todo=todo,
-                                line=at.line if at else None, column=at.column if at else None))
+    return QueryRefused(
+        Problem(
+            title,
+            why=f"Nothing was run. {why}",
+            todo=todo,
+            line=at.line if at else None,
+            column=at.column if at else None,
+        )
+    )
 
 
 def _not_listed(title: str, node: exp.Expr, text: str) -> QueryRefused:
-    return _refused(title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md.")
+    return _refused(
+        title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."
+    )
 
 
 def _unreadable(error: SqlglotError) -> QueryRefused:
@@ -289,11 +351,16 @@ def _unreadable(error: SqlglotError) -> QueryRefused:
         description = "Something is missing or too much there."
     # sqlglot counts the column of the word's end; people look for its beginning.
     start = column - len(near) + 1 if column and column >= len(near) else None
-    return QueryRefused(Problem(title, why=f"Nothing was run. {description}",
-                                todo="Check commas, brackets and quotes there.", line=line, column=start))
+    return QueryRefused(
+        Problem(
+            title,
+            why=f"Nothing was run. {description}",
+            todo="Check commas, brackets and quotes there.",
+            line=line,
+            column=start,
+        )
+    )
 
 
 def _shown(node: exp.Expr) -> str:
     return type(node).__name__.upper() if not isinstance(node, exp.Func) else f"The function {node.sql_name().lower()}"
-
-

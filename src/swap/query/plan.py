@@ -23,31 +23,47 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
     limit = pushdown.limit()
     names = fresh_names(resolved, "swap_input", len(resolved.references))
     named = fresh_names(resolved, "swap_cte", len(resolved.named))
-    inputs = tuple(_input(name, reference, pushdown, limit, capabilities, query_id)
-                   for name, reference in zip(names, resolved.references, strict=True))
+    inputs = tuple(
+        _input(name, reference, pushdown, limit, capabilities, query_id)
+        for name, reference in zip(names, resolved.references, strict=True)
+    )
     streamed = len(inputs) == 1 and _scanned_once(resolved)
     sql = rewrite(resolved, names, named)
     verify(sql, names, named)
     return Plan(sql, inputs, streamed, tuple(resolved.notices))
 
 
-def _input(name: str, reference: Reference, pushdown: Pushdown, limit: int | None, capabilities: Mapping[str, Capabilities],
-           query_id: str) -> Input:
+def _input(
+    name: str,
+    reference: Reference,
+    pushdown: Pushdown,
+    limit: int | None,
+    capabilities: Mapping[str, Capabilities],
+    query_id: str,
+) -> Input:
     table, columns = reference.table, reference.needed()
     if isinstance(table, OwnTable):
         return Input(name, "", None, table.upload_id, columns)
     able, scattered = capabilities.get(table.source), table.divided_in_secret
     fragment = Fragment(
-        schema=table.dataset.schema, table=table.dataset.name, columns=columns, predicates=pushdown.predicates(reference),
+        schema=table.dataset.schema,
+        table=table.dataset.name,
+        columns=columns,
+        predicates=pushdown.predicates(reference),
         # A limit stops where the first partitions have enough rows, which tells how many those have.
-        limit=limit if able is not None and able.limit and not scattered else None, query_id=query_id, scattered=scattered,
+        limit=limit if able is not None and able.limit and not scattered else None,
+        query_id=query_id,
+        scattered=scattered,
     )
     whole = not fragment.predicates and fragment.limit is None and not _may_stop_early(reference)
     return Input(name, table.source, fragment, "", columns, rows=table.dataset.row_estimate if whole else None)
 
 
 def _may_stop_early(reference: Reference) -> bool:
-    """Tell whether enough rows may be had before the last is read: EXISTS, or a limit without an order, above the table."""
+    """Tell whether enough rows may be had before the last is read.
+
+    EXISTS, or a limit without an order, above the table.
+    """
     node: exp.Expr | None = reference.node
     while node is not None:
         limited = isinstance(node, exp.Query) and (node.args.get("limit") or node.args.get("fetch"))
@@ -58,9 +74,23 @@ def _may_stop_early(reference: Reference) -> bool:
 
 
 def _scanned_once(resolved: Resolved) -> bool:
-    """Tell whether the statement reads its only input once: a plain SELECT, with nothing that a plan could read twice."""
+    """Tell whether the statement reads its only input once.
+
+    A plain SELECT, with nothing that a plan could read twice.
+    """
     tree = resolved.tree
     if not isinstance(tree, exp.Select) or resolved.references[0].select is not tree:
         return False
-    twice = (exp.With, exp.Window, exp.Qualify, exp.Cube, exp.Rollup, exp.GroupingSets, exp.Subquery, exp.Join, exp.Lateral, exp.SetOperation)
+    twice = (
+        exp.With,
+        exp.Window,
+        exp.Qualify,
+        exp.Cube,
+        exp.Rollup,
+        exp.GroupingSets,
+        exp.Subquery,
+        exp.Join,
+        exp.Lateral,
+        exp.SetOperation,
+    )
     return tree.find(*twice) is None and sum(1 for _ in tree.find_all(exp.Select)) == 1

@@ -1,4 +1,6 @@
-"""How many statements are read and planned at a time: it is work of this very process, and nobody's may hold up the others.
+"""How many statements are read and planned at a time.
+
+It is work of this very process, and nobody's may hold up the others.
 
 Further ones wait and are not refused.  Whoever plans least goes first, then whoever has waited longest; a
 person's third waits without keeping a place from anybody.
@@ -52,5 +54,9 @@ class Planning:
         """Return the number of the one that may have a place now."""
         if self._held.total() >= self._places:
             return None
-        able = [(self._held[person_id], number) for number, person_id in self._waiting.items() if self._held[person_id] < PLACES_PER_PERSON]
+        able = [
+            (self._held[person_id], number)
+            for number, person_id in self._waiting.items()
+            if self._held[person_id] < PLACES_PER_PERSON
+        ]
         return min(able)[1] if able else None

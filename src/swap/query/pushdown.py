@@ -22,16 +22,54 @@ MAX_IN = 1000
 """Values of an IN list that is still pushed down."""
 
 _COMPARISONS: dict[type[exp.Expr], Comparison] = {
-    exp.EQ: Comparison.EQ, exp.NEQ: Comparison.NE, exp.LT: Comparison.LT, exp.LTE: Comparison.LE, exp.GT: Comparison.GT, exp.GTE: Comparison.GE,
+    exp.EQ: Comparison.EQ,
+    exp.NEQ: Comparison.NE,
+    exp.LT: Comparison.LT,
+    exp.LTE: Comparison.LE,
+    exp.GT: Comparison.GT,
+    exp.GTE: Comparison.GE,
 }
 _MIRRORED = {
-    Comparison.EQ: Comparison.EQ, Comparison.NE: Comparison.NE, Comparison.LT: Comparison.GT, Comparison.LE: Comparison.GE,
-    Comparison.GT: Comparison.LT, Comparison.GE: Comparison.LE,
+    Comparison.EQ: Comparison.EQ,
+    Comparison.NE: Comparison.NE,
+    Comparison.LT: Comparison.GT,
+    Comparison.LE: Comparison.GE,
+    Comparison.GT: Comparison.LT,
+    Comparison.GE: Comparison.LE,
 }
 _PLAIN = (
-    exp.Column, exp.Identifier, exp.Star, exp.Alias, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Cast, exp.TryCast, exp.DataType,
-    exp.DataTypeParam, exp.Neg, exp.Add, exp.Sub, exp.Mul, exp.Case, exp.If, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.And,
-    exp.Or, exp.Not, exp.Is, exp.In, exp.Between, exp.Tuple, exp.Dot,
+    exp.Column,
+    exp.Identifier,
+    exp.Star,
+    exp.Alias,
+    exp.Literal,
+    exp.Boolean,
+    exp.Null,
+    exp.Paren,
+    exp.Cast,
+    exp.TryCast,
+    exp.DataType,
+    exp.DataTypeParam,
+    exp.Neg,
+    exp.Add,
+    exp.Sub,
+    exp.Mul,
+    exp.Case,
+    exp.If,
+    exp.EQ,
+    exp.NEQ,
+    exp.LT,
+    exp.LTE,
+    exp.GT,
+    exp.GTE,
+    exp.And,
+    exp.Or,
+    exp.Not,
+    exp.Is,
+    exp.In,
+    exp.Between,
+    exp.Tuple,
+    exp.Dot,
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
@@ -46,7 +84,9 @@ class Pushdown:
         self._capabilities = capabilities
         self._predicates: dict[int, list[Predicate]] = {id(reference): [] for reference in resolved.references}
         self._left: dict[int, int] = {}
-        selects = {id(reference.select): reference.select for reference in resolved.references if reference.select is not None}
+        selects = {
+            id(reference.select): reference.select for reference in resolved.references if reference.select is not None
+        }
         for select in selects.values():
             self._push(select)
 
@@ -59,9 +99,17 @@ class Pushdown:
         tree, references = self._resolved.tree, self._resolved.references
         if not isinstance(tree, exp.Select) or len(references) != 1 or references[0].select is not tree:
             return None
-        if {key for key, value in tree.args.items() if value} - {"expressions", "from_", "where", "limit", "offset"} or self._left.get(id(tree), 0):
+        if {key for key, value in tree.args.items() if value} - {
+            "expressions",
+            "from_",
+            "where",
+            "limit",
+            "offset",
+        } or self._left.get(id(tree), 0):
             return None
-        if not tree.args.get("limit") or not all(isinstance(node, _PLAIN) for item in tree.expressions for node in item.walk()):
+        if not tree.args.get("limit") or not all(
+            isinstance(node, _PLAIN) for item in tree.expressions for node in item.walk()
+        ):
             return None
         bounds = [_count(tree.args.get("limit")), _count(tree.args["offset"]) if tree.args.get("offset") else 0]
         return None if None in bounds else sum(bound for bound in bounds if bound is not None)
@@ -83,7 +131,9 @@ class Pushdown:
             left += not self._take(conjunct, own - nullable)
         self._left[id(select)] = left
 
-    def _join(self, join: exp.Join, before: set[int], joined: set[int], nullable: set[int]) -> tuple[set[int], set[int]]:
+    def _join(
+        self, join: exp.Join, before: set[int], joined: set[int], nullable: set[int]
+    ) -> tuple[set[int], set[int]]:
         side, kind, method = join.side.upper(), join.kind.upper(), join.method.upper()
         if method:
             # ASOF looks for the nearest row: one filtered away would make another the nearest.
@@ -108,8 +158,11 @@ class Pushdown:
     def _references_in(self, item: exp.Expr) -> set[int]:
         """Return the references of this FROM item itself, those in parentheses too, not those inside sub-queries."""
         nodes = {id(node) for node in item.find_all(exp.Table)}
-        return {id(reference) for reference in self._resolved.references
-                if id(reference.node) in nodes and reference.select is item.find_ancestor(exp.Select)}
+        return {
+            id(reference)
+            for reference in self._resolved.references
+            if id(reference.node) in nodes and reference.select is item.find_ancestor(exp.Select)
+        }
 
     def _nested(self, item: exp.Expr) -> set[int]:
         """Return the references that are joined inside parentheses: what their joins do is not followed."""
@@ -130,7 +183,12 @@ class Pushdown:
         node = node.unnest()
         if isinstance(node, exp.Between) and not node.args.get("symmetric"):
             yield from self._both(node.this, Comparison.GE, node.args["low"], Comparison.LE, node.args["high"])
-        elif isinstance(node, exp.In) and not node.args.get("query") and not node.args.get("unnest") and not node.args.get("field"):
+        elif (
+            isinstance(node, exp.In)
+            and not node.args.get("query")
+            and not node.args.get("unnest")
+            and not node.args.get("field")
+        ):
             yield from self._in(node)
         elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
             yield from self._one(node.this, Comparison.IS_NULL, None)
@@ -149,7 +207,9 @@ class Pushdown:
             else:
                 yield from self._one(node.expression, _MIRRORED[comparison], node.this)
 
-    def _both(self, column: exp.Expr, first: Comparison, low: exp.Expr, second: Comparison, high: exp.Expr) -> list[tuple[Reference, Predicate]]:
+    def _both(
+        self, column: exp.Expr, first: Comparison, low: exp.Expr, second: Comparison, high: exp.Expr
+    ) -> list[tuple[Reference, Predicate]]:
         found = [*self._one(column, first, low), *self._one(column, second, high)]
         return found if len(found) == 2 else []
 
@@ -162,7 +222,9 @@ class Pushdown:
         if _UNSET not in values and self._accepts(reference, described, Comparison.IN, values):
             yield reference, Predicate(described.name, Comparison.IN, values)
 
-    def _one(self, node: exp.Expr, comparison: Comparison, operand: exp.Expr | None) -> Iterator[tuple[Reference, Predicate]]:
+    def _one(
+        self, node: exp.Expr, comparison: Comparison, operand: exp.Expr | None
+    ) -> Iterator[tuple[Reference, Predicate]]:
         column = self._column(node)
         if column is None:
             return
@@ -233,7 +295,12 @@ def _number(node: exp.Expr, type_: pa.DataType, family: str) -> Any:
         return int(digits) if whole and _fits(int(digits), type_) else _UNSET
     if family == "decimal" and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", digits):
         return Decimal(digits)
-    if family == "float" and type_ == pa.float64() and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", digits) and len(digits) < 16:
+    if (
+        family == "float"
+        and type_ == pa.float64()
+        and re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", digits)
+        and len(digits) < 16
+    ):
         return float(digits)
     return _UNSET
 
@@ -248,7 +315,12 @@ def _text(node: exp.Expr) -> tuple[str | None, str]:
     """Return a string literal and the type it is cast to ('' for none)."""
     if isinstance(node, exp.Literal) and node.is_string:
         return node.name, ""
-    if type(node) is exp.Cast and isinstance(node.this, exp.Literal) and node.this.is_string and not node.args.get("format"):
+    if (
+        type(node) is exp.Cast
+        and isinstance(node.this, exp.Literal)
+        and node.this.is_string
+        and not node.args.get("format")
+    ):
         return node.this.name, node.to.sql("duckdb").upper()
     return None, ""
 
@@ -260,7 +332,9 @@ def _moment(text: str, cast: str) -> Any:
 
 
 def _zoned(text: str) -> Any:
-    return _parsed(datetime.fromisoformat, text) if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text) else _UNSET
+    return (
+        _parsed(datetime.fromisoformat, text) if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text) else _UNSET
+    )
 
 
 def _parsed(read: Any, text: str) -> Any:

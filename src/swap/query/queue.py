@@ -53,7 +53,9 @@ class Queue:
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
-        self._places = {name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()}
+        self._places = {
+            name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()
+        }
         self._places[NO_SOURCE] = WITHOUT_SOURCE
         self._waiting_per_person = settings.limits.waiting_per_person
         self._changed = threading.Condition()
@@ -75,13 +77,22 @@ class Queue:
         """Take a place in the line of each source.  Raises LimitExceeded when too many of the person wait."""
         with self._engine.begin() as conn:
             _lock(conn)
-            waiting = conn.scalar(select(func.count(admission.c.query_id.distinct())).where(
-                admission.c.person_id == person_id, admission.c.running.is_(False), admission.c.lease_until > func.now()))
+            waiting = conn.scalar(
+                select(func.count(admission.c.query_id.distinct())).where(
+                    admission.c.person_id == person_id,
+                    admission.c.running.is_(False),
+                    admission.c.lease_until > func.now(),
+                )
+            )
             if (waiting or 0) >= self._waiting_per_person:
-                raise LimitExceeded(Problem(
-                    f"{waiting} of your queries wait already; the limit is {self._waiting_per_person}.",
-                    why="Nothing was run. The setting is limits.waiting_per_person.", todo="Cancel one, or wait until one has started.",
-                    extra={"setting": "limits.waiting_per_person", "value": self._waiting_per_person}))
+                raise LimitExceeded(
+                    Problem(
+                        f"{waiting} of your queries wait already; the limit is {self._waiting_per_person}.",
+                        why="Nothing was run. The setting is limits.waiting_per_person.",
+                        todo="Cancel one, or wait until one has started.",
+                        extra={"setting": "limits.waiting_per_person", "value": self._waiting_per_person},
+                    )
+                )
             _insert(conn, query_id, person_id, sources, running=False)
         self._ours[query_id] = (person_id, tuple(sources), False)
 
@@ -105,7 +116,9 @@ class Queue:
                 _insert(conn, query_id, person_id, sources, running=False)
                 return False, dict.fromkeys(sources, len(waiting) + 1)
             if started:
-                conn.execute(update(admission).where(admission.c.query_id == query_id).values(running=True, lease_until=_lease()))
+                conn.execute(
+                    update(admission).where(admission.c.query_id == query_id).values(running=True, lease_until=_lease())
+                )
         if started:
             person_id, sources, _ = self._ours[query_id]
             self._ours[query_id] = (person_id, sources, True)
@@ -139,7 +152,12 @@ class Queue:
         if not ours:
             return
         with self._engine.begin() as conn:
-            kept = conn.scalars(update(admission).where(admission.c.query_id.in_(ours)).values(lease_until=_lease()).returning(admission.c.query_id))
+            kept = conn.scalars(
+                update(admission)
+                .where(admission.c.query_id.in_(ours))
+                .values(lease_until=_lease())
+                .returning(admission.c.query_id)
+            )
             for query_id in set(ours) - set(kept):
                 person_id, sources, running = ours[query_id]
                 if running and query_id in self._ours:
@@ -162,7 +180,10 @@ class _Counts:
 
     def has_place(self, source: str, person_id: str) -> bool:
         places = self._places.get(source, Places(0, 0))
-        return self._taken.get(source, 0) < places.slots and self._of_person.get((source, person_id), 0) < places.slots_per_person
+        return (
+            self._taken.get(source, 0) < places.slots
+            and self._of_person.get((source, person_id), 0) < places.slots_per_person
+        )
 
     def take(self, source: str, person_id: str) -> None:
         self._taken[source] = self._taken.get(source, 0) + 1
@@ -193,4 +214,8 @@ def _lease() -> object:
 
 def _insert(conn: Connection, query_id: str, person_id: str, sources: Sequence[str], *, running: bool) -> None:
     for source in sorted(sources):
-        conn.execute(insert(admission).values(query_id=query_id, source=source, person_id=person_id, running=running, lease_until=_lease()))
+        conn.execute(
+            insert(admission).values(
+                query_id=query_id, source=source, person_id=person_id, running=running, lease_until=_lease()
+            )
+        )

@@ -25,7 +25,9 @@ _TABLE_ARGS = {"this", "db", "catalog", "alias", "joins"}
 _FROM_ARGS = {"from_", "joins", "laterals", "with_"}
 
 
-def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy) -> Resolved:
+def resolve(
+    tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy
+) -> Resolved:
     """Return the statement with every name known.  Raises UnknownName, Forbidden, QueryRefused.
 
     The tree is changed in place: columns lose the `source.schema.` in front of their table.
@@ -38,7 +40,9 @@ def resolve(tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: 
 
 
 class _Resolver:
-    def __init__(self, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy) -> None:
+    def __init__(
+        self, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy
+    ) -> None:
         self.text = text
         self.catalog = {table.full_name.casefold(): table for table in catalog}
         self.own = {name.casefold(): table for name, table in own.items()}
@@ -51,7 +55,10 @@ class _Resolver:
 
     # ── Queries ─────────────────────────────────────────────────────────────────────────────────
     def query(self, node: exp.Expr, ctes: Ctes, parent: Scope | None, itself: Ctes | None = None) -> Output:
-        """Resolve a query and return its columns.  `itself` is the query under its own name, when it may be recursive."""
+        """Resolve a query and return its columns.
+
+        `itself` is the query under its own name, when it may be recursive.
+        """
         ctes = self._with(node, ctes, parent, taken=itself or ())
         if isinstance(node, exp.Select):
             return self._select(node, ctes, parent)
@@ -79,12 +86,16 @@ class _Resolver:
         for cte in with_.expressions:
             name, columns = cte.alias.casefold(), cte.alias_column_names
             if name in given:
-                raise self._refused(f"WITH gives the name {cut(cte.alias)} twice.", cte, "Give each query a name of its own.")
+                raise self._refused(
+                    f"WITH gives the name {cut(cte.alias)} twice.", cte, "Give each query a name of its own."
+                )
             given.add(name)
             named = Named(cte)
             self.named.append(named)
             # Its own rows: computed from what the rest of it reads, which is checked.
-            itself = {name: Cte(Output(tuple(columns), open=not columns), named)} if with_.args.get("recursive") else None
+            itself = (
+                {name: Cte(Output(tuple(columns), open=not columns), named)} if with_.args.get("recursive") else None
+            )
             known[name] = Cte(self.query(cte.this, known, parent, itself).renamed(columns), named)
         return known
 
@@ -150,13 +161,21 @@ class _Resolver:
     def _from(self, item: exp.Expr, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
         if isinstance(item, exp.Table):
             scope.relations.append(self._table(item, ctes, select))
-        elif isinstance(item, exp.Subquery) and isinstance(item.this, (exp.Table, exp.Subquery)) and not _is_query(item.this):
+        elif (
+            isinstance(item, exp.Subquery)
+            and isinstance(item.this, (exp.Table, exp.Subquery))
+            and not _is_query(item.this)
+        ):
             if item.alias:
-                raise self._refused("A join in parentheses cannot have an alias.", item, "Give each of its tables an alias.")
+                raise self._refused(
+                    "A join in parentheses cannot have an alias.", item, "Give each of its tables an alias."
+                )
             self._from(item.this, scope, ctes, select)
         elif isinstance(item, (exp.Subquery, exp.Values)):
             # DuckDB lets a sub-query in FROM see the tables before it, with or without LATERAL.
-            output = self.query(item if isinstance(item, exp.Values) else item.this, self._with(item, ctes, scope), scope)
+            output = self.query(
+                item if isinstance(item, exp.Values) else item.this, self._with(item, ctes, scope), scope
+            )
             self._derived(item, output.renamed(item.alias_column_names), scope)
         elif isinstance(item, exp.Lateral):
             self._lateral(item, scope, ctes)
@@ -183,7 +202,7 @@ class _Resolver:
     def _join(self, join: exp.Join, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
         before = list(scope.relations)
         self._from(join.this, scope, ctes, select)
-        joined = scope.relations[len(before):]
+        joined = scope.relations[len(before) :]
         if join.args.get("on") is not None:
             self.expression(join.args["on"], scope, ctes)
         for shared in join.args.get("using") or []:
@@ -212,14 +231,18 @@ class _Resolver:
             cte.named.uses.append(node)
             output = cte.output.renamed(node.alias_column_names)
             return output.relation(node.alias_or_name.casefold())
-        found: VisibleDataset | OwnTable | None = self.own.get(written.casefold()) if not node.db else self.catalog.get(written.casefold())
+        found: VisibleDataset | OwnTable | None = (
+            self.own.get(written.casefold()) if not node.db else self.catalog.get(written.casefold())
+        )
         at = self._at(node)
         if found is None or len(node.parts) not in {1, 3}:
             raise names.unknown_table(written, self.catalog.values(), self.own.values(), ctes, at)
         if isinstance(found, VisibleDataset) and not found.read.allowed:
             raise names.forbidden_table(found, at)
         if node.alias_column_names:
-            raise self._refused("A table's columns cannot be renamed behind its alias.", node, "Name them in SELECT: column AS name.")
+            raise self._refused(
+                "A table's columns cannot be renamed behind its alias.", node, "Name them in SELECT: column AS name."
+            )
         reference = Reference(node, node.alias_or_name, found, names.readable(found), select=select)
         self.references.append(reference)
         if len(self.references) > MAX_TABLES:
@@ -280,7 +303,7 @@ class _Resolver:
                     if len(parts) == length + 1:
                         self._mean(node, relation, key)
                     if length > 1:
-                        _set_parts(node, list(parts[length - 1:]))
+                        _set_parts(node, list(parts[length - 1 :]))
                     return True
         return False
 
@@ -311,8 +334,15 @@ class _Resolver:
         if len(written) > 1:
             for around in scope.chain():
                 for length in range(len(written) - 1, 0, -1):
-                    found = [relation for relation in around.relations
-                             if (relation.alias == written[0].casefold() if length == 1 else relation.qualifies(written[:length]))]
+                    found = [
+                        relation
+                        for relation in around.relations
+                        if (
+                            relation.alias == written[0].casefold()
+                            if length == 1
+                            else relation.qualifies(written[:length])
+                        )
+                    ]
                     if found:
                         return found
         return [relation for around in scope.chain() for relation in around.relations]
@@ -322,8 +352,16 @@ class _Resolver:
         known = ", ".join(sorted({relation.alias for relation in relations if relation.alias}))
         error = names.unknown_column(written[0], relations, self._at(node.parts[0]))
         why = f"Nothing was run. It is neither a column nor a table in this FROM{f' ({known})' if known else ''}."
-        return type(error)(Problem(f"{cut('.'.join(written))} is not known here.", why=why, todo="Check the alias in front of the dot.",
-                                   suggestions=error.problem.suggestions, line=error.problem.line, column=error.problem.column))
+        return type(error)(
+            Problem(
+                f"{cut('.'.join(written))} is not known here.",
+                why=why,
+                todo="Check the alias in front of the dot.",
+                suggestions=error.problem.suggestions,
+                line=error.problem.line,
+                column=error.problem.column,
+            )
+        )
 
     # ── Stars and whole rows ────────────────────────────────────────────────────────────────────
     def _relation_of_star(self, node: exp.Column, scope: Scope) -> Relation:
@@ -347,8 +385,17 @@ class _Resolver:
         for item in [*(star.args.get("replace") or []), *(star.args.get("rename") or [])]:
             self.expression(item.this if isinstance(item, exp.Alias) else item, scope, ctes)
         excluded = {item.name.casefold() for item in star.args.get("except_") or []}
-        renamed = {item.this.name.casefold(): item.alias for item in star.args.get("rename") or [] if isinstance(item, exp.Alias)}
-        return [renamed.get(key, name) for relation in relations for key, name in relation.columns.items() if key not in excluded]
+        renamed = {
+            item.this.name.casefold(): item.alias
+            for item in star.args.get("rename") or []
+            if isinstance(item, exp.Alias)
+        }
+        return [
+            renamed.get(key, name)
+            for relation in relations
+            for key, name in relation.columns.items()
+            if key not in excluded
+        ]
 
     def _exclude(self, star: exp.Star, relations: Sequence[Relation]) -> None:
         kept = []
@@ -388,7 +435,11 @@ class _Resolver:
 
     def _refused(self, title: str, node: exp.Expr, todo: str = "") -> QueryRefused:
         at = self._at(node)
-        return QueryRefused(Problem(title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None))
+        return QueryRefused(
+            Problem(
+                title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None
+            )
+        )
 
 
 def _is_query(node: exp.Expr) -> bool:

@@ -74,7 +74,9 @@ class ResultFile:
         if rows > self._limits.rows:
             raise _too_much(f"The result has more than {self._limits.rows:,} rows.", "limits.rows", self._limits.rows)
         if size > self._limits.bytes:
-            raise _too_much(f"The result is larger than {self._limits.bytes / 1e9:,.2f} GB.", "limits.bytes", self._limits.bytes)
+            raise _too_much(
+                f"The result is larger than {self._limits.bytes / 1e9:,.2f} GB.", "limits.bytes", self._limits.bytes
+            )
         _write_all(self._file.fileno(), batch.serialize().to_pybytes())
         with self._changed:
             written.offsets.append(self._file.tell())
@@ -103,7 +105,9 @@ class ResultFile:
     def wait_more(self, batches: int, seconds: float) -> Written | None:
         """Wait until there are more than `batches` batches or nothing more comes."""
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or (self._written is not None and len(self._written.rows) - 1 > batches), seconds)
+            self._changed.wait_for(
+                lambda: self._ended or (self._written is not None and len(self._written.rows) - 1 > batches), seconds
+            )
             return self._written
 
     @property
@@ -125,10 +129,14 @@ class Spool:
         """Return a new, empty result.  Raises LimitExceeded when the spool is full."""
         used = self.size_bytes()
         if used > self._limits.spool_bytes:
-            raise LimitExceeded(Problem(
-                "SWAP's room for results is full.", why=f"{used / 1e9:.1f} GB are kept; the setting is limits.spool_bytes.",
-                todo="Try again later: results are forgotten after a while.",
-                extra={"setting": "limits.spool_bytes", "value": self._limits.spool_bytes}))
+            raise LimitExceeded(
+                Problem(
+                    "SWAP's room for results is full.",
+                    why=f"{used / 1e9:.1f} GB are kept; the setting is limits.spool_bytes.",
+                    todo="Try again later: results are forgotten after a while.",
+                    extra={"setting": "limits.spool_bytes", "value": self._limits.spool_bytes},
+                )
+            )
         result = ResultFile(self.path(query_id), self._limits)
         self._open[query_id] = result
         return result
@@ -143,9 +151,16 @@ class Spool:
         found = self.find(query_id)
         written = found.written if isinstance(found, ResultFile) else _read_index(found) if found else None
         if written is None:
-            raise NotFound(Problem("This result is gone.", why=f"Results are kept for {self._limits.spool_hours:g} hours; the oldest go earlier when yours take "
-                                                                   f"more than {self._limits.spool_bytes_per_person / 1e9:g} GB.",
-                                   todo="Run the query again."))
+            raise NotFound(
+                Problem(
+                    "This result is gone.",
+                    why=(
+                        f"Results are kept for {self._limits.spool_hours:g} hours; the oldest go earlier when yours"
+                        f" take more than {self._limits.spool_bytes_per_person / 1e9:g} GB."
+                    ),
+                    todo="Run the query again.",
+                )
+            )
         return written
 
     def forget(self, query_id: str) -> None:
@@ -238,7 +253,9 @@ def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
     # Mapped, not read: a page of ten rows touches a few kilobytes of a result of gigabytes.
     with pa.memory_map(str(path)) as source:
         source.seek(written.offsets[index])
-        return pa.ipc.read_record_batch(pa.ipc.read_message(source.read_buffer(written.offsets[index + 1] - written.offsets[index])), written.schema)
+        return pa.ipc.read_record_batch(
+            pa.ipc.read_message(source.read_buffer(written.offsets[index + 1] - written.offsets[index])), written.schema
+        )
 
 
 def _keep_index(path: Path, written: Written) -> None:
@@ -275,9 +292,15 @@ def _bytes(descriptor: int, start: int, end: int) -> Iterator[bytes]:
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[os.write(descriptor, view):]
+        view = view[os.write(descriptor, view) :]
 
 
 def _too_much(title: str, setting: str, value: int) -> LimitExceeded:
-    return LimitExceeded(Problem(title, why=f"The setting is {setting}.", todo="Filter, group, or add a LIMIT.",
-                                 extra={"setting": setting, "value": value}))
+    return LimitExceeded(
+        Problem(
+            title,
+            why=f"The setting is {setting}.",
+            todo="Filter, group, or add a LIMIT.",
+            extra={"setting": setting, "value": value},
+        )
+    )

@@ -1,4 +1,6 @@
-"""Write the statement that the combiner runs.  Only text made here from the checked tree goes on; the person's own never does.
+"""Write the statement that the combiner runs.
+
+Only text made here from the checked tree goes on; the person's own never does.
 
 Masks and row filters will go below the query, here: each reference becomes its combiner input, and a
 policy's duty becomes part of what that input is, where no WHERE of the person can look behind it.
@@ -31,7 +33,9 @@ def rewrite(resolved: Resolved, inputs: Sequence[str], named: Sequence[str]) -> 
     Queries in WITH get names of ours too: DuckDB looks a name up in its own tables and among files where it does
     not see the query, so that no name a person wrote may stand for a table.
     """
-    known = {id(reference.node) for reference in resolved.references} | {id(use) for item in resolved.named for use in item.uses}
+    known = {id(reference.node) for reference in resolved.references} | {
+        id(use) for item in resolved.named for use in item.uses
+    }
     if any(id(table) not in known for table in resolved.tree.find_all(exp.Table)):
         raise QueryRefused(Problem("A table cannot stand there.", why="Nothing was run."))
     for reference, name in zip(resolved.references, inputs, strict=True):
@@ -52,19 +56,29 @@ def rewrite(resolved: Resolved, inputs: Sequence[str], named: Sequence[str]) -> 
 def regenerate(tree: exp.Query) -> str:
     """Return the tree as text without comments, after reading it back and finding the same names, values and text.
 
-    Every name and value is there again, and no table more; writing may spell a function differently.  The tree is used up.
+    Every name and value is there again, and no table more; writing may spell a function differently.  The tree is used
+    up.
     """
     try:
         leaves, tables = _leaves(tree), _tables(tree)
         # Without a copy, which takes longer than writing does; what was read of the tree is read by then.
         text = tree.sql(dialect="duckdb", comments=False, copy=False)
         again = _read(text)
-        same = not leaves - _leaves(again) and tables == _tables(again) and again.sql(dialect="duckdb", comments=False, copy=False) == text
+        same = (
+            not leaves - _leaves(again)
+            and tables == _tables(again)
+            and again.sql(dialect="duckdb", comments=False, copy=False) == text
+        )
     except (SqlglotError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         same = False
     if not same:
-        raise QueryRefused(Problem("SWAP cannot write this statement again with the same meaning.", why="Nothing was run.",
-                                   todo="Write it in a plainer way, with brackets where one operator follows another."))
+        raise QueryRefused(
+            Problem(
+                "SWAP cannot write this statement again with the same meaning.",
+                why="Nothing was run.",
+                todo="Write it in a plainer way, with brackets where one operator follows another.",
+            )
+        )
     return text
 
 
@@ -78,9 +92,10 @@ def _read(text: str) -> exp.Expr:
 
 
 def _leaves(tree: exp.Expr) -> Counter[tuple[str, str]]:
-    return Counter((type(node).__name__, str(node.this)) for node in tree.walk() if isinstance(node, (exp.Identifier, exp.Literal)))
+    return Counter(
+        (type(node).__name__, str(node.this)) for node in tree.walk() if isinstance(node, (exp.Identifier, exp.Literal))
+    )
 
 
 def _tables(tree: exp.Expr) -> Counter[str]:
     return Counter(node.sql("duckdb") for node in tree.find_all(exp.Table))
-

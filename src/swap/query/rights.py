@@ -1,4 +1,6 @@
-"""What a query reads, held against the policy again and again: before it runs, while it runs, and when its result is read.
+"""What a query reads, held against the policy again and again.
+
+Before it runs, while it runs, and when its result is read.
 
 A kept result is as closed as the columns it came from: who loses a right loses what was read under it.
 """
@@ -15,8 +17,12 @@ from swap.settings import Policy
 
 def reads(plan: Plan) -> tuple[Resource, ...]:
     """Return every column that a plan fetches from a source."""
-    return tuple(Resource(item.source, item.fragment.schema, item.fragment.table, column.name)
-                 for item in plan.inputs if item.fragment is not None for column in item.columns)
+    return tuple(
+        Resource(item.source, item.fragment.schema, item.fragment.table, column.name)
+        for item in plan.inputs
+        if item.fragment is not None
+        for column in item.columns
+    )
 
 
 def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) -> None:
@@ -25,9 +31,16 @@ def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) 
         verdict = decide(policy, principal, Action.READ, column)
         if not verdict.allowed:
             table = f"{column.source}.{column.schema}.{column.table}"
-            raise Forbidden(Problem(
-                f"You may no longer read {table}.", why=f"Your rights have changed: the rule {verdict.rule} {verdict.because}.",
-                todo="Run the query again to see what is open to you now.", rule=verdict.rule, ask=verdict.ask or None, source=column.source))
+            raise Forbidden(
+                Problem(
+                    f"You may no longer read {table}.",
+                    why=f"Your rights have changed: the rule {verdict.rule} {verdict.because}.",
+                    todo="Run the query again to see what is open to you now.",
+                    rule=verdict.rule,
+                    ask=verdict.ask or None,
+                    source=column.source,
+                )
+            )
 
 
 def encode(columns: tuple[Resource, ...]) -> list[list[str]]:

@@ -53,8 +53,15 @@ _LABELS = {
 class Run:
     """One accepted query.  Changed by its own thread, watched by any number."""
 
-    def __init__(self, query_id: str, principal: Principal, statement: str, plan: Plan, habit: Habit,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        query_id: str,
+        principal: Principal,
+        statement: str,
+        plan: Plan,
+        habit: Habit,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.id = query_id
         self.principal = principal
         self.statement = statement
@@ -77,7 +84,9 @@ class Run:
         self._changed = threading.Condition(threading.RLock())
         self._stages: dict[str, Stage] = {}
         self.waits_for = plan.sources or (NO_SOURCE,)
-        steps = [f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")] or [f"wait:{NO_SOURCE}"]
+        steps = [f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")] or [
+            f"wait:{NO_SOURCE}"
+        ]
         for key in ("rights", *steps, "combine"):
             self._stages[key] = Stage(key, _label(key, "todo"))
 
@@ -146,8 +155,13 @@ class Run:
                     if state is RunState.DONE:
                         stage.state, stage.label = "done", _label(stage.key, "done")
             if state is RunState.DONE and self._began is not None:
-                self._habit.learn({stage.key: Span(stage.start - self._began, stage.end - self._began) for stage in self._stages.values()
-                                   if stage.start is not None and stage.end is not None})
+                self._habit.learn(
+                    {
+                        stage.key: Span(stage.start - self._began, stage.end - self._began)
+                        for stage in self._stages.values()
+                        if stage.start is not None and stage.end is not None
+                    }
+                )
             self._touch()
             return True
 
@@ -188,15 +202,25 @@ class Run:
             written = self.result.written if self.result else None
             now, expected = self._expected()
             return {
-                "id": self.id, "revision": self._revision, "state": self.state.value, "headline": self._headline(),
-                "elapsed": round(now, 3), "expected_end": None if expected.end is None else round(expected.end, 3),
+                "id": self.id,
+                "revision": self._revision,
+                "state": self.state.value,
+                "headline": self._headline(),
+                "elapsed": round(now, 3),
+                "expected_end": None if expected.end is None else round(expected.end, 3),
                 "stages": [self._stage(stage, expected.spans.get(stage.key)) for stage in self._stages.values()],
-                "rows": written.rows[-1] if written else 0, "bytes": written.bytes if written else 0,
+                "rows": written.rows[-1] if written else 0,
+                "bytes": written.bytes if written else 0,
                 "source_rows": {name: progress.rows for name, progress in self.sources.items()},
                 "source_bytes": {name: progress.bytes for name, progress in self.sources.items()},
-                "summary": self._summary(), "notices": list(self.notices), "note": self.note,
-                "columns": [{"name": field.name, "type": shown.sql_type(field.type)} for field in written.schema] if written else None,
-                "error": self.error, "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+                "summary": self._summary(),
+                "notices": list(self.notices),
+                "note": self.note,
+                "columns": [{"name": field.name, "type": shown.sql_type(field.type)} for field in written.schema]
+                if written
+                else None,
+                "error": self.error,
+                "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             }
 
     def _expected(self) -> tuple[float, expect.Expected]:
@@ -221,9 +245,17 @@ class Run:
             progress = self.sources[stage.key.partition(":")[2]]
             if progress.total is not None and 0 < progress.rows < min(progress.total, expect.about(progress.total)):
                 detail = f"{progress.rows:,} of about {expect.about(progress.total):,} rows, {_size(progress.bytes)}"
-        return {"key": stage.key, "label": stage.label, "detail": detail, "state": stage.state,
-                "start": None if stage.start is None else round(stage.start, 3), "end": None if stage.end is None else round(stage.end, 3),
-                "expected": None if expected is None else {"start": round(expected.start, 3), "end": round(expected.end, 3)}}
+        return {
+            "key": stage.key,
+            "label": stage.label,
+            "detail": detail,
+            "state": stage.state,
+            "start": None if stage.start is None else round(stage.start, 3),
+            "end": None if stage.end is None else round(stage.end, 3),
+            "expected": None
+            if expected is None
+            else {"start": round(expected.start, 3), "end": round(expected.end, 3)},
+        }
 
     def _headline(self) -> str:
         if self.state.ended:
@@ -239,10 +271,16 @@ class Run:
         parts = []
         waits = [stage for stage in self._stages.values() if stage.key.startswith("wait:") and stage.start is not None]
         if waits:
-            waited = max((stage.end if stage.end is not None else self.elapsed) for stage in waits) - min(stage.start or 0.0 for stage in waits)
+            waited = max((stage.end if stage.end is not None else self.elapsed) for stage in waits) - min(
+                stage.start or 0.0 for stage in waits
+            )
             parts.append(f"waited {waited:.1f} s")
         for name in self.plan.sources:
-            spans = [stage for stage in self._stages.values() if stage.key in {f"run:{name}", f"fetch:{name}"} and stage.start is not None]
+            spans = [
+                stage
+                for stage in self._stages.values()
+                if stage.key in {f"run:{name}", f"fetch:{name}"} and stage.start is not None
+            ]
             if spans:
                 end = max(stage.end if stage.end is not None else self.elapsed for stage in spans)
                 parts.append(f"{name} {end - min(stage.start or 0.0 for stage in spans):.1f} s")

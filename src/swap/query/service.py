@@ -53,8 +53,16 @@ LOOK_SECONDS = 1.0
 class Queries:
     """All queries of one gateway."""
 
-    def __init__(self, engine: Engine, settings: Settings, connectors: Mapping[str, Connector], pool: Pool, spool: Spool,
-                 now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        connectors: Mapping[str, Connector],
+        pool: Pool,
+        spool: Spool,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
         self.engine = engine
         self.settings = settings
         self.connectors = connectors
@@ -77,7 +85,10 @@ class Queries:
 
     # ── The spine ───────────────────────────────────────────────────────────────────────────────
     def run(self, principal: Principal, statement: Statement) -> Run:
-        """Accept a statement and start it.  Raises QueryRefused, UnknownName, Forbidden, LimitExceeded; then nothing was run."""
+        """Accept a statement and start it.
+
+        Raises QueryRefused, UnknownName, Forbidden, LimitExceeded; then nothing was run.
+        """
         query_id = "q" + self._new_id()
         try:
             with self._planning.place(principal.id):
@@ -137,8 +148,13 @@ class Queries:
             error = self._explain(failed, run)
         except Exception:  # whatever it was, the person is told that it ended
             log.exception("Query %s failed", run.id)
-            error = SwapError(Problem("SWAP made a mistake with this query.", why="Trying again is safe.",
-                                      todo=f"Tell whoever runs SWAP: query {run.id}."))
+            error = SwapError(
+                Problem(
+                    "SWAP made a mistake with this query.",
+                    why="Trying again is safe.",
+                    todo=f"Tell whoever runs SWAP: query {run.id}.",
+                )
+            )
         self._finish(run, state, error)
 
     def _wait_for_places(self, run: Run) -> None:
@@ -168,11 +184,17 @@ class Queries:
                 run.begin(f"wait:{name}", detail)
 
     def _demand_rights(self, run: Run) -> None:
-        """Rights may have changed since it was accepted: what may not be read now is not read.  Raises Forbidden, NotSignedIn."""
+        """Rights may have changed since it was accepted: what may not be read now is not read.
+
+        Raises Forbidden, NotSignedIn.
+        """
         self._demand_now(run.principal, rights.reads(run.plan))
 
     def _demand_now(self, principal: Principal, columns: tuple[Resource, ...]) -> None:
-        """Let somebody pass who may read these columns with the groups they have at this moment.  Raises Forbidden, NotSignedIn."""
+        """Let somebody pass who may read these columns with the groups they have at this moment.
+
+        Raises Forbidden, NotSignedIn.
+        """
         with self.engine.begin() as conn:
             now_principal = people.principal(conn, principal.id, principal.via, self._now())
         rights.demand(self.settings.policy, now_principal, columns)
@@ -188,7 +210,10 @@ class Queries:
                     store.expired(conn, row.id, now)
 
     def _explain(self, error: SwapError, run: Run) -> SwapError:
-        """Add to a failure what only SWAP as a whole knows: where it stands in the statement; since when a source is down, whom to ask."""
+        """Add to a failure what only SWAP as a whole knows: where it stands in the statement.
+
+        Since when a source is down, whom to ask.
+        """
         if isinstance(error, (QueryRefused, Invalid)) and error.problem.line is None:
             return told.in_the_statements_words(error, run)
         if not isinstance(error, SourceUnavailable):
@@ -200,13 +225,20 @@ class Queries:
         with contextlib.suppress(SwapError):
             with self.engine.begin() as conn:
                 catalog.mark(conn, source, up=False, problem=error.problem.why or error.problem.title, now=self._now())
-                health = {name: state for name, state in catalog.health(conn).items() if name == source or self._known_to(run.principal, name)}
+                health = {
+                    name: state
+                    for name, state in catalog.health(conn).items()
+                    if name == source or self._known_to(run.principal, name)
+                }
             self.source_is_down(source)
             return told.source_down(source, settings, health)
         return error
 
     def _known_to(self, principal: Principal, source: str) -> bool:
-        return source in self.settings.sources and decide(self.settings.policy, principal, Action.DISCOVER, Resource(source)).allowed
+        return (
+            source in self.settings.sources
+            and decide(self.settings.policy, principal, Action.DISCOVER, Resource(source)).allowed
+        )
 
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
@@ -220,9 +252,19 @@ class Queries:
         try:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
-                audit.record(conn, audit.QueryEnded(
-                    person_id=run.principal.id, via=run.principal.via, query_id=run.id, state=state.value, reason=str(error) if error else "",
-                    rows=rows, bytes=size, seconds=round(run.elapsed, 3)))
+                audit.record(
+                    conn,
+                    audit.QueryEnded(
+                        person_id=run.principal.id,
+                        via=run.principal.via,
+                        query_id=run.id,
+                        state=state.value,
+                        reason=str(error) if error else "",
+                        rows=rows,
+                        bytes=size,
+                        seconds=round(run.elapsed, 3),
+                    ),
+                )
             self.queue.leave(run.id)
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded", run.id)
@@ -233,9 +275,18 @@ class Queries:
 
     def _record_refusal(self, principal: Principal, statement: Statement, error: SwapError) -> None:
         with self.engine.begin() as conn:
-            audit.record(conn, audit.QueryRefused(
-                person_id=principal.id, via=principal.via, kernel_id=statement.kernel_id, statement=statement.text[:20_000],
-                category=error.category, reason=str(error), rule=error.problem.rule or ""))
+            audit.record(
+                conn,
+                audit.QueryRefused(
+                    person_id=principal.id,
+                    via=principal.via,
+                    kernel_id=statement.kernel_id,
+                    statement=statement.text[:20_000],
+                    category=error.category,
+                    reason=str(error),
+                    rule=error.problem.rule or "",
+                ),
+            )
 
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:
@@ -244,7 +295,10 @@ class Queries:
         return run if run is not None and run.principal.id == principal.id else None
 
     def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> dict[str, Any]:
-        """Return a run's state, waiting for one newer than `after`; of what is closed by now only how it ended.  Raises NotFound."""
+        """Return a run's state, waiting for one newer than `after`; of what is closed by now only how it ended.
+
+        Raises NotFound.
+        """
         run = self.find(principal, query_id)
         if run is not None:
             run.wait_change(after, seconds)
@@ -284,7 +338,10 @@ class Queries:
                     run.cancel()
 
     def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.  Raises NotFound, Forbidden."""
+        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.
+
+        Raises NotFound, Forbidden.
+        """
         columns = self._demand_result(principal, query_id)
         run = self.find(principal, query_id)
         while run is not None and run.result is None and not run.state.ended:
@@ -293,7 +350,9 @@ class Queries:
             return iter(())
         return self._while_allowed(principal, columns, self.spool.stream(query_id, first_batch))
 
-    def page(self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
+    def page(
+        self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
+    ) -> dict[str, Any]:
         """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
         self._demand_result(principal, query_id)
         return pages.page(self.spool, query_id, offset, limit, sort, descending=descending)
@@ -309,7 +368,10 @@ class Queries:
         return written.schema, self._while_allowed(principal, columns, self.spool.batches(query_id))
 
     def _demand_result(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
-        """Let a person pass to a result of theirs; return what it read.  Raises NotFound, and Forbidden when that is closed to them by now."""
+        """Let a person pass to a result of theirs; return what it read.
+
+        Raises NotFound, and Forbidden when that is closed to them by now.
+        """
         run = self.find(principal, query_id)
         if run is not None:
             columns = rights.reads(run.plan)
@@ -378,12 +440,33 @@ def _remembered(row: Any, spool: Spool) -> dict[str, Any]:
         written = spool.written(row.id)
     elapsed = (row.ended_at - row.created_at).total_seconds() if row.ended_at else 0.0
     return {
-        "id": row.id, "revision": 1, "state": row.state, "headline": row.state.capitalize(), "elapsed": elapsed, "expected_end": None, "stages": [],
-        "rows": row.row_count or 0, "bytes": written.bytes if written else 0, "source_rows": {}, "source_bytes": {}, "summary": "", "notices": [],
-        "note": "", "columns": [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None,
-        "error": row.error, "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        "id": row.id,
+        "revision": 1,
+        "state": row.state,
+        "headline": row.state.capitalize(),
+        "elapsed": elapsed,
+        "expected_end": None,
+        "stages": [],
+        "rows": row.row_count or 0,
+        "bytes": written.bytes if written else 0,
+        "source_rows": {},
+        "source_bytes": {},
+        "summary": "",
+        "notices": [],
+        "note": "",
+        "columns": (
+            [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None
+        ),
+        "error": row.error,
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }
 
 
 def _no_such_query() -> NotFound:
-    return NotFound(Problem("There is no such query.", why="It never was, it is somebody else's, or it is forgotten.", todo="Run it again."))
+    return NotFound(
+        Problem(
+            "There is no such query.",
+            why="It never was, it is somebody else's, or it is forgotten.",
+            todo="Run it again.",
+        )
+    )

@@ -16,9 +16,19 @@ from swap.query.model import Plan, RunState, Statement
 
 def add(conn: Connection, query_id: str, principal: Principal, statement: Statement, plan: Plan, now: datetime) -> None:
     """Record a query that was accepted."""
-    conn.execute(insert(query_run).values(
-        id=query_id, person_id=principal.id, via=principal.via.value, kernel_id=statement.kernel_id, statement=statement.text,
-        sources=list(plan.sources), reads=rights.encode(rights.reads(plan)), state=RunState.WAITING.value, created_at=now))
+    conn.execute(
+        insert(query_run).values(
+            id=query_id,
+            person_id=principal.id,
+            via=principal.via.value,
+            kernel_id=statement.kernel_id,
+            statement=statement.text,
+            sources=list(plan.sources),
+            reads=rights.encode(rights.reads(plan)),
+            state=RunState.WAITING.value,
+            created_at=now,
+        )
+    )
 
 
 def started(conn: Connection, query_id: str) -> None:
@@ -26,24 +36,52 @@ def started(conn: Connection, query_id: str) -> None:
     conn.execute(update(query_run).where(query_run.c.id == query_id).values(state=RunState.RUNNING.value))
 
 
-def ended(conn: Connection, query_id: str, state: RunState, error: SwapError | None, *, rows: int, size_bytes: int, now: datetime,
-          expires_at: datetime) -> None:
+def ended(
+    conn: Connection,
+    query_id: str,
+    state: RunState,
+    error: SwapError | None,
+    *,
+    rows: int,
+    size_bytes: int,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
     """Record how it ended."""
-    conn.execute(update(query_run).where(query_run.c.id == query_id).values(
-        state=state.value, error=to_json(error) if error else None, row_count=rows, size_bytes=size_bytes, ended_at=now,
-        expires_at=expires_at))
+    conn.execute(
+        update(query_run)
+        .where(query_run.c.id == query_id)
+        .values(
+            state=state.value,
+            error=to_json(error) if error else None,
+            row_count=rows,
+            size_bytes=size_bytes,
+            ended_at=now,
+            expires_at=expires_at,
+        )
+    )
 
 
 def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
     """Return a person's own query."""
-    return conn.execute(select(query_run).where(query_run.c.id == query_id, query_run.c.person_id == person_id)).one_or_none()
+    return conn.execute(
+        select(query_run).where(query_run.c.id == query_id, query_run.c.person_id == person_id)
+    ).one_or_none()
 
 
 def kept(conn: Connection, person_id: str, now: datetime) -> list[Row[Any]]:
     """Return a person's kept results, newest first."""
-    return list(conn.execute(select(query_run.c.id, query_run.c.size_bytes).where(
-        query_run.c.person_id == person_id, query_run.c.state == RunState.DONE.value, query_run.c.expires_at > now,
-    ).order_by(query_run.c.ended_at.desc())))
+    return list(
+        conn.execute(
+            select(query_run.c.id, query_run.c.size_bytes)
+            .where(
+                query_run.c.person_id == person_id,
+                query_run.c.state == RunState.DONE.value,
+                query_run.c.expires_at > now,
+            )
+            .order_by(query_run.c.ended_at.desc())
+        )
+    )
 
 
 def expired(conn: Connection, query_id: str, now: datetime) -> None:

@@ -28,7 +28,9 @@ KEPT_SECONDS = 3600
 class Uploads:
     """The uploads of one gateway's spool."""
 
-    def __init__(self, spool: Spool, pool: Pool, limits: Limits, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, spool: Spool, pool: Pool, limits: Limits, now: Callable[[], datetime], new_id: Callable[[], str]
+    ) -> None:
         self._spool = spool
         self._pool = pool
         self._limits = limits
@@ -66,7 +68,11 @@ class Uploads:
             raise
         except (SwapError, pa.ArrowInvalid) as error:
             self._spool.forget(upload_id)
-            raise Invalid(Problem("Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types.")) from error
+            raise Invalid(
+                Problem(
+                    "Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types."
+                )
+            ) from error
         finally:
             alarm.cancel()
             combiner.close()
@@ -121,21 +127,33 @@ class Uploads:
 
     def _owner(self, upload_id: str) -> str | None:
         try:
-            return str(json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"])
+            return str(
+                json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"]
+            )
         except FileNotFoundError:
             return None
 
 
 def _gone(title: str) -> NotFound:
-    return NotFound(Problem(title, why="Tables you bring along are kept for an hour, the newest ones first. Nothing was run.",
-                            todo="Run the cell again; it sends the table anew."))
+    return NotFound(
+        Problem(
+            title,
+            why="Tables you bring along are kept for an hour, the newest ones first. Nothing was run.",
+            todo="Run the cell again; it sends the table anew.",
+        )
+    )
 
 
 def too_large(limits: Limits) -> LimitExceeded:
     """Return the error for an upload over the limit."""
-    return LimitExceeded(Problem(
-        f"Your table is larger than {limits.upload_bytes / 1e6:,.0f} MB.", why="Nothing was run. The setting is limits.upload_bytes.",
-        todo="Send only the columns and rows that the query needs.", extra={"setting": "limits.upload_bytes", "value": limits.upload_bytes}))
+    return LimitExceeded(
+        Problem(
+            f"Your table is larger than {limits.upload_bytes / 1e6:,.0f} MB.",
+            why="Nothing was run. The setting is limits.upload_bytes.",
+            todo="Send only the columns and rows that the query needs.",
+            extra={"setting": "limits.upload_bytes", "value": limits.upload_bytes},
+        )
+    )
 
 
 def spooled(directory: str | None = None) -> IO[bytes]:

@@ -17,7 +17,9 @@ import duckdb
 from swap.errors import Problem, QueryRefused
 from swap.query.allow import FUNCTION_NAMES, OPERATORS
 
-_TABLE_TYPES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"})
+_TABLE_TYPES = frozenset(
+    {"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"}
+)
 _TABLE_FUNCTIONS = frozenset({"unnest"})
 _CALLED = FUNCTION_NAMES | OPERATORS
 
@@ -25,7 +27,10 @@ _reader = threading.local()
 
 
 def verify(text: str, inputs: Collection[str], named: Collection[str] = ()) -> None:
-    """Check the text that the combiner will run: it reads these inputs, and names these queries in WITH, each once.  Raises QueryRefused."""
+    """Check the text that the combiner will run.
+
+    It reads these inputs, and names these queries in WITH, each once.  Raises QueryRefused.
+    """
     (serialized,) = _connection().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
     try:
         document = json.loads(serialized)
@@ -50,15 +55,29 @@ def verify(text: str, inputs: Collection[str], named: Collection[str] = ()) -> N
 
 def too_deep() -> QueryRefused:
     """Return the error for a statement that is too deep for one of its readers."""
-    return QueryRefused(Problem("The statement is nested too deeply.", why="Nothing was run. Long chains of operators nest too.",
-                                todo='Use fewer in one expression: IN (…), concat(…), or a table of your own: swap.sql(…, tables={"mine": frame}).'))
+    return QueryRefused(
+        Problem(
+            "The statement is nested too deeply.",
+            why="Nothing was run. Long chains of operators nest too.",
+            todo=(
+                'Use fewer in one expression: IN (…), concat(…), or a table of your own: swap.sql(…, tables={"mine":'
+                " frame})."
+            ),
+        )
+    )
 
 
 def _check_table(node: dict[str, Any], known: frozenset[str]) -> None:
     kind = node.get("type")
     if kind == "BASE_TABLE":
         path = (node.get("qualified_name") or {}).get("path")
-        if path not in (None, [node["table_name"]]) or node.get("schema_name") or node.get("catalog_name") or node.get("at_clause") or node["table_name"] not in known:
+        if (
+            path not in (None, [node["table_name"]])
+            or node.get("schema_name")
+            or node.get("catalog_name")
+            or node.get("at_clause")
+            or node["table_name"] not in known
+        ):
             raise _refused(f"There is no table {node['table_name']}.")
     elif kind == "TABLE_FUNCTION":
         if str(node["function"].get("function_name")).casefold() not in _TABLE_FUNCTIONS:
@@ -75,7 +94,10 @@ def _ctes(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _nodes(tree: Any, inputs: frozenset[str]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
-    """Yield each node with the tables in sight there: a query in WITH is for those after it and for the query that they stand before."""
+    """Yield each node with the tables in sight there.
+
+    A query in WITH is for those after it and for the query that they stand before.
+    """
     stack = [(tree, inputs)]
     while stack:
         item, known = stack.pop()
@@ -89,7 +111,11 @@ def _nodes(tree: Any, inputs: frozenset[str]) -> Iterator[tuple[dict[str, Any], 
             for key, value in item.items():
                 if key != "cte_map":
                     # Of a recursive query only the right side sees its own rows.
-                    sees = known | {str(item["cte_name"])} if key == "right" and item.get("type") == "RECURSIVE_CTE_NODE" else known
+                    sees = (
+                        known | {str(item["cte_name"])}
+                        if key == "right" and item.get("type") == "RECURSIVE_CTE_NODE"
+                        else known
+                    )
                     stack.append((value, sees))
 
 
@@ -97,12 +123,22 @@ def _connection() -> duckdb.DuckDBPyConnection:
     connection = getattr(_reader, "connection", None)
     if connection is None:
         connection = duckdb.connect(":memory:")
-        for setting in ("threads=1", "autoload_known_extensions=false", "autoinstall_known_extensions=false",
-                        "python_enable_replacements=false", "enable_external_access=false", "lock_configuration=true"):
+        for setting in (
+            "threads=1",
+            "autoload_known_extensions=false",
+            "autoinstall_known_extensions=false",
+            "python_enable_replacements=false",
+            "enable_external_access=false",
+            "lock_configuration=true",
+        ):
             connection.execute(f"SET {setting}")
         _reader.connection = connection
     return connection
 
 
 def _refused(title: str) -> QueryRefused:
-    return QueryRefused(Problem(title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."))
+    return QueryRefused(
+        Problem(
+            title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."
+        )
+    )

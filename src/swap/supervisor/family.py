@@ -103,7 +103,9 @@ class Record:
             return
         draft = self._path.with_suffix(".new")
         with contextlib.suppress(OSError):
-            draft.write_text(json.dumps({"boot": boot_id(), "processes": [[p.pid, p.started] for p in now]}), encoding="ascii")
+            draft.write_text(
+                json.dumps({"boot": boot_id(), "processes": [[p.pid, p.started] for p in now]}), encoding="ascii"
+            )
             draft.replace(self._path)
             self._written = now
 

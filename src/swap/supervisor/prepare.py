@@ -27,7 +27,10 @@ def external_urls(settings: Settings) -> dict[str, str]:
     if settings.database.password is not None:
         address = address.set(password=settings.database.password.read())
     hub = address.update_query_dict({"options": f"-csearch_path={roles.HUB_SCHEMA}"})
-    return {process: (hub if process == "hub" else address).render_as_string(hide_password=False) for process in roles.ACCOUNTS}
+    return {
+        process: (hub if process == "hub" else address).render_as_string(hide_password=False)
+        for process in roles.ACCOUNTS
+    }
 
 
 def make_runtime(config: Path, settings: Settings, database_urls: dict[str, str]) -> Runtime:
@@ -38,11 +41,22 @@ def make_runtime(config: Path, settings: Settings, database_urls: dict[str, str]
     shutil.rmtree(traefik, ignore_errors=True)  # last run's routes lead to last run's ports
     traefik.mkdir(parents=True)
     return Runtime(
-        config=config.absolute(), database_urls=database_urls, gateway_port=gateway, web_port=web, hub_port=hub,
-        traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
-        traefik_directory=traefik, socket_directory=Path(tempfile.mkdtemp(prefix="swap-")), kernel_key=secrets.token_hex(32),
-        portal_key=secrets.token_hex(32), web_service_token=secrets.token_hex(32), hub_cookie_secret=kept["hub_cookie_secret"],
-        kernel_env=_kernel_environment(settings), homes=settings.state / "homes", spool=settings.state / "spool",
+        config=config.absolute(),
+        database_urls=database_urls,
+        gateway_port=gateway,
+        web_port=web,
+        hub_port=hub,
+        traefik_api_port=api,
+        traefik_api_password=secrets.token_urlsafe(24),
+        traefik_directory=traefik,
+        socket_directory=Path(tempfile.mkdtemp(prefix="swap-")),
+        kernel_key=secrets.token_hex(32),
+        portal_key=secrets.token_hex(32),
+        web_service_token=secrets.token_hex(32),
+        hub_cookie_secret=kept["hub_cookie_secret"],
+        kernel_env=_kernel_environment(settings),
+        homes=settings.state / "homes",
+        spool=settings.state / "spool",
     )
 
 
@@ -84,6 +98,10 @@ def _kernel_environment(settings: Settings) -> Path:
     """Return the environment of notebooks: the one named, or `kernel` beside the server's own."""
     directory = settings.kernel_env or Path(sys.prefix).parent / "kernel"
     if not os.access(directory / "bin" / "python", os.X_OK):
-        raise SettingsError(Problem(f"The environment of notebooks, {directory}, has no Python that can be run.",
-                                    todo="Make it (in a checkout: make demo), or name it as kernel_env in swap.toml."))
+        raise SettingsError(
+            Problem(
+                f"The environment of notebooks, {directory}, has no Python that can be run.",
+                todo="Make it (in a checkout: make demo), or name it as kernel_env in swap.toml.",
+            )
+        )
     return directory

@@ -36,18 +36,33 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
     """Return Traefik, gateway, web and hub.  They are stopped in the reverse order."""
     site = settings.site
     return [
-        Service("traefik", traefik_command(settings, here),
-                lambda: ports.answers(site.port) and ports.answers(here.traefik_api_port), f"{site.bind}:{site.port}", 3.0),
-        Service("gateway", COMMANDS["gateway"], lambda: _answers(here.gateway_port, "/v1/health"), f"127.0.0.1:{here.gateway_port}", 8.0),
+        Service(
+            "traefik",
+            traefik_command(settings, here),
+            lambda: ports.answers(site.port) and ports.answers(here.traefik_api_port),
+            f"{site.bind}:{site.port}",
+            3.0,
+        ),
+        Service(
+            "gateway",
+            COMMANDS["gateway"],
+            lambda: _answers(here.gateway_port, "/v1/health"),
+            f"127.0.0.1:{here.gateway_port}",
+            8.0,
+        ),
         Service("web", COMMANDS["web"], lambda: _answers(here.web_port, "/ping"), f"127.0.0.1:{here.web_port}", 8.0),
         # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
-        Service("hub", COMMANDS["hub"], lambda: _answers(here.hub_port, "/hub/health"), f"127.0.0.1:{here.hub_port}", 12.0),
+        Service(
+            "hub", COMMANDS["hub"], lambda: _answers(here.hub_port, "/hub/health"), f"127.0.0.1:{here.hub_port}", 12.0
+        ),
     ]
 
 
 def traefik_command(settings: Settings, here: Runtime) -> list[str]:
     """Write Traefik's two files (JSON is YAML) and return its command."""
-    program = shutil.which("traefik", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
+    program = shutil.which(
+        "traefik", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    )
     if program is None:
         raise NotFound(Problem("The proxy, Traefik, is not installed.", todo="Install swap-analytics[embedded]."))
     contents = routes.traefik(settings, here)

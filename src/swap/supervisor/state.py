@@ -26,8 +26,12 @@ def ready(state: Path) -> None:
         for name in PRIVATE:
             (state / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise Unavailable(Problem(f"SWAP cannot write to its state directory {state}: {error.strerror}.",
-                                  todo="Mend its rights, or let `state` in swap.toml name another directory.")) from error
+        raise Unavailable(
+            Problem(
+                f"SWAP cannot write to its state directory {state}: {error.strerror}.",
+                todo="Mend its rights, or let `state` in swap.toml name another directory.",
+            )
+        ) from error
 
 
 def shorten_logs(state: Path) -> None:
@@ -40,7 +44,10 @@ def shorten_logs(state: Path) -> None:
 def _refuse_full_disk(state: Path) -> None:
     free = shutil.disk_usage(state).free
     if free < NEEDED_BYTES:
-        raise Unavailable(Problem(
-            f"The disk that holds {state} is full: {free // 1_000_000} MB are free.",
-            why=f"SWAP needs at least {NEEDED_BYTES // 1_000_000} MB there to start.",
-            todo="Free some space, or let `state` in swap.toml name a directory on another disk."))
+        raise Unavailable(
+            Problem(
+                f"The disk that holds {state} is full: {free // 1_000_000} MB are free.",
+                why=f"SWAP needs at least {NEEDED_BYTES // 1_000_000} MB there to start.",
+                todo="Free some space, or let `state` in swap.toml name a directory on another disk.",
+            )
+        )

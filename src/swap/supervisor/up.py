@@ -86,7 +86,10 @@ class Run:
         urls = self._start_database()
         here = prepare.make_runtime(self.config, self.settings, urls)
         self.runtime_file = prepare.write(directory, here)
-        self.watched = [Watched(service, directory / "logs" / f"{service.name}.log") for service in self.programs(self.settings, here)]
+        self.watched = [
+            Watched(service, directory / "logs" / f"{service.name}.log")
+            for service in self.programs(self.settings, here)
+        ]
         for group in (self.watched[:1], self.watched[1:]):
             for watched in group:  # those of ours start side by side: each mostly waits for its imports
                 self._launch(watched)
@@ -149,7 +152,10 @@ class Run:
             with terminal.step("database") as details:
                 new = not self.postgres.data.exists()
                 self.postgres.start()
-                details += [f"PostgreSQL on 127.0.0.1:{self.postgres.port}", f"{'made' if new else 'holds'} {terminal.size(self.postgres.data)}"]
+                details += [
+                    f"PostgreSQL on 127.0.0.1:{self.postgres.port}",
+                    f"{'made' if new else 'holds'} {terminal.size(self.postgres.data)}",
+                ]
             urls = self.postgres.urls()
         with terminal.step("schema") as details:
             owner = engine.create(urls["owner"])
@@ -169,7 +175,9 @@ class Run:
     def _launch(self, watched: Watched) -> None:
         with watched.log.open("ab") as log:
             watched.log_start = log.tell()
-            watched.process = child.start(watched.service.argv, log=log, env=environment(self.runtime_file), cwd=self.settings.state / "work")
+            watched.process = child.start(
+                watched.service.argv, log=log, env=environment(self.runtime_file), cwd=self.settings.state / "work"
+            )
         watched.started, watched.start_at = time.monotonic(), None
 
     def _wait_until_ready(self, watched: Watched) -> None:
@@ -178,13 +186,21 @@ class Run:
         while not watched.service.ready():
             code = watched.process.poll()
             if code is not None:
-                raise Unavailable(Problem(f"{watched.service.name} did not start: it ended with {_ending(code)}.",
-                                          why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
-                                          todo=f"The whole log is {watched.log}."))
+                raise Unavailable(
+                    Problem(
+                        f"{watched.service.name} did not start: it ended with {_ending(code)}.",
+                        why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
+                        todo=f"The whole log is {watched.log}.",
+                    )
+                )
             if time.monotonic() > deadline:
-                raise Unavailable(Problem(f"{watched.service.name} does not answer on {watched.service.at} after {_START_SECONDS:.0f} s.",
-                                          why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
-                                          todo=f"The whole log is {watched.log}."))
+                raise Unavailable(
+                    Problem(
+                        f"{watched.service.name} does not answer on {watched.service.at} after {_START_SECONDS:.0f} s.",
+                        why=f"Its last words were:\n{terminal.tail(watched.log, watched.log_start)}\n",
+                        todo=f"The whole log is {watched.log}.",
+                    )
+                )
             time.sleep(0.05)
 
     # ── parts of watch ──────────────────────────────────────────────────────────────────────────────
@@ -193,12 +209,14 @@ class Run:
         if watched.process is not None and (code := watched.process.poll()) is not None:
             if now - watched.started > _STEADY_SECONDS:
                 watched.failures = 0
-            pause = min(2.0 ** watched.failures - 1.0, _LONGEST_PAUSE_SECONDS)
+            pause = min(2.0**watched.failures - 1.0, _LONGEST_PAUSE_SECONDS)
             watched.failures += 1
             child.end_group(watched.process)
             watched.start_at, watched.process = now + pause, None
-            terminal.line(f"  {watched.service.name} ended with {_ending(code)}; starting it again{f' in {pause:.0f} s' if pause else ''}."
-                     f" Its log: {watched.log}")
+            terminal.line(
+                f"  {watched.service.name} ended with {_ending(code)}; starting it"
+                f" again{f' in {pause:.0f} s' if pause else ''}. Its log: {watched.log}"
+            )
         if watched.start_at is not None and now >= watched.start_at:
             self._launch(watched)
 
@@ -213,7 +231,10 @@ class Run:
     def _warn_of_full_disk(self) -> None:
         free = shutil.disk_usage(self.settings.state).free
         if free < _LOW_BYTES and not self._warned:
-            terminal.line(f"  The disk that holds {self.settings.state} is nearly full: {free // 1_000_000} MB are free. Free some space.")
+            terminal.line(
+                f"  The disk that holds {self.settings.state} is nearly full: {free // 1_000_000} MB are free. Free"
+                " some space."
+            )
         self._warned = free < _LOW_BYTES
 
     # ── parts of stop ───────────────────────────────────────────────────────────────────────────────
@@ -228,7 +249,11 @@ class Run:
         """End what the hub started and everybody below: Jupyter servers, kernels, whatever people ran in them."""
         ours = self._children()
         kept = {*ours, *(process.pid for parent in ours for process in family.below(parent))}
-        family.end([process for process in family.below(os.getpid()) if process.pid not in kept], 0.5 if self.hurry else 6.0, keep=ours)
+        family.end(
+            [process for process in family.below(os.getpid()) if process.pid not in kept],
+            0.5 if self.hurry else 6.0,
+            keep=ours,
+        )
 
     def _children(self) -> list[int]:
         database = [] if self.postgres is None or self.postgres.process is None else [self.postgres.process.pid]
@@ -243,12 +268,20 @@ def clear_the_way(directory: Path, address: str, port: int) -> None:
     if left:
         with terminal.step("clean up") as details:
             killed = family.end(left, 5.0)
-            details.append(f"the last run was killed; ended {len(left)} of its programs" + (f", {killed} by force" if killed else ""))
+            details.append(
+                f"the last run was killed; ended {len(left)} of its programs"
+                + (f", {killed} by force" if killed else "")
+            )
     ports.require_free(address, port)
 
 
-def run(config: Path, *, after_database: AfterDatabase | None = None, at_ready: Callable[[Settings], None] | None = None,
-        programs: Programs = services) -> int:
+def run(
+    config: Path,
+    *,
+    after_database: AfterDatabase | None = None,
+    at_ready: Callable[[Settings], None] | None = None,
+    programs: Programs = services,
+) -> int:
     """Run SWAP until a signal; return the exit status.  Runs below a guard, which holds the lock."""
     settings = settings_module.load(config)
     this = Run(config, settings, programs, after_database)

@@ -1,4 +1,7 @@
-"""Wire the portal: settings and runtime → a FastAPI application.  Each request passes Guard, then `_answer`, then one handler."""
+"""Wire the portal: settings and runtime → a FastAPI application.
+
+Each request passes Guard, then `_answer`, then one handler.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,15 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
     templates = look.environment(TEMPLATES, filters=_filters())
     hub = Hub(runtime.hub_url, runtime.web_service_token)
     portal = Portal(
-        settings=settings, runtime=runtime, engine=engine.create(runtime.database_urls["web"]), hub=hub,
-        gateway=Gateway(runtime.gateway_url), starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
-        templates=templates, clock=clock)
+        settings=settings,
+        runtime=runtime,
+        engine=engine.create(runtime.database_urls["web"]),
+        hub=hub,
+        gateway=Gateway(runtime.gateway_url),
+        starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
+        templates=templates,
+        clock=clock,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +70,9 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         Route("GET", CALLBACK, lambda portal, visit: auth.callback(portal, visit, used), public=True),
     )
     for route in (*ROUTES, *signing_in):
-        app.add_api_route(route.path, _endpoint(portal, route), methods=[route.method], response_model=None, include_in_schema=False)
+        app.add_api_route(
+            route.path, _endpoint(portal, route), methods=[route.method], response_model=None, include_in_schema=False
+        )
     app.add_api_route("/ping", _ping, methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
@@ -104,8 +115,13 @@ async def _answer(portal: Portal, route: Route, request: Request) -> Response:
 def _sign_in_first(portal: Portal, visit: Visit) -> Response:
     """Lead somebody without a session to the sign-in, and back to where they wanted to go."""
     if visit.is_part or "text/event-stream" in visit.request.headers.get("accept", ""):
-        return respond(portal, visit, "part_failed.html", status=NotSignedIn.status, problem=Problem(
-            "You are signed out.", todo="Load the page again to sign in."))
+        return respond(
+            portal,
+            visit,
+            "part_failed.html",
+            status=NotSignedIn.status,
+            problem=Problem("You are signed out.", todo="Load the page again to sign in."),
+        )
     path = visit.request.url.path
     target = f"{path}?{visit.request.url.query}" if visit.request.url.query else path
     return go("/sign-in?" + urlencode({"next": target if visit.request.method == "GET" else "/"}))
@@ -123,5 +139,17 @@ def _failed(portal: Portal) -> Callable[[Request, Exception], Any]:
 
 
 def _filters() -> dict[str, Callable[..., Any]]:
-    return {"count": words.count, "size": words.size, "seconds": words.seconds, "plural": words.plural, "ago": words.ago,
-            "clock": words.clock, "exact": words.exact, "grouped": words.grouped, "rows": words.rows, "spelt": words.spelt, "sentences": words.sentences, "sql": highlight.sql}
+    return {
+        "count": words.count,
+        "size": words.size,
+        "seconds": words.seconds,
+        "plural": words.plural,
+        "ago": words.ago,
+        "clock": words.clock,
+        "exact": words.exact,
+        "grouped": words.grouped,
+        "rows": words.rows,
+        "spelt": words.spelt,
+        "sentences": words.sentences,
+        "sql": highlight.sql,
+    }

@@ -32,8 +32,11 @@ STATE_COOKIE = "swap_oauth_"
 STATE_SECONDS = 600
 SECRET_LENGTH = 200
 HUB_COOKIES = (("jupyterhub-hub-login", "/hub/"), ("jupyterhub-session-id", "/"))
-_STALE = Problem("This sign-in is not the one you began.", why="It took more than ten minutes, was used before, or began in another browser.",
-                 todo="Sign in again.")
+_STALE = Problem(
+    "This sign-in is not the one you began.",
+    why="It took more than ten minutes, was used before, or began in another browser.",
+    todo="Sign in again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +86,36 @@ def sign_in(portal: Portal, visit: Visit) -> Response:
     if visit.session is not None:
         return go(target)
     if not portal.hub.answers():
-        raise Unavailable(Problem("Nobody can sign in for a moment.", why=f"{AWAY.title} People already signed in go on working.",
-                                  todo="It is usually back within a minute. Try again."))
+        raise Unavailable(
+            Problem(
+                "Nobody can sign in for a moment.",
+                why=f"{AWAY.title} People already signed in go on working.",
+                todo="It is usually back within a minute. Try again.",
+            )
+        )
     pending = Pending(portal.clock.secret(), portal.clock.secret(), target, visit.now.timestamp())
     challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
-    answer = go("/hub/api/oauth2/authorize?" + urlencode({
-        "client_id": CLIENT_ID, "redirect_uri": CALLBACK, "response_type": "code", "state": pending.state,
-        "code_challenge": challenge, "code_challenge_method": "S256",
-    }))
-    answer.set_cookie(_state_cookie(pending.state), seal(portal.runtime.web_service_token, pending), max_age=STATE_SECONDS,
-                      path=CALLBACK, httponly=True, samesite="lax")
+    answer = go(
+        "/hub/api/oauth2/authorize?"
+        + urlencode(
+            {
+                "client_id": CLIENT_ID,
+                "redirect_uri": CALLBACK,
+                "response_type": "code",
+                "state": pending.state,
+                "code_challenge": challenge,
+                "code_challenge_method": "S256",
+            }
+        )
+    )
+    answer.set_cookie(
+        _state_cookie(pending.state),
+        seal(portal.runtime.web_service_token, pending),
+        max_age=STATE_SECONDS,
+        path=CALLBACK,
+        httponly=True,
+        samesite="lax",
+    )
     return answer
 
 
@@ -101,7 +124,13 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
     state = visit.query("state")
     pending = check_state(portal, visit, state, used)
     if visit.query("error"):
-        raise Forbidden(Problem("The sign-in was ended at the hub.", why="You did not let SWAP know who you are, or may not use it.", todo="Sign in again."))
+        raise Forbidden(
+            Problem(
+                "The sign-in was ended at the hub.",
+                why="You did not let SWAP know who you are, or may not use it.",
+                todo="Sign in again.",
+            )
+        )
     person_id = portal.hub.exchange(visit.query("code", 1000), pending.verifier).person_id
     secret, csrf = portal.clock.secret(), portal.clock.secret()
     days = portal.settings.people.sign_in_days
@@ -110,7 +139,8 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
             people.principal(conn, person_id, Via.PORTAL, visit.now)
             people.open_portal_session(conn, person_id, secret, csrf, visit.now, days)
     except NotSignedIn:
-        # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and forth.
+        # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and
+        # forth.
         return forget_browser(respond(portal, visit, "sign_in_again.html", status=HTTPStatus.UNAUTHORIZED), state)
     answer = go(pending.next)
     answer.set_cookie(SESSION_COOKIE, secret, max_age=days * 86400, path="/", httponly=True, samesite="lax")
@@ -145,7 +175,9 @@ def _state_cookie(state: str) -> str:
 
 def seal(key: str, pending: Pending) -> str:
     """Return a pending sign-in as a cookie's value that nobody else could have made."""
-    body = base64.urlsafe_b64encode(json.dumps([pending.state, pending.verifier, pending.next, pending.began]).encode()).decode()
+    body = base64.urlsafe_b64encode(
+        json.dumps([pending.state, pending.verifier, pending.next, pending.began]).encode()
+    ).decode()
     return f"{body}.{_signature(key, body)}"
 
 

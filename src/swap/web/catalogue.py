@@ -84,9 +84,18 @@ class Shown:
 def sources(catalog: Mapping[str, Any]) -> tuple[Source, ...]:
     """Return the sources in the gateway's order."""
     return tuple(
-        Source(item["name"], item.get("title") or item.get("kind", ""), item.get("owner") or "", item.get("note") or "",
-               bool(item.get("up")), words.moment(item.get("since")), int(item.get("tables_readable") or 0), int(item.get("tables_visible") or 0))
-        for item in catalog.get("sources", ()))
+        Source(
+            item["name"],
+            item.get("title") or item.get("kind", ""),
+            item.get("owner") or "",
+            item.get("note") or "",
+            bool(item.get("up")),
+            words.moment(item.get("since")),
+            int(item.get("tables_readable") or 0),
+            int(item.get("tables_visible") or 0),
+        )
+        for item in catalog.get("sources", ())
+    )
 
 
 def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
@@ -95,8 +104,21 @@ def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
     for item in catalog.get("tables", ()):
         parts = str(item.get("name", "")).split(".", 2)
         if len(parts) == 3 and parts[0] == source:
-            found.append(Table(source, parts[1], parts[2], item.get("comment") or "", item.get("rows"), bool(item.get("rows_exact")), item.get("bytes"), item.get("newest") or "",
-                               bool(item.get("readable")), named(item.get("rule")), item.get("ask") or ""))
+            found.append(
+                Table(
+                    source,
+                    parts[1],
+                    parts[2],
+                    item.get("comment") or "",
+                    item.get("rows"),
+                    bool(item.get("rows_exact")),
+                    item.get("bytes"),
+                    item.get("newest") or "",
+                    bool(item.get("readable")),
+                    named(item.get("rule")),
+                    item.get("ask") or "",
+                )
+            )
     return tuple(sorted(found, key=lambda table: (table.schema, table.name)))
 
 
@@ -104,9 +126,11 @@ def narrowed(found: Iterable[Table], text: str, shown: str) -> tuple[Table, ...]
     """Return the tables whose names or comments hold every word of `text`, readable or locked as `shown` says."""
     wanted = text.lower().split()
     return tuple(
-        table for table in found
+        table
+        for table in found
         if (shown not in SHOWN[1:] or table.readable == (shown == "readable"))
-        and all(word in f"{table.full_name} {table.comment}".lower() for word in wanted))
+        and all(word in f"{table.full_name} {table.comment}".lower() for word in wanted)
+    )
 
 
 def grouped(found: Iterable[Table]) -> tuple[Group, ...]:
@@ -125,16 +149,19 @@ def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
             by_rule.setdefault((named(column.get("rule")), column.get("ask") or ""), []).append(column)
     return tuple(
         Lock(rule, (columns[0].get("because") or "") if rule else "", ask, tuple(column["name"] for column in columns))
-        for (rule, ask), columns in by_rule.items())
+        for (rule, ask), columns in by_rule.items()
+    )
 
 
 def with_locked(table: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Shown, ...]:
-    """Return a result's columns with the table's locked ones between them, where they stand in the table, if those are few."""
+    """Return a result's columns with the table's locked ones, if those are few, where they stand in the table."""
     at = {column["name"]: place for place, column in enumerate(result)}
     hatched = count_locked(table) <= HATCHED
     return tuple(
         Shown(column["name"], str(column.get("type") or ""), at.get(column["name"]))
-        for column in table.get("columns", ()) if column["name"] in at or (hatched and not column.get("readable")))
+        for column in table.get("columns", ())
+        if column["name"] in at or (hatched and not column.get("readable"))
+    )
 
 
 def count_locked(table: Mapping[str, Any]) -> int:

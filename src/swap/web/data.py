@@ -43,10 +43,22 @@ def source(portal: Portal, visit: Visit) -> Response:
     within = tuple(table for table in tables if not schema or table.schema == schema)
     shown = catalogue.narrowed(within, text, show)
     return respond(
-        portal, visit, "source.html", here="data", sources=sources, source=found, groups=catalogue.grouped(shown), shown=len(shown),
-        total=len(within), readable=sum(table.readable for table in within), text=text, show=show if show in catalogue.SHOWN else "all",
-        schema=schema, schemas=catalogue.grouped(tables),
-        first=next((table.full_name for table in within if table.readable), "") if found.up else "")
+        portal,
+        visit,
+        "source.html",
+        here="data",
+        sources=sources,
+        source=found,
+        groups=catalogue.grouped(shown),
+        shown=len(shown),
+        total=len(within),
+        readable=sum(table.readable for table in within),
+        text=text,
+        show=show if show in catalogue.SHOWN else "all",
+        schema=schema,
+        schemas=catalogue.grouped(tables),
+        first=next((table.full_name for table in within if table.readable), "") if found.up else "",
+    )
 
 
 def table(portal: Portal, visit: Visit) -> Response:
@@ -59,10 +71,23 @@ def table(portal: Portal, visit: Visit) -> Response:
     condition, newest = partitions.newest(found)
     statement = model.select(*names, condition)
     return respond(
-        portal, visit, "table.html", here="data", names=names, full_name=".".join(names), table=found, columns=columns,
-        readable=readable, hatched=catalogue.HATCHED, locks=catalogue.locks(found), divided=partitions.block(found, everything=visit.query("partitions") == "all"),
-        newest=newest, keys=[column["name"] for column in columns if column.get("partition")], preview=_address(*names) + "/preview",
-        one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})")
+        portal,
+        visit,
+        "table.html",
+        here="data",
+        names=names,
+        full_name=".".join(names),
+        table=found,
+        columns=columns,
+        readable=readable,
+        hatched=catalogue.HATCHED,
+        locks=catalogue.locks(found),
+        divided=partitions.block(found, everything=visit.query("partitions") == "all"),
+        newest=newest,
+        keys=[column["name"] for column in columns if column.get("partition")],
+        preview=_address(*names) + "/preview",
+        one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})",
+    )
 
 
 async def preview(portal: Portal, visit: Visit) -> Response:
@@ -77,10 +102,28 @@ async def preview(portal: Portal, visit: Visit) -> Response:
         page = await _ten_rows(portal, visit, token, model.select(*names, condition))
     except SwapError as error:
         log.info("preview of %s for %s: %s", values["full_name"], visit.person.id, error)
-        return await run_in_threadpool(respond, portal, visit, template, status=200 if visit.is_part else error.status, here="data",
-                                       problem=error.problem, page=None, **values)
-    return await run_in_threadpool(respond, portal, visit, template, here="data", page=page, problem=None,
-                                   columns=catalogue.with_locked(found, page.columns), **values)
+        return await run_in_threadpool(
+            respond,
+            portal,
+            visit,
+            template,
+            status=200 if visit.is_part else error.status,
+            here="data",
+            problem=error.problem,
+            page=None,
+            **values,
+        )
+    return await run_in_threadpool(
+        respond,
+        portal,
+        visit,
+        template,
+        here="data",
+        page=page,
+        problem=None,
+        columns=catalogue.with_locked(found, page.columns),
+        **values,
+    )
 
 
 _places = asyncio.Semaphore(PREVIEWS_AT_ONCE)
@@ -108,8 +151,13 @@ async def _ten_rows(portal: Portal, visit: Visit, token: str, statement: str) ->
                 raise from_json(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
             return await portal.gateway.page(token, query_id, PREVIEW_ROWS)
         except TimeoutError as error:
-            raise QueryTimedOut(Problem(f"No rows came within {PREVIEW_SECONDS:.0f} seconds.", why="The query was cancelled at the source.",
-                                        todo="Ask for fewer rows in a notebook: name a partition.")) from error
+            raise QueryTimedOut(
+                Problem(
+                    f"No rows came within {PREVIEW_SECONDS:.0f} seconds.",
+                    why="The query was cancelled at the source.",
+                    todo="Ask for fewer rows in a notebook: name a partition.",
+                )
+            ) from error
         finally:
             if not finished:
                 await asyncio.shield(portal.gateway.cancel(token, query_id))

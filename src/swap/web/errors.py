@@ -15,8 +15,11 @@ from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
 
-_NO_DATABASE = Problem("SWAP's database does not answer.", why="Pages need it to know who you are. Your notebooks and running cells are not touched.",
-                       todo="It is usually back within a minute. Try again.")
+_NO_DATABASE = Problem(
+    "SWAP's database does not answer.",
+    why="Pages need it to know who you are. Your notebooks and running cells are not touched.",
+    todo="It is usually back within a minute. Try again.",
+)
 
 
 def as_problem(error: Exception) -> SwapError | None:
@@ -51,6 +54,23 @@ def page(portal: Portal, visit: Visit, error: Exception) -> Response:
 
 def _ours(portal: Portal, visit: Visit, reference: str) -> Response:
     if visit.is_part:
-        return respond(portal, visit, "part_failed.html", status=500, problem=Problem(
-            "SWAP made a mistake on this part of the page.", why="Trying again is safe.", todo=f"Reference {reference}."))
-    return respond(portal, visit, "error_500.html", status=500, reference=reference, when=visit.now, path=visit.request.url.path[:300])
+        return respond(
+            portal,
+            visit,
+            "part_failed.html",
+            status=500,
+            problem=Problem(
+                "SWAP made a mistake on this part of the page.",
+                why="Trying again is safe.",
+                todo=f"Reference {reference}.",
+            ),
+        )
+    return respond(
+        portal,
+        visit,
+        "error_500.html",
+        status=500,
+        reference=reference,
+        when=visit.now,
+        path=visit.request.url.path[:300],
+    )

@@ -16,17 +16,27 @@ from swap.errors import Forbidden, Invalid, Problem
 
 BODY_LIMIT = 65_536
 FIELDS_LIMIT = 20
-_FOREIGN = Problem("This form did not come from SWAP.", why="SWAP only takes forms that one of its own pages sent.",
-                   todo="Nothing was changed. Go to Home and do it from there.")
-_STALE = Problem("This page is too old to send.", why="It belongs to a sign-in that has ended, or was not made by SWAP.",
-                 todo="Nothing was changed. Load the page again, then press the button once more.")
+_FOREIGN = Problem(
+    "This form did not come from SWAP.",
+    why="SWAP only takes forms that one of its own pages sent.",
+    todo="Nothing was changed. Go to Home and do it from there.",
+)
+_STALE = Problem(
+    "This page is too old to send.",
+    why="It belongs to a sign-in that has ended, or was not made by SWAP.",
+    todo="Nothing was changed. Load the page again, then press the button once more.",
+)
 
 
 async def read(request: Request) -> dict[str, str]:
     """Return the form's text fields.  Raises Invalid for one that is too large or is no form."""
     length = request.headers.get("content-length", "")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if not length.isdigit() or int(length) > BODY_LIMIT or kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    if (
+        not length.isdigit()
+        or int(length) > BODY_LIMIT
+        or kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}
+    ):
         raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again."))
     content: FormData = await request.form(max_files=0, max_fields=FIELDS_LIMIT, max_part_size=BODY_LIMIT)
     return {key: value for key, value in content.items() if isinstance(value, str)}

@@ -12,8 +12,11 @@ from swap.errors import Problem, Unavailable, from_json
 
 QUICK = httpx.Timeout(5.0, connect=1.0)
 LONG_POLL = httpx.Timeout(20.0, connect=1.0)
-AWAY = Problem("The gateway does not answer.", why="It runs the queries and keeps the catalogue; your notebooks are not touched.",
-               todo="It is usually back within a minute. Try again.")
+AWAY = Problem(
+    "The gateway does not answer.",
+    why="It runs the queries and keeps the catalogue; your notebooks are not touched.",
+    todo="It is usually back within a minute. Try again.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ class Gateway:
 
     async def run(self, token: str, statement: str) -> str:
         """Send a statement; return the run's id."""
-        return str((await self._call("POST", "/v1/queries", token, json={"statement": statement, "params": {}, "tables": {}}))["id"])
+        return str(
+            (await self._call("POST", "/v1/queries", token, json={"statement": statement, "params": {}, "tables": {}}))[
+                "id"
+            ]
+        )
 
     async def state(self, token: str, query_id: str, after: int) -> dict[str, Any]:
         """Return a run's state when it is newer than revision `after`; waits for up to ten seconds."""

@@ -30,9 +30,16 @@ class Gone:
         sheet = (look.STATIC.parent / look.asset("swap.css").removeprefix("/")).read_text(encoding="utf-8")
         # The sheet is our own build; only its own end could end the element.
         assert "</style" not in sheet
-        self._page = templates.get_template("server_gone.html").render(site=site, sheet=Markup(sheet), seconds=AGAIN_SECONDS)  # noqa: S704
+        self._page = templates.get_template("server_gone.html").render(
+            site=site,
+            sheet=Markup(sheet),  # noqa: S704 — built by us
+            seconds=AGAIN_SECONDS,
+        )
         digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode("ascii")
-        self.policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        self.policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none';"
+            " frame-ancestors 'none'"
+        )
 
     def answer(self, host: str, path: str) -> Response | None:
         """Return the page where Traefik asks for it: on the host of a person."""

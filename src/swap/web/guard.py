@@ -21,20 +21,32 @@ PING = "/ping"
 def policy(site: Site) -> str:
     """Return the content security policy: our own files only; forms go to us and, redirected, to people's servers."""
     port = paths.public_port(site)
-    return "; ".join((
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
-        f"connect-src 'self' http://probe--x.{site.host}:{port}",
-        # A redirect after a form counts as the form's target: "New notebook" ends on the person's own origin.
-        f"form-action 'self' http://*.{site.host}:{port}",
-        "base-uri 'none'", "frame-ancestors 'none'",
-    ))
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            f"connect-src 'self' http://probe--x.{site.host}:{port}",
+            # A redirect after a form counts as the form's target: "New notebook" ends on the person's own origin.
+            f"form-action 'self' http://*.{site.host}:{port}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
 
 
 class Guard:
     """Wraps the application; nothing reaches a handler past it with a foreign Host, or leaves without its headers."""
 
-    def __init__(self, app: ASGIApp, site: Site, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]) -> None:
-        """Guard `app`; `gone` is all that a person's host is told; `failed` writes the page for an exception nobody caught."""
+    def __init__(
+        self, app: ASGIApp, site: Site, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]
+    ) -> None:
+        """Guard `app`; `gone` is all that a person's host is told.
+
+        `failed` writes the page for an exception nobody caught.
+        """
         self.app = app
         self.site = site
         self.gone = gone
@@ -68,7 +80,10 @@ class Guard:
             await answer(scope, receive, guarded)
 
     def _elsewhere(self, scope: Scope) -> Response | None:
-        """Return an answer of our own for a Host that is not ours: a foreign name must not reach a session (DNS rebinding)."""
+        """Return an answer of our own for a Host that is not ours.
+
+        A foreign name must not reach a session (DNS rebinding).
+        """
         host = Headers(scope=scope).get("host", "")
         name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
         if name == self.site.host or scope["path"] == PING:
@@ -76,7 +91,10 @@ class Guard:
         if gone := self.gone.answer(name, scope["path"]):
             return gone
         if name in LOOPBACK and scope["method"] in {"GET", "HEAD"}:
-            return RedirectResponse(f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}", status_code=307)
+            return RedirectResponse(
+                f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}",
+                status_code=307,
+            )
         return PlainTextResponse(f"SWAP's portal is at {self.site.url}, not at this address.\n", status_code=421)
 
     def _headers(self, path: str, message: Message) -> None:

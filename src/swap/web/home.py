@@ -25,10 +25,19 @@ def home(portal: Portal, visit: Visit) -> Response:
     seen = sources(portal, visit)
     first = catalogue.first_runnable([example.sql for example in examples], seen["catalog"])
     return respond(
-        portal, visit, "home.html", here="home", server=Server(portal.hub.server(visit.person.id)),
-        notebooks=listing.notebooks, total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
-        examples=examples, first=None if first is None else examples[first], usual=portal.starts.usual_seconds,
-        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path), **seen)
+        portal,
+        visit,
+        "home.html",
+        here="home",
+        server=Server(portal.hub.server(visit.person.id)),
+        notebooks=listing.notebooks,
+        total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
+        examples=examples,
+        first=None if first is None else examples[first],
+        usual=portal.starts.usual_seconds,
+        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path),
+        **seen,
+    )
 
 
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:

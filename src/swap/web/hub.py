@@ -27,8 +27,11 @@ CALLBACK = "/oauth_callback"
 QUICK = httpx.Timeout(2.0, connect=1.0)
 AWAY_SECONDS = 5.0
 PATIENT = httpx.Timeout(20.0, connect=1.0)
-AWAY = Problem("The hub does not answer.", why="It starts and stops servers and signs people in; everything else works without it.",
-               todo="It is usually back within a minute. Try again.")
+AWAY = Problem(
+    "The hub does not answer.",
+    why="It starts and stops servers and signs people in; everything else works without it.",
+    todo="It is usually back within a minute. Try again.",
+)
 
 
 class ServerKind(StrEnum):
@@ -72,12 +75,22 @@ class Hub:
             return False
 
     def exchange(self, code: str, verifier: str) -> Grant:
-        """Trade an authorisation code for the person's id.  Raises Forbidden for a code that is not ours or was used."""
+        """Trade an authorisation code for the person's id.
+
+        Raises Forbidden for a code that is not ours or was used.
+        """
         try:
-            answer = self._sync.post("/oauth2/token", data={
-                "client_id": CLIENT_ID, "client_secret": self._token, "grant_type": "authorization_code",
-                "code": code, "redirect_uri": CALLBACK, "code_verifier": verifier,
-            })
+            answer = self._sync.post(
+                "/oauth2/token",
+                data={
+                    "client_id": CLIENT_ID,
+                    "client_secret": self._token,
+                    "grant_type": "authorization_code",
+                    "code": code,
+                    "redirect_uri": CALLBACK,
+                    "code_verifier": verifier,
+                },
+            )
             if answer.status_code >= 500:
                 raise Unavailable(AWAY)
             token = _json(answer).get("access_token") if answer.is_success else None
@@ -114,11 +127,14 @@ class Hub:
         Raises Unavailable with the hub's reason when the start failed.
         """
         try:
-            answer = await self._async.post(f"/users/{person_id}/server", headers=self._headers,
-                                            timeout=httpx.Timeout(seconds + 10.0, connect=1.0))
+            answer = await self._async.post(
+                f"/users/{person_id}/server", headers=self._headers, timeout=httpx.Timeout(seconds + 10.0, connect=1.0)
+            )
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
-        if not answer.is_success and not (answer.status_code == httpx.codes.BAD_REQUEST and "already running" in answer.text):
+        if not answer.is_success and not (
+            answer.status_code == httpx.codes.BAD_REQUEST and "already running" in answer.text
+        ):
             raise Unavailable(Problem("Your server did not start.", why=reason(_json(answer).get("message"))))
 
     async def stop(self, person_id: str) -> None:
@@ -128,7 +144,9 @@ class Hub:
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
         if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
-            raise Unavailable(Problem("Your server was not stopped.", why=reason(_json(answer).get("message")), todo="Try again."))
+            raise Unavailable(
+                Problem("Your server was not stopped.", why=reason(_json(answer).get("message")), todo="Try again.")
+            )
 
     async def state(self, person_id: str) -> ServerKind:
         """Return what a person's server does, without a thread."""
@@ -147,12 +165,17 @@ class Hub:
     async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]] | None]:
         """Yield the events of a start, or None when the hub knows of none (yet).  Raises httpx.HTTPError."""
         timeout = httpx.Timeout(30.0, connect=1.0)
-        async with self._async.stream("GET", f"/users/{person_id}/server/progress", headers=self._headers, timeout=timeout) as answer:
+        async with self._async.stream(
+            "GET", f"/users/{person_id}/server/progress", headers=self._headers, timeout=timeout
+        ) as answer:
             yield _events(answer) if answer.is_success else None
 
 
-_REFUSED = Problem("The sign-in was not accepted.", why="The hub did not take the code that came back with you: it was used before, or is too old.",
-                   todo="Sign in again.")
+_REFUSED = Problem(
+    "The sign-in was not accepted.",
+    why="The hub did not take the code that came back with you: it was used before, or is too old.",
+    todo="Sign in again.",
+)
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:

@@ -26,10 +26,21 @@ def listing(portal: Portal, visit: Visit) -> Response:
     found = notebooks.recent(portal.workspace(visit.person), LISTED)
     text = visit.query("q").strip()
     wanted = text.lower().split()
-    shown = tuple(item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted))
-    return respond(portal, visit, "notebooks.html", here="notebooks", notebooks=shown, total=len(found.notebooks), text=text,
-                   complete=found.complete, server=Server(portal.hub.server(visit.person.id)),
-                   lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path))
+    shown = tuple(
+        item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
+    )
+    return respond(
+        portal,
+        visit,
+        "notebooks.html",
+        here="notebooks",
+        notebooks=shown,
+        total=len(found.notebooks),
+        text=text,
+        complete=found.complete,
+        server=Server(portal.hub.server(visit.person.id)),
+        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path),
+    )
 
 
 def create(portal: Portal, visit: Visit) -> Response:
@@ -62,7 +73,9 @@ def _select(portal: Portal, visit: Visit, table: str) -> str:
     source, schema, name = names
     found = portal.gateway.table(portal.token(visit.person), source, schema, name)
     if not any(column.get("readable") for column in found.get("columns", ())):
-        raise NotFound(Problem("You may not read this table.", todo="Its page says which rule locks it, and whom to ask."))
+        raise NotFound(
+            Problem("You may not read this table.", todo="Its page says which rule locks it, and whom to ask.")
+        )
     return model.select(source, schema, name, partitions.newest(found)[0])
 
 

@@ -52,18 +52,28 @@ _SERVER: dict[ServerKind, tuple[str, str, str]] = {
 }
 
 
-def respond(portal: Portal, visit: Visit, template: str, *, status: int = 200, here: str = "", **values: Any) -> Response:
+def respond(
+    portal: Portal, visit: Visit, template: str, *, status: int = 200, here: str = "", **values: Any
+) -> Response:
     """Return a template as a page, in the person's own frame when there is one."""
     session = visit.session
     if session and not visit.is_part and "server" not in values:
         values["server"] = Server(portal.hub.server(session.principal.id))
     site = portal.settings.site
     frame: dict[str, Any] = {
-        "site": site, "here": here, "version": _VERSION, "zone": site.time_zone,
-        "mode": visit.request.cookies.get(MODE_COOKIE, ""), "person": session.principal if session else None,
-        "csrf": session.csrf if session else "", "now": visit.now, "tz": portal.zone, "server": values.pop("server", None),
+        "site": site,
+        "here": here,
+        "version": _VERSION,
+        "zone": site.time_zone,
+        "mode": visit.request.cookies.get(MODE_COOKIE, ""),
+        "person": session.principal if session else None,
+        "csrf": session.csrf if session else "",
+        "now": visit.now,
+        "tz": portal.zone,
+        "server": values.pop("server", None),
         "probe_url": f"http://probe--x.{site.host}:{paths.public_port(site)}/ping",
-        "port_here": port_of(visit), "port_wanted": paths.public_port(site),
+        "port_here": port_of(visit),
+        "port_wanted": paths.public_port(site),
     }
     content = portal.templates.get_template(template).render({**frame, **values})
     return HTMLResponse(content, status_code=status)
@@ -78,4 +88,3 @@ def port_of(visit: Visit) -> int:
     """Return the port in the browser's address bar, as the Host header has it."""
     port = visit.request.headers.get("host", "").rpartition(":")[2]
     return int(port) if port.isdigit() and len(port) <= 5 else 80
-

@@ -1,4 +1,7 @@
-"""A table's partitions as its page shows them: days with a bar, what is missing marked.  Pure: the gateway's JSON → values."""
+"""A table's partitions as its page shows them: days with a bar, what is missing marked.
+
+Pure: the gateway's JSON → values.
+"""
 
 from __future__ import annotations
 
@@ -51,12 +54,22 @@ def block(table: Mapping[str, Any], *, everything: bool = False) -> Block | None
     keys, finer, kept = tuple(divided["keys"]), str(divided["finer"]), list(divided["newest"])
     lines = _lines(keys, finer, kept, complete=sum(each["parts"] for each in kept) == divided["count"])
     shown = lines if everything else lines[:SHOWN]
-    return Block(_head(keys), finer, int(divided["count"]), tuple(shown), len(lines) - len(shown),
-                 int(divided["count"]) - sum(each["parts"] for each in kept), _gaps(shown, finer))
+    return Block(
+        _head(keys),
+        finer,
+        int(divided["count"]),
+        tuple(shown),
+        len(lines) - len(shown),
+        int(divided["count"]) - sum(each["parts"] for each in kept),
+        _gaps(shown, finer),
+    )
 
 
 def newest(table: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the condition that names the newest partition with rows, and its label; nothing where there is none to name."""
+    """Return the condition that names the newest partition with rows, and its label.
+
+    Nothing where there is none to name.
+    """
     divided = table.get("divided") or {"keys": (), "newest": ()}
     types = {column["name"]: column.get("type") for column in table.get("columns", ())}
     for each in divided["newest"]:
@@ -76,7 +89,13 @@ def _term(key: str, value: str | None, type_: object) -> str:
     if type_ in _NUMBERS:
         return f"{model.identifier(key)} = {value}" if _INTEGER.fullmatch(value) else ""
     quoted = "'" + value.replace("'", "''") + "'"
-    return f"{model.identifier(key)} = {quoted}" if type_ == "text" else f"{model.identifier(key)} = DATE {quoted}" if type_ == "date" else ""
+    return (
+        f"{model.identifier(key)} = {quoted}"
+        if type_ == "text"
+        else f"{model.identifier(key)} = DATE {quoted}"
+        if type_ == "date"
+        else ""
+    )
 
 
 def _lines(keys: tuple[str, ...], finer: str, kept: Sequence[Mapping[str, Any]], *, complete: bool) -> list[Part]:
@@ -85,14 +104,30 @@ def _lines(keys: tuple[str, ...], finer: str, kept: Sequence[Mapping[str, Any]],
     lines: list[Part] = []
     for place, each in enumerate(kept):
         if finer and place:
-            lines.extend(_days_between(_day(keys, kept[place - 1]["values"]), _day(keys, each["values"]), year, kept[place - 1]["parts"]))
+            lines.extend(
+                _days_between(
+                    _day(keys, kept[place - 1]["values"]), _day(keys, each["values"]), year, kept[place - 1]["parts"]
+                )
+            )
         missing = _missing(kept, place, complete=complete) if finer else 0
-        lines.append(Part(_label(keys, each["values"], year), each["rows"], each["exact"], each["parts"], round(100 * each["rows"] / most), missing))
+        lines.append(
+            Part(
+                _label(keys, each["values"], year),
+                each["rows"],
+                each["exact"],
+                each["parts"],
+                round(100 * each["rows"] / most),
+                missing,
+            )
+        )
     return lines
 
 
 def _missing(kept: Sequence[Mapping[str, Any]], place: int, *, complete: bool) -> int:
-    """Return by how much one day falls short of its neighbours.  The newest may still be filling; the first day ever may begin late."""
+    """Return by how much one day falls short of its neighbours.
+
+    The newest may still be filling; the first day ever may begin late.
+    """
     if place == 0 or (place == len(kept) - 1 and complete):
         return 0
     most: int = max(each["parts"] for each in kept[place - 1 : place + 2])
@@ -109,7 +144,9 @@ def _days_between(later: date | None, earlier: date | None, year: int, parts: in
 
 
 def _gaps(shown: Sequence[Part], finer: str) -> str:
-    said = [f"{each.label}: {words.plural(each.missing, finer, f'{finer}s')}" for each in reversed(shown) if each.missing]
+    said = [
+        f"{each.label}: {words.plural(each.missing, finer, f'{finer}s')}" for each in reversed(shown) if each.missing
+    ]
     return f"Missing, by what the days beside have: {'; '.join(said)}." if said else ""
 
 
@@ -124,7 +161,11 @@ def _year(keys: tuple[str, ...], kept: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _label(keys: tuple[str, ...], values: Sequence[str | None], year: int) -> str:
-    if keys == DATE_KEYS[1] and all(value is not None and value.isdecimal() for value in values) and 1 <= int(values[1] or 0) <= 12:
+    if (
+        keys == DATE_KEYS[1]
+        and all(value is not None and value.isdecimal() for value in values)
+        and 1 <= int(values[1] or 0) <= 12
+    ):
         return f"{_MONTHS[int(values[1] or 0) - 1]} {values[0]}"
     day = _day(keys, values)
     return _date(day, year) if day else ", ".join("null" if value is None else value for value in values)

@@ -50,8 +50,16 @@ class Portal:
         now = self.clock.now()
         with self.engine.begin() as conn:
             epoch = people.access(conn, person.id, now).epoch
-        return tokens.mint(self.runtime.portal_key, person_id=person.id, via=Via.PORTAL, epoch=epoch, server_id="",
-                           kernel_id="", now=now, seconds=TOKEN_SECONDS).value
+        return tokens.mint(
+            self.runtime.portal_key,
+            person_id=person.id,
+            via=Via.PORTAL,
+            epoch=epoch,
+            server_id="",
+            kernel_id="",
+            now=now,
+            seconds=TOKEN_SECONDS,
+        ).value
 
     def workspace(self, person: Principal) -> Workspace:
         """Return the person's own home directory; there is no way to name another's."""

@@ -1,4 +1,7 @@
-"""The one list of what the portal answers to.  A route that is not here does not exist; what guards it stands beside it."""
+"""The one list of what the portal answers to.
+
+A route that is not here does not exist; what guards it stands beside it.
+"""
 
 from __future__ import annotations
 

@@ -32,8 +32,12 @@ def page(portal: Portal, visit: Visit) -> Response:
     if kind is ServerKind.STARTING and (start is None or start.state != "starting"):
         start = from_thread.run_sync(lambda: portal.starts.begin(visit.person.id, request=False))
     values: dict[str, Any] = {
-        "server": Server(kind), "path": path, "title": path.rsplit("/", 1)[-1].removesuffix(".ipynb"), "start": start,
-        "limit": portal.settings.launch.start_seconds, "usual": portal.starts.usual_seconds,
+        "server": Server(kind),
+        "path": path,
+        "title": path.rsplit("/", 1)[-1].removesuffix(".ipynb"),
+        "start": start,
+        "limit": portal.settings.launch.start_seconds,
+        "usual": portal.starts.usual_seconds,
         "elapsed": portal.starts.elapsed(start) if start else 0.0,
     }
     if start is not None and start.state == "starting":
@@ -82,8 +86,11 @@ def restart(portal: Portal, visit: Visit) -> Response:
 async def events(portal: Portal, visit: Visit) -> Response:
     """The start as server-sent events: the whole state on each change."""
     start = portal.starts.latest(visit.person.id)
-    return StreamingResponse(_feed(portal, start), media_type="text/event-stream",
-                             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return StreamingResponse(
+        _feed(portal, start),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
 
 
 async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
@@ -92,10 +99,17 @@ async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
         return
     while True:
         changed = start.changed
-        yield _event({
-            "state": start.state, "progress": start.progress, "elapsed": round(portal.starts.elapsed(start), 2),
-            "steps": [{"label": step.said, "detail": step.detail, "began": step.began, "ended": step.ended} for step in start.steps],
-        })
+        yield _event(
+            {
+                "state": start.state,
+                "progress": start.progress,
+                "elapsed": round(portal.starts.elapsed(start), 2),
+                "steps": [
+                    {"label": step.said, "detail": step.detail, "began": step.began, "ended": step.ended}
+                    for step in start.steps
+                ],
+            }
+        )
         if start.state != "starting":
             return
         try:

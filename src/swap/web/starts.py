@@ -161,7 +161,10 @@ class Starts:
         except SwapError as error:
             self._fail(start, error.problem)
         except TimeoutError:
-            self._fail(start, Problem("Your server did not start.", why=f"It gave no answer within {self._seconds:.0f} seconds."))
+            self._fail(
+                start,
+                Problem("Your server did not start.", why=f"It gave no answer within {self._seconds:.0f} seconds."),
+            )
         except httpx.HTTPError:
             self._fail(start, AWAY)
 
@@ -226,8 +229,12 @@ class Starts:
             start.offset = max(0.0, self.elapsed(start) - float(told[-1].get("start") or 0.0))
         shift = start.offset
         start.steps = start.before + [
-            Step(str(step.get("label") or ""), str(step.get("detail") or ""), float(step.get("start") or 0.0) + shift,
-                 None if step.get("end") is None else float(step["end"]) + shift)
+            Step(
+                str(step.get("label") or ""),
+                str(step.get("detail") or ""),
+                float(step.get("start") or 0.0) + shift,
+                None if step.get("end") is None else float(step["end"]) + shift,
+            )
             for step in told
         ]
 

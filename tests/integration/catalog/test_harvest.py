@@ -21,8 +21,14 @@ from swap.settings import Denial, FilesSource, Grant, Policy, Settings
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ANN = Principal("paaaaaaaaa", "ann", frozenset({"analysts"}), Via.PORTAL)
 POLICY = Policy(
-    grants=(Grant(name="all", groups=("analysts",), on=("lake", "wiki.s.*.a")), Grant(name="known", groups=("*",), actions=("discover",), on=("lake",))),
-    denials=(Denial(name="hidden", on=("lake.s.hidden",), actions=("discover",), because="hides it", ask="x"), Denial(name="locked", on=("lake.*.*.b",), because="locks it", ask="x")),
+    grants=(
+        Grant(name="all", groups=("analysts",), on=("lake", "wiki.s.*.a")),
+        Grant(name="known", groups=("*",), actions=("discover",), on=("lake",)),
+    ),
+    denials=(
+        Denial(name="hidden", on=("lake.s.hidden",), actions=("discover",), because="hides it", ask="x"),
+        Denial(name="locked", on=("lake.*.*.b",), because="locks it", ask="x"),
+    ),
 )
 
 
@@ -63,15 +69,24 @@ def test_verdicts_stand_beside_each_column(database: services.Database) -> None:
 
     with database.engine("gateway").begin() as conn:
         table = service.table(conn, POLICY, ANN, "lake", "s", "open")
-        stranger = service.table(conn, POLICY, Principal("pbbbbbbbbb", "bob", frozenset(), Via.PORTAL), "lake", "s", "open")
+        stranger = service.table(
+            conn, POLICY, Principal("pbbbbbbbbb", "bob", frozenset(), Via.PORTAL), "lake", "s", "open"
+        )
 
-    assert [(column.column.name, column.read.allowed, column.read.rule) for column in table.columns] == [("a", True, "all"), ("b", False, "locked")]
+    assert [(column.column.name, column.read.allowed, column.read.rule) for column in table.columns] == [
+        ("a", True, "all"),
+        ("b", False, "locked"),
+    ]
     assert (table.read.allowed, stranger.read.allowed, stranger.read.rule) == (True, False, "default")
 
 
-def test_a_source_that_goes_down_keeps_its_catalog_and_says_since_when(database: services.Database, tmp_path: Path) -> None:
+def test_a_source_that_goes_down_keeps_its_catalog_and_says_since_when(
+    database: services.Database, tmp_path: Path
+) -> None:
     lake, engine = source("lake", "open"), database.engine("gateway")
-    settings = Settings(state=tmp_path, policy=POLICY, sources={"lake": FilesSource(kind="files", root=tmp_path, owner="team")})
+    settings = Settings(
+        state=tmp_path, policy=POLICY, sources={"lake": FilesSource(kind="files", root=tmp_path, owner="team")}
+    )
     harvest(engine, lake, lambda: START)
     lake.behaviour.down = True
     for minutes in (5, 10):
@@ -89,7 +104,9 @@ def test_one_source_that_hangs_holds_up_no_other(database: services.Database) ->
             release.wait(20)
 
     release = threading.Event()
-    harvester = Harvester(database.engine("gateway"), {"wiki": Hanging("wiki", {}), "lake": source("lake", "open")}, lambda: START)
+    harvester = Harvester(
+        database.engine("gateway"), {"wiki": Hanging("wiki", {}), "lake": source("lake", "open")}, lambda: START
+    )
     harvester.start()
     try:
         deadline = time.monotonic() + 10

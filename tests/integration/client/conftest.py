@@ -27,9 +27,14 @@ from swap.settings import FilesSource, Limits, Settings
 
 
 @contextlib.contextmanager
-def running(database: services.Database, directory: Path, sources: dict[str, Connector], **limits: Any) -> Iterator[Gateway]:
+def running(
+    database: services.Database, directory: Path, sources: dict[str, Connector], **limits: Any
+) -> Iterator[Gateway]:
     """Run a gateway for the block."""
-    described = {name: FilesSource(kind="files", root=directory, owner="data-platform", connect_timeout_seconds=1) for name in sources}
+    described = {
+        name: FilesSource(kind="files", root=directory, owner="data-platform", connect_timeout_seconds=1)
+        for name in sources
+    }
     settings = Settings(state=directory, sources=described, policy=POLICY, limits=Limits(**limits))
     runtime = runtime_for(database, directory)
     app = gateway.create(settings, runtime, sources)
@@ -40,7 +45,9 @@ def running(database: services.Database, directory: Path, sources: dict[str, Con
 
 @pytest.fixture(scope="module")
 def shared_gateway(module_database: services.Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with running(module_database, tmp_path_factory.mktemp("gateway"), {"lake": lake(), "mediawiki": mediawiki()}) as made:
+    with running(
+        module_database, tmp_path_factory.mktemp("gateway"), {"lake": lake(), "mediawiki": mediawiki()}
+    ) as made:
         yield made
 
 
@@ -81,7 +88,12 @@ class Server:
     async def give(self, _pid: int, claimed: str) -> Token:
         self.asked.append(claimed)
         value, self.value = self.value, None
-        return Token(value or self.person.token(seconds=self.seconds), datetime.now(UTC) + timedelta(seconds=self.seconds), 0.0, 0.0)
+        return Token(
+            value or self.person.token(seconds=self.seconds),
+            datetime.now(UTC) + timedelta(seconds=self.seconds),
+            0.0,
+            0.0,
+        )
 
 
 @pytest.fixture
@@ -128,5 +140,12 @@ def cut_side(proxy: Proxy, server: Server, monkeypatch: pytest.MonkeyPatch) -> C
 @pytest.fixture
 def notebook(swap_gateway: Gateway, server: Server, tmp_path: Path) -> Iterator[Notebook]:
     """A notebook with a running kernel of the kernel environment."""
-    with Notebook(tmp_path, {"SWAP_GATEWAY": swap_gateway.url, "SWAP_TOKEN_SOCKET": str(server.path), "SWAP_HOME_URL": "http://localhost:8000"}) as opened:
+    with Notebook(
+        tmp_path,
+        {
+            "SWAP_GATEWAY": swap_gateway.url,
+            "SWAP_TOKEN_SOCKET": str(server.path),
+            "SWAP_HOME_URL": "http://localhost:8000",
+        },
+    ) as opened:
         yield opened

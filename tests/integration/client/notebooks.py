@@ -28,12 +28,17 @@ class Notebook:
         folder = directory / "kernels" / "swap"
         folder.mkdir(parents=True)
         argv = [str(KERNEL), "-E", "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext=swap"]
-        (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python (SWAP)", "language": "python"}))
+        (folder / "kernel.json").write_text(
+            json.dumps({"argv": argv, "display_name": "Python (SWAP)", "language": "python"})
+        )
         home = directory / "home"
         home.mkdir()
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **environment}
         self.document = nbformat.v4.new_notebook()
-        self.manager = KernelManager(kernel_name="swap", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(directory / "kernels")], ensure_native_kernel=False))
+        self.manager = KernelManager(
+            kernel_name="swap",
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(directory / "kernels")], ensure_native_kernel=False),
+        )
         self.client = NotebookClient(self.document, km=self.manager, timeout=60)
 
     def __enter__(self) -> Self:
@@ -44,7 +49,9 @@ class Notebook:
         self.client.kc.allow_stdin = False
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.client.kc.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
@@ -74,6 +81,7 @@ class Notebook:
 
     def interrupt_when(self, ready: Any, seconds: float = 20) -> threading.Thread:
         """Interrupt the kernel, as the ■ does, as soon as `ready()` is true."""
+
         def wait() -> None:
             ends = time.monotonic() + seconds
             while not ready():

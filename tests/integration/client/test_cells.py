@@ -9,7 +9,10 @@ from integration.client.notebooks import Notebook
 from integration.gateway.gateways import Gateway
 
 RESULT, ERROR, PROGRESS = (f"application/vnd.swap.{name}+json" for name in ("result", "error", "progress"))
-JOIN = "SELECT v.page_title, sum(v.view_count) AS views FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id) GROUP BY 1 ORDER BY 2 DESC"
+JOIN = (
+    "SELECT v.page_title, sum(v.view_count) AS views FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING"
+    " (page_id) GROUP BY 1 ORDER BY 2 DESC"
+)
 
 
 def test_a_cell_of_sql_shows_its_table_and_leaves_it_in_its_name(notebook: Notebook) -> None:
@@ -46,7 +49,9 @@ def test_an_assigned_result_shown_at_the_end_of_its_cell_takes_the_place_of_its_
     assert len(notebook.run("display(pages)\npages")) == 2
 
 
-def test_progress_is_shown_while_a_query_runs_and_only_the_result_is_kept(notebook: Notebook, swap_gateway: Gateway) -> None:
+def test_progress_is_shown_while_a_query_runs_and_only_the_result_is_kept(
+    notebook: Notebook, swap_gateway: Gateway
+) -> None:
     gate = swap_gateway.lake.behaviour.gate = threading.Event()
     seen: list[dict] = []
     progress = threading.Thread(target=lambda: _watch(notebook, seen, gate), daemon=True)
@@ -58,7 +63,12 @@ def test_progress_is_shown_while_a_query_runs_and_only_the_result_is_kept(notebo
     assert RESULT in shown
     assert seen
     assert seen[0]["state"] == "running"
-    assert seen[0]["headline"] in {"Running in lake", "Fetching rows from lake", "Running in mediawiki", "Fetching rows from mediawiki"}
+    assert seen[0]["headline"] in {
+        "Running in lake",
+        "Fetching rows from lake",
+        "Running in mediawiki",
+        "Fetching rows from mediawiki",
+    }
 
 
 def _watch(notebook: Notebook, seen: list[dict], gate: threading.Event) -> None:
@@ -72,7 +82,9 @@ def _watch(notebook: Notebook, seen: list[dict], gate: threading.Event) -> None:
     gate.set()
 
 
-def test_an_interrupt_cancels_at_the_source_and_leaves_one_line_without_a_traceback(notebook: Notebook, swap_gateway: Gateway) -> None:
+def test_an_interrupt_cancels_at_the_source_and_leaves_one_line_without_a_traceback(
+    notebook: Notebook, swap_gateway: Gateway
+) -> None:
     swap_gateway.lake.behaviour.gate = threading.Event()
     notebook.interrupt_when(lambda: swap_gateway.lake.running)
 
@@ -112,7 +124,13 @@ def test_a_mistake_shows_the_nearest_names_and_no_traceback(notebook: Notebook) 
 
 
 def test_an_error_that_is_caught_shows_nothing(notebook: Notebook) -> None:
-    assert notebook.run('import swap\ntry:\n    swap.sql("DROP TABLE x")\nexcept swap.errors.QueryRefused as error:\n    refused = error') == []
+    assert (
+        notebook.run(
+            'import swap\ntry:\n    swap.sql("DROP TABLE x")\nexcept swap.errors.QueryRefused as error:\n    refused ='
+            " error"
+        )
+        == []
+    )
     assert "DROP is not a SELECT" in notebook.value("str(refused)")
 
 
@@ -130,7 +148,10 @@ def test_what_a_star_left_out_is_said_with_the_result(notebook: Notebook) -> Non
 
 
 def test_variables_of_the_notebook_are_parameters_and_tables(notebook: Notebook) -> None:
-    notebook.run("import pandas as pd\nkinds = pd.DataFrame({'country_code': ['DE', 'FR'], 'kind': ['a', 'b']})\nyear, wikis = 2026, ['DE', 'FR']")
+    notebook.run(
+        "import pandas as pd\nkinds = pd.DataFrame({'country_code': ['DE', 'FR'], 'kind': ['a', 'b']})\nyear, wikis ="
+        " 2026, ['DE', 'FR']"
+    )
 
     shown = notebook.one("""%%swap
         SELECT kind, sum(view_count) FROM lake.wmf.pageview_hourly JOIN kinds USING (country_code)
@@ -140,7 +161,9 @@ def test_variables_of_the_notebook_are_parameters_and_tables(notebook: Notebook)
 
 
 def test_a_parameter_without_a_variable_says_what_to_set(notebook: Notebook) -> None:
-    error = notebook.one("%%swap\nSELECT 1 FROM lake.canonical.countries WHERE name = :country", fails=True)[ERROR]["error"]
+    error = notebook.one("%%swap\nSELECT 1 FROM lake.canonical.countries WHERE name = :country", fails=True)[ERROR][
+        "error"
+    ]
 
     assert error["todo"] == "Set it in a cell above: country = …"
 

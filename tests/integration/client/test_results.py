@@ -72,29 +72,39 @@ def test_an_empty_result_has_its_columns() -> None:
 
 
 def test_values_keep_their_types() -> None:
-    frame = swap.sql("SELECT year, price, ts, event, country_code FROM lake.wmf.pageview_hourly ORDER BY ts").to_pandas()
+    frame = swap.sql(
+        "SELECT year, price, ts, event, country_code FROM lake.wmf.pageview_hourly ORDER BY ts"
+    ).to_pandas()
 
-    assert [str(dtype) for dtype in frame.dtypes] == ["int32", "decimal128(9, 2)[pyarrow]", "datetime64[us]",
-                                                      "struct<ip: string, action: string>[pyarrow]", "str"]
+    assert [str(dtype) for dtype in frame.dtypes] == [
+        "int32",
+        "decimal128(9, 2)[pyarrow]",
+        "datetime64[us]",
+        "struct<ip: string, action: string>[pyarrow]",
+        "str",
+    ]
     assert frame.price[0] == Decimal("1.25")
     assert pd.isna(frame.price[1])
 
 
-@pytest.mark.parametrize(("value", "type_", "read"), [
-    ("o'brien -- ü\n:x", "text", "o'brien -- ü\n:x"),
-    (2**60 + 1, "bigint", 2**60 + 1),
-    (-7, "integer", -7),
-    (0.1, "double", 0.1),
-    (float("inf"), "double", float("inf")),
-    (True, "boolean", True),
-    (Decimal("12.340"), "decimal(5,3)", Decimal("12.340")),
-    (date(2026, 11, 22), "date", date(2026, 11, 22)),
-    (LOCAL, "timestamp", LOCAL),
-    (datetime(2026, 11, 22, 13, 5, tzinfo=UTC), "timestamptz", datetime(2026, 11, 22, 13, 5, tzinfo=UTC)),
-    (time_of_day(13, 5), "time", time_of_day(13, 5)),
-    (b"\x00\xff", "binary", b"\x00\xff"),
-    (["a", "b"], "array", ["a", "b"]),
-])
+@pytest.mark.parametrize(
+    ("value", "type_", "read"),
+    [
+        ("o'brien -- ü\n:x", "text", "o'brien -- ü\n:x"),
+        (2**60 + 1, "bigint", 2**60 + 1),
+        (-7, "integer", -7),
+        (0.1, "double", 0.1),
+        (float("inf"), "double", float("inf")),
+        (True, "boolean", True),
+        (Decimal("12.340"), "decimal(5,3)", Decimal("12.340")),
+        (date(2026, 11, 22), "date", date(2026, 11, 22)),
+        (LOCAL, "timestamp", LOCAL),
+        (datetime(2026, 11, 22, 13, 5, tzinfo=UTC), "timestamptz", datetime(2026, 11, 22, 13, 5, tzinfo=UTC)),
+        (time_of_day(13, 5), "time", time_of_day(13, 5)),
+        (b"\x00\xff", "binary", b"\x00\xff"),
+        (["a", "b"], "array", ["a", "b"]),
+    ],
+)
 def test_a_parameter_arrives_as_what_it_is(value: object, type_: str, read: object) -> None:
     result = swap.sql("SELECT :value AS value", {"value": value})
 
@@ -103,7 +113,15 @@ def test_a_parameter_arrives_as_what_it_is(value: object, type_: str, read: obje
 
 
 def test_none_is_null_and_a_list_fits_in() -> None:
-    assert len(swap.sql("SELECT 1 AS one FROM lake.canonical.countries WHERE :x IS NULL AND iso_code IN :codes", {"x": None, "codes": ("DE", "IN")})) == 2
+    assert (
+        len(
+            swap.sql(
+                "SELECT 1 AS one FROM lake.canonical.countries WHERE :x IS NULL AND iso_code IN :codes",
+                {"x": None, "codes": ("DE", "IN")},
+            )
+        )
+        == 2
+    )
 
 
 def test_a_parameter_no_statement_takes_is_refused_before_anything_is_sent() -> None:
@@ -111,14 +129,27 @@ def test_a_parameter_no_statement_takes_is_refused_before_anything_is_sent() -> 
         swap.sql("SELECT :x", {"x": object()})
 
 
-@pytest.mark.parametrize("make", [
-    pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.table, lambda rows: pa.table(rows).to_reader(), pa.record_batch,
-    lambda rows: pd.DataFrame(rows).astype({"kind": "category"}), lambda rows: pd.DataFrame(rows).set_index("iso_code"),
-], ids=["pandas", "polars", "lazy", "arrow", "reader", "batch", "category", "index"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pd.DataFrame,
+        pl.DataFrame,
+        pl.LazyFrame,
+        pa.table,
+        lambda rows: pa.table(rows).to_reader(),
+        pa.record_batch,
+        lambda rows: pd.DataFrame(rows).astype({"kind": "category"}),
+        lambda rows: pd.DataFrame(rows).set_index("iso_code"),
+    ],
+    ids=["pandas", "polars", "lazy", "arrow", "reader", "batch", "category", "index"],
+)
 def test_my_own_table_joins(make: Callable[[dict[str, list[str]]], object]) -> None:
     mine = make({"iso_code": ["DE", "FR", "XX"], "kind": ["a", "b", "c"]})
 
-    result = swap.sql("SELECT name, kind FROM lake.canonical.countries JOIN mine USING (iso_code) ORDER BY name", tables={"mine": mine})
+    result = swap.sql(
+        "SELECT name, kind FROM lake.canonical.countries JOIN mine USING (iso_code) ORDER BY name",
+        tables={"mine": mine},
+    )
 
     assert result.to_arrow().to_pylist() == [{"name": "France", "kind": "b"}, {"name": "Germany", "kind": "a"}]
 
@@ -235,7 +266,10 @@ def test_a_connection_cut_while_waiting_is_made_again(cut_side: Client, proxy: P
 def test_a_gateway_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, swap_gateway: Gateway) -> None:
     monkeypatch.setenv("SWAP_GATEWAY", "http://127.0.0.1:9")
 
-    with pytest.raises(Unavailable, match=r"SWAP does not answer\. Your notebook cannot reach its gateway .* Run the cell again in a minute"):
+    with pytest.raises(
+        Unavailable,
+        match=r"SWAP does not answer\. Your notebook cannot reach its gateway .* Run the cell again in a minute",
+    ):
         swap.sql("SELECT 1")
 
 
@@ -244,7 +278,9 @@ def test_a_result_that_is_gone_says_until_when_it_was_kept(swap_gateway: Gateway
     queries = swap_gateway.app.state.parts.queries
     queries.spool.forget(result.id)
 
-    with pytest.raises(NotFound, match=r"This result is gone\. SWAP kept it until \d{4}-\d\d-\d\d \d\d:\d\d UTC\. Run the cell again\."):
+    with pytest.raises(
+        NotFound, match=r"This result is gone\. SWAP kept it until \d{4}-\d\d-\d\d \d\d:\d\d UTC\. Run the cell again\."
+    ):
         result.page(10)
     with pytest.raises(NotFound, match="This result is gone"):
         result.to_arrow()
@@ -283,7 +319,9 @@ def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.Monke
     assert len(swap.sql("SELECT 1 AS one")) == 1
 
 
-def test_a_table_of_mine_over_the_limit_says_which_setting(own_gateway: Callable[..., Gateway], server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_of_mine_over_the_limit_says_which_setting(
+    own_gateway: Callable[..., Gateway], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = own_gateway({"lake": lake()}, upload_bytes=1000)
     server.person = small.person("ann", "analysts")
     monkeypatch.setenv("SWAP_GATEWAY", small.url)
@@ -293,19 +331,35 @@ def test_a_table_of_mine_over_the_limit_says_which_setting(own_gateway: Callable
             swap.sql("SELECT count(*) FROM mine", tables={"mine": pa.table({"n": range(rows)})})
 
 
-def test_nested_values_and_unsigned_numbers_come_through(own_gateway: Callable[..., Gateway], server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = pa.table({
-        "u": pa.array([2**64 - 1, None], pa.uint64()), "l": pa.array([[1, None], None], pa.list_(pa.int64())), "b": pa.array([b"\x00\xff", None]),
-        "d": pa.array([date(9999, 12, 31), None]), "t": pa.array([datetime(1, 1, 1, tzinfo=UTC), None], pa.timestamp("us", "UTC")),
-        "f": pa.array([True, None]), "x": pa.array([1.5, float("nan")])})
+def test_nested_values_and_unsigned_numbers_come_through(
+    own_gateway: Callable[..., Gateway], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pa.table(
+        {
+            "u": pa.array([2**64 - 1, None], pa.uint64()),
+            "l": pa.array([[1, None], None], pa.list_(pa.int64())),
+            "b": pa.array([b"\x00\xff", None]),
+            "d": pa.array([date(9999, 12, 31), None]),
+            "t": pa.array([datetime(1, 1, 1, tzinfo=UTC), None], pa.timestamp("us", "UTC")),
+            "f": pa.array([True, None]),
+            "x": pa.array([1.5, float("nan")]),
+        }
+    )
     other = own_gateway({"lake": MemoryConnector("lake", {"a.b": rows})})
     server.person = other.person("ann", "analysts")
     monkeypatch.setenv("SWAP_GATEWAY", other.url)
 
     frame = swap.sql("SELECT * FROM lake.a.b").to_pandas()
 
-    assert [str(dtype) for dtype in frame.dtypes] == ["UInt64", "list<l: int64>[pyarrow]", "binary[pyarrow]", "date32[day][pyarrow]",
-                                                      "datetime64[us, UTC]", "boolean", "float64"]
+    assert [str(dtype) for dtype in frame.dtypes] == [
+        "UInt64",
+        "list<l: int64>[pyarrow]",
+        "binary[pyarrow]",
+        "date32[day][pyarrow]",
+        "datetime64[us, UTC]",
+        "boolean",
+        "float64",
+    ]
     assert frame.iloc[0, 0] == 2**64 - 1
     assert list(frame.iloc[0, 1]) == [1, None]
     assert frame.iloc[0, 3] == date(9999, 12, 31)

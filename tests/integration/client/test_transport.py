@@ -43,7 +43,19 @@ def someone() -> Iterator[Gateway]:
         thread.join()
 
 
-@pytest.mark.parametrize("path", ["/502/Bad gateway", "/302/moved", "/200/not json", "/200/[]", "/200/", "/500/{}", '/404/{"error": "text"}', "/200/cut"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/502/Bad gateway",
+        "/302/moved",
+        "/200/not json",
+        "/200/[]",
+        "/200/",
+        "/500/{}",
+        '/404/{"error": "text"}',
+        "/200/cut",
+    ],
+)
 def test_an_answer_that_is_not_swaps_is_an_error(someone: Gateway, path: str) -> None:
     with pytest.raises(SwapError) as error:
         someone.call("GET", path.replace(" ", "%20"))

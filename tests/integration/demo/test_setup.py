@@ -36,8 +36,12 @@ def test_the_settings_are_valid_and_the_source_is_the_embedded_server(config: Pa
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
 
 
-def test_a_second_start_keeps_what_the_person_changed_and_sets_only_ports_and_paths(config: Path, tmp_path: Path) -> None:
-    changed = config.read_text(encoding="utf-8").replace("memory_bytes = 600_000_000", "memory_bytes = 700_000_000  # mine")
+def test_a_second_start_keeps_what_the_person_changed_and_sets_only_ports_and_paths(
+    config: Path, tmp_path: Path
+) -> None:
+    changed = config.read_text(encoding="utf-8").replace(
+        "memory_bytes = 600_000_000", "memory_bytes = 700_000_000  # mine"
+    )
     config.write_text(changed, encoding="utf-8")
     configuration.write(config, port=9000, kernel_env=tmp_path / "other", examples=None)
     assert "memory_bytes = 700_000_000  # mine" in config.read_text(encoding="utf-8")
@@ -81,7 +85,10 @@ def test_a_source_that_the_person_pointed_elsewhere_stays_there(config: Path, tm
 
 def test_a_first_start_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    program = "import sys; from pathlib import Path; from swap.demo import setup; setup.prepare(Path(sys.argv[1]), port=8123, kernel_env=Path('/nowhere'))"
+    program = (
+        "import sys; from pathlib import Path; from swap.demo import setup; setup.prepare(Path(sys.argv[1]), port=8123,"
+        " kernel_env=Path('/nowhere'))"
+    )
     first = subprocess.Popen([sys.executable, "-c", program, str(state)])
     deadline = time.monotonic() + 120
     while not (state / "lake" / "event" / ".navigationtiming.new").exists():
@@ -117,12 +124,33 @@ def test_the_people_file_is_written_once(tmp_path: Path) -> None:
     assert (tmp_path / "people.toml").read_text(encoding="utf-8") == before
 
 
-ANN, BERTRAND, CHIDI = (Principal(f"p{number}aaaaaaaa", person.name, frozenset(person.groups), Via.KERNEL) for number, person in zip("234", people.PEOPLE, strict=True))
+ANN, BERTRAND, CHIDI = (
+    Principal(f"p{number}aaaaaaaa", person.name, frozenset(person.groups), Via.KERNEL)
+    for number, person in zip("234", people.PEOPLE, strict=True)
+)
 
-LOCKED = ("lake.wmf.pageview_hourly.city", "lake.wmf.pageview_hourly.subdivision", "lake.event.navigationtiming.ip", "lake.event.navigationtiming.geocoded_data",
-          "mediawiki.frwiki.user.user_email", "mediawiki.enwiki.user.user_password", "mediawiki.dewiki.user.user_token", "mediawiki.enwiki.user.user_real_name")
-OPEN = ("lake.wmf.pageview_hourly.country_code", "mediawiki.enwiki.user.user_name", "mediawiki.dewiki.page.page_title", "lake.event.navigationtiming.event")
-FOR_ALL = ("lake.nyc.flights.arr_delay", "mediawiki.nyc.planes.manufacturer", "lake.canonical_data.countries.name", "lake.wmf.projectview_hourly.view_count")
+LOCKED = (
+    "lake.wmf.pageview_hourly.city",
+    "lake.wmf.pageview_hourly.subdivision",
+    "lake.event.navigationtiming.ip",
+    "lake.event.navigationtiming.geocoded_data",
+    "mediawiki.frwiki.user.user_email",
+    "mediawiki.enwiki.user.user_password",
+    "mediawiki.dewiki.user.user_token",
+    "mediawiki.enwiki.user.user_real_name",
+)
+OPEN = (
+    "lake.wmf.pageview_hourly.country_code",
+    "mediawiki.enwiki.user.user_name",
+    "mediawiki.dewiki.page.page_title",
+    "lake.event.navigationtiming.event",
+)
+FOR_ALL = (
+    "lake.nyc.flights.arr_delay",
+    "mediawiki.nyc.planes.manufacturer",
+    "lake.canonical_data.countries.name",
+    "lake.wmf.projectview_hourly.view_count",
+)
 PRIVATE = "lake.wmf.editors_daily"
 
 

@@ -35,35 +35,77 @@ POLICY = Policy(
         Grant(name="readers-read", groups=("readers",), on=("lake.canonical",)),
     ),
     denials=(
-        Denial(name="below-country", on=("lake.wmf.*.city",), unless_groups=("data-privacy",), because="locks places smaller than a country",
-               ask="data-privacy", instead={"city": "country_code"}),
-        Denial(name="private-tables", on=("lake.private",), actions=("discover",), because="keeps these tables to data-privacy",
-               unless_groups=("data-privacy",), ask="data-privacy"),
-        Denial(name="suppressed", on=("mediawiki.enwiki.revision",), because="keeps suppressed revisions to data-privacy",
-               unless_groups=("data-privacy",), ask="data-privacy"),
+        Denial(
+            name="below-country",
+            on=("lake.wmf.*.city",),
+            unless_groups=("data-privacy",),
+            because="locks places smaller than a country",
+            ask="data-privacy",
+            instead={"city": "country_code"},
+        ),
+        Denial(
+            name="private-tables",
+            on=("lake.private",),
+            actions=("discover",),
+            because="keeps these tables to data-privacy",
+            unless_groups=("data-privacy",),
+            ask="data-privacy",
+        ),
+        Denial(
+            name="suppressed",
+            on=("mediawiki.enwiki.revision",),
+            because="keeps suppressed revisions to data-privacy",
+            unless_groups=("data-privacy",),
+            ask="data-privacy",
+        ),
     ),
     ask="data-platform",
 )
 
 
 def lake() -> MemoryConnector:
-    views = pa.table({
-        "page_id": pa.array([1, 2, 3, 4, 5, 6], pa.int64()), "page_title": ["A", "B", "C", "D", "E", "F"],
-        "country_code": ["DE", "DE", "FR", "FR", "IN", None], "city": ["Berlin", "Köln", "Paris", "Lyon", "Delhi", None],
-        "year": pa.array([2025, 2026, 2026, 2026, 2025, 2026], pa.int32()), "view_count": pa.array([10, 20, 30, 40, 50, 60], pa.int64()),
-        "ts": pa.array([datetime(2026, 11, day, tzinfo=UTC).replace(tzinfo=None) for day in range(1, 7)], pa.timestamp("us")),
-        "price": pa.array([Decimal("1.25"), None, Decimal("3.50"), Decimal("4.00"), Decimal("5.00"), Decimal("6.75")], pa.decimal128(9, 2)),
-        "event": pa.array([{"ip": "10.0.0.1", "action": "view"}] * 6, pa.struct([("ip", pa.string()), ("action", pa.string())])),
-    })
+    views = pa.table(
+        {
+            "page_id": pa.array([1, 2, 3, 4, 5, 6], pa.int64()),
+            "page_title": ["A", "B", "C", "D", "E", "F"],
+            "country_code": ["DE", "DE", "FR", "FR", "IN", None],
+            "city": ["Berlin", "Köln", "Paris", "Lyon", "Delhi", None],
+            "year": pa.array([2025, 2026, 2026, 2026, 2025, 2026], pa.int32()),
+            "view_count": pa.array([10, 20, 30, 40, 50, 60], pa.int64()),
+            "ts": pa.array(
+                [datetime(2026, 11, day, tzinfo=UTC).replace(tzinfo=None) for day in range(1, 7)], pa.timestamp("us")
+            ),
+            "price": pa.array(
+                [Decimal("1.25"), None, Decimal("3.50"), Decimal("4.00"), Decimal("5.00"), Decimal("6.75")],
+                pa.decimal128(9, 2),
+            ),
+            "event": pa.array(
+                [{"ip": "10.0.0.1", "action": "view"}] * 6, pa.struct([("ip", pa.string()), ("action", pa.string())])
+            ),
+        }
+    )
     countries = pa.table({"iso_code": ["DE", "FR", "IN"], "name": ["Germany", "France", "India"]})
     secret = pa.table({"id": pa.array([1], pa.int64()), "password": ["hunter2"]})
     big = pa.table({"n": pa.array(range(50_000), pa.int64()), "t": [f"row {index}" for index in range(50_000)]})
-    return MemoryConnector("lake", {
-        "wmf.pageview_hourly": Table(views, comment="Views by hour"), "canonical.countries": countries, "private.secret": secret, "big.numbers": big})
+    return MemoryConnector(
+        "lake",
+        {
+            "wmf.pageview_hourly": Table(views, comment="Views by hour"),
+            "canonical.countries": countries,
+            "private.secret": secret,
+            "big.numbers": big,
+        },
+    )
 
 
 def mediawiki() -> MemoryConnector:
-    page = pa.table({"page_id": pa.array([1, 2, 3, 7], pa.int64()), "page_title": ["A", "B", "C", "G"], "page_len": pa.array([100, 200, 300, 700], pa.int32())})
+    page = pa.table(
+        {
+            "page_id": pa.array([1, 2, 3, 7], pa.int64()),
+            "page_title": ["A", "B", "C", "G"],
+            "page_len": pa.array([100, 200, 300, 700], pa.int32()),
+        }
+    )
     revision = pa.table({"rev_id": pa.array([1], pa.int64()), "rev_text": ["suppressed"]})
     return MemoryConnector("mediawiki", {"enwiki.page": page, "enwiki.revision": revision, "dewiki.page": page})
 
@@ -114,15 +156,30 @@ class Person:
     gateway: Gateway
     id: str
 
-    def token(self, via: Via = Via.KERNEL, *, key: str | None = None, seconds: float = 300, epoch: int | None = None) -> str:
+    def token(
+        self, via: Via = Via.KERNEL, *, key: str | None = None, seconds: float = 300, epoch: int | None = None
+    ) -> str:
         with self.gateway.database.engine("owner").begin() as conn:
             now_epoch = people.access(conn, self.id, datetime.now(UTC)).epoch
         keys = {Via.KERNEL: self.gateway.runtime.kernel_key, Via.PORTAL: self.gateway.runtime.portal_key}
-        return tokens.mint(key or keys[via], person_id=self.id, via=via, epoch=now_epoch if epoch is None else epoch, server_id="s1", kernel_id="k1",
-                           now=datetime.now(UTC), seconds=seconds).value
+        return tokens.mint(
+            key or keys[via],
+            person_id=self.id,
+            via=via,
+            epoch=now_epoch if epoch is None else epoch,
+            server_id="s1",
+            kernel_id="k1",
+            now=datetime.now(UTC),
+            seconds=seconds,
+        ).value
 
     def client(self, via: Via = Via.KERNEL) -> httpx.Client:
-        return httpx.Client(base_url=self.gateway.url, headers={"authorization": f"Bearer {self.token(via)}"}, timeout=30, trust_env=False)
+        return httpx.Client(
+            base_url=self.gateway.url,
+            headers={"authorization": f"Bearer {self.token(via)}"},
+            timeout=30,
+            trust_env=False,
+        )
 
     def post(self, statement: str, **more: Any) -> httpx.Response:
         with self.client() as client:
@@ -199,17 +256,42 @@ def serve(app: Any) -> Iterator[str]:
 
 def runtime_for(database: services.Database, directory: Path) -> Runtime:
     return Runtime(
-        config=directory / "swap.toml", database_urls=database.urls(), gateway_port=1, web_port=1, hub_port=1,
-        traefik_api_port=1, traefik_api_password="x", traefik_directory=directory, socket_directory=directory, kernel_key="k" * 40,
-        portal_key="p" * 40, web_service_token="w", hub_cookie_secret="00" * 32, kernel_env=directory, homes=directory, spool=directory / "spool")
+        config=directory / "swap.toml",
+        database_urls=database.urls(),
+        gateway_port=1,
+        web_port=1,
+        hub_port=1,
+        traefik_api_port=1,
+        traefik_api_password="x",
+        traefik_directory=directory,
+        socket_directory=directory,
+        kernel_key="k" * 40,
+        portal_key="p" * 40,
+        web_service_token="w",
+        hub_cookie_secret="00" * 32,
+        kernel_env=directory,
+        homes=directory,
+        spool=directory / "spool",
+    )
 
 
 @contextlib.contextmanager
-def running(database: services.Database, directory: Path, sources: dict[str, Any] | None = None, policy: Policy = POLICY,
-            places: dict[str, Any] | None = None, **limits: Any) -> Iterator[Gateway]:
+def running(
+    database: services.Database,
+    directory: Path,
+    sources: dict[str, Any] | None = None,
+    policy: Policy = POLICY,
+    places: dict[str, Any] | None = None,
+    **limits: Any,
+) -> Iterator[Gateway]:
     """Run a gateway for the block."""
     made = sources or {"lake": lake(), "mediawiki": mediawiki()}
-    described = {name: FilesSource(kind="files", root=directory, owner="data-platform", connect_timeout_seconds=1, **(places or {})) for name in made}
+    described = {
+        name: FilesSource(
+            kind="files", root=directory, owner="data-platform", connect_timeout_seconds=1, **(places or {})
+        )
+        for name in made
+    }
     settings = Settings(state=directory, sources=described, policy=policy, limits=Limits(**limits))
     runtime = runtime_for(database, directory)
     app = gateway.create(settings, runtime, made)

@@ -33,19 +33,37 @@ def sign_out(swap: Gateway, person: Person) -> None:
 
 
 def call(swap: Gateway, method: str, path: str, bearer: str, **more: object) -> httpx.Response:
-    return httpx.request(method, swap.url + path, headers={"authorization": f"Bearer {bearer}"}, timeout=20, trust_env=False, **more)  # type: ignore[arg-type]
+    return httpx.request(
+        method, swap.url + path, headers={"authorization": f"Bearer {bearer}"}, timeout=20, trust_env=False, **more
+    )  # type: ignore[arg-type]
 
 
 def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
-    with httpx.stream("GET", f"{swap.url}/v1/servers/events", headers={"authorization": f"Bearer {credential}"}, timeout=20, trust_env=False) as response:
+    with httpx.stream(
+        "GET",
+        f"{swap.url}/v1/servers/events",
+        headers={"authorization": f"Bearer {credential}"},
+        timeout=20,
+        trust_env=False,
+    ) as response:
         assert response.status_code == 200
         for line in response.iter_lines():
             if line.startswith("data: "):
                 yield json.loads(line.removeprefix("data: "))
 
 
-QUERIES = [("POST", "/v1/queries"), ("GET", "/v1/queries/q1"), ("GET", "/v1/queries/q1/result"), ("GET", "/v1/queries/q1/page"), ("GET", "/v1/queries/q1/download"), ("DELETE", "/v1/queries/q1"),
-           ("GET", "/v1/catalog"), ("GET", "/v1/catalog/a/b/c"), ("POST", "/v1/complete"), ("POST", "/v1/uploads")]
+QUERIES = [
+    ("POST", "/v1/queries"),
+    ("GET", "/v1/queries/q1"),
+    ("GET", "/v1/queries/q1/result"),
+    ("GET", "/v1/queries/q1/page"),
+    ("GET", "/v1/queries/q1/download"),
+    ("DELETE", "/v1/queries/q1"),
+    ("GET", "/v1/catalog"),
+    ("GET", "/v1/catalog/a/b/c"),
+    ("POST", "/v1/complete"),
+    ("POST", "/v1/uploads"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), QUERIES)
@@ -65,14 +83,27 @@ def test_a_portal_key_cannot_mint_a_kernels_token_nor_the_other_way(swap: Gatewa
     assert [call(swap, "GET", "/v1/catalog", token).status_code for token in forged] == [401, 401]
 
 
-@pytest.mark.parametrize("change", [{"alg": "none"}, {"via": "report"}, {"via": "server"}, {"sub": "pzzzzzzzzz"}, {"aud": "other"}, {"exp": 9e9}, {"epoch": 99}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alg": "none"},
+        {"via": "report"},
+        {"via": "server"},
+        {"sub": "pzzzzzzzzz"},
+        {"aud": "other"},
+        {"exp": 9e9},
+        {"epoch": 99},
+    ],
+)
 def test_a_changed_token_is_refused(swap: Gateway, ann: Person, change: dict[str, object]) -> None:
     claims = jwt.decode(ann.token(), options={"verify_signature": False})
     if change == {"alg": "none"}:
         token = jwt.encode(claims, None, algorithm="none")
     else:
         header, body, signature = ann.token().split(".")
-        token = ".".join([header, jwt.encode({**claims, **change}, "x" * 40, algorithm="HS256").split(".")[1], signature])
+        token = ".".join(
+            [header, jwt.encode({**claims, **change}, "x" * 40, algorithm="HS256").split(".")[1], signature]
+        )
         assert body != token.split(".")[1]
 
     assert call(swap, "GET", "/v1/catalog", token).status_code == 401
@@ -98,7 +129,11 @@ def test_a_server_gets_tokens_for_its_kernels(swap: Gateway, ann: Person) -> Non
 
     claims = jwt.decode(answer["token"], options={"verify_signature": False})
     assert (claims["sub"], claims["via"], claims["kernel"]) == (ann.id, "kernel", "k7")
-    assert timedelta(seconds=290) < datetime.fromisoformat(answer["expires_at"]) - datetime.now(UTC) <= timedelta(seconds=300)
+    assert (
+        timedelta(seconds=290)
+        < datetime.fromisoformat(answer["expires_at"]) - datetime.now(UTC)
+        <= timedelta(seconds=300)
+    )
     assert call(swap, "GET", "/v1/catalog", answer["token"]).status_code == 200
 
 
@@ -118,7 +153,9 @@ def test_it_is_the_look_into_the_database_that_ends_them(swap: Gateway, ann: Per
     class Trusting(Guard):
         def caller(self, request: Request, allowed: frozenset[Via]) -> Caller:
             assert allowed
-            claims = tokens.verify(self._keys, request.headers["authorization"].removeprefix("Bearer "), datetime.now(UTC))
+            claims = tokens.verify(
+                self._keys, request.headers["authorization"].removeprefix("Bearer "), datetime.now(UTC)
+            )
             return Caller(Principal(claims.person_id, "", frozenset(), claims.via), claims.kernel_id)
 
     kernel = ann.token()
@@ -126,7 +163,9 @@ def test_it_is_the_look_into_the_database_that_ends_them(swap: Gateway, ann: Per
     assert call(swap, "GET", "/v1/catalog", kernel).status_code == 401
 
     parts = swap.app.state.parts
-    swap.app.state.parts = replace(parts, guard=Trusting(swap.database.engine("gateway"), swap.runtime, lambda: datetime.now(UTC)))
+    swap.app.state.parts = replace(
+        parts, guard=Trusting(swap.database.engine("gateway"), swap.runtime, lambda: datetime.now(UTC))
+    )
 
     assert call(swap, "GET", "/v1/catalog", kernel).status_code == 200
 

@@ -16,13 +16,20 @@ from integration.gateway.gateways import Gateway
 def small_spool(tmp_path: Path) -> Iterator[Path]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", str(spool)], check=False, capture_output=True).returncode:
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", str(spool)], check=False, capture_output=True
+        ).returncode
+    ):
         pytest.skip("a small disk needs the right to mount one")
     yield spool
     subprocess.run(["umount", "-l", str(spool)], check=True)
 
 
-def test_a_full_disk_ends_the_query_in_words_and_not_the_gateway(small_spool: Path, make_gateway: Callable[..., Gateway]) -> None:
+def test_a_full_disk_ends_the_query_in_words_and_not_the_gateway(
+    small_spool: Path, make_gateway: Callable[..., Gateway]
+) -> None:
     swap = make_gateway()
     ann = swap.person("ann", "analysts")
 

@@ -17,7 +17,16 @@ from swap.settings import Denial, FilesSource, Grant, Policy
 CITIES = "ABCDEFGH"
 POLICY = Policy(
     grants=(Grant(name="all", groups=("analysts",), on=("lake",)),),
-    denials=(Denial(name="below-country", on=("lake.wmf.*.city",), unless_groups=("data-privacy",), because="locks cities", ask="data-privacy"),))
+    denials=(
+        Denial(
+            name="below-country",
+            on=("lake.wmf.*.city",),
+            unless_groups=("data-privacy",),
+            because="locks cities",
+            ask="data-privacy",
+        ),
+    ),
+)
 VISITS = "lake.wmf.visits"
 
 
@@ -54,7 +63,14 @@ def detail(state: dict[str, Any]) -> str:
     return str(next(stage["detail"] for stage in state["stages"] if stage["key"] == "run:lake"))
 
 
-@pytest.mark.parametrize("statement", [f"SELECT count(*) AS n FROM {VISITS}", f"SELECT id FROM {VISITS} LIMIT 1", f"SELECT id FROM {VISITS} WHERE id = 1"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"SELECT count(*) AS n FROM {VISITS}",
+        f"SELECT id FROM {VISITS} LIMIT 1",
+        f"SELECT id FROM {VISITS} WHERE id = 1",
+    ],
+)
 def test_how_many_files_were_read_is_told_to_those_who_may_know(ann: Person, bertrand: Person, statement: str) -> None:
     assert "file" in detail(ended(bertrand, statement))
     assert detail(ended(ann, statement)) == ""

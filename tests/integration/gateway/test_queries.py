@@ -26,15 +26,24 @@ def test_one_statement_joins_two_sources(ann: Person, swap: Gateway) -> None:
         WHERE v.year = 2026 ORDER BY 1""")
 
     assert rows == [("B", 20, 200), ("C", 30, 300)]
-    assert [event.event for event in swap.audit() if event.event.startswith("query")] == ["query-accepted", "query-ended"]
+    assert [event.event for event in swap.audit() if event.event.startswith("query")] == [
+        "query-accepted",
+        "query-ended",
+    ]
 
 
 def test_a_source_is_asked_only_for_the_columns_used_and_filters_itself(analyst: Person, shared: Gateway) -> None:
-    analyst.rows("SELECT sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 AND country_code IN ('DE', 'FR') AND page_title LIKE 'B%'")
+    analyst.rows(
+        "SELECT sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 AND country_code IN ('DE', 'FR') AND"
+        " page_title LIKE 'B%'"
+    )
 
     fragment = shared.lake.fragments[-1]
     assert [column.name for column in fragment.columns] == ["page_title", "country_code", "year", "view_count"]
-    assert set(fragment.predicates) == {Predicate("year", Comparison.EQ, 2026), Predicate("country_code", Comparison.IN, ("DE", "FR"))}
+    assert set(fragment.predicates) == {
+        Predicate("year", Comparison.EQ, 2026),
+        Predicate("country_code", Comparison.IN, ("DE", "FR")),
+    }
 
 
 def test_a_limit_of_one_table_is_pushed_down(analyst: Person, shared: Gateway) -> None:
@@ -48,11 +57,20 @@ def test_a_limit_behind_an_aggregate_is_not_pushed_down(analyst: Person, shared:
 
 
 def test_the_state_says_what_happened(analyst: Person) -> None:
-    query_id = analyst.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
+    query_id = analyst.start(
+        "SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)"
+    )
 
     state = analyst.ended(query_id)
 
-    assert [stage["key"] for stage in state["stages"]] == ["rights", "run:lake", "fetch:lake", "run:mediawiki", "fetch:mediawiki", "combine"]
+    assert [stage["key"] for stage in state["stages"]] == [
+        "rights",
+        "run:lake",
+        "fetch:lake",
+        "run:mediawiki",
+        "fetch:mediawiki",
+        "combine",
+    ]
     assert {stage["state"] for stage in state["stages"]} == {"done"}
     assert state["stages"][0]["label"] == "Checked your rights"
     assert state["stages"][0]["detail"] == "2 tables in 2 sources, all readable"
@@ -65,7 +83,10 @@ def test_the_stage_named_is_the_stage_that_waits(ann: Person, swap: Gateway) -> 
     swap.mediawiki.behaviour.gate = threading.Event()
     query_id = ann.start("SELECT page_id FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING (page_id)")
 
-    state = ann.until(query_id, lambda state: next(stage for stage in state["stages"] if stage["key"] == "fetch:lake")["state"] == "done")
+    state = ann.until(
+        query_id,
+        lambda state: next(stage for stage in state["stages"] if stage["key"] == "fetch:lake")["state"] == "done",
+    )
     time.sleep(0.3)
     state = ann.state(query_id)
 
@@ -83,7 +104,10 @@ def test_the_second_run_says_what_is_expected_to_its_own_person_only(ann: Person
 
     def seen_while_fetching(person: Person, most: int) -> dict[str, Any]:
         query_id = person.start(statement, params={"most": most})
-        state = person.until(query_id, lambda state: any(stage["state"] == "active" for stage in state["stages"] if stage["key"] == "fetch:lake"))
+        state = person.until(
+            query_id,
+            lambda state: any(stage["state"] == "active" for stage in state["stages"] if stage["key"] == "fetch:lake"),
+        )
         assert person.ended(query_id)["expected_end"] is None
         return state
 
@@ -153,18 +177,32 @@ def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gatewa
 
 
 def test_pages_are_text_and_can_be_sorted(analyst: Person) -> None:
-    query_id = analyst.start("SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM lake.wmf.pageview_hourly")
+    query_id = analyst.start(
+        "SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM"
+        " lake.wmf.pageview_hourly"
+    )
     analyst.ended(query_id)
 
     with analyst.client() as client:
-        page = client.get(f"/v1/queries/{query_id}/page", params={"offset": 1, "limit": 2, "sort": "view_count", "descending": True}).json()
+        page = client.get(
+            f"/v1/queries/{query_id}/page", params={"offset": 1, "limit": 2, "sort": "view_count", "descending": True}
+        ).json()
 
     assert page["total"] == 6
     assert page["rows"] == [
         ["E", "IN", "50", "5.00", "2026-11-05 00:00:00", '{"ip":"10.0.0.1","action":"view"}', "\\x00ff"],
-        ["D", "FR", "40", "4.00", "2026-11-04 00:00:00", '{"ip":"10.0.0.1","action":"view"}', "\\x00ff"]]
+        ["D", "FR", "40", "4.00", "2026-11-04 00:00:00", '{"ip":"10.0.0.1","action":"view"}', "\\x00ff"],
+    ]
     assert page["columns"][2] == {"name": "view_count", "type": "bigint", "align": "right", "group": True}
-    assert [column["type"] for column in page["columns"]] == ["text", "text", "bigint", "decimal(9,2)", "timestamp", "struct", "binary"]
+    assert [column["type"] for column in page["columns"]] == [
+        "text",
+        "text",
+        "bigint",
+        "decimal(9,2)",
+        "timestamp",
+        "struct",
+        "binary",
+    ]
 
 
 def test_pages_walk_over_batches(analyst: Person) -> None:
@@ -174,7 +212,9 @@ def test_pages_walk_over_batches(analyst: Person) -> None:
     with analyst.client() as client:
         for offset in (0, 16_380, 16_384, 49_995, 60_000):
             page = client.get(f"/v1/queries/{query_id}/page", params={"offset": offset, "limit": 10}).json()
-            assert [row[0] for row in page["rows"]] == [str(number) for number in range(offset, min(50_000, offset + 10))]
+            assert [row[0] for row in page["rows"]] == [
+                str(number) for number in range(offset, min(50_000, offset + 10))
+            ]
 
 
 def test_a_result_downloads_as_csv_and_that_is_recorded(ann: Person, swap: Gateway) -> None:
@@ -213,13 +253,22 @@ def test_a_query_over_its_time_is_stopped_at_the_source(make_gateway: Callable[.
     assert swap.lake.running == 0
 
 
-@pytest.mark.parametrize(("limits", "statement", "setting"), [
-    ({"rows": 100}, "SELECT n FROM lake.big.numbers", "limits.rows"),
-    ({"bytes": 10_000}, "SELECT n FROM lake.big.numbers", "limits.bytes"),
-    ({"source_bytes": 10_000}, "SELECT count(n) FROM lake.big.numbers", "limits.source_bytes"),
-    ({"memory_bytes": 60_000_000}, "SELECT a.n, b.t, random() r FROM lake.big.numbers a, lake.big.numbers b WHERE a.n < 2000 ORDER BY r", "limits.memory_bytes"),
-])
-def test_a_limit_appears_in_its_error(make_gateway: Callable[..., Gateway], limits: dict[str, int], statement: str, setting: str) -> None:
+@pytest.mark.parametrize(
+    ("limits", "statement", "setting"),
+    [
+        ({"rows": 100}, "SELECT n FROM lake.big.numbers", "limits.rows"),
+        ({"bytes": 10_000}, "SELECT n FROM lake.big.numbers", "limits.bytes"),
+        ({"source_bytes": 10_000}, "SELECT count(n) FROM lake.big.numbers", "limits.source_bytes"),
+        (
+            {"memory_bytes": 60_000_000},
+            "SELECT a.n, b.t, random() r FROM lake.big.numbers a, lake.big.numbers b WHERE a.n < 2000 ORDER BY r",
+            "limits.memory_bytes",
+        ),
+    ],
+)
+def test_a_limit_appears_in_its_error(
+    make_gateway: Callable[..., Gateway], limits: dict[str, int], statement: str, setting: str
+) -> None:
     swap = make_gateway(**limits, **({"spill_bytes": 1_000_000} if "memory_bytes" in limits else {}))
 
     error = swap.person("ann", "analysts").fails(statement)
@@ -278,8 +327,14 @@ def test_waiting_shows_the_position_and_the_rule(make_gateway: Callable[..., Gat
     waiting = ann.until(third, lambda state: state["headline"] == "Waiting, position 2")
 
     assert waiting["state"] == "waiting"
-    assert waiting["note"] == "lake runs 1 query at a time, at most 1 of one person. Yours starts when the next place is free."
-    assert next(stage for stage in waiting["stages"] if stage["key"] == "wait:lake")["detail"] == "position 2, 1 query before yours"
+    assert (
+        waiting["note"]
+        == "lake runs 1 query at a time, at most 1 of one person. Yours starts when the next place is free."
+    )
+    assert (
+        next(stage for stage in waiting["stages"] if stage["key"] == "wait:lake")["detail"]
+        == "position 2, 1 query before yours"
+    )
     swap.lake.behaviour.gate.set()
     states = [ann.ended(first), bob.ended(second), ann.ended(third)]
     assert [state["state"] for state in states] == ["done"] * 3
@@ -349,12 +404,23 @@ def test_rights_are_checked_again_when_a_waiting_query_starts(make_gateway: Call
 
 
 def test_parameters_are_values_of_their_own_type(analyst: Person) -> None:
-    params = {"text": "o'brien; DROP", "number": -3, "flag": True, "nothing": None, "list": [1, 3],
-              "money": {"type": "decimal", "value": "1.250"}, "day": {"type": "date", "value": "2026-11-03"},
-              "moment": {"type": "timestamp", "value": "2026-11-03T00:00:00"}, "raw": {"type": "binary", "value": "00ff"}}
+    params = {
+        "text": "o'brien; DROP",
+        "number": -3,
+        "flag": True,
+        "nothing": None,
+        "list": [1, 3],
+        "money": {"type": "decimal", "value": "1.250"},
+        "day": {"type": "date", "value": "2026-11-03"},
+        "moment": {"type": "timestamp", "value": "2026-11-03T00:00:00"},
+        "raw": {"type": "binary", "value": "00ff"},
+    }
 
-    rows = analyst.rows("""SELECT :text AS a, :number AS b, :flag AS c, :nothing AS d, $money AS e, :day AS f, :raw AS g, page_id
-                       FROM lake.wmf.pageview_hourly WHERE page_id IN (:list) AND ts >= :moment""", params=params)
+    rows = analyst.rows(
+        """SELECT :text AS a, :number AS b, :flag AS c, :nothing AS d, $money AS e, :day AS f, :raw AS g, page_id
+                       FROM lake.wmf.pageview_hourly WHERE page_id IN (:list) AND ts >= :moment""",
+        params=params,
+    )
 
     assert rows == [("o'brien; DROP", -3, True, None, Decimal("1.250"), datetime(2026, 11, 3).date(), b"\x00\xff", 3)]  # noqa: DTZ001
 
@@ -368,8 +434,11 @@ def test_a_person_joins_a_table_of_their_own(analyst: Person) -> None:
     with analyst.client() as client:
         upload = client.post("/v1/uploads", content=stream(pa.table({"code": ["DE", "FR"], "team": ["x", "y"]}))).json()
 
-    rows = analyst.rows("SELECT team, sum(view_count) FROM mine JOIN lake.wmf.pageview_hourly v ON v.country_code = mine.code GROUP BY 1 ORDER BY 1",
-                    tables={"mine": upload["id"]})
+    rows = analyst.rows(
+        "SELECT team, sum(view_count) FROM mine JOIN lake.wmf.pageview_hourly v ON v.country_code = mine.code GROUP BY"
+        " 1 ORDER BY 1",
+        tables={"mine": upload["id"]},
+    )
 
     assert upload["rows"] == 2
     assert rows == [("x", 30), ("y", 70)]
@@ -423,7 +492,9 @@ def test_anothers_query_does_not_exist(analyst: Person, shared: Gateway) -> None
     analyst.ended(query_id)
 
     with shared.person("bob", "analysts").client() as client:
-        answers = [client.get(f"/v1/queries/{query_id}{path}") for path in ("", "/result", "/page", "/download")] + [client.delete(f"/v1/queries/{query_id}")]
+        answers = [client.get(f"/v1/queries/{query_id}{path}") for path in ("", "/result", "/page", "/download")] + [
+            client.delete(f"/v1/queries/{query_id}")
+        ]
         nothing = client.get("/v1/queries/qdoesnotexist")
 
     assert [answer.status_code for answer in answers] == [404] * 5
@@ -486,7 +557,9 @@ def stream(table: pa.Table) -> bytes:
 def test_the_answer_changes_with_the_source(ann: Person, swap: Gateway) -> None:
     before = ann.rows("SELECT page_len FROM mediawiki.enwiki.page WHERE page_id = 1")
     rows = swap.mediawiki.tables["enwiki.page"].rows
-    swap.mediawiki.tables["enwiki.page"].rows = rows.set_column(2, "page_len", pa.array([101, 200, 300, 700], pa.int32()))
+    swap.mediawiki.tables["enwiki.page"].rows = rows.set_column(
+        2, "page_len", pa.array([101, 200, 300, 700], pa.int32())
+    )
 
     assert (before, ann.rows("SELECT page_len FROM mediawiki.enwiki.page WHERE page_id = 1")) == ([(100,)], [(101,)])
 

@@ -23,12 +23,19 @@ def nested(depth: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("statement", "more"), [
-    ("SELECT " + "+".join(["1"] * 3000), {}), ("SELECT " + "||".join(["'a'"] * 3000), {}),
-    ("SELECT " + "NOT " * 3000 + "true", {}),
-    ("SELECT :a AS x", {"params": {"a": nested(900)}}), ("SELECT :a AS x", {"params": {"a": nested(40)}}),
-])
-def test_what_is_nested_too_deeply_is_refused_and_recorded(shared: Gateway, analyst: Person, statement: str, more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("statement", "more"),
+    [
+        ("SELECT " + "+".join(["1"] * 3000), {}),
+        ("SELECT " + "||".join(["'a'"] * 3000), {}),
+        ("SELECT " + "NOT " * 3000 + "true", {}),
+        ("SELECT :a AS x", {"params": {"a": nested(900)}}),
+        ("SELECT :a AS x", {"params": {"a": nested(40)}}),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_and_recorded(
+    shared: Gateway, analyst: Person, statement: str, more: dict[str, Any]
+) -> None:
     events = len(shared.audit())
 
     error = analyst.refused(statement, **more)
@@ -40,7 +47,9 @@ def test_what_is_nested_too_deeply_is_refused_and_recorded(shared: Gateway, anal
 
 
 @pytest.mark.parametrize("statement", ["SELECT " + "+".join(["1"] * 390), "SELECT " + "||".join(["'a'"] * 390)])
-def test_what_is_nested_nearly_too_deeply_is_no_mistake_of_ours(shared: Gateway, analyst: Person, statement: str) -> None:
+def test_what_is_nested_nearly_too_deeply_is_no_mistake_of_ours(
+    shared: Gateway, analyst: Person, statement: str
+) -> None:
     """How deep Python's own JSON reader goes depends on its version: such a statement is run or refused, and recorded either way."""
     events = len(shared.audit())
 
@@ -49,7 +58,9 @@ def test_what_is_nested_nearly_too_deeply_is_no_mistake_of_ours(shared: Gateway,
     assert response.status_code in {202, 400}
     if response.status_code == 202:
         assert analyst.ended(response.json()["id"])["state"] == "done"
-    assert ("query-accepted" if response.status_code == 202 else "query-refused") in {event.event for event in shared.audit()[events:]}
+    assert ("query-accepted" if response.status_code == 202 else "query-refused") in {
+        event.event for event in shared.audit()[events:]
+    }
 
 
 def test_a_parameter_that_cannot_be_read_is_recorded(shared: Gateway, analyst: Person) -> None:
@@ -69,17 +80,39 @@ def test_a_mistake_of_ours_in_planning_is_recorded(make_gateway: Callable[..., G
 
     assert response.status_code == 500
     (event,) = swap.audit("query-refused")
-    assert (event.person_id, event.detail["category"], event.detail["reason"]) == (ann.id, "internal", "SWAP made a mistake with this statement. AttributeError.")
+    assert (event.person_id, event.detail["category"], event.detail["reason"]) == (
+        ann.id,
+        "internal",
+        "SWAP made a mistake with this statement. AttributeError.",
+    )
 
 
-@pytest.mark.parametrize(("statement", "more"), [
-    ("SELECT 1 AS x", {"params": {"p" * 3_900_000: 1}}), ("SELECT 1 AS x", {"tables": {"t" * 3_900_000: "u1"}}), ("SELECT 1 AS x", {"tables": {"t": "u" + "1" * 3_900_000}}),
-    ("SELECT * FROM t", {"tables": {f"t{index}": "u1" for index in range(10_000)}}), ("SELECT :a AS x", {"params": {"a": {"type": "decimal", "value": "1" * 3_900_000}}}),
-    (f"SELECT {LONG} FROM {VIEWS}", {}), (f"SELECT v.{LONG} FROM {VIEWS} v", {}), (f"SELECT {LONG}.a FROM {VIEWS} v", {}), (f"SELECT * FROM {LONG}", {}), (f"SELECT * FROM lake.wmf.{LONG}", {}),
-    (f"SELECT {LONG}(1)", {}), (f"SELECT CAST(1 AS {LONG})", {}), (f"SELECT 1 1 {LONG}", {}), (f"{LONG} 1", {}), (f"SELECT :{LONG} AS x", {}), (f"SELECT * EXCLUDE ({LONG}) FROM {VIEWS}", {}),
-    (f"SELECT page_id FROM {VIEWS} JOIN mediawiki.enwiki.page USING ({LONG})", {}), (f"WITH {LONG} AS (SELECT 1), {LONG} AS (SELECT 2) SELECT 1"[:65_000], {}),
-])
-def test_an_answer_and_its_record_stay_short_whatever_was_sent(shared: Gateway, analyst: Person, statement: str, more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("statement", "more"),
+    [
+        ("SELECT 1 AS x", {"params": {"p" * 3_900_000: 1}}),
+        ("SELECT 1 AS x", {"tables": {"t" * 3_900_000: "u1"}}),
+        ("SELECT 1 AS x", {"tables": {"t": "u" + "1" * 3_900_000}}),
+        ("SELECT * FROM t", {"tables": {f"t{index}": "u1" for index in range(10_000)}}),
+        ("SELECT :a AS x", {"params": {"a": {"type": "decimal", "value": "1" * 3_900_000}}}),
+        (f"SELECT {LONG} FROM {VIEWS}", {}),
+        (f"SELECT v.{LONG} FROM {VIEWS} v", {}),
+        (f"SELECT {LONG}.a FROM {VIEWS} v", {}),
+        (f"SELECT * FROM {LONG}", {}),
+        (f"SELECT * FROM lake.wmf.{LONG}", {}),
+        (f"SELECT {LONG}(1)", {}),
+        (f"SELECT CAST(1 AS {LONG})", {}),
+        (f"SELECT 1 1 {LONG}", {}),
+        (f"{LONG} 1", {}),
+        (f"SELECT :{LONG} AS x", {}),
+        (f"SELECT * EXCLUDE ({LONG}) FROM {VIEWS}", {}),
+        (f"SELECT page_id FROM {VIEWS} JOIN mediawiki.enwiki.page USING ({LONG})", {}),
+        (f"WITH {LONG} AS (SELECT 1), {LONG} AS (SELECT 2) SELECT 1"[:65_000], {}),
+    ],
+)
+def test_an_answer_and_its_record_stay_short_whatever_was_sent(
+    shared: Gateway, analyst: Person, statement: str, more: dict[str, Any]
+) -> None:
     events = len(shared.audit())
 
     response = analyst.post(statement, **more)
@@ -105,7 +138,13 @@ def test_one_persons_long_statements_hold_up_nobody(make_gateway: Callable[..., 
     token = ann.token()
 
     def ask(_: int) -> int:
-        return httpx.post(f"{swap.url}/v1/queries", json={"statement": statement}, headers={"authorization": f"Bearer {token}"}, timeout=120, trust_env=False).status_code
+        return httpx.post(
+            f"{swap.url}/v1/queries",
+            json={"statement": statement},
+            headers={"authorization": f"Bearer {token}"},
+            timeout=120,
+            trust_env=False,
+        ).status_code
 
     with ThreadPoolExecutor(48) as pool, bob.client() as client:
         answers = [pool.submit(ask, number) for number in range(48)]

@@ -53,7 +53,9 @@ def test_a_kept_result_closes_when_its_columns_do(swap: Gateway, ann: Person, wa
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_it_is_the_second_look_that_closes_it(swap: Gateway, ann: Person, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_the_second_look_that_closes_it(
+    swap: Gateway, ann: Person, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query_id = ann.start(f"{NUMBERS} LIMIT 3")
     ann.ended(query_id)
     swap.set_groups(ann, "readers")
@@ -79,11 +81,16 @@ def test_it_closes_also_after_the_gateway_was_restarted(make_gateway: Callable[.
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_the_state_of_a_query_keeps_to_itself_what_it_read_when_its_columns_close(make_gateway: Callable[..., Gateway], *, restarted: bool) -> None:
+def test_the_state_of_a_query_keeps_to_itself_what_it_read_when_its_columns_close(
+    make_gateway: Callable[..., Gateway], *, restarted: bool
+) -> None:
     """The combiner's error quotes a value that could not be cast; columns and counts tell of the result."""
     swap = make_gateway()
     ann = swap.person("ann", "analysts")
-    failed, done = ann.start("SELECT CAST(page_title AS INT) AS x FROM lake.wmf.pageview_hourly"), ann.start(f"{NUMBERS} WHERE n < 7")
+    failed, done = (
+        ann.start("SELECT CAST(page_title AS INT) AS x FROM lake.wmf.pageview_hourly"),
+        ann.start(f"{NUMBERS} WHERE n < 7"),
+    )
     assert "'A'" in ann.ended(failed)["error"]["title"]
     assert ann.ended(done)["rows"] == 7
     if restarted:
@@ -146,7 +153,9 @@ def test_a_sign_out_that_nobody_heard_cancels_when_the_listener_is_back(swap: Ga
     with swap.database.engine("owner").begin() as conn:
         conn.execute(text("UPDATE swap.sign_in SET ended_at = now() WHERE person_id = :id"), {"id": ann.id})
     with swap.database.engine("gateway").begin() as conn:
-        conn.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'swap-access-news'"))
+        conn.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'swap-access-news'")
+        )
 
     deadline = time.monotonic() + 15
     while swap.lake.running:
@@ -179,7 +188,10 @@ def test_a_stream_that_is_being_read_stops_after_sign_out(swap: Gateway, ann: Pe
 def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Callable[..., Gateway]) -> None:
     swap = make_gateway()
     ann = swap.person("ann", "analysts")
-    query_id = ann.start("SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND b.n < 800")
+    query_id = ann.start(
+        "SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND"
+        " b.n < 800"
+    )
     assert ann.ended(query_id)["rows"] > 1_000_000
     size = ann.state(query_id)["bytes"]
     got = 0

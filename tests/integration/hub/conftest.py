@@ -36,7 +36,21 @@ from swap.supervisor.services import Service, environment
 from swap.supervisor.services import services as programs
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("ann", "bertrand", "chidi", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "a-b", "a_b", "a--b", "slow")
+NAMES = (
+    "ann",
+    "bertrand",
+    "chidi",
+    "ann.smith",
+    "José",
+    "o'brien",
+    "50%",
+    "n" * 64,
+    "content",
+    "a-b",
+    "a_b",
+    "a--b",
+    "slow",
+)
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _browsers = itertools.count()
 USUAL = argon2.PasswordHasher()
@@ -47,10 +61,23 @@ def password(name: str) -> str:
 
 
 def people_document(names: tuple[str, ...] = NAMES) -> str:
-    return tomlkit.dumps({"people": [
-        {"key": name, "name": name, "password": (USUAL if name == "slow" else CHEAP).hash(password(name)), "groups": ["analysts"], "title": "tester",
-         "demo_password": password(name), "reads": "Reads all", "locked": "Nothing"} for name in names
-    ]})
+    return tomlkit.dumps(
+        {
+            "people": [
+                {
+                    "key": name,
+                    "name": name,
+                    "password": (USUAL if name == "slow" else CHEAP).hash(password(name)),
+                    "groups": ["analysts"],
+                    "title": "tester",
+                    "demo_password": password(name),
+                    "reads": "Reads all",
+                    "locked": "Nothing",
+                }
+                for name in names
+            ]
+        }
+    )
 
 
 @dataclass
@@ -80,8 +107,13 @@ class House:
         for name in names:
             log = (self.state / "logs" / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
-                made[name].argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                env=environment(self.state / "runtime.json"), start_new_session=True, cwd=self.state,
+                made[name].argv,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=environment(self.state / "runtime.json"),
+                start_new_session=True,
+                cwd=self.state,
             )
             log.close()
         for name in names:
@@ -136,7 +168,9 @@ class House:
 
     def person_id(self, name: str) -> str:
         with self.database.engine().connect() as conn:
-            return conn.exec_driver_sql("select id from swap.person where name = %s and removed_at is null", (name,)).scalar_one()
+            return conn.exec_driver_sql(
+                "select id from swap.person where name = %s and removed_at is null", (name,)
+            ).scalar_one()
 
     def start_server(self, person_id: str, seconds: float = 60) -> None:
         """Start somebody's server as the portal does."""
@@ -150,7 +184,9 @@ class House:
                 if not server.get("pending"):
                     break
                 time.sleep(0.2)
-        raise AssertionError(f"no server for {person_id}: " + self.log(f"server-{person_id}")[-3000:] + self.log("hub")[-3000:])
+        raise AssertionError(
+            f"no server for {person_id}: " + self.log(f"server-{person_id}")[-3000:] + self.log("hub")[-3000:]
+        )
 
 
 class WeakHouse(House):
@@ -167,21 +203,41 @@ class WeakHouse(House):
         entry["encodedCharacters"] = dict.fromkeys(entry["encodedCharacters"], True)
         http = contents["dynamic"]["http"]
         # H01: all of the hub's pages can be reached, from every host.
-        http["routers"] = {name: router for name, router in http["routers"].items() if name not in {"hub-pages", "hub-on-person", "hub"}}
-        http["routers"]["hub"] = {"rule": "PathPrefix(`/hub`)", "entryPoints": ["web"], "service": "hub", "priority": 2000}
+        http["routers"] = {
+            name: router
+            for name, router in http["routers"].items()
+            if name not in {"hub-pages", "hub-on-person", "hub"}
+        }
+        http["routers"]["hub"] = {
+            "rule": "PathPrefix(`/hub`)",
+            "entryPoints": ["web"],
+            "service": "hub",
+            "priority": 2000,
+        }
         # H15: the proxy's own API asks nobody who they are.
         http["routers"]["api"].pop("middlewares")
-        for path, content in ((self.runtime.traefik_directory.parent / "static.yml", contents["static"]),
-                              (self.runtime.traefik_directory / "swap.yml", contents["dynamic"])):
+        for path, content in (
+            (self.runtime.traefik_directory.parent / "static.yml", contents["static"]),
+            (self.runtime.traefik_directory / "swap.yml", contents["dynamic"]),
+        ):
             path.write_text(json.dumps(content), encoding="utf-8")
         return made
 
     def open_way_to(self, person_id: str, address: str) -> None:
         """H13: one person's server can be reached from every host."""
-        weak = {"http": {
-            "routers": {"weak": {"rule": f"PathRegexp(`(?i)/user/{person_id}`)", "entryPoints": ["web"], "service": "weak", "priority": 3000}},
-            "services": {"weak": {"loadBalancer": {"servers": [{"url": address}]}}},
-        }}
+        weak = {
+            "http": {
+                "routers": {
+                    "weak": {
+                        "rule": f"PathRegexp(`(?i)/user/{person_id}`)",
+                        "entryPoints": ["web"],
+                        "service": "weak",
+                        "priority": 3000,
+                    }
+                },
+                "services": {"weak": {"loadBalancer": {"servers": [{"url": address}]}}},
+            }
+        }
         (self.runtime.traefik_directory / "weak.yml").write_text(json.dumps(weak), encoding="utf-8")
 
 
@@ -194,16 +250,25 @@ class Browser:
         number = next(_browsers)
         self.address = f"127.1.{number // 250}.{number % 250 + 2}"
         self.cookies: dict[str, httpx.Cookies] = {}
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, transport=httpx.HTTPTransport(local_address=self.address))
+        self.client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=30, transport=httpx.HTTPTransport(local_address=self.address)
+        )
 
     @property
     def session(self) -> bool:
         return "swap_session" in self.cookies.get("localhost", {})
 
-    def request(self, method: str, path: str, host: str = "localhost", follow: bool = True, headers=None, **arguments) -> httpx.Response:
+    def request(
+        self, method: str, path: str, host: str = "localhost", follow: bool = True, headers=None, **arguments
+    ) -> httpx.Response:
         for _ in range(15):
             jar = self.cookies.setdefault(host, httpx.Cookies())
-            sent = {"Host": f"{host}:{self.port}", "Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+            sent = {
+                "Host": f"{host}:{self.port}",
+                "Accept": "text/html",
+                "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Site": "same-origin",
+            }
             sent |= headers or {}
             request = self.client.build_request(method, path, headers=sent, **arguments)
             request.headers.pop("cookie", None)
@@ -244,11 +309,16 @@ class Browser:
     def sign_in(self, name: str, secret: str | None = None, headers=None) -> httpx.Response:
         """Go through the portal's door, fill in the form, send it."""
         page = self.get("/sign-in")
-        found = re.search(r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text)
+        found = re.search(
+            r'<form action="([^"]+)" method="post">\s*<input type="hidden" name="_xsrf" value="([^"]*)"', page.text
+        )
         assert found, f"{page.status_code} {page.url} {page.text[:1500]}"
         action = found[1].replace("&amp;", "&")
-        return self.post(action, data={"_xsrf": found[2], "username": name, "password": password(name) if secret is None else secret},
-                         headers=headers)
+        return self.post(
+            action,
+            data={"_xsrf": found[2], "username": name, "password": password(name) if secret is None else secret},
+            headers=headers,
+        )
 
     def sign_out(self, just_before: Callable[[], None] = lambda: None) -> httpx.Response:
         csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/").text)
@@ -261,24 +331,45 @@ def _fits(cookie_path: str, path: str) -> bool:
     return path == cookie_path or path.startswith(cookie_path.rstrip("/") + "/")
 
 
-def build(postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: type[House] = House, launch: dict | None = None) -> House:
+def build(
+    postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: type[House] = House, launch: dict | None = None
+) -> House:
     """Lay a house out; nothing runs yet."""
     state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
     for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
     site, gateway, web, hub, api = ports.free(5)
-    (state / "swap.toml").write_text(tomlkit.dumps({
-        "state": str(state), "site": {"port": site, "demo": True}, "people": {"file": str(state / "people.toml")},
-        "kernel_env": str(Path(sys.prefix).parent / "kernel"), "launch": launch or {},
-    }), encoding="utf-8")
+    (state / "swap.toml").write_text(
+        tomlkit.dumps(
+            {
+                "state": str(state),
+                "site": {"port": site, "demo": True},
+                "people": {"file": str(state / "people.toml")},
+                "kernel_env": str(Path(sys.prefix).parent / "kernel"),
+                "launch": launch or {},
+            }
+        ),
+        encoding="utf-8",
+    )
     database = services.fresh_database(postgres)
     runtime = Runtime(
-        config=state / "swap.toml", database_urls=database.urls(), gateway_port=gateway, web_port=web, hub_port=hub,
-        traefik_api_port=api, traefik_api_password=secrets.token_urlsafe(24),
-        traefik_directory=state / "traefik" / "dynamic", socket_directory=Path(tempfile.mkdtemp(prefix="swap-")),
-        kernel_key=secrets.token_hex(32), portal_key=secrets.token_hex(32), web_service_token=secrets.token_hex(32),
-        hub_cookie_secret=secrets.token_hex(32), kernel_env=Path(sys.prefix).parent / "kernel", homes=state / "homes", spool=state / "spool",
+        config=state / "swap.toml",
+        database_urls=database.urls(),
+        gateway_port=gateway,
+        web_port=web,
+        hub_port=hub,
+        traefik_api_port=api,
+        traefik_api_password=secrets.token_urlsafe(24),
+        traefik_directory=state / "traefik" / "dynamic",
+        socket_directory=Path(tempfile.mkdtemp(prefix="swap-")),
+        kernel_key=secrets.token_hex(32),
+        portal_key=secrets.token_hex(32),
+        web_service_token=secrets.token_hex(32),
+        hub_cookie_secret=secrets.token_hex(32),
+        kernel_env=Path(sys.prefix).parent / "kernel",
+        homes=state / "homes",
+        spool=state / "spool",
     )
     runtimes.write(runtime, state / "runtime.json")
     return kind(settings_module.load(state / "swap.toml"), runtime, database)

@@ -20,7 +20,9 @@ class Tab:
         self.house, self.person_id = house, browser.person_id
         self.host = f"{browser.person_id}.localhost"
         self.browser = house.browser()
-        self.browser.cookies = {name: httpx.Cookies(jar) for name, jar in browser.cookies.items() if name == "localhost"}
+        self.browser.cookies = {
+            name: httpx.Cookies(jar) for name, jar in browser.cookies.items() if name == "localhost"
+        }
         assert self.browser.get(f"/user/{self.person_id}/lab", self.host).status_code == 200
 
     @property
@@ -29,15 +31,26 @@ class Tab:
 
     def api(self, path, method="GET", **arguments):
         headers = {"X-XSRFToken": self.xsrf, "Accept": "application/json", "Sec-Fetch-Mode": "cors"}
-        return self.browser.request(method, f"/user/{self.person_id}{path}", self.host, follow=False, headers=headers, **arguments)
+        return self.browser.request(
+            method, f"/user/{self.person_id}{path}", self.host, follow=False, headers=headers, **arguments
+        )
 
     def statuses(self):
-        return {path: self.api(path).status_code for path in ("/api/contents", "/api/kernels", "/api/sessions", "/api/status", "/swap/access", "/lab")}
+        return {
+            path: self.api(path).status_code
+            for path in ("/api/contents", "/api/kernels", "/api/sessions", "/api/status", "/swap/access", "/lab")
+        }
 
     async def socket(self, kernel_id):
         cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.browser.cookies[self.host].jar)
-        request = HTTPRequest(f"ws://127.0.0.1:{self.house.port}/user/{self.person_id}/api/kernels/{kernel_id}/channels",
-                              headers={"Host": f"{self.host}:{self.house.port}", "Cookie": cookies, "Origin": f"http://{self.host}:{self.house.port}"})
+        request = HTTPRequest(
+            f"ws://127.0.0.1:{self.house.port}/user/{self.person_id}/api/kernels/{kernel_id}/channels",
+            headers={
+                "Host": f"{self.host}:{self.house.port}",
+                "Cookie": cookies,
+                "Origin": f"http://{self.host}:{self.house.port}",
+            },
+        )
         return await websocket_connect(request)
 
 

@@ -28,16 +28,31 @@ _numbers = itertools.count(1)
 def authorize(browser, **changes):
     verifier = secrets.token_urlsafe(32)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    query = {"client_id": CLIENT, "redirect_uri": "/oauth_callback", "response_type": "code", "state": "s", "code_challenge": challenge,
-             "code_challenge_method": "S256"} | changes
-    answer = browser.get("/hub/api/oauth2/authorize?" + urlencode({key: value for key, value in query.items() if value is not None}), follow=False)
+    query = {
+        "client_id": CLIENT,
+        "redirect_uri": "/oauth_callback",
+        "response_type": "code",
+        "state": "s",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    } | changes
+    answer = browser.get(
+        "/hub/api/oauth2/authorize?" + urlencode({key: value for key, value in query.items() if value is not None}),
+        follow=False,
+    )
     code = parse_qs(urlsplit(answer.headers.get("location", "")).query).get("code", [""])[0]
     return answer, code, verifier
 
 
 def exchange(house, code, verifier, **changes):
-    body = {"client_id": CLIENT, "client_secret": house.runtime.web_service_token, "grant_type": "authorization_code", "code": code,
-            "redirect_uri": "/oauth_callback", "code_verifier": verifier} | changes
+    body = {
+        "client_id": CLIENT,
+        "client_secret": house.runtime.web_service_token,
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": "/oauth_callback",
+        "code_verifier": verifier,
+    } | changes
     with house.hub_api() as api:
         return api.post("/oauth2/token", data={key: value for key, value in body.items() if value is not None})
 
@@ -63,7 +78,11 @@ def no_pkce(house):
 def code_sent_elsewhere(house):
     ann = person(house, "ann")
     got = []
-    for target in ("https://evil.example/", f"http://{ann.person_id}.localhost:{house.port}/user/{ann.person_id}/oauth_callback", "//evil.example/oauth_callback"):
+    for target in (
+        "https://evil.example/",
+        f"http://{ann.person_id}.localhost:{house.port}/user/{ann.person_id}/oauth_callback",
+        "//evil.example/oauth_callback",
+    ):
         answer, code, _ = authorize(ann, redirect_uri=target)
         if code and answer.headers["location"].startswith(target):
             got.append(target)
@@ -104,8 +123,15 @@ def test_h10_without_the_defence_it_is_sent_anywhere(weak_house):
 def upgrade(house, browser, origin):
     """Open the events WebSocket of the person's own server, with their cookies, from a page of `origin`; return the status."""
     host = f"{browser.person_id}.localhost"
-    lines = [f"GET /user/{browser.person_id}/api/events/subscribe HTTP/1.1", f"Host: {host}:{house.port}", "Upgrade: websocket", "Connection: Upgrade",
-             f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}", "Sec-WebSocket-Version: 13", f"Cookie: {cookies(browser, host)}"]
+    lines = [
+        f"GET /user/{browser.person_id}/api/events/subscribe HTTP/1.1",
+        f"Host: {host}:{house.port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}",
+        "Sec-WebSocket-Version: 13",
+        f"Cookie: {cookies(browser, host)}",
+    ]
     if origin is not None:
         lines.append(f"Origin: {origin}")
     with socket.create_connection(("127.0.0.1", house.port), 10) as raw:
@@ -115,9 +141,17 @@ def upgrade(house, browser, origin):
 
 def origins(house, browser, other):
     port = house.port
-    return ("https://swap.example.evil.com", "https://evilswap.example", "null", f"http://localhost:{port}", f"http://{other}.localhost:{port}",
-            f"http://{browser.person_id}.localhost.evil.com:{port}", f"http://{browser.person_id}.localhost", f"http://evil{browser.person_id}.localhost:{port}",
-            f"https://{browser.person_id}.localhost:{port}.evil.com")
+    return (
+        "https://swap.example.evil.com",
+        "https://evilswap.example",
+        "null",
+        f"http://localhost:{port}",
+        f"http://{other}.localhost:{port}",
+        f"http://{browser.person_id}.localhost.evil.com:{port}",
+        f"http://{browser.person_id}.localhost",
+        f"http://evil{browser.person_id}.localhost:{port}",
+        f"https://{browser.person_id}.localhost:{port}.evil.com",
+    )
 
 
 def sockets_from_elsewhere(house):
@@ -136,10 +170,27 @@ def test_h11_without_the_defence_they_do(weak_house):
 
 # ── H13: tricks with paths at the proxy ─────────────────────────────────────────────────────────────
 TRICKS = (
-    "/user/{me}/..%2f..%2fuser/{you}/api", "/user/{me}/..%2f{you}/api", "/user/{me}/../{you}/api", "//user/{you}/api", "/user//{you}/api",
-    "/user/{me}/%2e%2e/{you}/api", "/user/{me}/%2E%2E/%2e%2e/user/{you}/api", "/user%2f{you}/api", "/%75ser/{you}/api", "/USER/{you}/api", "/User/{YOU}/api",
-    "/user/{me}/..;/{you}/api", "/user/{me}\\..\\{you}/api", "/user/{me}/..%5c{you}/api", "/user/{me}%00/../{you}/api", "/./user/./{you}/api", "/user/{you}/api",
-    "/user/{you}%2fapi", "/hub/../user/{you}/api", "/user/{me}/%252e%252e/{you}/api", "/user/{me}/files/..%252f..%252f{you}/api",
+    "/user/{me}/..%2f..%2fuser/{you}/api",
+    "/user/{me}/..%2f{you}/api",
+    "/user/{me}/../{you}/api",
+    "//user/{you}/api",
+    "/user//{you}/api",
+    "/user/{me}/%2e%2e/{you}/api",
+    "/user/{me}/%2E%2E/%2e%2e/user/{you}/api",
+    "/user%2f{you}/api",
+    "/%75ser/{you}/api",
+    "/USER/{you}/api",
+    "/User/{YOU}/api",
+    "/user/{me}/..;/{you}/api",
+    "/user/{me}\\..\\{you}/api",
+    "/user/{me}/..%5c{you}/api",
+    "/user/{me}%00/../{you}/api",
+    "/./user/./{you}/api",
+    "/user/{you}/api",
+    "/user/{you}%2fapi",
+    "/hub/../user/{you}/api",
+    "/user/{me}/%252e%252e/{you}/api",
+    "/user/{me}/files/..%252f..%252f{you}/api",
 )
 
 
@@ -155,9 +206,14 @@ def reached(house):
     me, you = served(house, "ann").person_id, served(house, "o'brien").person_id
     log = house.state / "logs" / f"server-{you}.log"
     if hasattr(house, "open_way_to"):
-        with house.hub_api(house.runtime.web_service_token), httpx.Client(auth=("hub", house.runtime.traefik_api_password)) as api:
+        with (
+            house.hub_api(house.runtime.web_service_token),
+            httpx.Client(auth=("hub", house.runtime.traefik_api_password)) as api,
+        ):
             found = api.get(f"http://127.0.0.1:{house.runtime.traefik_api_port}/api/http/services").json()
-            house.open_way_to(you, next(url for service in found if you in service["name"] for url in service["serverStatus"]))
+            house.open_way_to(
+                you, next(url for service in found if you in service["name"] for url in service["serverStatus"])
+            )
         time.sleep(1)
     got = []
     for host in (f"{me}.localhost", "localhost", f"{me}.localhost.", "content.localhost"):
@@ -180,7 +236,11 @@ def test_h13_without_the_defence_some_do(weak_house):
 
 def encoded_slashes(house):
     me = served(house, "ann").person_id
-    return [path for path in (f"/user/{me}/..%2fapi", f"/user/{me}/..%5capi", f"/user/{me}/a%00b") if status_of(house, f"{me}.localhost", path) != 400]
+    return [
+        path
+        for path in (f"/user/{me}/..%2fapi", f"/user/{me}/..%5capi", f"/user/{me}/a%00b")
+        if status_of(house, f"{me}.localhost", path) != 400
+    ]
 
 
 def test_h13_encoded_slashes_and_nulls_are_refused_at_the_door(house):
@@ -202,7 +262,11 @@ def collisions(house):
         assert name in page
         with house.database.engine().connect() as conn:
             digest = hashlib.sha256(browser.cookies["localhost"]["swap_session"].encode()).digest()
-            ids.append(conn.exec_driver_sql("select person_id from swap.portal_session where digest = %s", (digest,)).scalar_one())
+            ids.append(
+                conn.exec_driver_sql(
+                    "select person_id from swap.portal_session where digest = %s", (digest,)
+                ).scalar_one()
+            )
     return len(names) - len(set(ids))
 
 
@@ -238,9 +302,14 @@ def open_doors(house):
     """Knock at every port of ours with nothing in hand, as kernel code on this machine can; return which opened."""
     runtime = house.runtime
     doors = {
-        "hub": f"{runtime.hub_url}/hub/api/users", "hub info": f"{runtime.hub_url}/hub/api/info", "hub metrics": f"{runtime.hub_url}/hub/metrics",
-        "proxy": f"http://127.0.0.1:{runtime.traefik_api_port}/api/http/routers", "proxy raw": f"http://127.0.0.1:{runtime.traefik_api_port}/api/rawdata",
-        "gateway": f"{runtime.gateway_url}/v1/catalog", "gateway events": f"{runtime.gateway_url}/v1/servers/events", "portal": f"{runtime.web_url}/notebooks",
+        "hub": f"{runtime.hub_url}/hub/api/users",
+        "hub info": f"{runtime.hub_url}/hub/api/info",
+        "hub metrics": f"{runtime.hub_url}/hub/metrics",
+        "proxy": f"http://127.0.0.1:{runtime.traefik_api_port}/api/http/routers",
+        "proxy raw": f"http://127.0.0.1:{runtime.traefik_api_port}/api/rawdata",
+        "gateway": f"{runtime.gateway_url}/v1/catalog",
+        "gateway events": f"{runtime.gateway_url}/v1/servers/events",
+        "portal": f"{runtime.web_url}/notebooks",
     }
     got = []
     for name, url in doors.items():
@@ -249,10 +318,23 @@ def open_doors(house):
             answer = httpx.get(url, headers=headers, timeout=10)
             if answer.is_success:
                 got.append(name)
-    for user, password in (("swap_hub", ""), ("swap_hub", "swap_hub"), ("postgres", ""), ("swap_admin", ""), ("swap_owner", "swap")):
+    for user, password in (
+        ("swap_hub", ""),
+        ("swap_hub", "swap_hub"),
+        ("postgres", ""),
+        ("swap_admin", ""),
+        ("swap_owner", "swap"),
+    ):
         try:
             server = house.database.server
-            psycopg.connect(host="127.0.0.1", port=server.port, dbname=house.database.name, user=user, password=password, connect_timeout=3).close()
+            psycopg.connect(
+                host="127.0.0.1",
+                port=server.port,
+                dbname=house.database.name,
+                user=user,
+                password=password,
+                connect_timeout=3,
+            ).close()
         except psycopg.OperationalError:
             continue
         got.append(f"postgres as {user}")
@@ -269,8 +351,14 @@ def test_h15_without_the_defence_one_does(weak_house):
 
 def test_h15_a_person_cannot_claim_to_come_from_elsewhere(house):
     browser = house.browser()
-    browser.sign_in("nobody-at-all", "x", headers={"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "Forwarded": "for=203.0.113.7"})
+    browser.sign_in(
+        "nobody-at-all",
+        "x",
+        headers={"X-Forwarded-For": "203.0.113.7", "X-Real-Ip": "203.0.113.7", "Forwarded": "for=203.0.113.7"},
+    )
 
     with house.database.engine().connect() as conn:
-        detail = conn.exec_driver_sql("select detail from swap.audit_event where event = 'sign-in-failed' order by id desc limit 1").scalar_one()
+        detail = conn.exec_driver_sql(
+            "select detail from swap.audit_event where event = 'sign-in-failed' order by id desc limit 1"
+        ).scalar_one()
     assert (detail if isinstance(detail, dict) else json.loads(detail))["client"] == browser.address

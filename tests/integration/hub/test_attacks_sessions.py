@@ -18,23 +18,46 @@ from integration.hub.attackers import cookies, person, served, token_of
 def forms_of_another_site(house):
     """Send what an auto-submitting form would, with the victim's cookies; return which addresses did something."""
     victim = person(house, "chidi")
-    cross = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Referer": "https://evil.example/"}
+    cross = {
+        "Origin": "https://evil.example",
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "no-cors",
+        "Referer": "https://evil.example/",
+    }
     got = []
-    for path, data in (("/hub/spawn", {}), (f"/hub/spawn/{victim.person_id}", {}), ("/hub/accept-share", {"code": "x"}),
-                       ("/server/stop", {}), ("/notebooks", {}), ("/sign-out", {})):
+    for path, data in (
+        ("/hub/spawn", {}),
+        (f"/hub/spawn/{victim.person_id}", {}),
+        ("/hub/accept-share", {"code": "x"}),
+        ("/server/stop", {}),
+        ("/notebooks", {}),
+        ("/sign-out", {}),
+    ):
         answer = victim.post(path, data=data, headers=cross, follow=False)
-        if answer.status_code < 300 or "spawn-pending" in answer.headers.get("location", "") or "signed-out" in answer.headers.get("location", ""):
+        if (
+            answer.status_code < 300
+            or "spawn-pending" in answer.headers.get("location", "")
+            or "signed-out" in answer.headers.get("location", "")
+        ):
             got.append(path)
     with house.hub_api(house.runtime.web_service_token) as api:
         if api.get(f"/users/{victim.person_id}").json()["servers"]:
             got.append("a server was started")
             end = time.monotonic() + 60
-            while not api.get(f"/users/{victim.person_id}").json()["servers"].get("", {}).get("ready") and time.monotonic() < end:
+            while (
+                not api.get(f"/users/{victim.person_id}").json()["servers"].get("", {}).get("ready")
+                and time.monotonic() < end
+            ):
                 time.sleep(0.2)
             api.delete(f"/users/{victim.person_id}/server")
     # A sign-in form that signs the victim in as the attacker.
     fresh = house.browser()
-    if fresh.post("/hub/login", data={"username": "ann", "password": "demo-ann"}, headers=cross, follow=False).status_code == 302:
+    if (
+        fresh.post(
+            "/hub/login", data={"username": "ann", "password": "demo-ann"}, headers=cross, follow=False
+        ).status_code
+        == 302
+    ):
         got.append("/hub/login")
     return got
 
@@ -48,14 +71,31 @@ def test_h01_without_the_defence_it_does(weak_house):
 
 
 # ── H02: `next` leads elsewhere ─────────────────────────────────────────────────────────────────────
-ELSEWHERE = ("//evil.com", "/\\evil.com", "https:evil.com", "\t//evil", "///evil.com", "https://evil.com/hub/", "//localhost@evil.com", "\\\\evil.com",
-             "http://localhost.evil.com/", "javascript:alert(1)", "/\t/evil.com", "http:////evil.com", "//evil.com/..//localhost")
+ELSEWHERE = (
+    "//evil.com",
+    "/\\evil.com",
+    "https:evil.com",
+    "\t//evil",
+    "///evil.com",
+    "https://evil.com/hub/",
+    "//localhost@evil.com",
+    "\\\\evil.com",
+    "http://localhost.evil.com/",
+    "javascript:alert(1)",
+    "/\t/evil.com",
+    "http:////evil.com",
+    "//evil.com/..//localhost",
+)
 
 
 def location_of(house, browser, path):
     """Return where an answer leads, raw: a client that reads the address might mend it."""
     connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
-    connection.request("GET", path, headers={"Host": f"localhost:{house.port}", "Cookie": cookies(browser, "localhost"), "Accept": "text/html"})
+    connection.request(
+        "GET",
+        path,
+        headers={"Host": f"localhost:{house.port}", "Cookie": cookies(browser, "localhost"), "Accept": "text/html"},
+    )
     location = connection.getresponse().headers["Location"] or ""
     connection.close()
     return location
@@ -67,10 +107,16 @@ def leads_elsewhere(house):
     signed_in = person(house, "ann")
     for value in ELSEWHERE:
         for door in ("/hub/login", "/sign-in"):
-            location = re.sub(r"[\t\r\n]", "", location_of(house, signed_in, f"{door}?" + urlencode({"next": value}))).replace("\\", "/")
+            location = re.sub(
+                r"[\t\r\n]", "", location_of(house, signed_in, f"{door}?" + urlencode({"next": value}))
+            ).replace("\\", "/")
             # Browsers take any number of slashes for the beginning of a host.
-            target = urlsplit(urljoin(f"http://localhost:{house.port}/hub/login", re.sub(r"^(https?:)?/{2,}", r"\1//", location)))
-            if target.scheme not in {"http", ""} or not (target.hostname == "localhost" or (target.hostname or "").endswith(".localhost")):
+            target = urlsplit(
+                urljoin(f"http://localhost:{house.port}/hub/login", re.sub(r"^(https?:)?/{2,}", r"\1//", location))
+            )
+            if target.scheme not in {"http", ""} or not (
+                target.hostname == "localhost" or (target.hostname or "").endswith(".localhost")
+            ):
                 got.append(value)
     return got
 
@@ -106,8 +152,12 @@ def test_h05_a_token_of_one_person_does_not_open_the_server_of_another(house):
     ann, bertrand = served(house, "ann"), served(house, "o'brien")
     token = token_of(house, ann.person_id)
 
-    answer = house.browser().get(f"/user/{bertrand.person_id}/api/contents", f"{bertrand.person_id}.localhost",
-                                 headers={"Authorization": f"Bearer {token}"}, follow=False)
+    answer = house.browser().get(
+        f"/user/{bertrand.person_id}/api/contents",
+        f"{bertrand.person_id}.localhost",
+        headers={"Authorization": f"Bearer {token}"},
+        follow=False,
+    )
 
     assert answer.status_code == 403
 
@@ -118,12 +168,27 @@ def powers_of_a_token(house):
     ann, other = person(house, "ann"), person(house, "ann.smith")
     me, you = ann.person_id, other.person_id
     calls = [
-        ("GET", "/users", None), ("POST", "/users", {"usernames": ["pzzzzzzzzz"]}), ("GET", f"/users/{you}", None), ("PATCH", f"/users/{me}", {"admin": True}),
-        ("PATCH", f"/users/{you}", {"name": "pyyyyyyyyy"}), ("POST", f"/users/{me}/server", None), ("POST", f"/users/{you}/server", None),
-        ("DELETE", f"/users/{you}/server", None), ("GET", f"/users/{you}/tokens", None), ("POST", f"/users/{you}/tokens", {}),
-        ("GET", f"/users/{me}/tokens", None), ("POST", f"/users/{me}/tokens", {}), ("GET", f"/users/{you}/shared", None),
-        ("POST", f"/shares/{me}/", {"user": you}), ("POST", f"/share-codes/{me}/", {}), ("GET", "/groups", None), ("POST", "/groups/admins", None),
-        ("GET", "/services", None), ("GET", "/proxy", None), ("GET", "/info", None), ("POST", "/shutdown", {"servers": False, "proxy": False}),
+        ("GET", "/users", None),
+        ("POST", "/users", {"usernames": ["pzzzzzzzzz"]}),
+        ("GET", f"/users/{you}", None),
+        ("PATCH", f"/users/{me}", {"admin": True}),
+        ("PATCH", f"/users/{you}", {"name": "pyyyyyyyyy"}),
+        ("POST", f"/users/{me}/server", None),
+        ("POST", f"/users/{you}/server", None),
+        ("DELETE", f"/users/{you}/server", None),
+        ("GET", f"/users/{you}/tokens", None),
+        ("POST", f"/users/{you}/tokens", {}),
+        ("GET", f"/users/{me}/tokens", None),
+        ("POST", f"/users/{me}/tokens", {}),
+        ("GET", f"/users/{you}/shared", None),
+        ("POST", f"/shares/{me}/", {"user": you}),
+        ("POST", f"/share-codes/{me}/", {}),
+        ("GET", "/groups", None),
+        ("POST", "/groups/admins", None),
+        ("GET", "/services", None),
+        ("GET", "/proxy", None),
+        ("GET", "/info", None),
+        ("POST", "/shutdown", {"servers": False, "proxy": False}),
         ("POST", f"/users/{you}/activity", {"last_activity": "2026-11-24T00:00:00Z"}),
     ]
     got = []
@@ -149,13 +214,23 @@ def test_h06_without_the_defence_it_can(weak_house):
 
 def test_h06_the_portals_token_can_only_read_start_and_stop_servers(house):
     ann = person(house, "ann")
-    refused = [("GET", "/users", None), ("POST", "/users", {"usernames": ["pzzzzzzzzz"]}), ("PATCH", f"/users/{ann.person_id}", {"admin": True}),
-               ("POST", f"/users/{ann.person_id}/tokens", {}), ("GET", f"/users/{ann.person_id}/tokens", None), ("GET", "/proxy", None),
-               ("POST", "/shutdown", {"servers": False, "proxy": False}), ("GET", "/groups", None), ("DELETE", f"/users/{ann.person_id}", None)]
+    refused = [
+        ("GET", "/users", None),
+        ("POST", "/users", {"usernames": ["pzzzzzzzzz"]}),
+        ("PATCH", f"/users/{ann.person_id}", {"admin": True}),
+        ("POST", f"/users/{ann.person_id}/tokens", {}),
+        ("GET", f"/users/{ann.person_id}/tokens", None),
+        ("GET", "/proxy", None),
+        ("POST", "/shutdown", {"servers": False, "proxy": False}),
+        ("GET", "/groups", None),
+        ("DELETE", f"/users/{ann.person_id}", None),
+    ]
 
     with house.hub_api(house.runtime.web_service_token) as api:
         assert api.get(f"/users/{ann.person_id}").status_code == 200
-        assert [path for method, path, body in refused if api.request(method, path, json=body).status_code not in {403, 404}] == []
+        assert [
+            path for method, path, body in refused if api.request(method, path, json=body).status_code not in {403, 404}
+        ] == []
 
 
 # ── H07: a token for ever ───────────────────────────────────────────────────────────────────────────
@@ -184,7 +259,9 @@ def test_h07_what_the_hub_itself_gives_out_ends_with_the_sign_in(house):
     served(house, "ann")
     with house.database.engine("hub").connect() as conn:
         rows = conn.exec_driver_sql(
-            "select extract(epoch from expires_at - created) / 86400 as days from jupyterhub.api_tokens where client_id <> 'jupyterhub'").all()
+            "select extract(epoch from expires_at - created) / 86400 as days from jupyterhub.api_tokens where client_id"
+            " <> 'jupyterhub'"
+        ).all()
 
     assert rows
     assert all(row.days is not None and float(row.days) <= house.settings.people.sign_in_days + 0.01 for row in rows)

@@ -16,11 +16,30 @@ from swap.launch import running
 
 
 def message(code):
-    return json.dumps({
-        "header": {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": "s", "username": "", "version": "5.3", "date": ""},
-        "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
-        "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True},
-    })
+    return json.dumps(
+        {
+            "header": {
+                "msg_id": uuid.uuid4().hex,
+                "msg_type": "execute_request",
+                "session": "s",
+                "username": "",
+                "version": "5.3",
+                "date": "",
+            },
+            "parent_header": {},
+            "metadata": {},
+            "channel": "shell",
+            "buffers": [],
+            "content": {
+                "code": code,
+                "silent": False,
+                "store_history": False,
+                "user_expressions": {},
+                "allow_stdin": False,
+                "stop_on_error": True,
+            },
+        }
+    )
 
 
 async def run(socket, code):
@@ -50,12 +69,16 @@ def test_a_hub_that_is_dead_for_a_while_disturbs_no_notebook_query_or_page(house
             rounds += 1
             # The notebook: its kernel keeps its state, its files can be read and saved.
             assert await run(socket, "x += 1; print(x)") == str(rounds + 1)
-            saved = await asyncio.to_thread(tab.api, "/api/contents/a.txt", "PUT", json={"type": "file", "format": "text", "content": str(rounds)})
+            saved = await asyncio.to_thread(
+                tab.api, "/api/contents/a.txt", "PUT", json={"type": "file", "format": "text", "content": str(rounds)}
+            )
             assert saved.status_code in {200, 201}
             # Its queries: the token is renewed and accepted.
             token = (await asyncio.to_thread(kernel_token, house, browser.person_id))["token"]
             async with httpx.AsyncClient() as client:
-                answer = await client.get(f"{house.runtime.gateway_url}/v1/catalog", headers={"Authorization": f"Bearer {token}"})
+                answer = await client.get(
+                    f"{house.runtime.gateway_url}/v1/catalog", headers={"Authorization": f"Bearer {token}"}
+                )
             assert answer.status_code == 200
             # The portal: every page answers, quickly.
             for page in ("/", "/data", "/notebooks"):
@@ -65,7 +88,9 @@ def test_a_hub_that_is_dead_for_a_while_disturbs_no_notebook_query_or_page(house
                 assert time.monotonic() - began < 5, page
             await asyncio.sleep(0.5)
         socket.close()
-        while await socket.read_message() is not None:  # until it is closed: an end of the loop in between would leave it open
+        while (
+            await socket.read_message() is not None
+        ):  # until it is closed: an end of the loop in between would leave it open
             pass
         return rounds
 

@@ -8,7 +8,13 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,14 @@ def chromium():
 def page(chromium, house):
     context = chromium.new_context(base_url=f"http://localhost:{house.port}")
     outside = []
-    context.on("request", lambda request: None if ".localhost:" in request.url or "//localhost:" in request.url or request.url.startswith("data:") else outside.append(request.url))
+    context.on(
+        "request",
+        lambda request: (
+            None
+            if ".localhost:" in request.url or "//localhost:" in request.url or request.url.startswith("data:")
+            else outside.append(request.url)
+        ),
+    )
     yield context.new_page()
     context.close()
     assert outside == []
@@ -69,7 +82,9 @@ def test_the_page_breaks_no_rule_of_its_own_content_policy(house, page):
 def test_h03_a_persons_page_cannot_set_a_cookie_for_the_portal(house, page):
     """Cookie tossing: the reason why people's hosts are *.localhost, where a browser allows no cookie for all of it."""
     host = f"http://pabcdefghi.localhost:{house.port}"
-    page.route(f"{host}/**", lambda route: route.fulfill(body="<p>a page of a person's own</p>", content_type="text/html"))
+    page.route(
+        f"{host}/**", lambda route: route.fulfill(body="<p>a page of a person's own</p>", content_type="text/html")
+    )
     page.goto(f"{host}/user/pabcdefghi/files/evil.html")
     page.evaluate("""() => {
         document.cookie = 'control=1; path=/';
@@ -79,7 +94,9 @@ def test_h03_a_persons_page_cannot_set_a_cookie_for_the_portal(house, page):
     }""")
 
     kept = page.context.cookies()
-    assert [cookie["name"] for cookie in kept if cookie["domain"] == "pabcdefghi.localhost"] == ["control"], "the page can set cookies of its own"
+    assert [cookie["name"] for cookie in kept if cookie["domain"] == "pabcdefghi.localhost"] == ["control"], (
+        "the page can set cookies of its own"
+    )
     assert [cookie for cookie in kept if cookie["value"] == "evil"] == []
     page.goto("/sign-in")
     assert "evil" not in str(page.context.cookies(f"http://localhost:{house.port}/hub/"))

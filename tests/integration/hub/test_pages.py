@@ -4,9 +4,37 @@ from __future__ import annotations
 
 import pytest
 
-STOCK = ("", "/", "/home", "/token", "/admin", "/spawn", "/spawn/x", "/spawn-pending/x", "/logout", "/accept-share?code=x", "/user/x/lab", "/user-redirect/lab",
-         "/api", "/api/", "/api/users", "/api/user", "/api/oauth2/token", "/metrics", "/logo", "/health", "/error/404", "/static/js/home.js", "/LOGIN",
-         "/login/", "/oauth_login", "/security/csp-report", "/api/hub/user/x", "/login/../home", "/%6cogin/../admin")
+STOCK = (
+    "",
+    "/",
+    "/home",
+    "/token",
+    "/admin",
+    "/spawn",
+    "/spawn/x",
+    "/spawn-pending/x",
+    "/logout",
+    "/accept-share?code=x",
+    "/user/x/lab",
+    "/user-redirect/lab",
+    "/api",
+    "/api/",
+    "/api/users",
+    "/api/user",
+    "/api/oauth2/token",
+    "/metrics",
+    "/logo",
+    "/health",
+    "/error/404",
+    "/static/js/home.js",
+    "/LOGIN",
+    "/login/",
+    "/oauth_login",
+    "/security/csp-report",
+    "/api/hub/user/x",
+    "/login/../home",
+    "/%6cogin/../admin",
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +49,37 @@ def test_the_hubs_own_pages_lead_to_the_portal(house, ann, path):
     for browser in (ann, house.browser()):
         for method in ("GET", "POST"):
             answer = browser.request(method, f"/hub{path}", follow=False)
-            assert answer.headers.get("location") == f"http://localhost:{house.port}/", f"{method} {path} {answer.status_code}"
+            assert answer.headers.get("location") == f"http://localhost:{house.port}/", (
+                f"{method} {path} {answer.status_code}"
+            )
 
 
-@pytest.mark.parametrize("path", ["/hub/", "/hub/login", "/hub/home", "/hub/api/users", "/hub/api/oauth2/authorize", "/hub/static/js/home.js"])
+@pytest.mark.parametrize(
+    "path",
+    ["/hub/", "/hub/login", "/hub/home", "/hub/api/users", "/hub/api/oauth2/authorize", "/hub/static/js/home.js"],
+)
 def test_the_hub_is_not_on_a_persons_host(house, ann, path):
     answer = ann.get(path, f"{ann.person_id}.localhost", follow=False)
 
     assert answer.headers["location"] == f"http://localhost:{house.port}/"
 
 
-@pytest.mark.parametrize("host", ["content.localhost", "nb--content.localhost", "x.localhost", "evil.com", "localhost.evil.com", "hub.localhost",
-                                  "pabcdefghi.evil.com", "xpabcdefghi.localhost", "pabcdefghij.localhost", "p0bcdefghi.localhost", "probe--x.localhost"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "content.localhost",
+        "nb--content.localhost",
+        "x.localhost",
+        "evil.com",
+        "localhost.evil.com",
+        "hub.localhost",
+        "pabcdefghi.evil.com",
+        "xpabcdefghi.localhost",
+        "pabcdefghij.localhost",
+        "p0bcdefghi.localhost",
+        "probe--x.localhost",
+    ],
+)
 def test_a_host_that_is_nobodys_is_not_found(house, host):
     for path in ("/", "/hub/login", "/user/pabcdefghi/lab", "/static/x"):
         assert house.browser().get(path, host, follow=False).status_code == 404
@@ -43,7 +90,10 @@ def test_browsers_can_ask_whether_they_find_names_below_localhost(house):
 
 
 def test_a_persons_host_leads_home_where_no_server_is(house, ann):
-    assert ann.get("/", f"{ann.person_id}.localhost", follow=False).headers["location"] == f"http://localhost:{house.port}/"
+    assert (
+        ann.get("/", f"{ann.person_id}.localhost", follow=False).headers["location"]
+        == f"http://localhost:{house.port}/"
+    )
 
 
 def test_a_page_of_a_server_that_does_not_run_leads_to_its_start(house):
@@ -55,7 +105,9 @@ def test_a_page_of_a_server_that_does_not_run_leads_to_its_start(house):
 
 
 def test_a_program_that_asks_a_server_that_does_not_run_is_told_so(house):
-    answer = house.browser().get("/user/pabcdefghi/api/kernels", "pabcdefghi.localhost", headers={"Accept": "*/*"}, follow=False)
+    answer = house.browser().get(
+        "/user/pabcdefghi/api/kernels", "pabcdefghi.localhost", headers={"Accept": "*/*"}, follow=False
+    )
 
     assert answer.status_code == 404
 
@@ -66,8 +118,22 @@ def test_a_persons_server_named_on_the_portals_host_is_on_their_own(house, ann):
     assert answer.headers["location"] == f"http://{ann.person_id}.localhost:{house.port}/user/{ann.person_id}/lab?reset"
 
 
-@pytest.mark.parametrize("path", ["home", "token", "admin", "spawn", "spawn-pending/x", "accept-share?code=x", "user/x/lab", "nothing-here", "login?next=x",
-                                  "logout", "api/oauth2/authorize?client_id=nobody"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "home",
+        "token",
+        "admin",
+        "spawn",
+        "spawn-pending/x",
+        "accept-share?code=x",
+        "user/x/lab",
+        "nothing-here",
+        "login?next=x",
+        "logout",
+        "api/oauth2/authorize?client_id=nobody",
+    ],
+)
 def test_every_page_the_hub_itself_can_show_is_in_swaps_frame(house, path):
     # Straight at the hub's own port, past the proxy: even there nothing is JupyterHub's.
     with house.hub_api() as api:
@@ -80,7 +146,11 @@ def test_every_page_the_hub_itself_can_show_is_in_swaps_frame(house, path):
 
 
 def test_a_websocket_passes_the_proxy_to_a_running_server_only(house):
-    answer = house.browser().get("/user/pabcdefghi/api/events/subscribe", "pabcdefghi.localhost", follow=False,
-                                 headers={"Accept": "*/*", "Upgrade": "websocket", "Connection": "Upgrade"})
+    answer = house.browser().get(
+        "/user/pabcdefghi/api/events/subscribe",
+        "pabcdefghi.localhost",
+        follow=False,
+        headers={"Accept": "*/*", "Upgrade": "websocket", "Connection": "Upgrade"},
+    )
 
     assert answer.status_code == 404

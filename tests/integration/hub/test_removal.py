@@ -58,7 +58,10 @@ def test_who_leaves_the_file_loses_everything_within_five_seconds(house, people)
     assert "Sign in" in browser.get("/").text or browser.get("/", follow=False).is_redirect
     with house.database.engine().connect() as conn:
         assert conn.execute(select(person.c.removed_at).where(person.c.id == person_id)).scalar_one() is not None
-        assert "person-removed" in conn.execute(select(audit_event.c.event).where(audit_event.c.person_id == person_id)).scalars().all()
+        assert (
+            "person-removed"
+            in conn.execute(select(audit_event.c.event).where(audit_event.c.person_id == person_id)).scalars().all()
+        )
     until(lambda: not running.is_alive(server))
     assert house.browser().sign_in("a-b").status_code == 403
 
@@ -94,7 +97,9 @@ def test_a_change_of_groups_in_the_file_counts_within_seconds(house, people):
 def test_signing_out_ends_the_hubs_own_cookie_and_tokens(house):
     browser = house.sign_in("chidi")
     stolen = dict(browser.cookies)
-    hub_cookie = next(cookie.value for cookie in browser.cookies["localhost"].jar if cookie.name == "jupyterhub-hub-login")
+    hub_cookie = next(
+        cookie.value for cookie in browser.cookies["localhost"].jar if cookie.name == "jupyterhub-hub-login"
+    )
 
     browser.sign_out()
     time.sleep(3)
@@ -108,7 +113,9 @@ def test_signing_out_ends_the_hubs_own_cookie_and_tokens(house):
 
 def test_signing_in_again_does_not_revive_a_cookie_from_before(house):
     browser = house.sign_in("chidi")
-    hub_cookie = next(cookie.value for cookie in browser.cookies["localhost"].jar if cookie.name == "jupyterhub-hub-login")
+    hub_cookie = next(
+        cookie.value for cookie in browser.cookies["localhost"].jar if cookie.name == "jupyterhub-hub-login"
+    )
     browser.sign_out()
 
     again = house.sign_in("chidi")

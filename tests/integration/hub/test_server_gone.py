@@ -40,7 +40,9 @@ def test_a_server_that_has_just_died_is_answered_in_words_and_then_leads_to_its_
         assert time.monotonic() < end, "the hub does not notice"
         time.sleep(0.2)
     assert page.headers["location"] == f"http://localhost:{house.port}/server?next="
-    assert person not in (house.runtime.traefik_directory / "hub.toml").read_text(encoding="utf-8"), "both of its routes are gone"
+    assert person not in (house.runtime.traefik_directory / "hub.toml").read_text(encoding="utf-8"), (
+        "both of its routes are gone"
+    )
 
     house.start_server(person)
     assert browser.get(lab, host).status_code == 200

@@ -33,15 +33,26 @@ for line in sys.stdin.read().split():
 
 
 def rows():
-    return [row for row in ROW.findall(REFERENCE.read_text(encoding="utf-8")) if row[0] not in {"HubOAuth", "ClosedKernelManager"}]
+    return [
+        row
+        for row in ROW.findall(REFERENCE.read_text(encoding="utf-8"))
+        if row[0] not in {"HubOAuth", "ClosedKernelManager"}
+    ]
 
 
 @pytest.fixture(scope="module")
 def running(house):
     names = "\n".join(f"{owner}.{name}" for owner, name, *_ in rows())
     config = Path(sys.modules["swap.hub"].__file__).parent / "jupyterhub_config.py"
-    answer = subprocess.run([sys.executable, "-c", PROGRAM, str(config)], input=names, text=True, capture_output=True, timeout=60, check=False,
-                            env=environment(house.state / "runtime.json"))
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(config)],
+        input=names,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        env=environment(house.state / "runtime.json"),
+    )
     assert answer.returncode == 0, answer.stderr
     return {fields[0]: fields[1:] for fields in (line.split("\t") for line in answer.stdout.splitlines())}
 
@@ -50,8 +61,12 @@ def meaning(house, text):
     """Return what a value in italics stands for."""
     seconds = house.settings.people.sign_in_days * 86_400
     return {
-        "site.url": house.settings.site.url, "site.host/hub/": f"{house.settings.site.host}/hub/", "127.0.0.1:hub_port": f"http://127.0.0.1:{house.runtime.hub_port}",
-        "database": house.runtime.database_urls["hub"], "people.sign_in_days": house.settings.people.sign_in_days, "people.sign_in_days in seconds": seconds,
+        "site.url": house.settings.site.url,
+        "site.host/hub/": f"{house.settings.site.host}/hub/",
+        "127.0.0.1:hub_port": f"http://127.0.0.1:{house.runtime.hub_port}",
+        "database": house.runtime.database_urls["hub"],
+        "people.sign_in_days": house.settings.people.sign_in_days,
+        "people.sign_in_days in seconds": seconds,
     }[text]
 
 
@@ -67,21 +82,55 @@ def test_every_row_is_what_the_running_hub_has(house, running):
 def test_every_default_the_security_cases_name_is_in_the_table():
     named = {name for _, name, *_ in ROW.findall(REFERENCE.read_text(encoding="utf-8"))}
 
-    assert named >= {"subdomain_host", "cookie_host_prefix_enabled", "oauth_require_pkce", "internal_ssl", "disable_user_config", "cookie_max_age_days",
-                     "token_expires_in_max_seconds", "cleanup_servers", "mem_limit", "cpu_limit", "db_url", "cache_max_age", "auth_refresh_age", "transport"}
+    assert named >= {
+        "subdomain_host",
+        "cookie_host_prefix_enabled",
+        "oauth_require_pkce",
+        "internal_ssl",
+        "disable_user_config",
+        "cookie_max_age_days",
+        "token_expires_in_max_seconds",
+        "cleanup_servers",
+        "mem_limit",
+        "cpu_limit",
+        "db_url",
+        "cache_max_age",
+        "auth_refresh_age",
+        "transport",
+    }
 
 
 def test_every_row_gives_a_reason():
     assert all(len(reason) > 8 for *_, reason in ROW.findall(REFERENCE.read_text(encoding="utf-8")))
     # No row is lost because it is written in another way.
-    assert len(ROW.findall(REFERENCE.read_text(encoding="utf-8"))) == REFERENCE.read_text(encoding="utf-8").count("\n| `")
+    assert len(ROW.findall(REFERENCE.read_text(encoding="utf-8"))) == REFERENCE.read_text(encoding="utf-8").count(
+        "\n| `"
+    )
 
 
 def test_the_servers_own_rows_are_what_a_server_is_started_with(house):
-    here = Environment(gateway="http://g", home_url="http://h", person_name="ann", credential="c", token_socket=Path("/s/a.sock"), kernel_env=Path("/k"),
-                       home=Path("/home"), root=Path("/home"), language="C.UTF-8", time_zone=None)
-    built = lab.build(here, private=house.runtime.socket_directory / "pabcdefghi.d", prefix=Path(sys.prefix), lab_page="", root_user=False)
-    table = {f"{owner}.{name}": ours for owner, name, _, _, ours, _ in ROW.findall(REFERENCE.read_text(encoding="utf-8"))}
+    here = Environment(
+        gateway="http://g",
+        home_url="http://h",
+        person_name="ann",
+        credential="c",
+        token_socket=Path("/s/a.sock"),
+        kernel_env=Path("/k"),
+        home=Path("/home"),
+        root=Path("/home"),
+        language="C.UTF-8",
+        time_zone=None,
+    )
+    built = lab.build(
+        here,
+        private=house.runtime.socket_directory / "pabcdefghi.d",
+        prefix=Path(sys.prefix),
+        lab_page="",
+        root_user=False,
+    )
+    table = {
+        f"{owner}.{name}": ours for owner, name, _, _, ours, _ in ROW.findall(REFERENCE.read_text(encoding="utf-8"))
+    }
 
     assert repr(built["HubOAuth"]["cache_max_age"]) == table["HubOAuth.cache_max_age"]
     assert repr(built["ClosedKernelManager"]["transport"]) == table["ClosedKernelManager.transport"]

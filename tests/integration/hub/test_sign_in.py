@@ -14,7 +14,10 @@ from swap.identity import PERSON_ID
 
 def audited(house, event):
     with house.database.engine().connect() as conn:
-        return [row.detail for row in conn.execute(select(audit_event).where(audit_event.c.event == event).order_by(audit_event.c.id))]
+        return [
+            row.detail
+            for row in conn.execute(select(audit_event).where(audit_event.c.event == event).order_by(audit_event.c.id))
+        ]
 
 
 @pytest.mark.parametrize("name", ["ann", "ann.smith", "José", "o'brien", "50%", "n" * 64, "content"])
@@ -61,7 +64,11 @@ def test_a_wrong_password_says_what_happened_and_what_to_do(house):
     assert 'value="chidi"' in answer.text
     assert "wrong" not in answer.text.replace("wrong tries", "")
     assert not browser.session
-    assert audited(house, "sign-in-failed")[-1] == {"name": "chidi", "client": browser.address, "reason": "name and password do not match"}
+    assert audited(house, "sign-in-failed")[-1] == {
+        "name": "chidi",
+        "client": browser.address,
+        "reason": "name and password do not match",
+    }
 
 
 @pytest.mark.parametrize("secret", ["", " ", "demo-chidi ", " demo-chidi", "DEMO-CHIDI", "x" * 100_000], ids=range(6))
@@ -78,7 +85,22 @@ def test_an_empty_or_almost_right_password_lets_nobody_in(house, secret):
     assert house.sign_in("chidi").session  # which also ends the count of wrong tries
 
 
-@pytest.mark.parametrize("name", ["*", "a*", "*)(uid=*", "admin)(&)", "\\2a", "ann,ou=admins", "ann+cn=x", "аnn", "ann\u200b", "{{1234*5678}}", "%s%n"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "*",
+        "a*",
+        "*)(uid=*",
+        "admin)(&)",
+        "\\2a",
+        "ann,ou=admins",
+        "ann+cn=x",
+        "аnn",
+        "ann\u200b",
+        "{{1234*5678}}",
+        "%s%n",
+    ],
+)
 def test_a_name_that_is_nobodys_is_refused_like_any_other(house, name):
     answer = house.browser().sign_in(name, "demo-ann")
 
@@ -170,7 +192,11 @@ def test_the_form_needs_the_pages_own_token(house):
     browser.get("/sign-in")
 
     for data in ({}, {"_xsrf": ""}, {"_xsrf": "x" * 40}):
-        answer = browser.post("/hub/login", data=data | {"username": "ann", "password": "demo-ann"}, headers={"Sec-Fetch-Site": "cross-site"})
+        answer = browser.post(
+            "/hub/login",
+            data=data | {"username": "ann", "password": "demo-ann"},
+            headers={"Sec-Fetch-Site": "cross-site"},
+        )
         assert answer.status_code == 403
     assert not browser.session
 
@@ -188,7 +214,15 @@ def test_the_form_is_whole_without_script(house):
     page = house.browser().get("/sign-in").text
     form = page.split("<form", 1)[1].split("</form>")[0]
 
-    for part in ('method="post"', 'name="_xsrf"', 'name="username"', 'name="password"', 'type="submit"', 'for="username"', 'for="password"'):
+    for part in (
+        'method="post"',
+        'name="_xsrf"',
+        'name="username"',
+        'name="password"',
+        'type="submit"',
+        'for="username"',
+        'for="password"',
+    ):
         assert part in form
     assert "<script>" not in page
     assert "style=" not in page

@@ -49,7 +49,9 @@ def what_goes_on(house, name, sign_out):
     socket_lives = asyncio.run(story()) > 0
     checks = {
         "a kernel's WebSocket": lambda: socket_lives,
-        "the kernel's token": lambda: gateway.get("/v1/catalog", headers={"Authorization": f"Bearer {token}"}).status_code != 401,
+        "the kernel's token": lambda: (
+            gateway.get("/v1/catalog", headers={"Authorization": f"Bearer {token}"}).status_code != 401
+        ),
         "renewing the kernel's token": lambda: "token" in kernel_token(house, person_id),
         "the server's hub token": lambda: hub_token is not None and hub_user(house, hub_token) == 200,
         "the portal": lambda: browser.get("/", follow=False).status_code == 200,
@@ -110,7 +112,9 @@ def test_signing_in_again_opens_the_same_server(house):
 
     again = house.sign_in("ann")
     end = time.monotonic() + 10
-    while (answer := again.get(f"/user/{person_id}/lab", f"{person_id}.localhost")).status_code != 200 and time.monotonic() < end:
+    while (
+        answer := again.get(f"/user/{person_id}/lab", f"{person_id}.localhost")
+    ).status_code != 200 and time.monotonic() < end:
         time.sleep(0.5)
 
     assert answer.status_code == 200

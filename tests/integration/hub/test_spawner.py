@@ -52,7 +52,10 @@ def progress(house, person_id):
 
 def audited(house, event):
     with house.database.engine().connect() as conn:
-        return [row.detail for row in conn.execute(select(audit_event).where(audit_event.c.event == event).order_by(audit_event.c.id))]
+        return [
+            row.detail
+            for row in conn.execute(select(audit_event).where(audit_event.c.event == event).order_by(audit_event.c.id))
+        ]
 
 
 def test_a_server_opens_lab_on_its_persons_own_host(house, ann):
@@ -77,7 +80,9 @@ def test_a_full_disk_is_the_reason_and_says_what_to_do(house):
     person_id = house.person_id("50%")
     home = house.runtime.homes / person_id
     home.mkdir(mode=0o700, exist_ok=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", home], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", home], check=False, capture_output=True
+    ).returncode:
         pytest.skip("this machine lets nobody mount")
     try:
         events = progress(house, person_id)
@@ -111,16 +116,33 @@ def test_the_servers_environment_is_closed(house, ann):
     environ = dict(item.split("=", 1) for item in raw.decode(errors="replace").split("\0") if "=" in item)
 
     assert {name for name in environ if not name.startswith("JUPYTERHUB_")} == {
-        "PATH", "HOME", "LANG", "TZ", "SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_PERSON_NAME", "SWAP_SERVER_CREDENTIAL", "SWAP_TOKEN_SOCKET",
+        "PATH",
+        "HOME",
+        "LANG",
+        "TZ",
+        "SWAP_GATEWAY",
+        "SWAP_HOME_URL",
+        "SWAP_PERSON_NAME",
+        "SWAP_SERVER_CREDENTIAL",
+        "SWAP_TOKEN_SOCKET",
         "SWAP_KERNEL_ENV",
     }
-    for secret in (house.runtime.web_service_token, house.runtime.kernel_key, house.runtime.database_urls["hub"], str(house.state / "runtime.json")):
+    for secret in (
+        house.runtime.web_service_token,
+        house.runtime.kernel_key,
+        house.runtime.database_urls["hub"],
+        str(house.state / "runtime.json"),
+    ):
         assert secret not in raw.decode(errors="replace")
 
 
 def test_the_database_knows_the_server_by_the_digest_of_its_credential(house, ann):
     with house.database.engine().connect() as conn:
-        row = conn.execute(select(jupyter_server).where(jupyter_server.c.person_id == ann.person_id, jupyter_server.c.ended_at.is_(None))).one()
+        row = conn.execute(
+            select(jupyter_server).where(
+                jupyter_server.c.person_id == ann.person_id, jupyter_server.c.ended_at.is_(None)
+            )
+        ).one()
 
     assert row.id == running.find(house.state, ann.person_id).server_id
     assert len(row.credential_digest) == 32
@@ -133,11 +155,19 @@ def test_a_start_tells_its_steps_and_a_stop_ends_everything(house):
     events = progress(house, person_id)
     messages = list(dict.fromkeys(event["message"] for event in events))
 
-    assert messages[:5] == ["Server requested", "Opening your home directory", "Starting your Jupyter server", "Waiting for it to answer",
-                            "Opening the way to it"]
+    assert messages[:5] == [
+        "Server requested",
+        "Opening your home directory",
+        "Starting your Jupyter server",
+        "Waiting for it to answer",
+        "Opening the way to it",
+    ]
     assert events[-1]["ready"]
     found = running.find(house.state, person_id)
-    assert next(event["detail"] for event in events if event["message"] == "Waiting for it to answer") == f"process {found.pid}"
+    assert (
+        next(event["detail"] for event in events if event["message"] == "Waiting for it to answer")
+        == f"process {found.pid}"
+    )
     assert audited(house, "server-started")[-1] == {"server_id": found.server_id}
 
     stop(house, person_id)
@@ -146,7 +176,10 @@ def test_a_start_tells_its_steps_and_a_stop_ends_everything(house):
     assert running.find(house.state, person_id) is None
     assert audited(house, "server-stopped")[-1] == {"server_id": found.server_id}
     with house.database.engine().connect() as conn:
-        assert conn.execute(select(jupyter_server.c.ended_at).where(jupyter_server.c.id == found.server_id)).scalar_one() is not None
+        assert (
+            conn.execute(select(jupyter_server.c.ended_at).where(jupyter_server.c.id == found.server_id)).scalar_one()
+            is not None
+        )
 
 
 def test_a_server_that_dies_by_itself_loses_credential_and_route(house):
@@ -159,7 +192,14 @@ def test_a_server_that_dies_by_itself_loses_credential_and_route(house):
 
     until(lambda: audited(house, "server-stopped")[-1:] == [{"server_id": found.server_id}])
     leads = f"http://localhost:{house.port}/server?next=a.ipynb"
-    until(lambda: browser.get(f"/user/{person_id}/lab/tree/a.ipynb", f"{person_id}.localhost", follow=False).headers.get("location") == leads)
+    until(
+        lambda: (
+            browser.get(f"/user/{person_id}/lab/tree/a.ipynb", f"{person_id}.localhost", follow=False).headers.get(
+                "location"
+            )
+            == leads
+        )
+    )
 
 
 def test_a_start_that_fails_says_why_and_shows_the_end_of_the_log(house):
@@ -213,7 +253,11 @@ def test_a_forgotten_server_is_stopped_before_the_next_one_starts(house):
     forgotten = running.find(house.state, person_id)
     # As if the hub had been killed between starting the server and remembering it.
     with house.database.engine("hub").begin() as conn:
-        conn.exec_driver_sql("update jupyterhub.spawners set state = null, server_id = null where user_id = (select id from jupyterhub.users where name = %s)", (person_id,))
+        conn.exec_driver_sql(
+            "update jupyterhub.spawners set state = null, server_id = null where user_id = (select id from"
+            " jupyterhub.users where name = %s)",
+            (person_id,),
+        )
     house.kill("hub")
     house.start("hub")
 

@@ -43,8 +43,12 @@ def as_user(user: str) -> list[str]:
 
 
 def thin(made: Path, like: Path) -> Path:
-    system = subprocess.run(["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-                            capture_output=True, text=True, check=True).stdout.strip()
+    system = subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     assert system == f"{sys.version_info[0]}.{sys.version_info[1]}", "no Python that another user may start"
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(made)], check=True)
     packages = next((made / "lib").iterdir()) / "site-packages"
@@ -73,7 +77,9 @@ class Server:
 
 
 @contextmanager
-def started(folder: Path, home: Path, *, user: str | None = None, extra: dict[str, str] | None = None) -> Iterator[Server]:
+def started(
+    folder: Path, home: Path, *, user: str | None = None, extra: dict[str, str] | None = None
+) -> Iterator[Server]:
     """Run `python -m swap.lab` until the block ends."""
     hub, gateway = Hub(PERSON), Gateway()
     with ExitStack() as stack:
@@ -84,11 +90,17 @@ def started(folder: Path, home: Path, *, user: str | None = None, extra: dict[st
         sockets = folder / "s"
         sockets.mkdir(mode=0o700)
         environment = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
             **hub.environment(port, address),
-            "SWAP_GATEWAY": gateway.url, "SWAP_HOME_URL": "http://localhost:8000", "SWAP_PERSON_NAME": "Ann Smith",
-            "SWAP_SERVER_CREDENTIAL": gateway.credential, "SWAP_TOKEN_SOCKET": str(sockets / "t"),
-            "SWAP_KERNEL_ENV": str(KERNEL_ENV), **(extra or {}),
+            "SWAP_GATEWAY": gateway.url,
+            "SWAP_HOME_URL": "http://localhost:8000",
+            "SWAP_PERSON_NAME": "Ann Smith",
+            "SWAP_SERVER_CREDENTIAL": gateway.credential,
+            "SWAP_TOKEN_SOCKET": str(sockets / "t"),
+            "SWAP_KERNEL_ENV": str(KERNEL_ENV),
+            **(extra or {}),
         }
         command = [sys.executable, "-I", "-m", "swap.lab"]
         if user is not None:

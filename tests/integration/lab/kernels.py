@@ -23,19 +23,42 @@ class Kernel:
         self.socket = self.connect()
 
     def connect(self) -> websocket.WebSocket:
-        address = self.url.replace("http://", "ws://") + f"/api/kernels/{self.id}/channels?session_id={uuid.uuid4().hex}"
-        return websocket.create_connection(address, timeout=30, header=[f"Authorization: {self.headers['Authorization']}"])
+        address = (
+            self.url.replace("http://", "ws://") + f"/api/kernels/{self.id}/channels?session_id={uuid.uuid4().hex}"
+        )
+        return websocket.create_connection(
+            address, timeout=30, header=[f"Authorization: {self.headers['Authorization']}"]
+        )
 
     def send(self, code: str) -> str:
         """Ask for code to be run, and return the message's id."""
         message_id = uuid.uuid4().hex
-        self.socket.send(json.dumps({
-            "channel": "shell", "header": {"msg_id": message_id, "msg_type": "execute_request", "session": "s",
-                                           "username": "", "version": "5.3", "date": ""},
-            "parent_header": {}, "metadata": {}, "buffers": [],
-            "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {},
-                        "allow_stdin": False, "stop_on_error": True},
-        }))
+        self.socket.send(
+            json.dumps(
+                {
+                    "channel": "shell",
+                    "header": {
+                        "msg_id": message_id,
+                        "msg_type": "execute_request",
+                        "session": "s",
+                        "username": "",
+                        "version": "5.3",
+                        "date": "",
+                    },
+                    "parent_header": {},
+                    "metadata": {},
+                    "buffers": [],
+                    "content": {
+                        "code": code,
+                        "silent": False,
+                        "store_history": False,
+                        "user_expressions": {},
+                        "allow_stdin": False,
+                        "stop_on_error": True,
+                    },
+                }
+            )
+        )
         return message_id
 
     def run(self, code: str, seconds: float = 40) -> str:

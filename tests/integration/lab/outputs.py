@@ -10,8 +10,10 @@ ERROR = "application/vnd.swap.error+json"
 CHART = "application/vnd.vegalite.v6+json"
 HOSTILE = "<img src=x onerror=window.attacked=1>"
 
-SQL = ("%%swap by_country\nSELECT v.country_code, c.name AS country, count(*) AS hours\n"
-       "FROM   lake.wmf.pageview_hourly v\nWHERE  v.year = 2026 AND v.access_method = 'mobile web'\nGROUP BY 1, 2")
+SQL = (
+    "%%swap by_country\nSELECT v.country_code, c.name AS country, count(*) AS hours\n"
+    "FROM   lake.wmf.pageview_hourly v\nWHERE  v.year = 2026 AND v.access_method = 'mobile web'\nGROUP BY 1, 2"
+)
 MISTAKE = "SELECT page_titel, sum(view_count) FROM lake.wmf.pageview_hourly WHERE year = 2026 GROUP BY 1"
 PYTHON = 'import swap\nx = swap.sql("""SELECT count(*) AS n\nFROM lake.wmf.pageview_hourly""")\nprint("SELECT 1")'
 
@@ -21,65 +23,181 @@ COLUMNS = [
     {"name": "page_id", "type": "integer", "align": "right", "group": False},
 ]
 ROWS: list[list[str | None]] = [
-    ["India", "1204118", "6412"], ["United States", "981440", "148203"], [None, "402087", "6412"], [HOSTILE, "377912", None],
+    ["India", "1204118", "6412"],
+    ["United States", "981440", "148203"],
+    [None, "402087", "6412"],
+    [HOSTILE, "377912", None],
     *([f"Country {number}", str(1000 + number), str(number)] for number in range(6)),
 ]
 
 STAGES: list[dict[str, Any]] = [
-    {"key": "rights", "label": "Checked your rights", "detail": "2 tables in 2 sources", "state": "done", "start": 0, "end": 0.03},
-    {"key": "wait:lake", "label": "Waited for lake", "detail": "position 2, then 1", "state": "done", "start": 0.03, "end": 5.1},
+    {
+        "key": "rights",
+        "label": "Checked your rights",
+        "detail": "2 tables in 2 sources",
+        "state": "done",
+        "start": 0,
+        "end": 0.03,
+    },
+    {
+        "key": "wait:lake",
+        "label": "Waited for lake",
+        "detail": "position 2, then 1",
+        "state": "done",
+        "start": 0.03,
+        "end": 5.1,
+    },
     {"key": "run:lake", "label": "Running in lake", "detail": "38 files", "state": "active", "start": 5.1, "end": None},
-    {"key": "run:mediawiki", "label": "Running in mediawiki", "detail": "", "state": "active", "start": 5.2, "end": None},
-    {"key": "fetch:lake", "label": "Fetching rows from lake", "detail": "120,000 of about 310,000 rows, 40 MB", "state": "active", "start": 9.0, "end": None,
-     "expected": {"start": 9.0, "end": 312.5}},
-    {"key": "combine", "label": "Combine", "detail": "about 12 min", "state": "todo", "start": None, "end": None, "expected": {"start": 312.5, "end": 1027.5}},
+    {
+        "key": "run:mediawiki",
+        "label": "Running in mediawiki",
+        "detail": "",
+        "state": "active",
+        "start": 5.2,
+        "end": None,
+    },
+    {
+        "key": "fetch:lake",
+        "label": "Fetching rows from lake",
+        "detail": "120,000 of about 310,000 rows, 40 MB",
+        "state": "active",
+        "start": 9.0,
+        "end": None,
+        "expected": {"start": 9.0, "end": 312.5},
+    },
+    {
+        "key": "combine",
+        "label": "Combine",
+        "detail": "about 12 min",
+        "state": "todo",
+        "start": None,
+        "end": None,
+        "expected": {"start": 312.5, "end": 1027.5},
+    },
 ]
-DONE = [{**stage, "state": "done", "start": stage["start"] if stage["start"] is not None else 19.0, "end": stage["end"] or 19.0} for stage in STAGES]
+DONE = [
+    {
+        **stage,
+        "state": "done",
+        "start": stage["start"] if stage["start"] is not None else 19.0,
+        "end": stage["end"] or 19.0,
+    }
+    for stage in STAGES
+]
 
 
 def run(query_id: str) -> dict[str, Any]:
-    return {"id": query_id, "name": "by_country", "revision": 3, "state": "running", "headline": "Running in lake and mediawiki",
-            "elapsed": 12.5, "expected_end": 1027.5, "stages": STAGES, "note": None}
+    return {
+        "id": query_id,
+        "name": "by_country",
+        "revision": 3,
+        "state": "running",
+        "headline": "Running in lake and mediawiki",
+        "elapsed": 12.5,
+        "expected_end": 1027.5,
+        "stages": STAGES,
+        "note": None,
+    }
 
 
 def result() -> dict[str, Any]:
-    return {"version": 1, "id": "qdone", "name": "by_country", "rows": 310482, "seconds": 27.9, "source_bytes": 9_700_000_000,
-            "bytes": 14_000_000, "summary": "waited 5.1 s · lake 16.5 s", "stages": DONE,
-            "notices": ["SELECT * left out city: the rule below-country locks it."], "home": "http://localhost:8000",
-            "columns": COLUMNS, "page": {"offset": 0, "rows": ROWS}}
+    return {
+        "version": 1,
+        "id": "qdone",
+        "name": "by_country",
+        "rows": 310482,
+        "seconds": 27.9,
+        "source_bytes": 9_700_000_000,
+        "bytes": 14_000_000,
+        "summary": "waited 5.1 s · lake 16.5 s",
+        "stages": DONE,
+        "notices": ["SELECT * left out city: the rule below-country locks it."],
+        "home": "http://localhost:8000",
+        "columns": COLUMNS,
+        "page": {"offset": 0, "rows": ROWS},
+    }
 
 
 def error(category: str, title: str, statement: str, **more: Any) -> dict[str, Any]:
-    problem = {"category": category, "title": title, "why": "", "todo": "", "suggestions": [], "line": None, "column": None,
-               "rule": None, "ask": None, "source": None, "extra": {}, **more}
+    problem = {
+        "category": category,
+        "title": title,
+        "why": "",
+        "todo": "",
+        "suggestions": [],
+        "line": None,
+        "column": None,
+        "rule": None,
+        "ask": None,
+        "source": None,
+        "extra": {},
+        **more,
+    }
     return {"version": 1, "id": None, "error": problem, "statement": statement}
 
 
 def unknown_name() -> dict[str, Any]:
-    return error("unknown-name", "page_titel is not a column of lake.wmf.pageview_hourly.", MISTAKE, line=1, column=8,
-                 todo="Nothing was run. Nearest columns that you may read:", suggestions=[
-                     {"label": "Use page_title", "replace": "page_titel", "by": "page_title", "type": "text", "detail": "Title with underscores"},
-                     {"label": "All 18 columns", "href": "/data/lake/wmf/pageview_hourly"},
-                     {"label": "Attack", "href": "javascript:alert(1)"}])
+    return error(
+        "unknown-name",
+        "page_titel is not a column of lake.wmf.pageview_hourly.",
+        MISTAKE,
+        line=1,
+        column=8,
+        todo="Nothing was run. Nearest columns that you may read:",
+        suggestions=[
+            {
+                "label": "Use page_title",
+                "replace": "page_titel",
+                "by": "page_title",
+                "type": "text",
+                "detail": "Title with underscores",
+            },
+            {"label": "All 18 columns", "href": "/data/lake/wmf/pageview_hourly"},
+            {"label": "Attack", "href": "javascript:alert(1)"},
+        ],
+    )
 
 
 def chart() -> dict[str, Any]:
-    return {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "title": {"text": "views by country", "subtitle": "top 2"},
-            "data": {"values": [{"country": "India", "views": 12}, {"country": "Malta", "views": 3}]},
-            "mark": "bar", "encoding": {"x": {"field": "views", "type": "quantitative"}, "y": {"field": "country", "type": "nominal"}},
-            "usermeta": {"embedOptions": {"actions": True, "ast": False, "loader": {"http": {}}}}}
+    return {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "title": {"text": "views by country", "subtitle": "top 2"},
+        "data": {"values": [{"country": "India", "views": 12}, {"country": "Malta", "views": 3}]},
+        "mark": "bar",
+        "encoding": {"x": {"field": "views", "type": "quantitative"}, "y": {"field": "country", "type": "nominal"}},
+        "usermeta": {"embedOptions": {"actions": True, "ast": False, "loader": {"http": {}}}},
+    }
 
 
 def hostile_chart() -> dict[str, Any]:
-    return {"data": {"url": "http://outside.example/data.json"}, "mark": "image",
-            "transform": [{"calculate": "constructor.constructor('window.attacked=2')()", "as": "x"}],
-            "encoding": {"url": {"value": "http://outside.example/beacon.png"}}}
+    return {
+        "data": {"url": "http://outside.example/data.json"},
+        "mark": "image",
+        "transform": [{"calculate": "constructor.constructor('window.attacked=2')()", "as": "x"}],
+        "encoding": {"url": {"value": "http://outside.example/beacon.png"}},
+    }
 
 
 def cell(number: int, source: str, output: tuple[str, Any] | None = None) -> dict[str, Any]:
-    outputs = [] if output is None else [{"output_type": "display_data", "metadata": {}, "data": {
-        output[0]: output[1], "text/plain": "as plain text"}}]
-    return {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "execution_count": number, "source": source, "outputs": outputs}
+    outputs = (
+        []
+        if output is None
+        else [
+            {
+                "output_type": "display_data",
+                "metadata": {},
+                "data": {output[0]: output[1], "text/plain": "as plain text"},
+            }
+        ]
+    )
+    return {
+        "cell_type": "code",
+        "id": f"cell-{number}",
+        "metadata": {},
+        "execution_count": number,
+        "source": source,
+        "outputs": outputs,
+    }
 
 
 def notebook() -> dict[str, Any]:
@@ -90,18 +208,48 @@ def notebook() -> dict[str, Any]:
         cell(3, SQL, (RESULT, result())),
         cell(4, 'by_country.chart("bar")', (CHART, chart())),
         cell(5, "%%swap\n" + MISTAKE, (ERROR, unknown_name())),
-        cell(6, "%%swap\nSELECT city FROM lake.wmf.pageview_hourly", (ERROR, error(
-            "forbidden", "You may not read the column city.", "SELECT city FROM lake.wmf.pageview_hourly", rule="below-country",
-            why="The rule below-country locks places smaller than a country.", ask="data-privacy",
-            suggestions=[{"label": "Use country_code instead", "replace": "city", "by": "country_code"}]))),
-        cell(7, "%%swap\nSELECT 1", (ERROR, error("source-down", "logs does not answer; lake and mediawiki do.", "SELECT 1",
-                                                 why="SWAP waited 5 s, then gave up."))),
+        cell(
+            6,
+            "%%swap\nSELECT city FROM lake.wmf.pageview_hourly",
+            (
+                ERROR,
+                error(
+                    "forbidden",
+                    "You may not read the column city.",
+                    "SELECT city FROM lake.wmf.pageview_hourly",
+                    rule="below-country",
+                    why="The rule below-country locks places smaller than a country.",
+                    ask="data-privacy",
+                    suggestions=[{"label": "Use country_code instead", "replace": "city", "by": "country_code"}],
+                ),
+            ),
+        ),
+        cell(
+            7,
+            "%%swap\nSELECT 1",
+            (
+                ERROR,
+                error(
+                    "source-down",
+                    "logs does not answer; lake and mediawiki do.",
+                    "SELECT 1",
+                    why="SWAP waited 5 s, then gave up.",
+                ),
+            ),
+        ),
         cell(8, "hostile", (CHART, hostile_chart())),
         cell(9, "broken", (RESULT, {"version": 99})),
         cell(10, PYTHON),
     ]
-    return {"nbformat": 4, "nbformat_minor": 5, "cells": cells, "metadata": {
-        "kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}, "language_info": {"name": "python"}}}
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+    }
 
 
 def page(offset: int, sort: str | None, descending: bool) -> dict[str, Any]:

@@ -95,8 +95,17 @@ class Hub:
                 elif url.path == "/hub/api/user":
                     token = self.headers.get("Authorization", "").removeprefix("token ")
                     if token in hub.tokens:
-                        self.reply(200, {"kind": "user", "name": hub.person, "admin": False, "groups": [],
-                                         "scopes": [f"access:servers!user={hub.person}"], "session_id": None})
+                        self.reply(
+                            200,
+                            {
+                                "kind": "user",
+                                "name": hub.person,
+                                "admin": False,
+                                "groups": [],
+                                "scopes": [f"access:servers!user={hub.person}"],
+                                "session_id": None,
+                            },
+                        )
                     else:
                         self.reply(403, {"message": "no"})
                 else:
@@ -118,10 +127,15 @@ class Hub:
         prefix = f"/user/{self.person}/"
         token = self.server_token = self.token()
         return {
-            "JUPYTERHUB_API_TOKEN": token, "JPY_API_TOKEN": token,
-            "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{self.person}", "JUPYTERHUB_HOST": self.url,
-            "JUPYTERHUB_API_URL": f"{self.url}/hub/api", "JUPYTERHUB_BASE_URL": "/", "JUPYTERHUB_SERVER_NAME": "",
-            "JUPYTERHUB_USER": self.person, "JUPYTERHUB_SERVICE_PREFIX": prefix,
+            "JUPYTERHUB_API_TOKEN": token,
+            "JPY_API_TOKEN": token,
+            "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{self.person}",
+            "JUPYTERHUB_HOST": self.url,
+            "JUPYTERHUB_API_URL": f"{self.url}/hub/api",
+            "JUPYTERHUB_BASE_URL": "/",
+            "JUPYTERHUB_SERVER_NAME": "",
+            "JUPYTERHUB_USER": self.person,
+            "JUPYTERHUB_SERVICE_PREFIX": prefix,
             "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}{prefix}",
             "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{address}{prefix}oauth_callback",
             "JUPYTERHUB_OAUTH_SCOPES": json.dumps([f"access:servers!user={self.person}"]),
@@ -184,8 +198,18 @@ class Gateway:
                     self.wfile.flush()
 
             def refused(self) -> None:
-                self.reply(401, {"error": {"category": "not-signed-in", "title": "You are not signed in.", "why": "",
-                                           "todo": "Sign in again.", "suggestions": []}})
+                self.reply(
+                    401,
+                    {
+                        "error": {
+                            "category": "not-signed-in",
+                            "title": "You are not signed in.",
+                            "why": "",
+                            "todo": "Sign in again.",
+                            "suggestions": [],
+                        }
+                    },
+                )
 
             def handle_any(self, method: str) -> None:
                 body = self.body()
@@ -215,8 +239,18 @@ class Gateway:
                     value = answer[1](self.path, body) if callable(answer[1]) else answer[1]
                     self.reply(answer[0], value)
                 else:
-                    self.reply(404, {"error": {"category": "not-found", "title": "There is no such query.", "why": "",
-                                               "todo": "", "suggestions": []}})
+                    self.reply(
+                        404,
+                        {
+                            "error": {
+                                "category": "not-found",
+                                "title": "There is no such query.",
+                                "why": "",
+                                "todo": "",
+                                "suggestions": [],
+                            }
+                        },
+                    )
 
             def do_GET(self) -> None:
                 self.handle_any("GET")

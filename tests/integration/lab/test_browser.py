@@ -20,8 +20,21 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-FOUND = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+FOUND = next(
+    (
+        path
+        for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+        if Path(path).exists()
+    ),
+    None,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +45,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (home / "look.ipynb").write_text(json.dumps(outputs.notebook()))
     with ExitStack() as stack:
         made = stack.enter_context(started(folder, home))
-        made.gateway.answers.update({
-            "GET /v1/queries/qrun": (200, outputs.run("qrun")),
-            "DELETE /v1/queries/qrun": (200, {"state": "cancelled"}),
-            "GET /v1/queries/qdone/page": (200, page),
-            "GET /v1/queries/qdone/download": (200, "country,views"),
-            "POST /v1/complete": (200, complete),
-        })
+        made.gateway.answers.update(
+            {
+                "GET /v1/queries/qrun": (200, outputs.run("qrun")),
+                "DELETE /v1/queries/qrun": (200, {"state": "cancelled"}),
+                "GET /v1/queries/qdone/page": (200, page),
+                "GET /v1/queries/qdone/download": (200, "country,views"),
+                "POST /v1/complete": (200, complete),
+            }
+        )
         yield made
 
 
@@ -53,7 +68,11 @@ def complete(path: str, body: bytes) -> dict[str, Any]:
     asked = json.loads(body)
     word = asked["sql"][: asked["offset"]].split()[-1] if asked["sql"].strip() else ""
     names = ["lake.wmf.pageview_hourly", "mediawiki.enwiki.page"]
-    items = [{"label": name, "insert": name, "type": "table", "documentation": f"What {name} holds."} for name in names if name.startswith(word)]
+    items = [
+        {"label": name, "insert": name, "type": "table", "documentation": f"What {name} holds."}
+        for name in names
+        if name.startswith(word)
+    ]
     return {"start": asked["offset"] - len(word), "end": asked["offset"], "items": items}
 
 
@@ -69,7 +88,9 @@ def browser() -> Iterator[Browser]:
 class Lab:
     """One window with the notebook open, and what it asked for."""
 
-    def __init__(self, browser: Browser, server: Server, scheme: str = "light", path: str = "/lab/tree/look.ipynb") -> None:
+    def __init__(
+        self, browser: Browser, server: Server, scheme: str = "light", path: str = "/lab/tree/look.ipynb"
+    ) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 2600}, color_scheme=scheme)  # type: ignore[arg-type]
         self.page: Page = self.context.new_page()
         self.outside: list[str] = []
@@ -81,7 +102,9 @@ class Lab:
         self.page.locator(".jp-Cell").nth(9).wait_for(timeout=60_000)
 
     def note(self, url: str, ours: set[str]) -> None:
-        if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc not in {urlsplit(each).netloc for each in ours}:
+        if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc not in {
+            urlsplit(each).netloc for each in ours
+        }:
             self.outside.append(url)
 
     def cell(self, number: int) -> Any:
@@ -172,7 +195,9 @@ def test_errors_wear_three_looks_and_only_safe_links(lab: Lab) -> None:
     expect(lab.cell(6).locator(".sq-e--lock")).to_be_visible()
     expect(lab.cell(7).locator(".sq-e--src")).to_be_visible()
     links = lab.cell(5).locator(".ax a")
-    assert [link.get_attribute("href") for link in links.all()] == ["http://localhost:8000/data/lake/wmf/pageview_hourly"]
+    assert [link.get_attribute("href") for link in links.all()] == [
+        "http://localhost:8000/data/lake/wmf/pageview_hourly"
+    ]
 
 
 def test_sql_is_coloured_in_cells_and_in_strings(lab: Lab) -> None:
@@ -196,7 +221,11 @@ def test_the_top_bar_says_whose_notebook_this_is(lab: Lab) -> None:
 def test_nothing_serious_for_axe_in_what_is_ours(lab: Lab) -> None:
     context = {"include": [[".swap-out"], ["#swap-who"], ["#swap-logo"]]}
     found = Axe().run(lab.page, context=context, options={"resultTypes": ["violations"]})
-    serious = [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"] if item["impact"] in {"serious", "critical"}]
+    serious = [
+        (item["id"], item["nodes"][0]["html"][:200])
+        for item in found.response["violations"]
+        if item["impact"] in {"serious", "critical"}
+    ]
     assert serious == []
 
 
@@ -205,8 +234,14 @@ def test_the_dark_theme_follows_the_system_and_charts_follow_the_theme(browser: 
     expect(dark.page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=20_000)
     label = dark.cell(4).locator(".swap-chart svg text").first
     expect(label).to_have_attribute("fill", "rgba(255,255,255,.87)", timeout=20_000)
-    found = Axe().run(dark.page, context={"include": [[".swap-out"], ["#swap-who"]]}, options={"resultTypes": ["violations"]})
-    serious = [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"] if item["impact"] in {"serious", "critical"}]
+    found = Axe().run(
+        dark.page, context={"include": [[".swap-out"], ["#swap-who"]]}, options={"resultTypes": ["violations"]}
+    )
+    serious = [
+        (item["id"], item["nodes"][0]["html"][:200])
+        for item in found.response["violations"]
+        if item["impact"] in {"serious", "critical"}
+    ]
     assert serious == []
     dark.context.close()
 
@@ -268,10 +303,13 @@ def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
     assert ("DELETE", "/v1/queries/qrun") in [(method, path) for method, path, _ in server.gateway.asked]
 
 
-@pytest.mark.parametrize(("typed", "expected"), [
-    ("%%swap\nSELECT * FROM lake", "lake.wmf.pageview_hourly"),
-    ("x = '😀'; swap.sql('''SELECT *\nFROM media", "mediawiki.enwiki.page"),
-])
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("%%swap\nSELECT * FROM lake", "lake.wmf.pageview_hourly"),
+        ("x = '😀'; swap.sql('''SELECT *\nFROM media", "mediawiki.enwiki.page"),
+    ],
+)
 def test_names_complete_with_tab(window: Lab, typed: str, expected: str) -> None:
     editor = window.cell(10).locator(".cm-content")
     editor.click()

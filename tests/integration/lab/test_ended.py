@@ -14,8 +14,22 @@ from integration.lab.conftest import PERSON, Server
 from integration.lab.kernels import Kernel
 from integration.lab.stand_ins import wait_for
 
-PATHS = ("/lab", "/api", "/api/kernels", "/api/contents", "/files/a.txt", "/static/lab/x.js", "/lab/api/settings",
-         "/swap/access", "/swap/queries/q1", "/lab/", "/favicon.ico", "/", "/oauth_callback", "/logout")
+PATHS = (
+    "/lab",
+    "/api",
+    "/api/kernels",
+    "/api/contents",
+    "/files/a.txt",
+    "/static/lab/x.js",
+    "/lab/api/settings",
+    "/swap/access",
+    "/swap/queries/q1",
+    "/lab/",
+    "/favicon.ico",
+    "/",
+    "/oauth_callback",
+    "/logout",
+)
 
 
 @pytest.fixture
@@ -58,7 +72,9 @@ def test_ended_refuses_every_path_and_cuts_the_kernels_connection(server: Server
     assert cut(kernel.socket)
     assert time.monotonic() - started < 5
     for path in PATHS:
-        assert httpx.get(server.url + path, headers={"Authorization": f"token {token}"}, timeout=10).status_code == 403, path
+        assert (
+            httpx.get(server.url + path, headers={"Authorization": f"token {token}"}, timeout=10).status_code == 403
+        ), path
     with pytest.raises(websocket.WebSocketBadStatusException):
         kernel.connect()
 
@@ -125,12 +141,16 @@ def test_a_person_who_signed_in_again_is_let_through_before_the_push_arrives(ser
 
 def test_kernels_get_no_token_after_the_end(server: Server, kernel: Kernel) -> None:
     heard(server)
-    kernel.run("import json, os, socket\ndef ask():\n    s = socket.socket(socket.AF_UNIX); s.connect(os.environ['SWAP_TOKEN_SOCKET'])\n"
-               "    s.sendall(b'{}\\n'); return s.makefile().readline()")
+    kernel.run(
+        "import json, os, socket\ndef ask():\n    s = socket.socket(socket.AF_UNIX);"
+        " s.connect(os.environ['SWAP_TOKEN_SOCKET'])\n    s.sendall(b'{}\\n'); return s.makefile().readline()"
+    )
     kernel.send(f"import time; time.sleep(2); open({str(server.home / 'answer')!r}, 'w').write(ask())")
     time.sleep(0.5)
     server.gateway.say("ended", 2)
-    answer = wait_for("the kernel's question", lambda: (server.home / "answer").exists() and (server.home / "answer").read_text())
+    answer = wait_for(
+        "the kernel's question", lambda: (server.home / "answer").exists() and (server.home / "answer").read_text()
+    )
     assert "not-signed-in" in answer
     assert "kernel-token" not in answer
 
@@ -151,8 +171,11 @@ def test_the_hubs_death_disturbs_nobody_who_is_in(launch: Callable[..., Server])
     assert server.get("/api/kernels", token).status_code == 200
     server.hub.dead = True
     # A new session id is a question to the hub that no cache answers.
-    reply = httpx.get(f"{server.url}/api/kernels", timeout=10,
-                      headers={"Authorization": f"token {token}", "Cookie": "jupyterhub-session-id=another"})
+    reply = httpx.get(
+        f"{server.url}/api/kernels",
+        timeout=10,
+        headers={"Authorization": f"token {token}", "Cookie": "jupyterhub-session-id=another"},
+    )
     assert reply.status_code == 200
     assert server.get("/api/kernels", "never-seen").status_code >= 400
 

@@ -23,20 +23,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home.mkdir()
     with ExitStack() as stack:
         made = stack.enter_context(started(folder, home))
-        made.gateway.answers.update({
-            "GET /v1/queries/q1": (200, {"id": "q1", "state": "running"}),
-            "DELETE /v1/queries/q1": (200, {"state": "cancelled"}),
-            "GET /v1/queries/q1/page": (200, PAGE),
-            "GET /v1/queries/q1/download": (200, "a,b"),
-            "POST /v1/complete": (200, lambda path, body: {"start": 0, "end": len(path) and json.loads(body)["offset"], "items": []}),
-        })
+        made.gateway.answers.update(
+            {
+                "GET /v1/queries/q1": (200, {"id": "q1", "state": "running"}),
+                "DELETE /v1/queries/q1": (200, {"state": "cancelled"}),
+                "GET /v1/queries/q1/page": (200, PAGE),
+                "GET /v1/queries/q1/download": (200, "a,b"),
+                "POST /v1/complete": (
+                    200,
+                    lambda path, body: {"start": 0, "end": len(path) and json.loads(body)["offset"], "items": []},
+                ),
+            }
+        )
         yield made
 
 
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
     """A browser that has signed in: cookies, and the XSRF token Lab reads from one of them."""
-    with httpx.Client(follow_redirects=True, timeout=10, headers={"Sec-Fetch-Mode": "navigate", "User-Agent": "t"}) as client:
+    with httpx.Client(
+        follow_redirects=True, timeout=10, headers={"Sec-Fetch-Mode": "navigate", "User-Agent": "t"}
+    ) as client:
         assert client.get(f"{server.url}/lab").status_code == 200
         client.headers["Sec-Fetch-Mode"] = "same-origin"
         yield client
@@ -51,10 +58,17 @@ def xsrf(browser: httpx.Client) -> dict[str, str]:
     return {"X-XSRFToken": browser.cookies["_xsrf"]}
 
 
-@pytest.mark.parametrize(("method", "path"), [
-    ("GET", "/swap/access"), ("GET", "/swap/queries/q1"), ("DELETE", "/swap/queries/q1"), ("POST", "/swap/complete"),
-    ("GET", "/swap/queries/q1/page"), ("GET", "/swap/queries/q1/download"),
-])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/swap/access"),
+        ("GET", "/swap/queries/q1"),
+        ("DELETE", "/swap/queries/q1"),
+        ("POST", "/swap/complete"),
+        ("GET", "/swap/queries/q1/page"),
+        ("GET", "/swap/queries/q1/download"),
+    ],
+)
 def test_nothing_is_answered_without_a_login(server: Server, method: str, path: str) -> None:
     asked = questions(server)
     reply = httpx.request(method, server.url + path, timeout=10)
@@ -68,7 +82,9 @@ def test_another_sites_page_can_change_nothing(server: Server, browser: httpx.Cl
     reply = browser.request(method, server.url + path, headers={"Sec-Fetch-Mode": "cors"}, content=b"{}")
     assert reply.status_code == 403
     assert questions(server) == asked
-    assert browser.request(method, server.url + path, headers=xsrf(browser), content=b'{"offset": 0}').status_code == 200
+    assert (
+        browser.request(method, server.url + path, headers=xsrf(browser), content=b'{"offset": 0}').status_code == 200
+    )
 
 
 def test_the_gateway_is_asked_with_a_token_of_the_servers_own(server: Server, browser: httpx.Client) -> None:
@@ -82,8 +98,15 @@ def test_the_gateway_is_asked_with_a_token_of_the_servers_own(server: Server, br
 
 
 def test_paging_and_sorting_are_passed_on_and_nothing_else(server: Server, browser: httpx.Client) -> None:
-    query = {"offset": "10", "limit": "10", "sort": "n & m", "descending": "true", "_xsrf": browser.cookies["_xsrf"],
-             "after": "", "statement": "x"}
+    query = {
+        "offset": "10",
+        "limit": "10",
+        "sort": "n & m",
+        "descending": "true",
+        "_xsrf": browser.cookies["_xsrf"],
+        "after": "",
+        "statement": "x",
+    }
     assert browser.get(f"{server.url}/swap/queries/q1/page", params=query, headers=xsrf(browser)).json() == PAGE
     asked = httpx.URL(server.gateway.asked[-1][1])
     assert dict(asked.params) == {"offset": "10", "limit": "10", "sort": "n & m", "descending": "true", "after": ""}
@@ -101,7 +124,9 @@ def test_the_gateways_errors_arrive_as_they_are(server: Server, browser: httpx.C
 
 
 @pytest.mark.parametrize("query_id", ["..%2f..%2fservers%2fevents", "a/../../tokens", "q1%3Fx", "", "q" * 65])
-def test_an_id_cannot_lead_to_another_route_of_the_gateway(server: Server, browser: httpx.Client, query_id: str) -> None:
+def test_an_id_cannot_lead_to_another_route_of_the_gateway(
+    server: Server, browser: httpx.Client, query_id: str
+) -> None:
     asked = questions(server)
     reply: Any = browser.get(f"{server.url}/swap/queries/{query_id}", headers=xsrf(browser))
     assert reply.status_code == 404

@@ -9,7 +9,10 @@ from pathlib import Path
 from integration.lab.conftest import Server
 from integration.lab.kernels import Kernel
 
-EVIL_SERVER = "open({mark!r}, 'a').write('server configuration ran\\n')\nc.ServerApp.jpserver_extensions = {{'swap.lab': False}}\nc.ServerApp.allow_origin = '*'\n"
+EVIL_SERVER = (
+    "open({mark!r}, 'a').write('server configuration ran\\n')\nc.ServerApp.jpserver_extensions = {{'swap.lab':"
+    " False}}\nc.ServerApp.allow_origin = '*'\n"
+)
 
 
 def write(path: Path, content: str | dict[str, object]) -> None:
@@ -30,12 +33,22 @@ def plant(home: Path) -> Path:
         write(folder / "jupyter_server_config.json", off)
         write(folder / "jupyter_server_config.d/swap.json", off)
         write(folder / "labconfig/page_config.json", page)
-    evil = {"argv": ["/bin/sh", "-c", f"echo kernel >> {mark}", "{connection_file}"], "display_name": "Evil", "language": "python"}
+    evil = {
+        "argv": ["/bin/sh", "-c", f"echo kernel >> {mark}", "{connection_file}"],
+        "display_name": "Evil",
+        "language": "python",
+    }
     for folder in (home / ".local/share/jupyter", home / ".jupyter", home / ".ipython"):
         write(folder / "kernels/swap/kernel.json", evil)
         write(folder / "kernels/python3/kernel.json", evil)
-        write(folder / "labextensions/@swap/lab/package.json", {"name": "@swap/lab", "version": "9.9.9", "jupyterlab": {
-            "_build": {"load": "static/evil.js", "extension": "./extension"}}})
+        write(
+            folder / "labextensions/@swap/lab/package.json",
+            {
+                "name": "@swap/lab",
+                "version": "9.9.9",
+                "jupyterlab": {"_build": {"load": "static/evil.js", "extension": "./extension"}},
+            },
+        )
         write(folder / "labextensions/@swap/lab/static/evil.js", "evil")
     for module in ("jupyterhub", "tornado", "httpx", "swap", "sitecustomize", "usercustomize"):
         write(home / f"{module}.py", f"open({str(mark)!r}, 'a').write('module {module} ran\\n')")

@@ -99,7 +99,10 @@ def test_a_kernel_cannot_read_its_servers_memory(server: Server, kernel: Kernel)
 def test_an_unsealed_process_of_the_same_user_can_be_read(kernel: Kernel) -> None:
     """The control of the two above: what fails on the server succeeds on a process that is not sealed."""
     kernel.run(SCAN)
-    kernel.run("import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'], env={'PLANTED': 'control'})")
+    kernel.run(
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'],"
+        " env={'PLANTED': 'control'})"
+    )
     kernel.run("import time; time.sleep(0.5)")
     assert "PLANTED=control" in kernel.run("print(environ(child.pid))")
     kernel.run("child.kill(); child.wait()")
@@ -107,7 +110,9 @@ def test_an_unsealed_process_of_the_same_user_can_be_read(kernel: Kernel) -> Non
 
 def test_no_file_a_kernel_can_read_holds_a_secret(server: Server, kernel: Kernel) -> None:
     needles = [*secrets_of(server), "control-planted-in-a-file"]
-    kernel.run("import pathlib; pathlib.Path.home().joinpath('planted.txt').write_text('control-' + 'planted-in-a-file')")
+    kernel.run(
+        "import pathlib; pathlib.Path.home().joinpath('planted.txt').write_text('control-' + 'planted-in-a-file')"
+    )
     found = kernel.value(f"""
 import json, os
 needles = {json.dumps(needles)}
@@ -170,11 +175,17 @@ print(json.dumps([info["transport"], oct(os.stat(folder).st_mode & 0o777)]))
 
 def test_a_terminal_has_the_kernels_python_and_no_secret(server: Server) -> None:
     token = server.hub.token()
-    name = httpx.post(f"{server.url}/api/terminals", headers={"Authorization": f"token {token}"}, timeout=10).json()["name"]
+    name = httpx.post(f"{server.url}/api/terminals", headers={"Authorization": f"token {token}"}, timeout=10).json()[
+        "name"
+    ]
     address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
     said = ""
     with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=20)) as line:
-        line.send(json.dumps(["stdin", "env; python -c 'import sys; print(\"prefix\", sys.prefix)'; echo the-${NOTHING}end\n"]))
+        line.send(
+            json.dumps(
+                ["stdin", "env; python -c 'import sys; print(\"prefix\", sys.prefix)'; echo the-${NOTHING}end\n"]
+            )
+        )
         while "the-end" not in said:
             kind, *text = json.loads(line.recv())
             said += text[0] if kind == "stdout" else ""
@@ -184,8 +195,18 @@ def test_a_terminal_has_the_kernels_python_and_no_secret(server: Server) -> None
     assert not [secret for secret in secrets_of(server) if secret in said]
 
 
-@pytest.mark.parametrize("path", ["/api/shutdown", "/lab/api/news", "/lab/api/update", "/lab/api/extensions",
-                                  "/lab/api/plugins", "/lab/api/plugins/x", "/lab/api/build"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/shutdown",
+        "/lab/api/news",
+        "/lab/api/update",
+        "/lab/api/extensions",
+        "/lab/api/plugins",
+        "/lab/api/plugins/x",
+        "/lab/api/build",
+    ],
+)
 def test_what_is_switched_off_has_no_endpoint_either(server: Server, path: str) -> None:
     assert server.get(path, server.hub.token()).status_code == 404
 

@@ -14,8 +14,10 @@ from integration.lab.conftest import as_user
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token
 
-ASK = ("import socket, sys\ns = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])\n"
-       "s.sendall(b'{}\\n'); print(s.makefile().readline().strip())")
+ASK = (
+    "import socket, sys\ns = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1])\n"
+    "s.sendall(b'{}\\n'); print(s.makefile().readline().strip())"
+)
 
 
 async def give(pid: int, claimed: str) -> Token:
@@ -40,6 +42,7 @@ def ask(path: Path, user: str | None, *, open_to_all: bool) -> str:
             return await asyncio.to_thread(connect)
         finally:
             await served.stop()
+
     return asyncio.run(serve())
 
 

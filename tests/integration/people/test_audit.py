@@ -11,15 +11,27 @@ from swap.identity import Via
 
 def test_an_event_becomes_one_row_with_its_fields(database):
     with database.engine("gateway").begin() as conn:
-        audit.record(conn, audit.QueryRefused(
-            person_id="paaaaaaaaa", via=Via.KERNEL, kernel_id="k1", statement="DROP TABLE x", category="refused", reason="not a SELECT",
-        ))
+        audit.record(
+            conn,
+            audit.QueryRefused(
+                person_id="paaaaaaaaa",
+                via=Via.KERNEL,
+                kernel_id="k1",
+                statement="DROP TABLE x",
+                category="refused",
+                reason="not a SELECT",
+            ),
+        )
 
     with database.engine().connect() as conn:
         row = conn.execute(select(audit_event)).one()
     assert (row.event, row.person_id, row.via) == ("query-refused", "paaaaaaaaa", "kernel")
     assert row.detail == {
-        "kernel_id": "k1", "statement": "DROP TABLE x", "category": "refused", "reason": "not a SELECT", "rule": "",
+        "kernel_id": "k1",
+        "statement": "DROP TABLE x",
+        "category": "refused",
+        "reason": "not a SELECT",
+        "rule": "",
     }
 
 
@@ -38,9 +50,18 @@ def test_a_record_of_a_deed_that_is_rolled_back_is_rolled_back_too(database):
 
 def test_text_that_postgresql_cannot_keep_is_recorded_all_the_same(database):
     with database.engine("gateway").begin() as conn:
-        audit.record(conn, audit.QueryAccepted(
-            person_id="paaaaaaaaa", query_id="q1", kernel_id="", statement="select '\0\ud800'", datasets=("lake.wmf.\0",), columns=(), rules=(),
-        ))
+        audit.record(
+            conn,
+            audit.QueryAccepted(
+                person_id="paaaaaaaaa",
+                query_id="q1",
+                kernel_id="",
+                statement="select '\0\ud800'",
+                datasets=("lake.wmf.\0",),
+                columns=(),
+                rules=(),
+            ),
+        )
 
     with database.engine().connect() as conn:
         detail = conn.execute(select(audit_event.c.detail)).scalar_one()
@@ -49,7 +70,9 @@ def test_text_that_postgresql_cannot_keep_is_recorded_all_the_same(database):
 
 
 @pytest.mark.parametrize("role", ["hub", "web", "gateway"])
-@pytest.mark.parametrize("deed", ["update swap.audit_event set person_id = ''", "delete from swap.audit_event", "truncate swap.audit_event"])
+@pytest.mark.parametrize(
+    "deed", ["update swap.audit_event set person_id = ''", "delete from swap.audit_event", "truncate swap.audit_event"]
+)
 def test_no_process_can_change_what_was_recorded(database, role, deed):
     with pytest.raises(ProgrammingError, match="permission denied"), database.engine(role).begin() as conn:
         conn.execute(text(deed))

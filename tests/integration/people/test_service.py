@@ -52,7 +52,9 @@ class TestIdentity:
         assert after == Person(before.id, "Ann Smith", frozenset({"analysts", "data-privacy"}), before.epoch)
         assert service.find_person(conn, before.id) == after
 
-    @pytest.mark.parametrize("name", ["ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "../etc", "p23456789a"])
+    @pytest.mark.parametrize(
+        "name", ["ann.smith", "José", "o'brien", "50%", "n" * 64, "content", "../etc", "p23456789a"]
+    )
     def test_any_name_gets_a_safe_id(self, conn, name):
         made = service.ensure_person(conn, f"file:{name}", name, (), new_id)
 
@@ -125,7 +127,13 @@ class TestAccess:
 
         who = service.principal(conn, someone.id, Via.KERNEL, LATER)
 
-        assert (who.id, who.name, who.groups, who.via, who.run_as) == (someone.id, "ann", frozenset({"analysts"}), Via.KERNEL, None)
+        assert (who.id, who.name, who.groups, who.via, who.run_as) == (
+            someone.id,
+            "ann",
+            frozenset({"analysts"}),
+            Via.KERNEL,
+            None,
+        )
 
     def test_a_sign_in_ends_by_itself(self, conn):
         someone = signed_in(conn)

@@ -57,9 +57,23 @@ def run(combiner: Combiner, sql: str, *, streamed: bool = False) -> pa.Table:
 
 
 ESCAPES = [
-    "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "COPY i0 TO '/tmp/swap-escape.csv'", "ATTACH '/tmp/swap-escape.db'",
-    "INSTALL httpfs", "LOAD httpfs", "SELECT * FROM read_csv('http://127.0.0.1:1/x')", "SET enable_external_access = true", "SET memory_limit = '10GB'", "RESET memory_limit", "EXPORT DATABASE '/tmp/swap-escape'",
-    "CREATE SECRET s (TYPE s3)", "SELECT * FROM glob('/etc/*')", "SET temp_directory = '/tmp'", "CREATE PERSISTENT SECRET s (TYPE s3)", "FORCE INSTALL json FROM community",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "COPY i0 TO '/tmp/swap-escape.csv'",
+    "ATTACH '/tmp/swap-escape.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SELECT * FROM read_csv('http://127.0.0.1:1/x')",
+    "SET enable_external_access = true",
+    "SET memory_limit = '10GB'",
+    "RESET memory_limit",
+    "EXPORT DATABASE '/tmp/swap-escape'",
+    "CREATE SECRET s (TYPE s3)",
+    "SELECT * FROM glob('/etc/*')",
+    "SET temp_directory = '/tmp'",
+    "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "FORCE INSTALL json FROM community",
 ]
 
 
@@ -70,7 +84,9 @@ def test_a_text_that_nobody_checked_still_cannot_leave(pool: Pool, sql: str) -> 
     assert not list(Path("/tmp").glob("swap-escape*"))
 
 
-@pytest.mark.parametrize("sql", ["SELECT content FROM read_text('/etc/hostname')", "SELECT count(*) FROM glob('/etc/*')"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT content FROM read_text('/etc/hostname')", "SELECT count(*) FROM glob('/etc/*')"]
+)
 def test_without_the_walls_the_same_text_gets_out(sql: str) -> None:
     with duckdb.connect(":memory:") as open_:
         assert open_.execute(sql).fetchall()
@@ -87,11 +103,17 @@ def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, m
 
     assert b"hunter2" not in environment
     assert b"SWAP" not in environment
-    assert [target for target in descriptors if target.startswith("/") and "(deleted)" not in target and not target.startswith(("/dev/", "/work", "/usr"))] == []
+    assert [
+        target
+        for target in descriptors
+        if target.startswith("/") and "(deleted)" not in target and not target.startswith(("/dev/", "/work", "/usr"))
+    ] == []
 
 
 def test_spilling_works_and_leaves_nothing(pool: Pool, tmp_path: Path) -> None:
-    table = run(pool.take(), "SELECT x.a, y.a AS c, hash(x.a * 1000 + y.a) AS h FROM i0 x, i0 y ORDER BY h LIMIT 700000")
+    table = run(
+        pool.take(), "SELECT x.a, y.a AS c, hash(x.a * 1000 + y.a) AS h FROM i0 x, i0 y ORDER BY h LIMIT 700000"
+    )
 
     assert table.num_rows == 700_000
     pool.close()
@@ -105,7 +127,10 @@ def test_too_much_memory_names_the_setting(pool: Pool) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 def test_the_result_is_the_same_streamed_or_kept(pool: Pool, streamed: bool) -> None:
-    assert run(pool.take(), "SELECT b, sum(a) AS s FROM i0 GROUP BY b ORDER BY b", streamed=streamed).to_pylist() == [{"b": "x", "s": 249500}, {"b": "y", "s": 250000}]
+    assert run(pool.take(), "SELECT b, sum(a) AS s FROM i0 GROUP BY b ORDER BY b", streamed=streamed).to_pylist() == [
+        {"b": "x", "s": 249500},
+        {"b": "y", "s": 250000},
+    ]
 
 
 def test_an_input_that_can_be_read_once_is_never_read_twice(pool: Pool) -> None:
@@ -115,9 +140,19 @@ def test_an_input_that_can_be_read_once_is_never_read_twice(pool: Pool) -> None:
 
 
 def test_results_have_plain_types(pool: Pool) -> None:
-    table = run(pool.take(), """SELECT sum(a) AS whole, gen_random_uuid() AS u, '{"x": 1}'::JSON AS j, 'p'::ENUM('p', 'q') AS e, 1::UHUGEINT AS big, now() AS t FROM i0""")
+    table = run(
+        pool.take(),
+        """SELECT sum(a) AS whole, gen_random_uuid() AS u, '{"x": 1}'::JSON AS j, 'p'::ENUM('p', 'q') AS e, 1::UHUGEINT AS big, now() AS t FROM i0""",
+    )
 
-    assert [str(field.type) for field in table.schema] == ["int64", "string", "string", "string", "string", "timestamp[us, tz=UTC]"]
+    assert [str(field.type) for field in table.schema] == [
+        "int64",
+        "string",
+        "string",
+        "string",
+        "string",
+        "timestamp[us, tz=UTC]",
+    ]
 
 
 def test_a_sum_too_large_for_bigint_says_what_to_write(pool: Pool) -> None:

@@ -89,7 +89,10 @@ def test_opposite_orders_never_wait_for_one_another(make: Callable[..., Queue]) 
             queue.leave(query)
         finished.append(name)
 
-    threads = [threading.Thread(target=work, args=each, daemon=True) for each in (("a", ["lake", "wiki"]), ("b", ["wiki", "lake"]), ("c", ["wiki"]))]
+    threads = [
+        threading.Thread(target=work, args=each, daemon=True)
+        for each in (("a", ["lake", "wiki"]), ("b", ["wiki", "lake"]), ("c", ["wiki"]))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -108,7 +111,9 @@ def test_two_gateways_share_the_places(make: Callable[..., Queue]) -> None:
     assert two.try_start("q2")[0]
 
 
-def test_a_dead_gateways_places_are_free_when_their_leases_end(make: Callable[..., Queue], database: services.Database) -> None:
+def test_a_dead_gateways_places_are_free_when_their_leases_end(
+    make: Callable[..., Queue], database: services.Database
+) -> None:
     dead, living = make(slots=1), make(slots=1)
     dead.enqueue("q1", "ann", ["lake"])
     dead.try_start("q1")
@@ -116,7 +121,11 @@ def test_a_dead_gateways_places_are_free_when_their_leases_end(make: Callable[..
     assert not living.try_start("q2")[0]
 
     with database.engine("owner").begin() as conn:
-        conn.execute(update(admission).where(admission.c.query_id == "q1").values(lease_until=func.now() - text("interval '1 second'")))
+        conn.execute(
+            update(admission)
+            .where(admission.c.query_id == "q1")
+            .values(lease_until=func.now() - text("interval '1 second'"))
+        )
 
     assert living.try_start("q2")[0]
 
@@ -136,7 +145,9 @@ def test_a_living_gateway_renews_its_leases(make: Callable[..., Queue], database
     assert left > 15
 
 
-def test_a_lease_that_was_lost_while_running_is_taken_up_again(make: Callable[..., Queue], database: services.Database) -> None:
+def test_a_lease_that_was_lost_while_running_is_taken_up_again(
+    make: Callable[..., Queue], database: services.Database
+) -> None:
     queue = make()
     queue.enqueue("q1", "ann", ["lake"])
     queue.try_start("q1")

@@ -29,7 +29,11 @@ def test_what_is_below_us_is_found_with_its_own_children() -> None:
         grandchild = int(parent.stdout.readline())
         pids = [process.pid for process in family.below(os.getpid())]
         assert pids.index(parent.pid) < pids.index(grandchild)
-        family.end([process for process in family.below(os.getpid()) if process.pid in {parent.pid, grandchild}], 5.0, keep=[parent.pid])
+        family.end(
+            [process for process in family.below(os.getpid()) if process.pid in {parent.pid, grandchild}],
+            5.0,
+            keep=[parent.pid],
+        )
 
 
 def test_an_id_that_was_given_to_another_process_is_not_taken_for_the_first(sleeper: Process, tmp_path: Path) -> None:
@@ -58,8 +62,10 @@ def test_a_record_gives_back_who_still_runs(sleeper: Process, tmp_path: Path) ->
 
 
 def test_who_does_not_obey_is_killed_after_the_grace() -> None:
-    with subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, 1); print(1, flush=True); time.sleep(60)"],
-                          stdout=subprocess.PIPE) as deaf:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import signal, time; signal.signal(15, 1); print(1, flush=True); time.sleep(60)"],
+        stdout=subprocess.PIPE,
+    ) as deaf:
         assert deaf.stdout is not None
         deaf.stdout.readline()
         process = next(found for found in family.below(os.getpid()) if found.pid == deaf.pid)

@@ -36,7 +36,9 @@ def test_the_fake_clock_reaches_a_program_and_can_be_moved(tmp_path: Path) -> No
     environment = {**os.environ, **services.fake_clock(tmp_path / "clock")}
     ask = [sys.executable, "-c", "import time; print(time.time()); time.sleep(0.1); print(time.monotonic())"]
     (tmp_path / "clock").write_text("-40d")
-    wall, monotonic = map(float, subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout.split())
+    wall, monotonic = map(
+        float, subprocess.run(ask, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    )
     assert -41 * 86400 < wall - time.time() < -39 * 86400
     assert abs(monotonic - time.monotonic()) < 60
 

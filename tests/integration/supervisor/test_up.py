@@ -31,7 +31,9 @@ def kill_at_once(pids: list[int]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_leaves_nothing_running_and_nothing_outside_the_state_directory(start: Start, number: signal.Signals) -> None:
+def test_a_stop_leaves_nothing_running_and_nothing_outside_the_state_directory(
+    start: Start, number: signal.Signals
+) -> None:
     site = start()
     everybody = site.family()
     sockets = Runtime.model_validate_json((start.state / "runtime.json").read_text()).socket_directory
@@ -106,7 +108,10 @@ def test_a_start_after_kill_9_of_all_finds_all_data(start: Start) -> None:
     again = start()
     assert "version 0002, up to date" in again.output
     assert again.stop() == 0
-    assert "database system was not properly shut down; automatic recovery" in (start.state / "logs" / "postgres.log").read_text()
+    assert (
+        "database system was not properly shut down; automatic recovery"
+        in (start.state / "logs" / "postgres.log").read_text()
+    )
 
 
 def test_a_crashed_program_is_started_again_and_said(start: Start) -> None:
@@ -159,8 +164,12 @@ def test_a_stale_lock_file_stops_nobody(start: Start) -> None:
     assert start().stop() == 0
 
 
-@pytest.mark.parametrize(("kind", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET, "0.0.0.0")])
-def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(start: Start, kind: socket.AddressFamily, address: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET, "0.0.0.0")]
+)
+def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(
+    start: Start, kind: socket.AddressFamily, address: str
+) -> None:
     with socket.create_server((address, start.port), family=kind):
         site = start(ready=False)
         assert site.end() == 1
@@ -198,7 +207,11 @@ def test_a_site_may_bring_its_own_database(start: Start, database: Database) -> 
     secret = start.state / "own"
     secret.touch(mode=0o600)
     secret.write_text(str(address.password))
-    start.write(f'database.url = "postgresql://{address.username}@127.0.0.1:{address.port}/{database.name}"\ndatabase.password.file = "state/own"\n')
+    start.write(
+        "database.url ="
+        f' "postgresql://{address.username}@127.0.0.1:{address.port}/{database.name}"\ndatabase.password.file ='
+        ' "state/own"\n'
+    )
     site = start()
     assert "version 0002, up to date" in site.output
     assert not (start.state / "postgres").exists()

@@ -22,8 +22,12 @@ from swap.errors import NotSignedIn
 from swap.identity import Via
 from swap.people import tokens
 
-STEPS = (("home", "Opening your home directory", ""), ("process", "Starting your Jupyter server", ""),
-         ("answer", "Waiting for it to answer", "process 4711"), ("route", "Opening the way to it", ""))
+STEPS = (
+    ("home", "Opening your home directory", ""),
+    ("process", "Starting your Jupyter server", ""),
+    ("answer", "Waiting for it to answer", "process 4711"),
+    ("route", "Opening the way to it", ""),
+)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -113,7 +117,11 @@ class HubDouble(Double):
             return self._token(to, {key: value[0] for key, value in parse_qs(body.decode()).items()})
         bearer = to.headers.get("authorization", "").removeprefix("Bearer ")
         if path == "/hub/api/user":
-            return to.json({"name": self.tokens[bearer]}) if bearer in self.tokens else to.json({"message": "Forbidden"}, 403)
+            return (
+                to.json({"name": self.tokens[bearer]})
+                if bearer in self.tokens
+                else to.json({"message": "Forbidden"}, 403)
+            )
         if bearer != self.service_token:
             return to.json({"message": "Forbidden"}, 403)
         person_id, _, rest = path.removeprefix("/hub/api/users/").partition("/")
@@ -123,7 +131,11 @@ class HubDouble(Double):
         person_id, challenge = self.codes.pop(form.get("code", ""), ("", ""))
         verifier = form.get("code_verifier", "")
         proof = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        wrong = not person_id or form.get("client_secret") != self.service_token or form.get("redirect_uri") != "/oauth_callback"
+        wrong = (
+            not person_id
+            or form.get("client_secret") != self.service_token
+            or form.get("redirect_uri") != "/oauth_callback"
+        )
         if wrong or (self.requires_pkce and (not challenge or challenge != proof)):
             return to.json({"error": "invalid_grant"}, 400)
         token = secrets.token_hex(16)
@@ -133,7 +145,9 @@ class HubDouble(Double):
     def _user(self, to: Handler, method: str, person_id: str, rest: str) -> None:
         state = self.state.get(person_id, "stopped")
         if method == "GET" and rest == "":
-            servers = {"": {"ready": state == "running", "pending": {"starting": "spawn", "stopping": "stop"}.get(state)}}
+            servers = {
+                "": {"ready": state == "running", "pending": {"starting": "spawn", "stopping": "stop"}.get(state)}
+            }
             return to.json({"name": person_id, "servers": {} if state == "stopped" else servers})
         if method == "POST" and rest == "server":
             if state == "running":
@@ -185,37 +199,105 @@ class HubDouble(Double):
 
 
 def column(name: str, type_: str, comment: str = "", **more: Any) -> dict[str, Any]:
-    return {"name": name, "type": type_, "comment": comment, "partition": False, "readable": True, "rule": None, "because": None,
-            "ask": None, "sensitivity": ""} | more
+    return {
+        "name": name,
+        "type": type_,
+        "comment": comment,
+        "partition": False,
+        "readable": True,
+        "rule": None,
+        "because": None,
+        "ask": None,
+        "sensitivity": "",
+    } | more
 
 
-LOCK = {"readable": False, "rule": "below-country", "because": "locks places smaller than a country",
-        "ask": "data-privacy"}
+LOCK = {
+    "readable": False,
+    "rule": "below-country",
+    "because": "locks places smaller than a country",
+    "ask": "data-privacy",
+}
 PAGEVIEWS = {
-    "name": "lake.wmf.pageview_hourly", "comment": "Views of pages, one row for each hour and combination of the columns below",
-    "owner": "data-platform", "rows": 412_600, "bytes": 18_200_000, "newest": "22 November",
-    "rows_exact": True, "partitions": ["year", "month", "day", "hour"], "divided": {"keys": ["year", "month", "day"], "finer": "hour", "count": 24 * 7 + 14, "newest": [
-        {"values": ["2026", "11", str(day)], "parts": 14 if day == 19 else 24, "rows": 100 * day, "exact": day != 18} for day in range(22, 14, -1)]},
+    "name": "lake.wmf.pageview_hourly",
+    "comment": "Views of pages, one row for each hour and combination of the columns below",
+    "owner": "data-platform",
+    "rows": 412_600,
+    "bytes": 18_200_000,
+    "newest": "22 November",
+    "rows_exact": True,
+    "partitions": ["year", "month", "day", "hour"],
+    "divided": {
+        "keys": ["year", "month", "day"],
+        "finer": "hour",
+        "count": 24 * 7 + 14,
+        "newest": [
+            {
+                "values": ["2026", "11", str(day)],
+                "parts": 14 if day == 19 else 24,
+                "rows": 100 * day,
+                "exact": day != 18,
+            }
+            for day in range(22, 14, -1)
+        ],
+    },
     "columns": [
-        column("project", "text", "Project without “.org”, like en.wikipedia"), column("page_title", "text", "Title with underscores"),
-        column("access_method", "text", "desktop, mobile web or mobile app"), column("referer_class", "text"),
+        column("project", "text", "Project without “.org”, like en.wikipedia"),
+        column("page_title", "text", "Title with underscores"),
+        column("access_method", "text", "desktop, mobile web or mobile app"),
+        column("referer_class", "text"),
         column("country", "text", "English name of the country", sensitivity="location"),
-        column("subdivision", "text", "State or province", sensitivity="location", **LOCK), column("city", "text", "City", sensitivity="location", **LOCK),
-        column("view_count", "bigint", "Number of views"), column("page_id", "bigint", "Joins to mediawiki.*.page.page_id"),
-        column("year", "integer", partition=True), column("month", "integer", partition=True), column("day", "integer", partition=True),
+        column("subdivision", "text", "State or province", sensitivity="location", **LOCK),
+        column("city", "text", "City", sensitivity="location", **LOCK),
+        column("view_count", "bigint", "Number of views"),
+        column("page_id", "bigint", "Joins to mediawiki.*.page.page_id"),
+        column("year", "integer", partition=True),
+        column("month", "integer", partition=True),
+        column("day", "integer", partition=True),
     ],
 }
 LOCKED = {
-    "name": "lake.wmf.webrequest", "comment": "Every request to the sites, 90 days", "owner": "data-platform", "rows": 61_000_000_000, "bytes": 44_700_000_000_000,
-    "rows_exact": False, "newest": "", "partitions": [], "divided": None, "columns": [column("ip", "text", sensitivity="personal", **(LOCK | {"rule": "personal-data"}))],
+    "name": "lake.wmf.webrequest",
+    "comment": "Every request to the sites, 90 days",
+    "owner": "data-platform",
+    "rows": 61_000_000_000,
+    "bytes": 44_700_000_000_000,
+    "rows_exact": False,
+    "newest": "",
+    "partitions": [],
+    "divided": None,
+    "columns": [column("ip", "text", sensitivity="personal", **(LOCK | {"rule": "personal-data"}))],
 }
-EMPTY = {"name": "lake.event.nothing", "comment": "", "owner": "", "rows": 0, "bytes": 0, "rows_exact": False, "newest": "", "partitions": [], "divided": None, "columns": [column("a", "text")]}
-AIRPORTS = {"name": "mediawiki.nyc.airports", "comment": "Airports", "owner": "dba", "rows": 1458, "bytes": 96_000, "rows_exact": False, "newest": "", "partitions": [],
-            "divided": None, "columns": [column("faa", "text", "Code"), column("name", "text", "Name")]}
+EMPTY = {
+    "name": "lake.event.nothing",
+    "comment": "",
+    "owner": "",
+    "rows": 0,
+    "bytes": 0,
+    "rows_exact": False,
+    "newest": "",
+    "partitions": [],
+    "divided": None,
+    "columns": [column("a", "text")],
+}
+AIRPORTS = {
+    "name": "mediawiki.nyc.airports",
+    "comment": "Airports",
+    "owner": "dba",
+    "rows": 1458,
+    "bytes": 96_000,
+    "rows_exact": False,
+    "newest": "",
+    "partitions": [],
+    "divided": None,
+    "columns": [column("faa", "text", "Code"), column("name", "text", "Name")],
+}
 TABLES = {table["name"]: table for table in (PAGEVIEWS, LOCKED, EMPTY, AIRPORTS)}
-ROWS = [["en.wikipedia", "Main_Page", "desktop", "none", "Germany", "41207", "15580374", "2026", "11", "22"],
-        ["ar.wikipedia", "القمر", "mobile web", None, "Egypt", "154", "5301", "2026", "11", "22"],
-        ["fr.wikipedia", "", "mobile web", "internal", "France", "212", None, "2026", "11", "22"]]
+ROWS = [
+    ["en.wikipedia", "Main_Page", "desktop", "none", "Germany", "41207", "15580374", "2026", "11", "22"],
+    ["ar.wikipedia", "القمر", "mobile web", None, "Egypt", "154", "5301", "2026", "11", "22"],
+    ["fr.wikipedia", "", "mobile web", "internal", "France", "212", None, "2026", "11", "22"],
+]
 
 
 class GatewayDouble(Double):
@@ -237,7 +319,11 @@ class GatewayDouble(Double):
     def answer(self, to: Handler, method: str, path: str, query: Any, body: bytes) -> None:
         del query
         try:
-            claims = tokens.verify({Via.PORTAL: self.portal_key}, to.headers.get("authorization", "").removeprefix("Bearer "), datetime.now(UTC))
+            claims = tokens.verify(
+                {Via.PORTAL: self.portal_key},
+                to.headers.get("authorization", "").removeprefix("Bearer "),
+                datetime.now(UTC),
+            )
         except NotSignedIn as error:
             return to.json({"error": {"category": "not-signed-in", "title": str(error)}}, 401)
         self.people.append(claims.person_id)
@@ -245,7 +331,11 @@ class GatewayDouble(Double):
             return to.json(self._catalog())
         if path.startswith("/v1/catalog/"):
             table = self.tables.get(".".join(path.removeprefix("/v1/catalog/").split("/")))
-            return to.json(table) if table else to.json({"error": {"category": "not-found", "title": "There is no such table."}}, 404)
+            return (
+                to.json(table)
+                if table
+                else to.json({"error": {"category": "not-found", "title": "There is no such table."}}, 404)
+            )
         if method == "POST" and path == "/v1/queries":
             self.statements.append(json.loads(body)["statement"])
             return to.json({"id": f"q{len(self.statements)}"}, 202)
@@ -262,24 +352,65 @@ class GatewayDouble(Double):
 
     def _catalog(self) -> dict[str, Any]:
         listed = [
-            {"name": table["name"], "comment": table["comment"], "rows": table["rows"], "rows_exact": table["rows_exact"], "bytes": table["bytes"], "newest": table["newest"],
-             "readable": any(item["readable"] for item in table["columns"]), "rule": table["columns"][0]["rule"], "ask": table["columns"][0]["ask"]}
+            {
+                "name": table["name"],
+                "comment": table["comment"],
+                "rows": table["rows"],
+                "rows_exact": table["rows_exact"],
+                "bytes": table["bytes"],
+                "newest": table["newest"],
+                "readable": any(item["readable"] for item in table["columns"]),
+                "rule": table["columns"][0]["rule"],
+                "ask": table["columns"][0]["ask"],
+            }
             for table in self.tables.values()
         ]
         sources = []
-        for name, kind, title, owner, note in (("lake", "files", "Parquet files", "data-platform", "Name a day: tables are kept by year, month, day and hour."),
-                                               ("mediawiki", "postgres", "PostgreSQL", "dba", "")):
+        for name, kind, title, owner, note in (
+            (
+                "lake",
+                "files",
+                "Parquet files",
+                "data-platform",
+                "Name a day: tables are kept by year, month, day and hour.",
+            ),
+            ("mediawiki", "postgres", "PostgreSQL", "dba", ""),
+        ):
             own = [table for table in listed if table["name"].startswith(f"{name}.")]
-            sources.append({"name": name, "kind": kind, "title": title, "owner": owner, "note": note, "up": name not in self.down,
-                            "since": "2026-11-24T09:12:00+00:00", "tables_readable": sum(table["readable"] for table in own), "tables_visible": len(own)})
+            sources.append(
+                {
+                    "name": name,
+                    "kind": kind,
+                    "title": title,
+                    "owner": owner,
+                    "note": note,
+                    "up": name not in self.down,
+                    "since": "2026-11-24T09:12:00+00:00",
+                    "tables_readable": sum(table["readable"] for table in own),
+                    "tables_visible": len(own),
+                }
+            )
         return {"sources": [source for source in sources if source["tables_visible"]], "tables": listed}
 
     def _page(self) -> dict[str, Any]:
         if "nothing" in self.statements[-1]:
-            return {"columns": [{"name": "a", "type": "text", "align": "left", "group": False}], "rows": [], "offset": 0, "total": 0}
+            return {
+                "columns": [{"name": "a", "type": "text", "align": "left", "group": False}],
+                "rows": [],
+                "offset": 0,
+                "total": 0,
+            }
         numbers = {"view_count", "page_id", "year", "month", "day"}
-        columns = [{"name": item["name"], "type": item["type"], "align": "right" if item["name"] in numbers else "left", "group": item["name"] == "view_count"}
-                   for item in PAGEVIEWS["columns"] if item["readable"]]
+        columns = [
+            {
+                "name": item["name"],
+                "type": item["type"],
+                "align": "right" if item["name"] in numbers else "left",
+                "group": item["name"] == "view_count",
+            }
+            for item in PAGEVIEWS["columns"]
+            if item["readable"]
+        ]
         return {"columns": columns, "rows": ROWS, "offset": 0, "total": len(ROWS)}
 
 

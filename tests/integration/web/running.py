@@ -41,7 +41,12 @@ class Browser:
         return f"http://localhost:{self.port}"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return self._send("GET", path, headers={"Host": f"localhost:{self.port}"} | {key.replace("_", "-"): value for key, value in headers.items()})
+        return self._send(
+            "GET",
+            path,
+            headers={"Host": f"localhost:{self.port}"}
+            | {key.replace("_", "-"): value for key, value in headers.items()},
+        )
 
     def post(self, path: str, form: dict[str, str], **headers: str) -> httpx.Response:
         sent = {"Host": f"localhost:{self.port}", "Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
@@ -65,7 +70,7 @@ class Browser:
 
 def csrf(page: str) -> str:
     start = page.index('name="csrf" value="') + len('name="csrf" value="')
-    return unescape(page[start:page.index('"', start)])
+    return unescape(page[start : page.index('"', start)])
 
 
 @dataclass
@@ -82,7 +87,13 @@ class Portal:
     def person(self, name: str = "ann", groups: tuple[str, ...] = ("analysts",)) -> str:
         """Let somebody be known and signed in, as the hub's authenticator records it."""
         with self.database.engine().begin() as conn:
-            person = service.ensure_person(conn, f"test:{name}", name, groups, lambda: PERSON_IDS.get(name, "p" + secrets.token_hex(5)[:9].translate(str.maketrans("0189", "abcd"))))
+            person = service.ensure_person(
+                conn,
+                f"test:{name}",
+                name,
+                groups,
+                lambda: PERSON_IDS.get(name, "p" + secrets.token_hex(5)[:9].translate(str.maketrans("0189", "abcd"))),
+            )
             service.sign_in(conn, person.id, secrets.token_hex(8), datetime.now(UTC), 7)
         return person.id
 
@@ -106,28 +117,60 @@ def finish_sign_in(portal: Portal, browser: Browser, person_id: str, target: str
 def write_examples(directory: Path) -> None:
     directory.mkdir(exist_ok=True)
     document = {
-        "cells": [{"cell_type": "code", "id": "a", "metadata": {"trusted": True}, "source": "1", "execution_count": 3,
-                   "outputs": [{"output_type": "stream", "name": "stdout", "text": "old"}]}],
-        "metadata": {"swap": {"title": "Top pages and their size", "summary": "One SQL over lake and mediawiki, one chart", "tag": "SQL"}},
-        "nbformat": 4, "nbformat_minor": 5,
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": "a",
+                "metadata": {"trusted": True},
+                "source": "1",
+                "execution_count": 3,
+                "outputs": [{"output_type": "stream", "name": "stdout", "text": "old"}],
+            }
+        ],
+        "metadata": {
+            "swap": {
+                "title": "Top pages and their size",
+                "summary": "One SQL over lake and mediawiki, one chart",
+                "tag": "SQL",
+            }
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
     }
     (directory / "top-pages.ipynb").write_text(json.dumps(document), encoding="utf-8")
 
 
 @contextmanager
-def running(database: Database, folder: Path, adapt: Callable[[Any], None] = lambda _: None, **site: Any) -> Iterator[Portal]:
+def running(
+    database: Database, folder: Path, adapt: Callable[[Any], None] = lambda _: None, **site: Any
+) -> Iterator[Portal]:
     """Run a portal for the block.  `adapt` may change the application before it serves: the attack tests switch off defences so."""
     port = site.pop("port", None) or ports.free(1)[0]
     service_token, portal_key = secrets.token_hex(16), secrets.token_hex(16)
     write_examples(folder / "examples")
     (folder / "homes").mkdir(exist_ok=True)
-    settings = Settings(state=folder, site=Site(port=port, **site), examples=folder / "examples", launch=Launch(start_seconds=10))
+    settings = Settings(
+        state=folder, site=Site(port=port, **site), examples=folder / "examples", launch=Launch(start_seconds=10)
+    )
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
         runtime = Runtime(
-            config=folder / "swap.toml", database_urls=database.urls(), gateway_port=gateway.port, web_port=port, hub_port=hub.port,
-            traefik_api_port=1, traefik_api_password="x", traefik_directory=folder, socket_directory=folder,
-            kernel_key="k" * 32, portal_key=portal_key, web_service_token=service_token, hub_cookie_secret="00" * 32,
-            kernel_env=folder, homes=folder / "homes", spool=folder)
+            config=folder / "swap.toml",
+            database_urls=database.urls(),
+            gateway_port=gateway.port,
+            web_port=port,
+            hub_port=hub.port,
+            traefik_api_port=1,
+            traefik_api_password="x",
+            traefik_directory=folder,
+            socket_directory=folder,
+            kernel_key="k" * 32,
+            portal_key=portal_key,
+            web_service_token=service_token,
+            hub_cookie_secret="00" * 32,
+            kernel_env=folder,
+            homes=folder / "homes",
+            spool=folder,
+        )
         app = web_app.create(settings, runtime)
         adapt(app)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
@@ -142,4 +185,3 @@ def running(database: Database, folder: Path, adapt: Callable[[Any], None] = lam
         finally:
             server.should_exit = True
             thread.join(10)
-

@@ -66,12 +66,24 @@ def test_another_persons_mark_is_no_mark_of_mine(portal: Portal) -> None:
     holds(attack, forms, "check_csrf", lambda *_: None)
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "http://paaaaaaaaa.localhost:{port}"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
-    {"Origin": "http://localhost:{port}.evil.example"}, {"Origin": "http://localhost:1"}, {"Sec_Fetch_Site": "cross-site"},
-    {"Sec_Fetch_Site": "same-site"}, {"Sec_Fetch_Site": "none"}, {"Origin": "", "Sec_Fetch_Site": ""},
-], ids=str)
-def test_a_form_of_another_origin_changes_nothing_even_with_the_right_mark(shared: Portal, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://paaaaaaaaa.localhost:{port}"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:{port}.evil.example"},
+        {"Origin": "http://localhost:1"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Sec_Fetch_Site": "none"},
+        {"Origin": "", "Sec_Fetch_Site": ""},
+    ],
+    ids=str,
+)
+def test_a_form_of_another_origin_changes_nothing_even_with_the_right_mark(
+    shared: Portal, headers: dict[str, str]
+) -> None:
     browser = shared.signed_in()
     mark = csrf(browser.get("/").text)
     sent = {key: value.format(port=shared.port) for key, value in headers.items()}
@@ -85,11 +97,15 @@ def test_a_form_of_another_origin_changes_nothing_even_with_the_right_mark(share
 def test_every_post_of_the_portal_demands_mark_and_origin(portal: Portal) -> None:
     browser = portal.signed_in()
     from swap.web.routes import ROUTES  # noqa: PLC0415 - read here: the list is the subject
+
     posts = [route.path for route in ROUTES if route.method == "POST"]
     assert len(posts) >= 6
     for path in posts:
         assert browser.post(path, {"mode": "dark"}).status_code == HTTPStatus.FORBIDDEN, path
-        assert browser.post(path, {"csrf": csrf(browser.get("/").text)}, Origin="http://evil.example").status_code == HTTPStatus.FORBIDDEN, path
+        assert (
+            browser.post(path, {"csrf": csrf(browser.get("/").text)}, Origin="http://evil.example").status_code
+            == HTTPStatus.FORBIDDEN
+        ), path
 
 
 def test_the_session_cookie_is_not_sent_with_forms_of_other_sites(portal: Portal) -> None:
@@ -183,7 +199,10 @@ def test_a_pending_sign_in_nobody_sealed_is_refused(portal: Portal) -> None:
     def attack() -> bool:
         browser = Browser(portal.port, cookies={"swap_oauth_ssssssss": forged})
         portal.hub.requires_pkce = False
-        return browser.get(f"/oauth_callback?code={portal.hub.authorise({}, person)}&state={'s' * 43}").status_code == REDIRECT
+        return (
+            browser.get(f"/oauth_callback?code={portal.hub.authorise({}, person)}&state={'s' * 43}").status_code
+            == REDIRECT
+        )
 
     holds(attack, auth, "_signature", lambda *_: forged.partition(".")[2])
 
@@ -228,8 +247,21 @@ def test_a_hub_that_names_nobody_we_know_signs_nobody_in(portal: Portal) -> None
         assert auth.SESSION_COOKIE not in browser.cookies
 
 
-EVIL = ["//evil.example", "/\\evil.example", "https:evil.example", "https://evil.example", "\t//evil.example", "/\t/evil.example",
-        "http:///evil.example", "\\\\evil.example", "javascript:alert(1)", "/ /evil.example", "//evil.example/..", "/%09/evil.example\n", " //evil.example"]
+EVIL = [
+    "//evil.example",
+    "/\\evil.example",
+    "https:evil.example",
+    "https://evil.example",
+    "\t//evil.example",
+    "/\t/evil.example",
+    "http:///evil.example",
+    "\\\\evil.example",
+    "javascript:alert(1)",
+    "/ /evil.example",
+    "//evil.example/..",
+    "/%09/evil.example\n",
+    " //evil.example",
+]
 
 
 @pytest.mark.parametrize("target", EVIL)
@@ -251,7 +283,10 @@ def test_signing_in_leads_back_to_the_page_that_asked(portal: Portal) -> None:
     browser = Browser(portal.port)
     asked = browser.get("/data/lake?q=page%20view").headers["location"]
     assert asked.startswith("/sign-in?next=")
-    assert finish_sign_in(portal, browser, portal.person(), asked.removeprefix("/sign-in?next=")).headers["location"] == "/data/lake?q=page%20view"
+    assert (
+        finish_sign_in(portal, browser, portal.person(), asked.removeprefix("/sign-in?next=")).headers["location"]
+        == "/data/lake?q=page%20view"
+    )
 
 
 # ── Sessions end ────────────────────────────────────────────────────────────────────────────────────
@@ -265,8 +300,10 @@ def test_signing_out_ends_every_session_of_mine_and_nobody_elses(portal: Portal)
     assert elsewhere.get("/").status_code == REDIRECT
     assert other.get("/").status_code == HTTPStatus.OK
     with portal.database.engine().connect() as conn:
-        epoch, events = conn.exec_driver_sql("SELECT epoch FROM swap.person WHERE name = 'ann'").scalar(), conn.exec_driver_sql(
-            "SELECT count(*) FROM swap.audit_event WHERE event = 'signed-out'").scalar()
+        epoch, events = (
+            conn.exec_driver_sql("SELECT epoch FROM swap.person WHERE name = 'ann'").scalar(),
+            conn.exec_driver_sql("SELECT count(*) FROM swap.audit_event WHERE event = 'signed-out'").scalar(),
+        )
     assert epoch == 1
     assert events == 1
 
@@ -286,6 +323,7 @@ def test_a_link_alone_signs_nobody_out(portal: Portal) -> None:
 
 def test_signed_out_people_see_no_page_of_theirs(portal: Portal) -> None:
     from swap.web.routes import ROUTES  # noqa: PLC0415 - read here: the list is the subject
+
     browser = Browser(portal.port)
     for route in ROUTES:
         path = route.path.format(source="lake", schema="wmf", table="pageview_hourly")
@@ -299,23 +337,61 @@ SCRIPT = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 def test_names_comments_and_titles_that_are_code_stay_text(database: Database, tmp_path: Path) -> None:
     def pages(portal: Portal) -> list[str]:
-        portal.gateway.tables = TABLES | {"lake.wmf.pageview_hourly": {
-            **TABLES["lake.wmf.pageview_hourly"], "comment": SCRIPT, "owner": SCRIPT, "partitions": ["b"],
-            "divided": {"keys": ["b"], "finer": "", "count": 1, "newest": [{"values": [SCRIPT], "parts": 1, "rows": 1, "exact": True}]},
-            "columns": [column("a", SCRIPT, SCRIPT, sensitivity=SCRIPT, readable=False, rule=SCRIPT, because=SCRIPT, ask=SCRIPT), column("b", "text", partition=True)]}}
+        portal.gateway.tables = TABLES | {
+            "lake.wmf.pageview_hourly": {
+                **TABLES["lake.wmf.pageview_hourly"],
+                "comment": SCRIPT,
+                "owner": SCRIPT,
+                "partitions": ["b"],
+                "divided": {
+                    "keys": ["b"],
+                    "finer": "",
+                    "count": 1,
+                    "newest": [{"values": [SCRIPT], "parts": 1, "rows": 1, "exact": True}],
+                },
+                "columns": [
+                    column(
+                        "a", SCRIPT, SCRIPT, sensitivity=SCRIPT, readable=False, rule=SCRIPT, because=SCRIPT, ask=SCRIPT
+                    ),
+                    column("b", "text", partition=True),
+                ],
+            }
+        }
         portal.gateway.failure = {"category": "source-failed", "title": SCRIPT, "why": SCRIPT, "todo": SCRIPT}
         browser = portal.signed_in("ann", (SCRIPT,))
         with portal.database.engine().begin() as conn:
             conn.exec_driver_sql("UPDATE swap.person SET name = %s", (SCRIPT,))
         home = portal.home()
         home.mkdir(parents=True, exist_ok=True)
-        (home / "a.ipynb").write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": f"# {SCRIPT}"}]}), encoding="utf-8")
+        (home / "a.ipynb").write_text(
+            json.dumps({"cells": [{"cell_type": "markdown", "source": f"# {SCRIPT}"}]}), encoding="utf-8"
+        )
         (home / "<img src=x onerror=alert(1)>.ipynb").write_text("{}", encoding="utf-8")
-        (portal.settings.examples or home).joinpath("evil.ipynb").write_text(json.dumps(
-            {"cells": [{"cell_type": "code", "source": f"%%swap x\n{SCRIPT}"}], "metadata": {"title": SCRIPT, "summary": SCRIPT, "tag": SCRIPT}}), encoding="utf-8")
+        (portal.settings.examples or home).joinpath("evil.ipynb").write_text(
+            json.dumps(
+                {
+                    "cells": [{"cell_type": "code", "source": f"%%swap x\n{SCRIPT}"}],
+                    "metadata": {"title": SCRIPT, "summary": SCRIPT, "tag": SCRIPT},
+                }
+            ),
+            encoding="utf-8",
+        )
         table = "/data/lake/wmf/pageview_hourly"
-        return [browser.get(path).text for path in ("/", "/notebooks", "/data", "/data/lake", f"/data/lake?q={quote(SCRIPT)}", table, f"{table}/preview",
-                                                     f"/server?next={quote(SCRIPT)}.ipynb", "/sign-out", f"/nothing/{quote(SCRIPT)}")]
+        return [
+            browser.get(path).text
+            for path in (
+                "/",
+                "/notebooks",
+                "/data",
+                "/data/lake",
+                f"/data/lake?q={quote(SCRIPT)}",
+                table,
+                f"{table}/preview",
+                f"/server?next={quote(SCRIPT)}.ipynb",
+                "/sign-out",
+                f"/nothing/{quote(SCRIPT)}",
+            )
+        ]
 
     def is_code(texts: list[str]) -> bool:
         return any('<script>alert("x")' in text or "<img src=x" in text for text in texts)
@@ -350,7 +426,15 @@ def test_no_page_may_run_inline_script_or_be_framed(portal: Portal) -> None:
 
 def test_pages_hold_no_inline_script_style_or_outside_address(portal: Portal) -> None:
     browser = portal.signed_in()
-    for path in ("/", "/notebooks", "/data", "/data/lake", "/data/lake/wmf/pageview_hourly", "/help/localhost-name", "/server"):
+    for path in (
+        "/",
+        "/notebooks",
+        "/data",
+        "/data/lake",
+        "/data/lake/wmf/pageview_hourly",
+        "/help/localhost-name",
+        "/server",
+    ):
         text = browser.get(path).text
         assert "<script>" not in text
         assert " style=" not in text
@@ -363,19 +447,37 @@ def test_nobody_reads_another_persons_notebooks(portal: Portal) -> None:
     """IDOR: no address, form field or cookie of mine names another's home."""
     secret = portal.runtime.homes / PERSON_IDS["bertrand"] / "payroll.ipynb"
     secret.parent.mkdir()
-    secret.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# Payroll of everybody"}]}), encoding="utf-8")
+    secret.write_text(
+        json.dumps({"cells": [{"cell_type": "markdown", "source": "# Payroll of everybody"}]}), encoding="utf-8"
+    )
     ann, bertrand = portal.signed_in("ann"), portal.signed_in("bertrand")
     assert "Payroll of everybody" in bertrand.get("/notebooks").text
     other = PERSON_IDS["bertrand"]
-    for path in ("/", "/notebooks", f"/notebooks?person={other}", f"/notebooks?q=../{other}/payroll", f"/server?next=../{other}/payroll.ipynb",
-                 f"/server?next={other}/payroll.ipynb"):
+    for path in (
+        "/",
+        "/notebooks",
+        f"/notebooks?person={other}",
+        f"/notebooks?q=../{other}/payroll",
+        f"/server?next=../{other}/payroll.ipynb",
+        f"/server?next={other}/payroll.ipynb",
+    ):
         answer = ann.get(path, X_Forwarded_User=other, Cookie2=f"person={other}")
         assert "Payroll" not in answer.text, path
         assert other not in answer.headers.get("location", ""), path
 
 
-TRAVERSAL = ["../pbbbbbbbbb/payroll.ipynb", "..%2Fpbbbbbbbbb%2Fpayroll.ipynb", "/etc/passwd.ipynb", "a/../../x.ipynb", "./x.ipynb", "a//x.ipynb",
-             "x.ipynb\x00", "..\\x.ipynb", "a\nb.ipynb", "x.txt"]
+TRAVERSAL = [
+    "../pbbbbbbbbb/payroll.ipynb",
+    "..%2Fpbbbbbbbbb%2Fpayroll.ipynb",
+    "/etc/passwd.ipynb",
+    "a/../../x.ipynb",
+    "./x.ipynb",
+    "a//x.ipynb",
+    "x.ipynb\x00",
+    "..\\x.ipynb",
+    "a\nb.ipynb",
+    "x.txt",
+]
 
 
 @pytest.mark.parametrize("path", TRAVERSAL)
@@ -385,14 +487,18 @@ def test_the_way_to_a_notebook_never_leaves_the_home(shared: Portal, path: str) 
     answer = browser.submit("/server/start", next=path)
     location = answer.headers["location"]
     assert location.startswith(f"http://{PERSON_IDS['ann']}.localhost:{shared.port}/user/{PERSON_IDS['ann']}/lab")
-    assert not location.removeprefix(f"http://{PERSON_IDS['ann']}.localhost:{shared.port}/user/{PERSON_IDS['ann']}/lab").lstrip("/") or ".." not in location.replace("..%252F", "")
+    assert not location.removeprefix(
+        f"http://{PERSON_IDS['ann']}.localhost:{shared.port}/user/{PERSON_IDS['ann']}/lab"
+    ).lstrip("/") or ".." not in location.replace("..%252F", "")
 
 
 def test_links_in_a_home_are_not_followed(portal: Portal, tmp_path: Path) -> None:
     """S01: the person's code may put a link there; reading through it would show what the portal can read and they cannot."""
     outside = tmp_path / "outside"
     outside.mkdir()
-    (outside / "secret.ipynb").write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# The secret of the house"}]}), encoding="utf-8")
+    (outside / "secret.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "markdown", "source": "# The secret of the house"}]}), encoding="utf-8"
+    )
     home = portal.home()
     home.mkdir()
     (home / "link.ipynb").symlink_to(outside / "secret.ipynb")
@@ -427,7 +533,9 @@ def test_no_example_but_the_sites_is_copied(portal: Portal, tmp_path: Path) -> N
 
 
 # ── Hosts ───────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "localhost.evil.example:{port}", "paaaaaaaaa.localhost:{port}", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "localhost.evil.example:{port}", "paaaaaaaaa.localhost:{port}", ""]
+)
 def test_a_host_that_is_not_ours_reaches_no_session(shared: Portal, host: str) -> None:
     """DNS rebinding: a foreign name that resolves to loopback makes the browser send requests here."""
     browser = shared.signed_in()

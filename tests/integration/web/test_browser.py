@@ -28,8 +28,16 @@ def chromium() -> Iterator[Chromium]:
     if not CHROMIUM.exists():
         pytest.fail("These tests need a browser. Run: apt-get install -y chromium")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[
-            "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"])
+        made = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=[
+                "--no-sandbox",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-first-run",
+            ],
+        )
         yield made
         made.close()
 
@@ -38,10 +46,14 @@ def chromium() -> Iterator[Chromium]:
 def ann(shared: Portal) -> Browser:
     """A signed-in person with a few notebooks."""
     browser = shared.signed_in("ann", ("analysts", "product-analytics"))
-    for age, (path, title) in enumerate((("mobile.ipynb", "Mobile readers"), ("ideas/second.ipynb", "Second"), ("untitled-1.ipynb", ""))):
+    for age, (path, title) in enumerate(
+        (("mobile.ipynb", "Mobile readers"), ("ideas/second.ipynb", "Second"), ("untitled-1.ipynb", ""))
+    ):
         notebook = shared.home() / path
         notebook.parent.mkdir(parents=True, exist_ok=True)
-        notebook.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": f"# {title}"}]}), encoding="utf-8")
+        notebook.write_text(
+            json.dumps({"cells": [{"cell_type": "markdown", "source": f"# {title}"}]}), encoding="utf-8"
+        )
         os.utime(notebook, (time.time() - 3600 * age,) * 2)
     return browser
 
@@ -51,7 +63,9 @@ def visit(chromium: Chromium, shared: Portal, ann: Browser) -> Iterator[Callable
     """Open a page as ann; whatever the page asks of another host is an error of the test."""
     contexts: list[BrowserContext] = []
 
-    def open_page(path: str, *, mode: str = "light", width: int = 1280, who: Browser | None = ann, **more: bool) -> Page:
+    def open_page(
+        path: str, *, mode: str = "light", width: int = 1280, who: Browser | None = ann, **more: bool
+    ) -> Page:
         context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=mode, **more)  # type: ignore[arg-type]
         contexts.append(context)
         for name, value in (who.cookies if who else {}).items():
@@ -75,12 +89,28 @@ def _ours(url: str) -> None:
     assert re.match(r"(https?://([a-z0-9-]+\.)?localhost[:/]|data:)", url), url
 
 
-def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(visit: Callable[..., Page], shared: Portal, ann: Browser) -> None:
+def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
+    visit: Callable[..., Page], shared: Portal, ann: Browser
+) -> None:
     bertrand = shared.signed_in("bertrand")
     pages: list[tuple[str, Browser | None]] = [
-        ("/", ann), ("/", bertrand), ("/notebooks", ann), ("/notebooks", bertrand), ("/data", ann), ("/data/lake", ann), ("/data/lake?q=zzz", ann),
-        (TABLE, ann), (f"{TABLE}/preview", ann), ("/data/lake/wmf/webrequest", ann), ("/server", ann), ("/sign-out", ann), ("/signed-out", None),
-        ("/nothing", ann), ("/help/localhost-name", ann), ("/help/tunnel-port", ann), ("/help/keyboard", ann),
+        ("/", ann),
+        ("/", bertrand),
+        ("/notebooks", ann),
+        ("/notebooks", bertrand),
+        ("/data", ann),
+        ("/data/lake", ann),
+        ("/data/lake?q=zzz", ann),
+        (TABLE, ann),
+        (f"{TABLE}/preview", ann),
+        ("/data/lake/wmf/webrequest", ann),
+        ("/server", ann),
+        ("/sign-out", ann),
+        ("/signed-out", None),
+        ("/nothing", ann),
+        ("/help/localhost-name", ann),
+        ("/help/tunnel-port", ann),
+        ("/help/keyboard", ann),
     ]
     found = []
     for path, who in pages:
@@ -90,7 +120,10 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(visit: Cal
                 page.wait_for_selector("#preview table")
             if path == "/" and who is ann:
                 page.click(".sw-me")
-            found += [(path, mode, width, broken["id"], broken["nodes"][0]["target"]) for broken in Axe().run(page).response["violations"]]
+            found += [
+                (path, mode, width, broken["id"], broken["nodes"][0]["target"])
+                for broken in Axe().run(page).response["violations"]
+            ]
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 found.append((path, mode, width, "wide", wide))
@@ -186,7 +219,10 @@ def test_one_line_is_copied(visit: Callable[..., Page], shared: Portal) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=shared_url(shared))
     page.click(".sw-code [data-copy]")
     expect(page.locator("#said")).to_have_text("Copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == 'swap.sql("SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT 10")'
+    assert (
+        page.evaluate("navigator.clipboard.readText()")
+        == 'swap.sql("SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT 10")'
+    )
 
 
 def test_a_new_notebook_shows_the_start_and_then_opens(visit: Callable[..., Page], shared: Portal) -> None:
@@ -198,7 +234,9 @@ def test_a_new_notebook_shows_the_start_and_then_opens(visit: Callable[..., Page
     expect(page.locator("h1")).to_have_text("Starting your server")
     expect(page.locator("#start")).to_contain_text("Opened your home directory")
     expect(page.locator("#start .now")).to_contain_text("Gives up after 10 s and says why.")
-    page.wait_for_url(re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=15_000)
+    page.wait_for_url(
+        re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=15_000
+    )
     shared.hub.state[ANN] = "stopped"
     shared.hub.step_seconds = 0.05
 
@@ -220,7 +258,9 @@ def test_a_failed_start_is_shown_when_it_fails(visit: Callable[..., Page], share
         shared.hub.step_seconds = 0.05
 
 
-def test_a_browser_that_does_not_find_the_names_is_told_before_anything_starts(visit: Callable[..., Page], shared: Portal) -> None:
+def test_a_browser_that_does_not_find_the_names_is_told_before_anything_starts(
+    visit: Callable[..., Page], shared: Portal
+) -> None:
     shared.hub.state[ANN] = "stopped"
     page = visit("/")
     page.context.route("**/ping", lambda route: route.abort("namenotresolved"))
@@ -257,7 +297,9 @@ def test_a_tunnel_with_another_port_is_told_on_home(chromium: Chromium, database
     with running(database, tmp_path, public_port=8000) as portal:
         browser = portal.signed_in()
         context = chromium.new_context()
-        context.add_cookies([{"name": name, "value": value, "url": shared_url(portal)} for name, value in browser.cookies.items()])
+        context.add_cookies(
+            [{"name": name, "value": value, "url": shared_url(portal)} for name, value in browser.cookies.items()]
+        )
         page = context.new_page()
         page.goto(shared_url(portal))
         page.get_by_role("link", name="What to do").click()

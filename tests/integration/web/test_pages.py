@@ -44,7 +44,7 @@ def notebook(home: Path, name: str) -> dict[str, Any]:
 
 def side_block(page: str) -> str:
     """Return the part of a table's page that shows its partitions."""
-    return page[page.index('id="partitions"'):].partition("</section>")[0]
+    return page[page.index('id="partitions"') :].partition("</section>")[0]
 
 
 # ── Home ────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,7 +103,9 @@ def test_home_lists_my_notebooks_by_their_headings(portal: Portal) -> None:
     browser = portal.signed_in()
     home = portal.home()
     (home / "ideas").mkdir(parents=True)
-    (home / "ideas" / "first.ipynb").write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*"]}]}), encoding="utf-8")
+    (home / "ideas" / "first.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "markdown", "source": ["# Mobile *readers*"]}]}), encoding="utf-8"
+    )
     (home / ".ipynb_checkpoints").mkdir()
     (home / ".ipynb_checkpoints" / "first-checkpoint.ipynb").write_text("{}", encoding="utf-8")
     (home / "broken.ipynb").write_text("{not json", encoding="utf-8")
@@ -183,7 +185,10 @@ def test_a_source_opens_a_query_of_a_table_this_person_may_read(portal: Portal) 
 
 def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:
     text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
-    assert "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT 10&#34;)" in text
+    assert (
+        "swap.sql(&#34;SELECT * FROM lake.wmf.pageview_hourly WHERE year = 2026 AND month = 11 AND day = 22 LIMIT"
+        " 10&#34;)" in text
+    )
     assert "The rule <b>below-country</b> locks places smaller than a country." in text
     assert "Two columns are locked for you" in text
     assert "Query in a new notebook" in text
@@ -193,7 +198,15 @@ def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> Non
 def test_a_table_shows_its_newest_partitions_with_the_hours_that_are_missing(portal: Portal) -> None:
     browser = portal.signed_in()
     block = side_block(browser.get("/data/lake/wmf/pageview_hourly").text)
-    assert re.findall(r'<th scope="row" class="nw">([^<]*)</th>', block) == ["22 Nov", "21 Nov", "20 Nov", "19 Nov", "18 Nov", "17 Nov", "16 Nov"]
+    assert re.findall(r'<th scope="row" class="nw">([^<]*)</th>', block) == [
+        "22 Nov",
+        "21 Nov",
+        "20 Nov",
+        "19 Nov",
+        "18 Nov",
+        "17 Nov",
+        "16 Nov",
+    ]
     assert 'aria-label="10 hours missing"' in block
     assert ">about 1,800<" in block, "the rows of the 18th are a guess"
     assert ">All 182</a>" in block
@@ -203,7 +216,9 @@ def test_a_table_shows_its_newest_partitions_with_the_hours_that_are_missing(por
 
 
 def test_partitions_of_which_the_gateway_tells_nothing_are_not_shown(portal: Portal) -> None:
-    portal.gateway.tables = TABLES | {"lake.wmf.pageview_hourly": TABLES["lake.wmf.pageview_hourly"] | {"divided": None}}
+    portal.gateway.tables = TABLES | {
+        "lake.wmf.pageview_hourly": TABLES["lake.wmf.pageview_hourly"] | {"divided": None}
+    }
     text = portal.signed_in().get("/data/lake/wmf/pageview_hourly").text
     assert 'id="partitions"' not in text
     assert "LIMIT 10" in text
@@ -253,8 +268,14 @@ def test_ten_rows_also_show_without_script(portal: Portal) -> None:
 def test_an_empty_table_and_a_failed_preview_say_so(portal: Portal) -> None:
     browser = portal.signed_in()
     assert "No rows." in browser.get("/data/lake/event/nothing/preview", X_Swap_Part="1").text
-    portal.gateway.failure = {"category": "source-down", "title": "lake does not answer; mediawiki does.", "why": "Not since 09:12.", "todo": "Ask data-platform.",
-                              "suggestions": [{"label": "x", "unknown": 1}], "unknown": 2}
+    portal.gateway.failure = {
+        "category": "source-down",
+        "title": "lake does not answer; mediawiki does.",
+        "why": "Not since 09:12.",
+        "todo": "Ask data-platform.",
+        "suggestions": [{"label": "x", "unknown": 1}],
+        "unknown": 2,
+    }
     part = browser.get("/data/lake/wmf/pageview_hourly/preview", X_Swap_Part="1").text
     assert "lake does not answer; mediawiki does." in part
     assert "Try again" in part
@@ -294,14 +315,21 @@ def test_the_start_shows_what_the_spawner_does(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.hub.step_seconds = 0.4
     browser.submit("/server/start", next="a.ipynb")
-    page = until(lambda: (text := browser.get("/server?next=a.ipynb").text) and "Opened your home directory" in text and text)
+    page = until(
+        lambda: (text := browser.get("/server?next=a.ipynb").text) and "Opened your home directory" in text and text
+    )
     assert page
     assert "Starting your Jupyter server" in page
     assert "Cancel" in page
     feed = browser.get("/server/events", Accept="text/event-stream").text
     states = [json.loads(line[6:]) for line in feed.splitlines() if line.startswith("data: ")]
     assert states[-1]["state"] == "ready"
-    assert [step["label"] for step in states[-1]["steps"]] == ["Opened your home directory", "Started your Jupyter server", "It answered", "Opened the way to it"]
+    assert [step["label"] for step in states[-1]["steps"]] == [
+        "Opened your home directory",
+        "Started your Jupyter server",
+        "It answered",
+        "Opened the way to it",
+    ]
     assert all(step["ended"] >= step["began"] for step in states[-1]["steps"])
     assert browser.get("/server?next=a.ipynb").headers["location"] == lab(portal, "a.ipynb")
 
@@ -343,7 +371,12 @@ def test_a_restart_stops_and_starts(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.hub.state[ANN] = "running"
     assert browser.submit("/server/restart").headers["location"] == "/server"
-    assert until(lambda: portal.hub.state[ANN] == "running" and any(request.startswith("POST") and request.endswith("/server") for request in portal.hub.requests))
+    assert until(
+        lambda: (
+            portal.hub.state[ANN] == "running"
+            and any(request.startswith("POST") and request.endswith("/server") for request in portal.hub.requests)
+        )
+    )
     asked = [request.split()[0] for request in portal.hub.requests if request.endswith("/server")]
     assert asked == ["DELETE", "POST"]
     feed = browser.get("/server/events", Accept="text/event-stream").text
@@ -410,14 +443,16 @@ def test_the_test_of_names_is_answered_on_any_host(portal: Portal) -> None:
 def test_built_files_may_be_kept_for_ever(portal: Portal) -> None:
     page = portal.signed_in().get("/").text
     start = page.index("/static/build/swap.")
-    sheet = Browser(portal.port).get(page[start:page.index('"', start)])
+    sheet = Browser(portal.port).get(page[start : page.index('"', start)])
     assert sheet.status_code == HTTPStatus.OK
     assert "immutable" in sheet.headers["cache-control"]
     assert "--color-progressive" in sheet.text
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_mistake_of_ours_shows_a_reference_and_no_trace(database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mistake_of_ours_shows_a_reference_and_no_trace(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(app: Any) -> None:
         app.state.portal.templates.filters["count"] = lambda _: 1 / 0
 
@@ -426,7 +461,7 @@ def test_a_mistake_of_ours_shows_a_reference_and_no_trace(database: Database, tm
     assert page.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
     assert "SWAP made a mistake on this page" in page.text
     assert "ZeroDivision" not in page.text
-    reference = page.text[page.text.index("e-"):][:10]
+    reference = page.text[page.text.index("e-") :][:10]
     assert reference in page.text
     assert any("failed, reference e-" in record.getMessage() for record in caplog.records)
 

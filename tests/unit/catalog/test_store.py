@@ -11,11 +11,25 @@ from swap.connectors.base import Column, Dataset, Partition, Partitions
 
 
 def test_a_dataset_survives_being_kept() -> None:
-    dataset = Dataset("wmf", "t", (
-        Column("a", pa.decimal128(10, 2), comment="money", sensitivity="low"), Column("b", pa.timestamp("us", "UTC")),
-        Column("c", pa.struct([("x", pa.list_(pa.int32()))])), Column("year", pa.int32(), partition=True),
-    ), comment="É", owner="team", row_estimate=5, size_bytes=9, newest="2026-11-23", rows_exact=True,
-        partitions=Partitions(("year",), "", 2, (Partition(("2026",), 1, 5, exact=True), Partition((None,), 1, 0, exact=False))))
+    dataset = Dataset(
+        "wmf",
+        "t",
+        (
+            Column("a", pa.decimal128(10, 2), comment="money", sensitivity="low"),
+            Column("b", pa.timestamp("us", "UTC")),
+            Column("c", pa.struct([("x", pa.list_(pa.int32()))])),
+            Column("year", pa.int32(), partition=True),
+        ),
+        comment="É",
+        owner="team",
+        row_estimate=5,
+        size_bytes=9,
+        newest="2026-11-23",
+        rows_exact=True,
+        partitions=Partitions(
+            ("year",), "", 2, (Partition(("2026",), 1, 5, exact=True), Partition((None,), 1, 0, exact=False))
+        ),
+    )
 
     assert decode("wmf", "t", json.loads(json.dumps(encode(dataset)))) == dataset
 

@@ -4,18 +4,30 @@ from swap.client.catalog import Columns, Description, Table, TableColumn, Tables
 
 PAGEVIEWS = Table("lake.wmf.pageview_hourly", "Views by <hour>", 310482, readable=True)
 SALARIES = Table("lake.hr.salaries", "", None, readable=False)
-CITY = TableColumn("city", "text", "Where", partition=False, readable=False, rule="below-country", because="locks places", ask="data-privacy")
+CITY = TableColumn(
+    "city",
+    "text",
+    "Where",
+    partition=False,
+    readable=False,
+    rule="below-country",
+    because="locks places",
+    ask="data-privacy",
+)
 YEAR = TableColumn("year", "integer", "", partition=True, readable=True, rule="", because="", ask="")
 
 
 def test_locked_tables_are_marked_and_counted() -> None:
-    assert repr(Tables([PAGEVIEWS, SALARIES])) == """\
+    assert (
+        repr(Tables([PAGEVIEWS, SALARIES]))
+        == """\
    table                        rows  access     comment
 ─  ────────────────────────  ───────  ─────────  ───────────────
 1  lake.wmf.pageview_hourly  310,482  readable   Views by <hour>
 2  lake.hr.salaries                   🔒 locked
 
 2 tables, 1 locked"""
+    )
 
 
 def test_a_list_of_tables_is_a_list() -> None:
@@ -31,10 +43,23 @@ def test_a_locked_column_says_by_which_rule_and_whom_to_ask() -> None:
 
 
 def test_a_description_has_the_facts() -> None:
-    described = Description("lake.wmf.t", "Views", "data-platform", 1000, True, 9_700_000_000, "2026-11-23", ("year", "month"), Columns([YEAR]))
+    described = Description(
+        "lake.wmf.t",
+        "Views",
+        "data-platform",
+        1000,
+        True,
+        9_700_000_000,
+        "2026-11-23",
+        ("year", "month"),
+        Columns([YEAR]),
+    )
 
     assert repr(described).splitlines()[:3] == [
-        "lake.wmf.t", "Views", "owner data-platform · 1,000 rows · 9.7 GB · up to 2026-11-23 · partitions year, month"]
+        "lake.wmf.t",
+        "Views",
+        "owner data-platform · 1,000 rows · 9.7 GB · up to 2026-11-23 · partitions year, month",
+    ]
 
 
 def test_a_guess_of_rows_says_about() -> None:

@@ -10,14 +10,27 @@ import pytest
 from swap.client import altair, chart
 from swap.errors import Invalid, UnknownName
 
-VIEWS = pa.table({
-    "country": ["India", "US", "India", "DE", None], "hour": pa.array([1, 2, 3, 4, 5], pa.int32()), "views": pa.array([10, 40, 20, 5, 1], pa.int64()),
-    "day": [date(2026, 11, 22)] * 5, "at": pa.array([datetime(2026, 11, 22, 13, tzinfo=UTC)] * 5, pa.timestamp("us", "UTC")),
-    "price": pa.array([Decimal("1.50")] * 5, pa.decimal128(5, 2)), "a.b[c]": ["x"] * 5})
+VIEWS = pa.table(
+    {
+        "country": ["India", "US", "India", "DE", None],
+        "hour": pa.array([1, 2, 3, 4, 5], pa.int32()),
+        "views": pa.array([10, 40, 20, 5, 1], pa.int64()),
+        "day": [date(2026, 11, 22)] * 5,
+        "at": pa.array([datetime(2026, 11, 22, 13, tzinfo=UTC)] * 5, pa.timestamp("us", "UTC")),
+        "price": pa.array([Decimal("1.50")] * 5, pa.decimal128(5, 2)),
+        "a.b[c]": ["x"] * 5,
+    }
+)
 
 
-def spec(kind: str = "bar", x: str | None = None, y: str | None = None, color: str | None = None, top: int | None = None,
-         table: pa.Table = VIEWS) -> dict[str, Any]:
+def spec(
+    kind: str = "bar",
+    x: str | None = None,
+    y: str | None = None,
+    color: str | None = None,
+    top: int | None = None,
+    table: pa.Table = VIEWS,
+) -> dict[str, Any]:
     made: dict[str, Any] = chart.draw(table, kind, x=x, y=y, color=color, top=top, name="pages").to_dict()
     made["rows"] = next(iter(made.pop("datasets").values()))
     return made
@@ -26,7 +39,12 @@ def spec(kind: str = "bar", x: str | None = None, y: str | None = None, color: s
 def test_rows_that_agree_are_added_up_and_the_axis_says_so() -> None:
     made = spec(x="views", y="country")
 
-    assert made["rows"] == [{"country": "India", "views": 30}, {"country": "US", "views": 40}, {"country": "DE", "views": 5}, {"country": None, "views": 1}]
+    assert made["rows"] == [
+        {"country": "India", "views": 30},
+        {"country": "US", "views": 40},
+        {"country": "DE", "views": 5},
+        {"country": None, "views": 1},
+    ]
     assert made["encoding"]["x"]["title"] == "sum of views"
     assert made["encoding"]["y"]["sort"] == "-x"
 
@@ -50,9 +68,15 @@ def test_bars_along_a_number_stand_in_its_order() -> None:
     assert spec(x="hour", y="views")["encoding"]["x"]["type"] == "ordinal"
 
 
-@pytest.mark.parametrize(("given", "axes"), [
-    ({}, ("country", "hour")), ({"x": "views"}, ("views", "country")), ({"y": "views"}, ("country", "views")), ({"x": "country"}, ("country", "hour")),
-])
+@pytest.mark.parametrize(
+    ("given", "axes"),
+    [
+        ({}, ("country", "hour")),
+        ({"x": "views"}, ("views", "country")),
+        ({"y": "views"}, ("country", "views")),
+        ({"x": "country"}, ("country", "hour")),
+    ],
+)
 def test_columns_that_are_not_named_are_chosen(given: dict[str, str], axes: tuple[str, str]) -> None:
     made = spec(**given)
 
@@ -95,11 +119,14 @@ def test_a_chart_that_cannot_be_drawn_says_why(given: dict[str, Any]) -> None:
 def test_a_bar_chart_is_readable_as_text() -> None:
     drawn = chart.draw(VIEWS, "bar", x="views", y="country", color=None, top=3, name="pages").to_dict()
 
-    assert altair.render(drawn)[0]["text/plain"] == """\
+    assert (
+        altair.render(drawn)[0]["text/plain"]
+        == """\
 Chart (bar): views by country, top 3 of 4, from pages
 US     ████████████████████████████████████████ 40
 India  ██████████████████████████████ 30
 DE     █████ 5"""
+    )
 
 
 def test_what_a_chart_says_about_its_embedding_is_dropped() -> None:
@@ -108,9 +135,19 @@ def test_what_a_chart_says_about_its_embedding_is_dropped() -> None:
     assert bundle == {altair.MIME: {"mark": "point"}, "text/plain": "Chart (point)"}
 
 
-@pytest.mark.parametrize("spec", [
-    {}, {"mark": "bar"}, {"mark": "bar", "encoding": {"x": {}, "y": {}}, "datasets": {"d": [1]}}, {"layer": []},
-    {"mark": {"type": "bar"}, "encoding": {"x": {"field": "a"}, "y": {"field": "b"}}, "datasets": {"d": [{"a": "x", "b": "y"}]}},
-])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"mark": "bar"},
+        {"mark": "bar", "encoding": {"x": {}, "y": {}}, "datasets": {"d": [1]}},
+        {"layer": []},
+        {
+            "mark": {"type": "bar"},
+            "encoding": {"x": {"field": "a"}, "y": {"field": "b"}},
+            "datasets": {"d": [{"a": "x", "b": "y"}]},
+        },
+    ],
+)
 def test_any_chart_has_a_text(spec: dict[str, Any]) -> None:
     assert altair.described(spec).startswith("Chart")

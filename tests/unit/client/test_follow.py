@@ -48,5 +48,10 @@ def test_an_error_in_the_block_is_not_lost_to_an_interrupt() -> None:
 
 
 def test_what_the_gateway_no_longer_knows_is_gone() -> None:
-    with pytest.raises(NotFound, match=r"This result is gone\. SWAP kept it until 2026-11-24 12:41 UTC\. Run the cell again\."), gone("q1", "2026-11-24 12:41 UTC"):
+    with (
+        pytest.raises(
+            NotFound, match=r"This result is gone\. SWAP kept it until 2026-11-24 12:41 UTC\. Run the cell again\."
+        ),
+        gone("q1", "2026-11-24 12:41 UTC"),
+    ):
         raise NotFound

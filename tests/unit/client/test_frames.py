@@ -20,13 +20,26 @@ def sent(data: Any) -> pa.Table:
     return pa.ipc.open_stream(file.getvalue()).read_all()
 
 
-@pytest.mark.parametrize(("values", "dtype"), [
-    (pa.array([1, 2]), "int64"), (pa.array([1, None]), "Int64"), (pa.array([2**63 - 1, None]), "Int64"), (pa.array([True]), "bool"),
-    (pa.array([True, None]), "boolean"), (pa.array([1.5, None]), "float64"), (pa.array(["a", None]), "str"), (pa.array([1], pa.uint8()), "uint8"),
-    (pa.array([Decimal("1.10")]), "decimal128(3, 2)[pyarrow]"), (pa.array([date(9999, 1, 1)]), "date32[day][pyarrow]"),
-    (pa.array([time(1, 2)]), "time64[us][pyarrow]"), (pa.array([b"x"]), "binary[pyarrow]"), (pa.array([[1, None]]), "list<item: int64>[pyarrow]"),
-    (pa.array([0, None], pa.timestamp("us")), "datetime64[us]"), (pa.array([0], pa.timestamp("us", "UTC")), "datetime64[us, UTC]"),
-])
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        (pa.array([1, 2]), "int64"),
+        (pa.array([1, None]), "Int64"),
+        (pa.array([2**63 - 1, None]), "Int64"),
+        (pa.array([True]), "bool"),
+        (pa.array([True, None]), "boolean"),
+        (pa.array([1.5, None]), "float64"),
+        (pa.array(["a", None]), "str"),
+        (pa.array([1], pa.uint8()), "uint8"),
+        (pa.array([Decimal("1.10")]), "decimal128(3, 2)[pyarrow]"),
+        (pa.array([date(9999, 1, 1)]), "date32[day][pyarrow]"),
+        (pa.array([time(1, 2)]), "time64[us][pyarrow]"),
+        (pa.array([b"x"]), "binary[pyarrow]"),
+        (pa.array([[1, None]]), "list<item: int64>[pyarrow]"),
+        (pa.array([0, None], pa.timestamp("us")), "datetime64[us]"),
+        (pa.array([0], pa.timestamp("us", "UTC")), "datetime64[us, UTC]"),
+    ],
+)
 def test_a_column_gets_the_simplest_type_that_holds_its_values(values: pa.Array, dtype: str) -> None:
     frame = frames.to_pandas(pa.table({"c": values}))
 
@@ -56,8 +69,14 @@ def test_named_index_levels_are_columns_and_row_numbers_are_not() -> None:
 
 
 def test_encodings_that_only_some_readers_know_are_undone() -> None:
-    assert sent(pd.DataFrame({"c": pd.Categorical(["a", "b", "a"])})).schema.field("c").type in {pa.string(), pa.large_string()}
-    assert sent(pl.DataFrame({"c": ["a"], "d": pl.Series(["x"], dtype=pl.Categorical)})).schema.types == [pa.string(), pa.string()]
+    assert sent(pd.DataFrame({"c": pd.Categorical(["a", "b", "a"])})).schema.field("c").type in {
+        pa.string(),
+        pa.large_string(),
+    }
+    assert sent(pl.DataFrame({"c": ["a"], "d": pl.Series(["x"], dtype=pl.Categorical)})).schema.types == [
+        pa.string(),
+        pa.string(),
+    ]
     assert sent(pa.table({"c": pa.array(["a", None, "a"]).dictionary_encode()}))["c"].to_pylist() == ["a", None, "a"]
 
 

@@ -16,10 +16,26 @@ from swap.query.params import decode
 LOCAL = datetime(2026, 11, 22, 13, 5)  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("value", [
-    None, True, "text", 7, -(2**63), 0.1, Decimal("0.10"), Decimal("1E+3"), date(2026, 11, 22), LOCAL,
-    datetime(2026, 11, 22, 13, 5, 0, 7, tzinfo=UTC), ["a", 1, None], [], time(13, 5), b"\x00\xff",
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        "text",
+        7,
+        -(2**63),
+        0.1,
+        Decimal("0.10"),
+        Decimal("1E+3"),
+        date(2026, 11, 22),
+        LOCAL,
+        datetime(2026, 11, 22, 13, 5, 0, 7, tzinfo=UTC),
+        ["a", 1, None],
+        [],
+        time(13, 5),
+        b"\x00\xff",
+    ],
+)
 def test_the_gateway_reads_what_was_given(value: Any) -> None:
     again = decode("x", encode({"x": value})["x"])
 
@@ -32,20 +48,41 @@ def test_floats_without_a_number_have_a_form_of_their_own() -> None:
     assert np.isnan(decode("x", encode({"x": float("nan")})["x"]))
 
 
-@pytest.mark.parametrize(("value", "plain"), [
-    (np.int64(7), 7), (np.float32(0.5), 0.5), (np.bool_(True), True), (np.str_("a"), "a"), (np.array([1, 2]), [1, 2]),
-    (pd.Series(["a", "b"]), ["a", "b"]), (pl.Series([1, 2]), [1, 2]), ((1, 2), [1, 2]),
-    (np.datetime64("2026-11-22T13:05"), {"type": "timestamp", "value": "2026-11-22T13:05:00"}),
-    (pd.Timestamp("2026-11-22 13:05"), {"type": "timestamp", "value": "2026-11-22T13:05:00"}),
-])
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.int64(7), 7),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.array([1, 2]), [1, 2]),
+        (pd.Series(["a", "b"]), ["a", "b"]),
+        (pl.Series([1, 2]), [1, 2]),
+        ((1, 2), [1, 2]),
+        (np.datetime64("2026-11-22T13:05"), {"type": "timestamp", "value": "2026-11-22T13:05:00"}),
+        (pd.Timestamp("2026-11-22 13:05"), {"type": "timestamp", "value": "2026-11-22T13:05:00"}),
+    ],
+)
 def test_values_of_numpy_pandas_and_polars_are_taken(value: Any, plain: Any) -> None:
     assert encode({"x": value}) == {"x": plain}
 
 
-@pytest.mark.parametrize("value", [
-    time(1, 2, tzinfo=UTC), {"a": 1}, {1, 2}, object(), Decimal("NaN"), pd.NaT, pd.NA, pd.DataFrame({"a": [1]}), pd.Timestamp("2026-11-22 13:05:00.000000001"),
-    [object()], 1j,
-])
+@pytest.mark.parametrize(
+    "value",
+    [
+        time(1, 2, tzinfo=UTC),
+        {"a": 1},
+        {1, 2},
+        object(),
+        Decimal("NaN"),
+        pd.NaT,
+        pd.NA,
+        pd.DataFrame({"a": [1]}),
+        pd.Timestamp("2026-11-22 13:05:00.000000001"),
+        [object()],
+        1j,
+    ],
+)
 def test_what_no_statement_takes_is_refused_by_name(value: Any) -> None:
     assert not is_plain(value)
     with pytest.raises(Invalid, match="The parameter day is a"):

@@ -21,7 +21,12 @@ def test_every_public_name_is_described(name: str) -> None:
     assert re.search(rf"`(swap\.)?{name}\b", PAGE)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in [*vars(Result), "id", "statement", "name"] if not name.startswith("_") and name != "run_to_end"))
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        name for name in [*vars(Result), "id", "statement", "name"] if not name.startswith("_") and name != "run_to_end"
+    ),
+)
 def test_everything_a_result_offers_is_described(name: str) -> None:
     assert re.search(rf"`\.{name}\b", PAGE)
 

@@ -2,16 +2,22 @@ from __future__ import annotations
 
 from swap.client import text
 
-VIEWS = [{"name": "country", "type": "text", "align": "left", "group": False}, {"name": "views", "type": "bigint", "align": "right", "group": True}]
+VIEWS = [
+    {"name": "country", "type": "text", "align": "left", "group": False},
+    {"name": "views", "type": "bigint", "align": "right", "group": True},
+]
 
 
 def test_numbers_stand_at_the_right_with_separators_and_null_is_a_word() -> None:
-    assert text.table(VIEWS, [["India", "1204118"], ["", None]]) == """\
+    assert (
+        text.table(VIEWS, [["India", "1204118"], ["", None]])
+        == """\
    country      views
    text        bigint
 ─  ───────  ─────────
 1  India    1,204,118
 2  ""            null"""
+    )
 
 
 def test_wide_letters_keep_the_columns_straight() -> None:
@@ -31,7 +37,10 @@ def test_what_a_source_stores_cannot_steer_a_terminal() -> None:
 def test_columns_that_do_not_fit_are_named() -> None:
     columns = [{**VIEWS[0], "name": f"column_{index}"} for index in range(6)]
 
-    assert text.table(columns, [["x"] * 6], width=30).splitlines()[-1] == "and 4 more columns: column_2, column_3, column_4, column_5"
+    assert (
+        text.table(columns, [["x"] * 6], width=30).splitlines()[-1]
+        == "and 4 more columns: column_2, column_3, column_4, column_5"
+    )
 
 
 def test_long_text_is_cut() -> None:

@@ -40,7 +40,9 @@ class Server:
                 lines.write(self.answers.pop(0))
 
     def give(self, value: str, seconds: float) -> None:
-        self.answers.append(json.dumps({"token": value, "expires_at": (NOW + timedelta(seconds=seconds)).isoformat()}).encode() + b"\n")
+        self.answers.append(
+            json.dumps({"token": value, "expires_at": (NOW + timedelta(seconds=seconds)).isoformat()}).encode() + b"\n"
+        )
 
     def close(self) -> None:
         with socket.socket(socket.AF_UNIX) as last:
@@ -93,13 +95,17 @@ def test_a_refused_token_is_asked_for_anew_and_another_threads_new_one_is_used(s
 
 
 def test_the_servers_refusal_is_passed_on(server: Server) -> None:
-    server.answers.append(b'{"error": {"category": "not-signed-in", "title": "Your sign-in has ended.", "todo": "Sign in again."}}\n')
+    server.answers.append(
+        b'{"error": {"category": "not-signed-in", "title": "Your sign-in has ended.", "todo": "Sign in again."}}\n'
+    )
 
     with pytest.raises(NotSignedIn, match=r"Your sign-in has ended\. Sign in again\."):
         Tokens(server.path).get()
 
 
-@pytest.mark.parametrize("answer", [b"", b"\n", b"nonsense\n", b"[]\n", b'{"token": 1}\n', b'{"token": "x", "expires_at": "tomorrow"}\n'])
+@pytest.mark.parametrize(
+    "answer", [b"", b"\n", b"nonsense\n", b"[]\n", b'{"token": 1}\n', b'{"token": "x", "expires_at": "tomorrow"}\n']
+)
 def test_a_server_that_answers_nonsense_is_a_server_that_does_not_answer(server: Server, answer: bytes) -> None:
     server.answers.append(answer)
 

@@ -54,7 +54,15 @@ def test_a_text_where_a_number_is_compared_is_an_error_not_a_row(tmp_path: Path)
         files_below(tmp_path, Predicate("day", Comparison.EQ, 1))
 
 
-@pytest.mark.parametrize(("written", "type_"), [(("1", "02", "-3"), pa.int64()), (("1", "a"), pa.string()), (("1", layout.NULL), pa.int64()), (("9" * 19,), pa.string())])
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        (("1", "02", "-3"), pa.int64()),
+        (("1", "a"), pa.string()),
+        (("1", layout.NULL), pa.int64()),
+        (("9" * 19,), pa.string()),
+    ],
+)
 def test_a_key_is_a_number_when_every_value_is_one(written: tuple[str, ...], type_: pa.DataType) -> None:
     files = [DataFile("a", 1, (("key", value),)) for value in written]
 
@@ -67,10 +75,19 @@ def test_the_order_of_text_is_the_order_of_its_bytes() -> None:
     assert not layout.may_hold("\U00010000", Predicate("k", Comparison.LT, "\uffff"))
 
 
-@pytest.mark.parametrize(("parts", "newest"), [
-    ((("year", "2026"), ("month", "9"), ("day", "3"), ("hour", "5")), "2026-09-03 05:00"), ((("year", "2026"), ("month", "10")), "2026-10"),
-    ((("month", "2026-10"),), "2026-10"), ((("day", "2026-10-01"), ("wiki", "enwiki")), "2026-10-01, enwiki"), ((), "")])
-def test_the_newest_partition_reads_like_a_moment_where_it_is_one(parts: tuple[tuple[str, str], ...], newest: str) -> None:
+@pytest.mark.parametrize(
+    ("parts", "newest"),
+    [
+        ((("year", "2026"), ("month", "9"), ("day", "3"), ("hour", "5")), "2026-09-03 05:00"),
+        ((("year", "2026"), ("month", "10")), "2026-10"),
+        ((("month", "2026-10"),), "2026-10"),
+        ((("day", "2026-10-01"), ("wiki", "enwiki")), "2026-10-01, enwiki"),
+        ((), ""),
+    ],
+)
+def test_the_newest_partition_reads_like_a_moment_where_it_is_one(
+    parts: tuple[tuple[str, str], ...], newest: str
+) -> None:
     assert layout.newest([DataFile("a", 1, parts)]) == newest
 
 

@@ -8,7 +8,9 @@ from swap.connectors.files_partitions import KEPT, Rows, divided
 
 
 def hour(day: int, number: int, part: int = 0) -> DataFile:
-    return DataFile(f"d{day}h{number}p{part}", 100, (("year", "2026"), ("month", "11"), ("day", str(day)), ("hour", str(number))))
+    return DataFile(
+        f"d{day}h{number}p{part}", 100, (("year", "2026"), ("month", "11"), ("day", str(day)), ("hour", str(number)))
+    )
 
 
 def by(*values: str, key: str = "wiki") -> list[DataFile]:
@@ -22,7 +24,10 @@ def test_hours_are_gathered_into_days_the_newest_first() -> None:
 
     assert found is not None
     assert (found.keys, found.finer, found.count) == (("year", "month", "day"), "hour", 3)
-    assert found.newest == (Partition(("2026", "11", "10"), 2, 15, exact=True), Partition(("2026", "11", "9"), 1, 5, exact=True))
+    assert found.newest == (
+        Partition(("2026", "11", "10"), 2, 15, exact=True),
+        Partition(("2026", "11", "9"), 1, 5, exact=True),
+    )
 
 
 def test_rows_that_nobody_counted_are_a_guess_by_size() -> None:
@@ -31,7 +36,11 @@ def test_rows_that_nobody_counted_are_a_guess_by_size() -> None:
     found = divided(files, {"a": 10, "b": 30})
 
     assert found is not None
-    assert [(each.values, each.rows, each.exact) for each in found.newest] == [(("c",), 60, False), (("b",), 30, True), (("a",), 10, True)]
+    assert [(each.values, each.rows, each.exact) for each in found.newest] == [
+        (("c",), 60, False),
+        (("b",), 30, True),
+        (("a",), 10, True),
+    ]
     assert Rows(files, {"a": 10, "b": 30}).of(files) == (100, False)
     assert Rows(files, {"a": 10, "b": 30, "c": 1}).of(files) == (41, True)
 
@@ -44,7 +53,10 @@ def test_numbers_are_in_the_order_of_numbers_and_null_is_the_oldest() -> None:
 
 
 def test_an_hour_alone_and_other_last_keys_stand_for_themselves() -> None:
-    for files in (by("1", "2", key="hour"), [DataFile("x", 1, (("day", "2026-11-01"), ("wiki", value))) for value in "ab"]):
+    for files in (
+        by("1", "2", key="hour"),
+        [DataFile("x", 1, (("day", "2026-11-01"), ("wiki", value))) for value in "ab"],
+    ):
         found = divided(files, {})
         assert found is not None
         assert (found.finer, len(found.newest)) == ("", 2)

@@ -13,7 +13,8 @@ from swap.connectors import postgres_decode as decode
 
 def row(*fields: bytes | None) -> bytes:
     return struct.pack(">h", len(fields)) + b"".join(
-        struct.pack(">i", -1) if field is None else struct.pack(">i", len(field)) + field for field in fields)
+        struct.pack(">i", -1) if field is None else struct.pack(">i", len(field)) + field for field in fields
+    )
 
 
 def decoded(rows: list[bytes], *types: pa.DataType) -> list[list[Any]]:
@@ -21,20 +22,49 @@ def decoded(rows: list[bytes], *types: pa.DataType) -> list[list[Any]]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.none() | st.integers(-(2**31), 2**31 - 1), st.none() | st.text(st.characters(exclude_categories=["Cs"])),
-                          st.none() | st.floats(allow_nan=False), st.none() | st.binary(), st.none() | st.booleans()), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(-(2**31), 2**31 - 1),
+            st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+            st.none() | st.floats(allow_nan=False),
+            st.none() | st.binary(),
+            st.none() | st.booleans(),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_whatever_was_encoded_is_decoded(rows: list[tuple[Any, ...]]) -> None:
-    encoded = [row(
-        None if number is None else struct.pack(">i", number), None if text is None else text.encode(),
-        None if real is None else struct.pack(">d", real), data, None if flag is None else bytes([flag])) for number, text, real, data, flag in rows]
+    encoded = [
+        row(
+            None if number is None else struct.pack(">i", number),
+            None if text is None else text.encode(),
+            None if real is None else struct.pack(">d", real),
+            data,
+            None if flag is None else bytes([flag]),
+        )
+        for number, text, real, data, flag in rows
+    ]
 
     found = decoded(encoded, pa.int32(), pa.string(), pa.float64(), pa.binary(), pa.bool_())
 
     assert list(zip(*found, strict=True)) == rows
 
 
-@pytest.mark.parametrize("rows", [
-    [row(b"\0\0\0\1", b"x")], [row()], [b"\0\1"], [b""], [b"\0\1\0\0\0\4\0"], [row(b"\0\0\0\1") + b"x"], [b"\0\1\x7f\xff\xff\xff\0\0\0\0"], [row(b"\0\1")]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(b"\0\0\0\1", b"x")],
+        [row()],
+        [b"\0\1"],
+        [b""],
+        [b"\0\1\0\0\0\4\0"],
+        [row(b"\0\0\0\1") + b"x"],
+        [b"\0\1\x7f\xff\xff\xff\0\0\0\0"],
+        [row(b"\0\1")],
+    ],
+)
 def test_bytes_that_break_the_protocol_are_refused(rows: list[bytes]) -> None:
     with pytest.raises(decode.MalformedError):
         decoded(rows, pa.int32())
@@ -65,7 +95,9 @@ def test_lists_keep_nulls_and_emptiness_apart() -> None:
     assert found == [[["a", None, ""], [], None]]
 
 
-@pytest.mark.parametrize("broken", [b"", b"\0\0\0\1", array_of(b"a")[:-1], struct.pack(">iiiii", 1, 0, 25, 2**30, 1), struct.pack(">i", -5)])
+@pytest.mark.parametrize(
+    "broken", [b"", b"\0\0\0\1", array_of(b"a")[:-1], struct.pack(">iiiii", 1, 0, 25, 2**30, 1), struct.pack(">i", -5)]
+)
 def test_a_broken_array_is_refused_at_once(broken: bytes) -> None:
     with pytest.raises((decode.MalformedError, decode.InexactError)):
         decoded([row(broken)], pa.list_(pa.string()))

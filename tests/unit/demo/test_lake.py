@@ -12,8 +12,24 @@ from swap.demo import describe, lake, world
 from swap.errors import Unavailable
 
 PAGEVIEW_HOURLY = [
-    "project", "language_variant", "page_title", "access_method", "zero_carrier", "agent_type", "referer_class", "continent", "country_code", "country",
-    "subdivision", "city", "user_agent_map", "record_version", "view_count", "page_id", "namespace_id", "referer_name",
+    "project",
+    "language_variant",
+    "page_title",
+    "access_method",
+    "zero_carrier",
+    "agent_type",
+    "referer_class",
+    "continent",
+    "country_code",
+    "country",
+    "subdivision",
+    "city",
+    "user_agent_map",
+    "record_version",
+    "view_count",
+    "page_id",
+    "namespace_id",
+    "referer_name",
 ]
 
 
@@ -41,7 +57,9 @@ def test_every_column_of_a_table_is_described_and_nothing_else(root: Path, name:
     assert set(describe.LAKE[name].columns) == set(columns(table))
     said = tomllib.loads((table / "_table.toml").read_text(encoding="utf-8"))
     assert said["owner"]
-    assert {column for column, about in said["columns"].items() if "sensitivity" in about} == set(describe.LAKE[name].sensitivity)
+    assert {column for column, about in said["columns"].items() if "sensitivity" in about} == set(
+        describe.LAKE[name].sensitivity
+    )
 
 
 def test_the_flights_are_all_336776(root: Path) -> None:
@@ -53,14 +71,18 @@ def test_the_flights_are_all_336776(root: Path) -> None:
 
 def test_the_pages_read_in_english_are_pages_of_enwiki(root: Path) -> None:
     rows = pq.read_table(root / "wmf" / "pageview_hourly", columns=["project", "page_id", "page_title", "namespace_id"])
-    titles = dict(zip(*(world.wiki("enwiki").tables["page"][name].to_pylist() for name in ("page_id", "page_title")), strict=True))
+    titles = dict(
+        zip(*(world.wiki("enwiki").tables["page"][name].to_pylist() for name in ("page_id", "page_title")), strict=True)
+    )
     seen = [row for row in rows.to_pylist() if row["project"] == "en.wikipedia" and row["page_id"] is not None]
     assert len(seen) > 100_000
     assert all(row["page_title"].endswith(titles[row["page_id"]]) for row in seen)
 
 
 def test_there_are_spiders_nulls_unknown_countries_and_other_scripts(root: Path) -> None:
-    rows = pq.read_table(root / "wmf" / "pageview_hourly", columns=["agent_type", "page_id", "country_code", "page_title", "view_count"])
+    rows = pq.read_table(
+        root / "wmf" / "pageview_hourly", columns=["agent_type", "page_id", "country_code", "page_title", "view_count"]
+    )
     share = rows["agent_type"].to_pylist().count("spider") / rows.num_rows
     assert 0.1 < share < 0.25
     assert rows["page_id"].null_count > 1000

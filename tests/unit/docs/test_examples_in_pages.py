@@ -28,7 +28,11 @@ def test_the_settings_that_a_page_shows_are_valid(page: str, text: str) -> None:
 
 
 def test_pages_show_settings() -> None:
-    assert {page for page, _ in settings_shown()} >= {"add-a-source.md", "write-a-policy-rule.md", "use-through-an-ssh-tunnel.md"}
+    assert {page for page, _ in settings_shown()} >= {
+        "add-a-source.md",
+        "write-a-policy-rule.md",
+        "use-through-an-ssh-tunnel.md",
+    }
 
 
 def test_every_make_target_that_a_page_names_exists() -> None:

@@ -43,14 +43,22 @@ def test_every_page_can_be_found_from_the_index() -> None:
         if page in seen or page.suffix != ".md" or not page.exists():
             continue
         seen.add(page)
-        waiting += [(page.parent / unquote(target).partition("#")[0]).resolve() for target in LINK.findall(text(page)) if not re.match(r"[a-z]+:", target)]
-    assert {str(page.relative_to(docs)) for page in docs.rglob("*.md")} - {str(page.relative_to(docs)) for page in seen if docs in page.parents} == set()
+        waiting += [
+            (page.parent / unquote(target).partition("#")[0]).resolve()
+            for target in LINK.findall(text(page))
+            if not re.match(r"[a-z]+:", target)
+        ]
+    assert {str(page.relative_to(docs)) for page in docs.rglob("*.md")} - {
+        str(page.relative_to(docs)) for page in seen if docs in page.parents
+    } == set()
 
 
 def test_every_page_that_the_code_names_exists() -> None:
     named = {
         (str(source.relative_to(ROOT)), page)
-        for folder in ("src", "lab/src", "look-src/src") for source in (ROOT / folder).rglob("*") if source.suffix in {".py", ".ts", ".html"}
+        for folder in ("src", "lab/src", "look-src/src")
+        for source in (ROOT / folder).rglob("*")
+        if source.suffix in {".py", ".ts", ".html"}
         for page in re.findall(r"docs/[a-z0-9/_-]+\.md", source.read_text(encoding="utf-8"))
     }
     assert named, "the code names pages"

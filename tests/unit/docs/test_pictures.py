@@ -8,8 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 IMAGES = ROOT / "docs" / "images"
-SHOWN = [(page, alt, (page.parent / target).resolve()) for page in PAGES
-         for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))]
+SHOWN = [
+    (page, alt, (page.parent / target).resolve())
+    for page in PAGES
+    for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+]
 LARGEST_BYTES = 150_000
 
 
@@ -30,7 +33,9 @@ def test_a_picture_is_small_enough_for_a_slow_line() -> None:
 
 
 def test_a_notebook_made_from_a_page_has_none_of_its_pictures() -> None:
-    assert [path.name for path in (ROOT / "examples").glob("*.ipynb") if "images/" in path.read_text(encoding="utf-8")] == []
+    assert [
+        path.name for path in (ROOT / "examples").glob("*.ipynb") if "images/" in path.read_text(encoding="utf-8")
+    ] == []
 
 
 def test_the_acceptance_test_makes_every_screenshot() -> None:

@@ -25,8 +25,15 @@ def test_the_page_is_what_the_code_says_now(page: str) -> None:
 
 def models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation, *(inner for field in annotation.model_fields.values() for inner in models(field.annotation))]
-    return [inner for argument in get_args(annotation) for inner in models(argument)] if get_args(annotation) or isinstance(annotation, UnionType) else []
+        return [
+            annotation,
+            *(inner for field in annotation.model_fields.values() for inner in models(field.annotation)),
+        ]
+    return (
+        [inner for argument in get_args(annotation) for inner in models(argument)]
+        if get_args(annotation) or isinstance(annotation, UnionType)
+        else []
+    )
 
 
 def test_every_setting_is_listed_with_its_meaning() -> None:
@@ -46,13 +53,17 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-FLOORS = re.findall(r"^\| `([a-z-]+)` \| ([\d.]+) \|", (REFERENCE / "security.md").read_text(encoding="utf-8"), re.MULTILINE)
+FLOORS = re.findall(
+    r"^\| `([a-z-]+)` \| ([\d.]+) \|", (REFERENCE / "security.md").read_text(encoding="utf-8"), re.MULTILINE
+)
 
 
 @pytest.mark.parametrize(("package", "floor"), FLOORS)
 @pytest.mark.parametrize("lock", ["server.txt", "dev.txt"])
 def test_no_lock_file_is_below_a_floor_of_the_security_page(package: str, floor: str, lock: str) -> None:
-    locked = re.search(rf"^{package}==([\d.]+)", (ROOT / "requirements" / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    locked = re.search(
+        rf"^{package}==([\d.]+)", (ROOT / "requirements" / lock).read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert locked is not None
     assert numbers(locked[1]) >= numbers(floor)
     assert numbers(version(package)) >= numbers(floor), "and what is installed here"

@@ -8,7 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 # Put together here, so that this file does not hold what it looks for.
-HOSTS = ["registry" + ".npmjs", "registry" + ".yarnpkg", "python" + "hosted.org", "pypi" + ".org", "proxy" + ".golang", "repo1" + ".maven"]
+HOSTS = [
+    "registry" + ".npmjs",
+    "registry" + ".yarnpkg",
+    "python" + "hosted.org",
+    "pypi" + ".org",
+    "proxy" + ".golang",
+    "repo1" + ".maven",
+]
 MACHINES = re.compile(r"(?<![\w.])/(?:work/" + r"(?:main|shared)|root/\w|home/" + r"[a-z]\w*/)")
 LOCKS = ["requirements/*.txt", "**/package-lock.json", "**/yarn.lock"]
 
@@ -56,4 +63,9 @@ def test_the_readmes_first_screen_says_what_it_is_and_how_to_start() -> None:
 
 def test_generated_files_are_not_committed() -> None:
     names = {str(path.relative_to(ROOT)) for path in tracked()}
-    assert not [name for name in names if name.startswith(("src/swap/look/static/build/", "src/swap/lab/labextension/", ".swap/")) or "node_modules/" in name]
+    assert not [
+        name
+        for name in names
+        if name.startswith(("src/swap/look/static/build/", "src/swap/lab/labextension/", ".swap/"))
+        or "node_modules/" in name
+    ]

@@ -23,11 +23,17 @@ TABLES = {
 
 
 def code_cells(path: Path) -> list[str]:
-    return ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    return [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
 
 
 def test_the_tutorials_code_is_the_welcome_notebooks_in_the_same_order() -> None:
-    fenced = re.findall(r"^```(?:sql|python)[^\n]*\n(.*?)\n```$", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    fenced = re.findall(
+        r"^```(?:sql|python)[^\n]*\n(.*?)\n```$", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     assert fenced == code_cells(ROOT / "examples" / "welcome.ipynb")
 
 
@@ -35,14 +41,18 @@ def test_every_example_is_what_its_page_says_now() -> None:
     builder = runpy.run_path(str(ROOT / "docs" / "build_notebooks.py"))
     pages = [source.read_text(encoding="utf-8") for source in builder["SOURCES"]]
     made = {name: builder["dump"](document) for page in pages for name, document in builder["notebooks"](page).items()}
-    assert made == {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES}, "run: python docs/build_notebooks.py"
+    assert made == {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES}, (
+        "run: python docs/build_notebooks.py"
+    )
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_valid_clean_and_introduces_itself(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+    assert all(
+        cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code"
+    )
     assert notebook.metadata.kernelspec.name == "swap"
     assert all(notebook.metadata.swap[key] for key in ("title", "summary", "tag"))
 
@@ -52,7 +62,9 @@ def statements(path: Path) -> list[str]:
     for source in code_cells(path):
         if source.startswith("%%swap"):
             found.append(source.partition("\n")[2])
-        found += re.findall(r'swap\.sql\(\s*"""(.*?)"""', source, re.DOTALL) + re.findall(r'swap\.sql\("([^"\n]+)"\)', source)
+        found += re.findall(r'swap\.sql\(\s*"""(.*?)"""', source, re.DOTALL) + re.findall(
+            r'swap\.sql\("([^"\n]+)"\)', source
+        )
     return found
 
 
@@ -77,7 +89,10 @@ def test_only_the_two_mistakes_may_raise() -> None:
 
 def test_the_forbidden_cell_is_locked_in_the_demo_and_says_as_whom_to_sign_in() -> None:
     denials = tomllib.loads(configuration.TEMPLATE)["policy"]["denials"]
-    assert any("lake.wmf.pageview_hourly.city" in denial["on"] and denial["unless_groups"] == ["data-privacy"] for denial in denials)
+    assert any(
+        "lake.wmf.pageview_hourly.city" in denial["on"] and denial["unless_groups"] == ["data-privacy"]
+        for denial in denials
+    )
     assert "Sign in as **bertrand** (password `demo-bertrand`)" in TUTORIAL.read_text(encoding="utf-8")
 
 

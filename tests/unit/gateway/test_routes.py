@@ -12,7 +12,10 @@ API = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
 
 def test_every_route_is_described_and_no_other() -> None:
     table = API.read_text(encoding="utf-8").partition("## Gateway")[2].partition("### The state of a run")[0]
-    described = {(method, re.sub(r"\{id\}", "{query_id}", path)) for method, path in re.findall(r"^\| `(GET|POST|DELETE|PUT) (/v1/[^`?]*)", table, re.MULTILINE)}
+    described = {
+        (method, re.sub(r"\{id\}", "{query_id}", path))
+        for method, path in re.findall(r"^\| `(GET|POST|DELETE|PUT) (/v1/[^`?]*)", table, re.MULTILINE)
+    }
 
     assert described == {(route.method, route.path) for route in ROUTES}
 

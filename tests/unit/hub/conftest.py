@@ -25,8 +25,20 @@ def make_settings() -> Callable[..., Settings]:
 @pytest.fixture
 def runtime() -> Runtime:
     return Runtime(
-        config=Path("/swap.toml"), database_urls={role: f"postgresql://{role}:db-{role}@h/d" for role in ("owner", "hub", "web", "gateway")},
-        gateway_port=1001, web_port=1002, hub_port=1003, traefik_api_port=1005, traefik_api_password="api-password",
-        traefik_directory=Path("/traefik"), socket_directory=Path("/sockets"), kernel_key="kernel-key", portal_key="portal-key",
-        web_service_token="service-token", hub_cookie_secret="00" * 32, kernel_env=Path("/kernel"), homes=Path("/homes"), spool=Path("/spool"),
+        config=Path("/swap.toml"),
+        database_urls={role: f"postgresql://{role}:db-{role}@h/d" for role in ("owner", "hub", "web", "gateway")},
+        gateway_port=1001,
+        web_port=1002,
+        hub_port=1003,
+        traefik_api_port=1005,
+        traefik_api_password="api-password",
+        traefik_directory=Path("/traefik"),
+        socket_directory=Path("/sockets"),
+        kernel_key="kernel-key",
+        portal_key="portal-key",
+        web_service_token="service-token",
+        hub_cookie_secret="00" * 32,
+        kernel_env=Path("/kernel"),
+        homes=Path("/homes"),
+        spool=Path("/spool"),
     )

@@ -37,13 +37,19 @@ def test_the_portal_can_start_and_stop_servers_and_nothing_else(make_settings, r
 def test_a_person_holds_no_scope_that_is_not_limited_to_themselves_or_the_portal():
     assert all(scope.endswith(("!user", "!service=portal")) for scope in config.USER_SCOPES)
     assert "self" not in config.USER_SCOPES
-    assert not [scope for scope in config.USER_SCOPES if "token" in scope or "share" in scope or scope.startswith("servers")]
+    assert not [
+        scope for scope in config.USER_SCOPES if "token" in scope or "share" in scope or scope.startswith("servers")
+    ]
 
 
 def test_configuring_opens_nothing():
     # The module imports no way to open a file, a socket or a database.
-    imported = {name.name.split(".")[0] for node in ast.walk(ast.parse(inspect.getsource(config)))
-                if isinstance(node, ast.Import | ast.ImportFrom) for name in node.names}
+    imported = {
+        name.name.split(".")[0]
+        for node in ast.walk(ast.parse(inspect.getsource(config)))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
     assert not imported & {"os", "socket", "subprocess", "sqlalchemy", "open", "httpx", "tomllib"}
 
 

@@ -46,19 +46,23 @@ def test_what_only_looks_like_a_name_means_nobody(tmp_path, other):
     assert people.named(other) is None
 
 
-@pytest.mark.parametrize(("people", "why"), [
-    ((), "names nobody"),
-    (({"name": "ann"}, {"name": "ANN"}), "Two people have the name 'ann'"),
-    (({"name": "ann", "key": "1"}, {"name": "bob", "key": "1"}), "Two people have the key '1'"),
-    (({"name": ""},), "1 to 64 printable"),
-    (({"name": "n" * 65},), "1 to 64 printable"),
-    (({"name": "a\nb"},), "1 to 64 printable"),
-    (({"name": "ann", "password": "demo-ann"},), "not an argon2id hash"),
-    (({"name": "ann", "groups": "analysts"},), "not a list of names"),
-    (({"name": "ann", "groups": [""]},), "not a list of names"),
-    (({"name": "ann", "grups": []},), "grups is not a field"),
-    (({"name": 7},), "name is not a text"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("people", "why"),
+    [
+        ((), "names nobody"),
+        (({"name": "ann"}, {"name": "ANN"}), "Two people have the name 'ann'"),
+        (({"name": "ann", "key": "1"}, {"name": "bob", "key": "1"}), "Two people have the key '1'"),
+        (({"name": ""},), "1 to 64 printable"),
+        (({"name": "n" * 65},), "1 to 64 printable"),
+        (({"name": "a\nb"},), "1 to 64 printable"),
+        (({"name": "ann", "password": "demo-ann"},), "not an argon2id hash"),
+        (({"name": "ann", "groups": "analysts"},), "not a list of names"),
+        (({"name": "ann", "groups": [""]},), "not a list of names"),
+        (({"name": "ann", "grups": []},), "grups is not a field"),
+        (({"name": 7},), "name is not a text"),
+    ],
+    ids=str,
+)
 def test_a_file_that_is_not_clear_is_refused_with_the_reason(tmp_path, people, why):
     with pytest.raises(SettingsError) as refused:
         people_file.read(written(tmp_path, *people))

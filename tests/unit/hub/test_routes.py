@@ -35,16 +35,31 @@ def test_our_guards_outweigh_any_route_the_hub_writes(http):
         assert http["routers"][name]["priority"] < 30
 
 
-@pytest.mark.parametrize(("middleware", "url", "leads_to"), [
-    ("to-portal", "http://localhost:8000/hub/home", "http://localhost:8000/"),
-    ("to-portal", "http://evil.com/hub/spawn?next=//evil.com", "http://localhost:8000/"),
-    ("to-person", "http://localhost:8000/user/pabcdefghi/lab?x=1", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab?x=1"),
-    ("to-person", "http://localhost:8000/user/pabcdefghi", "http://pabcdefghi.localhost:8000/user/pabcdefghi"),
-    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree/a%20b/c.ipynb?x=1", "http://localhost:8000/server?next=a%20b/c.ipynb"),
-    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab", "http://localhost:8000/server?next="),
-    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree//evil.com", "http://localhost:8000/server?next=/evil.com"),
-    ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi", "http://localhost:8000/server?next="),
-])
+@pytest.mark.parametrize(
+    ("middleware", "url", "leads_to"),
+    [
+        ("to-portal", "http://localhost:8000/hub/home", "http://localhost:8000/"),
+        ("to-portal", "http://evil.com/hub/spawn?next=//evil.com", "http://localhost:8000/"),
+        (
+            "to-person",
+            "http://localhost:8000/user/pabcdefghi/lab?x=1",
+            "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab?x=1",
+        ),
+        ("to-person", "http://localhost:8000/user/pabcdefghi", "http://pabcdefghi.localhost:8000/user/pabcdefghi"),
+        (
+            "to-start",
+            "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree/a%20b/c.ipynb?x=1",
+            "http://localhost:8000/server?next=a%20b/c.ipynb",
+        ),
+        ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab", "http://localhost:8000/server?next="),
+        (
+            "to-start",
+            "http://pabcdefghi.localhost:8000/user/pabcdefghi/lab/tree//evil.com",
+            "http://localhost:8000/server?next=/evil.com",
+        ),
+        ("to-start", "http://pabcdefghi.localhost:8000/user/pabcdefghi", "http://localhost:8000/server?next="),
+    ],
+)
 def test_a_redirect_leads_to_the_portal_or_to_a_person_and_nowhere_else(http, middleware, url, leads_to):
     redirect = http["middlewares"][middleware]["redirectRegex"]
     template = re.sub(r"\$\{(\d)\}", r"\\g<\1>", redirect["replacement"])

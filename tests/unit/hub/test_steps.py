@@ -23,7 +23,9 @@ def test_every_step_is_told_also_those_before_anybody_listened():
         return told
 
     assert asyncio.run(story()) == [
-        ("Opening your home directory", "", ""), ("Starting your Jupyter server", "", ""), ("Waiting for it to answer", "process 7", ""),
+        ("Opening your home directory", "", ""),
+        ("Starting your Jupyter server", "", ""),
+        ("Waiting for it to answer", "process 7", ""),
         ("Waiting for it to answer", "process 7", "no space left"),
     ]
 

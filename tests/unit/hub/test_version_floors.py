@@ -21,12 +21,24 @@ FLOORS = {
     "jupyter-server": "2.20.0",  # CVE-2026-44727, -35397, -5422, -40110, -40934
     "nbconvert": "7.17.2",  # CVE-2026-39377, -39378, -6658
 }
-NOT_AT_ALL = ("nbviewer", "jupyter-server-proxy", "ldap3", "jupyterhub-ldapauthenticator", "oauthenticator", "jupyter-collaboration")
+NOT_AT_ALL = (
+    "nbviewer",
+    "jupyter-server-proxy",
+    "ldap3",
+    "jupyterhub-ldapauthenticator",
+    "oauthenticator",
+    "jupyter-collaboration",
+)
 """Packages whose known holes have no mended version, or that SWAP decided to do without."""
 
 
 def locked(path: Path) -> dict[str, Version]:
-    return {name: Version(number) for name, number in re.findall(r"^([a-z0-9.-]+)(?:\[[^]]*\])?==([^\s\\;]+)", path.read_text(encoding="utf-8"), re.MULTILINE)}
+    return {
+        name: Version(number)
+        for name, number in re.findall(
+            r"^([a-z0-9.-]+)(?:\[[^]]*\])?==([^\s\\;]+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
 
 
 def locks() -> list[Path]:
@@ -51,10 +63,15 @@ def test_the_server_is_locked_with_each_of_them():
 @pytest.mark.parametrize("name", FLOORS)
 def test_what_the_package_allows_is_not_below_its_floor(name):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    allowed = {requirement.name: requirement for requirement in map(Requirement, project["optional-dependencies"]["server"])}
+    allowed = {
+        requirement.name: requirement for requirement in map(Requirement, project["optional-dependencies"]["server"])
+    }
     floor = Version(FLOORS[name])
 
-    before = [f"{floor.major}.{floor.minor}.{floor.micro - 1}" if floor.micro else f"{floor.major}.{floor.minor - 1}.99", f"{floor.major - 1}.0.0"]
+    before = [
+        f"{floor.major}.{floor.minor}.{floor.micro - 1}" if floor.micro else f"{floor.major}.{floor.minor - 1}.99",
+        f"{floor.major - 1}.0.0",
+    ]
     assert not [number for number in before if allowed[name].specifier.contains(number)]
 
 
@@ -69,9 +86,20 @@ def test_the_environment_of_notebooks_is_not_below_the_floors_either():
     python = Path(sys.prefix).parent / "kernel" / "bin" / "python"
     if not python.exists():
         pytest.skip("there is no kernel environment beside this one")
-    listed = subprocess.run([python, "-c", "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')"],
-                            capture_output=True, text=True, check=True, timeout=60).stdout
-    installed = {line.partition("==")[0].lower().replace("_", "-"): Version(line.partition("==")[2]) for line in listed.split()}
+    listed = subprocess.run(
+        [
+            python,
+            "-c",
+            "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()), sep='\\n')",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    installed = {
+        line.partition("==")[0].lower().replace("_", "-"): Version(line.partition("==")[2]) for line in listed.split()
+    }
 
     assert installed
     assert not [name for name, floor in FLOORS.items() if name in installed and installed[name] < Version(floor)]

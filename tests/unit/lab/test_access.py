@@ -52,7 +52,18 @@ def test_the_epoch_never_goes_back() -> None:
     assert state.epoch == 5
 
 
-@pytest.mark.parametrize("line", ["", ": still here", "event: x", "data: nonsense", 'data: {"access": "maybe", "epoch": 1}',
-                                  'data: {"access": "live"}', "data: []", 'data: {"access": "live", "epoch": null}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        ": still here",
+        "event: x",
+        "data: nonsense",
+        'data: {"access": "maybe", "epoch": 1}',
+        'data: {"access": "live"}',
+        "data: []",
+        'data: {"access": "live", "epoch": null}',
+    ],
+)
 def test_lines_that_say_nothing_about_access_are_passed_over(line: str) -> None:
     assert read_event(line) is None

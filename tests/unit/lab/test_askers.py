@@ -27,19 +27,26 @@ def proc(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("pid", "claimed", "expected", "who"), [
-    (100, "", "kernel-a", "the kernel itself"),
-    (101, "", "kernel-a", "its subprocess"),
-    (102, "", "kernel-a", "a grandchild with brackets in its name"),
-    (103, "", "kernel-a", "an orphan in the kernel's session"),
-    (104, "", "", "an orphan in a session of its own"),
-    (104, "kernel-b", "kernel-b", "the same, which says whose it is"),
-    (104, "kernel-z", "", "the same, which names a kernel that does not run"),
-    (101, "kernel-b", "kernel-a", "a subprocess that claims another kernel"),
-    (300, "", "", "a terminal"),
-    (999, "", "", "a process that is gone"),
-])
+@pytest.mark.parametrize(
+    ("pid", "claimed", "expected", "who"),
+    [
+        (100, "", "kernel-a", "the kernel itself"),
+        (101, "", "kernel-a", "its subprocess"),
+        (102, "", "kernel-a", "a grandchild with brackets in its name"),
+        (103, "", "kernel-a", "an orphan in the kernel's session"),
+        (104, "", "", "an orphan in a session of its own"),
+        (104, "kernel-b", "kernel-b", "the same, which says whose it is"),
+        (104, "kernel-z", "", "the same, which names a kernel that does not run"),
+        (101, "kernel-b", "kernel-a", "a subprocess that claims another kernel"),
+        (300, "", "", "a terminal"),
+        (999, "", "", "a process that is gone"),
+    ],
+)
 def test_the_asker_is_found_by_parents_then_session_then_claim(
-    proc: Path, pid: int, claimed: str, expected: str, who: str,
+    proc: Path,
+    pid: int,
+    claimed: str,
+    expected: str,
+    who: str,
 ) -> None:
     assert kernel_of(pid, claimed, KERNELS, proc) == expected, who

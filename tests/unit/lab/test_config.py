@@ -15,9 +15,16 @@ HOME = Path("/homes/p7k2m9x4qa")
 PRIVATE = Path("/run/swap/p7k2m9x4qa.d")
 PREFIX = Path("/opt/server")
 ENVIRONMENT = Environment(
-    gateway="http://127.0.0.1:9000", home_url="http://localhost:8000", person_name="Ann", credential="s3cret",
-    token_socket=Path("/run/swap/p7k2m9x4qa.sock"), kernel_env=Path("/opt/kernel"), home=HOME, root=HOME,
-    language="C.UTF-8", time_zone="Europe/Berlin",
+    gateway="http://127.0.0.1:9000",
+    home_url="http://localhost:8000",
+    person_name="Ann",
+    credential="s3cret",
+    token_socket=Path("/run/swap/p7k2m9x4qa.sock"),
+    kernel_env=Path("/opt/kernel"),
+    home=HOME,
+    root=HOME,
+    language="C.UTF-8",
+    time_zone="Europe/Berlin",
 )
 
 
@@ -28,8 +35,13 @@ def built(**changes: Any) -> dict[str, dict[str, Any]]:
 
 def test_what_decides_what_runs_lies_outside_the_home() -> None:
     lab, kernels = built()["LabApp"], built()["OneKernelSpec"]
-    deciding = [*lab["labextensions_path"], *lab["extra_labextensions_path"], lab["app_settings_dir"], lab["app_dir"],
-                *kernels["kernel_dirs"]]
+    deciding = [
+        *lab["labextensions_path"],
+        *lab["extra_labextensions_path"],
+        lab["app_settings_dir"],
+        lab["app_dir"],
+        *kernels["kernel_dirs"],
+    ]
     assert deciding
     assert not [path for path in deciding if Path(path).is_relative_to(HOME)]
 

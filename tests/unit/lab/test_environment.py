@@ -8,8 +8,12 @@ from swap.errors import SettingsError
 from swap.lab.environment import take
 
 COMPLETE = {
-    "SWAP_GATEWAY": "http://127.0.0.1:9000/", "SWAP_HOME_URL": "http://localhost:8000", "SWAP_PERSON_NAME": "José",
-    "SWAP_SERVER_CREDENTIAL": "s3cret", "SWAP_TOKEN_SOCKET": "/run/swap/p1.sock", "SWAP_KERNEL_ENV": "/opt/kernel",
+    "SWAP_GATEWAY": "http://127.0.0.1:9000/",
+    "SWAP_HOME_URL": "http://localhost:8000",
+    "SWAP_PERSON_NAME": "José",
+    "SWAP_SERVER_CREDENTIAL": "s3cret",
+    "SWAP_TOKEN_SOCKET": "/run/swap/p1.sock",
+    "SWAP_KERNEL_ENV": "/opt/kernel",
     "HOME": "/homes/p1",
 }
 

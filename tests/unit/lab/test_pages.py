@@ -11,8 +11,13 @@ from unit.lab.test_config import ENVIRONMENT
 
 
 def test_nobody_switches_our_extension_off() -> None:
-    page = pages.rewrite({"disabledExtensions": ["@swap/lab", "@swap/lab:bar", "@jupyterlab/mermaid-extension"],
-                          "deferredExtensions": ["@swap/lab"]}, ENVIRONMENT)
+    page = pages.rewrite(
+        {
+            "disabledExtensions": ["@swap/lab", "@swap/lab:bar", "@jupyterlab/mermaid-extension"],
+            "deferredExtensions": ["@swap/lab"],
+        },
+        ENVIRONMENT,
+    )
     assert not [name for name in page["disabledExtensions"] if name.startswith("@swap/lab")]
     assert page["deferredExtensions"] == []
 

@@ -75,7 +75,9 @@ def test_a_forgotten_server_is_not_found(tmp_path, process):
     assert running.find(tmp_path, "pabcdefghi") is None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', '{"person_id": "p", "server_id": "s", "pid": "x", "started": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"pid": 1}', '{"person_id": "p", "server_id": "s", "pid": "x", "started": 1}']
+)
 def test_a_half_written_file_is_no_server(tmp_path, content):
     running.folder(tmp_path).mkdir()
     (running.folder(tmp_path) / "pabcdefghi.json").write_text(content, encoding="utf-8")

@@ -11,10 +11,22 @@ from swap.settings import Settings
 
 SETTINGS = Settings.model_validate({"state": "/state", "site": {"time_zone": "Europe/Berlin"}})
 RUNTIME = Runtime(
-    config=Path("/swap.toml"), database_urls={"hub": "postgresql://hub:database-password@h/d"}, gateway_port=1001, web_port=1002,
-    hub_port=1003, traefik_api_port=1005, traefik_api_password="api-password", traefik_directory=Path("/traefik"),
-    socket_directory=Path("/sockets"), kernel_key="kernel-key", portal_key="portal-key", web_service_token="service-token",
-    hub_cookie_secret="cookie-secret", kernel_env=Path("/kernel"), homes=Path("/homes"), spool=Path("/spool"),
+    config=Path("/swap.toml"),
+    database_urls={"hub": "postgresql://hub:database-password@h/d"},
+    gateway_port=1001,
+    web_port=1002,
+    hub_port=1003,
+    traefik_api_port=1005,
+    traefik_api_password="api-password",
+    traefik_directory=Path("/traefik"),
+    socket_directory=Path("/sockets"),
+    kernel_key="kernel-key",
+    portal_key="portal-key",
+    web_service_token="service-token",
+    hub_cookie_secret="cookie-secret",
+    kernel_env=Path("/kernel"),
+    homes=Path("/homes"),
+    spool=Path("/spool"),
 )
 ANN = Person("pabcdefghi", "Ann O'Brien", frozenset({"analysts"}), 0)
 
@@ -25,9 +37,16 @@ def launch(**hub_environment: str):
 
 def test_a_server_is_told_exactly_this():
     assert launch(JUPYTERHUB_USER="pabcdefghi").env == {
-        "JUPYTERHUB_USER": "pabcdefghi", "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": "/homes/pabcdefghi",
-        "LANG": "C.UTF-8", "TZ": "Europe/Berlin", "SWAP_GATEWAY": "http://127.0.0.1:1001", "SWAP_HOME_URL": "http://localhost:8000",
-        "SWAP_PERSON_NAME": "Ann O'Brien", "SWAP_SERVER_CREDENTIAL": "the-credential", "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
+        "JUPYTERHUB_USER": "pabcdefghi",
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/homes/pabcdefghi",
+        "LANG": "C.UTF-8",
+        "TZ": "Europe/Berlin",
+        "SWAP_GATEWAY": "http://127.0.0.1:1001",
+        "SWAP_HOME_URL": "http://localhost:8000",
+        "SWAP_PERSON_NAME": "Ann O'Brien",
+        "SWAP_SERVER_CREDENTIAL": "the-credential",
+        "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
         "SWAP_KERNEL_ENV": "/kernel",
     }
 
@@ -41,7 +60,9 @@ def test_nothing_of_our_own_environment_is_inherited(tmp_path):
 
 
 def test_of_what_the_hub_offers_only_its_own_variables_pass():
-    env = launch(JUPYTERHUB_API_TOKEN="t", JPY_API_TOKEN="t", PATH="/evil", HOME="/evil", PYTHONPATH="/evil", LD_PRELOAD="/evil").env
+    env = launch(
+        JUPYTERHUB_API_TOKEN="t", JPY_API_TOKEN="t", PATH="/evil", HOME="/evil", PYTHONPATH="/evil", LD_PRELOAD="/evil"
+    ).env
 
     assert "/evil" not in str(env)
     assert "JPY_API_TOKEN" not in env

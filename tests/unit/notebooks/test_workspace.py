@@ -42,7 +42,22 @@ def test_only_a_person_id_names_a_home(tmp_path: Path, person_id: str) -> None:
         Workspace(tmp_path, person_id)
 
 
-@pytest.mark.parametrize("path", ["", "a.txt", "../x.ipynb", "a/../x.ipynb", "/x.ipynb", "a//x.ipynb", ".", "a\\x.ipynb", "a\x00.ipynb", "a\n.ipynb", "x/" * 600 + "a.ipynb"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "a.txt",
+        "../x.ipynb",
+        "a/../x.ipynb",
+        "/x.ipynb",
+        "a//x.ipynb",
+        ".",
+        "a\\x.ipynb",
+        "a\x00.ipynb",
+        "a\n.ipynb",
+        "x/" * 600 + "a.ipynb",
+    ],
+)
 def test_a_path_that_could_lead_elsewhere_is_not_there(workspace: Workspace, path: str) -> None:
     with pytest.raises(NotFound):
         workspace.read(path)
@@ -86,7 +101,10 @@ def test_a_home_that_is_no_directory_is_explained(tmp_path: Path) -> None:
         service.new(Workspace(tmp_path, PERSON), "SELECT 1", token)
 
 
-@pytest.mark.parametrize(("number", "says"), [(errno.ENOSPC, "full"), (errno.EDQUOT, "full"), (errno.EROFS, "cannot write"), (errno.EACCES, "cannot write")])
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(errno.ENOSPC, "full"), (errno.EDQUOT, "full"), (errno.EROFS, "cannot write"), (errno.EACCES, "cannot write")],
+)
 def test_what_the_file_system_refuses_is_explained(number: int, says: str) -> None:
     with pytest.raises(Unavailable, match=says), explained():
         raise OSError(number, "as the system says it")
@@ -96,7 +114,19 @@ def test_a_huge_or_broken_notebook_goes_by_its_name(workspace: Workspace, home: 
     (home / "huge.ipynb").write_bytes(b" " * (READ_LIMIT + 1))
     (home / "broken.ipynb").write_text("{", encoding="utf-8")
     (home / "deep.ipynb").write_text("[" * 100_000, encoding="utf-8")
-    (home / "odd.ipynb").write_text(json.dumps({"cells": [1, None, {"cell_type": "markdown", "source": 5}, {"cell_type": "markdown", "source": [1, "# Odd"]}]}), encoding="utf-8")
+    (home / "odd.ipynb").write_text(
+        json.dumps(
+            {
+                "cells": [
+                    1,
+                    None,
+                    {"cell_type": "markdown", "source": 5},
+                    {"cell_type": "markdown", "source": [1, "# Odd"]},
+                ]
+            }
+        ),
+        encoding="utf-8",
+    )
     titles = {notebook.path: notebook.title for notebook in service.recent(workspace, 10).notebooks}
     assert titles == {"huge.ipynb": "huge", "broken.ipynb": "broken", "deep.ipynb": "deep", "odd.ipynb": "Odd"}
 
@@ -124,16 +154,39 @@ def test_a_home_without_end_is_searched_to_a_limit(workspace: Workspace, home: P
 def test_an_example_is_copied_without_what_was_computed(workspace: Workspace, home: Path, tmp_path: Path) -> None:
     examples = tmp_path / "examples"
     examples.mkdir()
-    (examples / "one.ipynb").write_text(json.dumps({
-        "cells": [{"cell_type": "code", "source": "%%swap pages\nSELECT 1", "outputs": [1], "execution_count": 2, "metadata": {"trusted": True, "tags": ["x"]}},
-                  {"cell_type": "markdown", "source": "# Heading"}, {"cell_type": "code", "source": "pages.chart()"}],
-        "metadata": {"widgets": {}, "swap": {"summary": "What it shows"}}}), encoding="utf-8")
+    (examples / "one.ipynb").write_text(
+        json.dumps(
+            {
+                "cells": [
+                    {
+                        "cell_type": "code",
+                        "source": "%%swap pages\nSELECT 1",
+                        "outputs": [1],
+                        "execution_count": 2,
+                        "metadata": {"trusted": True, "tags": ["x"]},
+                    },
+                    {"cell_type": "markdown", "source": "# Heading"},
+                    {"cell_type": "code", "source": "pages.chart()"},
+                ],
+                "metadata": {"widgets": {}, "swap": {"summary": "What it shows"}},
+            }
+        ),
+        encoding="utf-8",
+    )
     (examples / "broken.ipynb").write_text("{", encoding="utf-8")
     found = service.examples(examples)
-    assert [(example.name, example.title, example.summary, example.sql, example.chart) for example in found] == [("one", "Heading", "What it shows", "SELECT 1", "pages.chart()")]
+    assert [(example.name, example.title, example.summary, example.sql, example.chart) for example in found] == [
+        ("one", "Heading", "What it shows", "SELECT 1", "pages.chart()")
+    ]
     assert service.copy_example(workspace, examples, "one", token) == "one.ipynb"
     copy = json.loads((home / "one.ipynb").read_text(encoding="utf-8"))
-    assert copy["cells"][0] == {"cell_type": "code", "source": "%%swap pages\nSELECT 1", "outputs": [], "execution_count": None, "metadata": {"tags": ["x"]}}
+    assert copy["cells"][0] == {
+        "cell_type": "code",
+        "source": "%%swap pages\nSELECT 1",
+        "outputs": [],
+        "execution_count": None,
+        "metadata": {"tags": ["x"]},
+    }
     assert "widgets" not in copy["metadata"]
     with pytest.raises(NotFound):
         service.copy_example(workspace, examples, "../one", token)
@@ -141,7 +194,9 @@ def test_an_example_is_copied_without_what_was_computed(workspace: Workspace, ho
 
 
 def test_a_home_of_heavy_notebooks_is_listed_without_reading_them_all(workspace: Workspace, home: Path) -> None:
-    heavy = {"cells": [{"cell_type": "markdown", "source": "# A title"}, {"cell_type": "raw", "source": "x" * 3_900_000}]}
+    heavy = {
+        "cells": [{"cell_type": "markdown", "source": "# A title"}, {"cell_type": "raw", "source": "x" * 3_900_000}]
+    }
     for age in range(12):
         path = home / f"n{age:02}.ipynb"
         path.write_text(json.dumps(heavy), encoding="utf-8")

@@ -17,12 +17,16 @@ KEYS = {Via.KERNEL: KERNEL_KEY, Via.PORTAL: PORTAL_KEY}
 
 
 def mint(key: str = KERNEL_KEY, via: Via = Via.KERNEL, now: datetime = NOW, seconds: float = 300) -> str:
-    return tokens.mint(key, person_id="paaaaaaaaa", via=via, epoch=3, server_id="s1", kernel_id="k1", now=now, seconds=seconds).value
+    return tokens.mint(
+        key, person_id="paaaaaaaaa", via=via, epoch=3, server_id="s1", kernel_id="k1", now=now, seconds=seconds
+    ).value
 
 
 def forged(**changes: object) -> str:
     payload = jwt.decode(mint(), options={"verify_signature": False}) | changes
-    return jwt.encode({name: value for name, value in payload.items() if value is not None}, KERNEL_KEY, algorithm="HS256")
+    return jwt.encode(
+        {name: value for name, value in payload.items() if value is not None}, KERNEL_KEY, algorithm="HS256"
+    )
 
 
 def test_a_token_says_who_through_what_and_in_which_epoch():
@@ -56,10 +60,26 @@ def test_a_power_without_a_key_here_is_refused():
         tokens.verify({Via.PORTAL: PORTAL_KEY}, mint(), NOW)
 
 
-@pytest.mark.parametrize("changes", [
-    {"aud": "somebody-else"}, {"aud": None}, {"exp": None}, {"iat": None}, {"sub": None}, {"via": None}, {"via": "root"},
-    {"epoch": "3"}, {"epoch": None}, {"epoch": True}, {"sub": "content"}, {"sub": "paaaaaaaaa\n"}, {"sub": 7}, {"exp": "soon"},
-], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "somebody-else"},
+        {"aud": None},
+        {"exp": None},
+        {"iat": None},
+        {"sub": None},
+        {"via": None},
+        {"via": "root"},
+        {"epoch": "3"},
+        {"epoch": None},
+        {"epoch": True},
+        {"sub": "content"},
+        {"sub": "paaaaaaaaa\n"},
+        {"sub": 7},
+        {"exp": "soon"},
+    ],
+    ids=str,
+)
 def test_a_token_that_lacks_or_bends_a_claim_is_refused(changes):
     with pytest.raises(NotSignedIn, match="not one of SWAP's"):
         tokens.verify(KEYS, forged(**changes), NOW)

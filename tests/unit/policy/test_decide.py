@@ -19,9 +19,21 @@ POLICY = Policy(
         Grant(name="one-column", groups=("counters",), on=("lake.wmf.pageview_hourly.view_count",)),
     ),
     denials=(
-        Denial(name="below-country", on=("lake.wmf.*.city",), unless_groups=("data-privacy",), because="locks places smaller than a country",
-               ask="data-privacy", instead={"city": "country_code"}),
-        Denial(name="hidden", on=("lake.private",), actions=("discover",), because="keeps these tables to itself", ask="data-privacy"),
+        Denial(
+            name="below-country",
+            on=("lake.wmf.*.city",),
+            unless_groups=("data-privacy",),
+            because="locks places smaller than a country",
+            ask="data-privacy",
+            instead={"city": "country_code"},
+        ),
+        Denial(
+            name="hidden",
+            on=("lake.private",),
+            actions=("discover",),
+            because="keeps these tables to itself",
+            ask="data-privacy",
+        ),
     ),
     ask="data-platform",
 )
@@ -61,7 +73,11 @@ def test_one_denial_outweighs_every_permission() -> None:
     verdict = decide(POLICY, person("analysts"), Action.READ, CITY)
 
     assert (verdict.allowed, verdict.rule, verdict.because, verdict.ask) == (
-        False, "below-country", "locks places smaller than a country", "data-privacy")
+        False,
+        "below-country",
+        "locks places smaller than a country",
+        "data-privacy",
+    )
     assert discover(CITY, "analysts")
 
 
@@ -104,8 +120,19 @@ def test_a_column_with_a_dot_in_its_name_gains_no_parts() -> None:
     assert not decide(policy, person(), Action.READ, Resource("lake", "s", "t", "a.b")).allowed
 
 
-@pytest.mark.parametrize("resource", [Resource("lake", "s", "t", ""), Resource("lake", "s", ""), Resource("lake", ""), Resource("lake", "s", "", "a"), Resource("")])
-@pytest.mark.parametrize("on", ["lake", "lake.s", "lake.s.t", "lake.s.t.a", "lake.*", "lake.*.*", "lake.s.t.*", "*.*.*.*"])
+@pytest.mark.parametrize(
+    "resource",
+    [
+        Resource("lake", "s", "t", ""),
+        Resource("lake", "s", ""),
+        Resource("lake", ""),
+        Resource("lake", "s", "", "a"),
+        Resource(""),
+    ],
+)
+@pytest.mark.parametrize(
+    "on", ["lake", "lake.s", "lake.s.t", "lake.s.t.a", "lake.*", "lake.*.*", "lake.s.t.*", "*.*.*.*"]
+)
 def test_a_thing_without_a_name_is_closed_whatever_is_granted(resource: Resource, on: str) -> None:
     """An empty name is not a part that is left out: a column called "" is not its table."""
     policy = Policy(grants=(Grant(name="g", groups=("*",), on=(on,)),))
@@ -130,7 +157,10 @@ def test_each_rule_is_needed(switched_off: str) -> None:
     rules = tuple(rule for rule in RULES if not rule.__module__.endswith(switched_off))
     cases = [(person("analysts", via=via), resource) for via in (Via.KERNEL, Via.SERVER) for resource in (CITY, TABLE)]
 
-    assert any(decide(POLICY, who, Action.READ, what).allowed != decide(POLICY, who, Action.READ, what, rules).allowed for who, what in cases)
+    assert any(
+        decide(POLICY, who, Action.READ, what).allowed != decide(POLICY, who, Action.READ, what, rules).allowed
+        for who, what in cases
+    )
 
 
 def test_a_locked_column_may_have_a_stand_in() -> None:

@@ -15,14 +15,30 @@ def at_cursor(text: str) -> list[str]:
     return [item.label for item in complete(text.replace("¦", ""), offset, CATALOG).items]
 
 
-@pytest.mark.parametrize(("text", "first"), [
-    ("SELECT * FROM ¦", "lake"), ("SELECT * FROM la¦", "lake"), ("SELECT * FROM lake.¦", "wmf"), ("SELECT * FROM lake.w¦", "wmf"), ("SELECT * FROM lake.wmf.¦", "pageview_hourly"),
-    ("SELECT * FROM pagev¦", "lake.wmf.pageview_hourly"), ("SELECT page_t¦ FROM lake.wmf.pageview_hourly", "page_title"), ("SELECT v.¦ FROM lake.wmf.pageview_hourly v", "page_title"),
-    ("SELECT v.vie¦ FROM lake.wmf.pageview_hourly AS v WHERE (", "view_count"), ("SELECT p.page_l¦\nFROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p", "page_len"),
-    ("SELECT pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly WHERE 'unfinished", "year"), ("SELECT 1 FROM lake.wmf.pageview_hourly v WHERE v.ye¦", "year"),
-    ("SELECT lake.wmf.pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly", "year"), ("SELECT date_tr¦", "date_trunc"), ("SELE¦", "SELECT"), ("WITH mine AS (SELECT 1) SELECT * FROM mi¦", "mine"),
-    ("SELECT * FROM lake.wmf.pageview_hourly v JOIN med¦", "mediawiki"), ("SELECT * FROM lake.wmf.pageview_hourly v, med¦", "mediawiki"), ("SELECT 'é😀', v.ye¦ FROM lake.wmf.pageview_hourly v", "year"),
-])
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("SELECT * FROM ¦", "lake"),
+        ("SELECT * FROM la¦", "lake"),
+        ("SELECT * FROM lake.¦", "wmf"),
+        ("SELECT * FROM lake.w¦", "wmf"),
+        ("SELECT * FROM lake.wmf.¦", "pageview_hourly"),
+        ("SELECT * FROM pagev¦", "lake.wmf.pageview_hourly"),
+        ("SELECT page_t¦ FROM lake.wmf.pageview_hourly", "page_title"),
+        ("SELECT v.¦ FROM lake.wmf.pageview_hourly v", "page_title"),
+        ("SELECT v.vie¦ FROM lake.wmf.pageview_hourly AS v WHERE (", "view_count"),
+        ("SELECT p.page_l¦\nFROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p", "page_len"),
+        ("SELECT pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly WHERE 'unfinished", "year"),
+        ("SELECT 1 FROM lake.wmf.pageview_hourly v WHERE v.ye¦", "year"),
+        ("SELECT lake.wmf.pageview_hourly.ye¦ FROM lake.wmf.pageview_hourly", "year"),
+        ("SELECT date_tr¦", "date_trunc"),
+        ("SELE¦", "SELECT"),
+        ("WITH mine AS (SELECT 1) SELECT * FROM mi¦", "mine"),
+        ("SELECT * FROM lake.wmf.pageview_hourly v JOIN med¦", "mediawiki"),
+        ("SELECT * FROM lake.wmf.pageview_hourly v, med¦", "mediawiki"),
+        ("SELECT 'é😀', v.ye¦ FROM lake.wmf.pageview_hourly v", "year"),
+    ],
+)
 def test_the_likeliest_comes_first(text: str, first: str) -> None:
     assert at_cursor(text)[:1] == [first]
 
@@ -42,7 +58,11 @@ def test_an_offer_carries_type_and_comment_and_what_it_replaces() -> None:
     found = complete(sql, 11, CATALOG)
 
     assert (found.start, found.end) == (9, 11)
-    assert (found.items[0].insert, found.items[0].type, found.items[0].documentation) == ("year", "integer", "about year")
+    assert (found.items[0].insert, found.items[0].type, found.items[0].documentation) == (
+        "year",
+        "integer",
+        "about year",
+    )
 
 
 def test_keywords_come_last() -> None:

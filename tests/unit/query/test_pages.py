@@ -21,17 +21,23 @@ CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issu
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_every_error_is_described_with_its_category_and_status(cls: type[errors.SwapError]) -> None:
-    assert f"| `{cls.__name__}` | `{cls.category}` | {cls.status} |" in (REFERENCE / "errors.md").read_text(encoding="utf-8")
+    assert f"| `{cls.__name__}` | `{cls.category}` | {cls.status} |" in (REFERENCE / "errors.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_no_error_is_described_that_does_not_exist() -> None:
-    described = set(re.findall(r"^\| `([A-Z]\w+)` \|", (REFERENCE / "errors.md").read_text(encoding="utf-8"), re.MULTILINE))
+    described = set(
+        re.findall(r"^\| `([A-Z]\w+)` \|", (REFERENCE / "errors.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
     assert described == {cls.__name__ for cls in CLASSES}
 
 
 def test_the_rules_are_described_in_their_order() -> None:
-    described = re.findall(r"^\| `(\w+)` \| (?:refuses|allows)", (REFERENCE / "policy.md").read_text(encoding="utf-8"), re.MULTILINE)
+    described = re.findall(
+        r"^\| `(\w+)` \| (?:refuses|allows)", (REFERENCE / "policy.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
 
     assert described == [rule.__module__.rpartition(".")[2] for rule in RULES]
 

@@ -22,7 +22,9 @@ SCHEMA = pa.schema([("n", pa.int64()), ("t", pa.string()), ("l", pa.list_(pa.int
 
 def batch(start: int, count: int = 10) -> pa.RecordBatch:
     numbers = list(range(start, start + count))
-    return pa.record_batch([numbers, [f"é {number % 7}" for number in numbers], [[number] for number in numbers]], schema=SCHEMA)
+    return pa.record_batch(
+        [numbers, [f"é {number % 7}" for number in numbers], [[number] for number in numbers]], schema=SCHEMA
+    )
 
 
 @pytest.fixture
@@ -94,13 +96,15 @@ def test_a_result_that_broke_off_has_no_end_mark_and_is_not_kept(spool: Spool, t
         pages.page(Spool(tmp_path / "spool", Limits()), "q1", 0, 10, None, descending=False)
 
 
-@pytest.mark.parametrize(("offset", "limit"), [(0, 10), (5, 10), (9, 2), (10, 10), (29, 10), (30, 10), (500, 10), (0, 0), (0, 100)])
+@pytest.mark.parametrize(
+    ("offset", "limit"), [(0, 10), (5, 10), (9, 2), (10, 10), (29, 10), (30, 10), (500, 10), (0, 0), (0, 100)]
+)
 def test_a_page_is_the_same_as_a_slice(spool: Spool, offset: int, limit: int) -> None:
     kept(spool)
 
     page = pages.page(spool, "q1", offset, limit, None, descending=False)
 
-    assert [row[0] for row in page["rows"]] == [str(number) for number in range(30)][offset:offset + limit]
+    assert [row[0] for row in page["rows"]] == [str(number) for number in range(30)][offset : offset + limit]
     assert page["total"] == 30
 
 
@@ -110,7 +114,9 @@ def test_a_sorted_page_is_a_page_of_everything_sorted(spool: Spool, descending: 
 
     page = pages.page(spool, "q1", 4, 5, "t", descending=descending)
 
-    assert [row[1] for row in page["rows"]] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[4:9]
+    assert [row[1] for row in page["rows"]] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[
+        4:9
+    ]
 
 
 def test_what_cannot_be_sorted_says_so(spool: Spool) -> None:

@@ -44,21 +44,69 @@ j->'x'->0|j->>'x' IS NULL|NOT j->>'x' = 'a'|n + 1 = 2 AND s > 'a' OR NOT b|-n **
 """
 
 STATEMENTS = [
-    "SELECT count(*), count(n), count(DISTINCT n), sum(n), avg(m), min(s), max(d), median(n), mode(n), stddev(n), var_pop(n), first(n ORDER BY n), last(n ORDER BY n), any_value(s) FROM t",
-    "SELECT string_agg(s, '-' ORDER BY s DESC), listagg(s, ','), group_concat(s, '|'), list(n ORDER BY n), array_agg(n ORDER BY n DESC NULLS LAST), histogram(n) FROM t",
-    "SELECT arg_max(s, n), arg_min(s, n), max_by(s, n), bool_and(b), bool_or(b), bit_or(n), count_if(b), product(n), quantile_cont(n, 0.5), quantile_disc(n, [0.25, 0.75]), max(n, 2), kurtosis(f), corr(n, f), regr_slope(n, f) FROM t",
-    "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n), percentile_disc(0.5) WITHIN GROUP (ORDER BY n DESC), approx_count_distinct(n), approx_quantile(n, 0.5), favg(f), fsum(f), geomean(n), entropy(n), mad(n) FROM t",
-    "SELECT count(*) FILTER (WHERE n > 1), sum(n) FILTER (WHERE b) FROM t", "SELECT b, sum(n) FROM t GROUP BY b HAVING sum(n) > 0 ORDER BY b NULLS FIRST",
-    "SELECT b, d, grouping(b), sum(n) FROM t GROUP BY ROLLUP (b, d) ORDER BY ALL", "SELECT b, d, sum(n) FROM t GROUP BY CUBE (b, d) ORDER BY ALL", "SELECT b, sum(n) FROM t GROUP BY GROUPING SETS ((b), ()) ORDER BY ALL",
-    "SELECT n, row_number() OVER (ORDER BY n), rank() OVER w, dense_rank() OVER w, lag(n, 1, 0) OVER w, lead(n) OVER w, ntile(2) OVER w, first_value(n) OVER w, last_value(n) OVER w, nth_value(n, 1) OVER w, cume_dist() OVER w, percent_rank() OVER w FROM t WINDOW w AS (ORDER BY n)",
-    "SELECT n, sum(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), sum(n) OVER (PARTITION BY b ORDER BY n RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW), first_value(n IGNORE NULLS) OVER (ORDER BY n) FROM t ORDER BY n",
-    "SELECT n FROM t QUALIFY row_number() OVER (ORDER BY n DESC NULLS LAST) = 1", "SELECT DISTINCT b FROM t ORDER BY b", "SELECT DISTINCT ON (b) b, n FROM t ORDER BY b, n", "SELECT n FROM t ORDER BY n DESC NULLS FIRST LIMIT 2 OFFSET 1",
-    "SELECT * EXCLUDE (l, st, j) REPLACE (n + 1 AS n) FROM t ORDER BY n", "SELECT t.* FROM t ORDER BY n", "SELECT t FROM t ORDER BY t.n", "SELECT a.n, c.n FROM t a LEFT JOIN t c ON a.n = c.n + 1 ORDER BY ALL", "SELECT a.n FROM t a SEMI JOIN t c USING (n) ORDER BY 1",
-    "SELECT a.n FROM t a ANTI JOIN t c ON a.n = c.n AND c.n > 1 ORDER BY 1", "SELECT n FROM t a FULL JOIN t c USING (n) ORDER BY ALL", "SELECT a.n, c.n FROM t a CROSS JOIN t c ORDER BY ALL", "SELECT a.n, c.n FROM t a ASOF JOIN t c ON a.n >= c.n ORDER BY ALL",
-    "SELECT n, x FROM t, unnest(l) AS u(x) ORDER BY ALL", "SELECT n, x FROM t, LATERAL (SELECT t.n + 1 AS x) z ORDER BY ALL", "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) v(x, y)", "WITH c(x) AS (SELECT n FROM t) SELECT sum(x) FROM c", "WITH c AS MATERIALIZED (SELECT n FROM t) SELECT sum(n) FROM c",
-    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 4) SELECT * FROM r", "SELECT n FROM t UNION SELECT 9 ORDER BY 1", "SELECT n FROM t EXCEPT SELECT 1 ORDER BY 1", "SELECT n FROM t INTERSECT ALL SELECT 1", "SELECT n, s FROM t UNION ALL BY NAME SELECT 'z' AS s, 5 AS n ORDER BY ALL",
-    "SELECT n FROM t WHERE n = (SELECT max(n) FROM t) OR n IS NULL ORDER BY n", "SELECT (SELECT sum(n) FROM t c WHERE c.n <= t.n) FROM t ORDER BY 1", 'SELECT "n" AS "N x", n AS "select" FROM t ORDER BY 1', "FROM t SELECT n ORDER BY n", "SELECT n FROM (SELECT n FROM t ORDER BY n LIMIT 1)",
-    "SELECT 1 AS x, 1.5 AS y, 1e3 AS z, .5 AS w, 100000000000000000000 AS v, 0.1 + 0.2 AS u", "SELECT sum(DISTINCT n), count(DISTINCT (n, b)) FROM t", "SELECT n FROM t WHERE n IN (1) AND NOT n IN (2) AND n NOT BETWEEN 5 AND 6",
+    (
+        "SELECT count(*), count(n), count(DISTINCT n), sum(n), avg(m), min(s), max(d), median(n), mode(n), stddev(n),"
+        " var_pop(n), first(n ORDER BY n), last(n ORDER BY n), any_value(s) FROM t"
+    ),
+    (
+        "SELECT string_agg(s, '-' ORDER BY s DESC), listagg(s, ','), group_concat(s, '|'), list(n ORDER BY n),"
+        " array_agg(n ORDER BY n DESC NULLS LAST), histogram(n) FROM t"
+    ),
+    (
+        "SELECT arg_max(s, n), arg_min(s, n), max_by(s, n), bool_and(b), bool_or(b), bit_or(n), count_if(b),"
+        " product(n), quantile_cont(n, 0.5), quantile_disc(n, [0.25, 0.75]), max(n, 2), kurtosis(f), corr(n, f),"
+        " regr_slope(n, f) FROM t"
+    ),
+    (
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY n), percentile_disc(0.5) WITHIN GROUP (ORDER BY n DESC),"
+        " approx_count_distinct(n), approx_quantile(n, 0.5), favg(f), fsum(f), geomean(n), entropy(n), mad(n) FROM t"
+    ),
+    "SELECT count(*) FILTER (WHERE n > 1), sum(n) FILTER (WHERE b) FROM t",
+    "SELECT b, sum(n) FROM t GROUP BY b HAVING sum(n) > 0 ORDER BY b NULLS FIRST",
+    "SELECT b, d, grouping(b), sum(n) FROM t GROUP BY ROLLUP (b, d) ORDER BY ALL",
+    "SELECT b, d, sum(n) FROM t GROUP BY CUBE (b, d) ORDER BY ALL",
+    "SELECT b, sum(n) FROM t GROUP BY GROUPING SETS ((b), ()) ORDER BY ALL",
+    (
+        "SELECT n, row_number() OVER (ORDER BY n), rank() OVER w, dense_rank() OVER w, lag(n, 1, 0) OVER w, lead(n)"
+        " OVER w, ntile(2) OVER w, first_value(n) OVER w, last_value(n) OVER w, nth_value(n, 1) OVER w, cume_dist()"
+        " OVER w, percent_rank() OVER w FROM t WINDOW w AS (ORDER BY n)"
+    ),
+    (
+        "SELECT n, sum(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW), sum(n) OVER (PARTITION BY b ORDER"
+        " BY n RANGE BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW), first_value(n IGNORE"
+        " NULLS) OVER (ORDER BY n) FROM t ORDER BY n"
+    ),
+    "SELECT n FROM t QUALIFY row_number() OVER (ORDER BY n DESC NULLS LAST) = 1",
+    "SELECT DISTINCT b FROM t ORDER BY b",
+    "SELECT DISTINCT ON (b) b, n FROM t ORDER BY b, n",
+    "SELECT n FROM t ORDER BY n DESC NULLS FIRST LIMIT 2 OFFSET 1",
+    "SELECT * EXCLUDE (l, st, j) REPLACE (n + 1 AS n) FROM t ORDER BY n",
+    "SELECT t.* FROM t ORDER BY n",
+    "SELECT t FROM t ORDER BY t.n",
+    "SELECT a.n, c.n FROM t a LEFT JOIN t c ON a.n = c.n + 1 ORDER BY ALL",
+    "SELECT a.n FROM t a SEMI JOIN t c USING (n) ORDER BY 1",
+    "SELECT a.n FROM t a ANTI JOIN t c ON a.n = c.n AND c.n > 1 ORDER BY 1",
+    "SELECT n FROM t a FULL JOIN t c USING (n) ORDER BY ALL",
+    "SELECT a.n, c.n FROM t a CROSS JOIN t c ORDER BY ALL",
+    "SELECT a.n, c.n FROM t a ASOF JOIN t c ON a.n >= c.n ORDER BY ALL",
+    "SELECT n, x FROM t, unnest(l) AS u(x) ORDER BY ALL",
+    "SELECT n, x FROM t, LATERAL (SELECT t.n + 1 AS x) z ORDER BY ALL",
+    "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) v(x, y)",
+    "WITH c(x) AS (SELECT n FROM t) SELECT sum(x) FROM c",
+    "WITH c AS MATERIALIZED (SELECT n FROM t) SELECT sum(n) FROM c",
+    "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 4) SELECT * FROM r",
+    "SELECT n FROM t UNION SELECT 9 ORDER BY 1",
+    "SELECT n FROM t EXCEPT SELECT 1 ORDER BY 1",
+    "SELECT n FROM t INTERSECT ALL SELECT 1",
+    "SELECT n, s FROM t UNION ALL BY NAME SELECT 'z' AS s, 5 AS n ORDER BY ALL",
+    "SELECT n FROM t WHERE n = (SELECT max(n) FROM t) OR n IS NULL ORDER BY n",
+    "SELECT (SELECT sum(n) FROM t c WHERE c.n <= t.n) FROM t ORDER BY 1",
+    'SELECT "n" AS "N x", n AS "select" FROM t ORDER BY 1',
+    "FROM t SELECT n ORDER BY n",
+    "SELECT n FROM (SELECT n FROM t ORDER BY n LIMIT 1)",
+    "SELECT 1 AS x, 1.5 AS y, 1e3 AS z, .5 AS w, 100000000000000000000 AS v, 0.1 + 0.2 AS u",
+    "SELECT sum(DISTINCT n), count(DISTINCT (n, b)) FROM t",
+    "SELECT n FROM t WHERE n IN (1) AND NOT n IN (2) AND n NOT BETWEEN 5 AND 6",
 ]
 
 
@@ -71,7 +119,9 @@ def rows() -> duckdb.DuckDBPyConnection:
 
 
 def expressions() -> list[str]:
-    return [part.replace("\0", "|") for line in SCALARS.strip().split("\n") for part in line.replace("\\|", "\0").split("|")]
+    return [
+        part.replace("\0", "|") for line in SCALARS.strip().split("\n") for part in line.replace("\\|", "\0").split("|")
+    ]
 
 
 def answer(rows: duckdb.DuckDBPyConnection, statement: str) -> list[list[Any]]:
@@ -93,7 +143,9 @@ def test_a_statement_means_the_same_when_written_again(rows: duckdb.DuckDBPyConn
 
     assert repr(answer(rows, again)) == repr(answer(rows, statement))
     if "sum" not in statement and "_by" not in statement and "agg" not in statement:
-        assert [name.casefold() for name in rows.sql(again).columns] == [name.casefold() for name in rows.sql(statement).columns]
+        assert [name.casefold() for name in rows.sql(again).columns] == [
+            name.casefold() for name in rows.sql(statement).columns
+        ]
 
 
 def test_the_old_arrow_of_lambdas_is_written_the_new_way(rows: duckdb.DuckDBPyConnection) -> None:
@@ -102,14 +154,27 @@ def test_the_old_arrow_of_lambdas_is_written_the_new_way(rows: duckdb.DuckDBPyCo
     assert answer(rows, again) == [[[2, 3]]]
 
 
-@pytest.mark.parametrize("text", [*(f"SELECT {expression} AS x FROM t" for expression in expressions() if " FROM (" not in expression), *STATEMENTS])
+@pytest.mark.parametrize(
+    "text",
+    [*(f"SELECT {expression} AS x FROM t" for expression in expressions() if " FROM (" not in expression), *STATEMENTS],
+)
 def test_the_second_reader_lets_ordinary_sql_through(text: str) -> None:
     verify(regenerate(parse(text, {}, 65_536)), ["t"], ["c", "r"])
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTION_NAMES))
 def test_every_listed_function_is_read_by_both_parsers(name: str) -> None:
-    for arguments in ("", "n", "n, n", "n, n, n", "'year', d", "n, lambda x: x", "a := n", "n, n, n, n", "n, n, n, n, n, n"):
+    for arguments in (
+        "",
+        "n",
+        "n, n",
+        "n, n, n",
+        "'year', d",
+        "n, lambda x: x",
+        "a := n",
+        "n, n, n, n",
+        "n, n, n, n, n, n",
+    ):
         try:
             text = regenerate(parse(f"SELECT {name}({arguments}) AS x FROM t", {}, 65_536))
         except QueryRefused:

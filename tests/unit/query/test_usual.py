@@ -17,7 +17,9 @@ def test_the_last_run_of_the_same_statement_is_what_is_usual() -> None:
     usual.of("pann", ASKED).learn(TOOK)
 
     assert usual.of("pann", ASKED).spans == TOOK
-    assert usual.of("pann", Statement("SELECT 1", {"day": 22}, {"mine": "u2"})).spans == TOOK, "a table brought again has another id"
+    assert usual.of("pann", Statement("SELECT 1", {"day": 22}, {"mine": "u2"})).spans == TOOK, (
+        "a table brought again has another id"
+    )
 
 
 def test_nobody_learns_how_long_somebody_elses_took() -> None:
@@ -31,7 +33,11 @@ def test_another_statement_or_parameter_is_another_question() -> None:
     usual = Usual()
     usual.of("pann", ASKED).learn(TOOK)
 
-    others = (Statement("SELECT 2", ASKED.params, ASKED.tables), Statement("SELECT 1", {"day": 23}, ASKED.tables), Statement("SELECT 1", {"day": 22}))
+    others = (
+        Statement("SELECT 2", ASKED.params, ASKED.tables),
+        Statement("SELECT 1", {"day": 23}, ASKED.tables),
+        Statement("SELECT 1", {"day": 22}),
+    )
     assert [usual.of("pann", other).spans for other in others] == [{}, {}, {}]
 
 

@@ -32,9 +32,19 @@ def test_its_policy_allows_the_sheet_in_it_and_nothing_else(page: gone.Gone) -> 
     assert 'href="http://localhost:8000/"' in text
 
 
-@pytest.mark.parametrize(("host", "path"), [
-    ("localhost", gone.PATH), ("content.localhost", gone.PATH), ("pabcdefghi.evil.com", gone.PATH), ("pabcdefghi.localhost.evil.com", gone.PATH),
-    ("pabcdefghi.localhost", "/"), ("pabcdefghi.localhost", "/data"), ("pabcdefghi.localhost", f"{gone.PATH}/x"), ("x.pabcdefghi.localhost", gone.PATH)])
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("localhost", gone.PATH),
+        ("content.localhost", gone.PATH),
+        ("pabcdefghi.evil.com", gone.PATH),
+        ("pabcdefghi.localhost.evil.com", gone.PATH),
+        ("pabcdefghi.localhost", "/"),
+        ("pabcdefghi.localhost", "/data"),
+        ("pabcdefghi.localhost", f"{gone.PATH}/x"),
+        ("x.pabcdefghi.localhost", gone.PATH),
+    ],
+)
 def test_it_is_shown_at_one_path_of_a_persons_host_only(page: gone.Gone, host: str, path: str) -> None:
     assert page.answer(host, path) is None
 

@@ -14,7 +14,12 @@ API = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
 
 def test_every_route_is_in_the_reference() -> None:
     text = API.read_text(encoding="utf-8").partition("## Portal")[2]
-    documented = {path for line in text.splitlines() if line.startswith("|") for path in re.findall(r"/[a-z][^\s`?|,…]*", line.split("|")[1]) } | {"/"}
+    documented = {
+        path
+        for line in text.splitlines()
+        if line.startswith("|")
+        for path in re.findall(r"/[a-z][^\s`?|,…]*", line.split("|")[1])
+    } | {"/"}
     for route in ROUTES:
         assert route.path in documented, route.path
 

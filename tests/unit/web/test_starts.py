@@ -18,7 +18,9 @@ from swap.web.starts import USUAL_SECONDS, Starts
 class SaidHub(Hub):
     """A hub that tells the events it was given; `None` stands for a stream that breaks."""
 
-    def __init__(self, *streams: list[dict[str, Any]] | None, state: ServerKind = ServerKind.STARTING, refuses: str = "") -> None:
+    def __init__(
+        self, *streams: list[dict[str, Any]] | None, state: ServerKind = ServerKind.STARTING, refuses: str = ""
+    ) -> None:
         self.streams = list(streams)
         self.now = state
         self.refuses = refuses
@@ -72,9 +74,30 @@ def run(hub: SaidHub, seconds: float = 5.0, **more: Any) -> Any:
     return asyncio.run(follow())
 
 
-STEPS = {"progress": 25, "message": "x", "steps": [
-    {"key": "home", "label": "Opening your home directory", "detail": "", "start": 0.0, "end": 0.1, "state": "done"},
-    {"key": "process", "label": "Starting your Jupyter server", "detail": "", "start": 0.1, "end": None, "state": "active"}], "why": "", "log": ""}
+STEPS = {
+    "progress": 25,
+    "message": "x",
+    "steps": [
+        {
+            "key": "home",
+            "label": "Opening your home directory",
+            "detail": "",
+            "start": 0.0,
+            "end": 0.1,
+            "state": "done",
+        },
+        {
+            "key": "process",
+            "label": "Starting your Jupyter server",
+            "detail": "",
+            "start": 0.1,
+            "end": None,
+            "state": "active",
+        },
+    ],
+    "why": "",
+    "log": "",
+}
 READY = {"progress": 100, "ready": True}
 
 
@@ -103,7 +126,17 @@ def test_a_server_that_became_ready_between_two_looks_is_ready() -> None:
 
 
 def test_a_failure_keeps_reason_and_log_apart() -> None:
-    _, start = run(SaidHub([STEPS, {"failed": True, "message": "Spawn failed: It ended by itself, with status 1. The last it said: Traceback\nboom"}]))
+    _, start = run(
+        SaidHub(
+            [
+                STEPS,
+                {
+                    "failed": True,
+                    "message": "Spawn failed: It ended by itself, with status 1. The last it said: Traceback\nboom",
+                },
+            ]
+        )
+    )
     assert start.state == "failed"
     assert start.problem.why == "It ended by itself, with status 1."
     assert start.log == "Traceback\nboom"
@@ -137,18 +170,29 @@ def test_following_a_start_nobody_asked_for_ends_quietly() -> None:
     assert hub.asked == 0
 
 
-@pytest.mark.parametrize(("server", "expected"), [
-    ({"ready": True, "pending": None}, ServerKind.RUNNING), ({"ready": False, "pending": "spawn"}, ServerKind.STARTING),
-    ({"ready": True, "pending": "stop"}, ServerKind.STOPPING), ({"ready": False, "pending": None}, ServerKind.STOPPED),
-])
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ({"ready": True, "pending": None}, ServerKind.RUNNING),
+        ({"ready": False, "pending": "spawn"}, ServerKind.STARTING),
+        ({"ready": True, "pending": "stop"}, ServerKind.STOPPING),
+        ({"ready": False, "pending": None}, ServerKind.STOPPED),
+    ],
+)
 def test_what_the_hub_says_of_a_server(server: dict[str, Any], expected: ServerKind) -> None:
     assert kind({"servers": {"": server}}) is expected
     assert kind({}) is ServerKind.STOPPED
 
 
-@pytest.mark.parametrize(("message", "said"), [
-    ("Spawn failed: The disk is full", "The disk is full."), ("Spawn failed", "The hub does not say why."), (None, "The hub does not say why."),
-    ("It ended. It said nothing.", "It ended."), ("It ended. The last it said: x", "It ended."),
-])
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Spawn failed: The disk is full", "The disk is full."),
+        ("Spawn failed", "The hub does not say why."),
+        (None, "The hub does not say why."),
+        ("It ended. It said nothing.", "It ended."),
+        ("It ended. The last it said: x", "It ended."),
+    ],
+)
 def test_reasons_are_sentences(message: str | None, said: str) -> None:
     assert reason(message) == said

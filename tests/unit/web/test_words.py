@@ -13,21 +13,37 @@ NOW = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "0"), (999_999, "999,999"), (1_000_000, "1.0 M"), (412_600_000_000, "412.6 bn"), (None, "")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0"), (999_999, "999,999"), (1_000_000, "1.0 M"), (412_600_000_000, "412.6 bn"), (None, "")],
+)
 def test_counts(number: int | None, said: str) -> None:
     assert words.count(number) == said
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "0 B"), (96_000_000, "96 MB"), (1_100_000_000, "1.1 GB"), (44_700_000_000_000, "44.7 TB"), (None, "")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 B"), (96_000_000, "96 MB"), (1_100_000_000, "1.1 GB"), (44_700_000_000_000, "44.7 TB"), (None, "")],
+)
 def test_sizes(number: int | None, said: str) -> None:
     assert words.size(number) == said
 
 
-@pytest.mark.parametrize(("before", "said"), [
-    (timedelta(seconds=5), "just now"), (timedelta(minutes=1), "1 minute ago"), (timedelta(minutes=12), "12 minutes ago"), (timedelta(hours=1), "1 hour ago"),
-    (timedelta(hours=8), "8 hours ago"), (timedelta(days=1), "yesterday, 10:41"), (timedelta(days=4), "Friday"), (timedelta(days=12), "12 November"),
-    (timedelta(days=400), "20 October 2025"), (timedelta(seconds=-30), "just now"),
-])
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(minutes=12), "12 minutes ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(hours=8), "8 hours ago"),
+        (timedelta(days=1), "yesterday, 10:41"),
+        (timedelta(days=4), "Friday"),
+        (timedelta(days=12), "12 November"),
+        (timedelta(days=400), "20 October 2025"),
+        (timedelta(seconds=-30), "just now"),
+    ],
+)
 def test_moments(before: timedelta, said: str) -> None:
     assert words.ago(NOW - before, NOW, BERLIN) == said
 
@@ -49,7 +65,17 @@ def test_a_moment_without_a_zone_is_utc() -> None:
     assert words.moment("2026-11-24T09:41:00") == NOW
 
 
-@pytest.mark.parametrize(("value", "said"), [("1204118", "1,204,118"), ("-1500.25", "-1,500.25"), ("007", "7"), ("NaN", "NaN"), ("١٢٣٤", "١٢٣٤"), ("1e9", "1e9")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("1204118", "1,204,118"),
+        ("-1500.25", "-1,500.25"),
+        ("007", "7"),
+        ("NaN", "NaN"),
+        ("١٢٣٤", "١٢٣٤"),
+        ("1e9", "1e9"),
+    ],
+)
 def test_separators_only_go_into_numbers(value: str, said: str) -> None:
     assert words.grouped(value) == said
 

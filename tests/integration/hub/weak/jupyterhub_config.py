@@ -25,13 +25,24 @@ plain = server.server
 
 def weak_server(*arguments, hub_environment, **named):
     launch = plain(*arguments, hub_environment={**hub_environment, "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"}, **named)
-    return type(launch)(argv=(sys.executable, str(Path(__file__).parent / "lab.py")), cwd=launch.cwd, log=launch.log, env=launch.env)
+    return type(launch)(
+        argv=(sys.executable, str(Path(__file__).parent / "lab.py")), cwd=launch.cwd, log=launch.log, env=launch.env
+    )
 
 
 server.server = weak_server
 # H06: a person may do much more than enter.
-values["JupyterHub"]["load_roles"][0]["scopes"] = ["self", "admin:users", "servers", "tokens", "admin:groups", "shares", "list:services", "proxy",
-                                                   "access:services!service=portal"]
+values["JupyterHub"]["load_roles"][0]["scopes"] = [
+    "self",
+    "admin:users",
+    "servers",
+    "tokens",
+    "admin:groups",
+    "shares",
+    "list:services",
+    "proxy",
+    "access:services!service=portal",
+]
 # H07: tokens live for ever.
 values["JupyterHub"]["token_expires_in_max_seconds"] = 0
 # H09: nobody asks again who may act, and what was given out before is not taken back.
