@@ -25,8 +25,8 @@ from swap.gateway.body import BodyLimit
 from swap.gateway.handlers import Parts
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
-from swap.query.combiner import Pool
-from swap.query.results import Spool
+from swap.query.execution.combiner import Pool
+from swap.query.results.spool import Spool
 from swap.query.service import Queries
 from swap.runtime import Runtime
 from swap.settings import Settings

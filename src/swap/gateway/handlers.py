@@ -22,11 +22,11 @@ from swap.gateway.turns import Turns
 from swap.identity import Via
 from swap.people import tokens
 from swap.query import complete as completion
-from swap.query.format import sql_type
 from swap.query.model import Statement
-from swap.query.pages import PAGE_ROWS
+from swap.query.results.format import sql_type
+from swap.query.results.pages import PAGE_ROWS
+from swap.query.results.uploads import spooled
 from swap.query.service import Queries
-from swap.query.uploads import spooled
 from swap.settings import Settings
 
 ARROW = "application/vnd.apache.arrow.stream"

@@ -21,7 +21,7 @@ import pyarrow.csv
 from sqlalchemy.engine import make_url
 
 from swap.people.service import Access
-from swap.query import format as shown
+from swap.query.results import format as shown
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from swap.catalog.model import VisibleDataset
-from swap.query.allow import FUNCTION_NAMES
-from swap.query.format import sql_type
+from swap.query.language.allow import FUNCTION_NAMES
+from swap.query.results.format import sql_type
 
 MAX_ITEMS = 200
 PATH_CHARACTERS = 600

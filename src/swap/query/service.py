@@ -25,20 +25,22 @@ from swap.identity import Principal
 from swap.people import service as people
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
-from swap.query import pages, rights, store, told
-from swap.query.combiner import Pool
-from swap.query.execute import Execution
+from swap.query import rights, store
+from swap.query.execution.combiner import Pool
+from swap.query.execution.execute import Execution
+from swap.query.execution.queue import NO_SOURCE, Queue
+from swap.query.language.params import decoded
+from swap.query.language.parse import parse
 from swap.query.model import Plan, Reference, RunState, Statement
-from swap.query.params import decoded
-from swap.query.parse import parse
-from swap.query.plan import plan
-from swap.query.planning import Planning
-from swap.query.queue import NO_SOURCE, Queue
-from swap.query.resolve import resolve
-from swap.query.results import Spool
-from swap.query.run import Run
-from swap.query.uploads import Uploads
-from swap.query.usual import Usual
+from swap.query.planning.plan import plan
+from swap.query.planning.resolve import resolve
+from swap.query.planning.turns import Planning
+from swap.query.results import pages
+from swap.query.results.spool import Spool
+from swap.query.results.uploads import Uploads
+from swap.query.run import told
+from swap.query.run.habits import Usual
+from swap.query.run.run import Run
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import pytest
 
 from swap.client.params import encode, is_plain
 from swap.errors import Invalid
-from swap.query.params import decode
+from swap.query.language.params import decode
 
 LOCAL = datetime(2026, 11, 22, 13, 5)  # noqa: DTZ001
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from swap.demo import configuration, describe, world
-from swap.query.parse import parse
+from swap.query.language.parse import parse
 
 ROOT = Path(__file__).resolve().parents[3]
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-notebook.md"

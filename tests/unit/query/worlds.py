@@ -10,10 +10,10 @@ import pyarrow as pa
 from swap.catalog.model import VisibleColumn, VisibleDataset
 from swap.connectors.base import Capabilities, Column, Comparison, Dataset
 from swap.policy.model import Decision
+from swap.query.language.parse import parse
 from swap.query.model import OwnTable, Plan
-from swap.query.parse import parse
-from swap.query.plan import plan
-from swap.query.resolve import resolve
+from swap.query.planning.plan import plan
+from swap.query.planning.resolve import resolve
 from swap.settings import Denial, Policy
 
 OPEN = Decision(True, "analysts-read", "opens it")

@@ -1,0 +1,1 @@
+"""While it runs: its turn, its sources, its combiner."""

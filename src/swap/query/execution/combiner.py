@@ -1,0 +1,261 @@
+"""Start, feed and end combiner processes.  One process runs one statement and is then gone.
+
+A spare that has already locked itself down waits for the next statement, which hides its start-up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
+from swap.query.execution import combiner_child
+from swap.query.execution.combiner_child import receive, send
+from swap.settings import Limits
+
+_COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(combiner_child.__file__)))
+"""By its path and not as a module of ours: it imports nothing of SWAP, so it starts sooner and holds less."""
+REPLENISH_SECONDS = 0.7
+_KILLED = -9
+_STATEMENTS_FAULT = frozenset(
+    {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
+)
+_VALUES_FAULT = frozenset(
+    {
+        "ConversionException",
+        "InvalidInputException",
+        "OutOfRangeException",
+        "InvalidTypeException",
+        "ConstraintException",
+        "TypeMismatchException",
+        "SyntaxException",
+        "IOException",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one combiner is to do."""
+
+    sql: str
+    inputs: Sequence[str]
+    descriptors: Sequence[int]
+    streamed: bool
+
+
+class Combiner:
+    """One child process."""
+
+    def __init__(self, limits: Limits, directory: Path) -> None:
+        self._limits = limits
+        self._spill = Path(tempfile.mkdtemp(prefix="spill-", dir=directory))
+        ours, theirs = socket.socketpair()
+        self._control = ours
+        with theirs:
+            self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
+                [*_COMMAND, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                cwd=self._spill,
+                env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                process_group=0,
+            )
+        self._killed = False
+        self._threads = max(1, min(4, os.cpu_count() or 1))
+        send(
+            ours,
+            {
+                "memory_bytes": limits.memory_bytes,
+                "spill_bytes": limits.spill_bytes,
+                "threads": self._threads,
+                "temp_directory": str(self._spill),
+            },
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process can still be given a statement."""
+        return self._child.poll() is None
+
+    def start(self, order: Order) -> IO[bytes]:
+        """Give it its statement; return where the result will come from, as an Arrow IPC stream."""
+        try:
+            receive(self._control)
+        except (EOFError, OSError):
+            raise SwapError(
+                Problem(
+                    "The combiner did not start.", todo="Run the query again; tell whoever runs SWAP if it stays so."
+                )
+            ) from None
+        send(
+            self._control,
+            {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
+            tuple(order.descriptors),
+        )
+        assert self._child.stdout is not None
+        return self._child.stdout
+
+    def outcome(self) -> int:
+        """Return the rows of the result, once it is complete.  Raises what went wrong, in a person's words."""
+        try:
+            said, _ = receive(self._control)
+        except (EOFError, OSError):
+            said = {}
+        if "rows" in said:
+            return int(said["rows"])
+        if "error" in said:
+            raise explain(said["error"], self._limits)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout=2)
+        if self._child.returncode == _KILLED and not self._killed:
+            raise _out_of_memory(self._limits)
+        raise SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
+
+    def close(self) -> None:
+        """End the process and forget what it spilled.  Idempotent."""
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
+        self._child.wait()
+        self._control.close()
+        if self._child.stdout is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._child.stdout.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End the process at once, from any thread; whoever reads its result sees the end."""
+        self._killed = True
+        with contextlib.suppress(ProcessLookupError):
+            self._child.kill()
+
+
+class Pool:
+    """Gives out combiners, each once, and keeps one spare ready."""
+
+    def __init__(self, limits: Limits, directory: Path) -> None:
+        self._limits = limits
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._spare: Combiner | None = None
+        self._closed = False
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in directory.glob("spill-*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
+
+    def prepare(self, after_seconds: float = 0.0) -> None:
+        """Make the spare ready, in the background."""
+        timer = threading.Timer(after_seconds, self._replenish)
+        timer.name, timer.daemon = "combiner-spare", True
+        timer.start()
+
+    def take(self) -> Combiner:
+        """Return a combiner that nobody else uses."""
+        with self._lock:
+            spare, self._spare = self._spare, None
+        # A moment later: its start-up would take the processor from the query that runs now.
+        self.prepare(REPLENISH_SECONDS)
+        if spare is not None and spare.alive:
+            return spare
+        if spare is not None:
+            spare.close()
+        return Combiner(self._limits, self._directory)
+
+    def close(self) -> None:
+        """End the spare."""
+        with self._lock:
+            self._closed = True
+            spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.close()
+
+    def _replenish(self) -> None:
+        with self._lock:
+            if self._spare is None and not self._closed:
+                self._spare = Combiner(self._limits, self._directory)
+
+
+def explain(error: dict[str, Any], limits: Limits) -> SwapError:
+    """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
+    kind, message = str(error.get("kind")), str(error.get("message"))
+    said = message.partition(": ")[2] or message
+    if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
+        if "max_temp_directory_size" in message:
+            return LimitExceeded(
+                Problem(
+                    f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
+                    why="The setting is limits.spill_bytes.",
+                    todo="Read fewer rows or columns, or group before joining.",
+                )
+            )
+        return _out_of_memory(limits)
+    if kind in {"TooLargeError", "OverflowError"}:
+        return _does_not_fit(kind, said)
+    if kind in _STATEMENTS_FAULT:
+        return QueryRefused(Problem(_sentence(said), why="The statement was read, but it cannot run as it stands."))
+    if kind in _VALUES_FAULT:
+        hint = "TRY_CAST gives null where CAST fails." if "onver" in kind or "Could not convert" in said else ""
+        return Invalid(Problem(_sentence(said), why="A value met on the way stopped the query.", todo=hint))
+    return SwapError(
+        Problem(
+            "The combiner stopped with an error of its own.",
+            why=f"It said: {kind}.",
+            todo="Tell whoever runs SWAP, with the query's id.",
+        )
+    )
+
+
+def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
+    if kind == "OverflowError":
+        return Invalid(
+            Problem(
+                f"A whole number in the column {said} is larger than bigint holds.",
+                todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE).",
+            )
+        )
+    if said == "row":
+        return LimitExceeded(
+            Problem(
+                f"A row of the result is larger than {_gigabytes(combiner_child.BATCH_BYTES)}.",
+                todo="Take a part of its long values: left(text, 1000), list[1:100].",
+            )
+        )
+    return LimitExceeded(
+        Problem(
+            "The result has too many columns, or too long names for them.",
+            why=f"Together they may take {_gigabytes(combiner_child.SCHEMA_BYTES)}.",
+            todo="Name the columns you need.",
+        )
+    )
+
+
+def _out_of_memory(limits: Limits) -> LimitExceeded:
+    return LimitExceeded(
+        Problem(
+            f"The query needs more than {_gigabytes(limits.memory_bytes)} of memory to put its parts together.",
+            why="The setting is limits.memory_bytes.",
+            todo="Read fewer rows or columns, or group before joining.",
+            extra={"setting": "limits.memory_bytes", "value": limits.memory_bytes},
+        )
+    )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip("!")
+    return text if text.endswith(".") else f"{text}."

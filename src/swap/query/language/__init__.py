@@ -1,0 +1,1 @@
+"""What a person wrote: what it may be made of, and reading it."""

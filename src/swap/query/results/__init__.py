@@ -1,0 +1,1 @@
+"""What stays: results and uploads on disk, as pages, as text, and who may have them."""

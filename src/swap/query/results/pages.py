@@ -1,0 +1,126 @@
+"""Rows of a kept result as text: a few at a time, sorted if wished, at a cost that does not grow with the result.
+
+Only the rows asked for are taken out of the mapped file, and long values are cut before Python sees them:
+one page is a few megabytes whatever the result holds.
+"""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from swap.errors import Invalid, Problem
+from swap.query.language.parse import cut
+from swap.query.results import format as shown
+from swap.query.results.spool import Spool, Written, batch_at
+
+PAGE_ROWS = 1000
+"""Rows of one page at most."""
+CELL_CHARACTERS = 10_000
+"""Characters of a value at most; fewer where a page has many cells."""
+PAGE_CHARACTERS = 8_000_000
+_SORTING = threading.Semaphore(2)
+"""Sorts at a time: each reads a whole column."""
+
+
+def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
+    """Return rows as text, with their columns.  Raises NotFound, Invalid."""
+    written = spool.written(query_id)
+    total = written.rows[-1]
+    if not offset >= 0 or not 0 <= limit <= PAGE_ROWS:
+        raise Invalid(Problem("offset and limit must not be negative.", why=f"A page has at most {PAGE_ROWS} rows."))
+    count = max(0, min(limit, total - offset))
+    path = spool.path(query_id)
+    places = (
+        range(offset, offset + count)
+        if sort is None
+        else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
+    )
+    most = max(50, min(CELL_CHARACTERS, PAGE_CHARACTERS // max(1, count * len(written.schema))))
+    rows: list[list[str | None]] = []
+    for batch in _taken(path, written, places):
+        rows.extend(list(row) for row in zip(*(_texts(column, most) for column in batch.columns), strict=True))
+    return {"columns": spool.columns(written), "rows": rows, "offset": offset, "total": total}
+
+
+def _taken(path: Path, written: Written, places: range | list[int]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows at these places, in this order."""
+    place = 0
+    while place < len(places):
+        index = bisect.bisect_right(written.rows, places[place]) - 1
+        start = written.rows[index]
+        stop = place
+        while stop < len(places) and start <= places[stop] < written.rows[index + 1]:
+            stop += 1
+        batch = batch_at(path, written, index)
+        if isinstance(places, range):
+            yield batch.slice(places[place] - start, stop - place)
+        else:
+            yield batch.take(pa.array([each - start for each in places[place:stop]], pa.int64()))
+        place = stop
+
+
+def _texts(column: pa.Array, most: int) -> list[str | None]:
+    """Return values as text, the long ones cut."""
+    type_ = column.type
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        begun = pc.utf8_slice_codeunits(column, 0, most + 1).to_pylist()
+        return [value if value is None else cut(value, most) for value in begun]
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
+        column = pc.binary_slice(column, 0, shown.MAX_BINARY_BYTES + 1)
+    elif pa.types.is_nested(type_):
+        return [_nested(column.slice(place, 1), most) for place in range(len(column))]
+    return [shown.text(value) for value in shown.values(column)]
+
+
+def _nested(value: pa.Array, most: int) -> str | None:
+    # A number takes 8 bytes and about as many characters.
+    if value.nbytes > 8 * most:
+        return f"… {shown.sql_type(value.type)} of {value.nbytes / 1e6:,.1f} MB, too long to be shown"
+    text = shown.text(shown.values(value)[0])
+    return text if text is None else cut(text, most)
+
+
+def _sorted(
+    spool: Spool, query_id: str, written: Written, column: str, offset: int, count: int, *, descending: bool
+) -> list[int]:
+    """Return where the rows of a page stand in the file."""
+    if column not in written.schema.names:
+        raise Invalid(Problem(f"There is no column {cut(column)} in this result."))
+    if written.schema.names.count(column) > 1:
+        raise Invalid(
+            Problem(
+                f"Two columns of this result are called {cut(column)}.",
+                todo="Give one of them another name, or use ORDER BY in the statement.",
+            )
+        )
+    if not written.complete:
+        raise Invalid(Problem("A result can be sorted once it is complete."))
+    with _SORTING:
+        order = _order(spool, query_id, column, descending)
+    places: list[int] = order.slice(offset, count).to_pylist()
+    return places
+
+
+@lru_cache(maxsize=8)
+def _order(spool: Spool, query_id: str, column: str, descending: bool) -> pa.Array:
+    written, path = spool.written(query_id), spool.path(query_id)
+    index = written.schema.get_field_index(column)
+    values = pa.chunked_array(
+        [batch_at(path, written, each).column(index) for each in range(len(written.rows) - 1)],
+        written.schema.field(index).type,
+    )
+    try:
+        order = pc.sort_indices(values, sort_keys=[("", "descending" if descending else "ascending", "at_end")])
+    except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError) as error:
+        raise Invalid(
+            Problem(f"The column {cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")
+        ) from error
+    return order.cast(pa.uint32())

@@ -1,0 +1,306 @@
+"""The spool: one Arrow IPC file for each run, growing while readers follow it, kept for a while.
+
+Writing is as fast as the source; how slowly somebody reads holds nothing up.  Files are private (0600),
+within quotas, and gone after `limits.spool_hours`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from swap.errors import LimitExceeded, NotFound, Problem
+from swap.query.results import format as shown
+from swap.settings import Limits
+
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Written:
+    """What of a result is in its file so far."""
+
+    schema: pa.Schema
+    offsets: list[int]
+    """Where each batch begins; the last entry is where the next one will."""
+    rows: list[int] = field(default_factory=lambda: [0])
+    """Rows before each batch; the last entry is all of them."""
+    bytes: int = 0
+    """Bytes of the rows, as Arrow."""
+    complete: bool = False
+    """Nothing more comes, and nothing is missing."""
+    ended: bool = False
+    """Nothing more comes."""
+
+    @property
+    def file_bytes(self) -> int:
+        """What it takes in the spool, its columns' names too."""
+        return self.offsets[-1]
+
+
+class ResultFile:
+    """One run's result: appended to by one thread, read by any number."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.path = path
+        self._limits = limits
+        self._changed = threading.Condition()
+        self._written: Written | None = None
+        self._ended = False
+        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+
+    def begin(self, schema: pa.Schema) -> None:
+        """Write the schema."""
+        _write_all(self._file.fileno(), schema.serialize().to_pybytes())
+        with self._changed:
+            self._written = Written(schema, [self._file.tell()])
+            self._changed.notify_all()
+
+    def append(self, batch: pa.RecordBatch) -> None:
+        """Write one batch.  Raises LimitExceeded, naming the setting, before a result outgrows it."""
+        written = self._written
+        assert written is not None
+        rows, size = written.rows[-1] + batch.num_rows, written.bytes + batch.nbytes
+        if rows > self._limits.rows:
+            raise _too_much(f"The result has more than {self._limits.rows:,} rows.", "limits.rows", self._limits.rows)
+        if size > self._limits.bytes:
+            raise _too_much(
+                f"The result is larger than {self._limits.bytes / 1e9:,.2f} GB.", "limits.bytes", self._limits.bytes
+            )
+        _write_all(self._file.fileno(), batch.serialize().to_pybytes())
+        with self._changed:
+            written.offsets.append(self._file.tell())
+            written.rows.append(rows)
+            written.bytes = size
+            self._changed.notify_all()
+
+    def end(self, *, complete: bool) -> None:
+        """Say that nothing more comes.  Idempotent."""
+        if self._ended:
+            return
+        if complete and self._written is not None:
+            _keep_index(self.path, self._written)
+        self._file.close()
+        with self._changed:
+            self._ended = True
+            if self._written is not None:
+                self._written.ended, self._written.complete = True, complete
+            self._changed.notify_all()
+
+    @property
+    def written(self) -> Written | None:
+        """What is there so far; None before the columns are known."""
+        return self._written
+
+    def wait_more(self, batches: int, seconds: float) -> Written | None:
+        """Wait until there are more than `batches` batches or nothing more comes."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or (self._written is not None and len(self._written.rows) - 1 > batches), seconds
+            )
+            return self._written
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing more comes."""
+        return self._ended
+
+
+class Spool:
+    """All kept results and uploads of this gateway's directory."""
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        self.directory = directory
+        self._limits = limits
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._open: dict[str, ResultFile] = {}
+
+    def create(self, query_id: str) -> ResultFile:
+        """Return a new, empty result.  Raises LimitExceeded when the spool is full."""
+        used = self.size_bytes()
+        if used > self._limits.spool_bytes:
+            raise LimitExceeded(
+                Problem(
+                    "SWAP's room for results is full.",
+                    why=f"{used / 1e9:.1f} GB are kept; the setting is limits.spool_bytes.",
+                    todo="Try again later: results are forgotten after a while.",
+                    extra={"setting": "limits.spool_bytes", "value": self._limits.spool_bytes},
+                )
+            )
+        result = ResultFile(self.path(query_id), self._limits)
+        self._open[query_id] = result
+        return result
+
+    def find(self, query_id: str) -> ResultFile | Path | None:
+        """Return a result that is being written or was written completely."""
+        path = self.path(query_id)
+        return self._open.get(query_id) or (path if path.exists() and _index(path).exists() else None)
+
+    def written(self, query_id: str) -> Written:
+        """Return what is in a result.  Raises NotFound when it is gone or has no columns yet."""
+        found = self.find(query_id)
+        written = found.written if isinstance(found, ResultFile) else _read_index(found) if found else None
+        if written is None:
+            raise NotFound(
+                Problem(
+                    "This result is gone.",
+                    why=(
+                        f"Results are kept for {self._limits.spool_hours:g} hours; the oldest go earlier when yours"
+                        f" take more than {self._limits.spool_bytes_per_person / 1e9:g} GB."
+                    ),
+                    todo="Run the query again.",
+                )
+            )
+        return written
+
+    def forget(self, query_id: str) -> None:
+        """Delete a result.  Idempotent."""
+        result = self._open.pop(query_id, None)
+        if result is not None:
+            result.end(complete=False)
+        for path in (self.path(query_id), _index(self.path(query_id))):
+            path.unlink(missing_ok=True)
+
+    def stream(self, query_id: str, first_batch: int) -> Iterator[bytes]:
+        """Return a result as an Arrow IPC stream from a batch on, following it while it grows.
+
+        Raises NotFound at once, not from the iteration.  A result that stays incomplete ends without the
+        stream's end marker.
+        """
+        found = self.find(query_id)
+        if isinstance(found, ResultFile):
+            return self._follow(found, first_batch)
+        written = self.written(query_id)
+        return self._whole(self.path(query_id).open("rb"), written, first_batch)
+
+    @staticmethod
+    def _whole(file: IO[bytes], written: Written, first_batch: int) -> Iterator[bytes]:
+        with file:
+            yield from _bytes(file.fileno(), 0, written.offsets[0])
+            start = written.offsets[min(first_batch, len(written.offsets) - 1)]
+            yield from _bytes(file.fileno(), start, written.offsets[-1])
+        yield END_OF_STREAM
+
+    @staticmethod
+    def _follow(result: ResultFile, first_batch: int) -> Iterator[bytes]:
+        with result.path.open("rb") as file:
+            batch, began = first_batch, False
+            while True:
+                written = result.wait_more(batch, 5.0)
+                ended = result.ended
+                if written is not None:
+                    if not began:
+                        began = True
+                        yield from _bytes(file.fileno(), 0, written.offsets[0])
+                    count = len(written.rows) - 1
+                    if batch < count:
+                        yield from _bytes(file.fileno(), written.offsets[batch], written.offsets[count])
+                        batch = count
+                        continue
+                if ended:
+                    if written is not None and written.complete:
+                        yield END_OF_STREAM
+                    return
+                yield b""  # lets the HTTP layer notice a reader that has gone
+
+    @staticmethod
+    def columns(written: Written) -> list[dict[str, Any]]:
+        """Return the heads of a result's columns."""
+        return [shown.column(each) for each in written.schema]
+
+    def batches(self, query_id: str) -> Iterator[pa.RecordBatch]:
+        """Yield what is there of a result, batch by batch."""
+        written = self.written(query_id)
+        for index in range(len(written.rows) - 1):
+            yield batch_at(self.path(query_id), written, index)
+
+    def size_bytes(self) -> int:
+        """Return the bytes of everything kept."""
+        total = 0
+        for entry in os.scandir(self.directory):
+            with contextlib.suppress(FileNotFoundError):
+                total += entry.stat().st_size if entry.is_file() else 0
+        return total
+
+    def expire(self, keep: set[str], now: datetime) -> list[str]:
+        """Delete what is older than it may be, or belongs to no run; return the ids."""
+        gone = []
+        for path in self.directory.glob("*.arrow"):
+            age = now.timestamp() - path.stat().st_mtime
+            if path.stem not in keep and age > self._limits.spool_hours * 3600:
+                self.forget(path.stem)
+                gone.append(path.stem)
+        return gone
+
+    def path(self, query_id: str) -> Path:
+        """Return where a result or an upload lies."""
+        assert query_id.isalnum(), "ids are ours and never a path"
+        return self.directory / f"{query_id}.arrow"
+
+
+def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
+    """Return one batch of a result."""
+    # Mapped, not read: a page of ten rows touches a few kilobytes of a result of gigabytes.
+    with pa.memory_map(str(path)) as source:
+        source.seek(written.offsets[index])
+        return pa.ipc.read_record_batch(
+            pa.ipc.read_message(source.read_buffer(written.offsets[index + 1] - written.offsets[index])), written.schema
+        )
+
+
+def _keep_index(path: Path, written: Written) -> None:
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        json.dump({"offsets": written.offsets, "rows": written.rows, "bytes": written.bytes}, file)
+    draft.replace(_index(path))
+
+
+def _read_index(path: Path) -> Written | None:
+    try:
+        kept = json.loads(_index(path).read_text(encoding="ascii"))
+        with path.open("rb") as file:
+            schema = pa.ipc.read_schema(pa.py_buffer(file.read(kept["offsets"][0])))
+    except FileNotFoundError:
+        return None
+    return Written(schema, kept["offsets"], kept["rows"], kept["bytes"], complete=True, ended=True)
+
+
+def _index(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _bytes(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end:
+        part = os.pread(descriptor, min(_CHUNK, end - start), start)
+        if not part:
+            return
+        start += len(part)
+        yield part
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _too_much(title: str, setting: str, value: int) -> LimitExceeded:
+    return LimitExceeded(
+        Problem(
+            title,
+            why=f"The setting is {setting}.",
+            todo="Filter, group, or add a LIMIT.",
+            extra={"setting": setting, "value": value},
+        )
+    )

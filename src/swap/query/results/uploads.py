@@ -1,0 +1,168 @@
+"""A person's own tables, for an hour: read once by a locked-down combiner, then kept like a result.
+
+What a kernel sends is not trusted to be Arrow: only the child with its memory limit reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import IO, Any
+
+import pyarrow as pa
+
+from swap.errors import Invalid, LimitExceeded, NotFound, Problem, SwapError
+from swap.identity import Principal
+from swap.query.execution.combiner import Order, Pool
+from swap.query.model import OwnTable
+from swap.query.results.spool import Spool
+from swap.settings import Limits
+
+KEPT_SECONDS = 3600
+
+
+class Uploads:
+    """The uploads of one gateway's spool."""
+
+    def __init__(
+        self, spool: Spool, pool: Pool, limits: Limits, now: Callable[[], datetime], new_id: Callable[[], str]
+    ) -> None:
+        self._spool = spool
+        self._pool = pool
+        self._limits = limits
+        self._now = now
+        self._new_id = new_id
+        self._owners = threading.Lock()
+        """Held while it is looked whose uploads there are: what is seen must not be gone a moment later."""
+
+    def add(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
+        """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded."""
+        upload_id = "u" + self._new_id()
+        result = self._spool.create(upload_id)
+        combiner = self._pool.take()
+        alarm = threading.Timer(self._limits.seconds, combiner.kill)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            output = combiner.start(Order("SELECT * FROM swap_upload", ["swap_upload"], [body.fileno()], streamed=True))
+            reader = _reader(output)
+            if reader is not None:
+                result.begin(reader.schema)
+                for batch in reader:
+                    result.append(batch)
+                    if result.written is not None and result.written.file_bytes > self._limits.upload_bytes:
+                        raise too_large(self._limits)
+            combiner.outcome()
+            written = result.written
+            assert written is not None
+            result.end(complete=True)
+            with self._owners:
+                self._make_room(principal, written.file_bytes)
+                self._keep_owner(upload_id, principal)
+        except LimitExceeded:
+            self._spool.forget(upload_id)
+            raise
+        except (SwapError, pa.ArrowInvalid) as error:
+            self._spool.forget(upload_id)
+            raise Invalid(
+                Problem(
+                    "Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types."
+                )
+            ) from error
+        finally:
+            alarm.cancel()
+            combiner.close()
+        return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
+
+    def table(self, principal: Principal, name: str, upload_id: str) -> OwnTable:
+        """Return one of the person's own uploads, under the name a statement gives it.  Raises NotFound."""
+        if not upload_id.isalnum() or not upload_id.startswith("u") or self._owner(upload_id) != principal.id:
+            raise _gone(f"Your table {name} is gone.")
+        return OwnTable(name, upload_id, self._spool.written(upload_id).schema)
+
+    def open(self, upload_id: str) -> int:
+        """Return a descriptor from which an upload can be read as an Arrow IPC stream.  Raises NotFound."""
+        try:
+            return os.open(self._spool.path(upload_id), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise _gone("One of your tables is gone.") from None
+
+    def expire(self, now: datetime) -> None:
+        """Forget what is older than an hour."""
+        with self._owners:
+            self._expire(now)
+
+    def _expire(self, now: datetime) -> None:
+        for path in self._spool.directory.glob("u*.owner"):
+            if now.timestamp() - path.stat().st_mtime > KEPT_SECONDS:
+                self._forget(path.stem)
+
+    def _make_room(self, principal: Principal, size: int) -> None:
+        """Forget the person's oldest uploads until one more of this size fits into their room."""
+        paths = sorted(self._spool.directory.glob("u*.owner"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for upload_id in [path.stem for path in paths if self._owner(path.stem) == principal.id]:
+            size += self._size(upload_id)
+            if size > self._limits.spool_bytes_per_person:
+                self._forget(upload_id)
+
+    def _forget(self, upload_id: str) -> None:
+        self._spool.forget(upload_id)
+        (self._spool.directory / f"{upload_id}.owner").unlink(missing_ok=True)
+
+    def _keep_owner(self, upload_id: str, principal: Principal) -> None:
+        path = self._spool.directory / f"{upload_id}.owner"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump({"person_id": principal.id}, file)
+
+    def _size(self, upload_id: str) -> int:
+        try:
+            return self._spool.path(upload_id).stat().st_size
+        except FileNotFoundError:  # a site may keep results, and with them uploads, for less than an hour
+            return 0
+
+    def _owner(self, upload_id: str) -> str | None:
+        try:
+            return str(
+                json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"]
+            )
+        except FileNotFoundError:
+            return None
+
+
+def _gone(title: str) -> NotFound:
+    return NotFound(
+        Problem(
+            title,
+            why="Tables you bring along are kept for an hour, the newest ones first. Nothing was run.",
+            todo="Run the cell again; it sends the table anew.",
+        )
+    )
+
+
+def too_large(limits: Limits) -> LimitExceeded:
+    """Return the error for an upload over the limit."""
+    return LimitExceeded(
+        Problem(
+            f"Your table is larger than {limits.upload_bytes / 1e6:,.0f} MB.",
+            why="Nothing was run. The setting is limits.upload_bytes.",
+            todo="Send only the columns and rows that the query needs.",
+            extra={"setting": "limits.upload_bytes", "value": limits.upload_bytes},
+        )
+    )
+
+
+def spooled(directory: str | None = None) -> IO[bytes]:
+    """Return a private temporary file that is gone when it is closed."""
+    return tempfile.TemporaryFile(dir=directory)
+
+
+def _reader(output: IO[bytes]) -> pa.RecordBatchStreamReader | None:
+    try:
+        return pa.ipc.open_stream(output)
+    except pa.ArrowInvalid:
+        return None

@@ -1,0 +1,1 @@
+"""What a person is told of a query: its stages, what is left, and why it failed."""

@@ -1,0 +1,196 @@
+"""The combiner's walls: what runs inside can compute and spill, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from swap.errors import LimitExceeded, SwapError
+from swap.query.execution.combiner import Combiner, Order, Pool
+from swap.settings import Limits
+
+LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
+ROWS = pa.table({"a": list(range(1000)), "b": ["x", "y"] * 500})
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    made = Pool(LIMITS, tmp_path / "spill")
+    yield made
+    made.close()
+
+
+def run(combiner: Combiner, sql: str, *, streamed: bool = False) -> pa.Table:
+    """Run a text as it is: nothing has read it before."""
+    ours, theirs = os.pipe()
+
+    def feed() -> None:
+        try:
+            with os.fdopen(theirs, "wb") as pipe, pa.ipc.new_stream(pipe, ROWS.schema) as writer:
+                writer.write_table(ROWS, max_chunksize=100)
+        except (BrokenPipeError, OSError):
+            pass
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        output = combiner.start(Order(sql, ["i0"], [ours], streamed))
+        os.close(ours)
+        try:
+            table = pa.ipc.open_stream(output).read_all()
+        except pa.ArrowInvalid:
+            table = None
+        combiner.outcome()
+        return table
+    finally:
+        combiner.close()
+        thread.join(timeout=5)
+
+
+ESCAPES = [
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "COPY i0 TO '/tmp/swap-escape.csv'",
+    "ATTACH '/tmp/swap-escape.db'",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SELECT * FROM read_csv('http://127.0.0.1:1/x')",
+    "SET enable_external_access = true",
+    "SET memory_limit = '10GB'",
+    "RESET memory_limit",
+    "EXPORT DATABASE '/tmp/swap-escape'",
+    "CREATE SECRET s (TYPE s3)",
+    "SELECT * FROM glob('/etc/*')",
+    "SET temp_directory = '/tmp'",
+    "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "FORCE INSTALL json FROM community",
+]
+
+
+@pytest.mark.parametrize("sql", ESCAPES)
+def test_a_text_that_nobody_checked_still_cannot_leave(pool: Pool, sql: str) -> None:
+    with pytest.raises(SwapError):
+        run(pool.take(), sql)
+    assert not list(Path("/tmp").glob("swap-escape*"))
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT content FROM read_text('/etc/hostname')", "SELECT count(*) FROM glob('/etc/*')"]
+)
+def test_without_the_walls_the_same_text_gets_out(sql: str) -> None:
+    with duckdb.connect(":memory:") as open_:
+        assert open_.execute(sql).fetchall()
+
+
+def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWAP_PLANTED_SECRET", "hunter2")
+    combiner = pool.take()
+    run_id = combiner._child.pid
+    time.sleep(0.5)
+    environment = Path(f"/proc/{run_id}/environ").read_bytes()
+    descriptors = [str(entry.readlink()) for entry in Path(f"/proc/{run_id}/fd").iterdir()]
+    combiner.close()
+
+    assert b"hunter2" not in environment
+    assert b"SWAP" not in environment
+    assert [
+        target
+        for target in descriptors
+        if target.startswith("/") and "(deleted)" not in target and not target.startswith(("/dev/", "/work", "/usr"))
+    ] == []
+
+
+def test_spilling_works_and_leaves_nothing(pool: Pool, tmp_path: Path) -> None:
+    table = run(
+        pool.take(), "SELECT x.a, y.a AS c, hash(x.a * 1000 + y.a) AS h FROM i0 x, i0 y ORDER BY h LIMIT 700000"
+    )
+
+    assert table.num_rows == 700_000
+    pool.close()
+    assert list((tmp_path / "spill").iterdir()) == []
+
+
+def test_too_much_memory_names_the_setting(pool: Pool) -> None:
+    with pytest.raises(LimitExceeded, match=r"limits\.(memory|spill)_bytes"):
+        run(pool.take(), "SELECT list(x.a || y.b || z.b) FROM i0 x, i0 y, i0 z")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_the_result_is_the_same_streamed_or_kept(pool: Pool, streamed: bool) -> None:
+    assert run(pool.take(), "SELECT b, sum(a) AS s FROM i0 GROUP BY b ORDER BY b", streamed=streamed).to_pylist() == [
+        {"b": "x", "s": 249500},
+        {"b": "y", "s": 250000},
+    ]
+
+
+def test_an_input_that_can_be_read_once_is_never_read_twice(pool: Pool) -> None:
+    """Were the plan ever wrong about this, the query would fail rather than count an empty second reading."""
+    with pytest.raises(SwapError):
+        run(pool.take(), "SELECT count(*) FROM i0 x, i0 y WHERE x.a < y.a", streamed=True)
+
+
+def test_results_have_plain_types(pool: Pool) -> None:
+    table = run(
+        pool.take(),
+        """SELECT sum(a) AS whole, gen_random_uuid() AS u, '{"x": 1}'::JSON AS j, 'p'::ENUM('p', 'q') AS e, 1::UHUGEINT AS big, now() AS t FROM i0""",
+    )
+
+    assert [str(field.type) for field in table.schema] == [
+        "int64",
+        "string",
+        "string",
+        "string",
+        "string",
+        "timestamp[us, tz=UTC]",
+    ]
+
+
+def test_a_sum_too_large_for_bigint_says_what_to_write(pool: Pool) -> None:
+    with pytest.raises(SwapError, match=r"CAST\(s AS DECIMAL\(38, 0\)\)"):
+        run(pool.take(), "SELECT sum(9223372036854775807) AS s FROM i0")
+
+
+def test_a_spare_is_used_once_and_replaced(pool: Pool) -> None:
+    pool.prepare()
+    pids = set()
+    for _ in range(2):
+        combiner = pool.take()
+        pids.add(combiner._child.pid)
+        assert run(combiner, "SELECT 1 AS x").num_rows == 1
+
+    assert len(pids) == 2
+
+
+def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+from swap.query.execution.combiner import Combiner
+from swap.settings import Limits
+combiner = Combiner(Limits(), Path({str(tmp_path)!r}))
+from swap.query.execution.combiner_child import receive
+receive(combiner._control)
+print(combiner._child.pid, flush=True)
+time.sleep(60)
+"""
+    gateway = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert gateway.stdout is not None
+    pid = int(gateway.stdout.readline())
+    gateway.kill()
+    gateway.wait()
+    gateway.stdout.close()
+
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists() and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,218 @@
+"""Exactly one SELECT, of listed parts, with its values bound as values."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from swap.errors import LimitExceeded, QueryRefused
+from swap.query.language.allow import ALLOWED, Allowed
+from swap.query.language.parse import parse, place
+
+
+def bound(statement: str, **params: Any) -> str:
+    return parse(statement, params, 65_536).sql("duckdb", comments=False)
+
+
+def refusal(statement: str, **params: Any) -> QueryRefused:
+    with pytest.raises(QueryRefused) as caught:
+        parse(statement, params, 65_536)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1",
+        "SELECT 1;",
+        " (SELECT 1) ",
+        "WITH a AS (SELECT 1) SELECT * FROM a",
+        "SELECT 1 UNION ALL SELECT 2 ORDER BY 1",
+        "FROM t SELECT a",
+        "FROM t",
+        "SELECT 1 ; -- the end",
+        "SELECT 1 EXCEPT SELECT 2 INTERSECT SELECT 3",
+    ],
+)
+def test_one_select_is_accepted(statement: str) -> None:
+    assert bound(statement)
+
+
+def test_an_error_says_where() -> None:
+    error = refusal("SELECT a\nFROM t\nWHERE getenv('X') = 1").problem
+
+    assert (error.title, error.line, error.column) == ("The function getenv is not one that SWAP runs.", 3, 7)
+
+
+def test_two_statements_are_refused_at_the_semicolon() -> None:
+    error = refusal("SELECT 1; SELECT 2").problem
+
+    assert (error.title, error.column) == ("There is more than one statement.", 9)
+
+
+@pytest.mark.parametrize(
+    ("statement", "title"),
+    [
+        ("DROP TABLE t", "DROP is not a SELECT."),
+        ("", "There is no statement."),
+        ("-- nothing", "There is no statement."),
+        ("SELECT a FROM t FOR UPDATE", "FOR UPDATE is not part of the SQL that SWAP runs."),
+        ("SELECT * FROM a NATURAL JOIN b", "NATURAL JOIN is not part of the SQL that SWAP runs."),
+        ("SELECT * FROM t TABLESAMPLE 10%", "SAMPLE is not part of the SQL that SWAP runs."),
+        ("SELECT COLUMNS('a') FROM t", "COLUMNS(…) is not part of the SQL that SWAP runs."),
+        ("SELECT a\0 FROM t", "The statement contains a NUL character."),
+    ],
+)
+def test_a_refusal_names_what_it_refuses(statement: str, title: str) -> None:
+    assert refusal(statement).problem.title == title
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT " + "(" * 10_000 + "1" + ")" * 10_000,
+        "SELECT " + "NOT " * 5_000 + "TRUE",
+        "SELECT " + "- " * 5_000 + "1",
+        "SELECT 1" + "::INT" * 2_500,
+        "SELECT " + "CASE WHEN " * 1_000,
+        "SELECT " + "f(" * 99 + ")" * 99,
+        "SELECT 1" + "+1" * 5_000,
+        "SELECT " + "[" * 99 + "1" + "]" * 99,
+        " UNION ".join(["SELECT 1"] * 4_000),
+        "SELECT MAP(a) USING",
+        "SELECT 'unfinished",
+        'SELECT "unfinished',
+        "SELECT $a$ x",
+        "SELECT /* unfinished",
+        "\ud800",
+        "SELECT '\udfff'",
+        "SELECT \x01",
+        "\ufeffSELECT 1 FROM",
+        "SELECT " + "a." * 3_000 + "a",
+        "SELECT 1 IN " + "(SELECT 1 IN " * 90 + "(1)" + ")" * 90,
+    ],
+)
+def test_what_cannot_be_read_is_refused_and_never_crashes(statement: str) -> None:
+    try:
+        parse(statement, {}, 65_536)
+    except QueryRefused as error:
+        assert error.problem.title  # noqa: PT017 — passing is as good, crashing is not
+
+
+def test_a_long_chain_of_conditions_is_read() -> None:
+    assert bound("SELECT 1 WHERE " + " OR ".join(f"a = {number}" for number in range(300)))
+
+
+def test_a_statement_over_the_limit_names_the_setting() -> None:
+    with pytest.raises(LimitExceeded, match=r"limits\.statement_bytes"):
+        parse("SELECT 1", {}, 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("o'brien", "'o''brien'"),
+        ("\\' OR 1=1 --", "'\\'' OR 1=1 --'"),
+        (5, "5"),
+        (-5, "-5"),
+        (True, "TRUE"),
+        (None, "NULL"),
+        (1.5, "CAST('1.5' AS DOUBLE)"),
+        (float("inf"), "CAST('inf' AS DOUBLE)"),
+        (Decimal("1.250"), "CAST('1.250' AS DECIMAL(4, 3))"),
+        (Decimal("1E+3"), "CAST('1000' AS DECIMAL(4, 0))"),
+        (date(2026, 1, 2), "CAST('2026-01-02' AS DATE)"),
+        (datetime(2026, 1, 2, 3), "CAST('2026-01-02 03:00:00' AS TIMESTAMP)"),  # noqa: DTZ001
+        (datetime(2026, 1, 2, 3, tzinfo=UTC), "CAST('2026-01-02 03:00:00+00:00' AS TIMESTAMPTZ)"),
+        (time(1, 2), "CAST('01:02:00' AS TIME)"),
+        (b"\x00\xff", "UNHEX('00ff')"),
+        ([1, 2], "[1, 2]"),
+    ],
+)
+def test_a_parameter_is_a_literal_of_its_own_type(value: Any, written: str) -> None:
+    assert bound("SELECT :x AS y", x=value) == f"SELECT {written} AS y"
+
+
+@pytest.mark.parametrize("value", ["mine; DROP TABLE x", "a FROM secret --", "*", ":y"])
+def test_a_parameter_is_never_text_of_the_statement(value: str) -> None:
+    assert bound("SELECT :x AS y", x=value) == "SELECT '" + value + "' AS y"
+
+
+def test_a_list_fills_an_in() -> None:
+    assert bound("SELECT 1 WHERE a IN (:x) AND b IN :x", x=[1, 2]) == "SELECT 1 WHERE a IN (1, 2) AND b IN (1, 2)"
+    assert bound("SELECT 1 WHERE a IN (:x)", x=[]) == "SELECT 1 WHERE a IN (NULL)"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT {'a':b}, :b AS x FROM t",
+        "SELECT l[1:b], :b AS x FROM t",
+        "SELECT ':b', :b AS x FROM t",
+        "SELECT 1::b, :b AS x FROM t",
+    ],
+)
+def test_a_colon_that_is_not_a_parameter_is_left_alone(statement: str) -> None:
+    try:
+        assert bound(statement, b=7).count("7") == 1
+    except QueryRefused as error:
+        assert "type" in error.problem.title  # noqa: PT017 — `::b` names a type that is not listed
+
+
+def test_a_parameter_in_a_place_where_it_would_shift_is_refused() -> None:
+    assert refusal("SELECT l[:n] FROM t", n=1).problem.title == "The parameter :n cannot be an index."
+
+
+def test_a_parameter_cannot_name_a_table_or_a_column() -> None:
+    assert refusal("SELECT a FROM :t", t="secret")
+    assert refusal("SELECT a FROM $t", t="secret")
+
+
+def test_comments_and_hints_do_not_go_on() -> None:
+    assert bound("SELECT /*+ hint */ a -- secret\nFROM t /* more */") == "SELECT a FROM t"
+
+
+def test_places_count_from_one() -> None:
+    assert place("ab\ncd", 3) == place("ab\ncd", 3)
+    assert (place("ab\ncd", 4).line, place("ab\ncd", 4).column) == (2, 2)  # type: ignore[union-attr]
+
+
+ATTACKS = [
+    ("getvariable", "SELECT getvariable('x')"),
+    ("current_setting", "SELECT current_setting('temp_directory')"),
+    ("read_text", "SELECT read_text('/etc/passwd')"),
+    ("getenv", "SELECT getenv('PATH')"),
+    ("nextval", "SELECT nextval('s')"),
+    ("txid_current", "SELECT txid_current()"),
+]
+
+
+@pytest.mark.parametrize(("name", "statement"), ATTACKS)
+def test_the_list_of_functions_is_what_refuses_a_function(name: str, statement: str) -> None:
+    """With the name on the list the same statement is read: it is the list that holds, nothing else by chance."""
+    assert name in refusal(statement).problem.title
+    assert parse(statement, {}, 65_536, Allowed(functions=ALLOWED.functions | {name}))
+
+
+@pytest.mark.parametrize(
+    ("node", "statement"),
+    [
+        ("Lock", "SELECT a FROM t FOR UPDATE"),
+        ("TableSample", "SELECT a FROM t USING SAMPLE 5"),
+        ("Columns", "SELECT COLUMNS('a') FROM t"),
+        ("Pivot", "SELECT * FROM t PIVOT (sum(b) FOR a IN (1))"),
+        ("HistoricalData", "SELECT * FROM t AT (VERSION => 3)"),
+    ],
+)
+def test_the_list_of_nodes_is_what_refuses_a_construct(node: str, statement: str) -> None:
+    assert refusal(statement)
+    assert parse(statement, {}, 65_536, Allowed(nodes=ALLOWED.nodes | {node, "ReadCSV"}))
+
+
+def test_half_a_character_is_refused_in_a_statement_and_in_a_parameter() -> None:
+    for statement, params in (("SELECT '\ud800'", {}), ("SELECT :x", {"x": "a\udfff"})):
+        with pytest.raises(QueryRefused, match="half a character"):
+            parse(statement, params, 65_536)

@@ -1,0 +1,77 @@
+"""Values as they are to be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from swap.query.results.format import column, sql_type, text, values
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, None),
+        ("", ""),
+        (True, "true"),
+        (12345, "12345"),
+        (0.1, "0.1"),
+        (1.0, "1.0"),
+        (1e20, "1e+20"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("0E-2"), "0.00"),
+        (b"\x00\xff", "\\x00ff"),
+        (b"a" * 65, "\\x" + "61" * 64 + "…"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), "2026-01-02 03:04:05.000006+00:00"),
+        ([1, None, "é"], '[1,null,"é"]'),
+        ({"a": Decimal("1.5"), "b": [True]}, '{"a":"1.5","b":[true]}'),
+        ([("k", 1)], '{"k":1}'),
+        (timedelta(days=1), "1 day, 0:00:00"),
+        ([float("nan")], '["NaN"]'),
+    ],
+)
+def test_a_value_is_shown_as_it_is(value: Any, shown: str | None) -> None:
+    assert text(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        (pa.int8(), "tinyint"),
+        (pa.int64(), "bigint"),
+        (pa.float32(), "real"),
+        (pa.decimal128(9, 2), "decimal(9,2)"),
+        (pa.large_string(), "text"),
+        (pa.binary(4), "binary"),
+        (pa.date32(), "date"),
+        (pa.time64("us"), "time"),
+        (pa.timestamp("ns"), "timestamp"),
+        (pa.timestamp("us", "UTC"), "timestamptz"),
+        (pa.list_(pa.int8()), "array"),
+        (pa.struct([("a", pa.int8())]), "struct"),
+        (pa.map_(pa.string(), pa.int8()), "map"),
+        (pa.dictionary(pa.int8(), pa.string()), "text"),
+        (pa.bool_(), "boolean"),
+        (pa.month_day_nano_interval(), "interval"),
+    ],
+)
+def test_a_type_has_its_sql_name(type_: pa.DataType, name: str) -> None:
+    assert sql_type(type_) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("views", True), ("page_id", False), ("ID", False), ("year", False), ("idea", True)]
+)
+def test_thousands_are_separated_in_quantities_only(name: str, group: bool) -> None:
+    assert column(pa.field(name, pa.int64()))["group"] is group
+
+
+def test_nanoseconds_are_no_obstacle() -> None:
+    assert values(pa.chunked_array([pa.array([1], pa.timestamp("ns"))]))

@@ -1,0 +1,179 @@
+"""The spool: results that grow, pages of them, limits, and what is left when something breaks."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from swap.errors import Invalid, LimitExceeded, NotFound
+from swap.query.results import pages
+from swap.query.results.spool import END_OF_STREAM, Spool
+from swap.settings import Limits
+
+SCHEMA = pa.schema([("n", pa.int64()), ("t", pa.string()), ("l", pa.list_(pa.int64()))])
+
+
+def batch(start: int, count: int = 10) -> pa.RecordBatch:
+    numbers = list(range(start, start + count))
+    return pa.record_batch(
+        [numbers, [f"é {number % 7}" for number in numbers], [[number] for number in numbers]], schema=SCHEMA
+    )
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", Limits(rows=100, bytes=10_000, spool_bytes=20_000))
+
+
+def kept(spool: Spool, query_id: str = "q1", batches: int = 3) -> None:
+    result = spool.create(query_id)
+    result.begin(SCHEMA)
+    for index in range(batches):
+        result.append(batch(index * 10))
+    result.end(complete=True)
+
+
+def read(spool: Spool, first: int = 0) -> pa.Table:
+    return pa.ipc.open_stream(b"".join(spool.stream("q1", first))).read_all()
+
+
+def test_a_kept_result_comes_back_whole_or_from_a_batch_on(spool: Spool) -> None:
+    kept(spool)
+
+    assert read(spool).column("n").to_pylist() == list(range(30))
+    assert read(spool, 2).column("n").to_pylist() == list(range(20, 30))
+    assert read(spool, 99).num_rows == 0
+
+
+def test_a_result_outlives_the_process_that_wrote_it(spool: Spool, tmp_path: Path) -> None:
+    kept(spool)
+
+    assert pages.page(Spool(tmp_path / "spool", Limits()), "q1", 25, 10, None, descending=False)["rows"][0][0] == "25"
+
+
+def test_files_are_private(spool: Spool, tmp_path: Path) -> None:
+    kept(spool)
+
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "spool").iterdir()}
+    assert modes == {0o600}
+    assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
+
+
+def test_a_reader_follows_and_sees_the_end(spool: Spool) -> None:
+    result = spool.create("q1")
+    chunks: list[bytes] = []
+    reader = threading.Thread(target=lambda: chunks.extend(spool.stream("q1", 0)))
+    reader.start()
+    result.begin(SCHEMA)
+    result.append(batch(0))
+    deadline = time.monotonic() + 5
+    while sum(map(len, chunks)) < 400:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    result.append(batch(10))
+    result.end(complete=True)
+    reader.join(timeout=5)
+
+    assert pa.ipc.open_stream(b"".join(chunks)).read_all().num_rows == 20
+    assert b"".join(chunks).endswith(END_OF_STREAM)
+
+
+def test_a_result_that_broke_off_has_no_end_mark_and_is_not_kept(spool: Spool, tmp_path: Path) -> None:
+    result = spool.create("q1")
+    result.begin(SCHEMA)
+    result.append(batch(0))
+    result.end(complete=False)
+
+    assert not b"".join(spool.stream("q1", 0)).endswith(END_OF_STREAM)
+    with pytest.raises(NotFound):
+        pages.page(Spool(tmp_path / "spool", Limits()), "q1", 0, 10, None, descending=False)
+
+
+@pytest.mark.parametrize(
+    ("offset", "limit"), [(0, 10), (5, 10), (9, 2), (10, 10), (29, 10), (30, 10), (500, 10), (0, 0), (0, 100)]
+)
+def test_a_page_is_the_same_as_a_slice(spool: Spool, offset: int, limit: int) -> None:
+    kept(spool)
+
+    page = pages.page(spool, "q1", offset, limit, None, descending=False)
+
+    assert [row[0] for row in page["rows"]] == [str(number) for number in range(30)][offset : offset + limit]
+    assert page["total"] == 30
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_a_sorted_page_is_a_page_of_everything_sorted(spool: Spool, descending: bool) -> None:
+    kept(spool)
+
+    page = pages.page(spool, "q1", 4, 5, "t", descending=descending)
+
+    assert [row[1] for row in page["rows"]] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[
+        4:9
+    ]
+
+
+def test_what_cannot_be_sorted_says_so(spool: Spool) -> None:
+    kept(spool)
+
+    with pytest.raises(Invalid):
+        pages.page(spool, "q1", 0, 5, "l", descending=False)
+    with pytest.raises(Invalid):
+        pages.page(spool, "q1", 0, 5, "nope", descending=False)
+
+
+def test_an_empty_result_has_columns_and_no_rows(spool: Spool) -> None:
+    kept(spool, batches=0)
+
+    assert pages.page(spool, "q1", 0, 10, None, descending=False)["rows"] == []
+    assert pages.page(spool, "q1", 0, 10, "n", descending=False)["rows"] == []
+    assert read(spool).schema == SCHEMA
+
+
+def test_limits_are_named(spool: Spool) -> None:
+    result = spool.create("q1")
+    result.begin(SCHEMA)
+    with pytest.raises(LimitExceeded, match=r"limits\.rows"):
+        result.append(batch(0, 101))
+    with pytest.raises(LimitExceeded, match=r"limits\.bytes"):
+        result.append(pa.record_batch([[1], ["x" * 20_000], [[1]]], schema=SCHEMA))
+    result.end(complete=False)
+
+
+def test_a_full_spool_takes_no_more(spool: Spool, tmp_path: Path) -> None:
+    (tmp_path / "spool" / "old.arrow").write_bytes(b"x" * 30_000)
+
+    with pytest.raises(LimitExceeded, match=r"limits\.spool_bytes"):
+        spool.create("q1")
+
+
+def test_old_results_are_forgotten_and_running_ones_kept(spool: Spool, tmp_path: Path) -> None:
+    kept(spool, "q1")
+    kept(spool, "q2")
+    kept(spool, "q3")
+    past = time.time() - 25 * 3600
+    for name in ("q1", "q2"):
+        os.utime(tmp_path / "spool" / f"{name}.arrow", (past, past))
+
+    assert spool.expire({"q2"}, datetime.now(UTC)) == ["q1"]
+    assert spool.expire(set(), datetime.now(UTC) - timedelta(hours=2)) == []
+    with pytest.raises(NotFound, match="Results are kept for 24 hours"):
+        pages.page(spool, "q1", 0, 1, None, descending=False)
+    assert pages.page(spool, "q3", 0, 1, None, descending=False)["total"] == 30
+
+
+@pytest.mark.parametrize("query_id", ["../x", "q/1", "q.1", ""])
+def test_an_id_is_never_a_path(spool: Spool, query_id: str) -> None:
+    with pytest.raises(AssertionError):
+        spool.find(query_id)
+
+
+def test_a_result_that_is_gone_is_refused_before_the_answer_begins(spool: Spool) -> None:
+    with pytest.raises(NotFound):
+        spool.stream("q0none", 0)
