@@ -39,7 +39,8 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
             )
         return False
     with engine.begin() as conn:
-        store.replace_datasets(conn, connector.name, datasets, now())
+        store.put(conn, connector.name, datasets)
+        store.forget_except(conn, connector.name, {(dataset.schema, dataset.name) for dataset in datasets})
         store.record_health(conn, connector.name, up=True, problem="", now=now(), harvested=True)
     return True
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from swap.connectors.base import Column, Dataset
 from swap.policy.model import Decision
+
+
+class TableName(NamedTuple):
+    """A table's name, in its three parts as the source writes them.  It travels so, never as text to be split."""
+
+    source: str
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        """Return it as people are shown it."""
+        return ".".join(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +38,11 @@ class VisibleDataset:
     dataset: Dataset
     columns: tuple[VisibleColumn, ...]
     read: Decision
-    harvested_at: datetime
 
     @property
-    def full_name(self) -> str:
-        """The name a statement uses: source.schema.table."""
-        return f"{self.source}.{self.dataset.schema}.{self.dataset.name}"
+    def name(self) -> TableName:
+        """The name in its parts."""
+        return TableName(self.source, self.dataset.schema, self.dataset.name)
 
     @property
     def divided_in_secret(self) -> bool:
@@ -40,6 +52,35 @@ class VisibleDataset:
         """
         readable = {visible.column.name for visible in self.columns if visible.read.allowed}
         return any(column.partition and column.name not in readable for column in self.dataset.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A table this person may discover, as lists show it: without its columns."""
+
+    name: TableName
+    comment: str
+    rows: int | None
+    rows_exact: bool
+    size_bytes: int | None
+    newest: str
+    read: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many tables a person may discover, and how many of those they may read."""
+
+    visible: int
+    readable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Tables in the order of their names; `after` is where the next ones begin, or nothing when these were the last."""
+
+    tables: tuple[Listed, ...]
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +94,4 @@ class SourceState:
     note: str
     up: bool
     since: datetime
-    tables_readable: int
-    tables_visible: int
+    tables: Count

@@ -1,54 +1,191 @@
-"""The catalog as one person may see it.  What they may not discover does not exist."""
+"""The catalog as one person may see it.  What they may not discover does not exist.
+
+Tables are asked for by name, or a page at a time; the database leaves out what is not theirs, and `decide` judges
+every table that is handed out.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cached_property
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, true
 
-from swap.catalog import store
-from swap.catalog.model import SourceState, VisibleColumn, VisibleDataset
+from swap.catalog import keys, store
+from swap.catalog.model import Count, Listed, Listing, SourceState, TableName, VisibleColumn, VisibleDataset
+from swap.catalog.sight import Sight, sight
+from swap.db.tables import dataset as dataset_table
 from swap.errors import NotFound, Problem
 from swap.identity import Principal
-from swap.policy.decide import decide
-from swap.policy.model import Action, Resource
+from swap.policy.decide import book, decide, decide_each
+from swap.policy.model import Action, Decision, Resource
 from swap.settings import Policy, Settings
 
 Health = store.Health
+PAGE = 100
+"""Tables of one page, unless somebody wants fewer."""
+NEIGHBOURS = 100
+"""Tables looked through in each place where one that is meant by a name that is not there may be."""
+_BEGINNING = 2
+"""Characters that a misspelt name has right, in most cases."""
+_c = dataset_table.c
 
 
-def visible(conn: Connection, policy: Policy, principal: Principal) -> tuple[VisibleDataset, ...]:
-    """Return the tables the person may discover, with the verdict on reading each column."""
-    found = (_seen_by(policy, principal, harvested) for harvested in store.all_datasets(conn))
-    return tuple(dataset for dataset in found if dataset is not None)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tables of those a person may discover; everything that is said must hold.
+
+    `text` is words in a table's name or comment; `like` a pattern of the whole name, with `*` and `?`.
+    """
+
+    source: str = ""
+    schema: str = ""
+    text: str = ""
+    like: str = ""
+    readable: bool | None = None
 
 
-def table(
-    conn: Connection, policy: Policy, principal: Principal, source: str, schema: str, name: str
-) -> VisibleDataset:
-    """Return one table.  Raises NotFound alike for one that does not exist and one the person may not discover."""
-    for dataset in visible(conn, policy, principal):
-        if (dataset.source, dataset.dataset.schema, dataset.dataset.name) == (source, schema, name):
-            return dataset
-    raise NotFound(
-        Problem(
-            f"There is no table {source}.{schema}.{name}, or you may not know of it.",
-            todo="Look through the tables you may see on the Data page.",
+@dataclass(frozen=True)
+class Catalog:
+    """The catalog as one person sees it, within one transaction."""
+
+    conn: Connection
+    policy: Policy
+    principal: Principal
+
+    @cached_property
+    def _sight(self) -> Sight:
+        return sight(book(self.policy, self.principal))
+
+    def find(self, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+        """Return the tables that are meant by these names, as they were written; what does not exist is left out.
+
+        A table of exactly this name comes before one that differs in upper and lower case.  When several differ only
+        so, and none is exact, the name means none of them.
+        """
+        wanted = list(dict.fromkeys(names))
+        by_path: dict[str, list[VisibleDataset]] = {}
+        for harvested in store.find(self.conn, wanted):
+            seen = _seen_by(self.policy, self.principal, harvested)
+            if seen is not None:
+                by_path.setdefault(keys.path(*seen.name), []).append(seen)
+        found = {}
+        for name in wanted:
+            alike = by_path.get(keys.path(*name), [])
+            meant = [each for each in alike if each.name == name] or alike
+            if len(meant) == 1:
+                found[name] = meant[0]
+        return found
+
+    def table(self, name: TableName) -> VisibleDataset:
+        """Return one table.  Raises NotFound alike for one that does not exist and one the person may not discover."""
+        found = self.find([name])
+        if name in found:
+            return found[name]
+        raise NotFound(
+            Problem(
+                f"There is no table {name}, or you may not know of it.",
+                todo="Look through the tables you may see on the Data page.",
+            )
         )
-    )
+
+    def tables(self, wanted: Wanted, *, after: str = "", limit: int = PAGE) -> Listing:
+        """Return a page of tables, in the order of their names, beginning behind `after` of the page before."""
+        last = keys.split(after)
+        start = TableName(*last) if len(last) == len(TableName._fields) else None
+        rows = store.listed(self.conn, *self._conditions(wanted), after=start, limit=limit + 1)
+        more = rows[limit - 1].name if len(rows) > limit else ()
+        return Listing(tuple(self._judged(rows[:limit])), keys.joined(*more))
+
+    def starting(self, beginning: str, limit: int) -> list[Listed]:
+        """Return readable tables that begin like this, or whose schema or name does; the former first."""
+        found: dict[TableName, Listed] = {}
+        for column in (_c.path, _c.name_key, _c.schema_key) if beginning else (_c.path,):
+            conditions = (self._sight.visible, self._sight.readable, _begins(column, beginning))
+            rows = store.listed(self.conn, *conditions, limit=limit - len(found)) if len(found) < limit else []
+            found |= {each.name: each for each in self._judged(rows)}
+        return list(found.values())
+
+    def near(self, written: Sequence[str], limit: int) -> tuple[Listed, ...]:
+        """Return tables that may be meant by a name that is not there, in the parts somebody wrote, nearest first.
+
+        Looked for among the tables of this schema and among those of this name elsewhere, the misspelt part aside.
+        """
+        *before, last = map(keys.key, written)
+        called, alike = _c.name_key == keys.path(last), _begins(_c.name_key, last[:_BEGINNING])
+        places = [called, alike]
+        if before:
+            places.insert(0, and_(called, _begins(_c.schema_key, before[-1][:_BEGINNING])))
+        if len(before) > 1:
+            here, source = _c.in_schema == keys.path(*before[-2:]), _c.source_key == keys.path(before[-2])
+            places[1:1] = [and_(here, alike), here, and_(source, alike)]
+        candidates: dict[TableName, Listed] = {}
+        for place in places:
+            rows = store.listed(self.conn, self._sight.visible, place, limit=NEIGHBOURS)
+            candidates |= {each.name: each for each in self._judged(rows)}
+        return tuple(candidates[each] for each in nearest(".".join([*before, last]), last, candidates, limit))
+
+    def schemas(self, source: str, *, beginning: str = "", limit: int) -> list[str]:
+        """Return the schemas of a source that hold a table the person may discover, in the order of their names."""
+        return store.schemas(self.conn, source, self._sight.visible, _begins(_c.schema_key, beginning), limit=limit)
+
+    def inside(self, source: str, schema: str, *, beginning: str = "", limit: int) -> list[Listed]:
+        """Return the tables of a schema that begin like this."""
+        place = (_c.in_schema == keys.path(source, schema), _begins(_c.name_key, beginning))
+        return list(self._judged(store.listed(self.conn, self._sight.visible, *place, limit=limit)))
+
+    def count(self, wanted: Wanted) -> Count:
+        """Return how many tables there are of those that are wanted."""
+        counts = self._counts(_c.source, wanted).values()
+        return Count(sum(each.visible for each in counts), sum(each.readable for each in counts))
+
+    def count_by_source(self) -> dict[str, Count]:
+        """Return how many tables each source has."""
+        return self._counts(_c.source, Wanted())
+
+    def count_by_schema(self, source: str, schemas: Sequence[str]) -> dict[str, Count]:
+        """Return how many tables each of these schemas of a source has."""
+        return self._counts(_c.schema, Wanted(source=source), _c.schema.in_(schemas))
+
+    def _counts(self, by: ColumnElement[str], wanted: Wanted, *conditions: ColumnElement[bool]) -> dict[str, Count]:
+        found = store.counts(self.conn, *self._conditions(wanted), *conditions, by=by, readable=self._sight.readable)
+        return {name: Count(visible, readable) for name, (visible, readable) in found.items()}
+
+    def _conditions(self, wanted: Wanted) -> list[ColumnElement[bool]]:
+        conditions = [self._sight.visible]
+        if wanted.source:
+            conditions.append(_c.source == wanted.source)
+        if wanted.schema:
+            conditions.append(_c.schema == wanted.schema)
+        conditions += [func.strpos(_c.words, word) > 0 for word in keys.key(wanted.text).split()]
+        if wanted.like:
+            whole = func.concat_ws(".", _c.source, _c.schema, _c.name)
+            conditions.append(func.lower(whole).like(_like(wanted.like), escape="\\"))
+        if wanted.readable is not None:
+            conditions.append(self._sight.readable if wanted.readable else not_(self._sight.readable))
+        return conditions
+
+    def _judged(self, rows: Iterable[store.Row]) -> Iterator[Listed]:
+        """Yield what of the rows this person may discover, as they may know of it."""
+        for row in rows:
+            verdict = _judge(self.policy, self.principal, row.name, row.columns)
+            if verdict is not None:
+                yield _listed(row, verdict)
 
 
 def sources(conn: Connection, settings: Settings, principal: Principal) -> list[SourceState]:
     """Return the sources the person may discover, down ones too, in the settings' order."""
-    tables = visible(conn, settings.policy, principal)
+    counts = Catalog(conn, settings.policy, principal).count_by_source()
     health = store.health(conn)
     states = []
     for name, source in settings.sources.items():
         if not decide(settings.policy, principal, Action.DISCOVER, Resource(name)).allowed:
             continue
-        of_source = [dataset for dataset in tables if dataset.source == name]
-        seen = health.get(name)
+        state = health.get(name)
         states.append(
             SourceState(
                 name=name,
@@ -56,10 +193,9 @@ def sources(conn: Connection, settings: Settings, principal: Principal) -> list[
                 title=source.title,
                 owner=source.owner,
                 note=source.note,
-                up=seen is not None and seen.up,
-                since=seen.since if seen else datetime.fromtimestamp(0, UTC),
-                tables_readable=sum(dataset.read.allowed for dataset in of_source),
-                tables_visible=len(of_source),
+                up=state is not None and state.up,
+                since=state.since if state else datetime.fromtimestamp(0, UTC),
+                tables=counts.get(name, Count(0, 0)),
             )
         )
     return states
@@ -75,32 +211,79 @@ def mark(conn: Connection, source: str, *, up: bool, problem: str, now: datetime
     store.record_health(conn, source, up=up, problem=problem, now=now, harvested=False)
 
 
-def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -> VisibleDataset | None:
-    dataset = harvested.dataset
-    place = Resource(harvested.source, dataset.schema, dataset.name)
-    if not decide(policy, principal, Action.DISCOVER, place).allowed:
+def _begins(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    # Not LIKE: as a range an index serves it, whatever characters there are.
+    start = keys.path(name)
+    return and_(column >= start, column < start + chr(sys.maxunicode)) if name else true()
+
+
+def _like(pattern: str) -> str:
+    r"""Return a pattern with `*` and `?` as SQL's LIKE has it.
+
+    >>> _like("lake.w_f.*")
+    'lake.w\\_f.%'
+    """
+    escaped = keys.key(pattern).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def nearest(written: str, last: str, candidates: Mapping[TableName, Listed], limit: int) -> list[TableName]:
+    """Return the candidates that are called so elsewhere, then those spelt alike."""
+    same = [name for name in candidates if keys.key(name.table) == last]
+    whole = {keys.key(str(name)): name for name in candidates}
+    ends = {keys.key(name.table): name for name in candidates}
+    spelt = [whole[each] for each in get_close_matches(keys.key(written), whole, n=limit, cutoff=0.6)]
+    if not same and not spelt:
+        spelt = [ends[each] for each in get_close_matches(last, ends, n=limit, cutoff=0.6)]
+    nearer = [name for name in spelt if name in same]
+    return list(dict.fromkeys([*nearer, *same, *spelt]))[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What somebody may do with a table they may discover; names of columns are without case."""
+
+    read: Decision
+    columns: Mapping[str, Decision]
+    """Each column they may discover, and the verdict on reading it."""
+
+    def tells_of(self, partition_columns: Iterable[str]) -> bool:
+        """Tell whether they may know how the table is divided: its partitions are values of their columns."""
+        return all(name in self.columns and self.columns[name].allowed for name in partition_columns)
+
+
+def _judge(policy: Policy, principal: Principal, name: TableName, columns: Sequence[str]) -> _Verdict | None:
+    """Return the verdict on a table with these columns, or None when for this person it does not exist."""
+    table = Resource(*name)
+    if not decide(policy, principal, Action.DISCOVER, table).allowed:
         return None
-    columns = tuple(
-        VisibleColumn(column, decide(policy, principal, Action.READ, resource))
-        for column in dataset.columns
-        if decide(
-            policy,
-            principal,
-            Action.DISCOVER,
-            resource := Resource(place.source, place.schema, place.table, column.name),
-        ).allowed
-    )
-    if not columns:
+    discover = decide_each(policy, principal, Action.DISCOVER, table, columns)
+    reading = decide_each(policy, principal, Action.READ, table, columns)
+    known = {column: read for column, found, read in zip(columns, discover, reading, strict=True) if found.allowed}
+    if not known:
         # A pattern such as lake.wmf.*.city reaches into every table; it must not tell of those without a city.
         return None
-    read = decide(policy, principal, Action.READ, place)
-    if read.allowed and not any(column.read.allowed for column in columns):
-        read = columns[0].read
-    open_names = {column.column.name for column in columns if column.read.allowed}
-    if any(column.partition and column.name not in open_names for column in dataset.columns):
-        # What partitions there are are values of their columns, and so is which is the newest.
+    read = decide(policy, principal, Action.READ, table)
+    if read.allowed and not any(verdict.allowed for verdict in known.values()):
+        read = next(iter(known.values()))
+    return _Verdict(read, known)
+
+
+def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -> VisibleDataset | None:
+    dataset = harvested.dataset
+    name = TableName(harvested.source, dataset.schema, dataset.name)
+    verdict = _judge(policy, principal, name, [keys.key(column.name) for column in dataset.columns])
+    if verdict is None:
+        return None
+    columns = tuple(
+        VisibleColumn(column, verdict.columns[key])
+        for column in dataset.columns
+        if (key := keys.key(column.name)) in verdict.columns
+    )
+    if not verdict.tells_of(keys.key(column.name) for column in dataset.columns if column.partition):
+        # Which is the newest partition is a value, too.
         dataset = replace(dataset, newest="", partitions=None)
-    if not read.allowed and dataset.row_estimate is not None:
+    if not verdict.read.allowed and dataset.row_estimate is not None:
         # That a table grows by one is news of what is in it.
         dataset = replace(
             dataset,
@@ -108,7 +291,15 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
             size_bytes=_roughly(dataset.size_bytes or 0),
             rows_exact=False,
         )
-    return VisibleDataset(harvested.source, dataset, columns, read, harvested.harvested_at)
+    return VisibleDataset(harvested.source, dataset, columns, verdict.read)
+
+
+def _listed(row: store.Row, verdict: _Verdict) -> Listed:
+    rows, size, exact = row.row_estimate, row.size_bytes, row.rows_exact
+    if not verdict.read.allowed and rows is not None:
+        rows, size, exact = _roughly(rows), _roughly(size or 0), False
+    newest = row.newest if verdict.tells_of(row.partition_columns) else ""
+    return Listed(row.name, row.comment, rows, exact, size, newest, verdict.read)
 
 
 def _roughly(count: int) -> int:

@@ -1,31 +1,66 @@
-"""Rows of `dataset` and `source_state`.  What is read back equals what was harvested, types included."""
+"""Rows of `dataset` and `source_state`.  What is read back equals what was harvested, types included.
+
+Nothing is read but what was asked for by name, or a page of it: how many tables a site has does not matter.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    any_,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from swap.catalog import keys
+from swap.catalog.model import TableName
 from swap.connectors.base import Column, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
-from swap.db.tables import source_state
+from swap.db.tables import dataset_definition, source_state
 
 
 @dataclass(frozen=True, slots=True)
 class Harvested:
-    """A dataset and where and when it was seen."""
+    """A dataset and where it was seen."""
 
     source: str
     dataset: Dataset
-    harvested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A dataset as lists need it; names of columns are without case."""
+
+    name: TableName
+    comment: str
+    row_estimate: int | None
+    rows_exact: bool
+    size_bytes: int | None
+    newest: str
+    columns: tuple[str, ...]
+    partition_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,41 +122,143 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _decode_text(schema: str, name: str, definition: str) -> Dataset:
     # Every query reads the catalog; what did not change is decoded once.
     return decode(schema, name, json.loads(definition))
 
 
-def all_datasets(conn: Connection) -> list[Harvested]:
-    """Return every dataset, in the order of their names."""
-    table = dataset_table.c
+def find(conn: Connection, names: Iterable[TableName]) -> list[Harvested]:
+    """Return the datasets that have these names, upper and lower case aside."""
+    table, long = dataset_table.c, dataset_definition.c
     rows = conn.execute(
-        select(table.source, table.schema, table.name, cast(table.definition, Text), table.harvested_at).order_by(
-            table.source, table.schema, table.name
-        ),
+        select(table.source, table.schema, table.name, cast(long.definition, Text))
+        .join_from(dataset_table, dataset_definition)
+        .where(table.path == any_(literal([keys.path(*name) for name in names], ARRAY(Text))))
     )
+    return [Harvested(source, _decode_text(schema, name, definition)) for source, schema, name, definition in rows]
+
+
+def listed(conn: Connection, *conditions: ColumnElement[bool], after: TableName | None = None, limit: int) -> list[Row]:
+    """Return the first datasets for which the conditions hold, in the order of their names."""
+    table = dataset_table.c
+    order = (table.path, table.source, table.schema, table.name)
+    if after is not None:
+        conditions = (*conditions, tuple_(*order) > tuple_(keys.path(*after), *after))
+    rows = conn.execute(select(dataset_table).where(*conditions).order_by(*order).limit(limit))
     return [
-        Harvested(source, _decode_text(schema, name, definition), harvested_at)
-        for source, schema, name, definition, harvested_at in rows
+        Row(
+            TableName(row.source, row.schema, row.name),
+            row.comment,
+            row.row_estimate,
+            row.rows_exact,
+            row.size_bytes,
+            row.newest,
+            tuple(row.columns),
+            tuple(row.partition_columns),
+        )
+        for row in rows
     ]
 
 
-def replace_datasets(conn: Connection, source: str, datasets: Iterable[Dataset], now: datetime) -> None:
-    """Make the catalog of one source what was harvested now; tables that are gone are forgotten."""
-    conn.execute(delete(dataset_table).where(dataset_table.c.source == source))
-    rows = [
-        {
-            "source": source,
-            "schema": dataset.schema,
-            "name": dataset.name,
-            "definition": encode(dataset),
-            "harvested_at": now,
-        }
-        for dataset in datasets
-    ]
-    if rows:
-        conn.execute(insert(dataset_table), rows)
+def schemas(conn: Connection, source: str, *conditions: ColumnElement[bool], limit: int) -> list[str]:
+    """Return the first schemas of a source with a dataset for which the conditions hold, in order of their names."""
+    table = dataset_table.c
+
+    def first(*further: ColumnElement[bool]) -> Select[Any]:
+        return (
+            select(table.in_schema, table.schema)
+            .where(table.source == source, *conditions, *further)
+            .order_by(table.in_schema)
+            .limit(1)
+        )
+
+    # From each schema to the next one, so that a schema of many tables is not gone through to the end.
+    found = first().cte("found", recursive=True)
+    following = first(table.in_schema > found.c.in_schema).lateral()
+    found = found.union_all(select(following).select_from(found.join(following, true())))
+    return list(conn.scalars(select(found.c.schema).limit(limit)))
+
+
+def counts(
+    conn: Connection, *conditions: ColumnElement[bool], by: ColumnElement[str], readable: ColumnElement[bool]
+) -> dict[str, tuple[int, int]]:
+    """Return how many datasets there are for which the conditions hold and how many are readable, by a column."""
+    rows = conn.execute(select(by, func.count(), func.count().filter(readable)).where(*conditions).group_by(by))
+    return {name: (visible, opened) for name, visible, opened in rows}
+
+
+def put(conn: Connection, source: str, datasets: Sequence[Dataset]) -> int:
+    """Keep these datasets of a source as they are now; return how many of them were new or had changed."""
+    table = dataset_table.c
+    # What has no name is closed to everybody: it is not kept.
+    rows = [_row(source, dataset) for dataset in datasets if source and dataset.schema and dataset.name]
+    known = {
+        (schema, name): bytes(digest)
+        for schema, name, digest in conn.execute(
+            select(table.schema, table.name, table.digest).where(
+                table.source == source, table.path == any_(literal([row["path"] for row in rows], ARRAY(Text)))
+            )
+        )
+    }
+    changed = [row for row in rows if known.get((row["schema"], row["name"])) != row["digest"]]
+    if not changed:
+        return 0
+    _upsert(conn, dataset_table, [{key: row[key] for key in row if key != "definition"} for row in changed])
+    _upsert(conn, dataset_definition, [{key: row[key] for key in (*_PRIMARY, "definition")} for row in changed])
+    return len(changed)
+
+
+def forget_except(conn: Connection, source: str, names: Collection[tuple[str, str]]) -> int:
+    """Forget the datasets of a source that are not among these (schema, name); return how many."""
+    table = dataset_table.c
+    known = conn.execute(select(table.schema, table.name).where(table.source == source))
+    gone = [(schema, name) for schema, name in known if (schema, name) not in names]
+    for start in range(0, len(gone), 1000):
+        conn.execute(
+            delete(dataset_table).where(
+                table.source == source, tuple_(table.schema, table.name).in_(gone[start : start + 1000])
+            )
+        )
+    return len(gone)
+
+
+_PRIMARY = ("source", "schema", "name")
+
+
+def _upsert(conn: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    statement = insert(table)
+    new = {column.name: statement.excluded[column.name] for column in table.c if column.name not in _PRIMARY}
+    conn.execute(statement.on_conflict_do_update(index_elements=_PRIMARY, set_=new), rows)
+
+
+def _row(source: str, dataset: Dataset) -> dict[str, Any]:
+    """Return everything that is kept of a dataset."""
+    definition = encode(dataset)
+    said = json.dumps(definition, sort_keys=True, ensure_ascii=True).encode("ascii")
+    name = TableName(source, dataset.schema, dataset.name)
+    return {
+        "source": source,
+        "schema": dataset.schema,
+        "name": dataset.name,
+        "digest": hashlib.sha256(said).digest(),
+        "comment": dataset.comment,
+        "row_estimate": dataset.row_estimate,
+        "rows_exact": dataset.rows_exact,
+        "size_bytes": dataset.size_bytes,
+        "newest": dataset.newest,
+        "source_key": keys.path(source),
+        "schema_key": keys.path(dataset.schema),
+        "name_key": keys.path(dataset.name),
+        "in_schema": keys.path(source, dataset.schema),
+        "across": keys.path(source, dataset.name),
+        "path": keys.path(*name),
+        # What has no name is closed to everybody, so that it opens no table either.
+        "columns": [keys.key(column.name) for column in dataset.columns if column.name],
+        "partition_columns": [keys.key(column.name) for column in dataset.columns if column.partition],
+        "words": keys.key(f"{name} {dataset.comment}"),
+        "definition": definition,
+    }
 
 
 def forget_sources_except(conn: Connection, names: Sequence[str]) -> None:

@@ -48,6 +48,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "jupyter_server": _READ,
         "source_state": _KEEP,
         "dataset": _KEEP,
+        "dataset_definition": _KEEP,
         "query_run": _ADD,
         "admission": _KEEP,
         "audit_event": _APPEND,

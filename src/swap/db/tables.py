@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -83,9 +84,8 @@ jupyter_server = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column(
-        "credential_digest", LargeBinary, nullable=False, unique=True
-    ),  # SHA-256 of what the server renews tokens with
+    # SHA-256 of what the server renews tokens with.
+    Column("credential_digest", LargeBinary, nullable=False, unique=True),
     _moment("started_at", now=True),
     _moment("ended_at", nullable=True),
     Index(None, "person_id"),
@@ -103,14 +103,51 @@ source_state = Table(
     _moment("harvested_at", nullable=True),
 )
 
+_KEY = Text(collation="C")  # compared by bytes: a prefix is a range of the index
+
 dataset = Table(
     "dataset",
     metadata,
     Column("source", Text, primary_key=True),
     Column("schema", Text, primary_key=True),
     Column("name", Text, primary_key=True),
+    # Without case (catalog.keys): looked up, and held against the patterns of rules.  Early, so that they are near.
+    Column("source_key", _KEY, nullable=False),
+    Column("schema_key", _KEY, nullable=False),
+    Column("name_key", _KEY, nullable=False),
+    Column("in_schema", _KEY, nullable=False),  # source and schema in one
+    Column("across", _KEY, nullable=False),  # source and name in one: the table in whatever schema
+    Column("path", _KEY, nullable=False),  # all three in one
+    Column("columns", ARRAY(Text), nullable=False),
+    Column("partition_columns", ARRAY(Text), nullable=False),
+    # Of all that is known of it: what did not change is not written again.
+    Column("digest", LargeBinary, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("row_estimate", BigInteger, nullable=True),
+    Column("rows_exact", Boolean, nullable=False),
+    Column("size_bytes", BigInteger, nullable=True),
+    Column("newest", Text, nullable=False),
+    Column("words", _KEY, nullable=False),  # the name as a statement writes it, and the comment
+    Index(None, "path"),
+    Index(None, "in_schema"),
+    Index(None, "across"),
+    Index(None, "schema_key"),
+    Index(None, "name_key"),
+)
+
+dataset_definition = Table(
+    "dataset_definition",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("schema", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("definition", JSONB, nullable=False),  # catalog.store's encoding of connectors.base.Dataset
-    _moment("harvested_at"),
+    # Apart from `dataset`, whose rows are short so that many of them can be gone through.
+    ForeignKeyConstraint(
+        ["source", "schema", "name"],
+        ["swap.dataset.source", "swap.dataset.schema", "swap.dataset.name"],
+        ondelete="CASCADE",
+    ),
 )
 
 # ── Queries ─────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 import anyio
@@ -12,15 +12,19 @@ import anyio.to_thread
 from fastapi import Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from swap.catalog import service as catalog_service
-from swap.catalog.model import VisibleDataset
+from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
+from swap.catalog.service import Catalog
 from swap.errors import NotSignedIn, Problem
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
 from swap.gateway.turns import Turns
 from swap.identity import Via
 from swap.people import tokens
+from swap.policy.decide import decide
+from swap.policy.model import Action, Resource
 from swap.query import complete as completion
 from swap.query.model import Statement
 from swap.query.results.format import sql_type
@@ -36,6 +40,9 @@ REQUESTS_PER_PERSON = 64
 UPLOADS_PER_PERSON = 3
 UPLOADS_AT_ONCE = 4
 """Uploads that are read at a time: each has a combiner of its own."""
+MAX_LISTED = 1000
+"""Tables of one page."""
+NONE = Count(0, 0)
 _QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 _KERNEL = frozenset({Via.KERNEL})
 
@@ -72,6 +79,19 @@ class QueryBody(Body):
     statement: str
     params: dict[str, Any] = Field(default_factory=dict)
     tables: dict[str, str] = Field(default_factory=dict)
+
+
+class TablesQuery(Body):
+    """Which tables to list: all that is said must hold.  `after` is what the page before said."""
+
+    source: str = ""
+    schema_: str = Field(default="", alias="schema")
+    text: str = Field(default="", max_length=1000)
+    like: str = Field(default="", max_length=1000)
+    readable: bool | None = None
+    after: str = Field(default="", max_length=10_000)
+    limit: int = Field(default=catalog_service.PAGE, ge=1, le=MAX_LISTED)
+    counted: bool = False
 
 
 class CompleteBody(Body):
@@ -200,56 +220,62 @@ def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[s
 
 
 def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
-    """List the sources and tables the person may discover."""
-    settings = with_parts.settings
+    """List the sources the person may discover."""
     with with_parts.queries.engine.begin() as conn:
-        sources = catalog_service.sources(conn, settings, caller.principal)
-        tables = catalog_service.visible(conn, settings.policy, caller.principal)
-    return {
-        "sources": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "title": each.title,
-                "owner": each.owner,
-                "note": each.note,
-                "up": each.up,
-                "since": each.since.isoformat(),
-                "tables_readable": each.tables_readable,
-                "tables_visible": each.tables_visible,
-            }
-            for each in sources
-        ],
-        "tables": [
-            {
-                "name": table.full_name,
-                "comment": table.dataset.comment,
-                "rows": table.dataset.row_estimate,
-                "rows_exact": table.dataset.rows_exact,
-                "bytes": table.dataset.size_bytes,
-                "newest": table.dataset.newest,
-                "readable": table.read.allowed,
-                "rule": table.read.rule,
-                "because": table.read.because,
-                "ask": table.read.ask,
-            }
-            for table in tables
-        ],
-    }
+        sources = catalog_service.sources(conn, with_parts.settings, caller.principal)
+    return {"sources": [_source(each) for each in sources]}
+
+
+def catalog_schemas(
+    caller: Person,
+    with_parts: WithParts,
+    source: str,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = catalog_service.PAGE,
+) -> dict[str, Any]:
+    """List the first schemas of a source with a table the person may discover."""
+    with with_parts.queries.engine.begin() as conn:
+        known = _known(conn, caller, with_parts)
+        schemas = known.schemas(source, limit=limit)
+        counts = known.count_by_schema(source, schemas)
+    return {"schemas": [{"name": name, **_counted(counts.get(name, NONE))} for name in schemas]}
+
+
+def catalog_tables(
+    caller: Person,
+    with_parts: WithParts,
+    wanted: Annotated[TablesQuery, Query()],
+) -> dict[str, Any]:
+    """List a page of the tables the person may discover, in the order of their names."""
+    asked = catalog_service.Wanted(
+        source=wanted.source, schema=wanted.schema_, text=wanted.text, like=wanted.like, readable=wanted.readable
+    )
+    with with_parts.queries.engine.begin() as conn:
+        known = _known(conn, caller, with_parts)
+        listing = known.tables(asked, after=wanted.after, limit=wanted.limit)
+        answer: dict[str, Any] = {"tables": [_table(each) for each in listing.tables], "after": listing.after}
+        if wanted.counted:
+            answer["count"] = _counted(known.count(asked))
+            answer["all"] = _counted(known.count(replace(asked, text="", like="", readable=None)))
+    return answer
 
 
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
     """Describe one table."""
     with with_parts.queries.engine.begin() as conn:
-        found = catalog_service.table(conn, with_parts.settings.policy, caller.principal, source, schema, table)
+        found = _known(conn, caller, with_parts).table(TableName(source, schema, table))
     return _described(found)
 
 
 def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[str, Any]:
     """Offer what could stand at the cursor."""
+    settings, sql = with_parts.settings, body.sql[: with_parts.settings.limits.statement_bytes]
+    sources = [
+        name
+        for name in settings.sources
+        if decide(settings.policy, caller.principal, Action.DISCOVER, Resource(name)).allowed
+    ]
     with with_parts.queries.engine.begin() as conn:
-        visible = catalog_service.visible(conn, with_parts.settings.policy, caller.principal)
-    found = completion.complete(body.sql[: with_parts.settings.limits.statement_bytes], body.offset, visible)
+        found = completion.complete(sql, body.offset, sources, _known(conn, caller, with_parts))
     return {
         "start": found.start,
         "end": found.end,
@@ -260,10 +286,48 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
     }
 
 
+def _known(conn: Connection, caller: Caller, with_parts: Parts) -> Catalog:
+    return Catalog(conn, with_parts.settings.policy, caller.principal)
+
+
+def _source(source: SourceState) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "title": source.title,
+        "owner": source.owner,
+        "note": source.note,
+        "up": source.up,
+        "since": source.since.isoformat(),
+        "tables": _counted(source.tables),
+    }
+
+
+def _counted(count: Count) -> dict[str, int]:
+    return {"visible": count.visible, "readable": count.readable}
+
+
+def _table(table: Listed) -> dict[str, Any]:
+    return {
+        "name": str(table.name),
+        **table.name._asdict(),
+        "comment": table.comment,
+        "rows": table.rows,
+        "rows_exact": table.rows_exact,
+        "bytes": table.size_bytes,
+        "newest": table.newest,
+        "readable": table.read.allowed,
+        "rule": table.read.rule,
+        "because": table.read.because,
+        "ask": table.read.ask,
+    }
+
+
 def _described(table: VisibleDataset) -> dict[str, Any]:
     dataset = table.dataset
     return {
-        "name": table.full_name,
+        "name": str(table.name),
+        **table.name._asdict(),
         "comment": dataset.comment,
         "owner": dataset.owner,
         "rows": dataset.row_estimate,

@@ -33,6 +33,8 @@ ROUTES = (
     Route("GET", "/v1/queries/{query_id}/download", handlers.query_download),
     Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
     Route("GET", "/v1/catalog", handlers.catalog),
+    Route("GET", "/v1/catalog/schemas", handlers.catalog_schemas),
+    Route("GET", "/v1/catalog/tables", handlers.catalog_tables),
     Route("GET", "/v1/catalog/{source}/{schema}/{table}", handlers.catalog_table),
     Route("POST", "/v1/complete", handlers.complete),
 )

@@ -1,21 +1,51 @@
 """Who may do what: the rules in their order, one verdict.
 
 Default deny; one denial wins; what has no name is closed; every verdict names its rule, its reason and whom to ask.
+What the rules say to the same groups is put together once and looked up from then on, however many rules there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 
-from swap.identity import Principal
-from swap.policy.model import Action, Decision, Resource
+from swap.identity import Principal, Via
+from swap.policy.model import Action, Clause, Decision, Resource
+from swap.policy.patterns import Lookup
 from swap.policy.rules import denials, grants, powers
 from swap.settings import Policy
 
-Rule = Callable[[Policy, Principal, Action, Resource], Decision | None]
+Rule = Callable[[Policy, frozenset[str], Via], Iterable[Clause]]
 
-RULES: tuple[Rule, ...] = (powers.judge, denials.judge, grants.judge)
-"""The rules; a rule returns a verdict or None when it has nothing to say.  See docs/reference/policy.md."""
+RULES: tuple[Rule, ...] = (powers.clauses, denials.clauses, grants.clauses)
+"""The rules; each says what it opens and closes to some groups.  See docs/reference/policy.md."""
+
+BOOKS = 256
+"""Sets of groups whose clauses are kept at hand; the one asked for longest ago goes first."""
+
+
+class Book:
+    """Every clause for one set of groups, through one power."""
+
+    def __init__(self, clauses: Iterable[Clause]) -> None:
+        self.clauses = tuple(clauses)
+        self._closed: dict[Action, Lookup[Decision]] = {action: Lookup() for action in Action}
+        self._opened: dict[Action, Lookup[Decision]] = {action: Lookup() for action in Action}
+        for clause in self.clauses:
+            side = self._opened if clause.verdict.allowed else self._closed
+            side[clause.action].add(clause.pattern, clause.verdict)
+
+    def verdict(self, action: Action, resource: Resource) -> Decision | None:
+        """Return what the clauses say: the first refusal that covers the resource, else the first permission."""
+        parts = resource.parts
+        return self._closed[action].covering(parts) or self._opened[action].meeting(parts)
+
+    def verdicts(self, action: Action, table: Resource, columns: Sequence[str]) -> list[Decision | None]:
+        """Return what the clauses say of each of a table's columns; nothing lies inside a column."""
+        closed = self._closed[action].covering_each(table.parts, columns)
+        opened = self._opened[action].covering_each(table.parts, columns)
+        return [shut or said for shut, said in zip(closed, opened, strict=True)]
 
 
 def decide(
@@ -25,13 +55,35 @@ def decide(
     if not all(resource.parts):
         # Patterns cannot name it, so no rule can have meant it.
         return Decision(False, "default", "keeps closed what has no name", policy.ask)
-    verdicts = [verdict for rule in rules if (verdict := rule(policy, principal, action, resource))]
-    for verdict in verdicts:
-        if not verdict.allowed:
-            return verdict
-    if verdicts:
-        return verdicts[0]
-    return Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
+    verdict = book(policy, principal, rules).verdict(action, resource)
+    return verdict or Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
+
+
+def decide_each(
+    policy: Policy, principal: Principal, action: Action, table: Resource, columns: Sequence[str]
+) -> list[Decision]:
+    """Return the verdict on each column of a table: what `decide` says of one after the other, at once."""
+    nameless = Decision(False, "default", "keeps closed what has no name", policy.ask)
+    if not all(table.parts):
+        return [nameless for _ in columns]
+    default = Decision(False, "default", f"keeps closed what no grant opens, such as columns of {table}", policy.ask)
+    said = book(policy, principal).verdicts(action, table, columns)
+    return [(verdict or default) if name else nameless for name, verdict in zip(columns, said, strict=True)]
+
+
+def book(policy: Policy, principal: Principal, rules: Sequence[Rule] = RULES) -> Book:
+    """Return what the rules say to the principal's groups.  Other rules, or other groups, are another book."""
+    key = (id(policy), principal.groups, principal.via, tuple(rules))
+    with _lock:
+        kept = _books.get(key)
+        # A policy that is gone may have left its number to this one.
+        if kept is None or kept[0] is not policy:
+            clauses = (clause for rule in rules for clause in rule(policy, principal.groups, principal.via))
+            kept = _books[key] = (policy, Book(clauses))
+        _books.move_to_end(key)
+        while len(_books) > BOOKS:
+            _books.popitem(last=False)
+        return kept[1]
 
 
 def instead_of(policy: Policy, rule: str, column: str) -> str | None:
@@ -40,3 +92,7 @@ def instead_of(policy: Policy, rule: str, column: str) -> str | None:
         if denial.name == rule:
             return denial.instead.get(column)
     return None
+
+
+_books: OrderedDict[tuple[int, frozenset[str], Via, tuple[Rule, ...]], tuple[Policy, Book]] = OrderedDict()
+_lock = threading.Lock()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from swap.policy.patterns import Pattern
+
 
 class Action(StrEnum):
     """What somebody may do to a dataset or a column of it."""
@@ -46,3 +48,12 @@ class Decision:
     rule: str
     because: str
     ask: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What a rule says to somebody of what one pattern names, for one action."""
+
+    action: Action
+    pattern: Pattern
+    verdict: Decision

@@ -1,34 +1,109 @@
-"""Patterns of resources by dotted parts: `lake.wmf.*.city`.  A star stands for exactly one whole name."""
+"""Patterns of resources by dotted parts: `lake.wmf.*.city`.  A star stands for exactly one whole name.
+
+Names compare without case, as the statement's names do; otherwise "City" would slip past a lock on "city".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
-from swap.policy.model import Resource
+T = TypeVar("T")
+Pattern = tuple[str | None, ...]
+"""The parts of a pattern, without case; None is a star."""
 
 
-def covers(pattern: str, resource: Resource) -> bool:
-    """Tell whether the pattern names the resource or something it lies in.
+def read(text: str) -> Pattern:
+    """Return the pattern that somebody wrote.
 
-    >>> covers("lake.wmf", Resource("lake", "wmf", "pageview_hourly", "city"))
-    True
-    >>> covers("lake.wmf.pageview_hourly.city", Resource("lake", "wmf", "pageview_hourly"))
-    False
+    >>> read("lake.WMF.*.city")
+    ('lake', 'wmf', None, 'city')
     """
-    wanted, parts = pattern.split("."), resource.parts
-    return len(wanted) <= len(parts) and _agree(wanted, parts)
+    return tuple(None if part == "*" else part.casefold() for part in text.split("."))
 
 
-def reaches_into(pattern: str, resource: Resource) -> bool:
-    """Tell whether the pattern names something inside the resource.
+@dataclass(slots=True)
+class _Node(Generic[T]):
+    """The patterns that begin alike: what one that ends here says, and the first thing said further down."""
 
-    >>> reaches_into("lake.wmf.*.city", Resource("lake", "wmf"))
-    True
+    named: dict[str, _Node[T]] = field(default_factory=dict)
+    starred: _Node[T] | None = None
+    here: tuple[int, T] | None = None
+    below: tuple[int, T] | None = None
+
+
+class Lookup(Generic[T]):
+    """Patterns, each with what it says.  The first of those that fit counts.
+
+    Finding takes at most two steps for each part that was found so far, however many patterns there are.
+
+    >>> rules: Lookup[str] = Lookup()
+    >>> rules.add(read("lake.wmf.*.city"), "lock")
+    >>> rules.covering(["lake", "wmf", "pageview_hourly", "city"]), rules.covering(["lake", "wmf"])
+    ('lock', None)
+    >>> rules.meeting(["lake", "wmf"])
+    'lock'
     """
-    wanted, parts = pattern.split("."), resource.parts
-    return len(wanted) > len(parts) and _agree(wanted, parts)
+
+    def __init__(self) -> None:
+        self._root: _Node[T] = _Node()
+        self._count = 0
+
+    def add(self, pattern: Pattern, says: T) -> None:
+        """Let a pattern say something, unless an earlier one already does."""
+        said = (self._count, says)
+        self._count += 1
+        node = self._root
+        for part in pattern:
+            node.below = node.below or said
+            if part is None:
+                node.starred = node.starred or _Node()
+                node = node.starred
+            else:
+                node = node.named.setdefault(part, _Node())
+        node.here = node.here or said
+
+    def covering(self, parts: Sequence[str]) -> T | None:
+        """Return what is said of the resource itself or of something it lies in."""
+        said, _ = self._walk(parts)
+        return said[1] if said else None
+
+    def covering_each(self, parts: Sequence[str], names: Iterable[str]) -> list[T | None]:
+        """Return the same for several resources at once, which lie beside one another in `parts`."""
+        said, reached = self._walk(parts)
+        around = said[1] if said else None
+        inside = [node for node in reached if node.named or node.starred]
+        if not inside:
+            return [around for _ in names]
+        found = (_step(said, inside, name)[0] for name in names)
+        return [each[1] if each else None for each in found]
+
+    def meeting(self, parts: Sequence[str]) -> T | None:
+        """Return what is said of the resource, of something it lies in, or of something inside it."""
+        said, reached = self._walk(parts)
+        for node in reached:
+            said = _earlier(said, node.below)
+        return said[1] if said else None
+
+    def _walk(self, parts: Sequence[str]) -> tuple[tuple[int, T] | None, list[_Node[T]]]:
+        """Return the first of what is said on the way of the parts, and the nodes where it ends."""
+        said: tuple[int, T] | None = None
+        reached = [self._root]
+        for part in parts:
+            said, reached = _step(said, reached, part)
+        return said, reached
 
 
-def _agree(wanted: Sequence[str], parts: Sequence[str]) -> bool:
-    # Names compare without case, as the statement's names do; otherwise "City" would slip past a lock on "city".
-    return all(name == "*" or name.casefold() == part.casefold() for name, part in zip(wanted, parts, strict=False))
+def _step(said: tuple[int, T] | None, nodes: list[_Node[T]], part: str) -> tuple[tuple[int, T] | None, list[_Node[T]]]:
+    name = part.casefold()
+    reached = [step for node in nodes for step in (node.named.get(name), node.starred) if step is not None]
+    for node in reached:
+        said = _earlier(said, node.here)
+    return said, reached
+
+
+def _earlier(one: tuple[int, T] | None, other: tuple[int, T] | None) -> tuple[int, T] | None:
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda said: said[0])

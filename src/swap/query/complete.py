@@ -6,11 +6,15 @@ Works on words, not on a tree.  Offers only what may be read: completing a locke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
 
-from swap.catalog.model import VisibleDataset
+from swap.catalog.model import Listed, TableName, VisibleDataset
+from swap.query.language import names
 from swap.query.language.allow import FUNCTION_NAMES
+from swap.query.planning.resolve import MAX_TABLES
 from swap.query.results.format import sql_type
 
 MAX_ITEMS = 200
@@ -65,7 +69,9 @@ KEYWORDS = (
 _SKIP = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[^\s]')
 _PATH = re.compile(r'(?:(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*)\s*\.\s*)*(?:"[^"]*|[A-Za-z_][A-Za-z0-9_]*)?\Z')
-_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+_PATH_PART = re.compile(r'("(?:[^"]|"")*"|"[^"]*\Z|[A-Za-z_][A-Za-z0-9_]*)\s*(\.?)')
+_OPEN_QUOTE = re.compile(r'(?:\A|\.)\s*"[^"]*\Z')
+_NAME = re.compile(r'"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*')
 _TABLE_WORDS = frozenset({"from", "join"})
 _CLAUSE_WORDS = frozenset(
     [
@@ -129,8 +135,24 @@ class Completion:
     items: tuple[Item, ...]
 
 
-def complete(sql: str, offset: int, catalog: Sequence[VisibleDataset]) -> Completion:
-    """Return what could stand at `offset`."""
+class Known(Protocol):
+    """The catalog as one person sees it, a few names at a time."""
+
+    def find(self, names: Iterable[TableName]) -> Mapping[TableName, VisibleDataset]:
+        """Return the tables that these names mean."""
+
+    def starting(self, beginning: str, limit: int) -> Sequence[Listed]:
+        """Return readable tables that begin like this, or whose schema or name does."""
+
+    def schemas(self, source: str, *, beginning: str, limit: int) -> Sequence[str]:
+        """Return schemas of a source that begin like this."""
+
+    def inside(self, source: str, schema: str, *, beginning: str, limit: int) -> Sequence[Listed]:
+        """Return tables of a schema that begin like this."""
+
+
+def complete(sql: str, offset: int, sources: Sequence[str], known: Known) -> Completion:
+    """Return what could stand at `offset`; `sources` are those the person may know of."""
     offset = min(offset, len(sql))
     blanked = _blank(sql)
     before = blanked[:offset]
@@ -138,18 +160,15 @@ def complete(sql: str, offset: int, catalog: Sequence[VisibleDataset]) -> Comple
         return Completion(offset, offset, ())
     written = _PATH.search(before[-PATH_CHARACTERS:])
     path = written.group() if written else ""
-    head, _, prefix = path.rpartition(".")
-    qualifier = [_plain(part) for part in head.split(".")] if head else []
-    prefix = prefix.strip().lstrip('"')
-    start = offset - len(prefix) - (1 if path.rpartition(".")[2].strip().startswith('"') else 0)
-    tables = {table.full_name.casefold(): table for table in catalog}
-    in_sight = _aliases(blanked, tables)
+    *qualifier, prefix = _parts(path)
+    start = offset - len(prefix) - (1 if _OPEN_QUOTE.search(path) else 0)
+    in_sight = _aliases(blanked, known)
     if qualifier:
-        found = _after_dot([part.casefold() for part in qualifier], tables, in_sight)
+        found = _after_dot(qualifier, prefix, in_sight, sources, known)
     elif _wants_table(before[: len(before) - len(path)]):
-        found = _tables(tables.values(), blanked)
+        found = _tables(prefix, sources, known, blanked)
     else:
-        found = _anything(in_sight, tables)
+        found = _anything(in_sight, sources)
     return Completion(start, offset, tuple(_matching(found, prefix))[:MAX_ITEMS])
 
 
@@ -168,38 +187,38 @@ def _matching(found: Iterable[Item], prefix: str) -> Iterator[Item]:
 
 
 def _after_dot(
-    qualifier: list[str], tables: dict[str, VisibleDataset], in_sight: dict[str, VisibleDataset]
+    qualifier: list[str], prefix: str, in_sight: Mapping[str, VisibleDataset], sources: Sequence[str], known: Known
 ) -> Iterator[Item]:
-    if len(qualifier) == 1 and qualifier[0] in in_sight:
-        yield from _columns(in_sight[qualifier[0]])
-    if len(qualifier) == 3 and ".".join(qualifier) in tables:
-        yield from _columns(tables[".".join(qualifier)])
-    for table in tables.values():
-        dataset = table.dataset
-        if qualifier == [table.source.casefold()]:
-            yield Item(dataset.schema, _quoted(dataset.schema), "schema", f"Schema of {table.source}")
-        elif qualifier == [table.source.casefold(), dataset.schema.casefold()]:
-            yield Item(dataset.name, _quoted(dataset.name), "table", dataset.comment)
+    if len(qualifier) == 1 and (table := in_sight.get(qualifier[0].casefold())):
+        yield from _columns(table)
+    if len(qualifier) == len(TableName._fields):
+        for table in known.find([TableName(*qualifier)]).values():
+            yield from _columns(table)
+    source = next((each for each in sources if each.casefold() == qualifier[0].casefold()), None)
+    if source is not None and len(qualifier) == 1:
+        for schema in known.schemas(source, beginning=prefix, limit=MAX_ITEMS):
+            yield Item(schema, names.written(schema), "schema", f"Schema of {source}")
+    if source is not None and len(qualifier) == 2:  # source.schema
+        for each in known.inside(source, qualifier[1], beginning=prefix, limit=MAX_ITEMS):
+            yield Item(each.name.table, names.written(each.name.table), "table", each.comment)
 
 
-def _tables(tables: Iterable[VisibleDataset], sql: str) -> Iterator[Item]:
-    known = [table for table in tables if table.read.allowed]
+def _tables(prefix: str, sources: Sequence[str], known: Known, sql: str) -> Iterator[Item]:
     for name in dict.fromkeys(re.findall(r"(?i)(?:\bwith(?:\s+recursive)?|,)\s+([a-z_][a-z0-9_]*)\s+as\s*\(", sql)):
         yield Item(name, name, "table", "Named in WITH")
-    for source in dict.fromkeys(table.source for table in known):
-        yield Item(source, source, "source", "A source")
-    for table in known:
-        parts = (table.source, table.dataset.schema, table.dataset.name)
-        yield Item(table.full_name, ".".join(_quoted(part) for part in parts), "table", table.dataset.comment)
+    for source in sources:
+        yield Item(source, names.written(source), "source", "A source")
+    for table in known.starting(prefix, MAX_ITEMS):
+        yield Item(str(table.name), names.written(*table.name), "table", table.comment)
 
 
-def _anything(in_sight: dict[str, VisibleDataset], tables: dict[str, VisibleDataset]) -> Iterator[Item]:
-    for table in {id(table): table for table in in_sight.values()}.values():
+def _anything(in_sight: Mapping[str, VisibleDataset], sources: Sequence[str]) -> Iterator[Item]:
+    for table in {table.name: table for table in in_sight.values()}.values():
         yield from _columns(table)
     for alias, table in in_sight.items():
-        yield Item(alias, _quoted(alias), "alias", table.full_name)
-    for source in dict.fromkeys(table.source for table in tables.values()):
-        yield Item(source, source, "source", "A source")
+        yield Item(alias, names.written(alias), "alias", str(table.name))
+    for source in sources:
+        yield Item(source, names.written(source), "source", "A source")
     for name in sorted(FUNCTION_NAMES):
         yield Item(name, f"{name}(", "function", "")
     for word in KEYWORDS:
@@ -210,7 +229,8 @@ def _columns(table: VisibleDataset) -> Iterator[Item]:
     for visible in table.columns:
         if visible.read.allowed:
             column = visible.column
-            yield Item(column.name, _quoted(column.name), sql_type(column.type), column.comment or table.full_name)
+            name = names.written(column.name)
+            yield Item(column.name, name, sql_type(column.type), column.comment or str(table.name))
 
 
 def _wants_table(before: str) -> bool:
@@ -230,12 +250,15 @@ def _wants_table(before: str) -> bool:
     return False
 
 
-def _aliases(sql: str, tables: dict[str, VisibleDataset]) -> dict[str, VisibleDataset]:
-    """Return alias → table for every table the statement names, wherever the cursor is."""
+def _aliases(sql: str, known: Known) -> dict[str, VisibleDataset]:
+    """Return alias → table for the tables the statement names, wherever the cursor is."""
     tokens = _TOKEN.findall(sql)
+    dots = (index - 1 for index, word in enumerate(tokens) if word == "." and index)
+    places = ((name, index + 5) for index in dots if (name := _three_parts(tokens[index : index + 5])))
+    named = list(islice(places, MAX_TABLES))
+    tables = known.find([name for name, _ in named]) if named else {}
     found: dict[str, VisibleDataset] = {}
-    for index in range(len(tokens)):
-        name, end = _dotted(tokens, index)
+    for name, end in named:
         table = tables.get(name)
         if table is None:
             continue
@@ -247,11 +270,10 @@ def _aliases(sql: str, tables: dict[str, VisibleDataset]) -> dict[str, VisibleDa
     return found
 
 
-def _dotted(tokens: list[str], index: int) -> tuple[str, int]:
-    part = tokens[index : index + 5]
-    if len(part) == 5 and part[1] == "." and part[3] == ".":
-        return ".".join(_plain(each).casefold() for each in part[::2]), index + 5
-    return "", index
+def _three_parts(tokens: list[str]) -> TableName | None:
+    if len(tokens) == 5 and tokens[1] == tokens[3] == "." and all(_NAME.fullmatch(token) for token in tokens[::2]):
+        return TableName(*map(_plain, tokens[::2]))
+    return None
 
 
 def _blank(sql: str) -> str:
@@ -273,12 +295,15 @@ def _in_string(before: str) -> bool:
     )
 
 
+def _parts(path: str) -> list[str]:
+    """Return the names of a path, the one being written last."""
+    found = _PATH_PART.findall(path)
+    parts = [_plain(part) for part, dot in found if dot]
+    last = found[-1][0] if found and not found[-1][1] else ""
+    return [*parts, last.lstrip('"')]
+
+
 def _plain(part: str) -> str:
     part = part.strip()
-    return part[1:-1].replace('""', '"') if len(part) > 1 and part.startswith('"') and part.endswith('"') else part
-
-
-def _quoted(name: str) -> str:
-    if _SIMPLE.fullmatch(name) and name.upper() not in KEYWORDS:
-        return name
-    return '"' + name.replace('"', '""') + '"'
+    whole = len(part) > 1 and part.startswith('"') and part.endswith('"')
+    return part[1:-1].replace('""', '"') if whole else part

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from swap.catalog.model import VisibleDataset
+from swap.catalog.model import VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Fragment
+from swap.policy.model import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Statement:
     params: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     kernel_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a statement, counted from one."""
+
+    line: int
+    column: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ class Reference:
     """The SELECT whose FROM names it; filters are pushed down from this one only."""
 
     def needed(self) -> tuple[Column, ...]:
-        """Return the columns to fetch: those used, or the cheapest one when only rows are counted."""
+        """Return the columns that are read: those used, or the cheapest one when only rows are counted."""
         if self.everything:
             return self.columns
         chosen = tuple(column for column in self.columns if column.name.casefold() in self.used)
@@ -82,9 +91,18 @@ class Named:
     uses: list[exp.Table] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A table, or a column of it, that a statement names and its person may not read."""
+
+    table: VisibleDataset
+    column: VisibleColumn | None
+    at: Place | None
+
+
 @dataclass(slots=True)
 class Resolved:
-    """A statement of which every name is known and readable.
+    """A statement of which every name is known; what of it is `closed` is refused by `rights.decide`.
 
     `meanings` holds, by `id` of the tree's node, those columns that are certainly one column of one table.
     """
@@ -94,6 +112,19 @@ class Resolved:
     notices: list[str]
     meanings: dict[int, Meaning]
     named: list[Named] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+
+    @property
+    def reads(self) -> tuple[Resource, ...]:
+        """Return every column of a source that the answer depends on, whatever is fetched for it in the end."""
+        tables = [(each, each.table) for each in self.references]
+        read = [
+            Resource(*table.name, column.name)
+            for each, table in tables
+            if isinstance(table, VisibleDataset)
+            for column in each.needed()
+        ]
+        return tuple(dict.fromkeys(read))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +146,8 @@ class Plan:
 
     sql: str
     inputs: tuple[Input, ...]
+    reads: tuple[Resource, ...]
+    """Every column of a source that the answer depends on: who may not read one of them may not have it."""
     streamed: bool
     """One input, scanned once: it may flow through the combiner instead of being kept there."""
     notices: tuple[str, ...] = ()

@@ -1,6 +1,4 @@
-"""What a query reads, held against the policy again and again.
-
-Before it runs, while it runs, and when its result is read.
+"""What a query reads, held against the policy again and again: before it runs, meanwhile, and when its result is read.
 
 A kept result is as closed as the columns it came from: who loses a right loses what was read under it.
 """
@@ -9,28 +7,27 @@ from __future__ import annotations
 
 from swap.errors import Forbidden, Problem
 from swap.identity import Principal
-from swap.policy.decide import decide
+from swap.policy.decide import decide as verdict_on
 from swap.policy.model import Action, Resource
-from swap.query.model import Plan
+from swap.query.model import Resolved
+from swap.query.planning import refusals
 from swap.settings import Policy
 
 
-def reads(plan: Plan) -> tuple[Resource, ...]:
-    """Return every column that a plan fetches from a source."""
-    return tuple(
-        Resource(item.source, item.fragment.schema, item.fragment.table, column.name)
-        for item in plan.inputs
-        if item.fragment is not None
-        for column in item.columns
-    )
+def decide(policy: Policy, principal: Principal, resolved: Resolved) -> None:
+    """Let a statement pass whose person may read all that it names.  Raises Forbidden that says where it stands."""
+    if resolved.closed:
+        raise refusals.forbidden(policy, resolved.closed)
+    # The names above were told apart with the verdicts of the catalog; what is really read is judged by itself.
+    demand(policy, principal, resolved.reads)
 
 
 def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) -> None:
     """Let somebody pass who may read all of these columns now.  Raises Forbidden."""
     for column in columns:
-        verdict = decide(policy, principal, Action.READ, column)
+        verdict = verdict_on(policy, principal, Action.READ, column)
         if not verdict.allowed:
-            table = f"{column.source}.{column.schema}.{column.table}"
+            table = ".".join(column.parts[:-1])
             raise Forbidden(
                 Problem(
                     f"You may no longer read {table}.",

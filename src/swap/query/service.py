@@ -29,6 +29,7 @@ from swap.query import rights, store
 from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
 from swap.query.execution.queue import NO_SOURCE, Queue
+from swap.query.language import names
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
 from swap.query.model import Plan, Reference, RunState, Statement
@@ -122,8 +123,9 @@ class Queries:
         tree = parse(statement.text, statement.params, self.settings.limits.statement_bytes)
         own = {name: self.uploads.table(principal, name, upload_id) for name, upload_id in statement.tables.items()}
         with self.engine.begin() as conn:
-            visible = catalog.visible(conn, self.settings.policy, principal)
-        resolved = resolve(tree, statement.text, visible, own, self.settings.policy)
+            known = catalog.Catalog(conn, self.settings.policy, principal)
+            resolved = resolve(tree, statement.text, known.find(names.tables(tree)), known.near, own)
+        rights.decide(self.settings.policy, principal, resolved)
         capabilities = {name: connector.capabilities for name, connector in self.connectors.items()}
         planned = plan(resolved, capabilities, query_id)
         if missing := [name for name in planned.sources if name not in self.connectors]:
@@ -190,7 +192,7 @@ class Queries:
 
         Raises Forbidden, NotSignedIn.
         """
-        self._demand_now(run.principal, rights.reads(run.plan))
+        self._demand_now(run.principal, run.plan.reads)
 
     def _demand_now(self, principal: Principal, columns: tuple[Resource, ...]) -> None:
         """Let somebody pass who may read these columns with the groups they have at this moment.
@@ -376,7 +378,7 @@ class Queries:
         """
         run = self.find(principal, query_id)
         if run is not None:
-            columns = rights.reads(run.plan)
+            columns = run.plan.reads
         else:
             with self.engine.begin() as conn:
                 row = store.find(conn, query_id, principal.id)

@@ -24,7 +24,7 @@ def add(conn: Connection, query_id: str, principal: Principal, statement: Statem
             kernel_id=statement.kernel_id,
             statement=statement.text,
             sources=list(plan.sources),
-            reads=rights.encode(rights.reads(plan)),
+            reads=rights.encode(plan.reads),
             state=RunState.WAITING.value,
             created_at=now,
         )

@@ -13,6 +13,8 @@ import pytest
 import services
 from swap.catalog import service
 from swap.catalog.harvest import Harvester, harvest
+from swap.catalog.model import TableName
+from swap.catalog.service import Catalog, Wanted
 from swap.connectors.memory import MemoryConnector
 from swap.errors import NotFound
 from swap.identity import Principal, Via
@@ -38,7 +40,7 @@ def source(name: str, *tables: str) -> MemoryConnector:
 
 def names(database: services.Database, principal: Principal = ANN) -> list[str]:
     with database.engine("gateway").begin() as conn:
-        return [table.full_name for table in service.visible(conn, POLICY, principal)]
+        return [str(table.name) for table in Catalog(conn, POLICY, principal).tables(Wanted()).tables]
 
 
 def test_what_a_source_has_is_what_is_listed(database: services.Database) -> None:
@@ -61,17 +63,16 @@ def test_a_hidden_table_and_a_table_without_a_visible_column_do_not_exist(databa
     with database.engine("gateway").begin() as conn:
         for missing in ("hidden", "nothing"):
             with pytest.raises(NotFound, match=f"There is no table lake.s.{missing}, or you may not know of it"):
-                service.table(conn, POLICY, ANN, "lake", "s", missing)
+                Catalog(conn, POLICY, ANN).table(TableName("lake", "s", missing))
 
 
 def test_verdicts_stand_beside_each_column(database: services.Database) -> None:
     harvest(database.engine("gateway"), source("lake", "open"), lambda: START)
 
     with database.engine("gateway").begin() as conn:
-        table = service.table(conn, POLICY, ANN, "lake", "s", "open")
-        stranger = service.table(
-            conn, POLICY, Principal("pbbbbbbbbb", "bob", frozenset(), Via.PORTAL), "lake", "s", "open"
-        )
+        table = Catalog(conn, POLICY, ANN).table(TableName("lake", "s", "open"))
+        bob = Principal("pbbbbbbbbb", "bob", frozenset(), Via.PORTAL)
+        stranger = Catalog(conn, POLICY, bob).table(TableName("lake", "s", "open"))
 
     assert [(column.column.name, column.read.allowed, column.read.rule) for column in table.columns] == [
         ("a", True, "all"),
@@ -95,7 +96,7 @@ def test_a_source_that_goes_down_keeps_its_catalog_and_says_since_when(
     with engine.begin() as conn:
         (state,) = service.sources(conn, settings, ANN)
 
-    assert (state.up, state.since, state.tables_visible) == (False, START + timedelta(minutes=5), 1)
+    assert (state.up, state.since, state.tables.visible) == (False, START + timedelta(minutes=5), 1)
 
 
 def test_one_source_that_hangs_holds_up_no_other(database: services.Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -41,7 +40,7 @@ def seen(*groups: str) -> Dataset:
     found = _seen_by(
         POLICY,
         Principal("paaaaaaaaa", "ann", frozenset(groups), Via.KERNEL),
-        Harvested("lake", VIEWS, datetime(2026, 11, 23, tzinfo=UTC)),
+        Harvested("lake", VIEWS),
     )
     assert found is not None
     return found.dataset
@@ -63,7 +62,7 @@ def test_of_a_closed_table_only_the_order_of_its_size_is_told() -> None:
     found = _seen_by(
         closed,
         Principal("paaaaaaaaa", "ann", frozenset(), Via.KERNEL),
-        Harvested("lake", views, datetime(2026, 11, 23, tzinfo=UTC)),
+        Harvested("lake", views),
     )
     assert found is not None
     assert not found.read.allowed

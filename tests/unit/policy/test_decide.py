@@ -7,7 +7,8 @@ import pytest
 from swap.identity import Principal, Via
 from swap.policy.decide import RULES, decide, instead_of
 from swap.policy.model import Action, Resource
-from swap.policy.patterns import covers, reaches_into
+from swap.policy.patterns import Lookup
+from swap.policy.patterns import read as read_pattern
 from swap.settings import Denial, Grant, Policy
 
 CITY = Resource("lake", "wmf", "pageview_hourly", "city")
@@ -141,8 +142,11 @@ def test_a_thing_without_a_name_is_closed_whatever_is_granted(resource: Resource
 
 
 def test_a_pattern_takes_an_empty_name_for_a_name() -> None:
-    assert not reaches_into("lake.s.t.a", Resource("lake", "s", "t", ""))
-    assert covers("lake.s.t.*", Resource("lake", "s", "t", ""))
+    lookup: Lookup[bool] = Lookup()
+    lookup.add(read_pattern("lake.s.t.a"), says=True)
+    assert lookup.meeting(["lake", "s", "t", ""]) is None
+    lookup.add(read_pattern("lake.s.t.*"), says=True)
+    assert lookup.covering(["lake", "s", "t", ""])
 
 
 def test_a_servers_credential_reads_nothing() -> None:

@@ -7,12 +7,14 @@ import time
 import pytest
 
 from swap.query.complete import complete
-from unit.query.worlds import CATALOG
+from unit.query.worlds import CATALOG, Known
+
+SOURCES = ("lake", "mediawiki")
 
 
 def at_cursor(text: str) -> list[str]:
     offset = text.index("¦")
-    return [item.label for item in complete(text.replace("¦", ""), offset, CATALOG).items]
+    return [item.label for item in complete(text.replace("¦", ""), offset, SOURCES, Known(CATALOG)).items]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def test_a_locked_column_and_table_are_not_offered() -> None:
 
 def test_an_offer_carries_type_and_comment_and_what_it_replaces() -> None:
     sql = "SELECT v.ye FROM lake.wmf.pageview_hourly v"
-    found = complete(sql, 11, CATALOG)
+    found = complete(sql, 11, SOURCES, Known(CATALOG))
 
     assert (found.start, found.end) == (9, 11)
     assert (found.items[0].insert, found.items[0].type, found.items[0].documentation) == (
@@ -74,14 +76,14 @@ def test_keywords_come_last() -> None:
 
 @pytest.mark.parametrize("offset", [0, 5, 10_000])
 def test_any_offset_is_answered(offset: int) -> None:
-    complete("SELECT \"a\nFROM '", offset, CATALOG)
+    complete("SELECT \"a\nFROM '", offset, SOURCES, Known(CATALOG))
 
 
 @pytest.mark.parametrize("part", ["a", "a.", '"', "a .", '"a".'])
 def test_a_long_statement_of_one_word_holds_the_gateway_up_for_no_moment(part: str) -> None:
     sql = part * (60_000 // len(part)) + " ("
-    began = time.monotonic()
+    began = time.process_time()
 
-    complete(sql, len(sql), CATALOG)
+    complete(sql, len(sql), SOURCES, Known(CATALOG))
 
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from swap.identity import Principal
-from swap.policy.model import Action, Decision, Resource
-from swap.policy.patterns import covers
+from collections.abc import Iterator
+
+from swap.identity import Via
+from swap.policy import patterns
+from swap.policy.model import Action, Clause, Decision
 from swap.settings import Policy
 
-FORBIDS = {"read": {Action.READ}, "discover": {Action.DISCOVER, Action.READ}}
+FORBIDS = {"read": (Action.READ,), "discover": (Action.DISCOVER, Action.READ)}
 """What a denial's action forbids: whoever may not know of a thing may not read it either."""
 
 
-def judge(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision | None:
-    """Refuse what a denial covers.  What may not be discovered may not be read either."""
+def clauses(policy: Policy, groups: frozenset[str], _via: Via) -> Iterator[Clause]:
+    """Yield a refusal for each pattern of each denial that binds these groups."""
     for denial in policy.denials:
-        binds = not principal.groups.intersection(denial.unless_groups)
-        forbids = any(action in FORBIDS[name] for name in denial.actions)
-        if binds and forbids and any(covers(pattern, resource) for pattern in denial.on):
-            return Decision(False, denial.name, denial.because, denial.ask)
-    return None
+        if groups.intersection(denial.unless_groups):
+            continue
+        verdict = Decision(False, denial.name, denial.because, denial.ask)
+        for action in dict.fromkeys(action for name in denial.actions for action in FORBIDS[name]):
+            for pattern in denial.on:
+                yield Clause(action, patterns.read(pattern), verdict)

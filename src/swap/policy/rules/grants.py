@@ -6,20 +6,22 @@ then decided piece by piece, so that a grant of one column opens that column and
 
 from __future__ import annotations
 
-from swap.identity import Principal
-from swap.policy.model import Action, Decision, Resource
-from swap.policy.patterns import covers, reaches_into
+from collections.abc import Iterator
+
+from swap.identity import Via
+from swap.policy import patterns
+from swap.policy.model import Action, Clause, Decision
 from swap.settings import Policy
 
 EVERYONE = "*"
 
 
-def judge(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision | None:
-    """Allow what a grant of one of the person's groups names."""
+def clauses(policy: Policy, groups: frozenset[str], _via: Via) -> Iterator[Clause]:
+    """Yield a permission for each pattern of each grant of these groups."""
     for grant in policy.grants:
-        theirs = EVERYONE in grant.groups or principal.groups.intersection(grant.groups)
-        if not theirs or action.value.removeprefix("dataset:") not in grant.actions:
+        if EVERYONE not in grant.groups and not groups.intersection(grant.groups):
             continue
-        if any(covers(pattern, resource) or reaches_into(pattern, resource) for pattern in grant.on):
-            return Decision(True, grant.name, f"opens {resource}")
-    return None
+        for name in grant.actions:
+            for pattern in grant.on:
+                verdict = Decision(True, grant.name, f"opens {pattern}")
+                yield Clause(Action(f"dataset:{name}"), patterns.read(pattern), verdict)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from swap.identity import Principal, Via
-from swap.policy.model import Action, Decision, Resource
+from collections.abc import Iterator
+
+from swap.identity import Via
+from swap.policy.model import Action, Clause, Decision
 from swap.settings import Policy
 
 MAY_READ = frozenset({Via.PORTAL, Via.KERNEL})
 
 
-def judge(policy: Policy, principal: Principal, action: Action, resource: Resource) -> Decision | None:
-    """Refuse a read through a power that is for something else."""
-    if action is not Action.READ or principal.via in MAY_READ:
-        return None
-    return Decision(False, "powers", f"keeps {principal.via}s from reading data such as {resource}", policy.ask)
+def clauses(policy: Policy, _groups: frozenset[str], via: Via) -> Iterator[Clause]:
+    """Yield the refusal of every read through a power that is for something else."""
+    if via not in MAY_READ:
+        yield Clause(Action.READ, (None,), Decision(False, "powers", f"keeps {via}s from reading data", policy.ask))

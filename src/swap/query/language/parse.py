@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -21,6 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
 from swap.query.language.allow import ALLOWED, Allowed
+from swap.query.model import Place
 
 MAX_DEPTH = 100
 """How deep parentheses and brackets may nest."""
@@ -50,14 +50,6 @@ _WORDS = {
     "ReadCSV": "read_csv",
     "ReadParquet": "read_parquet",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in a statement, counted from one."""
-
-    line: int
-    column: int
 
 
 def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed = ALLOWED) -> exp.Query:

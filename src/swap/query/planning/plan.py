@@ -30,7 +30,7 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
     streamed = len(inputs) == 1 and _scanned_once(resolved)
     sql = rewrite(resolved, names, named)
     verify(sql, names, named)
-    return Plan(sql, inputs, streamed, tuple(resolved.notices))
+    return Plan(sql, inputs, resolved.reads, streamed, tuple(resolved.notices))
 
 
 def _input(

@@ -5,24 +5,27 @@ Only what the person may discover is ever named, suggested or counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from urllib.parse import quote
 
-from swap.catalog.model import VisibleColumn, VisibleDataset
+from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
 from swap.errors import Forbidden, Problem, Suggestion, UnknownName
 from swap.policy.decide import instead_of
-from swap.query.language.parse import MAX_SHOWN, Place, cut
-from swap.query.model import OwnTable
+from swap.query.language import names
+from swap.query.language.parse import MAX_SHOWN, cut
+from swap.query.model import Closed, Place
 from swap.query.planning.scope import Relation
 from swap.query.results.format import sql_type
 from swap.settings import Policy
 
 MAX_SUGGESTIONS = 3
 
+Near = Callable[[Sequence[str], int], Sequence[Listed]]
+"""Finds so many of the tables that may be meant by the parts of a name that is not there."""
 
-def left_out(starred: Mapping[str, VisibleDataset]) -> list[str]:
+
+def left_out(starred: Mapping[TableName, VisibleDataset]) -> list[str]:
     """Return one sentence for each table and rule that a star left columns out for."""
     said = []
     for name, table in starred.items():
@@ -39,20 +42,21 @@ def left_out(starred: Mapping[str, VisibleDataset]) -> list[str]:
     return said
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """A column that a statement names and its person may not read."""
+def forbidden(policy: Policy, closed: Sequence[Closed]) -> Forbidden:
+    """Return the error for what a statement names that its person may not read: a whole table before columns."""
+    for item in closed:
+        if item.column is None:
+            return _forbidden_table(item.table, item.at)
+    return _forbidden_columns(policy, [(item.table, item.column, item.at) for item in closed if item.column])
 
-    table: VisibleDataset
-    column: VisibleColumn
-    at: Place | None
 
-
-def forbidden_columns(policy: Policy, found: Sequence[Locked]) -> Forbidden:
+def _forbidden_columns(
+    policy: Policy, found: Sequence[tuple[VisibleDataset, VisibleColumn, Place | None]]
+) -> Forbidden:
     """Return the error for columns that the person may not read: all of them, the first rule's words."""
-    first = found[0]
-    names = list(dict.fromkeys(item.column.column.name for item in found))
-    verdict = first.column.read
+    table, first, at = found[0]
+    names = list(dict.fromkeys(column.column.name for _, column, _ in found))
+    verdict = first.read
     what = f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"
     instead = instead_of(policy, verdict.rule, names[0])
     suggestions = (
@@ -60,26 +64,26 @@ def forbidden_columns(policy: Policy, found: Sequence[Locked]) -> Forbidden:
     )
     return Forbidden(
         Problem(
-            f"You may not read {what} of {first.table.full_name}.",
+            f"You may not read {what} of {table.name}.",
             why=f"The rule {verdict.rule} {verdict.because}. The rest of this statement is fine. Nothing was run.",
             todo=(f"Ask {verdict.ask} for access" if verdict.ask else "Ask for access")
             + (f", or use {instead} instead." if instead else "."),
             suggestions=suggestions,
-            line=first.at.line if first.at else None,
-            column=first.at.column if first.at else None,
+            line=at.line if at else None,
+            column=at.column if at else None,
             rule=verdict.rule,
             ask=verdict.ask or None,
-            source=first.table.source,
+            source=table.source,
         )
     )
 
 
-def forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
+def _forbidden_table(table: VisibleDataset, at: Place | None) -> Forbidden:
     """Return the error for a table that the person may know of but not read."""
     verdict = table.read
     return Forbidden(
         Problem(
-            f"You may not read {table.full_name}.",
+            f"You may not read {table.name}.",
             why=f"The rule {verdict.rule} {verdict.because}. Nothing was run.",
             todo=f"Ask {verdict.ask or table.dataset.owner or 'its owner'} for access.",
             line=at.line if at else None,
@@ -124,42 +128,23 @@ def unknown_column(
     )
 
 
-def unknown_table(
-    written: str, tables: Iterable[VisibleDataset], own: Iterable[OwnTable], ctes: Iterable[str], at: Place | None
-) -> UnknownName:
+def unknown_table(written: Sequence[str], near: Near, own: Sequence[str], at: Place | None) -> UnknownName:
     """Return the error for a table that does not exist for this person, with the nearest that do."""
-    known = {table.full_name: table for table in tables}
-    # Nothing is near a name that long.
-    names = (
-        {name.casefold(): name for name in [*known, *(table.name for table in own), *ctes]}
-        if len(written) <= 3 * MAX_SHOWN
-        else {}
-    )
-    last = written.casefold().rpartition(".")[2]
-    ending = [
-        name for key, name in names.items() if key.endswith("." + written.casefold()) or key.rpartition(".")[2] == last
-    ]
-    near = [names[key] for key in get_close_matches(written.casefold(), names, n=MAX_SUGGESTIONS, cutoff=0.6)]
-    if not near and not ending:
-        ends = {key.rpartition(".")[2]: name for key, name in names.items()}
-        near = [ends[key] for key in get_close_matches(last, ends, n=MAX_SUGGESTIONS, cutoff=0.6)]
-    chosen = list(dict.fromkeys([*ending, *near]))[:MAX_SUGGESTIONS]
-    suggestions = tuple(
-        Suggestion(
-            label=f"Use {name}",
-            replace=written,
-            by=name,
-            type="table",
-            detail=known[name].dataset.comment if name in known else None,
-        )
-        for name in chosen
-    )
+    shown = ".".join(written)
+    suggestions: list[Suggestion] = []
+    if len(shown) <= 3 * MAX_SHOWN:  # nothing is near a name that long
+        keys = {name.casefold(): name for name in own} if len(written) == 1 else {}
+        near_own = [keys[key] for key in get_close_matches(shown.casefold(), keys, n=MAX_SUGGESTIONS, cutoff=0.6)]
+        tables = [(table.name, table.comment) for table in near(written, MAX_SUGGESTIONS)]
+        for parts, comment in [*(((name,), None) for name in near_own), *tables][:MAX_SUGGESTIONS]:
+            by = names.written(*parts)
+            suggestions.append(Suggestion(f"Use {by}", replace=shown, by=by, type="table", detail=comment))
     return UnknownName(
         Problem(
-            f"There is no table {cut(written, 3 * MAX_SHOWN)} that you may see.",
-            why="Nothing was run." + (" Nearest tables:" if chosen else " Tables are named source.schema.table."),
-            todo="" if chosen else "The Data page lists every table that you may see.",
-            suggestions=suggestions,
+            f"There is no table {cut(shown, 3 * MAX_SHOWN)} that you may see.",
+            why="Nothing was run." + (" Nearest tables:" if suggestions else " Tables are named source.schema.table."),
+            todo="" if suggestions else "The Data page lists every table that you may see.",
+            suggestions=tuple(suggestions),
             line=at.line if at else None,
             column=at.column if at else None,
         )
@@ -168,7 +153,7 @@ def unknown_table(
 
 def _table_name(item: Relation) -> str:
     table = item.reference.table if item.reference else None
-    return table.full_name if isinstance(table, VisibleDataset) else item.alias or "this query"
+    return str(table.name) if isinstance(table, VisibleDataset) else item.alias or "this query"
 
 
 def _all_columns(relations: Sequence[Relation]) -> tuple[Suggestion, ...]:

@@ -1,7 +1,8 @@
 """Give every name of a statement its meaning for this person: tables by scope, then columns.
 
-Afterwards each table is a `Reference` with the columns that are used of it, all of them readable, and
-each column stands under its relation's alias.  Whatever cannot be given a meaning is refused.
+Afterwards each table is a `Reference` with the columns that are used of it, and each column stands under
+its relation's alias.  Whatever cannot be given a meaning is refused; what has one and is closed to the person
+is told to `rights.decide`, which refuses it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from swap.catalog.model import VisibleDataset
+from swap.catalog.model import TableName, VisibleDataset
 from swap.errors import Problem, QueryRefused
-from swap.query.language.parse import Place, cut, offset_of, place
-from swap.query.model import Meaning, Named, OwnTable, Reference, Resolved
+from swap.query.language.parse import cut, offset_of, place
+from swap.query.model import Closed, Meaning, Named, OwnTable, Place, Reference, Resolved
 from swap.query.planning import refusals
 from swap.query.planning import scope as scopes
-from swap.query.planning.refusals import Locked
+from swap.query.planning.refusals import Near
 from swap.query.planning.scope import Cte, Ctes, Output, Relation, Scope
-from swap.settings import Policy
 
 MAX_TABLES = 64
 """Places in one statement that may name a table."""
@@ -28,31 +28,30 @@ _FROM_ARGS = {"from_", "joins", "laterals", "with_"}
 
 
 def resolve(
-    tree: exp.Query, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy
+    tree: exp.Query, text: str, tables: Mapping[TableName, VisibleDataset], near: Near, own: Mapping[str, OwnTable]
 ) -> Resolved:
-    """Return the statement with every name known.  Raises UnknownName, Forbidden, QueryRefused.
+    """Return the statement with every name known; `tables` are those it names.  Raises UnknownName, QueryRefused.
 
     The tree is changed in place: columns lose the `source.schema.` in front of their table.
     """
-    resolver = _Resolver(text, catalog, own, policy)
+    resolver = _Resolver(text, tables, near, own)
     resolver.query(tree, {}, None)
-    if resolver.locked:
-        raise refusals.forbidden_columns(policy, resolver.locked)
-    return Resolved(tree, resolver.references, refusals.left_out(resolver.starred), resolver.meanings, resolver.named)
+    notices = refusals.left_out(resolver.starred)
+    return Resolved(tree, resolver.references, notices, resolver.meanings, resolver.named, resolver.closed)
 
 
 class _Resolver:
     def __init__(
-        self, text: str, catalog: Sequence[VisibleDataset], own: Mapping[str, OwnTable], policy: Policy
+        self, text: str, tables: Mapping[TableName, VisibleDataset], near: Near, own: Mapping[str, OwnTable]
     ) -> None:
         self.text = text
-        self.catalog = {table.full_name.casefold(): table for table in catalog}
+        self.tables = tables
+        self.near = near
         self.own = {name.casefold(): table for name, table in own.items()}
-        self.policy = policy
         self.references: list[Reference] = []
-        self.locked: list[Locked] = []
+        self.closed: list[Closed] = []
         self.meanings: dict[int, Meaning] = {}
-        self.starred: dict[str, VisibleDataset] = {}
+        self.starred: dict[TableName, VisibleDataset] = {}
         self.named: list[Named] = []
 
     # ── Queries ─────────────────────────────────────────────────────────────────────────────────
@@ -227,20 +226,24 @@ class _Resolver:
     def _table(self, node: exp.Table, ctes: Ctes, select: exp.Select) -> Relation:
         if extra := sorted(key for key, value in node.args.items() if value and key not in _TABLE_ARGS):
             raise self._refused(f"{extra[0].upper()} cannot follow a table's name.", node)
-        written = ".".join(part.name for part in (node.args.get("catalog"), node.args.get("db"), node.this) if part)
-        if not node.db and written.casefold() in ctes:
-            cte = ctes[written.casefold()]
+        written = tuple(part.name for part in node.parts)
+        if len(written) == 1 and written[0].casefold() in ctes:
+            cte = ctes[written[0].casefold()]
             cte.named.uses.append(node)
             output = cte.output.renamed(node.alias_column_names)
             return output.relation(node.alias_or_name.casefold())
-        found: VisibleDataset | OwnTable | None = (
-            self.own.get(written.casefold()) if not node.db else self.catalog.get(written.casefold())
-        )
         at = self._at(node)
-        if found is None or len(node.parts) not in {1, 3}:
-            raise refusals.unknown_table(written, self.catalog.values(), self.own.values(), ctes, at)
+        found: VisibleDataset | OwnTable | None = None
+        if len(written) == 1:
+            found = self.own.get(written[0].casefold())
+        elif len(written) == len(TableName._fields):
+            found = self.tables.get(TableName(*written))
+        if found is None:
+            raise refusals.unknown_table(written, self.near, [*(table.name for table in self.own.values()), *ctes], at)
         if isinstance(found, VisibleDataset) and not found.read.allowed:
-            raise refusals.forbidden_table(found, at)
+            self.closed.append(Closed(found, None, at))
+            # Whatever is said of its columns, the table is what is refused.
+            return Relation(node.alias_or_name.casefold(), {}, open=True)
         if node.alias_column_names:
             raise self._refused(
                 "A table's columns cannot be renamed behind its alias.", node, "Name them in SELECT: column AS name."
@@ -418,7 +421,7 @@ class _Resolver:
             return
         reference.everything = True
         if relation.locked and isinstance(reference.table, VisibleDataset):
-            self.starred[reference.table.full_name] = reference.table
+            self.starred[reference.table.name] = reference.table
 
     def _use(self, relation: Relation, key: str) -> None:
         if relation.reference is not None:
@@ -432,7 +435,7 @@ class _Resolver:
         assert relation.reference is not None
         table = relation.reference.table
         assert isinstance(table, VisibleDataset)
-        self.locked.append(Locked(table, relation.locked[key], at))
+        self.closed.append(Closed(table, relation.locked[key], at))
 
     def _at(self, node: exp.Expr) -> Place | None:
         return place(self.text, offset_of(node))

@@ -32,7 +32,7 @@ class Relation:
         table = self.reference.table if self.reference else None
         if not isinstance(table, VisibleDataset) or self.alias != table.dataset.name.casefold():
             return False
-        full = [part.casefold() for part in (table.source, table.dataset.schema, table.dataset.name)]
+        full = [part.casefold() for part in table.name]
         return full[-len(parts) :] == [part.casefold() for part in parts]
 
 

@@ -128,7 +128,7 @@ def accepted(
     """Return the audit's record of the intent: what is read, by which rules."""
     tables = [(reference, reference.table) for reference in references]
     read = [(table, reference) for reference, table in tables if isinstance(table, VisibleDataset)]
-    columns = {f"{table.full_name}.{column.name}" for table, reference in read for column in reference.needed()}
+    columns = {f"{table.name}.{column.name}" for table, reference in read for column in reference.needed()}
     rules = {
         visible.read.rule
         for table, reference in read
@@ -141,7 +141,7 @@ def accepted(
         query_id=query_id,
         kernel_id=statement.kernel_id,
         statement=statement.text,
-        datasets=tuple(sorted({table.full_name for table, _ in read})),
+        datasets=tuple(sorted({str(table.name) for table, _ in read})),
         columns=tuple(sorted(columns)),
         rules=tuple(sorted(rules)),
     )
@@ -149,8 +149,8 @@ def accepted(
 
 def readable(references: list[Reference]) -> str:
     """Say of how much the person's rights were checked."""
-    tables = {reference.table.full_name for reference in references if isinstance(reference.table, VisibleDataset)}
-    sources = {name.partition(".")[0] for name in tables}
+    tables = {reference.table.name for reference in references if isinstance(reference.table, VisibleDataset)}
+    sources = {name.source for name in tables}
     if not tables:
         return "no source is read"
     return (

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,6 @@ from swap.query.language.parse import parse
 from swap.query.model import Plan
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
-from swap.settings import Policy
 
 OPEN = Decision(True, "all", "opens it")
 TYPES = {
@@ -172,11 +171,13 @@ def planned(text: str, connector: MemoryConnector, capabilities: Capabilities) -
             dataset,
             tuple(VisibleColumn(column, OPEN) for column in dataset.columns),
             OPEN,
-            datetime(2026, 1, 1, tzinfo=UTC),
         )
         for dataset in connector.harvest()
     ]
-    return plan(resolve(parse(text, {}, 65_536), text, catalog, {}, Policy()), {"mem": capabilities}, "q1")
+    tables = {table.name: table for table in catalog}
+    return plan(
+        resolve(parse(text, {}, 65_536), text, tables, lambda _written, _limit: (), {}), {"mem": capabilities}, "q1"
+    )
 
 
 def answer(made: Plan, connector: MemoryConnector) -> list[tuple[Any, ...]]:

@@ -1,0 +1,44 @@
+"""Names of tables as one text each, so that they can be looked up and ordered: without case, and never two alike.
+
+A stroke stands between the parts, so a part's own stroke is written otherwise; nothing is ever split by a dot.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PART = re.compile(r"((?:[^/\\]|\\.)*)(/|\Z)", re.DOTALL)
+
+
+def key(name: str) -> str:
+    """Return a name as names are compared."""
+    return name.casefold()
+
+
+def joined(*parts: str) -> str:
+    r"""Return several names as one text.
+
+    >>> joined("lake", "a/b", "c"), joined("lake", "a", "b/c")
+    ('lake/a\\/b/c', 'lake/a/b\\/c')
+    """
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)
+
+
+def path(*parts: str) -> str:
+    """Return several names as one text, without case."""
+    return joined(*map(key, parts))
+
+
+def split(text: str) -> tuple[str, ...]:
+    r"""Return the names that `joined` was given; nothing for a text that it does not make.
+
+    >>> split(joined("lake", "a/b\\", "")), split("lake\\")
+    (('lake', 'a/b\\', ''), ())
+    """
+    parts, place = [], 0
+    while found := _PART.match(text, place):
+        parts.append(re.sub(r"\\(.)", r"\1", found[1], flags=re.DOTALL))
+        place = found.end()
+        if not found[2]:
+            return tuple(parts)
+    return ()
