@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from swap.client import show, text, transport
 from swap.errors import Invalid, Problem
 
+LISTED = 1000
+"""Tables that are listed unless more are asked for."""
 _READABLE, _LOCKED, _BLANK = "readable", "🔒 locked", " "
 _HEAD = {"align": "left", "group": False, "type": ""}
 
@@ -40,20 +42,24 @@ class TableColumn:
     ask: str
 
 
-class Tables(tuple[Table, ...]):
-    """Tables, shown as a list with locks."""
+class Tables(tuple[Table, ...]):  # noqa: SLOT001 — a tuple with something of its own has no slots
+    """Tables, shown as a list with locks; `more` says that there are others after them."""
 
-    __slots__ = ()
+    more = False
 
     def __repr__(self) -> str:
         if not self:
             return "No table that you may see has this in its name or comment."
-        return f"{text.table(_TABLE_HEADS, _table_rows(self))}\n\n{_counted(self, 'table')}"
+        return f"{text.table(_TABLE_HEADS, _table_rows(self))}\n\n{self._counted()}"
 
     def _repr_html_(self) -> str:
         if not self:
             return f"<p>{escape(repr(self))}</p>"
-        return f"<div>{show.page_html(_TABLE_HEADS, _table_rows(self))}<small>{_counted(self, 'table')}</small></div>"
+        return f"<div>{show.page_html(_TABLE_HEADS, _table_rows(self))}<small>{escape(self._counted())}</small></div>"
+
+    def _counted(self) -> str:
+        said = _counted(self, "table")
+        return f'The first {said}. To see others, say what you look for: swap.tables("…")' if self.more else said
 
 
 class Columns(tuple[TableColumn, ...]):
@@ -102,16 +108,25 @@ class Description:
         return " · ".join(fact for fact in facts if fact)
 
 
-def tables(pattern: str | None = None) -> Tables:
-    """Return the tables that you may know of, those whose name or comment has `pattern` in it.
+def tables(pattern: str | None = None, limit: int = LISTED) -> Tables:
+    """Return the first `limit` tables that you may know of, those whose name or comment has `pattern` in it.
 
     A pattern with `*` or `?` is matched with whole names: `lake.wmf.*`.
     """
-    found = transport.default().call("GET", "/v1/catalog")["tables"]
-    listed = [
-        Table(each["name"], each.get("comment") or "", each.get("rows"), bool(each["readable"])) for each in found
-    ]
-    return Tables(sorted((table for table in listed if _matches(table, pattern)), key=lambda table: table.name))
+    how = "like" if pattern and ("*" in pattern or "?" in pattern) else "text"
+    found: list[Table] = []
+    after: str | None = ""
+    while after is not None and len(found) < limit:
+        asked = {how: pattern or "", "after": after, "limit": min(LISTED, limit - len(found))}
+        page = transport.default().call("GET", f"/v1/catalog/tables?{urlencode(asked)}")
+        found += [
+            Table(_written(each), each.get("comment") or "", each.get("rows"), bool(each["readable"]))
+            for each in page["tables"]
+        ]
+        after = page["after"] or None
+    listed = Tables(found)
+    listed.more = after is not None
+    return listed
 
 
 def columns(table: str) -> Columns:
@@ -121,7 +136,7 @@ def columns(table: str) -> Columns:
 
 def describe(table: str) -> Description:
     """Return what SWAP knows about a table named `source.schema.table`."""
-    parts = [part.strip('"') for part in table.split(".")] if isinstance(table, str) else []
+    parts = _parts(table) if isinstance(table, str) else []
     if len(parts) != 3 or not all(parts):
         raise Invalid(
             Problem(
@@ -149,13 +164,26 @@ def _column(found: Mapping[str, Any]) -> TableColumn:
     return TableColumn(partition=bool(found.get("partition")), readable=bool(found["readable"]), **words)
 
 
-def _matches(table: Table, pattern: str | None) -> bool:
-    if not pattern:
-        return True
-    wanted = pattern.casefold()
-    if "*" in wanted or "?" in wanted:
-        return fnmatchcase(table.name.casefold(), wanted)
-    return wanted in table.name.casefold() or wanted in table.comment.casefold()
+def _written(found: Mapping[str, Any]) -> str:
+    """Return a table's name as a statement writes it: a name that is not plain stands in quotes."""
+    parts = (found["source"], found["schema"], found["table"])
+    return ".".join(part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _parts(name: str) -> list[str]:
+    r"""Return the parts of a name that somebody wrote, with or without quotes.
+
+    >>> _parts('lake."a.b".c')
+    ['lake', 'a.b', 'c']
+    """
+    found = _NAME.fullmatch(name.strip())
+    if found is None:
+        return []
+    return [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found.groups()]
+
+
+_PLAIN = re.compile("[a-z_][a-z0-9_]*")
+_NAME = re.compile(r"\.".join([r"""("(?:[^"]|"")+"|[^".]+)"""] * 3))
 
 
 _TABLE_HEADS = (

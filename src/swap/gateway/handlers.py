@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
+from swap.catalog import keys
 from swap.catalog import service as catalog_service
 from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
@@ -42,6 +43,7 @@ UPLOADS_AT_ONCE = 4
 """Uploads that are read at a time: each has a combiner of its own."""
 MAX_LISTED = 1000
 """Tables of one page."""
+MAX_FOUND = 64
 NONE = Count(0, 0)
 _QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 _KERNEL = frozenset({Via.KERNEL})
@@ -257,6 +259,16 @@ def catalog_tables(
             answer["count"] = _counted(known.count(asked))
             answer["all"] = _counted(known.count(replace(asked, text="", like="", readable=None)))
     return answer
+
+
+def catalog_find(
+    caller: Person, with_parts: WithParts, name: Annotated[list[str], Query(max_length=MAX_FOUND)]
+) -> dict[str, Any]:
+    """List those of some tables that the person may discover; a name is its three parts, joined by strokes."""
+    names = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
+    with with_parts.queries.engine.begin() as conn:
+        found = _known(conn, caller, with_parts).find(names)
+    return {"tables": [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]}
 
 
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:

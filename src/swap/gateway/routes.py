@@ -34,6 +34,7 @@ ROUTES = (
     Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
     Route("GET", "/v1/catalog", handlers.catalog),
     Route("GET", "/v1/catalog/schemas", handlers.catalog_schemas),
+    Route("GET", "/v1/catalog/find", handlers.catalog_find),
     Route("GET", "/v1/catalog/tables", handlers.catalog_tables),
     Route("GET", "/v1/catalog/{source}/{schema}/{table}", handlers.catalog_table),
     Route("POST", "/v1/complete", handlers.complete),

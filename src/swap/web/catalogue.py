@@ -49,17 +49,47 @@ class Table:
 
     @property
     def full_name(self) -> str:
-        """The name as a statement writes it."""
+        """The name as people are shown it."""
         return f"{self.source}.{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The tables of one schema."""
+class Schema:
+    """A schema, and how many tables in it this person may know of and read."""
 
-    schema: str
-    tables: tuple[Table, ...]
+    name: str
+    visible: int
     readable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tables of one schema on a page; `schema` is known of a source's first ones."""
+
+    name: str
+    tables: tuple[Table, ...]
+    schema: Schema | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of tables: the place of the first one among all that are listed, and where the next page begins."""
+
+    tables: tuple[Table, ...]
+    begins: int
+    after: str
+    listed: Schema
+    everything: Schema
+
+    @property
+    def ends(self) -> int:
+        """The place of the last one."""
+        return self.begins + len(self.tables) - 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is no other page."""
+        return self.begins == 1 and not self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +111,7 @@ class Shown:
     place: int | None
 
 
-def sources(catalog: Mapping[str, Any]) -> tuple[Source, ...]:
+def sources(found: Iterable[Mapping[str, Any]]) -> tuple[Source, ...]:
     """Return the sources in the gateway's order."""
     return tuple(
         Source(
@@ -91,54 +121,54 @@ def sources(catalog: Mapping[str, Any]) -> tuple[Source, ...]:
             item.get("note") or "",
             bool(item.get("up")),
             words.moment(item.get("since")),
-            int(item.get("tables_readable") or 0),
-            int(item.get("tables_visible") or 0),
+            int(item["tables"]["readable"]),
+            int(item["tables"]["visible"]),
         )
-        for item in catalog.get("sources", ())
+        for item in found
     )
 
 
-def tables(catalog: Mapping[str, Any], source: str) -> tuple[Table, ...]:
-    """Return the tables of one source, by schema and name."""
-    found = []
-    for item in catalog.get("tables", ()):
-        parts = str(item.get("name", "")).split(".", 2)
-        if len(parts) == 3 and parts[0] == source:
-            found.append(
-                Table(
-                    source,
-                    parts[1],
-                    parts[2],
-                    item.get("comment") or "",
-                    item.get("rows"),
-                    bool(item.get("rows_exact")),
-                    item.get("bytes"),
-                    item.get("newest") or "",
-                    bool(item.get("readable")),
-                    named(item.get("rule")),
-                    item.get("ask") or "",
-                )
-            )
-    return tuple(sorted(found, key=lambda table: (table.schema, table.name)))
+def schemas(found: Iterable[Mapping[str, Any]]) -> tuple[Schema, ...]:
+    """Return a source's schemas, in the gateway's order."""
+    return tuple(Schema(item["name"], int(item["visible"]), int(item["readable"])) for item in found)
 
 
-def narrowed(found: Iterable[Table], text: str, shown: str) -> tuple[Table, ...]:
-    """Return the tables whose names or comments hold every word of `text`, readable or locked as `shown` says."""
-    wanted = text.lower().split()
-    return tuple(
-        table
-        for table in found
-        if (shown not in SHOWN[1:] or table.readable == (shown == "readable"))
-        and all(word in f"{table.full_name} {table.comment}".lower() for word in wanted)
+def listing(found: Mapping[str, Any], begins: int) -> Listing:
+    """Return a page of tables, counted."""
+    count, everything = found["count"], found["all"]
+    return Listing(
+        tuple(map(table, found["tables"])),
+        begins,
+        found["after"],
+        Schema("", count["visible"], count["readable"]),
+        Schema("", everything["visible"], everything["readable"]),
     )
 
 
-def grouped(found: Iterable[Table]) -> tuple[Group, ...]:
+def table(item: Mapping[str, Any]) -> Table:
+    """Return a table of the gateway's list."""
+    return Table(
+        item["source"],
+        item["schema"],
+        item["table"],
+        item.get("comment") or "",
+        item.get("rows"),
+        bool(item.get("rows_exact")),
+        item.get("bytes"),
+        item.get("newest") or "",
+        bool(item.get("readable")),
+        named(item.get("rule")),
+        item.get("ask") or "",
+    )
+
+
+def grouped(found: Iterable[Table], known: Iterable[Schema]) -> tuple[Group, ...]:
     """Return tables by schema, in order."""
-    schemas: dict[str, list[Table]] = {}
-    for table in found:
-        schemas.setdefault(table.schema, []).append(table)
-    return tuple(Group(schema, tuple(items), sum(item.readable for item in items)) for schema, items in schemas.items())
+    by_schema: dict[str, list[Table]] = {}
+    for each in found:
+        by_schema.setdefault(each.schema, []).append(each)
+    schemas = {each.name: each for each in known}
+    return tuple(Group(name, tuple(items), schemas.get(name)) for name, items in by_schema.items())
 
 
 def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
@@ -174,12 +204,13 @@ def named(rule: object) -> str:
     return rule if isinstance(rule, str) and rule != NO_RULE else ""
 
 
-def first_runnable(sqls: Sequence[str], catalog: Mapping[str, Any]) -> int | None:
+def named_tables(sqls: Sequence[str], sources: Iterable[str]) -> list[set[tuple[str, ...]]]:
+    """Return which tables each of some statements names, by their parts; for plain statements, such as examples."""
+    known = "|".join(re.escape(source) for source in sources)
+    pattern = re.compile(rf"\b({known})\.(\w+)\.(\w+)") if known else None
+    return [set(pattern.findall(sql)) if pattern else set() for sql in sqls]
+
+
+def first_runnable(named: Sequence[set[tuple[str, ...]]], readable: set[tuple[str, ...]]) -> int | None:
     """Return the place of the first statement whose tables this person may all read, or None."""
-    readable = {item["name"] for item in catalog.get("tables", ()) if item.get("readable")}
-    sources = "|".join(re.escape(item["name"]) for item in catalog.get("sources", ()))
-    for place, sql in enumerate(sqls):
-        tables = set(re.findall(rf"\b(?:{sources})\.\w+\.\w+", sql)) if sources else set()
-        if tables and tables <= readable:
-            return place
-    return None
+    return next((place for place, tables in enumerate(named) if tables and tables <= readable), None)

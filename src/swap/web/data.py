@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +20,10 @@ from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
+SCHEMAS = 50
+"""Schemas of a source that stand in the tree; a site may have a thousand."""
+MAX_TEXT = 1000
+_NUMBER = re.compile("[0-9]{1,9}")
 PREVIEW_ROWS = 10
 PREVIEW_SECONDS = 60.0
 PREVIEWS_AT_ONCE = 16
@@ -27,21 +32,25 @@ PREVIEWS_OF_ONE = 2
 
 def index(portal: Portal, visit: Visit) -> Response:
     """All sources I may query."""
-    catalog = portal.gateway.catalog(portal.token(visit.person))
-    return respond(portal, visit, "data.html", here="data", sources=catalogue.sources(catalog))
+    sources = portal.gateway.sources(portal.token(visit.person))
+    return respond(portal, visit, "data.html", here="data", sources=catalogue.sources(sources))
 
 
 def source(portal: Portal, visit: Visit) -> Response:
-    """One source: its tables, by schema, narrowed by the address's `q` and `show`."""
-    catalog = portal.gateway.catalog(portal.token(visit.person))
-    sources = catalogue.sources(catalog)
+    """One source: its tables by schema, a page at a time, narrowed by the address's `q`, `show` and `schema`."""
+    token = portal.token(visit.person)
+    sources = catalogue.sources(portal.gateway.sources(token))
     found = next((item for item in sources if item.name == visit.params["source"]), None)
     if found is None:
         raise NotFound(Problem("There is no source of this name."))
-    tables = catalogue.tables(catalog, found.name)
     text, show, schema = visit.query("q").strip(), visit.query("show"), visit.query("schema")
-    within = tuple(table for table in tables if not schema or table.schema == schema)
-    shown = catalogue.narrowed(within, text, show)
+    after, begins = visit.query("after"), visit.query("from")
+    readable = {"readable": True, "locked": False}.get(show)
+    answer = portal.gateway.tables(
+        token, source=found.name, schema=schema, text=text[:MAX_TEXT], readable=readable, after=after, counted=True
+    )
+    listing = catalogue.listing(answer, int(begins) if after and _NUMBER.fullmatch(begins) else 1)
+    schemas = catalogue.schemas(portal.gateway.schemas(token, found.name, SCHEMAS))
     return respond(
         portal,
         visit,
@@ -49,16 +58,35 @@ def source(portal: Portal, visit: Visit) -> Response:
         here="data",
         sources=sources,
         source=found,
-        groups=catalogue.grouped(shown),
-        shown=len(shown),
-        total=len(within),
-        readable=sum(table.readable for table in within),
+        listing=listing,
+        groups=catalogue.grouped(listing.tables, schemas),
+        total=listing.everything.visible,
+        readable=listing.everything.readable,
         text=text,
         show=show if show in catalogue.SHOWN else "all",
         schema=schema,
-        schemas=catalogue.grouped(tables),
-        first=next((table.full_name for table in within if table.readable), "") if found.up else "",
+        schemas=schemas,
+        more_schemas=len(schemas) == SCHEMAS,
+        here_with=lambda **more: _with(found.name, schema=schema, q=text, show=show, **more),
+        first=_first_readable(portal, token, found.name, schema, listing) if found.up else None,
     )
+
+
+def _first_readable(
+    portal: Portal, token: str, source: str, schema: str, listing: catalogue.Listing
+) -> catalogue.Table | None:
+    for table in listing.tables:
+        if table.readable:
+            return table
+    if not listing.everything.readable:
+        return None
+    found = portal.gateway.tables(token, source=source, schema=schema, readable=True, limit=1)["tables"]
+    return catalogue.table(found[0]) if found else None
+
+
+def _with(source: str, **query: object) -> str:
+    said = {key.rstrip("_"): value for key, value in query.items() if value}
+    return f"/data/{quote(source, safe='')}" + (f"?{urlencode(said)}" if said else "")
 
 
 def table(portal: Portal, visit: Visit) -> Response:

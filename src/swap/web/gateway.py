@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -41,17 +42,30 @@ class Gateway:
         self._sync.close()
         await self._async.aclose()
 
-    def catalog(self, token: str) -> dict[str, Any]:
-        """Return the sources and tables this person may know of."""
-        return self._get("/v1/catalog", token)
+    def sources(self, token: str) -> list[dict[str, Any]]:
+        """Return the sources this person may know of."""
+        return list(self._get("/v1/catalog", token)["sources"])
+
+    def schemas(self, token: str, source: str, limit: int) -> list[dict[str, Any]]:
+        """Return the first schemas of a source, with how many tables they have."""
+        return list(self._get("/v1/catalog/schemas", token, source=source, limit=limit)["schemas"])
+
+    def tables(self, token: str, **wanted: Any) -> dict[str, Any]:
+        """Return a page of the tables this person may know of, as docs/reference/api.md describes it."""
+        return self._get("/v1/catalog/tables", token, **wanted)
+
+    def find(self, token: str, names: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
+        """Return those of some tables, each named in three parts, that this person may know of."""
+        return list(self._get("/v1/catalog/find", token, name=[_joined(parts) for parts in names])["tables"])
 
     def table(self, token: str, source: str, schema: str, table: str) -> dict[str, Any]:
         """Return one table with its columns.  Raises NotFound for one this person may not know of."""
         return self._get("/v1/catalog/" + "/".join(quote(part, safe="") for part in (source, schema, table)), token)
 
-    def _get(self, path: str, token: str) -> dict[str, Any]:
+    def _get(self, path: str, token: str, **params: Any) -> dict[str, Any]:
+        said = {key: value for key, value in params.items() if value is not None}
         try:
-            return _content(self._sync.get(path, headers=_bearer(token)))
+            return _content(self._sync.get(path, headers=_bearer(token), params=said))
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
 
@@ -81,6 +95,10 @@ class Gateway:
             return _content(await self._async.request(method, path, headers=_bearer(token), **more))
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +16,8 @@ from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
 RECENT = 6
+NAMED = 64
+"""Tables of examples that are looked up."""
 
 
 def home(portal: Portal, visit: Visit) -> Response:
@@ -23,7 +26,7 @@ def home(portal: Portal, visit: Visit) -> Response:
     listing = notebooks.recent(workspace, RECENT)
     examples = notebooks.examples(portal.settings.examples)
     seen = sources(portal, visit)
-    first = catalogue.first_runnable([example.sql for example in examples], seen["catalog"])
+    first = _first_runnable(portal, visit, [example.sql for example in examples], seen["sources"])
     return respond(
         portal,
         visit,
@@ -40,14 +43,30 @@ def home(portal: Portal, visit: Visit) -> Response:
     )
 
 
+def _first_runnable(
+    portal: Portal, visit: Visit, sqls: Sequence[str], sources: Sequence[catalogue.Source]
+) -> int | None:
+    named = catalogue.named_tables(sqls, [source.name for source in sources])
+    wanted = sorted(set().union(*named))[:NAMED]
+    if not wanted:
+        return None
+    try:
+        found = portal.gateway.find(portal.token(visit.person), wanted)
+    except SwapError as error:
+        log.warning("the tables of the examples for %s: %s", visit.person.id, error)
+        return None
+    readable = {tuple(table[part] for part in ("source", "schema", "table")) for table in found if table["readable"]}
+    return catalogue.first_runnable(named, readable)
+
+
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
     """Return the sources for a page, or the reason why there are none to show."""
     try:
-        catalog = portal.gateway.catalog(portal.token(visit.person))
+        found = portal.gateway.sources(portal.token(visit.person))
     except SwapError as error:
         log.warning("the catalogue for %s: %s", visit.person.id, error)
-        return {"catalog": {}, "sources": (), "sources_problem": error.problem}
-    return {"catalog": catalog, "sources": catalogue.sources(catalog), "sources_problem": None}
+        return {"sources": (), "sources_problem": error.problem}
+    return {"sources": catalogue.sources(found), "sources_problem": None}
 
 
 def sources_part(portal: Portal, visit: Visit) -> Response:

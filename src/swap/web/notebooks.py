@@ -61,14 +61,14 @@ def _make(portal: Portal, visit: Visit) -> str:
     if example := visit.form.get("example"):
         return notebooks.copy_example(workspace, portal.settings.examples, example, portal.clock.short)
     if table := visit.form.get("table"):
-        return notebooks.new(workspace, _select(portal, visit, table), portal.clock.short)
+        names = (visit.form.get("source", ""), visit.form.get("schema", ""), table)
+        return notebooks.new(workspace, _select(portal, visit, *names), portal.clock.short)
     return notebooks.new(workspace, _first_sql(portal, visit), portal.clock.short)
 
 
-def _select(portal: Portal, visit: Visit, table: str) -> str:
+def _select(portal: Portal, visit: Visit, *names: str) -> str:
     """Return the statement for a table this person may read.  Raises what the gateway says about any other."""
-    names = table.split(".", 2)
-    if len(names) != 3 or not all(names):
+    if not all(names):
         raise Invalid(Problem("There is no such table.", todo="Choose one from Data."))
     source, schema, name = names
     found = portal.gateway.table(portal.token(visit.person), source, schema, name)
@@ -82,14 +82,14 @@ def _select(portal: Portal, visit: Visit, table: str) -> str:
 def _first_sql(portal: Portal, visit: Visit) -> str:
     """Return a statement that runs for this person: ten rows of a table they may read, if the gateway says one."""
     try:
-        catalog = portal.gateway.catalog(portal.token(visit.person))
+        token = portal.token(visit.person)
+        for source in catalogue.sources(portal.gateway.sources(token)):
+            if source.up and source.readable:
+                found = portal.gateway.tables(token, source=source.name, readable=True, limit=1)["tables"]
+                for table in map(catalogue.table, found):
+                    return model.select(table.source, table.schema, table.name)
     except SwapError as error:
         log.warning("no table for a new notebook of %s: %s", visit.person.id, error)
-        return FIRST_SQL
-    for source in catalogue.sources(catalog):
-        for table in catalogue.tables(catalog, source.name) if source.up else ():
-            if table.readable:
-                return model.select(table.source, table.schema, table.name)
     return FIRST_SQL
 
 

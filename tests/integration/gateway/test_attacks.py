@@ -338,7 +338,7 @@ def test_a_column_without_a_name_is_not_its_table(make_gateway: Callable[..., Ga
         assert "hunter2" not in str(ann.refused(statement))
     with ann.client() as client:
         assert [column["name"] for column in client.get("/v1/catalog/lake/s/t").json()["columns"]] == ["a"]
-        assert [table["name"] for table in client.get("/v1/catalog").json()["tables"]] == ["lake.s.t"]
+        assert [table["name"] for table in client.get("/v1/catalog/tables").json()["tables"]] == ["lake.s.t"]
     assert all(column.name for fragment in lake.fragments for column in fragment.columns)
 
 

@@ -510,12 +510,15 @@ def test_the_portal_may_ask_too_but_not_upload_or_complete(analyst: Person) -> N
 
 def test_the_catalog_shows_what_the_person_may_discover(analyst: Person, shared: Gateway) -> None:
     with analyst.client() as client:
-        catalog = client.get("/v1/catalog").json()
+        catalog = client.get("/v1/catalog/tables").json()
+        found = client.get("/v1/catalog/find?name=lake/wmf/pageview_hourly&name=lake/private/secret&name=x").json()
         table = client.get("/v1/catalog/lake/wmf/pageview_hourly").json()
         hidden = client.get("/v1/catalog/lake/private/secret")
         missing = client.get("/v1/catalog/lake/private/nothing")
     with shared.person("chidi", "readers").client() as client:
-        few = client.get("/v1/catalog").json()
+        few = client.get("/v1/catalog/tables").json()
+        sources = client.get("/v1/catalog").json()["sources"]
+        schemas = client.get("/v1/catalog/schemas?source=lake").json()["schemas"]
 
     names = [each["name"] for each in catalog["tables"]]
     assert "lake.wmf.pageview_hourly" in names
@@ -524,7 +527,9 @@ def test_the_catalog_shows_what_the_person_may_discover(analyst: Person, shared:
     assert (city["readable"], city["rule"], city["ask"]) == (False, "below-country", "data-privacy")
     assert (hidden.status_code, missing.status_code) == (404, 404)
     assert [each["name"] for each in few["tables"]] == ["lake.canonical.countries"]
-    assert [each["name"] for each in few["sources"]] == ["lake"]
+    assert [(each["name"], each["tables"]) for each in sources] == [("lake", {"visible": 1, "readable": 1})]
+    assert schemas == [{"name": "canonical", "visible": 1, "readable": 1}]
+    assert found["tables"] == [{"source": "lake", "schema": "wmf", "table": "pageview_hourly", "readable": True}]
 
 
 def test_completion_knows_what_the_person_may_see(analyst: Person) -> None:

@@ -300,6 +300,14 @@ ROWS = [
 ]
 
 
+def _parts(table: dict[str, Any]) -> tuple[str, ...]:
+    return table["source"], table["schema"], table["table"]
+
+
+def _counted(tables: list[dict[str, Any]]) -> dict[str, int]:
+    return {"visible": len(tables), "readable": sum(table["readable"] for table in tables)}
+
+
 class GatewayDouble(Double):
     """The gateway's API as the portal uses it.  Verifies the portal's tokens as the real one does."""
 
@@ -314,10 +322,10 @@ class GatewayDouble(Double):
         self.gate: threading.Event | None = None
         """Holds every run that is asked about while it is there, until it is set."""
         self.cancelled: list[str] = []
+        self.page_size = 100
         super().__init__()
 
     def answer(self, to: Handler, method: str, path: str, query: Any, body: bytes) -> None:
-        del query
         try:
             claims = tokens.verify(
                 {Via.PORTAL: self.portal_key},
@@ -328,7 +336,14 @@ class GatewayDouble(Double):
             return to.json({"error": {"category": "not-signed-in", "title": str(error)}}, 401)
         self.people.append(claims.person_id)
         if path == "/v1/catalog":
-            return to.json(self._catalog())
+            return to.json({"sources": self._sources()})
+        if path == "/v1/catalog/schemas":
+            return to.json({"schemas": self._schemas(query["source"][0])})
+        if path == "/v1/catalog/find":
+            wanted = [tuple(name.split("/")) for name in query["name"]]
+            return to.json({"tables": [each for each in self._listed() if _parts(each) in wanted]})
+        if path == "/v1/catalog/tables":
+            return to.json(self._tables({key: values[0] for key, values in query.items()}))
         if path.startswith("/v1/catalog/"):
             table = self.tables.get(".".join(path.removeprefix("/v1/catalog/").split("/")))
             return (
@@ -350,10 +365,10 @@ class GatewayDouble(Double):
         state = {"state": "failed", "error": self.failure} if self.failure else {"state": "done", "error": None}
         return to.json({"id": path.rsplit("/", 1)[-1], "revision": 2} | state)
 
-    def _catalog(self) -> dict[str, Any]:
-        listed = [
+    def _listed(self) -> list[dict[str, Any]]:
+        return [
             {
-                "name": table["name"],
+                **dict(zip(("source", "schema", "table"), table["name"].split("."), strict=True)),
                 "comment": table["comment"],
                 "rows": table["rows"],
                 "rows_exact": table["rows_exact"],
@@ -363,34 +378,59 @@ class GatewayDouble(Double):
                 "rule": table["columns"][0]["rule"],
                 "ask": table["columns"][0]["ask"],
             }
-            for table in self.tables.values()
+            for table in sorted(self.tables.values(), key=lambda table: str(table["name"]))
         ]
+
+    def _tables(self, wanted: dict[str, str]) -> dict[str, Any]:
+        all_ = [
+            each
+            for each in self._listed()
+            if each["source"] == wanted["source"] and wanted.get("schema") in {None, "", each["schema"]}
+        ]
+        words = wanted.get("text", "").lower().split()
+        count = [
+            each
+            for each in all_
+            if all(word in f"{'.'.join(_parts(each))} {each['comment']}".lower() for word in words)
+            and wanted.get("readable") in {None, str(each["readable"]).lower()}
+        ]
+        start = int(wanted.get("after") or 0)
+        limit = min(self.page_size, int(wanted.get("limit", 100)))
+        more = len(count) > start + limit
+        return {
+            "tables": count[start : start + limit],
+            "after": str(start + limit) if more else "",
+            "count": _counted(count),
+            "all": _counted(all_),
+        }
+
+    def _schemas(self, source: str) -> list[dict[str, Any]]:
+        own = [each for each in self._listed() if each["source"] == source]
+        names = sorted({each["schema"] for each in own})
+        return [{"name": name, **_counted([each for each in own if each["schema"] == name])} for name in names]
+
+    def _sources(self) -> list[dict[str, Any]]:
+        note = "Name a day: tables are kept by year, month, day and hour."
         sources = []
-        for name, kind, title, owner, note in (
-            (
-                "lake",
-                "files",
-                "Parquet files",
-                "data-platform",
-                "Name a day: tables are kept by year, month, day and hour.",
-            ),
+        for name, kind, title, owner, said in (
+            ("lake", "files", "Parquet files", "data-platform", note),
             ("mediawiki", "postgres", "PostgreSQL", "dba", ""),
         ):
-            own = [table for table in listed if table["name"].startswith(f"{name}.")]
-            sources.append(
-                {
-                    "name": name,
-                    "kind": kind,
-                    "title": title,
-                    "owner": owner,
-                    "note": note,
-                    "up": name not in self.down,
-                    "since": "2026-11-24T09:12:00+00:00",
-                    "tables_readable": sum(table["readable"] for table in own),
-                    "tables_visible": len(own),
-                }
-            )
-        return {"sources": [source for source in sources if source["tables_visible"]], "tables": listed}
+            own = [table for table in self._listed() if table["source"] == name]
+            if own:
+                sources.append(
+                    {
+                        "name": name,
+                        "kind": kind,
+                        "title": title,
+                        "owner": owner,
+                        "note": said,
+                        "up": name not in self.down,
+                        "since": "2026-11-24T09:12:00+00:00",
+                        "tables": _counted(own),
+                    }
+                )
+        return sources
 
     def _page(self) -> dict[str, Any]:
         if "nothing" in self.statements[-1]:

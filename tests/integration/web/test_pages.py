@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -178,9 +179,32 @@ def test_a_source_lists_its_tables_with_what_is_locked_and_whom_to_ask(portal: P
 
 def test_a_source_opens_a_query_of_a_table_this_person_may_read(portal: Portal) -> None:
     browser = portal.signed_in()
-    assert 'name="table" value="lake.wmf.pageview_hourly"' in browser.get("/data/lake?schema=wmf").text
+    text = browser.get("/data/lake?schema=wmf").text
+    assert re.findall(r'name="(source|schema|table)" value="([^"]*)"', text) == [
+        ("source", "lake"),
+        ("schema", "wmf"),
+        ("table", "pageview_hourly"),
+        ("schema", "wmf"),  # the filter stays in the schema
+    ]
     portal.gateway.down = {"lake"}
     assert "Query in a new notebook" not in browser.get("/data/lake").text, "a query of a source that is down fails"
+
+
+def test_a_source_of_many_tables_is_listed_a_page_at_a_time(portal: Portal) -> None:
+    portal.gateway.page_size = 2
+    browser = portal.signed_in()
+    first = browser.get("/data/lake?show=all").text
+    following = re.findall(r'rel="next" href="([^"]*)"', first)
+    second = browser.get(html.unescape(following[0])).text
+
+    assert "Tables 1 to 2 of 3" in first
+    assert "data-filters" not in first, "a filter as one types would hide what is on other pages"
+    assert "Tables 3 to 3 of 3" in second
+    assert "First page" in second
+    assert 'rel="next"' not in second
+    pages = [set(re.findall(r'class="mono" href="(/data/lake/[^"]*)"', text)) for text in (first, second)]
+    assert [len(page) for page in pages] == [2, 1]
+    assert not pages[0] & pages[1]
 
 
 def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:

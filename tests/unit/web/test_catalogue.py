@@ -6,47 +6,40 @@ from typing import Any
 
 from swap.web import catalogue
 
-CATALOG: dict[str, Any] = {
-    "sources": [
-        {
-            "name": "lake",
-            "kind": "files",
-            "title": "",
-            "owner": None,
-            "note": None,
-            "up": False,
-            "since": "2026-11-24T09:12:00Z",
-            "tables_readable": 1,
-            "tables_visible": 2,
-        }
-    ],
-    "tables": [
-        {"name": "lake.wmf.pageview_hourly", "comment": "Views of pages", "rows": 5, "readable": True},
-        {"name": "lake.event.x.with.dots", "comment": None, "rows": None, "readable": False, "rule": "r", "ask": "a"},
-        {"name": "mediawiki.enwiki.page", "comment": "", "rows": 1, "readable": True},
-        {"name": "broken"},
-    ],
-}
+SOURCES: list[dict[str, Any]] = [
+    {
+        "name": "lake",
+        "kind": "files",
+        "title": "",
+        "owner": None,
+        "note": None,
+        "up": False,
+        "since": "2026-11-24T09:12:00Z",
+        "tables": {"visible": 2, "readable": 1},
+    }
+]
+TABLES: list[dict[str, Any]] = [
+    {"source": "lake", "schema": "event", "table": "x.with.dots", "comment": None, "readable": False, "rule": "r"},
+    {"source": "lake", "schema": "wmf", "table": "pageview_hourly", "comment": "Views", "rows": 5, "readable": True},
+    {"source": "lake", "schema": "wmf", "table": "webrequest", "readable": True},
+]
 
 
 def test_sources_keep_what_the_gateway_says() -> None:
-    source = catalogue.sources(CATALOG)[0]
+    source = catalogue.sources(SOURCES)[0]
     assert (source.title, source.owner, source.up, source.readable, source.visible) == ("files", "", False, 1, 2)
     assert source.since is not None
 
 
-def test_tables_are_of_their_source_and_sorted_by_schema() -> None:
-    tables = catalogue.tables(CATALOG, "lake")
-    assert [table.full_name for table in tables] == ["lake.event.x.with.dots", "lake.wmf.pageview_hourly"]
-    assert [group.schema for group in catalogue.grouped(tables)] == ["event", "wmf"]
+def test_tables_stand_by_schema_with_what_is_known_of_it() -> None:
+    count = {"visible": 240, "readable": 200}
+    listing = catalogue.listing({"tables": TABLES, "after": "…", "count": count, "all": count}, begins=101)
+    groups = catalogue.grouped(listing.tables, catalogue.schemas([{"name": "wmf", "visible": 31, "readable": 29}]))
 
-
-def test_every_word_must_be_in_name_or_comment() -> None:
-    tables = catalogue.tables(CATALOG, "lake")
-    assert [table.name for table in catalogue.narrowed(tables, "WMF views", "all")] == ["pageview_hourly"]
-    assert [table.name for table in catalogue.narrowed(tables, "", "locked")] == ["x.with.dots"]
-    assert catalogue.narrowed(tables, "views nothing", "all") == ()
-    assert len(catalogue.narrowed(tables, "", "anything")) == 2
+    assert [table.full_name for table in listing.tables][:2] == ["lake.event.x.with.dots", "lake.wmf.pageview_hourly"]
+    assert [(group.name, len(group.tables)) for group in groups] == [("event", 1), ("wmf", 2)]
+    assert (groups[0].schema, groups[1].schema) == (None, catalogue.Schema("wmf", 31, 29))
+    assert (listing.begins, listing.ends, listing.whole) == (101, 103, False)
 
 
 def test_locks_are_gathered_by_rule() -> None:
@@ -76,9 +69,12 @@ def test_the_example_shown_is_the_first_this_person_can_run() -> None:
         "FROM lake.wmf.pageview_hourly JOIN lake.event.x",
         "FROM lake.wmf.pageview_hourly -- x.y.z",
     ]
-    assert catalogue.first_runnable(sqls, CATALOG) == 4
-    assert catalogue.first_runnable(sqls[:4], CATALOG) is None
-    assert catalogue.first_runnable(sqls, {}) is None
+    readable = {("lake", "wmf", "pageview_hourly"), ("x", "y", "z")}
+    named = catalogue.named_tables(sqls, ["lake"])
+
+    assert catalogue.first_runnable(named, readable) == 4
+    assert catalogue.first_runnable(named[:4], readable) is None
+    assert catalogue.first_runnable(catalogue.named_tables(sqls, []), readable) is None
 
 
 def test_locked_columns_keep_their_place_among_ten_rows() -> None:
