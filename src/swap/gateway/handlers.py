@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
 from swap.errors import NotSignedIn, Problem
+from swap.gateway.answers import plain
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
 from swap.gateway.turns import Turns
@@ -161,7 +162,8 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[
 
 def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:
     """Tell a run's state when it is newer than `after`."""
-    return with_parts.queries.state(caller.principal, query_id, after, STATE_WAIT_SECONDS)
+    told: dict[str, Any] = plain(with_parts.queries.state(caller.principal, query_id, after, STATE_WAIT_SECONDS))
+    return told
 
 
 def query_result(
@@ -196,7 +198,7 @@ def query_download(query_id: str, caller: Person, with_parts: WithParts) -> Stre
 
 def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[str, str]:
     """Cancel a run at its sources."""
-    return {"state": with_parts.queries.cancel(caller.principal, query_id)}
+    return {"state": with_parts.queries.cancel(caller.principal, query_id).value}
 
 
 def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError, to_json
+from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.people import service as people
 from swap.policy.decide import decide
@@ -36,11 +36,12 @@ from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
 from swap.query.results import pages
-from swap.query.results.spool import Spool
+from swap.query.results.spool import Spool, Written
 from swap.query.results.uploads import Uploads
-from swap.query.run import told
+from swap.query.run import told, view
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
+from swap.query.run.state import RunView
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -181,7 +182,7 @@ class Queries:
         said = {name: told.place_in_line(position) for name, position in positions.items()}
         source = max(positions, key=lambda name: positions[name])
         run.note = told.why_it_waits(source, self.queue.places(source))
-        if first or said != {key.partition(":")[2]: detail for key, detail in run.details("wait").items()}:
+        if first or said != run.details("wait"):
             for name, detail in said.items():
                 run.begin(f"wait:{name}", detail)
 
@@ -296,39 +297,43 @@ class Queries:
         run = self._runs.get(query_id)
         return run if run is not None and run.principal.id == principal.id else None
 
-    def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> dict[str, Any]:
-        """Return a run's state, waiting for one newer than `after`; of what is closed by now only how it ended.
+    def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> RunView:
+        """Return where a run stands, waiting for one newer than `after`; of what is closed by now only how it ended.
 
         Raises NotFound.
         """
         run = self.find(principal, query_id)
         if run is not None:
             run.wait_change(after, seconds)
-            view = run.view()
-            view["error"] = to_json(view["error"]) if view["error"] else None
+            seen = run.view()
         else:
             with self.engine.begin() as conn:
                 row = store.find(conn, query_id, principal.id)
             if row is None:
                 raise _no_such_query()
-            view = _remembered(row, self.spool)
-        if RunState(view["state"]).ended:
+            seen = view.remembered(row, self._kept(query_id))
+        if seen.state.ended:
             try:
                 self._demand_result(principal, query_id)
-            except SwapError as closed:
-                view |= told.closed(view["state"], closed)
-        return view
+            except SwapError as why:
+                return seen.closed(why)
+        return seen
 
-    def cancel(self, principal: Principal, query_id: str) -> str:
+    def _kept(self, query_id: str) -> Written | None:
+        with contextlib.suppress(NotFound):
+            return self.spool.written(query_id)
+        return None
+
+    def cancel(self, principal: Principal, query_id: str) -> RunState:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""
         run = self.find(principal, query_id)
         if run is None:
-            return str(self.state(principal, query_id, 0, 0)["state"])
+            return self.state(principal, query_id, 0, 0).state
         run.cancel()
         thread = self._threads.get(query_id)
         if thread is not None:
             thread.join(timeout=5.0)
-        return run.state.value
+        return run.state
 
     def recheck(self, person_id: str | None) -> None:
         """Cancel what somebody runs who may not any more; None means that anybody's access may have changed."""
@@ -433,35 +438,6 @@ class Queries:
             if run.state.ended and run.expires_at is not None and run.expires_at < now:
                 self.spool.forget(query_id)
                 self._runs.pop(query_id, None)
-
-
-def _remembered(row: Any, spool: Spool) -> dict[str, Any]:
-    """Return the state of a run that ended before this gateway started, as far as it is still known."""
-    written = None
-    with contextlib.suppress(NotFound):
-        written = spool.written(row.id)
-    elapsed = (row.ended_at - row.created_at).total_seconds() if row.ended_at else 0.0
-    return {
-        "id": row.id,
-        "revision": 1,
-        "state": row.state,
-        "headline": row.state.capitalize(),
-        "elapsed": elapsed,
-        "expected_end": None,
-        "stages": [],
-        "rows": row.row_count or 0,
-        "bytes": written.bytes if written else 0,
-        "source_rows": {},
-        "source_bytes": {},
-        "summary": "",
-        "notices": [],
-        "note": "",
-        "columns": (
-            [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None
-        ),
-        "error": row.error,
-        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
-    }
 
 
 def _no_such_query() -> NotFound:

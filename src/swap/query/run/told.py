@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from swap import audit
 from swap.catalog.model import VisibleDataset
 from swap.catalog.service import Health
-from swap.errors import Problem, SourceUnavailable, SwapError, to_json
+from swap.errors import Problem, SourceUnavailable, SwapError
 from swap.identity import Principal
 from swap.query.execution.queue import NO_SOURCE, Places
 from swap.query.language.parse import cut, place
 from swap.query.language.verify import too_deep
-from swap.query.model import Reference, RunState, Statement
+from swap.query.model import Reference, Statement
 from swap.query.run.run import Run
 from swap.settings import Source
 
@@ -58,21 +57,6 @@ def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> 
             extra={"since": since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others},
         )
     )
-
-
-def closed(state: str, error: SwapError) -> dict[str, Any]:
-    """Return what is told of an ended run instead of its parts that could hold something of what it read."""
-    return {
-        "columns": None,
-        "rows": 0,
-        "bytes": 0,
-        "source_rows": {},
-        "source_bytes": {},
-        "stages": [],
-        "summary": "",
-        "notices": [],
-        **({"error": to_json(error)} if state == RunState.FAILED.value else {}),
-    }
 
 
 def refusal(error: Exception) -> SwapError:
