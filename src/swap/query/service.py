@@ -9,20 +9,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import IO, Any, TypeVar
 
-import pyarrow as pa
 from sqlalchemy import Engine
 
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
+from swap.errors import Invalid, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
 from swap.identity import Principal
-from swap.people import service as people
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
 from swap.query import rights, store
@@ -35,22 +31,18 @@ from swap.query.model import Plan, Reference, RunState, Statement
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
-from swap.query.results import pages
-from swap.query.results.spool import Spool, Written
+from swap.query.results.access import Access
+from swap.query.results.spool import Spool
 from swap.query.results.uploads import Uploads
-from swap.query.run import told, view
+from swap.query.run import told
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
-from swap.query.run.state import RunView
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 FAILED_KEPT = timedelta(minutes=10)
 """How long the stages of a query that failed or was cancelled can be looked at; its error stays in the database."""
-LOOK_SECONDS = 1.0
-"""How often somebody who is being sent a result is looked up: may they still?"""
 
 
 class Queries:
@@ -71,6 +63,7 @@ class Queries:
         self.connectors = connectors
         self.spool = spool
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
+        self.access = Access(engine, settings.policy, spool, now, self.find)
         self.queue = Queue(engine, settings)
         self.source_is_down: Callable[[str], None] = lambda _source: None
         """Told when a query found a source down, so that the catalog asks it soon."""
@@ -191,16 +184,8 @@ class Queries:
 
         Raises Forbidden, NotSignedIn.
         """
-        self._demand_now(run.principal, rights.reads(run.plan))
-
-    def _demand_now(self, principal: Principal, columns: tuple[Resource, ...]) -> None:
-        """Let somebody pass who may read these columns with the groups they have at this moment.
-
-        Raises Forbidden, NotSignedIn.
-        """
         with self.engine.begin() as conn:
-            now_principal = people.principal(conn, principal.id, principal.via, self._now())
-        rights.demand(self.settings.policy, now_principal, columns)
+            rights.demand_now(conn, self.settings.policy, run.principal, rights.reads(run.plan), self._now())
 
     def _make_room(self, person_id: str) -> None:
         """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""
@@ -297,38 +282,11 @@ class Queries:
         run = self._runs.get(query_id)
         return run if run is not None and run.principal.id == principal.id else None
 
-    def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> RunView:
-        """Return where a run stands, waiting for one newer than `after`; of what is closed by now only how it ended.
-
-        Raises NotFound.
-        """
-        run = self.find(principal, query_id)
-        if run is not None:
-            run.wait_change(after, seconds)
-            seen = run.view()
-        else:
-            with self.engine.begin() as conn:
-                row = store.find(conn, query_id, principal.id)
-            if row is None:
-                raise _no_such_query()
-            seen = view.remembered(row, self._kept(query_id))
-        if seen.state.ended:
-            try:
-                self._demand_result(principal, query_id)
-            except SwapError as why:
-                return seen.closed(why)
-        return seen
-
-    def _kept(self, query_id: str) -> Written | None:
-        with contextlib.suppress(NotFound):
-            return self.spool.written(query_id)
-        return None
-
     def cancel(self, principal: Principal, query_id: str) -> RunState:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""
         run = self.find(principal, query_id)
         if run is None:
-            return self.state(principal, query_id, 0, 0).state
+            return self.access.state(principal, query_id, 0, 0).state
         run.cancel()
         thread = self._threads.get(query_id)
         if thread is not None:
@@ -343,69 +301,6 @@ class Queries:
                     self._demand_rights(run)
                 except SwapError:
                     run.cancel()
-
-    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.
-
-        Raises NotFound, Forbidden.
-        """
-        columns = self._demand_result(principal, query_id)
-        run = self.find(principal, query_id)
-        while run is not None and run.result is None and not run.state.ended:
-            run.wait_change(run.revision, 1.0)
-        if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
-            return iter(())
-        return self._while_allowed(principal, columns, self.spool.stream(query_id, first_batch))
-
-    def page(
-        self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
-    ) -> dict[str, Any]:
-        """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
-        self._demand_result(principal, query_id)
-        return pages.page(self.spool, query_id, offset, limit, sort, descending=descending)
-
-    def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
-        columns = self._demand_result(principal, query_id)
-        written = self.spool.written(query_id)
-        if not written.complete:
-            raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
-        with self.engine.begin() as conn:
-            audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
-        return written.schema, self._while_allowed(principal, columns, self.spool.batches(query_id))
-
-    def _demand_result(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
-        """Let a person pass to a result of theirs; return what it read.
-
-        Raises NotFound, and Forbidden when that is closed to them by now.
-        """
-        run = self.find(principal, query_id)
-        if run is not None:
-            columns = rights.reads(run.plan)
-        else:
-            with self.engine.begin() as conn:
-                row = store.find(conn, query_id, principal.id)
-            if row is None or row.reads is None:
-                raise _no_such_query()
-            columns = rights.decode(row.reads)
-        rights.demand(self.settings.policy, principal, columns)
-        return columns
-
-    def _while_allowed(self, principal: Principal, columns: tuple[Resource, ...], parts: Iterator[T]) -> Iterator[T]:
-        """Yield the parts until the person may not have them any more; whoever asks again hears why."""
-        looked = time.monotonic()
-        for part in parts:
-            if time.monotonic() - looked >= LOOK_SECONDS:
-                try:
-                    self._demand_now(principal, columns)
-                except SwapError:
-                    return
-                looked = time.monotonic()
-            yield part
-
-    def upload(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
-        """Keep one of a person's own tables for an hour.  Raises Invalid, LimitExceeded."""
-        return self.uploads.add(principal, body)
 
     # ── Coming and going ────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
@@ -438,13 +333,3 @@ class Queries:
             if run.state.ended and run.expires_at is not None and run.expires_at < now:
                 self.spool.forget(query_id)
                 self._runs.pop(query_id, None)
-
-
-def _no_such_query() -> NotFound:
-    return NotFound(
-        Problem(
-            "There is no such query.",
-            why="It never was, it is somebody else's, or it is forgotten.",
-            todo="Run it again.",
-        )
-    )
