@@ -6,7 +6,6 @@ query is its person's own: for anybody else its id does not exist.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -17,10 +16,8 @@ from sqlalchemy import Engine
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Invalid, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError
+from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError
 from swap.identity import Principal
-from swap.policy.decide import decide
-from swap.policy.model import Action, Resource
 from swap.query import rights, store
 from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
@@ -34,7 +31,8 @@ from swap.query.planning.turns import Planning
 from swap.query.results.access import Access
 from swap.query.results.spool import Spool
 from swap.query.results.uploads import Uploads
-from swap.query.run import told
+from swap.query.run import told, waiting
+from swap.query.run.failures import Failures
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
 from swap.settings import Settings
@@ -57,6 +55,7 @@ class Queries:
         spool: Spool,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        source_is_down: Callable[[str], None],
     ) -> None:
         self.engine = engine
         self.settings = settings
@@ -65,8 +64,7 @@ class Queries:
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
         self.access = Access(engine, settings.policy, spool, now, self.find)
         self.queue = Queue(engine, settings)
-        self.source_is_down: Callable[[str], None] = lambda _source: None
-        """Told when a query found a source down, so that the catalog asks it soon."""
+        self._failures = Failures(engine, settings, now, source_is_down)
         self._pool = pool
         self._planning = Planning()
         self._now = now
@@ -93,7 +91,8 @@ class Queries:
             self.queue.enqueue(query_id, principal.id, planned.sources or (NO_SOURCE,))
         except Exception as error:
             refusal = told.refusal(error)
-            self._record_refusal(principal, statement, refusal)
+            with self.engine.begin() as conn:
+                audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
@@ -129,7 +128,7 @@ class Queries:
         state = RunState.FAILED
         error: SwapError | None = None
         try:
-            self._wait_for_places(run)
+            waiting.for_places(run, self.queue)
             self._demand_rights(run)
             run.start()
             with self.engine.begin() as conn:
@@ -140,44 +139,9 @@ class Queries:
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, cancelled
-        except SwapError as failed:
-            error = self._explain(failed, run)
-        except Exception:  # whatever it was, the person is told that it ended
-            log.exception("Query %s failed", run.id)
-            error = SwapError(
-                Problem(
-                    "SWAP made a mistake with this query.",
-                    why="Trying again is safe.",
-                    todo=f"Tell whoever runs SWAP: query {run.id}.",
-                )
-            )
+        except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
+            error = self._failures.explain(failed, run)
         self._finish(run, state, error)
-
-    def _wait_for_places(self, run: Run) -> None:
-        waited = False
-        while True:
-            if run.cancelled.is_set():
-                raise QueryCancelled
-            started, positions = self.queue.try_start(run.id)
-            if started:
-                break
-            run.on_cancel = self.queue.wake
-            self._show_waiting(run, positions, first=not waited)
-            waited = True
-            self.queue.wait()
-        for source in run.waits_for:
-            if waited:
-                run.finish(f"wait:{source}")
-            else:
-                run.skip(f"wait:{source}")
-
-    def _show_waiting(self, run: Run, positions: Mapping[str, int], *, first: bool) -> None:
-        said = {name: told.place_in_line(position) for name, position in positions.items()}
-        source = max(positions, key=lambda name: positions[name])
-        run.note = told.why_it_waits(source, self.queue.places(source))
-        if first or said != run.details("wait"):
-            for name, detail in said.items():
-                run.begin(f"wait:{name}", detail)
 
     def _demand_rights(self, run: Run) -> None:
         """Rights may have changed since it was accepted: what may not be read now is not read.
@@ -197,37 +161,6 @@ class Queries:
                     self.spool.forget(row.id)
                     store.expired(conn, row.id, now)
 
-    def _explain(self, error: SwapError, run: Run) -> SwapError:
-        """Add to a failure what only SWAP as a whole knows: where it stands in the statement.
-
-        Since when a source is down, whom to ask.
-        """
-        if isinstance(error, (QueryRefused, Invalid)) and error.problem.line is None:
-            return told.in_the_statements_words(error, run)
-        if not isinstance(error, SourceUnavailable):
-            return error
-        source = error.problem.source or next(iter(run.plan.sources), "")
-        settings = self.settings.sources.get(source)
-        if settings is None:
-            return error
-        with contextlib.suppress(SwapError):
-            with self.engine.begin() as conn:
-                catalog.mark(conn, source, up=False, problem=error.problem.why or error.problem.title, now=self._now())
-                health = {
-                    name: state
-                    for name, state in catalog.health(conn).items()
-                    if name == source or self._known_to(run.principal, name)
-                }
-            self.source_is_down(source)
-            return told.source_down(source, settings, health)
-        return error
-
-    def _known_to(self, principal: Principal, source: str) -> bool:
-        return (
-            source in self.settings.sources
-            and decide(self.settings.policy, principal, Action.DISCOVER, Resource(source)).allowed
-        )
-
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
@@ -240,19 +173,7 @@ class Queries:
         try:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
-                audit.record(
-                    conn,
-                    audit.QueryEnded(
-                        person_id=run.principal.id,
-                        via=run.principal.via,
-                        query_id=run.id,
-                        state=state.value,
-                        reason=str(error) if error else "",
-                        rows=rows,
-                        bytes=size,
-                        seconds=round(run.elapsed, 3),
-                    ),
-                )
+                audit.record(conn, told.ended(run, state, error, rows, size))
             self.queue.leave(run.id)
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded", run.id)
@@ -260,21 +181,6 @@ class Queries:
             run.end(state, error, kept_for, now)
             run.plan = run.plan.without_values()
             self._threads.pop(run.id, None)
-
-    def _record_refusal(self, principal: Principal, statement: Statement, error: SwapError) -> None:
-        with self.engine.begin() as conn:
-            audit.record(
-                conn,
-                audit.QueryRefused(
-                    person_id=principal.id,
-                    via=principal.via,
-                    kernel_id=statement.kernel_id,
-                    statement=statement.text[:20_000],
-                    category=error.category,
-                    reason=str(error),
-                    rule=error.problem.rule or "",
-                ),
-            )
 
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:
