@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
 from swap.errors import NotSignedIn, Problem
-from swap.gateway.answers import plain
+from swap.gateway.answers import answer
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
 from swap.gateway.turns import Turns
@@ -162,9 +162,7 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[
 
 def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:
     """Tell a run's state when it is newer than `after`."""
-    seen = with_parts.queries.access.state(caller.principal, query_id, after, STATE_WAIT_SECONDS)
-    told: dict[str, Any] = plain(seen)
-    return told
+    return answer(with_parts.queries.access.state(caller.principal, query_id, after, STATE_WAIT_SECONDS))
 
 
 def query_result(
@@ -184,7 +182,8 @@ def query_page(
     descending: bool = False,
 ) -> dict[str, Any]:
     """Send some rows as text."""
-    return with_parts.queries.access.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+    page = with_parts.queries.access.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+    return answer(page)
 
 
 def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:

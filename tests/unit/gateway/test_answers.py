@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from swap.errors import Forbidden, Problem, Suggestion, to_json
-from swap.gateway.answers import plain
+from swap.gateway.answers import answer
 from swap.query.model import RunState
 from swap.query.run.state import ResultColumn, RunView, Span, StageView
 
@@ -26,7 +26,7 @@ def test_a_run_is_told_whole() -> None:
         expires_at=datetime(2026, 11, 23, tzinfo=UTC),
     )
 
-    told = json.loads(json.dumps(plain(seen)))
+    told = json.loads(json.dumps(answer(seen)))
 
     assert told == {
         "id": "q1",

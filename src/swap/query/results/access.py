@@ -22,6 +22,7 @@ from swap.policy.model import Resource
 from swap.query import rights, store
 from swap.query.model import RunState
 from swap.query.results import pages
+from swap.query.results.pages import Page
 from swap.query.results.spool import Spool, Written
 from swap.query.run import view
 from swap.query.run.run import Run
@@ -85,7 +86,7 @@ class Access:
 
     def page(
         self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
-    ) -> dict[str, Any]:
+    ) -> Page:
         """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
         self._demand(principal, query_id)
         return pages.page(self._spool, query_id, offset, limit, sort, descending=descending)
