@@ -1,72 +1,13 @@
 /** Calls of this person's own Jupyter server, which passes them on to SWAP's gateway. */
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import type { Page, Problem, Run } from './model';
 
-/** A stage of a run; seconds count from its acceptance. */
-export interface Stage {
-  key: string;
-  label: string;
-  detail: string;
-  state: 'todo' | 'active' | 'done';
-  start: number | null;
-  end: number | null;
-  /** Where it probably lies while it goes on or is to come; null when nobody knows. */
-  expected?: { start: number; end: number } | null;
-}
+// What the gateway tells today; a saved notebook may hold what an older one told, with fewer fields.
+export type * from './model';
 
-export interface Suggestion {
-  label: string;
-  replace?: string | null;
-  by?: string | null;
-  type?: string | null;
-  detail?: string | null;
-  href?: string | null;
-}
-
-export interface Problem {
-  category: string;
-  title: string;
-  why: string;
-  todo: string;
-  suggestions?: Suggestion[];
-  line?: number | null;
-  column?: number | null;
-  rule?: string | null;
-  ask?: string | null;
-  source?: string | null;
-}
-
-export interface Run {
-  id: string;
-  name?: string | null;
-  revision: number;
-  state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
-  headline: string;
-  elapsed: number;
-  expected_end?: number | null;
-  stages: Stage[];
-  rows?: number;
-  summary?: string;
-  notices?: string[];
-  note?: string | null;
-  error?: Problem | null;
-}
-
-export interface Column {
-  name: string;
-  type: string;
-  align?: 'left' | 'right';
-  group?: boolean;
-}
-
-export type Row = (string | null)[];
-
-export interface Page {
-  columns: Column[];
-  rows: Row[];
-  offset: number;
-  total: number;
-}
+/** A row of a page: values as they are to be read, null for none. */
+export type Row = Page['rows'][number];
 
 /** The server answered with an error, in SWAP's form or in its own. */
 export class Refused extends Error {

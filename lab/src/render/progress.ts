@@ -15,6 +15,11 @@ export const PROGRESS = 'application/vnd.swap.progress+json';
 const TICK_MS = 200;
 const SILENCE_MS = 15000;
 
+/** A run as its cell has it: with the name of the variable that the result goes to. */
+interface Shown extends Run {
+  name?: string | null;
+}
+
 /** Take everything out of a node but one of its children, which never leaves the page. */
 function keepOnly(node: HTMLElement, kept: HTMLElement): void {
   for (const child of [...node.childNodes]) {
@@ -25,7 +30,7 @@ function keepOnly(node: HTMLElement, kept: HTMLElement): void {
 }
 
 export class Progress extends SwapRenderer {
-  private _run: Run | null = null;
+  private _run: Shown | null = null;
   private _heard = 0;
   private _updates = 0;
   private _left: string | null = null;
@@ -37,7 +42,7 @@ export class Progress extends SwapRenderer {
   private _cancel: HTMLButtonElement | null = null;
 
   protected fill(data: unknown): void {
-    this._run = data as Run;
+    this._run = data as Shown;
     this._heard = performance.now();
     this._updates += 1;
     this._left = null;

@@ -58,9 +58,9 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
         else {name: registry.create(name, source) for name, source in settings.sources.items()}
     )
     pool = Pool(settings.limits, runtime.spool / "spill")
-    queries = Queries(engine, settings, sources, pool, Spool(runtime.spool, settings.limits), utc_now, new_id)
     harvester = Harvester(engine, sources, utc_now)
-    queries.source_is_down = harvester.ask_again
+    spool = Spool(runtime.spool, settings.limits)
+    queries = Queries(engine, settings, sources, pool, spool, utc_now, new_id, harvester.ask_again)
     guard = Guard(engine, runtime, utc_now)
     news = AccessNews(runtime.database_urls["gateway"], queries.recheck)
 

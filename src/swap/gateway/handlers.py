@@ -19,6 +19,7 @@ from swap.catalog import service as catalog_service
 from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
 from swap.errors import NotSignedIn, Problem
+from swap.gateway.answers import answer
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
 from swap.gateway.turns import Turns
@@ -171,7 +172,7 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
         file.seek(0)
         # Not among asyncio's few threads: those also look whether anybody's access has ended.
         return await anyio.to_thread.run_sync(
-            with_parts.queries.upload, caller.principal, file, limiter=with_parts.upload_threads
+            with_parts.queries.uploads.add, caller.principal, file, limiter=with_parts.upload_threads
         )
 
 
@@ -183,14 +184,14 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[
 
 def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:
     """Tell a run's state when it is newer than `after`."""
-    return with_parts.queries.state(caller.principal, query_id, after, STATE_WAIT_SECONDS)
+    return answer(with_parts.queries.access.state(caller.principal, query_id, after, STATE_WAIT_SECONDS))
 
 
 def query_result(
     query_id: str, caller: Person, with_parts: WithParts, batch: Annotated[int, Query(ge=0)] = 0
 ) -> StreamingResponse:
     """Send the result as Arrow, from a batch on, while it grows."""
-    return StreamingResponse(with_parts.queries.stream(caller.principal, query_id, batch), media_type=ARROW)
+    return StreamingResponse(with_parts.queries.access.stream(caller.principal, query_id, batch), media_type=ARROW)
 
 
 def query_page(
@@ -203,12 +204,13 @@ def query_page(
     descending: bool = False,
 ) -> dict[str, Any]:
     """Send some rows as text."""
-    return with_parts.queries.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+    page = with_parts.queries.access.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+    return answer(page)
 
 
 def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:
     """Send the result as CSV."""
-    schema, batches = with_parts.queries.download(caller.principal, query_id)
+    schema, batches = with_parts.queries.access.download(caller.principal, query_id)
     return StreamingResponse(
         csv(batches, schema),
         media_type="text/csv; charset=utf-8",
@@ -218,7 +220,7 @@ def query_download(query_id: str, caller: Person, with_parts: WithParts) -> Stre
 
 def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[str, str]:
     """Cancel a run at its sources."""
-    return {"state": with_parts.queries.cancel(caller.principal, query_id)}
+    return {"state": with_parts.queries.cancel(caller.principal, query_id).value}
 
 
 def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:

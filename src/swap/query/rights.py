@@ -5,8 +5,13 @@ A kept result is as closed as the columns it came from: who loses a right loses 
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from sqlalchemy import Connection
+
 from swap.errors import Forbidden, Problem
 from swap.identity import Principal
+from swap.people import service as people
 from swap.policy.decide import decide as verdict_on
 from swap.policy.model import Action, Resource
 from swap.query.model import Resolved
@@ -38,6 +43,16 @@ def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) 
                     source=column.source,
                 )
             )
+
+
+def demand_now(
+    conn: Connection, policy: Policy, principal: Principal, columns: tuple[Resource, ...], now: datetime
+) -> None:
+    """Let somebody pass who may read these columns with the groups they have at this moment.
+
+    Raises Forbidden, NotSignedIn.
+    """
+    demand(policy, people.principal(conn, principal.id, principal.via, now), columns)
 
 
 def encode(columns: tuple[Resource, ...]) -> list[list[str]]:

@@ -6,25 +6,18 @@ query is its person's own: for anybody else its id does not exist.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import IO, Any, TypeVar
 
-import pyarrow as pa
 from sqlalchemy import Engine
 
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Invalid, NotFound, Problem, QueryCancelled, QueryRefused, SourceUnavailable, SwapError, to_json
+from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError
 from swap.identity import Principal
-from swap.people import service as people
-from swap.policy.decide import decide
-from swap.policy.model import Action, Resource
 from swap.query import rights, store
 from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
@@ -36,21 +29,19 @@ from swap.query.model import Plan, Reference, RunState, Statement
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
-from swap.query.results import pages
+from swap.query.results.access import Access
 from swap.query.results.spool import Spool
 from swap.query.results.uploads import Uploads
-from swap.query.run import told
+from swap.query.run import told, waiting
+from swap.query.run.failures import Failures
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
 from swap.settings import Settings
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 FAILED_KEPT = timedelta(minutes=10)
 """How long the stages of a query that failed or was cancelled can be looked at; its error stays in the database."""
-LOOK_SECONDS = 1.0
-"""How often somebody who is being sent a result is looked up: may they still?"""
 
 
 class Queries:
@@ -65,15 +56,16 @@ class Queries:
         spool: Spool,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        source_is_down: Callable[[str], None],
     ) -> None:
         self.engine = engine
         self.settings = settings
         self.connectors = connectors
         self.spool = spool
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
+        self.access = Access(engine, settings.policy, spool, now, self.find)
         self.queue = Queue(engine, settings)
-        self.source_is_down: Callable[[str], None] = lambda _source: None
-        """Told when a query found a source down, so that the catalog asks it soon."""
+        self._failures = Failures(engine, settings, now, source_is_down)
         self._pool = pool
         self._planning = Planning()
         self._now = now
@@ -100,7 +92,8 @@ class Queries:
             self.queue.enqueue(query_id, principal.id, planned.sources or (NO_SOURCE,))
         except Exception as error:
             refusal = told.refusal(error)
-            self._record_refusal(principal, statement, refusal)
+            with self.engine.begin() as conn:
+                audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
@@ -137,7 +130,7 @@ class Queries:
         state = RunState.FAILED
         error: SwapError | None = None
         try:
-            self._wait_for_places(run)
+            waiting.for_places(run, self.queue)
             self._demand_rights(run)
             run.start()
             with self.engine.begin() as conn:
@@ -148,60 +141,17 @@ class Queries:
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, cancelled
-        except SwapError as failed:
-            error = self._explain(failed, run)
-        except Exception:  # whatever it was, the person is told that it ended
-            log.exception("Query %s failed", run.id)
-            error = SwapError(
-                Problem(
-                    "SWAP made a mistake with this query.",
-                    why="Trying again is safe.",
-                    todo=f"Tell whoever runs SWAP: query {run.id}.",
-                )
-            )
+        except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
+            error = self._failures.explain(failed, run)
         self._finish(run, state, error)
-
-    def _wait_for_places(self, run: Run) -> None:
-        waited = False
-        while True:
-            if run.cancelled.is_set():
-                raise QueryCancelled
-            started, positions = self.queue.try_start(run.id)
-            if started:
-                break
-            run.on_cancel = self.queue.wake
-            self._show_waiting(run, positions, first=not waited)
-            waited = True
-            self.queue.wait()
-        for source in run.waits_for:
-            if waited:
-                run.finish(f"wait:{source}")
-            else:
-                run.skip(f"wait:{source}")
-
-    def _show_waiting(self, run: Run, positions: Mapping[str, int], *, first: bool) -> None:
-        said = {name: told.place_in_line(position) for name, position in positions.items()}
-        source = max(positions, key=lambda name: positions[name])
-        run.note = told.why_it_waits(source, self.queue.places(source))
-        if first or said != {key.partition(":")[2]: detail for key, detail in run.details("wait").items()}:
-            for name, detail in said.items():
-                run.begin(f"wait:{name}", detail)
 
     def _demand_rights(self, run: Run) -> None:
         """Rights may have changed since it was accepted: what may not be read now is not read.
 
         Raises Forbidden, NotSignedIn.
         """
-        self._demand_now(run.principal, run.plan.reads)
-
-    def _demand_now(self, principal: Principal, columns: tuple[Resource, ...]) -> None:
-        """Let somebody pass who may read these columns with the groups they have at this moment.
-
-        Raises Forbidden, NotSignedIn.
-        """
         with self.engine.begin() as conn:
-            now_principal = people.principal(conn, principal.id, principal.via, self._now())
-        rights.demand(self.settings.policy, now_principal, columns)
+            rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
 
     def _make_room(self, person_id: str) -> None:
         """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""
@@ -212,37 +162,6 @@ class Queries:
                 if size > self.settings.limits.spool_bytes_per_person:
                     self.spool.forget(row.id)
                     store.expired(conn, row.id, now)
-
-    def _explain(self, error: SwapError, run: Run) -> SwapError:
-        """Add to a failure what only SWAP as a whole knows: where it stands in the statement.
-
-        Since when a source is down, whom to ask.
-        """
-        if isinstance(error, (QueryRefused, Invalid)) and error.problem.line is None:
-            return told.in_the_statements_words(error, run)
-        if not isinstance(error, SourceUnavailable):
-            return error
-        source = error.problem.source or next(iter(run.plan.sources), "")
-        settings = self.settings.sources.get(source)
-        if settings is None:
-            return error
-        with contextlib.suppress(SwapError):
-            with self.engine.begin() as conn:
-                catalog.mark(conn, source, up=False, problem=error.problem.why or error.problem.title, now=self._now())
-                health = {
-                    name: state
-                    for name, state in catalog.health(conn).items()
-                    if name == source or self._known_to(run.principal, name)
-                }
-            self.source_is_down(source)
-            return told.source_down(source, settings, health)
-        return error
-
-    def _known_to(self, principal: Principal, source: str) -> bool:
-        return (
-            source in self.settings.sources
-            and decide(self.settings.policy, principal, Action.DISCOVER, Resource(source)).allowed
-        )
 
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
@@ -256,19 +175,7 @@ class Queries:
         try:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
-                audit.record(
-                    conn,
-                    audit.QueryEnded(
-                        person_id=run.principal.id,
-                        via=run.principal.via,
-                        query_id=run.id,
-                        state=state.value,
-                        reason=str(error) if error else "",
-                        rows=rows,
-                        bytes=size,
-                        seconds=round(run.elapsed, 3),
-                    ),
-                )
+                audit.record(conn, told.ended(run, state, error, rows, size))
             self.queue.leave(run.id)
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded", run.id)
@@ -277,60 +184,22 @@ class Queries:
             run.plan = run.plan.without_values()
             self._threads.pop(run.id, None)
 
-    def _record_refusal(self, principal: Principal, statement: Statement, error: SwapError) -> None:
-        with self.engine.begin() as conn:
-            audit.record(
-                conn,
-                audit.QueryRefused(
-                    person_id=principal.id,
-                    via=principal.via,
-                    kernel_id=statement.kernel_id,
-                    statement=statement.text[:20_000],
-                    category=error.category,
-                    reason=str(error),
-                    rule=error.problem.rule or "",
-                ),
-            )
-
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:
         """Return a person's own run, if this gateway has it in memory."""
         run = self._runs.get(query_id)
         return run if run is not None and run.principal.id == principal.id else None
 
-    def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> dict[str, Any]:
-        """Return a run's state, waiting for one newer than `after`; of what is closed by now only how it ended.
-
-        Raises NotFound.
-        """
-        run = self.find(principal, query_id)
-        if run is not None:
-            run.wait_change(after, seconds)
-            view = run.view()
-            view["error"] = to_json(view["error"]) if view["error"] else None
-        else:
-            with self.engine.begin() as conn:
-                row = store.find(conn, query_id, principal.id)
-            if row is None:
-                raise _no_such_query()
-            view = _remembered(row, self.spool)
-        if RunState(view["state"]).ended:
-            try:
-                self._demand_result(principal, query_id)
-            except SwapError as closed:
-                view |= told.closed(view["state"], closed)
-        return view
-
-    def cancel(self, principal: Principal, query_id: str) -> str:
+    def cancel(self, principal: Principal, query_id: str) -> RunState:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""
         run = self.find(principal, query_id)
         if run is None:
-            return str(self.state(principal, query_id, 0, 0)["state"])
+            return self.access.state(principal, query_id, 0, 0).state
         run.cancel()
         thread = self._threads.get(query_id)
         if thread is not None:
             thread.join(timeout=5.0)
-        return run.state.value
+        return run.state
 
     def recheck(self, person_id: str | None) -> None:
         """Cancel what somebody runs who may not any more; None means that anybody's access may have changed."""
@@ -340,69 +209,6 @@ class Queries:
                     self._demand_rights(run)
                 except SwapError:
                     run.cancel()
-
-    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.
-
-        Raises NotFound, Forbidden.
-        """
-        columns = self._demand_result(principal, query_id)
-        run = self.find(principal, query_id)
-        while run is not None and run.result is None and not run.state.ended:
-            run.wait_change(run.revision, 1.0)
-        if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
-            return iter(())
-        return self._while_allowed(principal, columns, self.spool.stream(query_id, first_batch))
-
-    def page(
-        self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
-    ) -> dict[str, Any]:
-        """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
-        self._demand_result(principal, query_id)
-        return pages.page(self.spool, query_id, offset, limit, sort, descending=descending)
-
-    def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
-        columns = self._demand_result(principal, query_id)
-        written = self.spool.written(query_id)
-        if not written.complete:
-            raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
-        with self.engine.begin() as conn:
-            audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
-        return written.schema, self._while_allowed(principal, columns, self.spool.batches(query_id))
-
-    def _demand_result(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
-        """Let a person pass to a result of theirs; return what it read.
-
-        Raises NotFound, and Forbidden when that is closed to them by now.
-        """
-        run = self.find(principal, query_id)
-        if run is not None:
-            columns = run.plan.reads
-        else:
-            with self.engine.begin() as conn:
-                row = store.find(conn, query_id, principal.id)
-            if row is None or row.reads is None:
-                raise _no_such_query()
-            columns = rights.decode(row.reads)
-        rights.demand(self.settings.policy, principal, columns)
-        return columns
-
-    def _while_allowed(self, principal: Principal, columns: tuple[Resource, ...], parts: Iterator[T]) -> Iterator[T]:
-        """Yield the parts until the person may not have them any more; whoever asks again hears why."""
-        looked = time.monotonic()
-        for part in parts:
-            if time.monotonic() - looked >= LOOK_SECONDS:
-                try:
-                    self._demand_now(principal, columns)
-                except SwapError:
-                    return
-                looked = time.monotonic()
-            yield part
-
-    def upload(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
-        """Keep one of a person's own tables for an hour.  Raises Invalid, LimitExceeded."""
-        return self.uploads.add(principal, body)
 
     # ── Coming and going ────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
@@ -435,42 +241,3 @@ class Queries:
             if run.state.ended and run.expires_at is not None and run.expires_at < now:
                 self.spool.forget(query_id)
                 self._runs.pop(query_id, None)
-
-
-def _remembered(row: Any, spool: Spool) -> dict[str, Any]:
-    """Return the state of a run that ended before this gateway started, as far as it is still known."""
-    written = None
-    with contextlib.suppress(NotFound):
-        written = spool.written(row.id)
-    elapsed = (row.ended_at - row.created_at).total_seconds() if row.ended_at else 0.0
-    return {
-        "id": row.id,
-        "revision": 1,
-        "state": row.state,
-        "headline": row.state.capitalize(),
-        "elapsed": elapsed,
-        "expected_end": None,
-        "stages": [],
-        "rows": row.row_count or 0,
-        "bytes": written.bytes if written else 0,
-        "source_rows": {},
-        "source_bytes": {},
-        "summary": "",
-        "notices": [],
-        "note": "",
-        "columns": (
-            [{"name": each["name"], "type": each["type"]} for each in spool.columns(written)] if written else None
-        ),
-        "error": row.error,
-        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
-    }
-
-
-def _no_such_query() -> NotFound:
-    return NotFound(
-        Problem(
-            "There is no such query.",
-            why="It never was, it is somebody else's, or it is forgotten.",
-            todo="Run it again.",
-        )
-    )

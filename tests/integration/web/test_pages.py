@@ -326,10 +326,15 @@ def test_one_persons_slow_previews_hold_up_nobody_elses(portal: Portal) -> None:
 def test_a_query_in_a_new_notebook_asks_that_table(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.hub.state[ANN] = "running"
-    assert browser.submit("/notebooks", table="lake.wmf.pageview_hourly").status_code == REDIRECT
+    assert browser.submit("/notebooks", source="lake", schema="wmf", table="pageview_hourly").status_code == REDIRECT
     assert notebook(portal.home(), "untitled-1.ipynb")["cells"][0]["source"] == f"%%swap result\n{NEWEST_TEN}"
-    assert browser.submit("/notebooks", table="lake.wmf.webrequest").status_code == HTTPStatus.NOT_FOUND
-    assert browser.submit("/notebooks", table="lake.wmf.nothing").status_code == HTTPStatus.NOT_FOUND
+    assert (
+        browser.submit("/notebooks", source="lake", schema="wmf", table="webrequest").status_code
+        == HTTPStatus.NOT_FOUND
+    )
+    assert (
+        browser.submit("/notebooks", source="lake", schema="wmf", table="nothing").status_code == HTTPStatus.NOT_FOUND
+    )
     assert browser.submit("/notebooks", table="lake").status_code == HTTPStatus.BAD_REQUEST
     assert len(list(portal.home().iterdir())) == 1
 

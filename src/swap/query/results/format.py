@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -67,11 +68,21 @@ def is_number(type_: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
-def column(field: pa.Field) -> dict[str, Any]:
-    """Return a column's head in a page: name, type, side, and whether thousands are separated."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a page's column: its name, SQL type and side, and whether thousands may be separated."""
+
+    name: str
+    type: str
+    align: Literal["left", "right"]
+    group: bool
+
+
+def head(field: pa.Field) -> Head:
+    """Return a column's head in a page."""
     number, name = is_number(field.type), field.name.casefold()
     group = number and name not in {"id", "year"} and not name.endswith("_id")
-    return {"name": field.name, "type": sql_type(field.type), "align": "right" if number else "left", "group": group}
+    return Head(field.name, sql_type(field.type), "right" if number else "left", group)
 
 
 def text(value: Any) -> str | None:  # noqa: PLR0911 — one line for each type

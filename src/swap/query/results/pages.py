@@ -9,9 +9,9 @@ from __future__ import annotations
 import bisect
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from swap.errors import Invalid, Problem
 from swap.query.language.parse import cut
 from swap.query.results import format as shown
+from swap.query.results.format import Head
 from swap.query.results.spool import Spool, Written, batch_at
 
 PAGE_ROWS = 1000
@@ -30,8 +31,18 @@ _SORTING = threading.Semaphore(2)
 """Sorts at a time: each reads a whole column."""
 
 
-def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> dict[str, Any]:
-    """Return rows as text, with their columns.  Raises NotFound, Invalid."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a result as text, with their columns; `total` are all of its rows."""
+
+    columns: tuple[Head, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+    offset: int
+    total: int
+
+
+def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> Page:
+    """Return rows as text.  Raises NotFound, Invalid."""
     written = spool.written(query_id)
     total = written.rows[-1]
     if not offset >= 0 or not 0 <= limit <= PAGE_ROWS:
@@ -44,10 +55,10 @@ def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None,
         else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
     )
     most = max(50, min(CELL_CHARACTERS, PAGE_CHARACTERS // max(1, count * len(written.schema))))
-    rows: list[list[str | None]] = []
+    rows: list[tuple[str | None, ...]] = []
     for batch in _taken(path, written, places):
-        rows.extend(list(row) for row in zip(*(_texts(column, most) for column in batch.columns), strict=True))
-    return {"columns": spool.columns(written), "rows": rows, "offset": offset, "total": total}
+        rows.extend(zip(*(_texts(column, most) for column in batch.columns), strict=True))
+    return Page(tuple(shown.head(each) for each in written.schema), tuple(rows), offset, total)
 
 
 def _taken(path: Path, written: Written, places: range | list[int]) -> Iterator[pa.RecordBatch]:

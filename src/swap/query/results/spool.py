@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import pyarrow as pa
 
 from swap.errors import LimitExceeded, NotFound, Problem
-from swap.query.results import format as shown
 from swap.settings import Limits
 
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -212,11 +211,6 @@ class Spool:
                         yield END_OF_STREAM
                     return
                 yield b""  # lets the HTTP layer notice a reader that has gone
-
-    @staticmethod
-    def columns(written: Written) -> list[dict[str, Any]]:
-        """Return the heads of a result's columns."""
-        return [shown.column(each) for each in written.schema]
 
     def batches(self, query_id: str) -> Iterator[pa.RecordBatch]:
         """Yield what is there of a result, batch by batch."""

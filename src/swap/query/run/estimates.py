@@ -8,21 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from swap.query.run.habits import Span
+from swap.query.run.stages import SourceProgress, Stage
+from swap.query.run.state import Span
 
 RATE_SECONDS = 0.5
 """Fetching is watched for this long before its rate is taken for one."""
-
-
-class Step(Protocol):
-    """What is looked at of a stage."""
-
-    key: str
-    state: str
-    start: float | None
-    end: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +25,7 @@ class Expected:
 
 
 def rest(
-    steps: Iterable[Step], now: float, began: float | None, usual: Mapping[str, Span], rated: Mapping[str, float]
+    steps: Iterable[Stage], now: float, began: float | None, usual: Mapping[str, Span], rated: Mapping[str, float]
 ) -> Expected:
     """Return what is left, in seconds since the run was accepted.
 
@@ -45,7 +36,7 @@ def rest(
     spans: dict[str, Span] = {}
     before: dict[str, tuple[float, float]] = {}
     for step in steps:
-        if step.key.partition(":")[0] in {"rights", "wait"}:
+        if step.kind in {"rights", "wait"}:
             continue
         known = usual.get(step.key)
         reached = step.end
@@ -57,11 +48,7 @@ def rest(
                 sure = False
             reached = max(end, now)
         elif step.state == "todo" and known:
-            waits_for = [
-                ends
-                for key, ends in before.items()
-                if step.key == "combine" or key == f"run:{step.key.partition(':')[2]}"
-            ]
+            waits_for = [ends for key, ends in before.items() if step.key == "combine" or key == f"run:{step.source}"]
             # As long after the last of them as usual.
             shift = max(end for end, _ in waits_for) - max(usually for _, usually in waits_for) if waits_for else base
             start = max(now, known.start + shift)
@@ -70,6 +57,18 @@ def rest(
         if known and reached is not None:
             before[step.key] = (reached, known.end)
     return Expected(spans, max((span.end for span in spans.values()), default=None) if sure else None)
+
+
+def rated(steps: Iterable[Stage], sources: Mapping[str, SourceProgress], now: float) -> dict[str, float]:
+    """Return when the fetching that goes on will end, by step, for the sources whose rate says it."""
+    ends = {}
+    for step in steps:
+        if step.kind == "fetch" and step.state == "active" and step.start is not None:
+            progress = sources[step.source]
+            end = fetched_by(step.start, now, progress.rows, progress.total) if progress.total is not None else None
+            if end is not None:
+                ends[step.key] = end
+    return ends
 
 
 def fetched_by(started: float, now: float, rows: int, total: int) -> float | None:

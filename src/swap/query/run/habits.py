@@ -10,19 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from swap.query.model import Statement
+from swap.query.run.state import Span
 
 STATEMENTS = 1000
 """How many are remembered; the one that ran longest ago is forgotten first."""
-
-
-class Span(NamedTuple):
-    """From when to when, in seconds."""
-
-    start: float
-    end: float
 
 
 class Usual:

@@ -1,53 +1,23 @@
-"""The state of one run, as its person watches it: stages that say what really happens, and a revision that grows."""
+"""One run, from its acceptance to its end: what happens to it, and who waits for news of it.
+
+With every change its revision grows.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from swap.errors import SwapError
 from swap.identity import Principal
 from swap.query.execution.queue import NO_SOURCE
 from swap.query.model import Plan, RunState
-from swap.query.results import format as shown
 from swap.query.results.spool import ResultFile
-from swap.query.run import estimates
-from swap.query.run.habits import Habit, Span
-
-
-@dataclass(slots=True)
-class Stage:
-    """One step, and when it was."""
-
-    key: str
-    label: str
-    detail: str = ""
-    state: str = "todo"
-    start: float | None = None
-    end: float | None = None
-
-
-@dataclass(slots=True)
-class SourceProgress:
-    """What came from one source so far."""
-
-    rows: int = 0
-    bytes: int = 0
-    total: int | None = None
-    """The rows to come in all, as the catalog counts them, when whole tables are asked for."""
-
-
-_LABELS = {
-    "rights": ("Check your rights", "Checking your rights", "Checked your rights"),
-    "wait": ("Wait for {0}", "Waiting for {0}", "Waited for {0}"),
-    "run": ("Run in {0}", "Running in {0}", "Ran in {0}"),
-    "fetch": ("Fetch rows from {0}", "Fetching rows from {0}", "Fetched rows from {0}"),
-    "combine": ("Combine", "Combining", "Combined"),
-}
+from swap.query.run import estimates, stages, view
+from swap.query.run.habits import Habit
+from swap.query.run.state import RunView, Span
 
 
 class Run:
@@ -69,9 +39,8 @@ class Run:
         self.state = RunState.WAITING
         self.error: SwapError | None = None
         self.note = ""
-        self.notices = list(plan.notices)
         self.result: ResultFile | None = None
-        self.sources = {name: SourceProgress(total=plan.rows_of(name)) for name in plan.sources}
+        self.sources = {name: stages.SourceProgress(total=plan.rows_of(name)) for name in plan.sources}
         self.cancelled = threading.Event()
         self.on_cancel: Callable[[], None] = lambda: None
         self.expires_at: datetime | None = None
@@ -82,34 +51,20 @@ class Run:
         self._ended: float | None = None
         self._revision = 1
         self._changed = threading.Condition(threading.RLock())
-        self._stages: dict[str, Stage] = {}
+        self._stages = stages.of(plan)
         self.waits_for = plan.sources or (NO_SOURCE,)
-        steps = [f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")] or [
-            f"wait:{NO_SOURCE}"
-        ]
-        for key in ("rights", *steps, "combine"):
-            self._stages[key] = Stage(key, _label(key, "todo"))
 
     # ── What happens to it ──────────────────────────────────────────────────────────────────────
     def begin(self, key: str, detail: str = "") -> None:
         """Say that a step goes on from now."""
         with self._changed:
-            stage = self._stages[key]
-            if stage.state == "todo":
-                stage.state, stage.start = "active", self.elapsed
-            stage.label = _label(key, stage.state)
-            stage.detail = detail or stage.detail
+            self._stages[key].begin(self.elapsed, detail)
             self._touch()
 
     def finish(self, key: str, detail: str = "") -> None:
         """Say that a step is done."""
         with self._changed:
-            stage = self._stages[key]
-            if stage.state != "done":
-                stage.start = self.elapsed if stage.start is None else stage.start
-                stage.state, stage.end = "done", self.elapsed
-            stage.label = _label(key, "done")
-            stage.detail = detail or stage.detail
+            self._stages[key].finish(self.elapsed, detail)
             self._touch()
 
     def skip(self, key: str) -> None:
@@ -124,7 +79,7 @@ class Run:
             progress = self.sources[source]
             progress.rows += rows
             progress.bytes += size
-            self._stages[f"fetch:{source}"].detail = f"{progress.rows:,} rows, {_size(progress.bytes)}"
+            self._stages[f"fetch:{source}"].detail = view.fetched(progress)
             self._touch()
 
     def touch(self) -> None:
@@ -153,7 +108,7 @@ class Run:
                 if stage.state == "active":
                     stage.end = self._ended
                     if state is RunState.DONE:
-                        stage.state, stage.label = "done", _label(stage.key, "done")
+                        stage.state = "done"
             if state is RunState.DONE and self._began is not None:
                 self._habit.learn(
                     {
@@ -178,8 +133,7 @@ class Run:
     @property
     def elapsed(self) -> float:
         """Seconds since it was accepted, or that it took."""
-        ended = getattr(self, "_ended", None)
-        return ended if ended is not None else self._clock() - self._accepted
+        return self._clock() - self._accepted if self._ended is None else self._ended
 
     @property
     def revision(self) -> int:
@@ -187,117 +141,44 @@ class Run:
         return self._revision
 
     def details(self, kind: str) -> dict[str, str]:
-        """Return what is said beside the stages of one kind, by key."""
+        """Return what is said beside the stages of one kind, by source."""
         with self._changed:
-            return {key: stage.detail for key, stage in self._stages.items() if key.startswith(kind + ":")}
+            return {stage.source: stage.detail for stage in self._stages.values() if stage.kind == kind}
 
     def wait_change(self, after: int, seconds: float) -> None:
         """Wait until the revision is greater than `after`."""
         with self._changed:
             self._changed.wait_for(lambda: self._revision > after, seconds)
 
-    def view(self) -> dict[str, Any]:
-        """Return the state as docs/reference/api.md describes it."""
+    def view(self) -> RunView:
+        """Return what is seen of it at this moment."""
         with self._changed:
+            now = self.elapsed
+            steps = self._stages.values()
+            expected = self._expected(now)
             written = self.result.written if self.result else None
-            now, expected = self._expected()
-            return {
-                "id": self.id,
-                "revision": self._revision,
-                "state": self.state.value,
-                "headline": self._headline(),
-                "elapsed": round(now, 3),
-                "expected_end": None if expected.end is None else round(expected.end, 3),
-                "stages": [self._stage(stage, expected.spans.get(stage.key)) for stage in self._stages.values()],
-                "rows": written.rows[-1] if written else 0,
-                "bytes": written.bytes if written else 0,
-                "source_rows": {name: progress.rows for name, progress in self.sources.items()},
-                "source_bytes": {name: progress.bytes for name, progress in self.sources.items()},
-                "summary": self._summary(),
-                "notices": list(self.notices),
-                "note": self.note,
-                "columns": [{"name": field.name, "type": shown.sql_type(field.type)} for field in written.schema]
-                if written
-                else None,
-                "error": self.error,
-                "expires_at": self.expires_at.isoformat() if self.expires_at else None,
-            }
-
-    def _expected(self) -> tuple[float, estimates.Expected]:
-        """Return this moment, and what is expected after it."""
-        now = self.elapsed
-        if self.state.ended:
-            return now, estimates.Expected({}, None)
-        rated = {}
-        for name, progress in self.sources.items():
-            stage = self._stages[f"fetch:{name}"]
-            if stage.state == "active" and stage.start is not None and progress.total is not None:
-                end = estimates.fetched_by(stage.start, now, progress.rows, progress.total)
-                if end is not None:
-                    rated[stage.key] = end
-        return now, estimates.rest(self._stages.values(), now, self._began, self._habit.spans, rated)
-
-    def _stage(self, stage: Stage, expected: Span | None) -> dict[str, Any]:
-        detail = stage.detail
-        if stage.state == "todo" and expected is not None:
-            detail = estimates.roughly(expected.end - expected.start)
-        if stage.state == "active" and stage.key.startswith("fetch:"):
-            progress = self.sources[stage.key.partition(":")[2]]
-            if progress.total is not None and 0 < progress.rows < min(progress.total, estimates.about(progress.total)):
-                detail = f"{progress.rows:,} of about {estimates.about(progress.total):,} rows, {_size(progress.bytes)}"
-        return {
-            "key": stage.key,
-            "label": stage.label,
-            "detail": detail,
-            "state": stage.state,
-            "start": None if stage.start is None else round(stage.start, 3),
-            "end": None if stage.end is None else round(stage.end, 3),
-            "expected": None
-            if expected is None
-            else {"start": round(expected.start, 3), "end": round(expected.end, 3)},
-        }
-
-    def _headline(self) -> str:
-        if self.state.ended:
-            return {RunState.DONE: "Done", RunState.FAILED: "Failed", RunState.CANCELLED: "Cancelled"}[self.state]
-        active = [stage for stage in self._stages.values() if stage.state == "active"]
-        for kind in ("wait", "combine", "run", "fetch"):
-            for stage in active:
-                if stage.key.partition(":")[0] == kind:
-                    return f"Waiting, {stage.detail.partition(',')[0]}" if kind == "wait" else stage.label
-        return "Starting"
-
-    def _summary(self) -> str:
-        parts = []
-        waits = [stage for stage in self._stages.values() if stage.key.startswith("wait:") and stage.start is not None]
-        if waits:
-            waited = max((stage.end if stage.end is not None else self.elapsed) for stage in waits) - min(
-                stage.start or 0.0 for stage in waits
+            return RunView(
+                id=self.id,
+                revision=self._revision,
+                state=self.state,
+                headline=view.headline(self.state, steps),
+                elapsed=round(now, 3),
+                expected_end=view.rounded(expected.end),
+                stages=view.stages(steps, self.sources, expected.spans),
+                rows=written.rows[-1] if written else 0,
+                bytes=written.bytes if written else 0,
+                source_rows={name: progress.rows for name, progress in self.sources.items()},
+                source_bytes={name: progress.bytes for name, progress in self.sources.items()},
+                summary=view.summary(steps, now),
+                notices=self.plan.notices,
+                note=self.note,
+                columns=view.columns(written),
+                error=self.error,
+                expires_at=self.expires_at,
             )
-            parts.append(f"waited {waited:.1f} s")
-        for name in self.plan.sources:
-            spans = [
-                stage
-                for stage in self._stages.values()
-                if stage.key in {f"run:{name}", f"fetch:{name}"} and stage.start is not None
-            ]
-            if spans:
-                end = max(stage.end if stage.end is not None else self.elapsed for stage in spans)
-                parts.append(f"{name} {end - min(stage.start or 0.0 for stage in spans):.1f} s")
-        combine = self._stages["combine"]
-        if combine.start is not None:
-            parts.append(f"combined {(combine.end if combine.end is not None else self.elapsed) - combine.start:.1f} s")
-        return " · ".join(parts)
 
-
-def _label(key: str, state: str) -> str:
-    kind, _, source = key.partition(":")
-    todo, active, done = _LABELS[kind]
-    return {"todo": todo, "active": active, "done": done}[state].format(source)
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}" if count < 100 * size else f"{count / size:.0f} {unit}"
-    return f"{count} B"
+    def _expected(self, now: float) -> estimates.Expected:
+        if self.state.ended:
+            return estimates.Expected({}, None)
+        steps = self._stages.values()
+        return estimates.rest(steps, now, self._began, self._habit.spans, estimates.rated(steps, self.sources, now))

@@ -1,78 +1,20 @@
-"""What is said of a query: to its person while it waits and when it fails, and to the audit."""
+"""What is said of a query: to its person when it is accepted or refused, and to the audit."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from swap import audit
 from swap.catalog.model import VisibleDataset
-from swap.catalog.service import Health
-from swap.errors import Problem, SourceUnavailable, SwapError, to_json
+from swap.errors import Problem, SwapError
 from swap.identity import Principal
-from swap.query.execution.queue import NO_SOURCE, Places
-from swap.query.language.parse import cut, place
+from swap.query.language.parse import cut
 from swap.query.language.verify import too_deep
 from swap.query.model import Reference, RunState, Statement
 from swap.query.run.run import Run
-from swap.settings import Source
 
 MAX_TOLD = 1_000
 """Characters of a sentence of an error."""
-
-
-def place_in_line(position: int) -> str:
-    """Say where a query stands in a queue."""
-    before = position - 1
-    return f"position {position}, " + (
-        f"{before} {'query' if before == 1 else 'queries'} before yours" if before else "yours is next"
-    )
-
-
-def why_it_waits(source: str, places: Places) -> str:
-    """Say how many a source runs at a time."""
-    runs, kind = ("SWAP runs", " without a source") if source == NO_SOURCE else (f"{source} runs", "")
-    return (
-        f"{runs} {places.slots} {'query' if places.slots == 1 else 'queries'}{kind} at a time, at most"
-        f" {places.slots_per_person} of one person. Yours starts when the next place is free."
-    )
-
-
-def source_down(source: str, settings: Source, health: Mapping[str, Health]) -> SourceUnavailable:
-    """Say since when a source does not answer, which others do, and whom to ask."""
-    others = sorted(name for name, state in health.items() if state.up)
-    works = f"; {' and '.join(others)} {'does' if len(others) == 1 else 'do'}" if others else ""
-    since, ask = health[source].since, settings.owner
-    return SourceUnavailable(
-        Problem(
-            f"{source} does not answer{works}.",
-            why=(
-                f"{source} has not answered since {since:%H:%M UTC}; SWAP gives up after"
-                f" {settings.connect_timeout_seconds:g} s. Nothing is wrong with your SQL."
-            ),
-            todo=f"Try again later{f', or ask {ask}' if ask else ''}.",
-            ask=ask or None,
-            source=source,
-            extra={"since": since.isoformat(), "waited_seconds": settings.connect_timeout_seconds, "working": others},
-        )
-    )
-
-
-def closed(state: str, error: SwapError) -> dict[str, Any]:
-    """Return what is told of an ended run instead of its parts that could hold something of what it read."""
-    return {
-        "columns": None,
-        "rows": 0,
-        "bytes": 0,
-        "source_rows": {},
-        "source_bytes": {},
-        "stages": [],
-        "summary": "",
-        "notices": [],
-        **({"error": to_json(error)} if state == RunState.FAILED.value else {}),
-    }
 
 
 def refusal(error: Exception) -> SwapError:
@@ -101,27 +43,6 @@ def refusal(error: Exception) -> SwapError:
     )
 
 
-def in_the_statements_words(error: SwapError, run: Run) -> SwapError:
-    """Name tables, not the combiner's inputs; say where a name that the combiner quotes stands in the person's text."""
-    ours = {
-        item.name: f"{item.source}.{item.fragment.schema}.{item.fragment.table}" if item.fragment else "your table"
-        for item in run.plan.inputs
-    }
-    title = re.sub(r"swap_\w+", lambda found: ours.get(found.group(), found.group()), error.problem.title)
-    at = next(
-        (
-            found.start()
-            for name in re.findall(r'"([^"]+)"', title)
-            if (found := re.search(rf"\b{re.escape(name)}\b", run.statement, re.IGNORECASE))
-        ),
-        None,
-    )
-    where = place(run.statement, at)
-    return type(error)(
-        replace(error.problem, title=title, line=where.line if where else None, column=where.column if where else None)
-    )
-
-
 def accepted(
     principal: Principal, statement: Statement, query_id: str, references: list[Reference]
 ) -> audit.QueryAccepted:
@@ -144,6 +65,33 @@ def accepted(
         datasets=tuple(sorted({str(table.name) for table, _ in read})),
         columns=tuple(sorted(columns)),
         rules=tuple(sorted(rules)),
+    )
+
+
+def refused(principal: Principal, statement: Statement, error: SwapError) -> audit.QueryRefused:
+    """Return the audit's record of a statement that is not run."""
+    return audit.QueryRefused(
+        person_id=principal.id,
+        via=principal.via,
+        kernel_id=statement.kernel_id,
+        statement=statement.text[:20_000],
+        category=error.category,
+        reason=str(error),
+        rule=error.problem.rule or "",
+    )
+
+
+def ended(run: Run, state: RunState, error: SwapError | None, rows: int, size_bytes: int) -> audit.QueryEnded:
+    """Return the audit's record of the outcome."""
+    return audit.QueryEnded(
+        person_id=run.principal.id,
+        via=run.principal.via,
+        query_id=run.id,
+        state=state.value,
+        reason=str(error) if error else "",
+        rows=rows,
+        bytes=size_bytes,
+        seconds=round(run.elapsed, 3),
     )
 
 

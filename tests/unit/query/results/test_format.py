@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.query.results.format import column, sql_type, text, values
+from swap.query.results.format import head, sql_type, text, values
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_type_has_its_sql_name(type_: pa.DataType, name: str) -> None:
     ("name", "group"), [("views", True), ("page_id", False), ("ID", False), ("year", False), ("idea", True)]
 )
 def test_thousands_are_separated_in_quantities_only(name: str, group: bool) -> None:
-    assert column(pa.field(name, pa.int64()))["group"] is group
+    assert head(pa.field(name, pa.int64())).group is group
 
 
 def test_nanoseconds_are_no_obstacle() -> None:

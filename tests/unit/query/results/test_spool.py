@@ -55,7 +55,7 @@ def test_a_kept_result_comes_back_whole_or_from_a_batch_on(spool: Spool) -> None
 def test_a_result_outlives_the_process_that_wrote_it(spool: Spool, tmp_path: Path) -> None:
     kept(spool)
 
-    assert pages.page(Spool(tmp_path / "spool", Limits()), "q1", 25, 10, None, descending=False)["rows"][0][0] == "25"
+    assert pages.page(Spool(tmp_path / "spool", Limits()), "q1", 25, 10, None, descending=False).rows[0][0] == "25"
 
 
 def test_files_are_private(spool: Spool, tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_a_page_is_the_same_as_a_slice(spool: Spool, offset: int, limit: int) ->
 
     page = pages.page(spool, "q1", offset, limit, None, descending=False)
 
-    assert [row[0] for row in page["rows"]] == [str(number) for number in range(30)][offset : offset + limit]
-    assert page["total"] == 30
+    assert [row[0] for row in page.rows] == [str(number) for number in range(30)][offset : offset + limit]
+    assert page.total == 30
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -114,9 +114,7 @@ def test_a_sorted_page_is_a_page_of_everything_sorted(spool: Spool, descending: 
 
     page = pages.page(spool, "q1", 4, 5, "t", descending=descending)
 
-    assert [row[1] for row in page["rows"]] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[
-        4:9
-    ]
+    assert [row[1] for row in page.rows] == sorted((f"é {number % 7}" for number in range(30)), reverse=descending)[4:9]
 
 
 def test_what_cannot_be_sorted_says_so(spool: Spool) -> None:
@@ -131,8 +129,8 @@ def test_what_cannot_be_sorted_says_so(spool: Spool) -> None:
 def test_an_empty_result_has_columns_and_no_rows(spool: Spool) -> None:
     kept(spool, batches=0)
 
-    assert pages.page(spool, "q1", 0, 10, None, descending=False)["rows"] == []
-    assert pages.page(spool, "q1", 0, 10, "n", descending=False)["rows"] == []
+    assert pages.page(spool, "q1", 0, 10, None, descending=False).rows == ()
+    assert pages.page(spool, "q1", 0, 10, "n", descending=False).rows == ()
     assert read(spool).schema == SCHEMA
 
 
@@ -165,7 +163,7 @@ def test_old_results_are_forgotten_and_running_ones_kept(spool: Spool, tmp_path:
     assert spool.expire(set(), datetime.now(UTC) - timedelta(hours=2)) == []
     with pytest.raises(NotFound, match="Results are kept for 24 hours"):
         pages.page(spool, "q1", 0, 1, None, descending=False)
-    assert pages.page(spool, "q3", 0, 1, None, descending=False)["total"] == 30
+    assert pages.page(spool, "q3", 0, 1, None, descending=False).total == 30
 
 
 @pytest.mark.parametrize("query_id", ["../x", "q/1", "q.1", ""])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from swap.query.run.estimates import fetched_by, rest
-from swap.query.run.habits import Span
+from swap.query.run.stages import Stage
+from swap.query.run.state import Span, StageState
 
 USUAL = {
     "run:lake": Span(0, 10),
@@ -18,19 +17,11 @@ USUAL = {
 }
 
 
-@dataclass
-class Step:
-    key: str
-    state: str = "todo"
-    start: float | None = None
-    end: float | None = None
-
-
-def steps(**at: tuple[str, float | None, float | None]) -> list[Step]:
+def steps(**at: tuple[StageState, float | None, float | None]) -> list[Stage]:
     return [
-        Step("rights", "done", 0, 0.1),
+        Stage("rights", "", "done", 0, 0.1),
         *(
-            Step(key.replace("_", ":"), *at.get(key, ("todo", None, None)))
+            Stage(key.replace("_", ":"), "", *at.get(key, ("todo", None, None)))
             for key in ("run_lake", "fetch_lake", "run_wiki", "fetch_wiki", "combine")
         ),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from swap.query.model import Statement
-from swap.query.run.habits import Span, Usual
+from swap.query.run.habits import Usual
+from swap.query.run.state import Span
 
 ASKED = Statement("SELECT 1", {"day": 22}, {"mine": "u1"})
 TOOK = {"combine": Span(0.1, 4.0)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from swap.identity import Principal, Via
 from swap.query.model import Plan, RunState, Statement
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
+from swap.query.run.state import Span, StageView
 from unit.query.worlds import planned
 
 WHOLE = "SELECT page_len FROM mediawiki.enwiki.page"
@@ -59,17 +59,17 @@ def ran(usual: Usual, clock: Clock, state: RunState = RunState.DONE) -> None:
     end(run, state)
 
 
-def stages(run: Run) -> dict[str, dict[str, Any]]:
-    return {stage["key"]: stage for stage in run.view()["stages"]}
+def stages(run: Run) -> dict[str, StageView]:
+    return {stage.key: stage for stage in run.view().stages}
 
 
 def test_the_first_run_promises_nothing(clock: Clock) -> None:
     run = begun(Usual(), clock)
     clock.now += 2
 
-    assert run.view()["expected_end"] is None
-    assert [stage["expected"] for stage in stages(run).values()] == [None] * 4
-    assert stages(run)["combine"]["detail"] == ""
+    assert run.view().expected_end is None
+    assert [stage.expected for stage in stages(run).values()] == [None] * 4
+    assert stages(run)["combine"].detail == ""
 
 
 def test_the_second_run_expects_what_the_first_took(clock: Clock) -> None:
@@ -78,10 +78,10 @@ def test_the_second_run_expects_what_the_first_took(clock: Clock) -> None:
     run = begun(usual, clock)
     clock.now += 1
 
-    assert run.view()["expected_end"] == 7
-    assert stages(run)["run:mediawiki"]["expected"] == {"start": 0, "end": 4}
-    assert stages(run)["fetch:mediawiki"]["expected"] == {"start": 4, "end": 6}
-    assert (stages(run)["fetch:mediawiki"]["detail"], stages(run)["combine"]["detail"]) == ("about 2 s", "about 1 s")
+    assert run.view().expected_end == 7
+    assert stages(run)["run:mediawiki"].expected == Span(0, 4)
+    assert stages(run)["fetch:mediawiki"].expected == Span(4, 6)
+    assert (stages(run)["fetch:mediawiki"].detail, stages(run)["combine"].detail) == ("about 2 s", "about 1 s")
 
 
 def test_a_run_that_takes_longer_says_nothing_more(clock: Clock) -> None:
@@ -90,8 +90,8 @@ def test_a_run_that_takes_longer_says_nothing_more(clock: Clock) -> None:
     run = begun(usual, clock)
     clock.now += 5
 
-    assert run.view()["expected_end"] is None
-    assert stages(run)["run:mediawiki"]["expected"] is None
+    assert run.view().expected_end is None
+    assert stages(run)["run:mediawiki"].expected is None
 
 
 @pytest.mark.parametrize("state", [RunState.FAILED, RunState.CANCELLED])
@@ -99,7 +99,7 @@ def test_a_run_that_did_not_succeed_is_no_measure(clock: Clock, state: RunState)
     usual = Usual()
     ran(usual, clock, state)
 
-    assert begun(usual, clock).view()["expected_end"] is None
+    assert begun(usual, clock).view().expected_end is None
 
 
 def test_an_ended_run_expects_nothing(clock: Clock) -> None:
@@ -108,8 +108,8 @@ def test_an_ended_run_expects_nothing(clock: Clock) -> None:
     run = begun(usual, clock)
     end(run)
 
-    assert run.view()["expected_end"] is None
-    assert [stage["expected"] for stage in stages(run).values()] == [None] * 4
+    assert run.view().expected_end is None
+    assert [stage.expected for stage in stages(run).values()] == [None] * 4
 
 
 def test_of_a_whole_table_it_says_how_much_is_here_and_when_the_rest_will_be(clock: Clock) -> None:
@@ -121,9 +121,9 @@ def test_of_a_whole_table_it_says_how_much_is_here_and_when_the_rest_will_be(clo
     run.fetched("mediawiki", 120_000, 41_000_000)
 
     fetch = stages(run)["fetch:mediawiki"]
-    assert fetch["detail"] == "120,000 of about 310,000 rows, 41.0 MB"
-    assert fetch["expected"] == {"start": 1, "end": pytest.approx(1 + 2 * 310_482 / 120_000, abs=0.001)}
-    assert run.view()["expected_end"] is None, "nobody knows how long combining takes"
+    assert fetch.detail == "120,000 of about 310,000 rows, 41.0 MB"
+    assert fetch.expected == Span(1, pytest.approx(1 + 2 * 310_482 / 120_000, abs=0.001))
+    assert run.view().expected_end is None, "nobody knows how long combining takes"
 
 
 def test_more_rows_than_the_catalog_counts_are_only_counted(clock: Clock) -> None:
@@ -132,8 +132,8 @@ def test_more_rows_than_the_catalog_counts_are_only_counted(clock: Clock) -> Non
     clock.now += 2
     run.fetched("mediawiki", 200, 1000)
 
-    assert stages(run)["fetch:mediawiki"]["detail"] == "200 rows, 1.0 kB"
-    assert stages(run)["fetch:mediawiki"]["expected"] is None
+    assert stages(run)["fetch:mediawiki"].detail == "200 rows, 1.0 kB"
+    assert stages(run)["fetch:mediawiki"].expected is None
 
 
 def test_what_is_here_is_told_without_the_estimate(clock: Clock) -> None:
@@ -142,4 +142,4 @@ def test_what_is_here_is_told_without_the_estimate(clock: Clock) -> None:
     run.fetched("mediawiki", 900, 1000)
     run.finish("fetch:mediawiki")
 
-    assert stages(run)["fetch:mediawiki"]["detail"] == "900 rows, 1.0 kB"
+    assert stages(run)["fetch:mediawiki"].detail == "900 rows, 1.0 kB"

@@ -1,0 +1,153 @@
+"""What a person asks of a run of theirs: where it stands, and its result, by page, as a stream or to take away.
+
+A run is its person's own: for anybody else its id does not exist.  What it read is held against the rights of this
+moment each time, and again while a result is sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from sqlalchemy import Engine
+
+from swap import audit
+from swap.errors import Invalid, NotFound, Problem, SwapError
+from swap.identity import Principal
+from swap.policy.model import Resource
+from swap.query import rights, store
+from swap.query.model import RunState
+from swap.query.results import pages
+from swap.query.results.pages import Page
+from swap.query.results.spool import Spool, Written
+from swap.query.run import view
+from swap.query.run.run import Run
+from swap.query.run.state import RunView
+from swap.settings import Policy
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 1.0
+"""How often somebody who is being sent a result is looked up: may they still?"""
+
+
+class Access:
+    """The runs and results of one gateway, as their people may have them now."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        policy: Policy,
+        spool: Spool,
+        now: Callable[[], datetime],
+        find: Callable[[Principal, str], Run | None],
+    ) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._spool = spool
+        self._now = now
+        self._find = find
+        """Returns a person's own run, if this gateway has it in memory."""
+
+    def state(self, principal: Principal, query_id: str, after: int, seconds: float) -> RunView:
+        """Return where a run stands, waiting for a revision newer than `after`; of what is closed only how it ended.
+
+        Raises NotFound.
+        """
+        run = self._find(principal, query_id)
+        if run is not None:
+            run.wait_change(after, seconds)
+            seen = run.view()
+        else:
+            seen = view.remembered(self._row(principal, query_id), self._kept(query_id))
+        if seen.state.ended:
+            try:
+                self._demand(principal, query_id)
+            except SwapError as why:
+                return seen.closed(why)
+        return seen
+
+    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
+        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.
+
+        Raises NotFound, Forbidden.
+        """
+        columns = self._demand(principal, query_id)
+        run = self._find(principal, query_id)
+        while run is not None and run.result is None and not run.state.ended:
+            run.wait_change(run.revision, 1.0)
+        if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
+            return iter(())
+        return self._while_allowed(principal, columns, self._spool.stream(query_id, first_batch))
+
+    def page(
+        self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
+    ) -> Page:
+        """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
+        self._demand(principal, query_id)
+        return pages.page(self._spool, query_id, offset, limit, sort, descending=descending)
+
+    def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
+        columns = self._demand(principal, query_id)
+        written = self._spool.written(query_id)
+        if not written.complete:
+            raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
+        with self._engine.begin() as conn:
+            audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
+        return written.schema, self._while_allowed(principal, columns, self._spool.batches(query_id))
+
+    def _demand(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
+        """Let a person pass to a result of theirs; return what it read.
+
+        Raises NotFound, and Forbidden when that is closed to them by now.
+        """
+        run = self._find(principal, query_id)
+        if run is not None:
+            columns = run.plan.reads
+        else:
+            kept = self._row(principal, query_id).reads
+            if kept is None:
+                raise _no_such_query()
+            columns = rights.decode(kept)
+        rights.demand(self._policy, principal, columns)
+        return columns
+
+    def _while_allowed(self, principal: Principal, columns: tuple[Resource, ...], parts: Iterator[T]) -> Iterator[T]:
+        """Yield the parts until the person may not have them any more; whoever asks again hears why."""
+        looked = time.monotonic()
+        for part in parts:
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                try:
+                    with self._engine.begin() as conn:
+                        rights.demand_now(conn, self._policy, principal, columns, self._now())
+                except SwapError:
+                    return
+                looked = time.monotonic()
+            yield part
+
+    def _row(self, principal: Principal, query_id: str) -> Any:
+        with self._engine.begin() as conn:
+            row = store.find(conn, query_id, principal.id)
+        if row is None:
+            raise _no_such_query()
+        return row
+
+    def _kept(self, query_id: str) -> Written | None:
+        with contextlib.suppress(NotFound):
+            return self._spool.written(query_id)
+        return None
+
+
+def _no_such_query() -> NotFound:
+    return NotFound(
+        Problem(
+            "There is no such query.",
+            why="It never was, it is somebody else's, or it is forgotten.",
+            todo="Run it again.",
+        )
+    )
