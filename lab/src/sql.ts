@@ -21,9 +21,8 @@ import { Input, NodeType, parseMixed, Parser, PartialParse, Tree, TreeFragment }
 import { highlightTree, styleTags, Tag, tags } from '@lezer/highlight';
 import { jupyterHighlightStyle } from '@jupyterlab/codemirror';
 import { mistakes } from './mistake';
+import { MAGIC, magicLength, sqlOfString } from './place';
 
-/** IPython drops leading blank lines and indentation before it looks for a magic. */
-export const MAGIC = /^\s*%%swap(?=\s|$)/;
 const MAGIC_CHARS = 200;
 
 /** What one SELECT can hold; words that are rather columns (year, month, name) stay plain. */
@@ -82,8 +81,7 @@ class CellParse implements PartialParse {
   advance(): Tree {
     const length = this._input.length;
     const text = this._input.read(0, length);
-    const end = text.indexOf('\n', Math.max(0, text.search(/\S/)));
-    const first = end < 0 ? length : end + 1;
+    const first = magicLength(text);
     const magic = new Tree(Magic, [], [], first);
     return first < length
       ? new Tree(Cell, [magic, new Tree(Body, [], [], length - first)], [0, first], length)
@@ -112,8 +110,6 @@ export function swapCells(source: string): Extension {
   ];
 }
 
-const CALL = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?$/;
-const STRING = /^[rRfFuU]{0,2}("""|'''|"|')([\s\S]*?)\1?$/;
 const marks = new Map<string, Decoration>();
 
 function mark(classes: string): Decoration {
@@ -155,17 +151,15 @@ function strings(view: EditorView): DecorationSet {
       if (node.name !== 'String' && node.name !== 'FormatString') {
         return;
       }
-      if (!CALL.test(state.doc.sliceString(Math.max(0, node.from - 80), node.from))) {
-        return false;
-      }
-      const found = STRING.exec(state.doc.sliceString(node.from, node.to));
+      const before = state.doc.sliceString(Math.max(0, node.from - 80), node.from);
+      const found = sqlOfString(before, state.doc.sliceString(node.from, node.to));
       if (found) {
-        const from = node.from + found[0].indexOf(found[1]) + found[1].length;
+        const from = node.from + found.from;
         // Names have no colour of their own and would keep the string's.
-        if (found[2]) {
-          builder.add(from, from + found[2].length, mark('swap-in-string'));
+        if (found.sql) {
+          builder.add(from, from + found.sql.length, mark('swap-in-string'));
         }
-        highlightTree(sql.parser.parse(found[2]), jupyterHighlightStyle, (start, end, classes) =>
+        highlightTree(sql.parser.parse(found.sql), jupyterHighlightStyle, (start, end, classes) =>
           builder.add(from + start, from + end, mark(classes))
         );
       }
