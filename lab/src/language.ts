@@ -29,7 +29,8 @@ const dialect = SQLDialect.define({
     'smallint text time timestamp timestamptz tinyint ubigint uinteger uuid varbinary varchar',
   builtin: '',
   operatorChars: '*+-%<>!=&|~^/:',
-  doubleQuotedStrings: false
+  doubleQuotedStrings: false,
+  doubleDollarQuotedStrings: true
 });
 // Lab sets operators in bold purple, which is loud in SQL's many equal signs.
 export const sql = dialect.language.configure({ props: [styleTags({ Operator: tags.separator })] });

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from swap.client import lexer
 from swap.client.complete import sql_at
 
 CASES = json.loads(Path(__file__).with_name("twins.json").read_text(encoding="utf-8"))
@@ -17,3 +18,13 @@ def test_sql_stands_where_the_browser_finds_it(marked: str, found: list[str | in
     at = sql_at(marked.replace("|", ""), marked.index("|"))
 
     assert at == (found and tuple(found))
+
+
+@pytest.mark.parametrize(("statement", "pieces"), CASES["not_code"])
+def test_strings_quoted_names_and_comments_end_where_the_browser_ends_them(
+    statement: str, pieces: list[list[str]]
+) -> None:
+    kinds = {"text": "text", "quoted": "quoted", "skip": "comment"}
+    found = [[kinds.get(each.lastgroup or ""), each.group()] for each in lexer._TOKEN.finditer(statement)]
+
+    assert [piece for piece in found if piece[0] and not piece[1].isspace()] == pieces
