@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { grouped } from '../src/format';
 import { sql } from '../src/language';
 import { place } from '../src/place';
+import { left } from '../src/timeline';
 
 interface Cases {
   sql_at: [marked: string, found: [sql: string, offset: number] | null][];
   not_code: [statement: string, pieces: [kind: string, text: string][]][];
+  grouped: [text: string, shown: string][];
+  left: [seconds: number, shown: string][];
 }
 const cases: Cases = JSON.parse(readFileSync('../tests/unit/client/twins.json', 'utf8'));
 
@@ -47,5 +51,19 @@ test('strings, quoted names and comments end where the kernel ends them', () => 
   assert.ok(cases.not_code.length > 0);
   for (const [statement, pieces] of cases.not_code) {
     assert.deepEqual(notCode(statement), pieces, statement);
+  }
+});
+
+test('numbers are grouped as the kernel groups them', () => {
+  assert.ok(cases.grouped.length > 0);
+  for (const [text, shown] of cases.grouped) {
+    assert.equal(grouped(text), shown);
+  }
+});
+
+test('what is left is told in the words of the kernel', () => {
+  assert.ok(cases.left.length > 0);
+  for (const [seconds, shown] of cases.left) {
+    assert.equal(left({ stages: [], expected_end: 100 + seconds }, 100), shown, String(seconds));
   }
 });

@@ -8,7 +8,8 @@ import { queries, Refused, Run } from '../api';
 import { button, el, icon, ring } from '../dom';
 import { seconds } from '../format';
 import { panelOf } from '../hooks';
-import { left, waterfall } from '../waterfall';
+import { left } from '../timeline';
+import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
 
 export const PROGRESS = 'application/vnd.swap.progress+json';

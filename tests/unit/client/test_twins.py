@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.client import lexer
+from swap.client import lexer, text
 from swap.client.complete import sql_at
 
 CASES = json.loads(Path(__file__).with_name("twins.json").read_text(encoding="utf-8"))
@@ -28,3 +28,13 @@ def test_strings_quoted_names_and_comments_end_where_the_browser_ends_them(
     found = [[kinds.get(each.lastgroup or ""), each.group()] for each in lexer._TOKEN.finditer(statement)]
 
     assert [piece for piece in found if piece[0] and not piece[1].isspace()] == pieces
+
+
+@pytest.mark.parametrize(("number", "shown"), CASES["grouped"])
+def test_numbers_are_grouped_as_the_browser_groups_them(number: str, shown: str) -> None:
+    assert text.grouped(number) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), CASES["left"])
+def test_what_is_left_is_told_in_the_words_of_the_browser(seconds: float, shown: str) -> None:
+    assert text.left(seconds) == shown
