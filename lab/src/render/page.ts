@@ -55,9 +55,12 @@ export function shown(value: string, column: Column | undefined): { text: string
   };
 }
 
+// A saved output is anybody's text, and the chart's line runs: only what is a name may stand in it bare.
+const NAME = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+
 /** Return the line of Python that draws a result: its first measure along its first other column; null where none fits. */
 export function chartLine(name: string | null, columns: Column[]): string | null {
   const measured = columns.find(column => column.group) ?? columns.find(column => column.align === 'right');
   const along = columns.find(column => column !== measured);
-  return name && measured && along ? `${name}.chart("bar", x=${JSON.stringify(measured.name)}, y=${JSON.stringify(along.name)})` : null;
+  return name && NAME.test(name) && measured && along ? `${name}.chart("bar", x=${JSON.stringify(measured.name)}, y=${JSON.stringify(along.name)})` : null;
 }

@@ -84,3 +84,14 @@ test('a strange name of a column stays one string of Python', () => {
   const strange: Column = { ...views, name: 'a"b\\c\n!d' };
   assert.equal(chartLine('pages', [country, strange]), 'pages.chart("bar", x="a\\"b\\\\c\\n!d", y="country")');
 });
+
+test('a saved output that names more than a variable puts no code into a cell', () => {
+  const names = ['__import__("os").system("id") or pages', 'pages; x', 'a.b', 'a\nb', 'pages\n', '!id', '%run x', '1st', 'a b', ' a', 'a#', ''];
+  assert.deepEqual(names.map(name => chartLine(name, [country, views])).filter(Boolean), []);
+});
+
+test('any variable of Python has a chart', () => {
+  for (const name of ['pages', '_', 'pages_2', 'größte', '日本', 'été']) {
+    assert.ok(chartLine(name, [country, views])?.startsWith(`${name}.chart(`), name);
+  }
+});
