@@ -82,3 +82,24 @@ export function left(run: Pick<Run, 'stages' | 'expected_end'>, now: number): st
   const rest = (run.expected_end ?? 0) - now;
   return overrun || rest < LEAST_LEFT ? '' : `${roughly(rest)} left`;
 }
+
+/** Tell whether a run of this state goes on. */
+export function runs(state: Run['state'] | undefined): boolean {
+  return state === 'waiting' || state === 'running';
+}
+
+/** Return what became of a run that a saved notebook shows as running; nothing when nobody knows it any more. */
+export function meanwhile(state: Run['state'] | undefined): string {
+  const ends: Partial<Record<Run['state'], string>> = {
+    done: 'it finished meanwhile',
+    failed: 'it failed meanwhile',
+    cancelled: 'it was cancelled meanwhile'
+  };
+  return (state && ends[state]) ?? '';
+}
+
+/** Say at which sources Cancel stops a run: those that read for it. */
+export function whereCancelStops(stages: Stage[]): string {
+  const sources = new Set(stages.filter(stage => stage.key.startsWith('run:')).map(stage => stage.key.slice(4)));
+  return sources.size ? `Cancel stops it in ${[...sources].join(' and ')}, not only here.` : '';
+}

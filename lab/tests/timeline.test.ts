@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Stage } from '../src/api';
-import { axisEnd, detail, left, look, passed, position, rest, ticks, took, words } from '../src/timeline';
+import { axisEnd, detail, left, look, meanwhile, passed, position, rest, runs, ticks, took, whereCancelStops, words } from '../src/timeline';
 
 function stage(given: Partial<Stage>): Stage {
   return { key: 'run:lake', label: 'lake', detail: '', state: 'active', start: 1, end: null, ...given };
@@ -93,4 +93,21 @@ test('nothing is left to tell when nobody knows, and when a stage is over its ti
   const late = stage({ expected: { start: 1, end: 3 } });
   assert.deepEqual([left({ stages: [] }, 4), left({ stages: [], expected_end: null }, 4), left({ stages: [late], expected_end: 10 }, 4)], ['', '', '']);
   assert.equal(left({ stages: [{ ...late, state: 'done', end: 3 }], expected_end: 10 }, 4), 'about 6 s left');
+});
+
+test('a run goes on while it waits or runs', () => {
+  const states = ['waiting', 'running', 'done', 'failed', 'cancelled', undefined] as const;
+  assert.deepEqual(states.filter(runs), ['waiting', 'running']);
+});
+
+test('a saved run tells what became of it, and nothing when nobody knows', () => {
+  assert.deepEqual([meanwhile('done'), meanwhile('failed'), meanwhile('cancelled'), meanwhile(undefined)], [
+    'it finished meanwhile', 'it failed meanwhile', 'it was cancelled meanwhile', ''
+  ]);
+});
+
+test('Cancel names each source that reads once, and no other stage', () => {
+  const keys = ['accept', 'wait:lake', 'run:lake', 'run:mediawiki', 'run:lake', 'combine'];
+  assert.equal(whereCancelStops(keys.map(key => stage({ key }))), 'Cancel stops it in lake and mediawiki, not only here.');
+  assert.equal(whereCancelStops([stage({ key: 'combine' })]), '');
 });

@@ -8,7 +8,7 @@ import { NotebookActions } from '@jupyterlab/notebook';
 import { Problem, Suggestion } from '../api';
 import { button, el, icon, prose, safeHref } from '../dom';
 import { cellOf } from '../hooks';
-import { underline } from '../mistake';
+import { underline } from '../underline';
 import { SwapRenderer } from './base';
 import { Failure, find, heading, look, mayPass, mistaken, near, reason } from './mend';
 
