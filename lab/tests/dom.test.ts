@@ -12,6 +12,7 @@ test('an address without a host is one of the portal, and none without a portal'
   assert.deepEqual([safeHref('/data/lake', 'http://localhost:8000/x'), safeHref('/data/lake'), safeHref('/data/lake', '')], [
     'http://localhost:8000/data/lake', null, null
   ]);
+  assert.equal(safeHref('https://swap.example/data', ''), 'https://swap.example/data');
 });
 
 test('nothing that runs or reads becomes a link', () => {

@@ -32,8 +32,9 @@ function words(statement: string, kind: string): string[] {
   return found;
 }
 
-function lineComment(state: EditorState, at: number): string | undefined {
-  return state.languageDataAt<{ line?: string }>('commentTokens', at)[0]?.line;
+/** Return what begins a comment at a place, as CodeMirror's command asks for it. */
+function lineComment(doc: string, at: number): string | undefined {
+  return editor(doc).languageDataAt<{ line?: string }>('commentTokens', at, 1)[0]?.line;
 }
 
 test('a cell is its magic line and the SQL below', () => {
@@ -75,8 +76,9 @@ test('what is typed below the magic keeps the cell SQL and is read anew', () => 
 });
 
 test('comments are those of SQL below the magic, and none in its line', () => {
-  const state = editor('%%swap pages\nSELECT 1');
-  assert.deepEqual([lineComment(state, 3), lineComment(state, 14)], [undefined, '--']);
+  const cell = '%%swap pages\nSELECT 1';
+  assert.deepEqual([0, 3, 12, 13, 14, 21].map(at => lineComment(cell, at)), [undefined, undefined, undefined, '--', '--', '--']);
+  assert.equal(lineComment('%%swap\n', 7), '--');
 });
 
 test('a magic that begins far down is not sought', () => {

@@ -10,7 +10,7 @@ const done = stage({ state: 'done', start: 1, end: 3 });
 const todo = stage({ state: 'todo', start: null });
 
 test('a stage has passed from its start to its end, and one that goes on to now', () => {
-  assert.deepEqual([passed(done, 9), passed(stage({}), 9)], [{ start: 1, end: 3 }, { start: 1, end: 9 }]);
+  assert.deepEqual([passed(done, 9), passed(stage({}), 9), passed(stage({ end: 4 }), 9)], [{ start: 1, end: 3 }, { start: 1, end: 9 }, { start: 1, end: 9 }]);
 });
 
 test('a stage that has not begun has no bar and no time', () => {

@@ -26,7 +26,7 @@ export function titled(spec: Json): { title: string; subtitle: string; rest: Jso
 /** Return the specification as wide as its cell, unless it says how wide it is or is made of several charts. */
 export function sized(spec: Json): Json {
   const several = ['hconcat', 'vconcat', 'concat', 'facet', 'repeat'].some(name => name in spec) || usesFacets(spec);
-  return spec.width === undefined && !several ? { width: 'container', ...spec } : spec;
+  return several ? spec : { width: 'container', ...spec };
 }
 
 function usesFacets(spec: Json): boolean {

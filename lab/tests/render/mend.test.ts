@@ -63,7 +63,8 @@ test('a place is believed for a part of a name: the error says so', () => {
 
 test('without a place only a whole name is found', () => {
   assert.equal(found('SELECT views, view_2, preview, view', 'view', 'SELECT views, view_2, preview, view'), 'SELECT views, view_2, preview, |view');
-  assert.equal(found('SELECT größe, größ', 'größ', 'SELECT größe, größ'), 'SELECT größe, |größ');
+  assert.equal(found('SELECT größe, ogr, gr', 'gr', 'SELECT größe, ogr, gr'), 'SELECT größe, ogr, |gr');
+  assert.equal(found('SELECT große, e', 'e', 'SELECT große, e'), 'SELECT große, |e');
   assert.equal(found('SELECT t.view', 'view', 'SELECT t.view'), 'SELECT t.|view');
   assert.equal(found('SELECT views', 'view', 'SELECT views'), null);
 });

@@ -70,6 +70,7 @@ test('an empty text is shown as empty', () => {
 test('a chart measures the first column that is counted, along the first other one', () => {
   assert.equal(chartLine('pages', [year, country, views]), 'pages.chart("bar", x="views", y="year")');
   assert.equal(chartLine('pages', [views, country]), 'pages.chart("bar", x="views", y="country")');
+  assert.equal(chartLine('pages', [views, { ...views, name: 'edits' }, country]), 'pages.chart("bar", x="views", y="edits")');
 });
 
 test('a chart measures a number when nothing is counted', () => {
@@ -83,6 +84,7 @@ test('a result without a name, a number or a second column has no chart', () => 
 test('a strange name of a column stays one string of Python', () => {
   const strange: Column = { ...views, name: 'a"b\\c\n!d' };
   assert.equal(chartLine('pages', [country, strange]), 'pages.chart("bar", x="a\\"b\\\\c\\n!d", y="country")');
+  assert.equal(chartLine('pages', [views, { ...country, name: 'a"b' }]), 'pages.chart("bar", x="views", y="a\\"b")');
 });
 
 test('a saved output that names more than a variable puts no code into a cell', () => {
