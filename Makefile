@@ -16,7 +16,7 @@ demo:  ## Install into this checkout and run SWAP with demo data on http://local
 	@scripts/setup demo
 	@exec $(SERVER)/swap demo --port $(PORT)
 
-test:  ## Install what the tests need and run them (T=path for some of them)
+test:  ## Install what the tests need and run them (T=path or T=lab for some of them)
 	@scripts/setup test
 	@scripts/run-tests $(T)
 

@@ -1,5 +1,5 @@
 /** A notebook that was only opened is not marked as changed. */
-import { NotebookPanel } from '@jupyterlab/notebook';
+import type { NotebookPanel } from '@jupyterlab/notebook';
 
 /** What Jupyter writes of a kernel into a notebook that it just opened; a person's next save keeps it. */
 const OF_KERNEL = new Set(['kernelspec', 'language_info']);
@@ -22,7 +22,7 @@ export function keepClean(panel: NotebookPanel): void {
     model.contentChanged.connect(changed);
     model.metadataChanged.connect(described);
     void Promise.allSettled([kernel.info, kernel.spec])
-      .then(() => new Promise(resolve => window.setTimeout(resolve)))
+      .then(() => new Promise(resolve => setTimeout(resolve)))
       .then(() => {
         if (model.isDisposed) {
           return;

@@ -10,53 +10,14 @@ import {
   KernelCompleterProvider
 } from '@jupyterlab/completer';
 import { call } from './api';
-import { MAGIC } from './sql';
+import { inCell, inSql, place, Reply } from './place';
 
-/** A statement within a text; offsets are code points, as Lab's completer and the gateway count. */
-export interface Place {
-  sql: string;
-  offset: number;
-  base: number;
-}
-
-const OPENED = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?[rRfF]{0,2}("""|'''|"|')((?:(?!\1)[\s\S])*)$/;
-
-/** Return the statement around a cursor, or null outside SQL.  `offset` counts code points. */
-export function place(text: string, offset: number): Place | null {
-  const points = Array.from(text);
-  const before = points.slice(0, offset).join('');
-  if (MAGIC.test(text)) {
-    const line = text.indexOf('\n', text.search(/\S/));
-    if (line < 0 || before.length <= line) {
-      return null;
-    }
-    const base = Array.from(text.slice(0, line + 1)).length;
-    return { sql: text.slice(line + 1), offset: offset - base, base };
-  }
-  const found = OPENED.exec(before);
-  if (!found) {
-    return null;
-  }
-  const start = before.length - found[2].length;
-  const close = text.indexOf(found[1], before.length);
-  const base = Array.from(text.slice(0, start)).length;
-  return { sql: text.slice(start, close < 0 ? undefined : close), offset: offset - base, base };
-}
-
-function inSql(context: ICompletionContext): boolean {
+function standsInSql(context: ICompletionContext): boolean {
   const editor = context.editor;
   if (!editor) {
     return false;
   }
-  const text = editor.model.sharedModel.getSource();
-  const cursor = editor.getOffsetAt(editor.getCursorPosition());
-  return place(text, Array.from(text.slice(0, cursor)).length) !== null;
-}
-
-interface Reply {
-  start: number;
-  end: number;
-  items: { label: string; insert: string; type: string; documentation?: string | null }[];
+  return inSql(editor.model.sharedModel.getSource(), editor.getOffsetAt(editor.getCursorPosition()));
 }
 
 /** Completes from the catalog, as this person may see it. */
@@ -66,7 +27,7 @@ export class SwapProvider implements ICompletionProvider {
   readonly renderer = null;
 
   async isApplicable(context: ICompletionContext): Promise<boolean> {
-    return inSql(context);
+    return standsInSql(context);
   }
 
   async fetch(request: CompletionHandler.IRequest): Promise<CompletionHandler.ICompletionItemsReply> {
@@ -77,19 +38,7 @@ export class SwapProvider implements ICompletionProvider {
     }
     const body = JSON.stringify({ sql: at.sql, offset: at.offset });
     const reply = await call<Reply>('complete', {}, { method: 'POST', body }).catch(() => null);
-    if (!reply) {
-      return none;
-    }
-    return {
-      start: at.base + reply.start,
-      end: at.base + reply.end,
-      items: reply.items.map(item => ({
-        label: item.label,
-        insertText: item.insert,
-        type: item.type,
-        documentation: item.documentation ?? undefined
-      }))
-    };
+    return reply ? inCell(reply, at) : none;
   }
 
   async resolve(item: CompletionHandler.ICompletionItem): Promise<CompletionHandler.ICompletionItem> {
@@ -99,12 +48,12 @@ export class SwapProvider implements ICompletionProvider {
 
 export class KernelProvider extends KernelCompleterProvider {
   async isApplicable(context: ICompletionContext): Promise<boolean> {
-    return !inSql(context) && super.isApplicable(context);
+    return !standsInSql(context) && super.isApplicable(context);
   }
 }
 
 export class ContextProvider extends ContextCompleterProvider {
   async isApplicable(context: ICompletionContext): Promise<boolean> {
-    return !inSql(context) && super.isApplicable(context);
+    return !standsInSql(context) && super.isApplicable(context);
   }
 }

@@ -89,7 +89,12 @@ export function safeHref(href: string | null | undefined, base?: string): string
   }
 }
 
+/** Return the parts of a text, those in backquotes told apart and without them. */
+export function spans(text: string): { text: string; code: boolean }[] {
+  return text.split(/(`[^`\n]+`)/).map(part => (/^`.+`$/.test(part) ? { text: part.slice(1, -1), code: true } : { text: part, code: false }));
+}
+
 /** Return text with `code` in backquotes set as code. */
 export function prose(text: string): (Node | string)[] {
-  return text.split(/(`[^`\n]+`)/).map(part => (/^`.+`$/.test(part) ? el('code', {}, part.slice(1, -1)) : part));
+  return spans(text).map(({ text, code }) => (code ? el('code', {}, text) : text));
 }

@@ -5,32 +5,11 @@
 import { button, el } from '../dom';
 import { hooks } from '../hooks';
 import { SwapRenderer } from './base';
+import { fileName, harmless, isInside, Json, sized, titled } from './specification';
 
 export const CHART = 'application/vnd.vegalite.v6+json';
 
-type Json = { [key: string]: unknown };
 type Drawn = { view: { toImageURL(type: string, scale?: number): Promise<string> }; finalize(): void };
-
-/** Return the specification without what could override our own options. */
-export function harmless(spec: Json): Json {
-  const { usermeta: _, ...safe } = spec;
-  return safe;
-}
-
-/** Return title and sub-title of a specification as text, and the specification without them. */
-export function titled(spec: Json): { title: string; subtitle: string; rest: Json } {
-  const { title, ...rest } = spec;
-  if (typeof title === 'string') {
-    return { title, subtitle: '', rest };
-  }
-  if (title && typeof title === 'object' && !Array.isArray(title)) {
-    const { text, subtitle } = title as Json;
-    if (typeof text === 'string' && (subtitle === undefined || typeof subtitle === 'string')) {
-      return { title: text, subtitle: (subtitle as string) ?? '', rest };
-    }
-  }
-  return { title: '', subtitle: '', rest: spec };
-}
 
 function theme(node: HTMLElement): Json {
   const style = getComputedStyle(node);
@@ -113,13 +92,9 @@ export class Chart extends SwapRenderer {
       const closed = loader();
       closed.load = refuse;
       closed.sanitize = async uri => {
-        if (/^(data:image\/|#)/.test(uri)) {
-          return { href: uri };
-        }
-        return refuse();
+        return isInside(uri) ? { href: uri } : refuse();
       };
-      const whole = rest.width === undefined && !('hconcat' in rest || 'vconcat' in rest || 'concat' in rest || 'facet' in rest || 'repeat' in rest) && !usesFacets(rest) ? { width: 'container', ...rest } : rest;
-      const drawn = await embed(host, whole as never, {
+      const drawn = await embed(host, sized(rest) as never, {
         mode: 'vega-lite',
         renderer: 'svg',
         ast: true,
@@ -144,13 +119,8 @@ export class Chart extends SwapRenderer {
   }
 }
 
-function usesFacets(spec: Json): boolean {
-  const encoding = (spec.encoding ?? {}) as Json;
-  return 'row' in encoding || 'column' in encoding || 'facet' in encoding;
-}
-
 async function save(drawn: Drawn, name: string): Promise<void> {
-  const link = el('a', { href: await drawn.view.toImageURL('png', 2), download: `${name.replace(/[^\p{L}\p{N}]+/gu, '-')}.png` });
+  const link = el('a', { href: await drawn.view.toImageURL('png', 2), download: fileName(name) });
   document.body.append(link);
   link.click();
   link.remove();

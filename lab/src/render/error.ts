@@ -6,34 +6,13 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { Problem, Suggestion } from '../api';
-import { button, el, Icon, icon, prose, safeHref } from '../dom';
+import { button, el, icon, prose, safeHref } from '../dom';
 import { cellOf } from '../hooks';
-import { underline } from '../mistake';
+import { underline } from '../underline';
 import { SwapRenderer } from './base';
+import { Failure, find, heading, look, mayPass, mistaken, near, reason } from './mend';
 
 export const ERROR = 'application/vnd.swap.error+json';
-
-interface Failure {
-  version: number;
-  id: string | null;
-  error: Problem;
-  statement: string;
-}
-
-const LOOKS: Record<string, [string, Icon, string]> = {
-  forbidden: ['sq-e--lock', 'lock', ''],
-  'not-signed-in': ['sq-e--lock', 'lock', ''],
-  'source-down': ['sq-e--src', 'down', 'l-warn'],
-  unavailable: ['sq-e--src', 'down', 'l-warn'],
-  'timed-out': ['sq-e--src', 'clock', 'l-warn'],
-  cancelled: ['sq-e--quiet', 'close', ''],
-  limit: ['sq-e--src', 'error', 'l-warn']
-};
-
-/** Titles end without a full stop in a cell's heading. */
-function heading(title: string): string {
-  return title.replace(/\.$/, '');
-}
 
 export class ErrorBox extends SwapRenderer {
   private _failure: Failure | null = null;
@@ -41,24 +20,23 @@ export class ErrorBox extends SwapRenderer {
   protected fill(data: unknown): void {
     const failure = (this._failure = data as Failure);
     const { error } = failure;
-    const [look, name, colour] = LOOKS[error.category] ?? ['', 'error', 'l-bad'];
+    const [kind, name, colour] = look(error.category);
     const suggestions = error.suggestions ?? [];
-    // One name without a word about it says no more than its button.
-    const near = suggestions.filter(item => item.by && (item.detail || suggestions.length > 1));
+    const listed = near(suggestions);
     const actions = suggestions.map(item => this._action(item, failure)).filter(node => node !== null);
-    if (error.category === 'source-down' || error.category === 'unavailable' || error.category === 'timed-out') {
+    if (mayPass(error.category)) {
       actions.push(this._again());
     }
     this.node.replaceChildren(
       el(
         'div',
-        { class: `sq-e ${look}`, role: 'group', 'aria-label': 'SWAP could not run this' },
+        { class: `sq-e ${kind}`, role: 'group', 'aria-label': 'SWAP could not run this' },
         el('p', { class: 'hd' }, icon(name, colour), el('span', {}, ...prose(heading(error.title)))),
         el(
           'div',
           { class: 'bd' },
           why(error),
-          near.length ? el('div', { class: 'near' }, ...near.flatMap(nearRow)) : null,
+          listed.length ? el('div', { class: 'near' }, ...listed.flatMap(nearRow)) : null,
           error.todo ? el('p', {}, ...prose(error.todo)) : null,
           actions.length ? el('p', { class: 'ax' }, ...actions) : null,
           el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' })
@@ -84,10 +62,7 @@ export class ErrorBox extends SwapRenderer {
     if (!failure || !at || !editor) {
       return;
     }
-    const source = at.model.sharedModel.getSource();
-    const name = failure.error.suggestions?.find(item => item.replace)?.replace;
-    const from = on && name && source.includes(failure.statement) ? find(source, name, failure.statement, failure.error.line, failure.error.column) : -1;
-    underline(editor, from < 0 ? null : { from, to: from + name!.length });
+    underline(editor, on ? mistaken(at.model.sharedModel.getSource(), failure) : null);
   }
 
   private _action(item: Suggestion, failure: Failure): HTMLElement | null {
@@ -136,44 +111,11 @@ export class ErrorBox extends SwapRenderer {
   }
 }
 
-/** Return the reason, with the line it is about and the rule in bold. */
 function why(error: Problem): HTMLElement | null {
-  const line = error.line && !error.rule ? `Line ${error.line}.` : '';
-  const text = [line, error.why].filter(Boolean).join(' ');
-  if (!text) {
-    return null;
-  }
-  const at = error.rule ? text.indexOf(error.rule) : -1;
-  const parts = at < 0 ? prose(text) : [...prose(text.slice(0, at)), el('b', {}, error.rule!), ...prose(text.slice(at + error.rule!.length))];
-  return el('p', {}, ...parts);
+  const [before, rule, after] = reason(error);
+  return before || rule ? el('p', {}, ...prose(before), rule ? el('b', {}, rule) : null, ...prose(after)) : null;
 }
 
 function nearRow(item: Suggestion): HTMLElement[] {
   return [el('code', {}, item.by!), el('span', { class: 's2' }, item.type ?? ''), el('span', {}, item.detail ?? '')];
-}
-
-/** Whether a character can be part of a name: matches must be whole names. */
-const NAME = /[\p{L}\p{N}_]/u;
-
-/**
- * Return where a name stands in a cell's text, or -1.  At the error's own line and column when they fit, else
- * its first occurrence as a whole name within the statement.
- */
-export function find(source: string, name: string, statement: string, line?: number | null, column?: number | null): number {
-  const start = Math.max(0, source.indexOf(statement));
-  if (line && column) {
-    const lines = source.slice(start).split('\n');
-    if (line <= lines.length) {
-      const at = start + lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0) + column - 1;
-      if (source.startsWith(name, at)) {
-        return at;
-      }
-    }
-  }
-  for (let at = source.indexOf(name, start); at >= 0; at = source.indexOf(name, at + 1)) {
-    if (!NAME.test(source[at - 1] ?? ' ') && !NAME.test(source[at + name.length] ?? ' ')) {
-      return at;
-    }
-  }
-  return -1;
 }

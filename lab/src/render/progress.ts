@@ -8,7 +8,8 @@ import { queries, Refused, Run } from '../api';
 import { button, el, icon, ring } from '../dom';
 import { seconds } from '../format';
 import { panelOf } from '../hooks';
-import { left, waterfall } from '../waterfall';
+import { left, meanwhile, runs, whereCancelStops } from '../timeline';
+import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
 
 export const PROGRESS = 'application/vnd.swap.progress+json';
@@ -64,7 +65,7 @@ export class Progress extends SwapRenderer {
   }
 
   private _runs(): boolean {
-    return this._run?.state === 'waiting' || this._run?.state === 'running';
+    return runs(this._run?.state);
   }
 
   private _now(): number {
@@ -102,15 +103,11 @@ export class Progress extends SwapRenderer {
     if (this.isDisposed || updates !== this._updates) {
       return; // the kernel spoke meanwhile: it is alive
     }
-    if (now && (now.state === 'running' || now.state === 'waiting')) {
+    if (now && runs(now.state)) {
       this._run = { ...now, name: this._run!.name };
       this._heard = performance.now();
     } else {
-      this._left = now
-        ? { done: 'it finished meanwhile', failed: 'it failed meanwhile', cancelled: 'it was cancelled meanwhile' }[
-            now.state as 'done' | 'failed' | 'cancelled'
-          ] ?? ''
-        : '';
+      this._left = meanwhile(now?.state);
     }
     this._draw();
   }
@@ -159,8 +156,7 @@ export class Progress extends SwapRenderer {
     if (this._cancelling === 'failed') {
       return 'SWAP could not be told to cancel. Press again to interrupt the kernel.';
     }
-    const sources = [...new Set(this._run!.stages.filter(stage => stage.key.startsWith('run:')).map(stage => stage.key.slice(4)))];
-    return sources.length && this._runs() ? `Cancel stops it in ${sources.join(' and ')}, not only here.` : '';
+    return this._runs() ? whereCancelStops(this._run!.stages) : '';
   }
 
   private _cancelButton(): HTMLButtonElement {

@@ -6,14 +6,13 @@
 import { NotebookActions } from '@jupyterlab/notebook';
 import { Column, queries, Refused, Row, Stage } from '../api';
 import { button, el, icon, safeHref } from '../dom';
-import { bytes, count, grouped, plural, seconds } from '../format';
+import { bytes, count, plural, seconds } from '../format';
 import { cellOf } from '../hooks';
 import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
+import { chartLine, label, LIMIT, nextOrder, Order, pages, range, shown } from './page';
 
 export const RESULT = 'application/vnd.swap.result+json';
-const LIMIT = 10;
-const LONG = 300;
 
 interface Result {
   version: number;
@@ -31,10 +30,12 @@ interface Result {
   page: { offset: number; rows: Row[] };
 }
 
-interface Order {
-  column: string;
-  descending: boolean;
-}
+const PAGES: [string, 'first' | 'previous' | 'next' | 'last'][] = [
+  ['First page', 'first'],
+  ['Previous page', 'previous'],
+  ['Next page', 'next'],
+  ['Last page', 'last']
+];
 
 let made = 0;
 
@@ -103,10 +104,8 @@ export class ResultTable extends SwapRenderer {
 
   /** A chart is one line of Python: the button writes it into the next cell, for the person to change. */
   private _chartButton(): HTMLElement | null {
-    const { name, columns } = this._result;
-    const y = columns.find(column => column.group) ?? columns.find(column => column.align === 'right');
-    const x = columns.find(column => column !== y);
-    if (!name || !x || !y) {
+    const source = chartLine(this._result.name, this._result.columns);
+    if (!source) {
       return null;
     }
     const node = button('Chart', { icon: 'chart', title: 'Write a chart into a new cell below' });
@@ -117,7 +116,6 @@ export class ResultTable extends SwapRenderer {
       }
       at.panel.content.activeCellIndex = at.index;
       NotebookActions.insertBelow(at.panel.content);
-      const source = `${name}.chart("bar", x=${JSON.stringify(y.name)}, y=${JSON.stringify(x.name)})`;
       at.panel.content.activeCell?.model.sharedModel.setSource(source);
       void NotebookActions.run(at.panel.content, at.panel.sessionContext);
     });
@@ -127,13 +125,11 @@ export class ResultTable extends SwapRenderer {
   private _draw(): void {
     const focus = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('[data-swap-focus]')?.dataset.swapFocus;
     const inside = this.node.contains(document.activeElement);
-    const last = this._offset + this._rows.length;
-    const range = this._total ? `${count(this._offset + 1)}–${count(last)} of ${count(this._total)}` : 'No rows';
-    this._table.setAttribute('aria-label', `Result ${this._result.name ?? ''}, ${this._total ? `rows ${this._offset + 1} to ${last}` : 'no rows'}`);
+    this._table.setAttribute('aria-label', label(this._result.name, this._offset, this._rows.length, this._total));
     this._table.replaceChildren(
       el('table', { class: 'rt' }, el('thead', {}, this._headRow()), el('tbody', {}, ...this._rows.map((row, index) => this._row(row, index))))
     );
-    this._foot.replaceChildren(...this._footer(range));
+    this._foot.replaceChildren(...this._footer());
     if (inside && focus) {
       this.node.querySelector<HTMLElement>(`[data-swap-focus="${CSS.escape(focus)}"]:not([disabled])`)?.focus();
     }
@@ -174,10 +170,10 @@ export class ResultTable extends SwapRenderer {
         if (value === null) {
           node.append(el('span', { class: 'nul', title: 'null: no value' }, 'null'));
         } else {
-          const text = column?.group ? grouped(value) : value;
-          node.textContent = text.length > LONG ? `${text.slice(0, LONG)}…` : text;
-          if (text.length > 60) {
-            node.title = text.slice(0, 2000);
+          const { text, title } = shown(value, column);
+          node.textContent = text;
+          if (title) {
+            node.title = title;
           }
         }
         return node;
@@ -185,23 +181,17 @@ export class ResultTable extends SwapRenderer {
     );
   }
 
-  private _footer(range: string): HTMLElement[] {
-    const at = this._offset;
-    const end = Math.max(0, Math.floor((this._total - 1) / LIMIT) * LIMIT);
-    const pages: [string, string, 'first' | 'previous' | 'next' | 'last', number, boolean][] = [
-      ['First page', 'first', 'first', 0, at <= 0],
-      ['Previous page', 'previous', 'previous', Math.max(0, at - LIMIT), at <= 0],
-      ['Next page', 'next', 'next', at + LIMIT, at + LIMIT >= this._total],
-      ['Last page', 'last', 'last', end, at + LIMIT >= this._total]
-    ];
-    const buttons = pages.map(([label, key, name, offset, disabled]) => {
+  private _footer(): HTMLElement[] {
+    const to = pages(this._offset, this._total);
+    const buttons = PAGES.map(([label, name]) => {
+      const offset = to[name];
       const node = button('', { icon: name, quiet: true, label });
-      node.dataset.swapFocus = key;
-      node.disabled = disabled;
-      node.addEventListener('click', () => void this._load(offset, this._order));
+      node.dataset.swapFocus = name;
+      node.disabled = offset === null;
+      node.addEventListener('click', () => void this._load(offset ?? 0, this._order));
       return node;
     });
-    const parts: HTMLElement[] = [el('span', {}, range)];
+    const parts: HTMLElement[] = [el('span', {}, range(this._offset, this._rows.length, this._total))];
     if (this._total > LIMIT) {
       parts.push(el('span', { class: 'sq-p', role: 'group', 'aria-label': 'Pages' }, ...buttons));
     }
@@ -241,12 +231,7 @@ export class ResultTable extends SwapRenderer {
   }
 
   private async _sort(column: string): Promise<void> {
-    const was = this._order;
-    let order: Order | null = { column, descending: false };
-    if (was?.column === column) {
-      order = was.descending ? null : { column, descending: true };
-    }
-    await this._load(0, order);
+    await this._load(0, nextOrder(this._order, column));
   }
 
   private async _load(offset: number, order: Order | null): Promise<void> {

@@ -1,0 +1,75 @@
+/** Where SQL stands in a cell's text: below %%swap, and inside swap.sql("…") of Python. */
+
+/** IPython drops leading blank lines and indentation before it looks for a magic. */
+export const MAGIC = /^\s*%%swap(?=\s|$)/;
+
+/** A statement within a text; offsets are code points, as Lab's completer and the gateway count. */
+export interface Place {
+  sql: string;
+  offset: number;
+  base: number;
+}
+
+/** What the gateway knows for a place; start and end count from the start of the statement. */
+export interface Reply {
+  start: number;
+  end: number;
+  items: { label: string; insert: string; type: string; documentation?: string | null }[];
+}
+
+const OPENED = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?[rRfF]{0,2}("""|'''|"|')((?:(?!\1)[\s\S])*)$/;
+const CALL = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?$/;
+const STRING = /^[rRfFuU]{0,2}("""|'''|"|')([\s\S]*?)\1?$/;
+
+/** Return the length of the magic's line with its end, or of the whole text when nothing is below it. */
+export function magicLength(text: string): number {
+  const end = text.indexOf('\n', Math.max(0, text.search(/\S/)));
+  return end < 0 ? text.length : end + 1;
+}
+
+/** Return the statement around a cursor, or null outside SQL.  `offset` counts code points. */
+export function place(text: string, offset: number): Place | null {
+  const points = Array.from(text);
+  const before = points.slice(0, offset).join('');
+  if (MAGIC.test(text)) {
+    const start = magicLength(text);
+    if (text[start - 1] !== '\n' || before.length < start) {
+      return null;
+    }
+    const base = Array.from(text.slice(0, start)).length;
+    return { sql: text.slice(start), offset: offset - base, base };
+  }
+  const found = OPENED.exec(before);
+  if (!found) {
+    return null;
+  }
+  const start = before.length - found[2].length;
+  const close = text.indexOf(found[1], before.length);
+  const base = Array.from(text.slice(0, start)).length;
+  return { sql: text.slice(start, close < 0 ? undefined : close), offset: offset - base, base };
+}
+
+/** Tell whether a cursor is in SQL.  `cursor` counts UTF-16 units, as editors do. */
+export function inSql(text: string, cursor: number): boolean {
+  return place(text, Array.from(text.slice(0, cursor)).length) !== null;
+}
+
+/** Return what the gateway replied as Lab's completer takes it, counted from the start of the cell. */
+export function inCell(reply: Reply, at: Place) {
+  return {
+    start: at.base + reply.start,
+    end: at.base + reply.end,
+    items: reply.items.map(item => ({
+      label: item.label,
+      insertText: item.insert,
+      type: item.type,
+      documentation: item.documentation ?? undefined
+    }))
+  };
+}
+
+/** Return the SQL of a Python string and where it begins in it; null unless the text before calls swap.sql. */
+export function sqlOfString(before: string, literal: string): { sql: string; from: number } | null {
+  const found = CALL.test(before) ? STRING.exec(literal) : null;
+  return found && { sql: found[2], from: found[0].indexOf(found[1]) + found[1].length };
+}

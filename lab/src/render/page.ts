@@ -1,0 +1,66 @@
+/** What a result's table shows: its page, its cells' text, its order, and the chart that fits it. */
+import type { Column } from '../api';
+import { count, grouped } from '../format';
+
+/** Rows of one page. */
+export const LIMIT = 10;
+/** Characters of a cell; the rest is one hover away, or in the file. */
+const LONG = 300;
+const LONG_TITLE = 2000;
+/** Characters that a column shows without cutting them. */
+const WIDE = 60;
+
+export interface Order {
+  column: string;
+  descending: boolean;
+}
+
+/** Return which rows are shown, of how many. */
+export function range(offset: number, rows: number, total: number): string {
+  return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}` : 'No rows';
+}
+
+/** Return what a table is called for somebody who cannot see it. */
+export function label(name: string | null, offset: number, rows: number, total: number): string {
+  return `Result ${name ?? ''}, ${total ? `rows ${offset + 1} to ${offset + rows}` : 'no rows'}`;
+}
+
+/** Return where the four buttons below a page lead to, null where there is nothing. */
+export function pages(offset: number, total: number): Record<'first' | 'previous' | 'next' | 'last', number | null> {
+  const last = Math.max(0, Math.floor((total - 1) / LIMIT) * LIMIT);
+  const back = offset > 0;
+  const on = offset + LIMIT < total;
+  return {
+    first: back ? 0 : null,
+    previous: back ? Math.max(0, offset - LIMIT) : null,
+    next: on ? offset + LIMIT : null,
+    last: on ? last : null
+  };
+}
+
+/** Return the order after a press on a column's name: up, then down, then as it came. */
+export function nextOrder(was: Order | null, column: string): Order | null {
+  if (was?.column !== column) {
+    return { column, descending: false };
+  }
+  return was.descending ? null : { column, descending: true };
+}
+
+/** Return a value as its cell shows it, and the whole of it for a hover where it may not fit. */
+export function shown(value: string, column: Column | undefined): { text: string; title: string } {
+  const text = column?.group ? grouped(value) : value;
+  return {
+    text: text.length > LONG ? `${text.slice(0, LONG)}…` : text,
+    title: text.length > WIDE ? text.slice(0, LONG_TITLE) : ''
+  };
+}
+
+// A saved output is anybody's text, and the chart's line runs: only what is a name may stand in it bare.
+const NAME = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
+
+/** Return the line of Python that draws a result: its first measure along its first other column; null where none fits. */
+export function chartLine(name: string | null, columns: Column[]): string | null {
+  const measured = columns.find(column => column.group) ?? columns.find(column => column.align === 'right');
+  const along = columns.find(column => column !== measured);
+  return name && NAME.test(name) && measured && along ? `${name}.chart("bar", x=${JSON.stringify(measured.name)}, y=${JSON.stringify(along.name)})` : null;
+}
