@@ -15,12 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
-from swap.errors import NotSignedIn, Problem
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.stream import AccessNews, access_events, csv
 from swap.gateway.turns import Turns
 from swap.identity import Via
-from swap.people import tokens
+from swap.people import service as people
 from swap.query import complete as completion
 from swap.query.model import Statement
 from swap.query.results.format import sql_type
@@ -114,20 +113,15 @@ def health() -> dict[str, bool]:
 def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
     """Give a Jupyter server a token for one of its kernels."""
     server = with_parts.guard.server(request)
-    access = with_parts.guard.access(server.person_id)
-    if not access.live:
-        raise NotSignedIn(
-            Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
-        )
-    token = tokens.mint(
+    token = people.mint_token(
         with_parts.kernel_key,
-        person_id=server.person_id,
-        via=Via.KERNEL,
-        epoch=access.epoch,
-        server_id=server.server_id,
-        kernel_id=body.kernel_id,
+        Via.KERNEL,
+        server.person_id,
+        server.access,
         now=with_parts.queries.now(),
         seconds=with_parts.settings.people.kernel_token_seconds,
+        server_id=server.server_id,
+        kernel_id=body.kernel_id,
     )
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 

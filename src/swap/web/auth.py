@@ -67,9 +67,8 @@ class Used:
             return True
 
 
-def session_of(portal: Portal, request: Request, now: object = None) -> PortalSession | None:
+def session_of(portal: Portal, request: Request) -> PortalSession | None:
     """Return the portal session of a request's cookie, or None."""
-    del now
     secret = request.cookies.get(SESSION_COOKIE, "")
     if not secret or len(secret) > SECRET_LENGTH:
         return None

@@ -43,7 +43,7 @@ def home(portal: Portal, visit: Visit) -> Response:
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
     """Return the sources for a page, or the reason why there are none to show."""
     try:
-        catalog = portal.gateway.catalog(portal.token(visit.person))
+        catalog = portal.gateway.catalog(portal.token(visit.signed_in))
     except SwapError as error:
         log.warning("the catalogue for %s: %s", visit.person.id, error)
         return {"catalog": {}, "sources": (), "sources_problem": error.problem}
