@@ -178,7 +178,12 @@ def token_bearer(conn: Connection, claims: tokens.Claims, now: datetime) -> Prin
 
 
 def open_portal_session(conn: Connection, person_id: str, secret: str, csrf: str, now: datetime, days: float) -> None:
-    """Record that a browser with the cookie `secret` is signed in; the cookie's value is not kept."""
+    """Record that a browser with the cookie `secret` is signed in; the cookie's value is not kept.
+
+    Raises NotSignedIn for a person who may not act.  A sign-out meanwhile ends this session too, or is seen here.
+    """
+    store.hold(conn, person_id)
+    principal(conn, person_id, Via.PORTAL, now)
     store.add_portal_session(conn, person_id, secret, csrf, now, now + timedelta(days=days))
 
 

@@ -85,6 +85,11 @@ def mark_removed(conn: Connection, person_id: str, now: datetime) -> None:
     )
 
 
+def hold(conn: Connection, person_id: str) -> None:
+    """Keep a person's access from ending until this transaction has; wait for an end that has begun."""
+    conn.execute(select(person.c.id).where(person.c.id == person_id).with_for_update(read=True))
+
+
 def add_sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, expires_at: datetime) -> None:
     """Record that somebody signed in."""
     conn.execute(insert(sign_in).values(id=sign_in_id, person_id=person_id, created_at=now, expires_at=expires_at))
@@ -112,12 +117,15 @@ def standing(conn: Connection, person_id: str, now: datetime) -> Standing | None
 
 
 def end_access(conn: Connection, person_id: str, now: datetime) -> None:
-    """End sign-ins and portal sessions, raise the epoch, and tell whoever listens once this commits."""
+    """Raise the epoch, end sign-ins and portal sessions, and tell whoever listens once this commits.
+
+    The person's row comes first: whoever holds it (`hold`) is through when the sessions are ended, or has not begun.
+    """
+    conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
     for table in (sign_in, portal_session):
         conn.execute(
             update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now)
         )
-    conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
     announce(conn, person_id)
 
 

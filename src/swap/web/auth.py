@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from swap.errors import Forbidden, NotSignedIn, Problem, Unavailable
-from swap.identity import Via
 from swap.people import service as people
 from swap.people.model import PortalSession
 from swap.web import paths
@@ -135,7 +134,6 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
     days = portal.settings.people.sign_in_days
     try:
         with portal.engine.begin() as conn:
-            people.principal(conn, person_id, Via.PORTAL, visit.now)
             people.open_portal_session(conn, person_id, secret, csrf, visit.now, days)
     except NotSignedIn:
         # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and

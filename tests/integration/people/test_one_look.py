@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from services import Database
 from statements import interrupted, sent
@@ -150,6 +152,59 @@ def test_a_token_minted_before_a_sign_out_is_committed_dies_with_it(
 
     sign_in_again(database, ann)
     assert not is_accepted(database, token)
+
+
+def open_session(database: Database, person_id: str, now: datetime = NOW) -> None:
+    """Do what the end of a sign-in at the portal does."""
+    with database.engine("web").begin() as conn:
+        service.open_portal_session(conn, person_id, "late", "csrf", now, 7)
+
+
+def session_outlives(database: Database, person_id: str, after: int) -> bool:
+    """Sign out while a portal session is opened, then sign in again: tell whether the session of before is alive."""
+    signing_out = threading.Thread(target=sign_out, args=(database, person_id))
+
+    def begin() -> None:
+        signing_out.start()
+        is_over_or_waits(database, signing_out)
+
+    with interrupted(database.engine("web"), after, begin), contextlib.suppress(NotSignedIn):
+        open_session(database, person_id)
+    signing_out.join(20)
+    assert not signing_out.is_alive()
+    sign_in_again(database, person_id)
+    try:
+        with database.engine("web").begin() as conn:
+            service.portal_session(conn, "late", LATER)
+    except NotSignedIn:
+        return False
+    return True
+
+
+def is_over_or_waits(database: Database, signing_out: threading.Thread) -> None:
+    """Return once the sign-out has committed, or waits for a lock of ours."""
+    with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        while signing_out.is_alive():
+            if conn.scalar(text("select count(*) from pg_locks where not granted")):
+                return
+
+
+@pytest.mark.parametrize("after", MOMENTS)
+def test_a_session_opened_during_a_sign_out_does_not_outlive_it(database: Database, ann: str, after: int) -> None:
+    assert not session_outlives(database, ann, after)
+
+
+def test_it_is_the_lock_that_ends_it(database: Database, ann: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "hold", lambda *_: None)
+
+    assert session_outlives(database, ann, after=1)
+
+
+def test_nobody_who_may_not_act_opens_a_session(database: Database, ann: str) -> None:
+    sign_out(database, ann)
+
+    with pytest.raises(NotSignedIn):
+        open_session(database, ann, LATER)
 
 
 def test_no_token_is_minted_for_somebody_who_may_not_act(database: Database, ann: str) -> None:
