@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swap.catalog import service as catalog_service
 from swap.catalog.model import VisibleDataset
 from swap.gateway.auth import Caller, Guard
-from swap.gateway.stream import AccessNews, access_events, csv
+from swap.gateway.stream import AccessNews, access_changes, csv
 from swap.gateway.turns import Turns
 from swap.identity import Via
 from swap.people import service as people
@@ -101,6 +102,11 @@ def _kernel(request: Request, with_parts: WithParts) -> Iterator[Caller]:
         yield caller
 
 
+def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
+    return with_parts.guard.server(request)
+
+
+Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_person)]
 Kernel = Annotated[Caller, Depends(_kernel)]
 
@@ -110,9 +116,8 @@ def health() -> dict[str, bool]:
     return {"ok": True}
 
 
-def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
+def mint_token(server: Server, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
     """Give a Jupyter server a token for one of its kernels."""
-    server = with_parts.guard.server(request)
     token = people.mint_token(
         with_parts.kernel_key,
         Via.KERNEL,
@@ -126,11 +131,11 @@ def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 
 
-def server_events(request: Request, with_parts: WithParts) -> StreamingResponse:
+async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[dict[str, Any]]:
     """Tell a Jupyter server when its person's access ends or begins again."""
-    server = with_parts.guard.server(request)
-    events = access_events(with_parts.news, server.person_id, lambda: with_parts.guard.access(server.person_id))
-    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+    look = partial(with_parts.guard.access, server.person_id)
+    async for access in access_changes(with_parts.news, server.person_id, look):
+        yield {"access": "live" if access.live else "ended", "epoch": access.epoch}
 
 
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:

@@ -255,3 +255,17 @@ def test_a_credential_of_an_ended_server_is_dead(swap: Gateway, ann: Person) -> 
 
     assert call(swap, "POST", "/v1/tokens", credential, json={}).status_code == 401
     assert call(swap, "GET", "/v1/servers/events", credential).status_code == 401
+
+
+def test_a_server_that_hangs_up_is_waited_for_no_more(swap: Gateway, ann: Person) -> None:
+    heard = events(swap, launch(swap, ann))
+    assert next(heard)["access"] == "live"
+    waiting = swap.app.state.parts.news._waiting
+    assert len(waiting[ann.id]) == 1
+
+    heard.close()  # type: ignore[attr-defined]
+
+    deadline = time.monotonic() + 10
+    while waiting[ann.id]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
