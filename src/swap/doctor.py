@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+import psutil
 from sqlalchemy import text
 
 from swap import terminal
@@ -77,10 +77,10 @@ def _runtime(state: Path) -> Runtime | None:
     """Return the runtime of a SWAP that runs now."""
     try:
         here = Runtime.model_validate_json((state / "runtime.json").read_text(encoding="utf-8"))
-        pid = (state / "lock").read_text(encoding="ascii").strip()
-    except (OSError, ValidationError):
+        pid = int((state / "lock").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # pydantic's ValidationError is one
         return None
-    return here if here.socket_directory.exists() and Path(f"/proc/{pid}").exists() else None
+    return here if here.socket_directory.exists() and psutil.pid_exists(pid) else None
 
 
 def _disk(state: Path) -> Finding:

@@ -6,12 +6,11 @@ import contextlib
 import errno
 import random
 import socket
-from pathlib import Path
 from typing import Final
 
-from swap.errors import Conflict, Problem, Unavailable
+import psutil
 
-_LISTENING: Final = "0A"
+from swap.errors import Conflict, Problem, Unavailable
 
 
 def require_free(address: str, port: int) -> None:
@@ -77,18 +76,10 @@ _OTHER: Final = "Choose another port: make demo PORT=8001, or site.port in swap.
 
 def holder(port: int) -> str:
     """Return who listens on a TCP port, as `name (process id)`; empty when we may not know."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
-                    inodes.add(f"socket:[{fields[9]}]")
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            with contextlib.suppress(OSError):
-                if any(str(descriptor.readlink()) in inodes for descriptor in (process / "fd").iterdir()):
-                    return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     return ""
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from swap import ports
@@ -38,3 +39,12 @@ def test_a_machine_without_loopback_is_told_at_once() -> None:
         "This machine does not reach itself at 127.0.0.1. Network is unreachable. "
         "Bring its loopback interface up: ip link set lo up"
     )
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_who_holds_a_port_is_named(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.create_server((address, 0), family=family) as held:
+        port = held.getsockname()[1]
+        assert ports.holder(port) == f"{psutil.Process().name()} (process {os.getpid()})"
+    assert ports.holder(port) == ""

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
@@ -216,13 +217,8 @@ class EmbeddedPostgres:
 
     def _orphans(self) -> list[int]:
         """Return the processes that work in our data directory; servers and their backends all do."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if (entry / "cwd").readlink() == self.data.resolve():
-                        found.append(int(entry.name))
-        return found
+        here = str(self.data.resolve())
+        return [process.pid for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == here]
 
     def _wait_for_orphans(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -40,7 +40,8 @@ class Guard:
 
     def caller(self, request: Request, allowed: frozenset[Via]) -> Caller:
         """Return who is calling with a token.  Raises NotSignedIn, Forbidden."""
-        claims = tokens.verify(self._keys, _bearer(request), self._now())
+        now = self._now()
+        claims = tokens.verify(self._keys, _bearer(request), now)
         if claims.via not in allowed:
             raise Forbidden(
                 Problem(
@@ -48,19 +49,13 @@ class Guard:
                     todo="Use SWAP from where this belongs: a notebook or the portal.",
                 )
             )
-        now = self._now()
         with self._engine.begin() as conn:
-            access = people.access(conn, claims.person_id, now)
-            if not access.live or access.epoch != claims.epoch:
-                raise NotSignedIn(
-                    Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
-                )
-            return Caller(people.principal(conn, claims.person_id, claims.via, now), claims.kernel_id)
+            return Caller(people.token_bearer(conn, claims, now), claims.kernel_id)
 
     def server(self, request: Request) -> people.LaunchedServer:
         """Return the Jupyter server whose credential this is.  Raises NotSignedIn."""
         with self._engine.begin() as conn:
-            return people.server_for(conn, _bearer(request))
+            return people.server_for(conn, _bearer(request), self._now())
 
     def access(self, person_id: str) -> people.Access:
         """Tell whether a person may act, and in which epoch."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
@@ -18,13 +19,12 @@ from swap.catalog import keys
 from swap.catalog import service as catalog_service
 from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
-from swap.errors import NotSignedIn, Problem
 from swap.gateway.answers import answer
 from swap.gateway.auth import Caller, Guard
-from swap.gateway.stream import AccessNews, access_events, csv
+from swap.gateway.stream import AccessNews, access_changes, csv
 from swap.gateway.turns import Turns
 from swap.identity import Via
-from swap.people import tokens
+from swap.people import service as people
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
 from swap.query import complete as completion
@@ -125,6 +125,11 @@ def _kernel(request: Request, with_parts: WithParts) -> Iterator[Caller]:
         yield caller
 
 
+def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
+    return with_parts.guard.server(request)
+
+
+Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_person)]
 Kernel = Annotated[Caller, Depends(_kernel)]
 
@@ -134,32 +139,26 @@ def health() -> dict[str, bool]:
     return {"ok": True}
 
 
-def mint_token(request: Request, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
+def mint_token(server: Server, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
     """Give a Jupyter server a token for one of its kernels."""
-    server = with_parts.guard.server(request)
-    access = with_parts.guard.access(server.person_id)
-    if not access.live:
-        raise NotSignedIn(
-            Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
-        )
-    token = tokens.mint(
+    token = people.mint_token(
         with_parts.kernel_key,
-        person_id=server.person_id,
-        via=Via.KERNEL,
-        epoch=access.epoch,
-        server_id=server.server_id,
-        kernel_id=body.kernel_id,
+        Via.KERNEL,
+        server.person_id,
+        server.access,
         now=with_parts.queries.now(),
         seconds=with_parts.settings.people.kernel_token_seconds,
+        server_id=server.server_id,
+        kernel_id=body.kernel_id,
     )
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 
 
-def server_events(request: Request, with_parts: WithParts) -> StreamingResponse:
+async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[dict[str, Any]]:
     """Tell a Jupyter server when its person's access ends or begins again."""
-    server = with_parts.guard.server(request)
-    events = access_events(with_parts.news, server.person_id, lambda: with_parts.guard.access(server.person_id))
-    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
+    look = partial(with_parts.guard.access, server.person_id)
+    async for access in access_changes(with_parts.news, server.person_id, look):
+        yield {"access": "live" if access.live else "ended", "epoch": access.epoch}
 
 
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:

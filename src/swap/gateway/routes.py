@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from fastapi.sse import EventSourceResponse
 
 from swap.gateway import handlers
 
@@ -19,12 +21,13 @@ class Route:
     path: str
     answer: Callable[..., Any]
     status: int = 200
+    response: type[Response] = JSONResponse
 
 
 ROUTES = (
     Route("GET", "/v1/health", handlers.health),
     Route("POST", "/v1/tokens", handlers.mint_token),
-    Route("GET", "/v1/servers/events", handlers.server_events),
+    Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("POST", "/v1/uploads", handlers.upload),
     Route("POST", "/v1/queries", handlers.start_query, 202),
     Route("GET", "/v1/queries/{query_id}", handlers.query_state),
@@ -46,6 +49,11 @@ def router() -> APIRouter:
     made = APIRouter()
     for route in ROUTES:
         made.add_api_route(
-            route.path, route.answer, methods=[route.method], status_code=route.status, response_model=None
+            route.path,
+            route.answer,
+            methods=[route.method],
+            status_code=route.status,
+            response_class=route.response,
+            response_model=None,
         )
     return made

@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import json
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import psycopg
@@ -26,7 +24,6 @@ from swap.query.results import format as shown
 log = logging.getLogger(__name__)
 
 CHANNEL = "swap_access"
-COMMENT_SECONDS = 10.0
 LOOK_SECONDS = 3.0
 _RECONNECT_SECONDS = 1.0
 
@@ -92,10 +89,9 @@ class AccessNews:
             log.exception("News of %s could not be acted upon", person_id or "everybody")
 
 
-async def access_events(news: AccessNews, person_id: str, look: Callable[[], Access]) -> AsyncIterator[str]:
-    """Yield server-sent events: the person's access at once and at every change; a comment every ten seconds."""
+async def access_changes(news: AccessNews, person_id: str, look: Callable[[], Access]) -> AsyncIterator[Access]:
+    """Yield the person's access at once and at every change."""
     told: Access | None = None
-    spoke_at = time.monotonic()
     with news.of(person_id) as changed:
         while True:
             changed.clear()
@@ -104,11 +100,8 @@ async def access_events(news: AccessNews, person_id: str, look: Callable[[], Acc
             except Exception:  # noqa: BLE001 — the database is away: say nothing new, keep the line open
                 access = told
             if access is not None and access != told:
-                told, spoke_at = access, time.monotonic()
-                yield f"data: {json.dumps({'access': 'live' if access.live else 'ended', 'epoch': access.epoch})}\n\n"
-            elif time.monotonic() - spoke_at >= COMMENT_SECONDS - LOOK_SECONDS:
-                spoke_at = time.monotonic()
-                yield ": still here\n\n"
+                told = access
+                yield access
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
 

@@ -22,7 +22,7 @@ from jupyterhub.spawner import Spawner, SpawnException
 from jupyterhub.utils import random_port
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from swap import audit
+from swap import audit, child
 from swap.errors import SwapError
 from swap.hub import context
 from swap.hub.steps import Steps
@@ -105,8 +105,8 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
         launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
         self.process = await asyncio.to_thread(_run, launch)
-        started = running.started_at(self.process.pid)
-        self.running = Running(person_id, server_id, self.process.pid, -1 if started is None else started)
+        seen = child.look(self.process.pid)
+        self.running = Running(person_id, server_id, self.process.pid, -1 if seen is None else seen.started)
         running.note(here.settings.state, self.running)
         self.steps.begin("Waiting for it to answer", f"process {self.process.pid}")
         address = f"http://127.0.0.1:{self.port}"

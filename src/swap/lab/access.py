@@ -17,8 +17,8 @@ from typing import Literal
 
 import httpx
 
-SILENCE_SECONDS = 30.0
-"""The gateway writes a comment every 10 s; silence for three of them means that the line is dead."""
+SILENCE_SECONDS = 45.0
+"""The gateway writes a comment every 15 s; silence for three of them means that the line is dead."""
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 log = logging.getLogger("swap.lab")

@@ -14,22 +14,13 @@ import signal
 from dataclasses import asdict
 from pathlib import Path
 
+from swap import child
 from swap.launch.model import Running
 
 
 def folder(state: Path) -> Path:
     """Return where the files are."""
     return state / "servers"
-
-
-def started_at(pid: int) -> int | None:
-    """Return when a process started, in the kernel's clock ticks since boot; None when it is gone or a zombie."""
-    try:
-        # The name, in brackets, may hold spaces and brackets of its own: read from the last one on.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in {"Z", "X"} else int(fields[19])
 
 
 def note(state: Path, server: Running) -> None:
@@ -50,14 +41,15 @@ def find(state: Path, person_id: str) -> Running | None:
     """Return a person's server if it still runs."""
     try:
         found = Running(**json.loads((folder(state) / f"{person_id}.json").read_text(encoding="utf-8")))
+        return found if is_alive(found) else None
     except (OSError, ValueError, TypeError):
         return None
-    return found if is_alive(found) else None
 
 
 def is_alive(server: Running) -> bool:
     """Tell whether exactly this process still runs."""
-    return started_at(server.pid) == server.started
+    seen = child.look(server.pid)
+    return seen is not None and seen.started == server.started
 
 
 def send(server: Running, number: signal.Signals) -> None:

@@ -26,17 +26,26 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A person and whether they may act, as one look at the database shows both."""
+
+    person: Person
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
 class PortalSession:
-    """A browser that is signed in at the portal."""
+    """A browser that is signed in at the portal, and its person's access in the same look."""
 
     principal: Principal
     csrf: str
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchedServer:
-    """A Jupyter server that runs for somebody.  Says whose it is, not that they may still act: ask `access`."""
+    """A Jupyter server that runs for somebody.  It may run on while its person may not act: see `access`."""
 
     person_id: str
     server_id: str
-    epoch: int
+    access: Access

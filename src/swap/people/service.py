@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from swap.errors import NotSignedIn, Problem, Unavailable
 from swap.identity import PERSON_ID, Principal, Via
-from swap.people import store
-from swap.people.model import Access, LaunchedServer, Person, PortalSession
+from swap.people import store, tokens
+from swap.people.model import Access, LaunchedServer, Person, PortalSession, Standing
 
 __all__ = [
     "Access",
@@ -29,6 +29,7 @@ __all__ = [
     "find_by_key",
     "find_person",
     "launch_server",
+    "mint_token",
     "open_portal_session",
     "portal_session",
     "principal",
@@ -36,10 +37,12 @@ __all__ = [
     "server_for",
     "sign_in",
     "sign_out",
+    "token_bearer",
 ]
 
 _ATTEMPTS = 5
 _SIGN_IN_AGAIN = "Sign in again."
+_ENDED = Problem("Your sign-in has ended.", todo="Sign in again; your notebooks are as you left them.")
 
 
 def ensure_person(
@@ -119,22 +122,68 @@ def remove(conn: Connection, person_id: str, now: datetime) -> None:
 
 def access(conn: Connection, person_id: str, now: datetime) -> Access:
     """Tell whether a person may act, and in which epoch.  Unknown ids may not."""
-    live = store.find(conn, person_id) is not None and store.has_live_sign_in(conn, person_id, now)
-    return Access(live, store.epoch(conn, person_id) or 0)
+    found = store.standing(conn, person_id, now)
+    return Access(live=False, epoch=0) if found is None else found.access
 
 
 def principal(conn: Connection, person_id: str, via: Via, now: datetime) -> Principal:
     """Return who is asking.  Raises NotSignedIn for a person who was removed or has no live sign-in."""
-    found = store.find(conn, person_id)
-    if found is None or not store.has_live_sign_in(conn, person_id, now):
+    return _principal(store.standing(conn, person_id, now), via)
+
+
+def _principal(found: Standing | None, via: Via) -> Principal:
+    if found is None or not found.access.live:
         raise NotSignedIn(
             Problem("You are not signed in.", why="You signed out, or your sign-in has ended.", todo=_SIGN_IN_AGAIN)
         )
-    return Principal(id=found.id, name=found.name, groups=found.groups, via=via)
+    return Principal(id=found.person.id, name=found.person.name, groups=found.person.groups, via=via)
+
+
+def mint_token(
+    key: str,
+    via: Via,
+    person_id: str,
+    access: Access,
+    *,
+    now: datetime,
+    seconds: float,
+    server_id: str = "",
+    kernel_id: str = "",
+) -> tokens.Token:
+    """Return a token for somebody whose access was looked up with their credential.  Raises NotSignedIn.
+
+    It carries the epoch of that look, never one read later: whoever signed out since has another, so the token
+    is dead when it is made, also for a person who has signed in again.
+    """
+    if not access.live:
+        raise NotSignedIn(_ENDED)
+    return tokens.mint(
+        key,
+        person_id=person_id,
+        via=via,
+        epoch=access.epoch,
+        server_id=server_id,
+        kernel_id=kernel_id,
+        now=now,
+        seconds=seconds,
+    )
+
+
+def token_bearer(conn: Connection, claims: tokens.Claims, now: datetime) -> Principal:
+    """Return who shows a token, once its signature is verified.  Raises NotSignedIn for one of before a sign-out."""
+    found = store.standing(conn, claims.person_id, now)
+    if found is None or found.access != Access(live=True, epoch=claims.epoch):
+        raise NotSignedIn(_ENDED)
+    return _principal(found, claims.via)
 
 
 def open_portal_session(conn: Connection, person_id: str, secret: str, csrf: str, now: datetime, days: float) -> None:
-    """Record that a browser with the cookie `secret` is signed in; the cookie's value is not kept."""
+    """Record that a browser with the cookie `secret` is signed in; the cookie's value is not kept.
+
+    Raises NotSignedIn for a person who may not act.  A sign-out meanwhile ends this session too, or is seen here.
+    """
+    store.hold(conn, person_id)
+    principal(conn, person_id, Via.PORTAL, now)
     store.add_portal_session(conn, person_id, secret, csrf, now, now + timedelta(days=days))
 
 
@@ -143,8 +192,8 @@ def portal_session(conn: Connection, secret: str, now: datetime) -> PortalSessio
     found = store.find_portal_session(conn, secret, now)
     if found is None:
         raise NotSignedIn(Problem("You are not signed in.", todo=_SIGN_IN_AGAIN))
-    person_id, csrf = found
-    return PortalSession(principal(conn, person_id, Via.PORTAL, now), csrf)
+    standing, csrf = found
+    return PortalSession(_principal(standing, Via.PORTAL), csrf, standing.access)
 
 
 def launch_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:
@@ -161,13 +210,13 @@ def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
     return store.end_server(conn, server_id, now)
 
 
-def server_for(conn: Connection, credential: str) -> LaunchedServer:
-    """Return which running server holds this credential, and its person's epoch.
+def server_for(conn: Connection, credential: str, now: datetime) -> LaunchedServer:
+    """Return which running server holds this credential, and its person's access.
 
-    Raises NotSignedIn for an unknown or ended one.  That the person may act is another question (`access`):
-    a server whose person signed out must still be able to hear so.
+    Raises NotSignedIn for an unknown or ended one, but not for one whose person signed out: it must still be
+    able to hear so.
     """
-    found = store.find_server(conn, credential)
+    found = store.find_server(conn, credential, now)
     if found is None:
         raise NotSignedIn(
             Problem("This Jupyter server has ended.", todo="Start your server again from SWAP's home page.")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, insert, select, text, update
 
 from swap.db.tables import jupyter_server, person, portal_session, sign_in
-from swap.people.model import LaunchedServer, Person
+from swap.people.model import Access, LaunchedServer, Person, Standing
+
+_PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch)
 
 
 def digest(secret: str) -> bytes:
@@ -20,7 +23,7 @@ def digest(secret: str) -> bytes:
 def find_by_key(conn: Connection, directory_key: str) -> Person | None:
     """Return the person with this key who was not removed; locks the row until the transaction ends."""
     row = conn.execute(
-        select(person.c.id, person.c.name, person.c.groups, person.c.epoch)
+        select(*_PERSON)
         .where(person.c.directory_key == directory_key, person.c.removed_at.is_(None))
         .with_for_update(),
     ).one_or_none()
@@ -30,9 +33,7 @@ def find_by_key(conn: Connection, directory_key: str) -> Person | None:
 def find(conn: Connection, person_id: str) -> Person | None:
     """Return the person who was not removed."""
     row = conn.execute(
-        select(person.c.id, person.c.name, person.c.groups, person.c.epoch).where(
-            person.c.id == person_id, person.c.removed_at.is_(None)
-        ),
+        select(*_PERSON).where(person.c.id == person_id, person.c.removed_at.is_(None)),
     ).one_or_none()
     return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
 
@@ -40,7 +41,7 @@ def find(conn: Connection, person_id: str) -> Person | None:
 def find_all(conn: Connection, directory: str) -> dict[str, Person]:
     """Return directory key → person, for keys that begin with `directory`, removed people left out."""
     rows = conn.execute(
-        select(person.c.directory_key, person.c.id, person.c.name, person.c.groups, person.c.epoch).where(
+        select(person.c.directory_key, *_PERSON).where(
             person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
         ),
     )
@@ -84,30 +85,47 @@ def mark_removed(conn: Connection, person_id: str, now: datetime) -> None:
     )
 
 
+def hold(conn: Connection, person_id: str) -> None:
+    """Keep a person's access from ending until this transaction has; wait for an end that has begun."""
+    conn.execute(select(person.c.id).where(person.c.id == person_id).with_for_update(read=True))
+
+
 def add_sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, expires_at: datetime) -> None:
     """Record that somebody signed in."""
     conn.execute(insert(sign_in).values(id=sign_in_id, person_id=person_id, created_at=now, expires_at=expires_at))
 
 
-def has_live_sign_in(conn: Connection, person_id: str, now: datetime) -> bool:
-    """Tell whether somebody is signed in."""
-    return (
-        conn.execute(
-            select(sign_in.c.id)
-            .where(sign_in.c.person_id == person_id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now)
-            .limit(1),
-        ).first()
-        is not None
+def _live(now: datetime) -> ColumnElement[bool]:
+    """Whether the person of a row may act: signed in, and not removed."""
+    signed_in = exists().where(
+        sign_in.c.person_id == person.c.id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now
     )
+    return (person.c.removed_at.is_(None) & signed_in).label("live")
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(Person(row.id, row.name, frozenset(row.groups), row.epoch), Access(row.live, row.epoch))
+
+
+def standing(conn: Connection, person_id: str, now: datetime) -> Standing | None:
+    """Return a person, removed or not, and whether they may act.
+
+    One statement, hence one moment: read apart, an older sign-in could meet the epoch that its sign-out made.
+    """
+    row = conn.execute(select(*_PERSON, _live(now)).where(person.c.id == person_id)).one_or_none()
+    return None if row is None else _standing(row)
 
 
 def end_access(conn: Connection, person_id: str, now: datetime) -> None:
-    """End sign-ins and portal sessions, raise the epoch, and tell whoever listens once this commits."""
+    """Raise the epoch, end sign-ins and portal sessions, and tell whoever listens once this commits.
+
+    The person's row comes first: whoever holds it (`hold`) is through when the sessions are ended, or has not begun.
+    """
+    conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
     for table in (sign_in, portal_session):
         conn.execute(
             update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now)
         )
-    conn.execute(update(person).where(person.c.id == person_id).values(epoch=person.c.epoch + 1))
     announce(conn, person_id)
 
 
@@ -136,16 +154,19 @@ def add_portal_session(
     )
 
 
-def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[str, str] | None:
-    """Return (person id, csrf) of a live portal session."""
+def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[Standing, str] | None:
+    """Return whose a portal session is that has not ended, and its csrf; in one statement, as `standing`."""
     row = conn.execute(
-        select(portal_session.c.person_id, portal_session.c.csrf).where(
+        select(*_PERSON, _live(now), portal_session.c.csrf)
+        .select_from(portal_session)
+        .join(person, person.c.id == portal_session.c.person_id)
+        .where(
             portal_session.c.digest == digest(secret),
             portal_session.c.ended_at.is_(None),
             portal_session.c.expires_at > now,
         ),
     ).one_or_none()
-    return None if row is None else (row.person_id, row.csrf)
+    return None if row is None else (_standing(row), row.csrf)
 
 
 def add_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:
@@ -181,11 +202,11 @@ def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
     return owner
 
 
-def find_server(conn: Connection, credential: str) -> LaunchedServer | None:
-    """Return the running server that holds this credential."""
+def find_server(conn: Connection, credential: str, now: datetime) -> LaunchedServer | None:
+    """Return the running server that holds this credential; in one statement, as `standing`."""
     row = conn.execute(
-        select(jupyter_server.c.person_id, jupyter_server.c.id, person.c.epoch)
+        select(jupyter_server.c.person_id, jupyter_server.c.id, person.c.epoch, _live(now))
         .join(person, person.c.id == jupyter_server.c.person_id)
         .where(jupyter_server.c.credential_digest == digest(credential), jupyter_server.c.ended_at.is_(None)),
     ).one_or_none()
-    return None if row is None else LaunchedServer(row.person_id, row.id, row.epoch)
+    return None if row is None else LaunchedServer(row.person_id, row.id, Access(row.live, row.epoch))

@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
+from swap import child
+
 _PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -44,11 +48,9 @@ def boot_id() -> str:
 def below(pid: int) -> list[Process]:
     """Return every living process below `pid`, children before their own children."""
     children: dict[int, list[Process]] = defaultdict(list)
-    for entry in os.listdir("/proc"):  # noqa: PTH208 — runs every other second; Path objects cost ten times as much
-        if entry.isdigit() and (seen := _stat(int(entry))) is not None:
-            parent, state, process = seen
-            if state != "Z":
-                children[parent].append(process)
+    for each in psutil.pids():
+        if (seen := child.look(each)) is not None:
+            children[seen.parent].append(Process(each, seen.started))
     found: list[Process] = []
     waiting = [pid]
     while waiting:
@@ -60,8 +62,8 @@ def below(pid: int) -> list[Process]:
 
 def alive(process: Process) -> bool:
     """Tell whether this very process still runs."""
-    seen = _stat(process.pid)
-    return seen is not None and seen[1] != "Z" and seen[2] == process
+    seen = child.look(process.pid)
+    return seen is not None and seen.started == process.started
 
 
 def end(processes: Collection[Process], grace_seconds: float, keep: Collection[int] = ()) -> int:
@@ -119,20 +121,10 @@ class Record:
         except (OSError, ValueError, KeyError, TypeError):
             return []
         running = [process for process in known if alive(process)]
-        return list(dict.fromkeys(running + [child for process in running for child in below(process.pid)]))
+        return list(dict.fromkeys(running + [each for process in running for each in below(process.pid)]))
 
 
 def _signal(process: Process, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if alive(process):
             os.kill(process.pid, number)
-
-
-def _stat(pid: int) -> tuple[int, str, Process] | None:
-    """Return parent, state and process; None when it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 — as above
-            fields = file.read().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return int(fields[1]), fields[0].decode(), Process(pid, int(fields[19]))

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+import psutil
+
 from swap import child, terminal
 from swap.errors import Conflict
 from swap.supervisor import family, state
@@ -88,7 +90,7 @@ def _lock(stack: ExitStack, directory: Path) -> None:
             stack.enter_context(child.claim(directory / "lock", "SWAP"))
         except Conflict as error:
             holder = error.problem.extra["pid"]
-            if Path(f"/proc/{holder}").exists() or time.monotonic() > deadline:
+            if (holder.isdigit() and psutil.pid_exists(int(holder))) or time.monotonic() > deadline:
                 raise
             if not told:
                 terminal.line("  The last run is still stopping; waiting for it.")

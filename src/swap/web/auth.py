@@ -9,18 +9,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlencode
 
+import jwt
 from starlette.requests import Request
 from starlette.responses import Response
 
 from swap.errors import Forbidden, NotSignedIn, Problem, Unavailable
-from swap.identity import Via
 from swap.people import service as people
+from swap.people import signed
 from swap.people.model import PortalSession
 from swap.web import paths
 from swap.web.hub import AWAY, CALLBACK, CLIENT_ID
@@ -29,6 +30,7 @@ from swap.web.portal import Portal, Visit
 
 SESSION_COOKIE = "swap_session"
 STATE_COOKIE = "swap_oauth_"
+STATE_AUDIENCE = "swap-sign-in"
 STATE_SECONDS = 600
 SECRET_LENGTH = 200
 HUB_COOKIES = (("jupyterhub-hub-login", "/hub/"), ("jupyterhub-session-id", "/"))
@@ -41,12 +43,11 @@ _STALE = Problem(
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A sign-in that has begun: its state and PKCE verifier, and where it leads."""
+    """A sign-in that has begun: its state and PKCE verifier, and where it leads.  A cookie holds it."""
 
     state: str
     verifier: str
     next: str
-    began: float
 
 
 class Used:
@@ -67,9 +68,8 @@ class Used:
             return True
 
 
-def session_of(portal: Portal, request: Request, now: object = None) -> PortalSession | None:
+def session_of(portal: Portal, request: Request) -> PortalSession | None:
     """Return the portal session of a request's cookie, or None."""
-    del now
     secret = request.cookies.get(SESSION_COOKIE, "")
     if not secret or len(secret) > SECRET_LENGTH:
         return None
@@ -93,7 +93,7 @@ def sign_in(portal: Portal, visit: Visit) -> Response:
                 todo="It is usually back within a minute. Try again.",
             )
         )
-    pending = Pending(portal.clock.secret(), portal.clock.secret(), target, visit.now.timestamp())
+    pending = Pending(portal.clock.secret(), portal.clock.secret(), target)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(pending.verifier.encode()).digest()).rstrip(b"=").decode()
     answer = go(
         "/hub/api/oauth2/authorize?"
@@ -110,7 +110,7 @@ def sign_in(portal: Portal, visit: Visit) -> Response:
     )
     answer.set_cookie(
         _state_cookie(pending.state),
-        seal(portal.runtime.web_service_token, pending),
+        seal(portal.runtime.web_service_token, pending, visit.now),
         max_age=STATE_SECONDS,
         path=CALLBACK,
         httponly=True,
@@ -136,7 +136,6 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
     days = portal.settings.people.sign_in_days
     try:
         with portal.engine.begin() as conn:
-            people.principal(conn, person_id, Via.PORTAL, visit.now)
             people.open_portal_session(conn, person_id, secret, csrf, visit.now, days)
     except NotSignedIn:
         # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and
@@ -150,11 +149,11 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
 
 def check_state(portal: Portal, visit: Visit, state: str, used: Used) -> Pending:
     """Return the sign-in this browser began.  Raises Forbidden for a state that is foreign, old or used."""
-    pending = unseal(portal.runtime.web_service_token, visit.request.cookies.get(_state_cookie(state), ""))
-    now = visit.now.timestamp()
+    cookie = visit.request.cookies.get(_state_cookie(state), "")
+    pending = unseal(portal.runtime.web_service_token, cookie, visit.now)
     if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
         raise Forbidden(_STALE)
-    if not 0 <= now - pending.began + 5 <= STATE_SECONDS + 5 or not used.first_time(state, now):
+    if not used.first_time(state, visit.now.timestamp()):
         raise Forbidden(_STALE)
     return pending
 
@@ -173,22 +172,20 @@ def _state_cookie(state: str) -> str:
     return STATE_COOKIE + "".join(char for char in state[:8] if char.isalnum())
 
 
-def seal(key: str, pending: Pending) -> str:
-    """Return a pending sign-in as a cookie's value that nobody else could have made."""
-    body = base64.urlsafe_b64encode(
-        json.dumps([pending.state, pending.verifier, pending.next, pending.began]).encode()
-    ).decode()
-    return f"{body}.{_signature(key, body)}"
+def seal(secret: str, pending: Pending, now: datetime) -> str:
+    """Return a pending sign-in as a cookie's value that nobody else could have made, and that ends by itself."""
+    return signed.sign(_key(secret), STATE_AUDIENCE, asdict(pending), now=now, seconds=STATE_SECONDS)
 
 
-def unseal(key: str, value: str) -> Pending | None:
-    """Return the pending sign-in of a cookie's value, or None for one we did not make."""
-    body, _, signature = value.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(key, body).encode()):
+def unseal(secret: str, value: str, now: datetime) -> Pending | None:
+    """Return the pending sign-in of a cookie's value, or None for one that we did not make or that has ended."""
+    try:
+        claims = signed.read(_key(secret), STATE_AUDIENCE, value, now)
+    except jwt.InvalidTokenError:
         return None
-    state, verifier, target, began = json.loads(base64.urlsafe_b64decode(body))
-    return Pending(state, verifier, paths.local(target), began)
+    return Pending(claims["state"], claims["verifier"], paths.local(claims["next"]))
 
 
-def _signature(key: str, body: str) -> str:
-    return hmac.new(b"swap sign-in " + key.encode(), body.encode(), hashlib.sha256).hexdigest()
+def _key(secret: str) -> bytes:
+    """Return a key for this cookie alone: the secret itself also opens the hub's API."""
+    return hmac.digest(secret.encode(), STATE_AUDIENCE.encode(), "sha256")

@@ -32,13 +32,13 @@ PREVIEWS_OF_ONE = 2
 
 def index(portal: Portal, visit: Visit) -> Response:
     """All sources I may query."""
-    sources = portal.gateway.sources(portal.token(visit.person))
+    sources = portal.gateway.sources(portal.token(visit.signed_in))
     return respond(portal, visit, "data.html", here="data", sources=catalogue.sources(sources))
 
 
 def source(portal: Portal, visit: Visit) -> Response:
     """One source: its tables by schema, a page at a time, narrowed by the address's `q`, `show` and `schema`."""
-    token = portal.token(visit.person)
+    token = portal.token(visit.signed_in)
     sources = catalogue.sources(portal.gateway.sources(token))
     found = next((item for item in sources if item.name == visit.params["source"]), None)
     if found is None:
@@ -92,7 +92,7 @@ def _with(source: str, **query: object) -> str:
 def table(portal: Portal, visit: Visit) -> Response:
     """One table: columns, locks, partitions; its ten rows load apart."""
     names = _names(visit)
-    token = portal.token(visit.person)
+    token = portal.token(visit.signed_in)
     found = portal.gateway.table(token, *names)
     columns = [column | {"rule": catalogue.named(column.get("rule"))} for column in found.get("columns", [])]
     readable = [column for column in columns if column.get("readable")]
@@ -123,7 +123,7 @@ async def preview(portal: Portal, visit: Visit) -> Response:
     names = _names(visit)
     values: dict[str, Any] = {"names": names, "full_name": ".".join(names), "preview": _address(*names) + "/preview"}
     template = "part_preview.html" if visit.is_part else "preview.html"
-    token = await run_in_threadpool(portal.token, visit.person)
+    token = portal.token(visit.signed_in)
     try:
         found = await run_in_threadpool(portal.gateway.table, token, *names)
         condition, values["newest"] = partitions.newest(found)

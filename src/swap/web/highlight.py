@@ -1,66 +1,31 @@
-"""SQL as a page shows it: keywords, strings and comments marked.  Everything is escaped."""
+"""SQL as a page shows it: keywords, functions, strings and comments marked.  Everything is escaped."""
 
 from __future__ import annotations
 
-import re
+from itertools import pairwise
 
 from markupsafe import Markup, escape
+from pygments.lexers.sql import SqlLexer
+from pygments.token import Comment, Keyword, Name, String, Token
 
-_KEYWORDS = [
-    "select",
-    "from",
-    "where",
-    "join",
-    "left",
-    "right",
-    "full",
-    "cross",
-    "on",
-    "using",
-    "group",
-    "order",
-    "by",
-    "having",
-    "limit",
-    "as",
-    "and",
-    "or",
-    "not",
-    "in",
-    "is",
-    "null",
-    "with",
-    "union",
-    "all",
-    "distinct",
-    "case",
-    "when",
-    "then",
-    "else",
-    "end",
-    "over",
-    "partition",
-    "desc",
-    "asc",
-    "between",
-    "like",
-    "exists",
-]
-_TOKEN = re.compile(
-    rf"(?P<o>--[^\n]*)|(?P<s>'(?:[^']|'')*')|(?P<k>\b(?:{'|'.join(_KEYWORDS)})\b)|(?P<f>\b[a-z_]+(?=\())", re.IGNORECASE
-)
+_LEXER = SqlLexer(stripnl=False, ensurenl=False)
+_CLASSES = ((Keyword, "k"), (String, "s"), (Comment, "o"))
 
 
 def sql(text: str) -> Markup:
-    """Return a statement with its parts marked.
+    """Return a statement with its parts marked, by the classes of look.css.
 
-    >>> sql("SELECT '<b>' -- a & b")
-    Markup('<span class="k">SELECT</span> <span class="s">&#39;&lt;b&gt;&#39;</span> <span class="o">-- a &amp;
-    b</span>')
+    >>> sql("SELECT '<b>'")
+    Markup('<span class="k">SELECT</span> <span class="s">&#39;&lt;b&gt;&#39;</span>')
     """
-    made, at = Markup(), 0
-    for token in _TOKEN.finditer(text):
-        made += escape(text[at : token.start()])
-        made += Markup('<span class="{}">{}</span>').format(token.lastgroup, token[0])
-        at = token.end()
-    return made + escape(text[at:])
+    made = Markup()
+    for (kind, part), (_, after) in pairwise([*_LEXER.get_tokens(text), (Token, "")]):
+        found = _class(kind, before_bracket=after.startswith("("))
+        made += Markup('<span class="{}">{}</span>').format(found, part) if found else escape(part)
+    return made
+
+
+def _class(kind: Token, *, before_bracket: bool) -> str:
+    if before_bracket and (kind in Name or kind in Keyword):
+        return "f"
+    return next((css for family, css in _CLASSES if kind in family), "")

@@ -51,7 +51,7 @@ def _first_runnable(
     if not wanted:
         return None
     try:
-        found = portal.gateway.find(portal.token(visit.person), wanted)
+        found = portal.gateway.find(portal.token(visit.signed_in), wanted)
     except SwapError as error:
         log.warning("the tables of the examples for %s: %s", visit.person.id, error)
         return None
@@ -62,7 +62,7 @@ def _first_runnable(
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
     """Return the sources for a page, or the reason why there are none to show."""
     try:
-        found = portal.gateway.sources(portal.token(visit.person))
+        found = portal.gateway.sources(portal.token(visit.signed_in))
     except SwapError as error:
         log.warning("the catalogue for %s: %s", visit.person.id, error)
         return {"sources": (), "sources_problem": error.problem}

@@ -71,7 +71,7 @@ def _select(portal: Portal, visit: Visit, *names: str) -> str:
     if not all(names):
         raise Invalid(Problem("There is no such table.", todo="Choose one from Data."))
     source, schema, name = names
-    found = portal.gateway.table(portal.token(visit.person), source, schema, name)
+    found = portal.gateway.table(portal.token(visit.signed_in), source, schema, name)
     if not any(column.get("readable") for column in found.get("columns", ())):
         raise NotFound(
             Problem("You may not read this table.", todo="Its page says which rule locks it, and whom to ask.")
@@ -82,7 +82,7 @@ def _select(portal: Portal, visit: Visit, *names: str) -> str:
 def _first_sql(portal: Portal, visit: Visit) -> str:
     """Return a statement that runs for this person: ten rows of a table they may read, if the gateway says one."""
     try:
-        token = portal.token(visit.person)
+        token = portal.token(visit.signed_in)
         for source in catalogue.sources(portal.gateway.sources(token)):
             if source.up and source.readable:
                 found = portal.gateway.tables(token, source=source.name, readable=True, limit=1)["tables"]

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from swap.identity import Principal, Via
 from swap.notebooks.workspace import Workspace
 from swap.people import service as people
-from swap.people import tokens
 from swap.people.model import PortalSession
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -45,19 +44,14 @@ class Portal:
         """The zone in which pages show times."""
         return ZoneInfo(self.settings.site.time_zone)
 
-    def token(self, person: Principal) -> str:
-        """Return a token with which the gateway answers for this person, and for no longer than a minute."""
-        now = self.clock.now()
-        with self.engine.begin() as conn:
-            epoch = people.access(conn, person.id, now).epoch
-        return tokens.mint(
+    def token(self, session: PortalSession) -> str:
+        """Return a token with which the gateway answers for this session, and for no longer than a minute."""
+        return people.mint_token(
             self.runtime.portal_key,
-            person_id=person.id,
-            via=Via.PORTAL,
-            epoch=epoch,
-            server_id="",
-            kernel_id="",
-            now=now,
+            Via.PORTAL,
+            session.principal.id,
+            session.access,
+            now=self.clock.now(),
             seconds=TOKEN_SECONDS,
         ).value
 
@@ -76,10 +70,15 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def signed_in(self) -> PortalSession:
+        """The session; only for routes that demand one."""
+        assert self.session is not None
+        return self.session
+
+    @property
     def person(self) -> Principal:
         """The signed-in person; only for routes that demand one."""
-        assert self.session is not None
-        return self.session.principal
+        return self.signed_in.principal
 
     @property
     def params(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from swap.errors import NotSignedIn, Unavailable
 from swap.identity import Via
 from swap.people import service
 from swap.people.ids import new_person_id
-from swap.people.model import Person
+from swap.people.model import Access, Person
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -225,15 +225,19 @@ class TestPortalSessions:
 
 
 class TestServers:
-    def test_a_credential_leads_to_its_server_and_to_the_persons_epoch_now(self, conn):
+    def test_a_credential_leads_to_its_server_and_to_the_persons_access_now(self, conn):
         someone = signed_in(conn)
         service.launch_server(conn, someone.id, "s1", "credential", NOW)
-        assert service.server_for(conn, "credential") == service.LaunchedServer(someone.id, "s1", 0)
+        assert service.server_for(conn, "credential", LATER) == service.LaunchedServer(
+            someone.id, "s1", Access(live=True, epoch=0)
+        )
 
         service.sign_out(conn, someone.id, LATER)
 
         # The server must still be able to hear that access ended; what it may do is another question.
-        assert service.server_for(conn, "credential") == service.LaunchedServer(someone.id, "s1", 1)
+        assert service.server_for(conn, "credential", LATER) == service.LaunchedServer(
+            someone.id, "s1", Access(live=False, epoch=1)
+        )
 
     def test_the_credential_is_nowhere_in_the_database(self, conn):
         service.launch_server(conn, ann(conn).id, "s1", "credential-value", NOW)
@@ -247,7 +251,7 @@ class TestServers:
         assert service.end_server(conn, "s1", LATER) == someone.id
         assert service.end_server(conn, "s1", LATER) is None
         with pytest.raises(NotSignedIn, match="has ended"):
-            service.server_for(conn, "credential")
+            service.server_for(conn, "credential", LATER)
 
     def test_a_new_server_ends_the_credentials_of_one_whose_end_nobody_saw(self, conn):
         someone = ann(conn)
@@ -255,13 +259,13 @@ class TestServers:
 
         service.launch_server(conn, someone.id, "s2", "second", LATER)
 
-        assert service.server_for(conn, "second").server_id == "s2"
+        assert service.server_for(conn, "second", LATER).server_id == "s2"
         with pytest.raises(NotSignedIn):
-            service.server_for(conn, "first")
+            service.server_for(conn, "first", LATER)
 
     def test_an_unknown_credential_leads_nowhere(self, conn):
         with pytest.raises(NotSignedIn):
-            service.server_for(conn, "")
+            service.server_for(conn, "", LATER)
 
 
 def test_the_portal_and_the_gateway_can_do_their_part_with_their_own_rights(database):
@@ -269,7 +273,7 @@ def test_the_portal_and_the_gateway_can_do_their_part_with_their_own_rights(data
         someone = signed_in(conn)
         service.launch_server(conn, someone.id, "s1", "credential", NOW)
     with database.engine("gateway").begin() as conn:
-        assert service.server_for(conn, "credential").person_id == someone.id
+        assert service.server_for(conn, "credential", LATER).person_id == someone.id
         assert service.access(conn, someone.id, LATER).live
         assert service.principal(conn, someone.id, Via.KERNEL, LATER).name == "ann"
     with database.engine("web").begin() as conn:

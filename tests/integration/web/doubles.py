@@ -314,7 +314,7 @@ class GatewayDouble(Double):
     def __init__(self, portal_key: str) -> None:
         self.portal_key = portal_key
         self.statements: list[str] = []
-        self.people: list[str] = []
+        self.claims: list[tokens.Claims] = []
         self.tables: dict[str, dict[str, Any]] = dict(TABLES)
         self.down: set[str] = set()
         self.failure: dict[str, Any] | None = None
@@ -334,7 +334,7 @@ class GatewayDouble(Double):
             )
         except NotSignedIn as error:
             return to.json({"error": {"category": "not-signed-in", "title": str(error)}}, 401)
-        self.people.append(claims.person_id)
+        self.claims.append(claims)
         if path == "/v1/catalog":
             return to.json({"sources": self._sources()})
         if path == "/v1/catalog/schemas":

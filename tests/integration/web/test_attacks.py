@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
+import jwt
 import pytest
 
 from integration.web.doubles import TABLES, column
@@ -179,11 +181,11 @@ def test_a_state_counts_once(portal: Portal) -> None:
 
 def test_a_state_ends_after_ten_minutes(portal: Portal) -> None:
     browser = Browser(portal.port)
-    old = auth.Pending("s" * 43, "v" * 43, "/", time.time() - 601)
+    old, long_ago = auth.Pending("s" * 43, "v" * 43, "/"), datetime.now(UTC) - timedelta(seconds=601)
     person = portal.person()
 
     def attack() -> bool:
-        browser.cookies["swap_oauth_ssssssss"] = auth.seal(portal.runtime.web_service_token, old)
+        browser.cookies["swap_oauth_ssssssss"] = auth.seal(portal.runtime.web_service_token, old, long_ago)
         code = portal.hub.authorise({}, person)
         portal.hub.requires_pkce = False
         return browser.get(f"/oauth_callback?code={code}&state={'s' * 43}").status_code == REDIRECT
@@ -193,18 +195,19 @@ def test_a_state_ends_after_ten_minutes(portal: Portal) -> None:
 
 def test_a_pending_sign_in_nobody_sealed_is_refused(portal: Portal) -> None:
     """With a cookie of their own making, attackers would choose state, verifier and where the sign-in leads."""
-    forged = auth.seal("not the key", auth.Pending("s" * 43, "v" * 43, "/", time.time()))
     person = portal.person()
 
     def attack() -> bool:
-        browser = Browser(portal.port, cookies={"swap_oauth_ssssssss": forged})
+        forged = auth.seal("not the key", auth.Pending(secrets.token_hex(20), "v" * 43, "/"), datetime.now(UTC))
+        state = jwt.decode(forged, options={"verify_signature": False})["state"]
+        browser = Browser(portal.port, cookies={f"swap_oauth_{state[:8]}": forged})
         portal.hub.requires_pkce = False
         return (
-            browser.get(f"/oauth_callback?code={portal.hub.authorise({}, person)}&state={'s' * 43}").status_code
+            browser.get(f"/oauth_callback?code={portal.hub.authorise({}, person)}&state={state}").status_code
             == REDIRECT
         )
 
-    holds(attack, auth, "_signature", lambda *_: forged.partition(".")[2])
+    holds(attack, auth, "_key", lambda _: b"the same for everybody who knows it")
 
 
 def test_a_code_without_the_verifier_it_was_asked_with_is_worth_nothing(portal: Portal) -> None:

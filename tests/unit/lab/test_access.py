@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from fastapi import sse
 
-from swap.lab.access import Access, Change, State, read_event
+from swap.lab.access import SILENCE_SECONDS, Access, Change, State, read_event
 
 LIVE_1, LIVE_2 = Access("live", 1), Access("live", 2)
 
@@ -67,3 +68,7 @@ def test_the_epoch_never_goes_back() -> None:
 )
 def test_lines_that_say_nothing_about_access_are_passed_over(line: str) -> None:
     assert read_event(line) is None
+
+
+def test_a_quiet_line_is_not_taken_for_a_dead_one() -> None:
+    assert SILENCE_SECONDS >= 2.5 * sse._PING_INTERVAL

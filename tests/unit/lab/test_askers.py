@@ -1,52 +1,64 @@
-"""Which kernel a process belongs to, on a made-up /proc."""
+"""Which kernel a process belongs to, on processes of every kind."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from swap.lab.askers import kernel_of
 
-KERNELS = {100: "kernel-a", 200: "kernel-b"}
+KERNEL = """
+sleep 60 & echo "subprocess $!"
+sh -c 'cp "$(command -v sleep)" "$0/a) S 1 (b"; "$0/a) S 1 (b" 60 & echo "grandchild $!"; wait' "$1" &
+(sleep 60 & echo "orphan $!")
+(setsid sh -c 'echo "stranger $$"; exec sleep 60' &)
+wait
+"""
 
 
-@pytest.fixture
-def proc(tmp_path: Path) -> Path:
-    def process(pid: int, parent: int, session: int, name: str = "python") -> None:
-        (tmp_path / str(pid)).mkdir()
-        (tmp_path / str(pid) / "stat").write_text(f"{pid} ({name}) S {parent} {pid} {session} 0 -1")
-
-    process(50, 1, 50, "jupyter")
-    process(100, 50, 100)
-    process(101, 100, 100)
-    process(102, 101, 102, "a) S 1 (b")
-    process(103, 1, 100)
-    process(104, 1, 104)
-    process(300, 50, 300, "bash")
-    return tmp_path
+@pytest.fixture(scope="module")
+def pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
+    """What runs below and beside a kernel, by name."""
+    argv = ["sh", "-c", KERNEL, "sh", str(tmp_path_factory.mktemp("programs"))]
+    with (
+        subprocess.Popen(argv, start_new_session=True, stdout=subprocess.PIPE, text=True) as kernel,
+        subprocess.Popen(["sleep", "60"], start_new_session=True) as terminal,
+        subprocess.Popen(["true"]) as gone,
+    ):
+        assert kernel.stdout is not None
+        told = dict(kernel.stdout.readline().split() for _ in range(4))
+        gone.wait()
+        found = {name: int(pid) for name, pid in told.items()}
+        found |= {"kernel": kernel.pid, "terminal": terminal.pid, "gone": gone.pid}
+        yield found
+        for pid in found.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
-    ("pid", "claimed", "expected", "who"),
+    ("who", "claimed", "expected"),
     [
-        (100, "", "kernel-a", "the kernel itself"),
-        (101, "", "kernel-a", "its subprocess"),
-        (102, "", "kernel-a", "a grandchild with brackets in its name"),
-        (103, "", "kernel-a", "an orphan in the kernel's session"),
-        (104, "", "", "an orphan in a session of its own"),
-        (104, "kernel-b", "kernel-b", "the same, which says whose it is"),
-        (104, "kernel-z", "", "the same, which names a kernel that does not run"),
-        (101, "kernel-b", "kernel-a", "a subprocess that claims another kernel"),
-        (300, "", "", "a terminal"),
-        (999, "", "", "a process that is gone"),
+        ("kernel", "", "kernel-a"),
+        ("subprocess", "", "kernel-a"),
+        ("grandchild", "", "kernel-a"),
+        ("orphan", "", "kernel-a"),
+        ("stranger", "", ""),
+        ("stranger", "kernel-b", "kernel-b"),
+        ("stranger", "kernel-z", ""),
+        ("subprocess", "kernel-b", "kernel-a"),
+        ("terminal", "", ""),
+        ("gone", "", ""),
     ],
 )
 def test_the_asker_is_found_by_parents_then_session_then_claim(
-    proc: Path,
-    pid: int,
-    claimed: str,
-    expected: str,
-    who: str,
+    pids: dict[str, int], who: str, claimed: str, expected: str
 ) -> None:
-    assert kernel_of(pid, claimed, KERNELS, proc) == expected, who
+    kernels = {pids["kernel"]: "kernel-a", 2**22 + 1: "kernel-b"}
+
+    assert kernel_of(pids[who], claimed, kernels) == expected

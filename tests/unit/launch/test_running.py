@@ -9,22 +9,22 @@ from dataclasses import replace
 
 import pytest
 
+from swap import child
 from swap.launch import running
 from swap.launch.model import Running
 
 
 @pytest.fixture
 def process():
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
-    yield child
-    child.kill()
-    child.wait()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as started:
+        yield started
+        started.kill()
 
 
-def server(child, person_id: str = "pabcdefghi") -> Running:
-    started = running.started_at(child.pid)
-    assert started is not None
-    return Running(person_id, "s1", child.pid, started)
+def server(process, person_id: str = "pabcdefghi") -> Running:
+    seen = child.look(process.pid)
+    assert seen is not None
+    return Running(person_id, "s1", process.pid, seen.started)
 
 
 def test_a_server_that_was_written_down_is_found(tmp_path, process):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -89,5 +91,15 @@ def test_sql_is_marked_and_escaped() -> None:
     marked = highlight.sql("select sum(x) FROM t WHERE a = '<i>' -- <b>")
     assert '<span class="k">select</span>' in marked
     assert '<span class="f">sum</span>' in marked
-    assert "<i>" not in marked
-    assert "&lt;b&gt;" in marked
+    assert '<span class="s">&#39;&lt;i&gt;&#39;</span>' in marked
+    assert '<span class="o">-- &lt;b&gt;</span>' in marked
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n\nSELECT 1\n", "<script>alert(1)</script>", "'<b>", '"<i>" /* <a> */', "\x00<p>&amp;", "a" * 9999]
+)
+def test_marked_sql_is_the_same_text_and_holds_no_markup_of_its_own(text: str) -> None:
+    bare = re.sub(r'<span class="[kfso]">|</span>', "", highlight.sql(text))
+
+    assert "<" not in bare
+    assert unescape(bare) == text
