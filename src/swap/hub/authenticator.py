@@ -66,6 +66,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             found = await self._prove(name, password)
         except DirectoryAway as error:
             self.log.warning("%s", error)
+            # Nobody looked at the password, so the try was neither right nor wrong.
+            self.names.forgive(canonical(name))
+            self.clients.forgive(client)
             raise Refusal(AWAY, AWAY_TODO, 503) from error
         if found is None:
             await self._record_failure(name, client)
