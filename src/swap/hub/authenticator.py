@@ -1,4 +1,4 @@
-"""Let people of the demo's file in: JupyterHub learns their person id, SWAP's database that they signed in.
+"""Let people of the directory in: JupyterHub learns their person id, SWAP's database that they signed in.
 
 Whether somebody may act is decided by `people.service.access` alone; the hub asks it again every few
 seconds and refuses cookies and tokens of whoever signed out or was removed.  What the hub gave out before
@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import argon2
 from jupyterhub import orm
 from jupyterhub.auth import Authenticator
 from sqlalchemy import Connection
 
 from swap import audit
-from swap.errors import SettingsError
-from swap.hub import context, people_file, sweeper
+from swap.hub import context, sweeper
+from swap.hub.directories import registry
+from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
 from swap.hub.loopback import refuse_other_addresses
-from swap.hub.people_file import Entry, PeopleFile
 from swap.hub.sign_in import Refusal, SignInHandler
 from swap.hub.throttle import Throttle
 from swap.identity import PERSON_ID
@@ -33,17 +33,17 @@ PAUSE_SECONDS = 300.0
 TRIES_OF_A_CLIENT = 50
 """All of a demo's people may come through one tunnel, so one address may be wrong more often than one name."""
 PASSWORD_LENGTH = 1024
-AT_A_TIME = 2
-"""Hashes computed at once: each takes 64 MB and a processor for some 50 ms."""
 
 WRONG = "Name and password do not match."
 WRONG_TODO = (
     f"Type the password again. After five wrong tries in a row SWAP pauses for {PAUSE_SECONDS / 60:.0f} minutes."
 )
+AWAY = "Nobody can sign in just now."
+AWAY_TODO = "Whoever runs SWAP finds the reason in the hub's log."
 
 
-class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub has no types
-    """People from the demo's file."""
+class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub has no types
+    """People from the directory the settings name."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -51,11 +51,10 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
         refuse_other_addresses(self.context.settings)
         self.names = Throttle(TRIES, PAUSE_SECONDS)
         self.clients = Throttle(TRIES_OF_A_CLIENT, PAUSE_SECONDS)
-        self.hashing = asyncio.Semaphore(AT_A_TIME)
-        self.hasher = argon2.PasswordHasher()
-        # Checked when nobody has the name, so that the answer takes as long as for somebody.
-        self.nobody = self.hasher.hash(secrets.token_hex(16))
-        self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.log))
+        self.directory = registry.directory(self.context.settings)
+        # Threads of their own: those of the hub's transactions never wait for a directory.
+        self.proving = ThreadPoolExecutor(self.directory.at_a_time, "directory")
+        self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any]:
@@ -63,21 +62,26 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
         name, password = str(data.get("username") or ""), str(data.get("password") or "")
         client = str(handler.request.remote_ip)
         self._pause(name, client)
-        entry = await self._prove(name, password)
-        if entry is None:
+        try:
+            found = await self._prove(name, password)
+        except DirectoryAway as error:
+            self.log.warning("%s", error)
+            # Nobody looked at the password, so the try was neither right nor wrong.
+            self.names.forgive(canonical(name))
+            self.clients.forgive(client)
+            raise Refusal(AWAY, AWAY_TODO, 503) from error
+        if found is None:
             await self._record_failure(name, client)
             raise Refusal(WRONG, WRONG_TODO)
-        self.names.succeeded(people_file.canonical(name))
+        self.names.succeeded(canonical(name))
         # One person's right try does not excuse what else comes from there.
         self.clients.forgive(client)
-        return await self._let_in(entry, client)
+        return await self._let_in(found, client)
 
     def _pause(self, name: str, client: str) -> None:
         """Count the try; raise Refusal while the name or the client is paused."""
         now = time.monotonic()
-        wait = self.clients.admit(client, now) or self.names.admit(
-            people_file.canonical(name[: people_file.NAME_LENGTH + 1]), now
-        )
+        wait = self.clients.admit(client, now) or self.names.admit(canonical(name[: NAME_LENGTH + 1]), now)
         if wait:
             minutes = max(1, round(wait / 60))
             raise Refusal(
@@ -87,37 +91,16 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
                 max(1, round(wait)),
             )
 
-    async def _prove(self, name: str, password: str) -> Entry | None:
-        """Return whose name and password these are.  Takes as long when nobody has the name."""
-        people = await asyncio.to_thread(self._read)
-        usable = 0 < len(password) <= PASSWORD_LENGTH and len(name) <= people_file.NAME_LENGTH
-        entry = people.named(name) if usable else None
-        async with self.hashing:
-            matches = await asyncio.to_thread(
-                self._matches, entry.password if entry else self.nobody, password[:PASSWORD_LENGTH]
-            )
-        return entry if matches else None
-
-    def _read(self) -> PeopleFile:
-        try:
-            return people_file.read(people_file.path(self.context.settings))
-        except SettingsError as error:
-            self.log.warning("%s", error)
-            raise Refusal(
-                "Nobody can sign in just now.", "Whoever runs SWAP finds the reason with: swap config check", 503
-            ) from error
-
-    def _matches(self, stored: str, password: str) -> bool:
-        try:
-            return self.hasher.verify(stored, password)
-        except argon2.exceptions.VerificationError:
-            return False
-        except argon2.exceptions.InvalidHashError:
-            self.log.warning("A password in the people file is not an argon2 hash.")
-            return False
+    async def _prove(self, name: str, password: str) -> DirectoryPerson | None:
+        """Return whose name and password these are, as the directory says."""
+        # An empty password never reaches a directory: some take it for a question that needs no proof.
+        if not (0 < len(password) <= PASSWORD_LENGTH and 0 < len(name) <= NAME_LENGTH):
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.proving, self.directory.authenticate, name, password)
 
     async def _record_failure(self, name: str, client: str) -> None:
-        paused = self.names.is_last(people_file.canonical(name)) or self.clients.is_last(client)
+        paused = self.names.is_last(canonical(name)) or self.clients.is_last(client)
         reason = "name and password do not match" + ("; tries are paused now" if paused else "")
         await self.context.transact(
             lambda conn: audit.record(
@@ -125,8 +108,8 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
             )
         )
 
-    async def _let_in(self, entry: Entry, client: str) -> dict[str, Any]:
-        person_id, was_live = await self.context.transact(lambda conn: _identify(conn, entry))
+    async def _let_in(self, found: DirectoryPerson, client: str) -> dict[str, Any]:
+        person_id, was_live = await self.context.transact(lambda conn: _identify(conn, found))
         if not was_live:
             self._forget_all_of(person_id)
         sign_in_id = secrets.token_hex(8)
@@ -177,11 +160,11 @@ class PeopleFileAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub
         self.db.commit()
 
 
-def _identify(conn: Connection, entry: Entry) -> tuple[str, bool]:
-    """Return the id of a person of the file, and whether they were signed in already; record who is new or changed."""
-    known = service.find_by_key(conn, entry.directory_key)
+def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool]:
+    """Return the id of the directory's person, and whether they were signed in; record who is new or changed."""
+    known = service.find_by_key(conn, found.key)
     person = service.ensure_person(
-        conn, entry.directory_key, entry.name, entry.groups, lambda: new_person_id(secrets.token_bytes)
+        conn, found.key, found.name, found.groups, lambda: new_person_id(secrets.token_bytes)
     )
     if known is None:
         audit.record(

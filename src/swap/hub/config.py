@@ -77,7 +77,7 @@ def _hub(settings: Settings, runtime: Runtime) -> dict[str, Any]:
 def _access(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     seconds = settings.people.sign_in_days * 86_400
     return {
-        "authenticator_class": "swap.hub.authenticator.PeopleFileAuthenticator",
+        "authenticator_class": "swap.hub.authenticator.DirectoryAuthenticator",
         "spawner_class": "swap.hub.spawner.LocalSpawner",
         "admin_access": False,
         "admin_users": set(),

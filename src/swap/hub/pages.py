@@ -10,8 +10,9 @@ from jinja2.ext import Extension
 
 from swap import look
 from swap.errors import SettingsError
-from swap.hub import context, people_file
-from swap.hub.people_file import Entry
+from swap.hub import context
+from swap.hub.directories import file
+from swap.hub.directories.file import Entry
 
 
 class Helpers(Extension):
@@ -30,7 +31,7 @@ def demo_people() -> tuple[Entry, ...]:
     if not settings.site.demo:
         return ()
     try:
-        entries = people_file.read(people_file.path(settings)).entries
+        entries = file.read(file.path(settings)).entries
     except SettingsError:
         return ()
     return tuple(entry for entry in entries if entry.demo_password)

@@ -29,6 +29,7 @@ from swap.hub.steps import Steps
 from swap.launch import running
 from swap.launch import server as launches
 from swap.launch.model import Launch, Running
+from swap.launch.start import Failure, Step, failure_data, step_event
 from swap.people import service
 
 ASK_SECONDS = 0.1
@@ -40,12 +41,13 @@ MINIMUM_FREE_BYTES = 20_000_000
 
 
 class StartFailed(SpawnException):  # type: ignore[misc] # JupyterHub has no types
-    """Why a server did not start, in one or two sentences for its person."""
+    """Why a server did not start: one or two sentences for its person, and the end of the server's log."""
 
-    def __init__(self, message: str, *, reason: str, status: int) -> None:
-        super().__init__(message, reason=reason, status_code=status)
-        # What JupyterHub shows of an exception; otherwise it would show the class and the status too.
-        self.jupyterhub_message = message
+    def __init__(self, why: str, *, reason: str, status: int, log: str = "") -> None:
+        super().__init__(why, reason=reason, status_code=status)
+        self.failure = Failure(why, log)
+        # JupyterHub sends this in its event of a failed start, also to who asks when all is over: the portal reads it.
+        self.jupyterhub_html_message = failure_data(self.failure)
 
 
 class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
@@ -85,22 +87,22 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         try:
             return await self._start()
         except StartFailed as error:
-            await self._record_failure(error.message)
+            await self._record_failure(error.failure)
             raise
         except OSError as error:
-            message = f"This machine could not start it: {error.strerror or error}."
-            await self._record_failure(message)
-            raise StartFailed(message, reason="system", status=500) from error
+            why = f"This machine could not start it: {error.strerror or error}."
+            failed = StartFailed(why, reason="system", status=500, log=self._said() if self.running else "")
+            await self._record_failure(failed.failure)
+            raise failed from error
         except SwapError as error:
-            self.steps.fail("")
             raise StartFailed(str(error), reason=error.category, status=error.status) from error
 
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name
-        self.steps.begin("Opening your home directory")
+        self.steps.begin(Step.HOME)
         await asyncio.to_thread(self._open_home)
         await self._end_leftover()
-        self.steps.begin("Starting your Jupyter server")
+        self.steps.begin(Step.PROCESS)
         self.port = random_port()
         server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
         launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
@@ -108,10 +110,10 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         seen = child.look(self.process.pid)
         self.running = Running(person_id, server_id, self.process.pid, -1 if seen is None else seen.started)
         running.note(here.settings.state, self.running)
-        self.steps.begin("Waiting for it to answer", f"process {self.process.pid}")
+        self.steps.begin(Step.ANSWER, self.process.pid)
         address = f"http://127.0.0.1:{self.port}"
         await self._wait_for_answer(address)
-        self.steps.begin("Opening the way to it")
+        self.steps.begin(Step.ROUTE)
         await here.transact(
             lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id))
         )
@@ -161,27 +163,27 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         while time.monotonic() < end:
             code = self.process.poll()
             if code is not None:
-                raise StartFailed(_ended(code) + " " + self._why(), reason="exited", status=500)
+                raise StartFailed(_ended(code), reason="exited", status=500, log=self._said())
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
             await asyncio.sleep(ASK_SECONDS)
         raise StartFailed(
-            f"It did not answer within {limit:.0f} seconds, so SWAP stopped it. {self._why()}",
+            f"It did not answer within {limit:.0f} seconds, so SWAP stopped it.",
             reason="timeout",
             status=504,
+            log=self._said(),
         )
 
-    def _why(self) -> str:
-        """Return the last line of the server's log, as the reason; the page shows more of it below."""
-        said = tail(launches.log(self.context.settings, self.user.name)).splitlines()
-        return f"The last it said: {said[-1].strip()[:300]}" if said else "It said nothing."
+    def _said(self) -> str:
+        """Return the end of the server's log."""
+        return tail(launches.log(self.context.settings, self.user.name))
 
-    async def _record_failure(self, message: str) -> None:
-        self.steps.fail(tail(launches.log(self.context.settings, self.user.name)) if self.running else "")
+    async def _record_failure(self, failure: Failure) -> None:
+        reason = " ".join([failure.why, *failure.log.splitlines()[-1:]])
         server_id = self.running.server_id if self.running else ""
         await self.context.transact(
             lambda conn: audit.record(
-                conn, audit.ServerFailed(person_id=self.user.name, server_id=server_id, reason=message[:500])
+                conn, audit.ServerFailed(person_id=self.user.name, server_id=server_id, reason=reason[:500])
             )
         )
 
@@ -228,9 +230,9 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         await self.context.transact(end)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the steps of the start as they happen, for the portal's page."""
-        async for event in self.steps.follow():
-            yield event
+        """Yield the steps of the start as they begin, for the portal's page."""
+        async for begun in self.steps.follow():
+            yield step_event(begun)
 
 
 async def _answers(client: AsyncHTTPClient, url: str) -> bool:

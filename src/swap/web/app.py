@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -104,10 +105,9 @@ async def _answer(portal: Portal, route: Route, request: Request) -> Response:
             form = await forms.read(request)
             forms.check_csrf(form, session.csrf if session else "")
             visit = Visit(request, visit.now, session, form)
-        if route.feed is not None:
-            return await route.feed(portal, visit)
-        assert route.handler is not None
-        return await run_in_threadpool(route.handler, portal, visit)
+        on_loop = iscoroutinefunction(route.handler)
+        answer = route.handler(portal, visit) if on_loop else await run_in_threadpool(route.handler, portal, visit)
+        return answer if isinstance(answer, Response) else await answer
     except Exception as error:  # noqa: BLE001 - every error becomes a page; ours are logged with a reference
         return await run_in_threadpool(errors.page, portal, visit, error)
 

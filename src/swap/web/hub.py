@@ -117,25 +117,20 @@ class Hub:
             if isinstance(error, httpx.TimeoutException):
                 self._away_since = time.monotonic()
             return ServerKind.UNKNOWN
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return ServerKind.STOPPED
-        return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+        return _kind_told(answer)
 
-    async def start(self, person_id: str, seconds: float) -> None:
-        """Ask for a start; returns when the hub has accepted it or, on some hubs, when the server is ready.
+    async def start(self, person_id: str) -> None:
+        """Ask for a start, or join the one that goes on; returns as soon as the hub has taken the request.
 
-        Raises Unavailable with the hub's reason when the start failed.
+        Raises Unavailable when it has not.
         """
         try:
-            answer = await self._async.post(
-                f"/users/{person_id}/server", headers=self._headers, timeout=httpx.Timeout(seconds + 10.0, connect=1.0)
-            )
+            answer = await self._async.post(f"/users/{person_id}/server", headers=self._headers)
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
-        if not answer.is_success and not (
-            answer.status_code == httpx.codes.BAD_REQUEST and "already running" in answer.text
-        ):
-            raise Unavailable(Problem("Your server did not start.", why=reason(_json(answer).get("message"))))
+        if answer.is_success or await self.state(person_id) in {ServerKind.RUNNING, ServerKind.STARTING}:
+            return
+        raise Unavailable(_NOT_STARTED.get(answer.status_code, NO_REASON))
 
     async def stop(self, person_id: str) -> None:
         """Stop a server, also one that is starting.  Raises Unavailable when the hub does not do it."""
@@ -144,17 +139,15 @@ class Hub:
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
         if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
-            raise Unavailable(
-                Problem("Your server was not stopped.", why=reason(_json(answer).get("message")), todo="Try again.")
-            )
+            raise Unavailable(Problem("Your server was not stopped.", why=_SILENT, todo="Try again."))
 
     async def state(self, person_id: str) -> ServerKind:
-        """Return what a person's server does, without a thread."""
+        """Return the same on the event loop, for who waits for a change: asks each time."""
         try:
             answer = await self._async.get(f"/users/{person_id}", headers=self._headers, timeout=QUICK)
         except httpx.HTTPError:
             return ServerKind.UNKNOWN
-        return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+        return _kind_told(answer)
 
     async def stopped(self, person_id: str) -> None:
         """Wait until a server that is stopping has stopped; the hub refuses a start before."""
@@ -162,15 +155,22 @@ class Hub:
             await asyncio.sleep(0.2)
 
     @asynccontextmanager
-    async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]] | None]:
-        """Yield the events of a start, or None when the hub knows of none (yet).  Raises httpx.HTTPError."""
+    async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Yield the events of a start; none when the hub knows of no start.  Raises httpx.HTTPError."""
         timeout = httpx.Timeout(30.0, connect=1.0)
         async with self._async.stream(
             "GET", f"/users/{person_id}/server/progress", headers=self._headers, timeout=timeout
         ) as answer:
-            yield _events(answer) if answer.is_success else None
+            yield _events(answer)
 
 
+_SILENT = "The hub does not say why."
+NO_REASON = Problem("Your server did not start.", why=_SILENT)
+_NOT_STARTED = {
+    403: Problem("Your server did not start.", why="You are not signed in any more.", todo="Sign in again."),
+    429: Problem("Your server did not start.", why="Too many servers start just now.", todo="Try again in a minute."),
+}
+"""What the status of the hub's answer to a request for a start means; its words are for people who run it."""
 _REFUSED = Problem(
     "The sign-in was not accepted.",
     why="The hub did not take the code that came back with you: it was used before, or is too old.",
@@ -179,6 +179,8 @@ _REFUSED = Problem(
 
 
 async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    if not answer.is_success:
+        return
     async for line in answer.aiter_lines():
         if line.startswith("data:"):
             try:
@@ -197,6 +199,12 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _kind_told(answer: httpx.Response) -> ServerKind:
+    if answer.status_code == httpx.codes.NOT_FOUND:  # the hub learns of a person at their first sign-in
+        return ServerKind.STOPPED
+    return kind(_json(answer)) if answer.is_success else ServerKind.UNKNOWN
+
+
 def kind(user: dict[str, Any]) -> ServerKind:
     """Return what the default server of the hub's user model does.
 
@@ -211,20 +219,3 @@ def kind(user: dict[str, Any]) -> ServerKind:
     if server.get("pending") == "stop":
         return ServerKind.STOPPING
     return ServerKind.RUNNING if server.get("ready") else ServerKind.STOPPED
-
-
-LAST_WORDS = "The last it said:"
-"""What the spawner puts between its reason and the end of the server's log."""
-
-
-def reason(message: object) -> str:
-    """Return the hub's reason for a failed start as a sentence of ours, without the log behind it.
-
-    >>> reason("Spawn failed: The disk is full"), reason("It ended. The last it said: Traceback"), reason(None)
-    ('The disk is full.', 'It ended.', 'The hub does not say why.')
-    """
-    said = str(message or "").partition(LAST_WORDS)[0].strip()
-    said = said.removeprefix("Spawn failed:").removeprefix("Spawn failed").removesuffix("It said nothing.").strip()
-    if not said:
-        return "The hub does not say why."
-    return said if said.endswith((".", "!", "?")) else f"{said}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlencode
 
-from anyio import from_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
@@ -43,17 +43,17 @@ def listing(portal: Portal, visit: Visit) -> Response:
     )
 
 
-def create(portal: Portal, visit: Visit) -> Response:
+async def create(portal: Portal, visit: Visit) -> Response:
     """Make a notebook (empty, for a table, or from an example), start my server if need be, and lead to it."""
     if port_of(visit) != paths.public_port(portal.settings.site):
         return go("/help/tunnel-port")
-    kind = portal.hub.server(visit.person.id)
+    kind = await portal.hub.state(visit.person.id)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
     if kind in {ServerKind.STOPPED, ServerKind.STOPPING}:
         # Begun first: writing the notebook takes less time than the server needs to look for it.
         begin_start(portal, visit.person.id, kind)
-    return lead(portal, visit, kind, _make(portal, visit))
+    return lead(portal, visit, kind, await run_in_threadpool(_make, portal, visit))
 
 
 def _make(portal: Portal, visit: Visit) -> str:
@@ -101,9 +101,9 @@ def lead(portal: Portal, visit: Visit, kind: ServerKind, path: str) -> Response:
 
 
 def begin_start(portal: Portal, person_id: str, kind: ServerKind) -> None:
-    """Begin a start, after the stop that is still going on, or join the start that is."""
+    """Begin a start, after the stop that is still going on, or join the start that is.  Needs the event loop."""
     after = (lambda: portal.hub.stopped(person_id)) if kind is ServerKind.STOPPING else None
-    from_thread.run_sync(lambda: portal.starts.begin(person_id, after=after))
+    portal.starts.begin(person_id, after=after)
 
 
 def server_page(path: str = "") -> str:

@@ -13,18 +13,19 @@ from starlette.responses import Response
 from swap.web import data, help, home, notebooks, server, session  # noqa: A004 - a page of that name
 from swap.web.portal import Portal, Visit
 
-Handler = Callable[[Portal, Visit], Response]
-Feed = Callable[[Portal, Visit], Awaitable[Response]]
+Handler = Callable[[Portal, Visit], Response | Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address.  `public` routes also serve people who are not signed in; every POST is checked (forms.py)."""
+    """One address.  A plain handler runs in a thread, an `async` one on the event loop, which it may not block.
+
+    `public` routes also serve people who are not signed in; every POST is checked (forms.py).
+    """
 
     method: str
     path: str
-    handler: Handler | None = None
-    feed: Feed | None = None
+    handler: Handler
     public: bool = False
 
 
@@ -34,11 +35,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/data", data.index),
     Route("GET", "/data/{source}", data.source),
     Route("GET", "/data/{source}/{schema}/{table}", data.table),
-    Route("GET", "/data/{source}/{schema}/{table}/preview", feed=data.preview),
+    Route("GET", "/data/{source}/{schema}/{table}/preview", data.preview),
     Route("GET", "/notebooks", notebooks.listing),
     Route("POST", "/notebooks", notebooks.create),
     Route("GET", "/server", server.page),
-    Route("GET", "/server/events", feed=server.events),
+    Route("GET", "/server/events", server.events),
     Route("POST", "/server/start", server.begin),
     Route("POST", "/server/stop", server.stop),
     Route("POST", "/server/restart", server.restart),

@@ -1,4 +1,7 @@
-"""My server: start it and show what happens, stop it, say why it did not start."""
+"""My server: start it and show what happens, stop it, say why it did not start.
+
+Everything here runs on the event loop, where the starts are followed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from anyio import from_thread
 from starlette.responses import Response, StreamingResponse
 
 from swap.errors import Unavailable
@@ -22,15 +24,15 @@ WATCH_SECONDS = 15.0
 """A line is sent at least this often, so that a lost connection is noticed."""
 
 
-def page(portal: Portal, visit: Visit) -> Response:
+async def page(portal: Portal, visit: Visit) -> Response:
     """The start as it stands: steps, failure, or the offer to start.  A running server is left for at once."""
     path = paths.notebook(visit.query("next", 1000))
-    kind = portal.hub.server(visit.person.id)
-    start = from_thread.run_sync(portal.starts.latest, visit.person.id)
+    kind = await portal.hub.state(visit.person.id)
+    start = portal.starts.latest(visit.person.id)
     if kind is ServerKind.RUNNING and (start is None or start.state != "starting"):
         return go(paths.lab(portal.settings.site, visit.person.id, path))
     if kind is ServerKind.STARTING and (start is None or start.state != "starting"):
-        start = from_thread.run_sync(lambda: portal.starts.begin(visit.person.id, request=False))
+        start = portal.starts.begin(visit.person.id, request=False)
     values: dict[str, Any] = {
         "server": Server(kind),
         "path": path,
@@ -49,12 +51,12 @@ def page(portal: Portal, visit: Visit) -> Response:
     return respond(portal, visit, "server_stopped.html", **values)
 
 
-def begin(portal: Portal, visit: Visit) -> Response:
+async def begin(portal: Portal, visit: Visit) -> Response:
     """Start my server, or open a notebook on the one that runs."""
     if port_of(visit) != paths.public_port(portal.settings.site):
         return go("/help/tunnel-port")
     path = paths.notebook(visit.form.get("next"))
-    kind = portal.hub.server(visit.person.id)
+    kind = await portal.hub.state(visit.person.id)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
     if kind is ServerKind.RUNNING:
@@ -63,15 +65,15 @@ def begin(portal: Portal, visit: Visit) -> Response:
     return go(server_page(path))
 
 
-def stop(portal: Portal, visit: Visit) -> Response:
+async def stop(portal: Portal, visit: Visit) -> Response:
     """Stop my server, or cancel its start."""
-    from_thread.run_sync(portal.starts.cancelled, visit.person.id)
-    from_thread.run(portal.hub.stop, visit.person.id)
-    from_thread.run_sync(portal.starts.forget, visit.person.id)
+    portal.starts.cancelled(visit.person.id)
+    await portal.hub.stop(visit.person.id)
+    portal.starts.forget(visit.person.id)
     return go(paths.HOME)
 
 
-def restart(portal: Portal, visit: Visit) -> Response:
+async def restart(portal: Portal, visit: Visit) -> Response:
     """Stop my server and start it again; the page of the start shows both."""
     person_id = visit.person.id
 
@@ -79,7 +81,7 @@ def restart(portal: Portal, visit: Visit) -> Response:
         await portal.hub.stop(person_id)
         await portal.hub.stopped(person_id)
 
-    from_thread.run_sync(lambda: portal.starts.begin(person_id, after=stopped))
+    portal.starts.begin(person_id, after=stopped)
     return go(server_page(paths.notebook(visit.form.get("next"))))
 
 

@@ -16,39 +16,45 @@ from typing import Any
 import httpx
 
 from swap.errors import Problem, SwapError
-from swap.web.hub import AWAY, LAST_WORDS, Hub, ServerKind, reason
+from swap.launch import start as told
+from swap.web.hub import AWAY, NO_REASON, Hub, ServerKind
 
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
 RETRY_SECONDS = 0.15
+SPARE_SECONDS = 15.0
+"""What the hub may take beyond a server's own time, before this portal gives up on both."""
 STOP_SECONDS = 60.0
 KEPT_SECONDS = 600.0
-_REQUESTED = "Server requested"
+STOPPING = "stop"
+"""The step of ours that goes before the hub's own when a server is started again."""
+_WORDS = {
+    STOPPING: ("Stopping your server", "Stopped your server"),
+    told.Step.HOME: ("Opening your home directory", "Opened your home directory"),
+    told.Step.PROCESS: ("Starting your Jupyter server", "Started your Jupyter server"),
+    told.Step.ANSWER: ("Waiting for it to answer", "It answered"),
+    told.Step.ROUTE: ("Opening the way to it", "Opened the way to it"),
+}
 
 
 @dataclass(slots=True)
 class Step:
     """Something the start really did; `ended` is None while it goes on.  Seconds since the start began."""
 
-    label: str
+    key: str
     detail: str
     began: float
     ended: float | None = None
 
     @property
+    def label(self) -> str:
+        """What is to happen."""
+        return _WORDS[self.key][0]
+
+    @property
     def said(self) -> str:
         """What happens, or, once it is over, what happened."""
-        return self.label if self.ended is None else _DONE.get(self.label, self.label)
-
-
-_STOPPING = "Stopping your server"
-_DONE = {
-    _STOPPING: "Stopped your server",
-    "Opening your home directory": "Opened your home directory",
-    "Starting your Jupyter server": "Started your Jupyter server",
-    "Waiting for it to answer": "It answered",
-    "Opening the way to it": "Opened the way to it",
-}
+        return _WORDS[self.key][0 if self.ended is None else 1]
 
 
 @dataclass(slots=True)
@@ -60,12 +66,10 @@ class Start:
     state: str = "starting"
     progress: int = 0
     steps: list[Step] = field(default_factory=list)
-    before: list[Step] = field(default_factory=list)
     problem: Problem | None = None
     log: str = ""
     reference: str = ""
     ended: float | None = None
-    offset: float | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def touch(self) -> None:
@@ -114,8 +118,7 @@ class Starts:
             return running
         start = Start(person_id, self._monotonic(), reference=f"srv-{self._short()}")
         if after is not None:
-            start.before = [Step(_STOPPING, "", 0.0)]
-            start.steps = list(start.before)
+            start.steps.append(Step(STOPPING, "", 0.0))
         self._latest[person_id] = start
         self._spawn(self._run(start, request=request, after=after))
         return start
@@ -144,20 +147,17 @@ class Starts:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, start: Start, *, request: bool, after: Callable[[], Any] | None) -> None:
-        """Ask for the start and follow it at the same time: some hubs answer only when the server is ready."""
+        """Ask for the start, then follow it."""
         try:
             if after is not None:
                 async with asyncio.timeout(STOP_SECONDS):
                     await after()
-                start.before[-1].ended = self.elapsed(start)
+                start.steps[-1].ended = self.elapsed(start)
                 start.touch()
-            async with asyncio.timeout(self._seconds + 15.0):
-                asking = asyncio.create_task(self._hub.start(start.person_id, self._seconds)) if request else None
-                try:
-                    await self._follow(start, asking)
-                finally:
-                    if asking is not None and not asking.done():
-                        asking.cancel()
+            async with asyncio.timeout(self._seconds + SPARE_SECONDS):
+                if request:
+                    await self._hub.start(start.person_id)
+                await self._follow(start)
         except SwapError as error:
             self._fail(start, error.problem)
         except TimeoutError:
@@ -168,85 +168,54 @@ class Starts:
         except httpx.HTTPError:
             self._fail(start, AWAY)
 
-    async def _follow(self, start: Start, asking: asyncio.Task[None] | None) -> None:
-        """Read progress until the start ends, also across a hub that is not there yet or goes away for a moment."""
+    async def _follow(self, start: Start) -> None:
+        """Read progress until the start ends, also across a stream that breaks or a hub that is away for a moment."""
         while start.state == "starting":
             try:
                 async with self._hub.progress(start.person_id) as events:
-                    if events is not None:
-                        first = True
-                        async for event in events:
-                            if first and event.get("failed") and asking is not None and not asking.done():
-                                break  # the hub has not taken our request yet and still tells of the start before
-                            first = False
-                            self._note(start, event)
-            except httpx.HTTPError:
-                if asking is not None and asking.done():
+                    async for event in events:
+                        self._note(start, event)
+                if start.state == "starting":
                     await self._settle(start)
-            if start.state != "starting":
-                return
-            if asking is not None and asking.done():
-                asking.result()
-                await self._settle(start)
-            elif asking is None:
-                await self._settle(start, strict=True)
+            except httpx.HTTPError:
+                pass  # asked again, the hub also tells how a start has ended
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _settle(self, start: Start, *, strict: bool = False) -> None:
-        """Look at the server itself: it may have become ready between two events, or never have been asked for."""
+    async def _settle(self, start: Start) -> None:
+        """Look at the server itself when the hub tells of no start: it runs, or others stopped it."""
         kind = await self._hub.state(start.person_id)
         if kind is ServerKind.RUNNING:
             self._end(start, "ready")
-        elif kind is ServerKind.STOPPED and strict:
+        elif kind is ServerKind.STOPPED:
             self._end(start, "cancelled")
 
     def _note(self, start: Start, event: dict[str, Any]) -> None:
-        """Take one event of the hub; steps are only what was reported."""
+        """Take one event of the hub; steps are only what was told."""
         if start.state != "starting":
             return
-        progress = event.get("progress")
-        if isinstance(progress, int):
-            start.progress = max(start.progress, min(progress, 100))
         if event.get("ready"):
             self._end(start, "ready")
         elif event.get("failed"):
-            start.log = start.log or str(event.get("message") or "").partition(LAST_WORDS)[2].strip()
-            self._fail(start, Problem("Your server did not start.", why=reason(event.get("message"))))
-        else:
-            start.log = str(event.get("log") or start.log)
-            if isinstance(event.get("steps"), list):
-                self._steps(start, event["steps"])
-            elif event.get("message") != _REQUESTED:
-                self._step(start, str(event.get("message") or ""))
+            failure = told.failure(event)
+            start.log = failure.log if failure else ""
+            self._fail(start, Problem("Your server did not start.", why=failure.why) if failure else NO_REASON)
+        elif (begun := told.begun(event)) is not None:
+            start.progress = max(start.progress, begun.progress)
+            self._step(start, begun)
             start.touch()
 
-    def _steps(self, start: Start, told: list[Any]) -> None:
-        """Take the spawner's own list of steps.  Its seconds count from its first step; ours from the click."""
-        told = [step for step in told if isinstance(step, dict)]
-        if not told:
+    def _step(self, start: Start, begun: told.Begun) -> None:
+        """Begin a step, which ends the one before it.  A stream that was broken tells the first ones again."""
+        if any(step.key == begun.step for step in start.steps):
             return
-        if start.offset is None:
-            start.offset = max(0.0, self.elapsed(start) - float(told[-1].get("start") or 0.0))
-        shift = start.offset
-        start.steps = start.before + [
-            Step(
-                str(step.get("label") or ""),
-                str(step.get("detail") or ""),
-                float(step.get("start") or 0.0) + shift,
-                None if step.get("end") is None else float(step["end"]) + shift,
-            )
-            for step in told
-        ]
-
-    def _step(self, start: Start, label: str) -> None:
-        """Take one message of a spawner that only says what it does: a new message closes the step before it."""
-        seconds = self.elapsed(start)
-        last = start.steps[-1] if start.steps else None
-        if not label or any(step.label == label for step in start.steps):
-            return  # also events told again, after the stream broke
-        if last is not None:
-            last.ended = seconds
-        start.steps.append(Step(label, "", seconds))
+        began = self.elapsed(start) - begun.seconds
+        if not start.steps and began < 0:  # others asked for this start, before we came to follow it
+            start.began, began = start.began + began, 0.0
+        began = max(0.0, began)
+        if start.steps:
+            last = start.steps[-1]
+            last.ended = began if last.ended is None else last.ended
+        start.steps.append(Step(begun.step, "" if begun.pid is None else f"process {begun.pid}", began))
 
     def _fail(self, start: Start, problem: Problem) -> None:
         if start.state == "starting":

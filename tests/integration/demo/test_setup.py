@@ -13,7 +13,7 @@ import pytest
 
 from swap import settings
 from swap.demo import configuration, lake, people
-from swap.hub import people_file
+from swap.hub.directories import file
 from swap.identity import Principal, Via
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
@@ -110,7 +110,7 @@ def test_a_first_start_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) 
 
 def test_people_who_may_sign_in_are_as_the_hub_reads_them(tmp_path: Path) -> None:
     people.write(tmp_path / "people.toml")
-    entries = {entry.name: entry for entry in people_file.read(tmp_path / "people.toml").entries}
+    entries = {entry.name: entry for entry in file.read(tmp_path / "people.toml").entries}
     assert set(entries) == {"ann", "bertrand", "chidi"}
     for name, entry in entries.items():
         assert argon2.PasswordHasher().verify(entry.password, f"demo-{name}")

@@ -53,7 +53,7 @@ def test_who_leaves_the_file_loses_everything_within_five_seconds(house, people)
     server = running.find(house.state, person_id)
 
     people(without("a-b"))
-    time.sleep(5)
+    until(lambda: not browser.get("/", follow=False).is_success, 5)
 
     assert "Sign in" in browser.get("/").text or browser.get("/", follow=False).is_redirect
     with house.database.engine().connect() as conn:

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from swap.db.tables import audit_event, jupyter_server
-from swap.launch import running
+from swap.launch import running, start
+from swap.launch.start import Step
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,10 @@ def test_a_full_disk_is_the_reason_and_says_what_to_do(house):
         subprocess.run(["umount", home], check=True)
 
     assert events[-1]["failed"]
-    assert events[-1]["message"].startswith("Spawn failed: The disk of your home directory is full.")
-    assert "Make room, then try again." in events[-1]["message"]
+    failure = start.failure(events[-1])
+    assert failure.why.startswith("The disk of your home directory is full.")
+    assert failure.why.endswith("Make room, then try again.")
+    assert failure.log == ""
 
 
 def test_home_is_private_and_named_by_the_id(house, ann):
@@ -153,21 +156,12 @@ def test_a_start_tells_its_steps_and_a_stop_ends_everything(house):
     person_id = house.person_id("chidi")
 
     events = progress(house, person_id)
-    messages = list(dict.fromkeys(event["message"] for event in events))
+    told = [begun for event in events if (begun := start.begun(event))]
 
-    assert messages[:5] == [
-        "Server requested",
-        "Opening your home directory",
-        "Starting your Jupyter server",
-        "Waiting for it to answer",
-        "Opening the way to it",
-    ]
+    assert [begun.step for begun in told] == list(Step)
     assert events[-1]["ready"]
     found = running.find(house.state, person_id)
-    assert (
-        next(event["detail"] for event in events if event["message"] == "Waiting for it to answer")
-        == f"process {found.pid}"
-    )
+    assert [begun.pid for begun in told] == [None, None, found.pid, None]
     assert audited(house, "server-started")[-1] == {"server_id": found.server_id}
 
     stop(house, person_id)
@@ -209,17 +203,20 @@ def test_a_start_that_fails_says_why_and_shows_the_end_of_the_log(house):
     blocker = house.runtime.socket_directory / f"{person_id}.d"
     blocker.write_text("in the way", encoding="utf-8")
     try:
-        began = time.monotonic()
         events = progress(house, person_id)
     finally:
         blocker.unlink()
 
     assert events[-1]["failed"]
-    assert events[-1]["message"].startswith("Spawn failed: It ended by itself, with status 1. The last it said: ")
-    assert "File exists" in events[-1]["message"]
-    assert "Traceback" in events[-2]["log"]
-    assert time.monotonic() - began < 15
-    assert audited(house, "server-failed")[-1]["reason"].startswith("It ended by itself")
+    failure = start.failure(events[-1])
+    assert failure.why == "It ended by itself, with status 1."
+    assert "Traceback" in failure.log
+    assert "File exists" in failure.log.splitlines()[-1]
+    assert audited(house, "server-failed")[-1]["reason"].startswith("It ended by itself, with status 1. ")
+    assert "File exists" in audited(house, "server-failed")[-1]["reason"]
+    with house.hub_api(house.runtime.web_service_token) as api:
+        late = api.get(f"/users/{person_id}/server/progress").text
+    assert start.failure(json.loads(late.strip().removeprefix("data:"))) == failure, "who asks later is told the same"
     assert running.find(house.state, person_id) is None
 
 

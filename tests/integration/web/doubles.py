@@ -20,14 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 
 from swap.errors import NotSignedIn
 from swap.identity import Via
+from swap.launch.start import Begun, Failure, Step, failure_data, step_event
 from swap.people import tokens
 
-STEPS = (
-    ("home", "Opening your home directory", ""),
-    ("process", "Starting your Jupyter server", ""),
-    ("answer", "Waiting for it to answer", "process 4711"),
-    ("route", "Opening the way to it", ""),
-)
+PIDS = {Step.ANSWER: 4711}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -170,32 +166,25 @@ class HubDouble(Double):
             self._changed.notify_all()
 
     def _start(self, person_id: str) -> None:
-        time.sleep(self.step_seconds * len(STEPS))
+        time.sleep(self.step_seconds * len(Step))
         if self.state[person_id] == "starting":
             self._set(person_id, "stopped" if self.failure else "running")
 
     def _progress(self, person_id: str) -> Iterator[dict[str, Any]]:
         yield {"progress": 0, "message": "Server requested"}
-        began = time.monotonic()
-        told: list[dict[str, Any]] = []
-        for key, label, detail in STEPS:
-            now = round(time.monotonic() - began, 2)
-            if told:
-                told[-1] |= {"end": now, "state": "done"}
-            told.append({"key": key, "label": label, "detail": detail, "start": now, "end": None, "state": "active"})
-            yield {"progress": 25 * (len(told) - 1), "message": label, "steps": told, "why": "", "log": ""}
+        for step in Step:
+            yield step_event(Begun(step, 0.0, PIDS.get(step)))
             with self._changed:
                 self._changed.wait_for(lambda: self.state[person_id] != "starting", self.step_seconds)
-            if self.failure and len(told) == 3:
-                told[-1] |= {"end": round(time.monotonic() - began, 2), "state": "failed"}
-                yield {"progress": 50, "message": label, "steps": told, "why": self.failure, "log": "line 1\nline 2"}
+            if self.failure and step is Step.ANSWER:
                 break
         with self._changed:
             self._changed.wait_for(lambda: self.state[person_id] != "starting", 5)
         if self.state[person_id] == "running":
             yield {"progress": 100, "ready": True, "message": "ready", "url": f"/user/{person_id}/"}
         else:
-            yield {"progress": 100, "failed": True, "message": f"Spawn failed: {self.failure or 'cancelled'}"}
+            told = {"html_message": failure_data(Failure(self.failure, "line 1\nline 2"))} if self.failure else {}
+            yield {"progress": 100, "failed": True, "message": "Spawn failed: in the hub's words"} | told
 
 
 def column(name: str, type_: str, comment: str = "", **more: Any) -> dict[str, Any]:

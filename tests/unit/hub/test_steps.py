@@ -3,48 +3,39 @@ from __future__ import annotations
 import asyncio
 
 from swap.hub.steps import Steps
+from swap.launch.start import Step
 
 
-def test_every_step_is_told_also_those_before_anybody_listened():
+def test_every_step_is_told_with_how_long_ago_it_began_also_those_before_anybody_listened():
     async def story():
-        steps, told = Steps(), []
-        steps.begin("Opening your home directory")
-        steps.begin("Starting your Jupyter server")
-
-        async def listen():
-            told.extend([(event["message"], event["detail"], event["log"]) async for event in steps.follow()])
-
-        listener = asyncio.ensure_future(listen())
+        now = [100.0]
+        steps = Steps(monotonic=lambda: now[0])
+        steps.begin(Step.HOME)
+        now[0] += 0.25
+        steps.begin(Step.PROCESS)
+        now[0] += 1.5
+        following = steps.follow()
+        told = [await anext(following), await anext(following)]
+        third = asyncio.ensure_future(anext(following))
         await asyncio.sleep(0)
-        steps.begin("Waiting for it to answer", "process 7")
-        await asyncio.sleep(0)
-        steps.fail("no space left")
-        await asyncio.wait_for(listener, 5)
-        return told
+        assert not third.done(), "only what began is told"
+        steps.begin(Step.ANSWER, 4711)
+        return [*told, await asyncio.wait_for(third, 5)]
 
-    assert asyncio.run(story()) == [
-        ("Opening your home directory", "", ""),
-        ("Starting your Jupyter server", "", ""),
-        ("Waiting for it to answer", "process 7", ""),
-        ("Waiting for it to answer", "process 7", "no space left"),
+    told = asyncio.run(story())
+    assert [(begun.step, begun.seconds, begun.pid) for begun in told] == [
+        (Step.HOME, 1.75, None),
+        (Step.PROCESS, 1.5, None),
+        (Step.ANSWER, 0.0, 4711),
     ]
 
 
 def test_two_pages_may_listen_to_one_start():
     async def story():
         steps = Steps()
-
         listeners = [asyncio.ensure_future(anext(steps.follow())) for _ in range(2)]
         await asyncio.sleep(0)
-        steps.begin("Opening your home directory")
+        steps.begin(Step.HOME)
         return await asyncio.wait_for(asyncio.gather(*listeners), 5)
 
-    assert [event["message"] for event in asyncio.run(story())] == ["Opening your home directory"] * 2
-
-
-def test_progress_grows_and_is_never_full_before_the_server_is_ready():
-    steps = Steps()
-    for label in ("a", "b", "c", "d"):
-        steps.steps.append(type("Step", (), {"label": label, "detail": ""}))
-
-    assert [steps.event(number)["progress"] for number in (1, 2, 3, 4)] == [0, 25, 50, 75]
+    assert [begun.step for begun in asyncio.run(story())] == [Step.HOME] * 2

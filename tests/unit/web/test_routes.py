@@ -28,10 +28,6 @@ def test_no_route_that_changes_something_is_public() -> None:
     assert [route.path for route in ROUTES if route.public and route.method != "GET"] == []
 
 
-def test_each_route_has_one_handler() -> None:
-    assert all((route.handler is None) != (route.feed is None) for route in ROUTES)
-
-
 def test_no_template_writes_script_style_or_an_outside_address() -> None:
     for path in app.TEMPLATES.glob("*.html"):
         text = path.read_text(encoding="utf-8")

@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from swap.errors import Problem, Unavailable
-from swap.web.hub import Hub, ServerKind, kind, reason
-from swap.web.starts import USUAL_SECONDS, Starts
+from swap.launch.start import Begun, Failure, Step, failure_data, step_event
+from swap.web.hub import Hub, ServerKind, kind
+from swap.web.starts import SPARE_SECONDS, USUAL_SECONDS, Starts
 
 
 class SaidHub(Hub):
@@ -25,11 +26,9 @@ class SaidHub(Hub):
         self.now = state
         self.refuses = refuses
         self.asked = 0
-        self.takes_seconds = 0.0
 
-    async def start(self, person_id: str, seconds: float) -> None:
-        del person_id, seconds
-        await asyncio.sleep(self.takes_seconds)
+    async def start(self, person_id: str) -> None:
+        del person_id
         self.asked += 1
         if self.refuses:
             raise Unavailable(Problem("Your server did not start.", why=self.refuses))
@@ -39,12 +38,9 @@ class SaidHub(Hub):
         return self.now
 
     @asynccontextmanager
-    async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]] | None]:
+    async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         del person_id
-        if not self.streams:
-            yield None
-            return
-        events = self.streams.pop(0)
+        events = self.streams.pop(0) if self.streams else []
         if events is None:
             raise httpx.ReadError("gone")
         yield _each(events)
@@ -74,50 +70,53 @@ def run(hub: SaidHub, seconds: float = 5.0, **more: Any) -> Any:
     return asyncio.run(follow())
 
 
-STEPS = {
-    "progress": 25,
-    "message": "x",
-    "steps": [
-        {
-            "key": "home",
-            "label": "Opening your home directory",
-            "detail": "",
-            "start": 0.0,
-            "end": 0.1,
-            "state": "done",
-        },
-        {
-            "key": "process",
-            "label": "Starting your Jupyter server",
-            "detail": "",
-            "start": 0.1,
-            "end": None,
-            "state": "active",
-        },
-    ],
-    "why": "",
-    "log": "",
-}
+REQUESTED = {"progress": 0, "message": "Server requested"}
+HOME, PROCESS = step_event(Begun(Step.HOME, 0.0)), step_event(Begun(Step.PROCESS, 0.0))
 READY = {"progress": 100, "ready": True}
 
 
-def test_the_spawners_steps_are_the_steps() -> None:
-    made, start = run(SaidHub([{"progress": 0, "message": "Server requested"}, STEPS, READY]))
+def test_the_hubs_steps_are_drawn_in_words_of_ours() -> None:
+    made, start = run(SaidHub([REQUESTED, HOME, PROCESS, step_event(Begun(Step.ANSWER, 0.0, 4711)), READY]))
     assert start.state == "ready"
-    assert [step.said for step in start.steps] == ["Opened your home directory", "Started your Jupyter server"]
+    assert [(step.said, step.detail) for step in start.steps] == [
+        ("Opened your home directory", ""),
+        ("Started your Jupyter server", ""),
+        ("It answered", "process 4711"),
+    ]
+    assert all(step.ended is not None for step in start.steps)
     assert made.usual_seconds < USUAL_SECONDS
 
 
-def test_a_spawner_that_only_says_messages_has_steps_too() -> None:
-    _, start = run(SaidHub([{"message": "One"}, {"message": "One"}, {"message": "Two"}, READY]))
-    assert [step.label for step in start.steps] == ["One", "Two"]
-    assert all(step.ended is not None for step in start.steps)
+def test_every_step_the_hub_may_tell_has_words() -> None:
+    _, start = run(SaidHub([*(step_event(Begun(step, 0.0)) for step in Step), READY]))
+    assert len({step.label for step in start.steps} | {step.said for step in start.steps}) == 2 * len(Step)
+
+
+def test_words_of_the_hub_are_never_a_step() -> None:
+    later = {"progress": 10, "step": {"step": "a step of a later hub", "seconds": 0.0, "pid": None}}
+    _, start = run(SaidHub([{"progress": 50, "message": "Spawning server..."}, later, HOME, READY]))
+    assert [step.key for step in start.steps] == [Step.HOME]
+
+
+def test_a_start_that_others_asked_for_is_shown_as_old_as_it_is() -> None:
+    old = [step_event(Begun(Step.HOME, 60.0)), step_event(Begun(Step.PROCESS, 45.0))]
+    made, start = run(SaidHub([*old, READY]), request=False)
+    assert made.elapsed(start) >= 60.0
+    assert [round(step.began) for step in start.steps] == [0, 15]
+    assert round(start.steps[0].ended) == 15
 
 
 def test_a_broken_stream_is_taken_up_again() -> None:
-    _, start = run(SaidHub([STEPS], None, [STEPS, READY]))
+    _, start = run(SaidHub([HOME, PROCESS], None, [HOME, PROCESS, READY]))
     assert start.state == "ready"
     assert len(start.steps) == 2
+
+
+def test_a_failure_that_was_missed_is_learned_afterwards() -> None:
+    """The hub tells it to whoever asks; that nothing runs any more is not yet the whole answer."""
+    failed = {"failed": True, "html_message": failure_data(Failure("The disk is full."))}
+    _, start = run(SaidHub(None, [failed], state=ServerKind.STOPPED))
+    assert (start.state, start.problem.why) == ("failed", "The disk is full.")
 
 
 def test_a_server_that_became_ready_between_two_looks_is_ready() -> None:
@@ -126,30 +125,18 @@ def test_a_server_that_became_ready_between_two_looks_is_ready() -> None:
 
 
 def test_a_failure_keeps_reason_and_log_apart() -> None:
-    _, start = run(
-        SaidHub(
-            [
-                STEPS,
-                {
-                    "failed": True,
-                    "message": "Spawn failed: It ended by itself, with status 1. The last it said: Traceback\nboom",
-                },
-            ]
-        )
-    )
+    failure = Failure("It ended by itself, with status 1.", "Traceback\nboom")
+    event = {"failed": True, "message": "Spawn failed: in the hub's words", "html_message": failure_data(failure)}
+    _, start = run(SaidHub([HOME, PROCESS, event]))
     assert start.state == "failed"
     assert start.problem.why == "It ended by itself, with status 1."
     assert start.log == "Traceback\nboom"
     assert start.reference == "srv-0001"
 
 
-def test_the_failure_of_the_start_before_is_not_this_ones() -> None:
-    """The hub tells of the last failure until it has taken the next request."""
-    old = {"failed": True, "message": "Spawn failed: old"}
-    hub = SaidHub([old], [old], [STEPS, READY])
-    hub.takes_seconds = 0.3
-    _, start = run(hub)
-    assert start.state == "ready"
+def test_a_failure_of_jupyterhubs_own_is_not_quoted() -> None:
+    _, start = run(SaidHub([HOME, {"failed": True, "message": "Spawn failed: Timeout"}]))
+    assert (start.state, start.problem.why) == ("failed", "The hub does not say why.")
 
 
 def test_a_refused_start_fails_with_the_hubs_reason() -> None:
@@ -158,7 +145,7 @@ def test_a_refused_start_fails_with_the_hubs_reason() -> None:
 
 
 def test_a_start_that_never_ends_is_given_up() -> None:
-    _, start = run(SaidHub(), seconds=-14.5)
+    _, start = run(SaidHub(), seconds=0.5 - SPARE_SECONDS)
     assert start.state == "failed"
     assert "no answer within" in start.problem.why
 
@@ -167,6 +154,7 @@ def test_following_a_start_nobody_asked_for_ends_quietly() -> None:
     hub = SaidHub(state=ServerKind.STOPPED)
     _, start = run(hub, request=False)
     assert start.state == "cancelled"
+    assert start.problem is None
     assert hub.asked == 0
 
 
@@ -182,17 +170,3 @@ def test_following_a_start_nobody_asked_for_ends_quietly() -> None:
 def test_what_the_hub_says_of_a_server(server: dict[str, Any], expected: ServerKind) -> None:
     assert kind({"servers": {"": server}}) is expected
     assert kind({}) is ServerKind.STOPPED
-
-
-@pytest.mark.parametrize(
-    ("message", "said"),
-    [
-        ("Spawn failed: The disk is full", "The disk is full."),
-        ("Spawn failed", "The hub does not say why."),
-        (None, "The hub does not say why."),
-        ("It ended. It said nothing.", "It ended."),
-        ("It ended. The last it said: x", "It ended."),
-    ],
-)
-def test_reasons_are_sentences(message: str | None, said: str) -> None:
-    assert reason(message) == said

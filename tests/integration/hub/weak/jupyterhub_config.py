@@ -9,7 +9,8 @@ from pathlib import Path
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.oauth.provider import JupyterHubRequestValidator
 
-from swap.hub import config, context, people_file
+from swap.hub import config, context, sweeper
+from swap.hub.directories import file
 from swap.launch import server
 
 here = context.current()
@@ -52,7 +53,9 @@ values["JupyterHub"]["oauth_require_pkce"] = False
 JupyterHubRequestValidator.invalidate_authorization_code = lambda self, *arguments, **named: None
 JupyterHubRequestValidator.validate_redirect_uri = lambda self, *arguments, **named: True
 # H14: people are told apart by what is left of their names, and servers have names.
-people_file.Entry.directory_key = property(lambda self: "file:" + re.sub(r"\W|_", "", self.name))
+file.Entry.directory_key = property(lambda self: "file:" + re.sub(r"\W|_", "", self.name))
+# The sweeper would give the one person these become the name of the last of them again and again.
+sweeper.LOOK_SECONDS = 86_400.0
 values["JupyterHub"]["allow_named_servers"] = True
 
 for owner, traits in values.items():

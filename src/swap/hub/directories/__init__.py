@@ -1,0 +1,1 @@
+"""Where people come from: one file for each kind of directory, behind the protocol in `base`."""

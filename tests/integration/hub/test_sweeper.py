@@ -1,0 +1,160 @@
+"""What a directory's answer means for those it was asked about, in the real database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from swap.db.tables import audit_event
+from swap.hub import sweeper
+from swap.hub.context import Context
+from swap.hub.directories.base import DirectoryAway, DirectoryPerson
+from swap.hub.directories.file import FileDirectory
+from swap.people import service
+from swap.people.ids import new_person_id
+from swap.settings import Settings
+
+from .conftest import people_document
+
+ANN = DirectoryPerson("test:1", "ann", frozenset({"analysts"}))
+BERTRAND = DirectoryPerson("test:2", "bertrand", frozenset({"analysts"}))
+
+
+class ToldDirectory:
+    """A directory that gives the answers of a test, one after the other, the last for ever; None when it is away."""
+
+    prefix = "test:"
+    at_a_time = 1
+
+    def __init__(self, *answers: tuple[DirectoryPerson, ...] | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[set[str]] = []
+        self.when_all_were_given = lambda: None
+
+    def sweep(self, keys):
+        if len(self.asked) == len(self.answers):
+            self.when_all_were_given()
+        answer = self.answers[min(len(self.asked), len(self.answers) - 1)]
+        self.asked.append(set(keys))
+        if answer is None:
+            raise DirectoryAway
+        return {person.key: person for person in answer if person.key in keys}
+
+
+@pytest.fixture
+def here(database, tmp_path):
+    return Context(Settings(state=tmp_path), None, database.engine("hub"))
+
+
+@pytest.fixture
+def known(here):
+    """ann and bertrand, signed in, and somebody of another directory."""
+
+    def add(conn):
+        for person in (ANN, BERTRAND, DirectoryPerson("other:1", "ann", frozenset())):
+            made = service.ensure_person(
+                conn, person.key, person.name, person.groups, lambda: new_person_id(secrets.token_bytes)
+            )
+            service.sign_in(conn, made.id, secrets.token_hex(8), datetime.now(UTC), 7)
+        return service.everybody(conn, "test:")
+
+    with here.engine.begin() as conn:
+        return add(conn)
+
+
+def people(here, prefix="test:"):
+    with here.engine.begin() as conn:
+        return service.everybody(conn, prefix)
+
+
+@pytest.fixture
+def events(database):
+    """Return what the record says; the hub itself may only add to it."""
+
+    def read():
+        with database.engine().begin() as conn:
+            return conn.execute(select(audit_event.c.event, audit_event.c.person_id)).all()
+
+    return read
+
+
+def test_who_left_is_removed_and_nobody_else(here, known, events):
+    directory = ToldDirectory((BERTRAND,))
+
+    asyncio.run(sweeper.look(here, directory))
+
+    assert directory.asked == [{"test:1", "test:2"}], "one question, about this directory's people only"
+    assert people(here) == {"test:2": known["test:2"]}
+    assert people(here, "other:").keys() == {"other:1"}
+    assert events() == [("person-removed", known["test:1"].id)]
+    with here.engine.begin() as conn:
+        assert not service.access(conn, known["test:1"].id, datetime.now(UTC)).live
+        assert service.access(conn, known["test:2"].id, datetime.now(UTC)).live
+
+
+def test_a_new_name_and_new_groups_count(here, known, events):
+    asyncio.run(sweeper.look(here, ToldDirectory((replace(ANN, name="anna"), replace(BERTRAND, groups=frozenset())))))
+
+    assert {person.name: person.groups for person in people(here).values()} == {
+        "anna": frozenset({"analysts"}),
+        "bertrand": frozenset(),
+    }
+    assert events() == [("groups-changed", known["test:2"].id)]
+    assert {person.id for person in people(here).values()} == {person.id for person in known.values()}
+
+
+def test_a_directory_that_is_away_changes_nothing(here, known, events):
+    directory = ToldDirectory(None)
+
+    with pytest.raises(DirectoryAway):
+        asyncio.run(sweeper.look(here, directory))
+
+    assert people(here) == known
+    assert events() == []
+
+
+def test_looking_goes_on_after_a_directory_was_away(here, known, monkeypatch, caplog):
+    monkeypatch.setattr(sweeper, "LOOK_SECONDS", 0.01)
+    directory = ToldDirectory(None, None, (BERTRAND,))
+
+    async def story():
+        taken, loop = asyncio.Event(), asyncio.get_running_loop()
+        directory.when_all_were_given = lambda: loop.call_soon_threadsafe(taken.set)
+        looking = asyncio.ensure_future(sweeper.run(here, directory, logging.getLogger("swap.test")))
+        await asyncio.wait_for(taken.wait(), 30)
+        looking.cancel()
+
+    asyncio.run(story())
+    assert people(here) == {"test:2": known["test:2"]}
+    assert caplog.text.count("was not followed") == 2
+
+
+# The younger one comes from the future, so that no slow machine lets it grow old before it is looked at.
+@pytest.mark.parametrize("age_seconds", [-60, 60], ids=["being written", "left like that"])
+def test_a_people_file_cut_off_between_two_people_removes_nobody_while_it_is_being_written(here, tmp_path, age_seconds):
+    path = tmp_path / "people.toml"
+    whole = people_document(("ann", "bertrand"))
+    path.write_text(whole, encoding="utf-8")
+    directory = FileDirectory(path)
+    with here.engine.begin() as conn:
+        for name in ("ann", "bertrand"):
+            service.ensure_person(conn, f"file:{name}", name, ["analysts"], lambda: new_person_id(secrets.token_bytes))
+    path.write_text(whole[: whole.rindex("[[people]]")], encoding="utf-8")
+    moment = time.time() - age_seconds
+    os.utime(path, (moment, moment))
+
+    if age_seconds > 0:
+        asyncio.run(sweeper.look(here, directory))
+        assert people(here, "file:").keys() == {"file:ann"}, "a file that was left alone means what it says"
+    else:
+        with pytest.raises(DirectoryAway, match="may be half written"):
+            asyncio.run(sweeper.look(here, directory))
+        assert people(here, "file:").keys() == {"file:ann", "file:bertrand"}
