@@ -75,7 +75,6 @@ def test_every_type_comes_back_as_it_is(subject: Subject) -> None:
         assert repr(found[name].to_pylist()) == repr(rows[name].to_pylist()), name
     assert reader.stats.rows == rows.num_rows
     assert reader.stats.bytes > 0
-    assert reader.stats.started
 
 
 def test_columns_come_in_the_order_asked_for(subject: Subject, wide: str) -> None:

@@ -165,7 +165,6 @@ class ReadStats:
     rows: int = 0
     bytes: int = 0
     files: int = 0
-    started: bool = False
     detail: dict[str, Any] = field(default_factory=dict)
 
 

@@ -234,7 +234,6 @@ class FilesReader:
     def _batches(self, process: ReaderProcess) -> Iterator[pa.RecordBatch]:
         try:
             stream = process.ask(self._request)
-            self.stats.started = True
             while True:
                 try:
                     batch, metadata = stream.read_next_batch_with_custom_metadata()

@@ -127,7 +127,6 @@ class MemoryReader:
         while behaviour.gate is not None and not behaviour.gate.wait(0.01):
             self._pause(0)
         self._pause(0)
-        self.stats.started = True
         for batch in self._rows().to_batches(max_chunksize=connector.batch_rows):
             self._pause(behaviour.seconds_per_batch)
             if behaviour.fail_after_rows is not None and self.stats.rows + batch.num_rows > behaviour.fail_after_rows:

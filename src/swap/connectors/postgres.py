@@ -246,7 +246,6 @@ class PostgresReader:
         skip = decode.HEADER_BYTES
         sent_at = time.monotonic()
         for messages in link.copy(f"COPY ({self.stats.statement}) TO STDOUT (FORMAT binary)"):
-            self.stats.started = True
             if skip and messages:
                 # The header comes with the first row.
                 messages[0] = messages[0][skip:]
