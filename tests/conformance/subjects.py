@@ -77,12 +77,14 @@ class Subject(ABC):
     def close(self) -> None:
         """Take everything down."""
 
+    def harvested(self) -> list[Dataset]:
+        """Return every table that a whole harvest finds."""
+        return [dataset for piece in self.connector.harvest() for dataset in piece]
+
     def columns(self, name: str, *wanted: str) -> tuple[Column, ...]:
         """Return a table's columns as harvested, all or those wanted, in the order wanted."""
         if name not in self._harvested:
-            self._harvested |= {
-                dataset.name: dataset for dataset in self.connector.harvest() if dataset.schema == SCHEMA
-            }
+            self._harvested |= {dataset.name: dataset for dataset in self.harvested() if dataset.schema == SCHEMA}
         found = self._harvested[name]
         columns = {column.name: column for column in found.columns}
         return tuple(columns[each] for each in wanted) if wanted else found.columns

@@ -321,7 +321,7 @@ def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
 
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────
 def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -> None:
-    dataset = next(each for each in subject.connector.harvest() if (each.schema, each.name) == (SCHEMA, wide))
+    dataset = next(each for each in subject.harvested() if (each.schema, each.name) == (SCHEMA, wide))
 
     assert {column.name: str(column.type) for column in dataset.columns} == {
         "id": "int32",
@@ -332,6 +332,13 @@ def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -
     assert dataset.row_estimate is not None
     assert abs(dataset.row_estimate - WIDE_ROWS) < WIDE_ROWS / 10
     assert dataset.size_bytes
+
+
+def test_a_harvest_tells_of_each_table_once(subject: Subject, wide: str) -> None:
+    found = [(dataset.schema, dataset.name) for dataset in subject.harvested()]
+
+    assert (SCHEMA, wide) in found
+    assert len(found) == len(set(found))
 
 
 def test_check_finds_the_source_up(subject: Subject) -> None:

@@ -91,7 +91,7 @@ def test_the_sidecar_describes_the_table(files: Files) -> None:
         encoding="utf-8",
     )
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.comment, dataset.owner, dataset.newest) == ("Numbers", "data-team", "2026-11-23 05:00")
     assert dataset.columns[0] == Column("id", pa.int32(), "Counts up", sensitivity="personal")
@@ -105,7 +105,7 @@ def test_a_harvest_counts_rows_and_finds_the_newest_partition(files: Files) -> N
     for hour in (9, 10):
         write(files, f"year=2026/month=9/day=3/hour={hour}/part.parquet")
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.row_estimate, dataset.newest) == (200, "2026-09-03 10:00")
 
@@ -237,7 +237,7 @@ def test_one_broken_table_does_not_hide_the_others(files: Files) -> None:
     other.parent.mkdir()
     other.write_bytes(b"PAR1 no")
 
-    assert [dataset.name for dataset in files.connector.harvest()] == ["t"]
+    assert [dataset.name for dataset in files.harvested()] == ["t"]
 
 
 def test_a_missing_root_is_a_source_that_does_not_answer(tmp_path: Path) -> None:
@@ -265,9 +265,7 @@ def test_no_link_leads_out_of_the_root(files: Files, tmp_path: Path, link: str) 
     }[link]
     place.symlink_to(target)
 
-    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.connector.harvest()] == [
-        (SCHEMA, "t", 1)
-    ]
+    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.harvested()] == [(SCHEMA, "t", 1)]
     assert len(read(files, ID)) == 1
     for schema, table in ((SCHEMA, "linked"), ("linked", "t")):
         with pytest.raises(SourceFailed):

@@ -169,7 +169,7 @@ def test_rows_before_the_years_of_python_and_after_them_pass(postgres: Postgres)
 
 # ── what is there ───────────────────────────────────────────────────────────────────────────────────
 def test_a_harvest_finds_what_the_account_may_read_and_no_more(odd: Postgres) -> None:
-    found = {dataset.name: dataset for dataset in odd.connector.harvest()}
+    found = {dataset.name: dataset for dataset in odd.harvested()}
 
     assert {"odd", "odd_view", "odd_stored", "parted", "half"} <= set(found)
     assert not {"secret", "parted_2026"} & set(found)
@@ -179,6 +179,23 @@ def test_a_harvest_finds_what_the_account_may_read_and_no_more(odd: Postgres) ->
     assert found["odd"].owner == "swap_admin"
     ident = next(column for column in found["odd"].columns if column.name == "ident")
     assert (ident.comment, ident.sensitivity) == ("Who it was.", "personal")
+
+
+def test_many_tables_are_harvested_some_at_a_time(odd: Postgres) -> None:
+    with odd.administrator() as conn:
+        conn.execute(
+            f"CREATE SCHEMA many; GRANT USAGE ON SCHEMA many TO {odd.account};"
+            "DO $$ BEGIN FOR i IN 1..1001 LOOP EXECUTE format('CREATE TABLE many.t%s (id int, note text)', i);"
+            f"END LOOP; END $$; GRANT SELECT ON ALL TABLES IN SCHEMA many TO {odd.account}".encode()
+        )
+    try:
+        pieces = [[each.name for each in piece if each.schema == "many"] for piece in odd.connector.harvest()]
+    finally:
+        with odd.administrator() as conn:
+            conn.execute(b"SET client_min_messages = warning; DROP SCHEMA many CASCADE")
+
+    assert max(map(len, pieces)) <= 500
+    assert sorted(name for piece in pieces for name in piece) == sorted(f"t{number}" for number in range(1, 1002))
 
 
 @pytest.mark.parametrize(("name", "count"), [("odd_view", 2), ("odd_stored", 2), ("parted", 1), ("half", 1)])
@@ -277,7 +294,7 @@ def test_a_wrong_password_is_an_error_that_says_the_account_is_refused_and_no_mo
 
     for attempt in (
         connector.check,
-        connector.harvest,
+        lambda: list(connector.harvest()),
         lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), soon())),
     ):
         with pytest.raises(SourceUnavailable) as raised:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Text, cast, delete, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from swap.connectors.base import Column, Dataset, Partitions
@@ -107,9 +107,8 @@ def all_datasets(conn: Connection) -> list[Harvested]:
     ]
 
 
-def replace_datasets(conn: Connection, source: str, datasets: Iterable[Dataset], now: datetime) -> None:
-    """Make the catalog of one source what was harvested now; tables that are gone are forgotten."""
-    conn.execute(delete(dataset_table).where(dataset_table.c.source == source))
+def put_datasets(conn: Connection, source: str, datasets: Iterable[Dataset], now: datetime) -> None:
+    """Record tables as a source describes them now; what is known of its others stays."""
     rows = [
         {
             "source": source,
@@ -121,7 +120,25 @@ def replace_datasets(conn: Connection, source: str, datasets: Iterable[Dataset],
         for dataset in datasets
     ]
     if rows:
-        conn.execute(insert(dataset_table), rows)
+        put = insert(dataset_table)
+        changed = {"definition": put.excluded.definition, "harvested_at": put.excluded.harvested_at}
+        conn.execute(put.on_conflict_do_update(index_elements=dataset_table.primary_key, set_=changed), rows)
+
+
+def forget_unseen(conn: Connection, source: str, seen: set[tuple[str, str]]) -> None:
+    """Forget a source's tables that are not among these (schema, name), which a whole harvest has seen."""
+    table = dataset_table.c
+    known = conn.execute(select(table.schema, table.name).where(table.source == source))
+    gone = [{"gone_schema": schema, "gone_name": name} for schema, name in known if (schema, name) not in seen]
+    if gone:
+        conn.execute(
+            delete(dataset_table).where(
+                table.source == source,
+                table.schema == bindparam("gone_schema"),
+                table.name == bindparam("gone_name"),
+            ),
+            gone,
+        )
 
 
 def forget_sources_except(conn: Connection, names: Sequence[str]) -> None:

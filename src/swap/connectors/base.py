@@ -192,8 +192,11 @@ class Connector(Protocol):
     def check(self) -> None:
         """Connect and ask for nothing.  Raises SourceUnavailable within the connect time-out."""
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table the source's own account can see.  Raises SourceUnavailable."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table the source's own accounts can see, some at a time, each once.
+
+        Raises SourceUnavailable while iterating; then what was yielded counts, and nothing is known of the rest.
+        """
 
     def read(self, fragment: Fragment, deadline: Deadline) -> Reader:
         """Start a fragment.  Returns at once; errors come from the iteration.

@@ -99,17 +99,17 @@ class FilesConnector:
             raise self._unavailable(f"Its directory cannot be read: {error.strerror}.") from None
         self._prepare()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table, described by its newest files and its `_table.toml`."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table, described by its newest files and its `_table.toml`, as the reader process finds them."""
         self.check()
         reader = FilesReader(self, Request(str(self._root)), Deadline(time.monotonic() + _HARVEST_SECONDS))
         try:
-            rows = [row for batch in reader for row in batch.to_pylist()]
+            for batch in reader:
+                yield [decode_dataset(row["dataset"], row["columns"]) for row in batch.to_pylist()]
         except QueryTimedOut:
             raise self._unavailable(
                 f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
             ) from None
-        return [decode_dataset(row["dataset"], row["columns"]) for row in rows]
 
     def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:
         """Start a fragment."""

@@ -30,6 +30,8 @@ class Behaviour:
     """Waits this long before each batch."""
     gate: threading.Event | None = None
     """Holds every read before its first batch until the event is set."""
+    fail_after_pieces: int | None = None
+    """Goes down in the middle of a harvest, once it has told this many pieces."""
 
 
 @dataclass(slots=True)
@@ -46,7 +48,9 @@ class Table:
 class MemoryConnector:
     """Arrow tables under `schema.table` names."""
 
-    def __init__(self, name: str, tables: Mapping[str, pa.Table | Table], *, batch_rows: int = 1000) -> None:
+    def __init__(
+        self, name: str, tables: Mapping[str, pa.Table | Table], *, batch_rows: int = 1000, piece_tables: int = 100
+    ) -> None:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self.tables = {key: table if isinstance(table, Table) else Table(table) for key, table in tables.items()}
@@ -54,6 +58,7 @@ class MemoryConnector:
         self.fragments: list[Fragment] = []
         """Every fragment it was asked for, oldest first."""
         self.batch_rows = batch_rows
+        self.piece_tables = piece_tables
         self._open: set[MemoryReader] = set()
 
     @property
@@ -64,12 +69,16 @@ class MemoryConnector:
     def check(self) -> None:
         """Raise SourceUnavailable when told to be down."""
         if self.behaviour.down:
-            raise SourceUnavailable(Problem(f"{self.name} does not answer.", source=self.name))
+            raise self._unavailable()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return the tables."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield the tables, as many at a time as it was made for."""
         self.check()
-        return [self._dataset(key, table) for key, table in self.tables.items()]
+        datasets = [self._dataset(key, table) for key, table in self.tables.items()]
+        for number, start in enumerate(range(0, len(datasets), self.piece_tables)):
+            if number == self.behaviour.fail_after_pieces:
+                raise self._unavailable()
+            yield datasets[start : start + self.piece_tables]
 
     def read(self, fragment: Fragment, deadline: Deadline) -> MemoryReader:
         """Start a fragment."""
@@ -86,6 +95,9 @@ class MemoryConnector:
     def ended(self, reader: MemoryReader) -> None:
         """Forget a read that is over."""
         self._open.discard(reader)
+
+    def _unavailable(self) -> SourceUnavailable:
+        return SourceUnavailable(Problem(f"{self.name} does not answer.", source=self.name))
 
     @staticmethod
     def _dataset(key: str, table: Table) -> Dataset:

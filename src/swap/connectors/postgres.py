@@ -50,7 +50,10 @@ CAPABILITIES = Capabilities(
 )
 
 _WATCH = "SELECT set_config('client_connection_check_interval', '2s', false) WHERE version() ~ 'linux'; "
+_HARVEST_TABLES = 500
+"""Tables whose columns a harvest asks for at once."""
 _HARVEST_SECONDS = 120.0
+"""How long each of its questions may take."""
 
 _COLUMNS = """
     SELECT a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
@@ -66,7 +69,17 @@ _COLUMNS = """
      WHERE n.nspname = {schema} AND c.relname = {table} AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
 """
 
-_HARVEST = """
+_TABLES = """
+    SELECT c.oid::int8
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
+       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+     ORDER BY n.nspname, c.relname
+"""
+
+_DESCRIBED = """
     SELECT n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner),
            CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::int8 END,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * current_setting('block_size')::int8 END,
@@ -79,9 +92,7 @@ _HARVEST = """
       JOIN pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
       JOIN pg_type e ON e.oid = coalesce(b.oid, t.oid)
-     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
-       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND has_schema_privilege(n.oid, 'USAGE')
+     WHERE c.oid IN ({tables})
        AND (has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT'))
      ORDER BY n.nspname, c.relname, a.attnum
 """
@@ -104,13 +115,18 @@ class PostgresConnector:
         finally:
             link.close()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table, view and materialised view that the account may read, without system schemas."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table, view and materialised view that the account may read, without system schemas."""
         ends_at = time.monotonic() + _HARVEST_SECONDS
         link = self.link("harvest", ends_at)
         try:
             link.connect(ends_at)
-            rows = link.ask(_HARVEST)
+            tables = [str(_int(oid)) for (oid,) in link.ask(_TABLES)]
+            for start in range(0, len(tables), _HARVEST_TABLES):
+                link.extend(time.monotonic() + _HARVEST_SECONDS)
+                some = sql.SQL(", ").join(map(sql.Literal, tables[start : start + _HARVEST_TABLES]))
+                rows = link.ask(link.text(sql.SQL(_DESCRIBED).format(tables=some)))
+                yield [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
         except QueryTimedOut:
             raise SourceUnavailable(
                 Problem(
@@ -122,7 +138,6 @@ class PostgresConnector:
             ) from None
         finally:
             link.close()
-        return [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
 
     def read(self, fragment: Fragment, deadline: Deadline) -> PostgresReader:
         """Start a fragment."""

@@ -45,7 +45,7 @@ def test_it_is_down_when_told() -> None:
     connector = MemoryConnector("mem", {"s.t": NUMBERS})
     connector.behaviour.down = True
 
-    for attempt in (connector.check, connector.harvest, lambda: list(connector.read(ALL, soon()))):
+    for attempt in (connector.check, lambda: list(connector.harvest()), lambda: list(connector.read(ALL, soon()))):
         with pytest.raises(SourceUnavailable, match="mem does not answer"):
             attempt()
 
@@ -58,4 +58,20 @@ def test_it_remembers_what_it_was_asked_for() -> None:
 
     assert rows == [{"id": 8}]
     assert connector.fragments == [asked]
-    assert connector.harvest()[0].comment == "Numbers"
+    assert next(connector.harvest())[0].comment == "Numbers"
+
+
+def test_a_harvest_comes_in_pieces_and_breaks_off_where_it_was_told() -> None:
+    connector = MemoryConnector("mem", {f"s.t{number}": NUMBERS for number in range(5)}, piece_tables=2)
+
+    assert [[dataset.name for dataset in piece] for piece in connector.harvest()] == [
+        ["t0", "t1"],
+        ["t2", "t3"],
+        ["t4"],
+    ]
+
+    connector.behaviour.fail_after_pieces = 1
+    pieces = connector.harvest()
+    next(pieces)
+    with pytest.raises(SourceUnavailable):
+        next(pieces)

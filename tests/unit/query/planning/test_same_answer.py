@@ -174,7 +174,8 @@ def planned(text: str, connector: MemoryConnector, capabilities: Capabilities) -
             OPEN,
             datetime(2026, 1, 1, tzinfo=UTC),
         )
-        for dataset in connector.harvest()
+        for piece in connector.harvest()
+        for dataset in piece
     ]
     return plan(resolve(parse(text, {}, 65_536), text, catalog, {}, Policy()), {"mem": capabilities}, "q1")
 
