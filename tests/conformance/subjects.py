@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -42,6 +42,8 @@ class Subject(ABC):
     connector: Connector
     partitions = False
     """Whether the source has partitions that predicates can rule out."""
+    collations: frozenset[str] = frozenset()
+    """How the source can be made to compare text otherwise than by its bytes."""
     unsupported: frozenset[str] = frozenset()
     """Names of the columns of `nasty.TYPES` that this source has no type for."""
 
@@ -51,6 +53,10 @@ class Subject(ABC):
     @abstractmethod
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         """Make a table in the source with these rows."""
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        """Make a table whose `value` the source compares in one of `collations`."""
+        raise NotImplementedError
 
     @abstractmethod
     def cost(self, reader: Reader) -> int:
@@ -107,6 +113,7 @@ class Memory(Subject):
     """The double: its tables are what is published."""
 
     kind = "memory"
+    collations = frozenset({"ignores case", "ignores trailing spaces"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,6 +121,11 @@ class Memory(Subject):
 
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         self.connector.tables[f"{SCHEMA}.{name}"] = Table(rows)
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        key = {"ignores case": str.casefold, "ignores trailing spaces": str.rstrip}[collation]
+        self.connector.tables[f"{SCHEMA}.{name}"] = Table(rows, compares_by={"value": key})
+        self._harvested.clear()
 
     def cost(self, reader: Reader) -> int:
         return reader.stats.bytes
@@ -208,6 +220,8 @@ class Postgres(Subject):
     """A PostgreSQL server of its own, behind the proxy."""
 
     kind = "postgres"
+    # The server under test is built without ICU, and so without a collation that ignores case.
+    collations = frozenset({"ignores trailing spaces"})
     unsupported = frozenset({"struct", "map", "null", "timestamp_ns"})
     account = "conformance_reader"
     database = "stock"
@@ -268,9 +282,15 @@ class Postgres(Subject):
         return self.server.administrator(self.database)
 
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        self._make(name, rows, {field.name: _postgres_type(field.type) for field in rows.schema})
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        self._make(name, rows, {"id": "integer", "value": "char(6000)"})
+        self._harvested.clear()
+
+    def _make(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type)))
-            for field in rows.schema
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in types.items()
         )
         table = sql.Identifier(SCHEMA, name)
         with self.administrator() as conn:

@@ -13,7 +13,7 @@ import pytest
 
 from conformance import nasty
 from conformance.subjects import SCHEMA, Subject
-from swap.connectors.base import Comparison, Deadline, Predicate, Reader
+from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 WIDE_ROWS = 40_000
@@ -195,29 +195,44 @@ def _by_duckdb(rows: pa.Table, name: str, comparison: Comparison, operands: list
 
 @pytest.mark.parametrize("name", nasty.VALUES)
 def test_comparisons_select_the_rows_that_duckdb_selects(subject: Subject, name: str) -> None:
-    type_, values = nasty.VALUES[name]
     subject.publish(f"compare_{name}", nasty.table(name))
-    rows, _ = subject.read(subject.fragment(f"compare_{name}"))
-    columns = subject.columns(f"compare_{name}")
-    compared = 0
 
-    for comparison in Comparison:
-        accepted = [
-            value
-            for value in _operands(comparison, values)
-            if subject.connector.capabilities.accepts(type_, comparison, value)
-        ]
-        expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
-        for value, ids in zip(accepted, expected, strict=True):
-            fragment = subject.fragment(f"compare_{name}", where=[Predicate("value", comparison, value)])
-            found, _ = subject.read(type(fragment)(SCHEMA, fragment.table, columns, fragment.predicates))
-            assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
-            compared += 1
+    compared = _compare(subject, f"compare_{name}", name)
 
     claimed = [
         comparison for family, comparison in subject.connector.capabilities.comparisons if family == nasty.FAMILY[name]
     ]
     assert compared >= len(claimed)
+
+
+@pytest.mark.parametrize("collation", ["ignores case", "ignores trailing spaces"])
+def test_a_column_that_the_source_compares_its_own_way_selects_the_rows_that_duckdb_selects(
+    subject: Subject, collation: str
+) -> None:
+    if collation not in subject.collations:
+        pytest.skip(f"this source has no column that {collation}")
+    subject.publish_collated("collated", nasty.table("text"), collation)
+
+    assert _compare(subject, "collated", "text") >= len(NULL_TESTS)
+
+
+def _compare(subject: Subject, table: str, name: str) -> int:
+    """Compare the table's `value` with every value that is accepted; return how many comparisons were."""
+    rows, _ = subject.read(subject.fragment(table))
+    (value_column,) = subject.columns(table, "value")
+    compared = 0
+    for comparison in Comparison:
+        accepted = [
+            value
+            for value in _operands(comparison, nasty.VALUES[name][1])
+            if subject.connector.capabilities.accepts(value_column, comparison, value)
+        ]
+        expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
+        for value, ids in zip(accepted, expected, strict=True):
+            found, _ = subject.read(subject.fragment(table, where=[Predicate("value", comparison, value)]))
+            assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
+            compared += 1
+    return compared
 
 
 def _operands(comparison: Comparison, values: list[Any]) -> list[Any]:

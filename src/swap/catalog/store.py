@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Text, bindparam, cast, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from swap.connectors.base import Column, Dataset, Partitions
+from swap.connectors.base import Column, Comparison, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
 from swap.db.tables import source_state
 
@@ -45,7 +45,12 @@ def encode(dataset: Dataset) -> dict[str, Any]:
     return {
         "arrow_schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
         "columns": [
-            {"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
+            {
+                "comment": column.comment,
+                "partition": column.partition,
+                "sensitivity": column.sensitivity,
+                "inexact": sorted(column.inexact),
+            }
             for column in dataset.columns
         ],
         "comment": dataset.comment,
@@ -68,10 +73,11 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
             comment=said["comment"],
             partition=said["partition"],
             sensitivity=said["sensitivity"],
+            inexact=frozenset(map(Comparison, said.get("inexact", ()))),
         )
         for field, said in zip(fields, definition["columns"], strict=True)
     )
-    # What an older SWAP has kept knows no partitions; it is read until its source is harvested again.
+    # What an older SWAP has kept knows neither these nor inexact; it is read until its source is harvested again.
     partitions = definition.get("partitions")
     return Dataset(
         schema,

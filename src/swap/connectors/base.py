@@ -30,6 +30,10 @@ class Comparison(StrEnum):
     NOT_NULL = "is not null"
 
 
+NULL_TESTS = frozenset({Comparison.IS_NULL, Comparison.NOT_NULL})
+"""The comparisons that depend on no value, and so on no collation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """`column comparison value`: one conjunct of a fragment's filter.
@@ -52,6 +56,11 @@ class Column:
     comment: str = ""
     partition: bool = False
     sensitivity: str = ""
+    inexact: frozenset[Comparison] = frozenset()
+    """Comparisons that the source computes otherwise on this column than on others of its type.
+
+    A collation that ignores case, a CHAR whose trailing spaces do not count: the source's catalog tells.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +127,23 @@ class Dataset:
 class Capabilities:
     """The closed list of what a connector computes exactly as the combiner would.
 
-    `comparable(type, comparison)` pairs are proven equal by the conformance suite.
+    Pairs of a type's family and a comparison are proven equal by the conformance suite, on columns that
+    do not say otherwise.
     """
 
     comparisons: frozenset[tuple[str, Comparison]]
     limit: bool = True
 
-    def accepts(self, type_: pa.DataType, comparison: Comparison, value: Any = None) -> bool:
-        """Tell whether this connector compares a column of this Arrow type exactly as DuckDB does.
+    def accepts(self, column: Column, comparison: Comparison, value: Any = None) -> bool:
+        """Tell whether this connector compares this column exactly as DuckDB does.
 
         With a value (a tuple for IN), also whether that value is exact in the column's type; a literal
         that is not (0.1 for a REAL, 1.5 for an INTEGER, a NaN) must be compared in the combiner.
         """
-        if (type_family(type_), comparison) not in self.comparisons:
+        if comparison in column.inexact or (type_family(column.type), comparison) not in self.comparisons:
             return False
         values = value if isinstance(value, tuple) else () if value is None else (value,)
-        return all(fits(type_, each) for each in values)
+        return all(fits(column.type, each) for each in values)
 
 
 @dataclass(frozen=True, slots=True)

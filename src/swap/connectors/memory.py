@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Column, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.base import (
+    NULL_TESTS,
+    Capabilities,
+    Column,
+    Comparison,
+    Dataset,
+    Deadline,
+    Fragment,
+    Predicate,
+    ReadStats,
+)
 from swap.connectors.filters import COMPARISONS, expression
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+_ROW = "row number"
 
 
 @dataclass(slots=True)
@@ -43,6 +55,8 @@ class Table:
     owner: str = ""
     columns: Mapping[str, Column] = field(default_factory=dict)
     newest: str = ""
+    compares_by: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """What the store compares instead of a column's text, as a collation does: `str.casefold` ignores case."""
 
 
 class MemoryConnector:
@@ -102,7 +116,7 @@ class MemoryConnector:
     @staticmethod
     def _dataset(key: str, table: Table) -> Dataset:
         schema, name = key.split(".", 1)
-        columns = tuple(table.columns.get(each.name, Column(each.name, each.type)) for each in table.rows.schema)
+        columns = tuple(_column(table, each) for each in table.rows.schema)
         return Dataset(
             schema, name, columns, table.comment, table.owner, table.rows.num_rows, table.rows.nbytes, table.newest
         )
@@ -159,10 +173,7 @@ class MemoryReader:
                     source=self._connector.name,
                 )
             )
-        rows = table.rows
-        chosen = expression(fragment.predicates, {each.name: each.type for each in rows.schema})
-        if chosen is not None:
-            rows = rows.filter(chosen)
+        rows = _passing(table, fragment.predicates)
         if fragment.limit is not None:
             rows = rows.slice(0, fragment.limit)
         return rows.select([column.name for column in fragment.columns])
@@ -178,3 +189,28 @@ class MemoryReader:
             ended = QueryTimedOut()
         if ended is not None:
             raise ended
+
+
+def _column(table: Table, of: pa.Field) -> Column:
+    column = table.columns.get(of.name, Column(of.name, of.type))
+    return replace(column, inexact=frozenset(Comparison) - NULL_TESTS) if of.name in table.compares_by else column
+
+
+def _passing(table: Table, predicates: Sequence[Predicate]) -> pa.Table:
+    """Return the rows that pass as this store compares them, which may be otherwise than DuckDB does."""
+    compared = table.rows.append_column(_ROW, pa.array(range(table.rows.num_rows), pa.int64()))
+    for name, key in table.compares_by.items():
+        keys = [None if text is None else key(text) for text in compared[name].to_pylist()]
+        compared = compared.set_column(compared.schema.get_field_index(name), name, pa.array(keys, pa.string()))
+    asked = [_compared(each, table.compares_by.get(each.column)) for each in predicates]
+    chosen = expression(asked, {each.name: each.type for each in compared.schema})
+    if chosen is None:
+        return table.rows
+    return table.rows.take(compared.filter(chosen)[_ROW])
+
+
+def _compared(predicate: Predicate, key: Callable[[str], str] | None) -> Predicate:
+    if key is None or predicate.value is None:
+        return predicate
+    value = predicate.value
+    return replace(predicate, value=tuple(map(key, value)) if isinstance(value, tuple) else key(value))

@@ -19,6 +19,7 @@ from psycopg import sql
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
 from swap.connectors.base import (
+    NULL_TESTS,
     Capabilities,
     Column,
     Comparison,
@@ -39,12 +40,11 @@ _BATCH_ROWS = 65_536
 _BATCH_SECONDS = 0.2
 """Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
 _FAMILIES = ("boolean", "integer", "float", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
-_NULL_TESTS = (Comparison.IS_NULL, Comparison.NOT_NULL)
 
 CAPABILITIES = Capabilities(
     comparisons=frozenset(
         [(family, comparison) for family in _FAMILIES for comparison in Comparison]
-        + [("nested", comparison) for comparison in _NULL_TESTS]
+        + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
 )
