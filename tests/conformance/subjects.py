@@ -24,7 +24,7 @@ from psycopg import sql
 
 import services
 from conformance.proxy import Proxy
-from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, Predicate, Reader
+from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, Predicate, Progress, Reader
 from swap.connectors.files import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
 from swap.connectors.postgres import PostgresConnector
@@ -42,6 +42,8 @@ class Subject(ABC):
     connector: Connector
     partitions = False
     """Whether the source has partitions that predicates can rule out."""
+    tells_progress = False
+    """Whether the source tells how far it is before its first row, while it is held."""
     collations: frozenset[str] = frozenset()
     """How the source can be made to compare text otherwise than by its bytes."""
     unsupported: frozenset[str] = frozenset()
@@ -113,6 +115,7 @@ class Memory(Subject):
     """The double: its tables are what is published."""
 
     kind = "memory"
+    tells_progress = True
     collations = frozenset({"ignores case", "ignores trailing spaces"})
 
     def __init__(self) -> None:
@@ -133,11 +136,13 @@ class Memory(Subject):
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
         self.connector.behaviour.gate = gate = threading.Event()
+        self.connector.behaviour.progress = {name: [Progress(line="queued"), Progress(0.5, "half")]}
         try:
             yield
         finally:
             gate.set()
             self.connector.behaviour.gate = None
+            self.connector.behaviour.progress = {}
 
     def works(self, query_id: str, reader: Reader) -> bool:
         return self.connector.running > 0

@@ -13,7 +13,7 @@ import pytest
 
 from conformance import nasty
 from conformance.subjects import SCHEMA, Subject
-from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Reader
+from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Progress, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 WIDE_ROWS = 40_000
@@ -332,6 +332,20 @@ def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
 
     assert [reading.error for reading in readings] == [None] * 4
     assert [reading.rows for reading in readings] == [WIDE_ROWS] * 4
+
+
+def test_progress_is_told_before_the_first_row_and_lies_between_0_and_1(subject: Subject, wide: str) -> None:
+    told: list[Progress] = []
+    fragment = subject.fragment(wide)
+    with subject.held(wide):
+        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60), told.append))
+        if subject.tells_progress:
+            assert eventually(lambda: told)
+            assert reading.rows == 0
+    reading.join(60)
+
+    assert (reading.error, reading.rows) == (None, WIDE_ROWS)
+    assert all(progress.share is None or 0 <= progress.share <= 1 for progress in told)
 
 
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────

@@ -167,6 +167,22 @@ class Deadline:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source is with a fragment, told while it works: its first row may be minutes away.
+
+    `share` is between 0 and 1, None when the source does not know; `line` is its newest log line.  People
+    read both, so neither names a host or an account.
+    """
+
+    share: float | None = None
+    line: str = ""
+
+
+def unheard(_: Progress) -> None:
+    """Tell nobody."""
+
+
 @dataclass(slots=True)
 class ReadStats:
     """What a read really did, updated while it goes on."""
@@ -208,9 +224,10 @@ class Connector(Protocol):
         Raises SourceUnavailable while iterating; then what was yielded counts, and nothing is known of the rest.
         """
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> Reader:
+    def read(self, fragment: Fragment, deadline: Deadline, tell: Callable[[Progress], None] = unheard) -> Reader:
         """Start a fragment.  Returns at once; errors come from the iteration.
 
+        While it is iterated, `tell` hears how far the source is, on the thread that iterates.
         Raises SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
         """
 

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, Progress, ReadStats, unheard
 from swap.connectors.files_request import Request, decode_dataset, decode_progress, encode_request
 from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -111,7 +111,12 @@ class FilesConnector:
                 f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
             ) from None
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:
+    def read(
+        self,
+        fragment: Fragment,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — its first rows come at once
+    ) -> FilesReader:
         """Start a fragment."""
         columns = pa.schema([(column.name, column.type) for column in fragment.columns])
         request = Request(

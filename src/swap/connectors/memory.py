@@ -22,7 +22,9 @@ from swap.connectors.base import (
     Deadline,
     Fragment,
     Predicate,
+    Progress,
     ReadStats,
+    unheard,
 )
 from swap.connectors.filters import COMPARISONS, expression
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -42,6 +44,8 @@ class Behaviour:
     """Waits this long before each batch."""
     gate: threading.Event | None = None
     """Holds every read before its first batch until the event is set."""
+    progress: Mapping[str, Sequence[Progress]] = field(default_factory=dict)
+    """What a read tells before its first batch and before the gate, by the table's name."""
     fail_after_pieces: int | None = None
     """Goes down in the middle of a harvest, once it has told this many pieces."""
 
@@ -94,10 +98,10 @@ class MemoryConnector:
                 raise self._unavailable()
             yield datasets[start : start + self.piece_tables]
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> MemoryReader:
+    def read(self, fragment: Fragment, deadline: Deadline, tell: Callable[[Progress], None] = unheard) -> MemoryReader:
         """Start a fragment."""
         self.fragments.append(fragment)
-        reader = MemoryReader(self, fragment, deadline)
+        reader = MemoryReader(self, fragment, deadline, tell)
         self._open.add(reader)
         return reader
 
@@ -125,11 +129,18 @@ class MemoryConnector:
 class MemoryReader:
     """One read of one table."""
 
-    def __init__(self, connector: MemoryConnector, fragment: Fragment, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        connector: MemoryConnector,
+        fragment: Fragment,
+        deadline: Deadline,
+        tell: Callable[[Progress], None],
+    ) -> None:
         self.stats = ReadStats(statement=f"scan {fragment.schema}.{fragment.table}")
         self._connector = connector
         self._fragment = fragment
         self._deadline = deadline
+        self._tell = tell
         self._cancelled = threading.Event()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -150,6 +161,9 @@ class MemoryReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         connector, behaviour = self._connector, self._connector.behaviour
+        for progress in behaviour.progress.get(self._fragment.table, ()):
+            self._pause(0)
+            self._tell(progress)
         while behaviour.gate is not None and not behaviour.gate.wait(0.01):
             self._pause(0)
         self._pause(0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import pyarrow as pa
@@ -26,8 +26,10 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Progress,
     ReadStats,
     rows_without_columns,
+    unheard,
 )
 from swap.connectors.postgres_wire import Link
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SettingsError, SourceFailed, SourceUnavailable
@@ -139,7 +141,12 @@ class PostgresConnector:
         finally:
             link.close()
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> PostgresReader:
+    def read(
+        self,
+        fragment: Fragment,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — PostgreSQL does not know how far a SELECT is
+    ) -> PostgresReader:
         """Start a fragment."""
         reader = PostgresReader(self, fragment, deadline)
         self._open.add(reader)
