@@ -24,7 +24,7 @@ from psycopg import sql
 
 import services
 from conformance.proxy import Proxy
-from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, Predicate, Progress, Reader
+from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, OnBehalf, Predicate, Progress, Reader
 from swap.connectors.files import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
 from swap.connectors.postgres import PostgresConnector
@@ -32,6 +32,7 @@ from swap.db.embedded import EmbeddedPostgres
 from swap.settings import FilesSource, PostgresSource, Secret
 
 SCHEMA = "conformance"
+SOMEBODY = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
 
 
 class Subject(ABC):
@@ -42,6 +43,8 @@ class Subject(ABC):
     connector: Connector
     partitions = False
     """Whether the source has partitions that predicates can rule out."""
+    account = ""
+    """As whom the source is read for somebody; nothing where it knows nobody."""
     tells_progress = False
     """Whether the source tells how far it is before its first row, while it is held."""
     collations: frozenset[str] = frozenset()
@@ -105,7 +108,7 @@ class Subject(ABC):
 
     def read(self, fragment: Fragment, seconds: float = 60.0) -> tuple[pa.Table, Reader]:
         """Read a fragment to its end."""
-        reader = self.connector.read(fragment, Deadline(time.monotonic() + seconds))
+        reader = self.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + seconds))
         batches = list(reader)
         schema = pa.schema([(column.name, column.type) for column in fragment.columns])
         return pa.Table.from_batches(batches, schema), reader

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from conformance import nasty
-from conformance.subjects import SCHEMA, Subject
+from conformance.subjects import SCHEMA, SOMEBODY, Subject
 from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Progress, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
@@ -73,6 +73,7 @@ def test_every_type_comes_back_as_it_is(subject: Subject) -> None:
     assert found.schema.equals(rows.schema), f"{found.schema} is not {rows.schema}"
     for name in rows.column_names:
         assert repr(found[name].to_pylist()) == repr(rows[name].to_pylist()), name
+    assert reader.stats.account == subject.account
     assert reader.stats.rows == rows.num_rows
     assert reader.stats.bytes > 0
 
@@ -88,7 +89,7 @@ def test_rows_can_be_counted_without_a_column(subject: Subject, wide: str) -> No
     fragment = subject.fragment(wide, "id", where=[Predicate("hour", Comparison.LT, 2)])
     without = type(fragment)(fragment.schema, fragment.table, (), fragment.predicates)
 
-    reader = subject.connector.read(without, Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(without, SOMEBODY, Deadline(time.monotonic() + 60))
 
     assert sum(batch.num_rows for batch in reader) == WIDE_ROWS // 10
 
@@ -111,7 +112,7 @@ def test_a_filter_that_nothing_passes_is_an_empty_result(subject: Subject, wide:
 def test_an_unknown_table_is_an_error_that_names_the_source(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide, "id")
     reader = subject.connector.read(
-        type(fragment)(SCHEMA, "nowhere", fragment.columns), Deadline(time.monotonic() + 10)
+        type(fragment)(SCHEMA, "nowhere", fragment.columns), SOMEBODY, Deadline(time.monotonic() + 10)
     )
 
     with pytest.raises(SourceFailed) as raised:
@@ -258,7 +259,7 @@ def test_capabilities_list_only_families_that_are_compared_here(subject: Subject
 def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide, query_id="cancelled")
     with subject.held(wide):
-        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60)))
         assert eventually(lambda: subject.works("cancelled", reading.reader))
 
         reading.reader.cancel()
@@ -271,7 +272,9 @@ def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> 
 
 
 def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
-    reader = subject.connector.read(subject.fragment(wide, query_id="closed"), Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(
+        subject.fragment(wide, query_id="closed"), SOMEBODY, Deadline(time.monotonic() + 60)
+    )
     batches = iter(reader)
     next(batches)
     assert eventually(lambda: subject.works("closed", reader))
@@ -282,7 +285,7 @@ def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide
 
 
 def test_a_read_that_was_cancelled_before_it_began_asks_nothing(subject: Subject, wide: str) -> None:
-    reader = subject.connector.read(subject.fragment(wide), Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(subject.fragment(wide), SOMEBODY, Deadline(time.monotonic() + 60))
     reader.cancel()
 
     with pytest.raises(QueryCancelled):
@@ -295,7 +298,7 @@ def test_the_deadline_ends_the_work_at_the_source(subject: Subject, wide: str) -
     fragment = subject.fragment(wide, query_id="late")
     with subject.held(wide):
         began = time.monotonic()
-        reading = Reading(subject.connector.read(fragment, Deadline(began + 0.8)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(began + 0.8)))
         reading.join(20)
 
         assert isinstance(reading.error, QueryTimedOut)
@@ -308,7 +311,7 @@ def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_
 ) -> None:
     fragment = subject.fragment(wide, query_id="killed")
     with subject.held(wide):
-        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 30)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 30)))
         assert eventually(lambda: subject.works("killed", reading.reader))
         subject.kill(reading.reader)
         reading.join(20)
@@ -326,7 +329,7 @@ def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_
 def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide)
 
-    readings = [Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60))) for _ in range(4)]
+    readings = [Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60))) for _ in range(4)]
     for reading in readings:
         reading.join(60)
 
@@ -338,7 +341,7 @@ def test_progress_is_told_before_the_first_row_and_lies_between_0_and_1(subject:
     told: list[Progress] = []
     fragment = subject.fragment(wide)
     with subject.held(wide):
-        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60), told.append))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60), told.append))
         if subject.tells_progress:
             assert eventually(lambda: told)
             assert reading.rows == 0
@@ -379,4 +382,4 @@ def test_a_value_that_is_not_exact_in_its_column_is_never_compared_at_the_source
     fragment = subject.fragment("exact", where=[Predicate("value", Comparison.EQ, "text")])
 
     with pytest.raises((ValueError, SwapError)):
-        list(subject.connector.read(fragment, Deadline(time.monotonic() + 10)))
+        list(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 10)))

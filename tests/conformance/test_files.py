@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conformance.subjects import SCHEMA, Files
+from conformance.subjects import SCHEMA, SOMEBODY, Files
 from conformance.test_connector import Reading, eventually
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.files import FilesConnector
@@ -33,7 +33,7 @@ def write(files: Files, path: str, rows: pa.Table = NUMBERS, **options: Any) -> 
 
 def read(files: Files, *columns: Column, where: tuple[Predicate, ...] = (), table: str = "t") -> list[dict[str, Any]]:
     """Read a table."""
-    reader = files.connector.read(Fragment(SCHEMA, table, columns, where), Deadline(time.monotonic() + 20))
+    reader = files.connector.read(Fragment(SCHEMA, table, columns, where), SOMEBODY, Deadline(time.monotonic() + 20))
     return [row for batch in reader for row in batch.to_pylist()]
 
 
@@ -155,6 +155,7 @@ def test_row_groups_whose_statistics_rule_them_out_are_not_read(files: Files) ->
     write(files, "part.parquet", rows, row_group_size=1000)
     reader = files.connector.read(
         Fragment(SCHEMA, "t", files.columns("t"), (Predicate("id", Comparison.GT, 8999),)),
+        SOMEBODY,
         Deadline(time.monotonic() + 20),
     )
 
@@ -192,7 +193,9 @@ def test_a_scattered_read_gives_the_same_rows_in_batches_that_show_no_file(files
         write(files, f"number={number}/part.parquet", pa.table({"id": pa.array([number] * rows, pa.int32())}))
 
     for columns, key in (((ID,), "id"), ((Column("number", pa.int64(), partition=True),), "number"), ((), "")):
-        reader = files.connector.read(Fragment(SCHEMA, "t", columns, scattered=True), Deadline(time.monotonic() + 20))
+        reader = files.connector.read(
+            Fragment(SCHEMA, "t", columns, scattered=True), SOMEBODY, Deadline(time.monotonic() + 20)
+        )
         batches = list(reader)
 
         assert [batch.num_rows for batch in batches] == [8192] * 4 + [37_001 - 4 * 8192]
@@ -269,7 +272,7 @@ def test_no_link_leads_out_of_the_root(files: Files, tmp_path: Path, link: str) 
     assert len(read(files, ID)) == 1
     for schema, table in ((SCHEMA, "linked"), ("linked", "t")):
         with pytest.raises(SourceFailed):
-            list(files.connector.read(Fragment(schema, table, (ID,)), Deadline(time.monotonic() + 20)))
+            list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
 
 
 @pytest.mark.parametrize(
@@ -289,7 +292,7 @@ def test_a_name_that_is_no_name_opens_nothing(files: Files, schema: str, table: 
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed):
-        list(files.connector.read(Fragment(schema, table, (ID,)), Deadline(time.monotonic() + 20)))
+        list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
 
 
 def test_a_pipe_among_the_files_does_not_hang_the_reader(files: Files) -> None:
@@ -338,7 +341,7 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
     )
     for part in range(4):
         write(files, f"{part}.parquet", rows, row_group_size=5000)
-    reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), Deadline(time.monotonic() + 60))
+    reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), SOMEBODY, Deadline(time.monotonic() + 60))
     batches = iter(reader)
     next(batches)
     time.sleep(1.0)
@@ -357,7 +360,7 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
 def test_after_a_cancel_the_next_read_gets_a_process_of_its_own(files: Files) -> None:
     write(files, "part.parquet")
     with files.held("t"):
-        reading = Reading(files.connector.read(Fragment(SCHEMA, "t", (ID,)), Deadline(time.monotonic() + 20)))
+        reading = Reading(files.connector.read(Fragment(SCHEMA, "t", (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
         assert eventually(lambda: files.works("", reading.reader))
         reading.reader.cancel()
         reading.join(3)

@@ -1,7 +1,8 @@
 """The protocol every source speaks: what there is, and batches of rows that can be cancelled.
 
 A connector computes only what its `Capabilities` list; whatever else a statement asks for, the
-combiner does.  Connectors know neither one another nor who is asking.
+combiner does.  Connectors do not know one another, and decide nothing about rights: they are told for
+whom they read only to act at the source as that person, or under the account meant for them.
 """
 
 from __future__ import annotations
@@ -161,6 +162,20 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class OnBehalf:
+    """For whom one query reads one source, and all the tables (schema, name) it reads there.
+
+    A connector chooses by it as whom it acts for the whole query: the person, where the store knows them,
+    or one account (`accounts.smallest`).
+    """
+
+    person_id: str
+    name: str
+    groups: frozenset[str]
+    tables: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """When the query must have ended, on `time.monotonic()`'s clock, in seconds."""
 
@@ -187,6 +202,8 @@ def unheard(_: Progress) -> None:
 class ReadStats:
     """What a read really did, updated while it goes on."""
 
+    account: str = ""
+    """As whom it was read, in the source's words; empty where the source knows nobody."""
     statement: str = ""
     rows: int = 0
     bytes: int = 0
@@ -224,11 +241,17 @@ class Connector(Protocol):
         Raises SourceUnavailable while iterating; then what was yielded counts, and nothing is known of the rest.
         """
 
-    def read(self, fragment: Fragment, deadline: Deadline, tell: Callable[[Progress], None] = unheard) -> Reader:
-        """Start a fragment.  Returns at once; errors come from the iteration.
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,
+    ) -> Reader:
+        """Start a fragment for somebody.  Returns at once; errors come from the iteration.
 
         While it is iterated, `tell` hears how far the source is, on the thread that iterates.
-        Raises SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
+        Raises Forbidden, SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
         """
 
     def close(self) -> None:

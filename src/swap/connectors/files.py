@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, Progress, ReadStats, unheard
+from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, OnBehalf, Progress, ReadStats, unheard
 from swap.connectors.files_request import Request, decode_dataset, decode_progress, encode_request
 from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -114,6 +114,7 @@ class FilesConnector:
     def read(
         self,
         fragment: Fragment,
+        on_behalf: OnBehalf,  # noqa: ARG002 — files are read as the gateway
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — its first rows come at once
     ) -> FilesReader:

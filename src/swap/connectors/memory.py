@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from swap.connectors.accounts import Account, smallest
 from swap.connectors.base import (
     NULL_TESTS,
     Capabilities,
@@ -21,6 +22,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    OnBehalf,
     Predicate,
     Progress,
     ReadStats,
@@ -61,13 +63,22 @@ class Table:
     newest: str = ""
     compares_by: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     """What the store compares instead of a column's text, as a collation does: `str.casefold` ignores case."""
+    readers: frozenset[str] | None = None
+    """As whom the store itself lets it be read; None as anybody."""
 
 
 class MemoryConnector:
     """Arrow tables under `schema.table` names."""
 
     def __init__(
-        self, name: str, tables: Mapping[str, pa.Table | Table], *, batch_rows: int = 1000, piece_tables: int = 100
+        self,
+        name: str,
+        tables: Mapping[str, pa.Table | Table],
+        *,
+        batch_rows: int = 1000,
+        piece_tables: int = 100,
+        accounts: Sequence[Account] = (),
+        impersonates: bool = False,
     ) -> None:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
@@ -77,6 +88,8 @@ class MemoryConnector:
         """Every fragment it was asked for, oldest first."""
         self.batch_rows = batch_rows
         self.piece_tables = piece_tables
+        self.accounts = accounts
+        self.impersonates = impersonates
         self._open: set[MemoryReader] = set()
 
     @property
@@ -98,10 +111,16 @@ class MemoryConnector:
                 raise self._unavailable()
             yield datasets[start : start + self.piece_tables]
 
-    def read(self, fragment: Fragment, deadline: Deadline, tell: Callable[[Progress], None] = unheard) -> MemoryReader:
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,
+    ) -> MemoryReader:
         """Start a fragment."""
         self.fragments.append(fragment)
-        reader = MemoryReader(self, fragment, deadline, tell)
+        reader = MemoryReader(self, fragment, on_behalf, deadline, tell)
         self._open.add(reader)
         return reader
 
@@ -109,6 +128,12 @@ class MemoryConnector:
         """Cancel what runs."""
         for reader in tuple(self._open):
             reader.cancel()
+
+    def acts_as(self, on_behalf: OnBehalf) -> str:
+        """Return as whom the store is asked: the person, the smallest account that is enough, or nobody."""
+        if self.impersonates:
+            return on_behalf.name
+        return smallest(self.accounts, on_behalf, self.name).name if self.accounts else ""
 
     def ended(self, reader: MemoryReader) -> None:
         """Forget a read that is over."""
@@ -133,12 +158,14 @@ class MemoryReader:
         self,
         connector: MemoryConnector,
         fragment: Fragment,
+        on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None],
     ) -> None:
         self.stats = ReadStats(statement=f"scan {fragment.schema}.{fragment.table}")
         self._connector = connector
         self._fragment = fragment
+        self._on_behalf = on_behalf
         self._deadline = deadline
         self._tell = tell
         self._cancelled = threading.Event()
@@ -161,6 +188,7 @@ class MemoryReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         connector, behaviour = self._connector, self._connector.behaviour
+        self.stats.account = connector.acts_as(self._on_behalf)
         for progress in behaviour.progress.get(self._fragment.table, ()):
             self._pause(0)
             self._tell(progress)
@@ -170,9 +198,7 @@ class MemoryReader:
         for batch in self._rows().to_batches(max_chunksize=connector.batch_rows):
             self._pause(behaviour.seconds_per_batch)
             if behaviour.fail_after_rows is not None and self.stats.rows + batch.num_rows > behaviour.fail_after_rows:
-                raise SourceFailed(
-                    Problem(f"{connector.name} answered with an error.", "It was told to fail.", source=connector.name)
-                )
+                raise self._failed("It was told to fail.")
             self.stats.rows += batch.num_rows
             self.stats.bytes += batch.nbytes
             yield batch
@@ -181,16 +207,17 @@ class MemoryReader:
         fragment = self._fragment
         table = self._connector.tables.get(f"{fragment.schema}.{fragment.table}")
         if table is None:
-            raise SourceFailed(
-                Problem(
-                    f"{self._connector.name} has no table {fragment.schema}.{fragment.table}.",
-                    source=self._connector.name,
-                )
-            )
+            raise self._failed(f"It has no table {fragment.schema}.{fragment.table}.")
+        if table.readers is not None and self.stats.account not in table.readers:
+            raise self._failed(f"{self.stats.account} may not read {fragment.schema}.{fragment.table}.")
         rows = _passing(table, fragment.predicates)
         if fragment.limit is not None:
             rows = rows.slice(0, fragment.limit)
         return rows.select([column.name for column in fragment.columns])
+
+    def _failed(self, why: str) -> SourceFailed:
+        name = self._connector.name
+        return SourceFailed(Problem(f"{name} answered with an error.", why, source=name))
 
     def _pause(self, seconds: float) -> None:
         """Wait, and raise when the query ended meanwhile."""

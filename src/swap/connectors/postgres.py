@@ -26,6 +26,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    OnBehalf,
     Progress,
     ReadStats,
     rows_without_columns,
@@ -144,11 +145,12 @@ class PostgresConnector:
     def read(
         self,
         fragment: Fragment,
+        on_behalf: OnBehalf,  # noqa: ARG002 — the source has one account
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — PostgreSQL does not know how far a SELECT is
     ) -> PostgresReader:
         """Start a fragment."""
-        reader = PostgresReader(self, fragment, deadline)
+        reader = PostgresReader(self, fragment, deadline, self._source.user)
         self._open.add(reader)
         return reader
 
@@ -208,8 +210,8 @@ class PostgresConnector:
 class PostgresReader:
     """One COPY on a connection of its own."""
 
-    def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline) -> None:
-        self.stats = ReadStats()
+    def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline, account: str) -> None:
+        self.stats = ReadStats(account)
         self._connector = connector
         self._fragment = fragment
         self._deadline = deadline

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from swap.connectors.base import Connector, Deadline, Progress, Reader
+from swap.connectors.base import Connector, Deadline, OnBehalf, Progress, Reader
 from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
 from swap.query.language.parse import cut
@@ -119,10 +119,19 @@ class Execution:
         """Return a descriptor from which the combiner will read this input."""
         if item.fragment is None:
             return self.upload(item.upload_id)
-        reader = self.connectors[item.source].read(item.fragment, deadline, lambda told: self._tell(item, told))
+        reader = self.connectors[item.source].read(
+            item.fragment, self._on_behalf(item.source), deadline, lambda told: self._tell(item, told)
+        )
         ours, theirs = os.pipe()
         self._feeds.append(_Feed(item, reader, theirs))
         return ours
+
+    def _on_behalf(self, source: str) -> OnBehalf:
+        principal = self.run.principal
+        fragments = [item.fragment for item in self.plan.inputs if item.source == source and item.fragment]
+        return OnBehalf(
+            principal.id, principal.name, principal.groups, frozenset((each.schema, each.table) for each in fragments)
+        )
 
     def _keep(self, output: object, result: ResultFile) -> None:
         """Move what the combiner writes into the spool."""

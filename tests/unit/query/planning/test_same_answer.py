@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
-from swap.connectors.base import Capabilities, Column, Comparison, Deadline
+from swap.connectors.base import Capabilities, Column, Comparison, Deadline, OnBehalf
 from swap.connectors.memory import MemoryConnector, Table
 from swap.policy.model import Decision
 from swap.query.language.parse import parse
@@ -40,6 +40,7 @@ TYPES = {
 }
 COMPARES_BY: dict[str, Callable[[str], str]] = {"c": str.casefold, "p": str.rstrip}
 """The columns that the source compares its own way: without case, without trailing spaces."""
+ANN = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
 NONE = Capabilities(frozenset(), limit=False)
 
 
@@ -197,7 +198,7 @@ def answer(made: Plan, connector: MemoryConnector) -> list[tuple[Any, ...]]:
     with duckdb.connect(":memory:") as combiner:
         for item in made.inputs:
             assert item.fragment is not None
-            batches = list(connector.read(item.fragment, Deadline(time.monotonic() + 60)))
+            batches = list(connector.read(item.fragment, ANN, Deadline(time.monotonic() + 60)))
             combiner.register(
                 item.name,
                 pa.Table.from_batches(batches, pa.schema([(column.name, column.type) for column in item.columns])),
