@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psycopg
@@ -24,7 +24,7 @@ from psycopg import sql
 
 import services
 from conformance.proxy import Proxy
-from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, Predicate, Reader
+from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, OnBehalf, Predicate, Progress, Reader
 from swap.connectors.files import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
 from swap.connectors.postgres import PostgresConnector
@@ -32,6 +32,7 @@ from swap.db.embedded import EmbeddedPostgres
 from swap.settings import FilesSource, PostgresSource, Secret
 
 SCHEMA = "conformance"
+SOMEBODY = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
 
 
 class Subject(ABC):
@@ -42,6 +43,12 @@ class Subject(ABC):
     connector: Connector
     partitions = False
     """Whether the source has partitions that predicates can rule out."""
+    account = ""
+    """As whom the source is read for somebody; nothing where it knows nobody."""
+    tells_progress = False
+    """Whether the source tells how far it is before its first row, while it is held."""
+    collations: frozenset[str] = frozenset()
+    """How the source can be made to compare text otherwise than by its bytes."""
     unsupported: frozenset[str] = frozenset()
     """Names of the columns of `nasty.TYPES` that this source has no type for."""
 
@@ -51,6 +58,10 @@ class Subject(ABC):
     @abstractmethod
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         """Make a table in the source with these rows."""
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        """Make a table whose `value` the source compares in one of `collations`."""
+        raise NotImplementedError
 
     @abstractmethod
     def cost(self, reader: Reader) -> int:
@@ -77,12 +88,14 @@ class Subject(ABC):
     def close(self) -> None:
         """Take everything down."""
 
+    def harvested(self) -> list[Dataset]:
+        """Return every table that a whole harvest finds."""
+        return [dataset for piece in self.connector.harvest() for dataset in piece]
+
     def columns(self, name: str, *wanted: str) -> tuple[Column, ...]:
         """Return a table's columns as harvested, all or those wanted, in the order wanted."""
         if name not in self._harvested:
-            self._harvested |= {
-                dataset.name: dataset for dataset in self.connector.harvest() if dataset.schema == SCHEMA
-            }
+            self._harvested |= {dataset.name: dataset for dataset in self.harvested() if dataset.schema == SCHEMA}
         found = self._harvested[name]
         columns = {column.name: column for column in found.columns}
         return tuple(columns[each] for each in wanted) if wanted else found.columns
@@ -95,7 +108,7 @@ class Subject(ABC):
 
     def read(self, fragment: Fragment, seconds: float = 60.0) -> tuple[pa.Table, Reader]:
         """Read a fragment to its end."""
-        reader = self.connector.read(fragment, Deadline(time.monotonic() + seconds))
+        reader = self.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + seconds))
         batches = list(reader)
         schema = pa.schema([(column.name, column.type) for column in fragment.columns])
         return pa.Table.from_batches(batches, schema), reader
@@ -105,6 +118,8 @@ class Memory(Subject):
     """The double: its tables are what is published."""
 
     kind = "memory"
+    tells_progress = True
+    collations = frozenset({"ignores case", "ignores trailing spaces"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,17 +128,24 @@ class Memory(Subject):
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         self.connector.tables[f"{SCHEMA}.{name}"] = Table(rows)
 
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        key = {"ignores case": str.casefold, "ignores trailing spaces": str.rstrip}[collation]
+        self.connector.tables[f"{SCHEMA}.{name}"] = Table(rows, compares_by={"value": key})
+        self._harvested.clear()
+
     def cost(self, reader: Reader) -> int:
         return reader.stats.bytes
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
         self.connector.behaviour.gate = gate = threading.Event()
+        self.connector.behaviour.progress = {name: [Progress(line="queued"), Progress(0.5, "half")]}
         try:
             yield
         finally:
             gate.set()
             self.connector.behaviour.gate = None
+            self.connector.behaviour.progress = {}
 
     def works(self, query_id: str, reader: Reader) -> bool:
         return self.connector.running > 0
@@ -206,6 +228,8 @@ class Postgres(Subject):
     """A PostgreSQL server of its own, behind the proxy."""
 
     kind = "postgres"
+    # The server under test is built without ICU, and so without a collation that ignores case.
+    collations = frozenset({"ignores trailing spaces"})
     unsupported = frozenset({"struct", "map", "null", "timestamp_ns"})
     account = "conformance_reader"
     database = "stock"
@@ -266,9 +290,15 @@ class Postgres(Subject):
         return self.server.administrator(self.database)
 
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        self._make(name, rows, {field.name: _postgres_type(field.type) for field in rows.schema})
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        self._make(name, rows, {"id": "integer", "value": "char(6000)"})
+        self._harvested.clear()
+
+    def _make(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
         columns = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(field.name), sql.SQL(_postgres_type(field.type)))
-            for field in rows.schema
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(type_)) for column, type_ in types.items()
         )
         table = sql.Identifier(SCHEMA, name)
         with self.administrator() as conn:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from conformance import nasty
-from conformance.subjects import SCHEMA, Subject
-from swap.connectors.base import Comparison, Deadline, Predicate, Reader
+from conformance.subjects import SCHEMA, SOMEBODY, Subject
+from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Progress, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 WIDE_ROWS = 40_000
@@ -73,9 +73,9 @@ def test_every_type_comes_back_as_it_is(subject: Subject) -> None:
     assert found.schema.equals(rows.schema), f"{found.schema} is not {rows.schema}"
     for name in rows.column_names:
         assert repr(found[name].to_pylist()) == repr(rows[name].to_pylist()), name
+    assert reader.stats.account == subject.account
     assert reader.stats.rows == rows.num_rows
     assert reader.stats.bytes > 0
-    assert reader.stats.started
 
 
 def test_columns_come_in_the_order_asked_for(subject: Subject, wide: str) -> None:
@@ -89,7 +89,7 @@ def test_rows_can_be_counted_without_a_column(subject: Subject, wide: str) -> No
     fragment = subject.fragment(wide, "id", where=[Predicate("hour", Comparison.LT, 2)])
     without = type(fragment)(fragment.schema, fragment.table, (), fragment.predicates)
 
-    reader = subject.connector.read(without, Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(without, SOMEBODY, Deadline(time.monotonic() + 60))
 
     assert sum(batch.num_rows for batch in reader) == WIDE_ROWS // 10
 
@@ -112,7 +112,7 @@ def test_a_filter_that_nothing_passes_is_an_empty_result(subject: Subject, wide:
 def test_an_unknown_table_is_an_error_that_names_the_source(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide, "id")
     reader = subject.connector.read(
-        type(fragment)(SCHEMA, "nowhere", fragment.columns), Deadline(time.monotonic() + 10)
+        type(fragment)(SCHEMA, "nowhere", fragment.columns), SOMEBODY, Deadline(time.monotonic() + 10)
     )
 
     with pytest.raises(SourceFailed) as raised:
@@ -196,29 +196,44 @@ def _by_duckdb(rows: pa.Table, name: str, comparison: Comparison, operands: list
 
 @pytest.mark.parametrize("name", nasty.VALUES)
 def test_comparisons_select_the_rows_that_duckdb_selects(subject: Subject, name: str) -> None:
-    type_, values = nasty.VALUES[name]
     subject.publish(f"compare_{name}", nasty.table(name))
-    rows, _ = subject.read(subject.fragment(f"compare_{name}"))
-    columns = subject.columns(f"compare_{name}")
-    compared = 0
 
-    for comparison in Comparison:
-        accepted = [
-            value
-            for value in _operands(comparison, values)
-            if subject.connector.capabilities.accepts(type_, comparison, value)
-        ]
-        expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
-        for value, ids in zip(accepted, expected, strict=True):
-            fragment = subject.fragment(f"compare_{name}", where=[Predicate("value", comparison, value)])
-            found, _ = subject.read(type(fragment)(SCHEMA, fragment.table, columns, fragment.predicates))
-            assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
-            compared += 1
+    compared = _compare(subject, f"compare_{name}", name)
 
     claimed = [
         comparison for family, comparison in subject.connector.capabilities.comparisons if family == nasty.FAMILY[name]
     ]
     assert compared >= len(claimed)
+
+
+@pytest.mark.parametrize("collation", ["ignores case", "ignores trailing spaces"])
+def test_a_column_that_the_source_compares_its_own_way_selects_the_rows_that_duckdb_selects(
+    subject: Subject, collation: str
+) -> None:
+    if collation not in subject.collations:
+        pytest.skip(f"this source has no column that {collation}")
+    subject.publish_collated("collated", nasty.table("text"), collation)
+
+    assert _compare(subject, "collated", "text") >= len(NULL_TESTS)
+
+
+def _compare(subject: Subject, table: str, name: str) -> int:
+    """Compare the table's `value` with every value that is accepted; return how many comparisons were."""
+    rows, _ = subject.read(subject.fragment(table))
+    (value_column,) = subject.columns(table, "value")
+    compared = 0
+    for comparison in Comparison:
+        accepted = [
+            value
+            for value in _operands(comparison, nasty.VALUES[name][1])
+            if subject.connector.capabilities.accepts(value_column, comparison, value)
+        ]
+        expected = _by_duckdb(rows, name, comparison, accepted) if accepted else []
+        for value, ids in zip(accepted, expected, strict=True):
+            found, _ = subject.read(subject.fragment(table, where=[Predicate("value", comparison, value)]))
+            assert sorted(found["id"].to_pylist()) == ids, f"{comparison} {value!r}"
+            compared += 1
+    return compared
 
 
 def _operands(comparison: Comparison, values: list[Any]) -> list[Any]:
@@ -244,7 +259,7 @@ def test_capabilities_list_only_families_that_are_compared_here(subject: Subject
 def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide, query_id="cancelled")
     with subject.held(wide):
-        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60)))
         assert eventually(lambda: subject.works("cancelled", reading.reader))
 
         reading.reader.cancel()
@@ -257,7 +272,9 @@ def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> 
 
 
 def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide: str) -> None:
-    reader = subject.connector.read(subject.fragment(wide, query_id="closed"), Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(
+        subject.fragment(wide, query_id="closed"), SOMEBODY, Deadline(time.monotonic() + 60)
+    )
     batches = iter(reader)
     next(batches)
     assert eventually(lambda: subject.works("closed", reader))
@@ -268,7 +285,7 @@ def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide
 
 
 def test_a_read_that_was_cancelled_before_it_began_asks_nothing(subject: Subject, wide: str) -> None:
-    reader = subject.connector.read(subject.fragment(wide), Deadline(time.monotonic() + 60))
+    reader = subject.connector.read(subject.fragment(wide), SOMEBODY, Deadline(time.monotonic() + 60))
     reader.cancel()
 
     with pytest.raises(QueryCancelled):
@@ -281,7 +298,7 @@ def test_the_deadline_ends_the_work_at_the_source(subject: Subject, wide: str) -
     fragment = subject.fragment(wide, query_id="late")
     with subject.held(wide):
         began = time.monotonic()
-        reading = Reading(subject.connector.read(fragment, Deadline(began + 0.8)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(began + 0.8)))
         reading.join(20)
 
         assert isinstance(reading.error, QueryTimedOut)
@@ -294,7 +311,7 @@ def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_
 ) -> None:
     fragment = subject.fragment(wide, query_id="killed")
     with subject.held(wide):
-        reading = Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 30)))
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 30)))
         assert eventually(lambda: subject.works("killed", reading.reader))
         subject.kill(reading.reader)
         reading.join(20)
@@ -312,7 +329,7 @@ def test_a_source_killed_in_the_middle_is_an_error_that_names_it_and_then_works_
 def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
     fragment = subject.fragment(wide)
 
-    readings = [Reading(subject.connector.read(fragment, Deadline(time.monotonic() + 60))) for _ in range(4)]
+    readings = [Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60))) for _ in range(4)]
     for reading in readings:
         reading.join(60)
 
@@ -320,9 +337,23 @@ def test_reads_run_side_by_side(subject: Subject, wide: str) -> None:
     assert [reading.rows for reading in readings] == [WIDE_ROWS] * 4
 
 
+def test_progress_is_told_before_the_first_row_and_lies_between_0_and_1(subject: Subject, wide: str) -> None:
+    told: list[Progress] = []
+    fragment = subject.fragment(wide)
+    with subject.held(wide):
+        reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60), told.append))
+        if subject.tells_progress:
+            assert eventually(lambda: told)
+            assert reading.rows == 0
+    reading.join(60)
+
+    assert (reading.error, reading.rows) == (None, WIDE_ROWS)
+    assert all(progress.share is None or 0 <= progress.share <= 1 for progress in told)
+
+
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────
 def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -> None:
-    dataset = next(each for each in subject.connector.harvest() if (each.schema, each.name) == (SCHEMA, wide))
+    dataset = next(each for each in subject.harvested() if (each.schema, each.name) == (SCHEMA, wide))
 
     assert {column.name: str(column.type) for column in dataset.columns} == {
         "id": "int32",
@@ -335,6 +366,13 @@ def test_a_harvest_knows_tables_columns_and_sizes(subject: Subject, wide: str) -
     assert dataset.size_bytes
 
 
+def test_a_harvest_tells_of_each_table_once(subject: Subject, wide: str) -> None:
+    found = [(dataset.schema, dataset.name) for dataset in subject.harvested()]
+
+    assert (SCHEMA, wide) in found
+    assert len(found) == len(set(found))
+
+
 def test_check_finds_the_source_up(subject: Subject) -> None:
     subject.connector.check()
 
@@ -344,4 +382,4 @@ def test_a_value_that_is_not_exact_in_its_column_is_never_compared_at_the_source
     fragment = subject.fragment("exact", where=[Predicate("value", Comparison.EQ, "text")])
 
     with pytest.raises((ValueError, SwapError)):
-        list(subject.connector.read(fragment, Deadline(time.monotonic() + 10)))
+        list(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 10)))

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conformance.subjects import SCHEMA, Files
+from conformance.subjects import SCHEMA, SOMEBODY, Files
 from conformance.test_connector import Reading, eventually
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.files import FilesConnector
@@ -33,7 +33,7 @@ def write(files: Files, path: str, rows: pa.Table = NUMBERS, **options: Any) -> 
 
 def read(files: Files, *columns: Column, where: tuple[Predicate, ...] = (), table: str = "t") -> list[dict[str, Any]]:
     """Read a table."""
-    reader = files.connector.read(Fragment(SCHEMA, table, columns, where), Deadline(time.monotonic() + 20))
+    reader = files.connector.read(Fragment(SCHEMA, table, columns, where), SOMEBODY, Deadline(time.monotonic() + 20))
     return [row for batch in reader for row in batch.to_pylist()]
 
 
@@ -91,7 +91,7 @@ def test_the_sidecar_describes_the_table(files: Files) -> None:
         encoding="utf-8",
     )
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.comment, dataset.owner, dataset.newest) == ("Numbers", "data-team", "2026-11-23 05:00")
     assert dataset.columns[0] == Column("id", pa.int32(), "Counts up", sensitivity="personal")
@@ -105,7 +105,7 @@ def test_a_harvest_counts_rows_and_finds_the_newest_partition(files: Files) -> N
     for hour in (9, 10):
         write(files, f"year=2026/month=9/day=3/hour={hour}/part.parquet")
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.row_estimate, dataset.newest) == (200, "2026-09-03 10:00")
 
@@ -155,6 +155,7 @@ def test_row_groups_whose_statistics_rule_them_out_are_not_read(files: Files) ->
     write(files, "part.parquet", rows, row_group_size=1000)
     reader = files.connector.read(
         Fragment(SCHEMA, "t", files.columns("t"), (Predicate("id", Comparison.GT, 8999),)),
+        SOMEBODY,
         Deadline(time.monotonic() + 20),
     )
 
@@ -192,7 +193,9 @@ def test_a_scattered_read_gives_the_same_rows_in_batches_that_show_no_file(files
         write(files, f"number={number}/part.parquet", pa.table({"id": pa.array([number] * rows, pa.int32())}))
 
     for columns, key in (((ID,), "id"), ((Column("number", pa.int64(), partition=True),), "number"), ((), "")):
-        reader = files.connector.read(Fragment(SCHEMA, "t", columns, scattered=True), Deadline(time.monotonic() + 20))
+        reader = files.connector.read(
+            Fragment(SCHEMA, "t", columns, scattered=True), SOMEBODY, Deadline(time.monotonic() + 20)
+        )
         batches = list(reader)
 
         assert [batch.num_rows for batch in batches] == [8192] * 4 + [37_001 - 4 * 8192]
@@ -237,7 +240,7 @@ def test_one_broken_table_does_not_hide_the_others(files: Files) -> None:
     other.parent.mkdir()
     other.write_bytes(b"PAR1 no")
 
-    assert [dataset.name for dataset in files.connector.harvest()] == ["t"]
+    assert [dataset.name for dataset in files.harvested()] == ["t"]
 
 
 def test_a_missing_root_is_a_source_that_does_not_answer(tmp_path: Path) -> None:
@@ -265,13 +268,11 @@ def test_no_link_leads_out_of_the_root(files: Files, tmp_path: Path, link: str) 
     }[link]
     place.symlink_to(target)
 
-    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.connector.harvest()] == [
-        (SCHEMA, "t", 1)
-    ]
+    assert [(dataset.schema, dataset.name, dataset.row_estimate) for dataset in files.harvested()] == [(SCHEMA, "t", 1)]
     assert len(read(files, ID)) == 1
     for schema, table in ((SCHEMA, "linked"), ("linked", "t")):
         with pytest.raises(SourceFailed):
-            list(files.connector.read(Fragment(schema, table, (ID,)), Deadline(time.monotonic() + 20)))
+            list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
 
 
 @pytest.mark.parametrize(
@@ -291,7 +292,7 @@ def test_a_name_that_is_no_name_opens_nothing(files: Files, schema: str, table: 
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed):
-        list(files.connector.read(Fragment(schema, table, (ID,)), Deadline(time.monotonic() + 20)))
+        list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
 
 
 def test_a_pipe_among_the_files_does_not_hang_the_reader(files: Files) -> None:
@@ -340,7 +341,7 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
     )
     for part in range(4):
         write(files, f"{part}.parquet", rows, row_group_size=5000)
-    reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), Deadline(time.monotonic() + 60))
+    reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), SOMEBODY, Deadline(time.monotonic() + 60))
     batches = iter(reader)
     next(batches)
     time.sleep(1.0)
@@ -359,7 +360,7 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
 def test_after_a_cancel_the_next_read_gets_a_process_of_its_own(files: Files) -> None:
     write(files, "part.parquet")
     with files.held("t"):
-        reading = Reading(files.connector.read(Fragment(SCHEMA, "t", (ID,)), Deadline(time.monotonic() + 20)))
+        reading = Reading(files.connector.read(Fragment(SCHEMA, "t", (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
         assert eventually(lambda: files.works("", reading.reader))
         reading.reader.cancel()
         reading.join(3)

@@ -23,7 +23,7 @@ def test_a_harvest_counts_the_rows_of_each_day_from_the_footers(files: Files) ->
     for day, hour, rows in ((9, 0, 100), (10, 0, 7), (10, 1, 8)):
         write(files, f"year=2026/month=11/day={day}/hour={hour}/part.parquet", rows)
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.row_estimate, dataset.rows_exact) == (115, True)
     assert dataset.partitions is not None
@@ -42,7 +42,7 @@ def test_a_table_of_too_many_files_to_count_says_that_its_rows_are_a_guess(files
     for number in range(400):
         write(files, f"number={number}/part.parquet", 3)
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.row_estimate, dataset.rows_exact) == (1200, False)
     assert dataset.partitions is not None
@@ -53,7 +53,7 @@ def test_a_damaged_file_makes_its_partitions_rows_a_guess(files: Files) -> None:
     write(files, "day=2026-11-22/part.parquet", 3)
     write(files, "day=2026-11-23/part.parquet", 3).write_bytes(b"PAR1")
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert not dataset.rows_exact
     assert dataset.partitions is not None
@@ -63,6 +63,6 @@ def test_a_damaged_file_makes_its_partitions_rows_a_guess(files: Files) -> None:
 def test_a_table_without_partitions_is_counted_and_not_divided(files: Files) -> None:
     write(files, "part.parquet", 3)
 
-    dataset = files.connector.harvest()[0]
+    dataset = files.harvested()[0]
 
     assert (dataset.row_estimate, dataset.rows_exact, dataset.partitions) == (3, True, None)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from conformance.proxy import unanswered_port
-from conformance.subjects import SCHEMA, Postgres
+from conformance.subjects import SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.postgres import PostgresConnector
@@ -60,7 +60,7 @@ def soon(seconds: float = 20.0) -> Deadline:
 
 
 def rows_of(source: Postgres, fragment: Fragment) -> list[dict[str, Any]]:
-    return [row for batch in source.connector.read(fragment, soon()) for row in batch.to_pylist()]
+    return [row for batch in source.connector.read(fragment, SOMEBODY, soon()) for row in batch.to_pylist()]
 
 
 # ── types ───────────────────────────────────────────────────────────────────────────────────────────
@@ -169,7 +169,7 @@ def test_rows_before_the_years_of_python_and_after_them_pass(postgres: Postgres)
 
 # ── what is there ───────────────────────────────────────────────────────────────────────────────────
 def test_a_harvest_finds_what_the_account_may_read_and_no_more(odd: Postgres) -> None:
-    found = {dataset.name: dataset for dataset in odd.connector.harvest()}
+    found = {dataset.name: dataset for dataset in odd.harvested()}
 
     assert {"odd", "odd_view", "odd_stored", "parted", "half"} <= set(found)
     assert not {"secret", "parted_2026"} & set(found)
@@ -179,6 +179,23 @@ def test_a_harvest_finds_what_the_account_may_read_and_no_more(odd: Postgres) ->
     assert found["odd"].owner == "swap_admin"
     ident = next(column for column in found["odd"].columns if column.name == "ident")
     assert (ident.comment, ident.sensitivity) == ("Who it was.", "personal")
+
+
+def test_many_tables_are_harvested_some_at_a_time(odd: Postgres) -> None:
+    with odd.administrator() as conn:
+        conn.execute(
+            f"CREATE SCHEMA many; GRANT USAGE ON SCHEMA many TO {odd.account};"
+            "DO $$ BEGIN FOR i IN 1..1001 LOOP EXECUTE format('CREATE TABLE many.t%s (id int, note text)', i);"
+            f"END LOOP; END $$; GRANT SELECT ON ALL TABLES IN SCHEMA many TO {odd.account}".encode()
+        )
+    try:
+        pieces = [[each.name for each in piece if each.schema == "many"] for piece in odd.connector.harvest()]
+    finally:
+        with odd.administrator() as conn:
+            conn.execute(b"SET client_min_messages = warning; DROP SCHEMA many CASCADE")
+
+    assert max(map(len, pieces)) <= 500
+    assert sorted(name for piece in pieces for name in piece) == sorted(f"t{number}" for number in range(1, 1002))
 
 
 @pytest.mark.parametrize(("name", "count"), [("odd_view", 2), ("odd_stored", 2), ("parted", 1), ("half", 1)])
@@ -243,7 +260,7 @@ def test_a_value_or_a_name_stays_a_value_or_a_name(odd: Postgres, evil: str) -> 
 
 
 def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> None:
-    reader = odd.connector.read(odd.fragment("slow", query_id="q7f3a"), soon())
+    reader = odd.connector.read(odd.fragment("slow", query_id="q7f3a"), SOMEBODY, soon())
     batches = iter(reader)
     reading = Reading(reader) if next(batches, None) is None else None
     assert reading is None
@@ -277,8 +294,8 @@ def test_a_wrong_password_is_an_error_that_says_the_account_is_refused_and_no_mo
 
     for attempt in (
         connector.check,
-        connector.harvest,
-        lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), soon())),
+        lambda: list(connector.harvest()),
+        lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), SOMEBODY, soon())),
     ):
         with pytest.raises(SourceUnavailable) as raised:
             attempt()
@@ -327,7 +344,7 @@ def test_a_server_that_accepts_and_stays_silent_is_down_within_the_connect_time_
 
 def test_cancelling_while_it_connects_does_not_wait_for_the_time_out(postgres: Postgres) -> None:
     with unanswered_port() as port:
-        reading = Reading(postgres.connect(port=port, seconds=20).read(Fragment(SCHEMA, "odd", ()), soon()))
+        reading = Reading(postgres.connect(port=port, seconds=20).read(Fragment(SCHEMA, "odd", ()), SOMEBODY, soon()))
         time.sleep(0.2)
         reading.reader.cancel()
         reading.join(1)
@@ -336,7 +353,7 @@ def test_cancelling_while_it_connects_does_not_wait_for_the_time_out(postgres: P
 
 
 def test_a_connection_that_is_cut_is_an_error_not_a_short_result(odd: Postgres) -> None:
-    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="cut"), soon()))
+    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="cut"), SOMEBODY, soon()))
     assert eventually(lambda: odd.works("cut", reading.reader))
 
     odd.proxy.cut()
@@ -348,7 +365,7 @@ def test_a_connection_that_is_cut_is_an_error_not_a_short_result(odd: Postgres) 
 
 def test_a_network_that_swallows_everything_cannot_hold_a_query_beyond_its_deadline(odd: Postgres) -> None:
     began = time.monotonic()
-    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="swallowed"), Deadline(began + 1.5)))
+    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="swallowed"), SOMEBODY, Deadline(began + 1.5)))
     assert eventually(lambda: odd.works("swallowed", reading.reader))
     try:
         odd.proxy.blackhole()
@@ -363,7 +380,7 @@ def test_a_network_that_swallows_everything_cannot_hold_a_query_beyond_its_deadl
 
 
 def test_a_backend_that_an_administrator_ends_is_an_error_that_names_the_source(odd: Postgres) -> None:
-    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="ended"), soon()))
+    reading = Reading(odd.connector.read(odd.fragment("slow", query_id="ended"), SOMEBODY, soon()))
     assert eventually(lambda: odd.works("ended", reading.reader))
 
     with odd.administrator() as conn:
@@ -375,7 +392,7 @@ def test_a_backend_that_an_administrator_ends_is_an_error_that_names_the_source(
 
 
 def test_rows_arrive_while_the_source_still_works(odd: Postgres) -> None:
-    reader = odd.connector.read(odd.fragment("slow", query_id="early"), soon())
+    reader = odd.connector.read(odd.fragment("slow", query_id="early"), SOMEBODY, soon())
     batches = iter(reader)
     began = time.monotonic()
 
@@ -389,7 +406,7 @@ def test_rows_arrive_while_the_source_still_works(odd: Postgres) -> None:
 
 def test_closing_the_connector_cancels_what_runs(odd: Postgres) -> None:
     connector = odd.connect()
-    reading = Reading(connector.read(odd.fragment("slow", query_id="gone"), soon()))
+    reading = Reading(connector.read(odd.fragment("slow", query_id="gone"), SOMEBODY, soon()))
     assert eventually(lambda: odd.works("gone", reading.reader))
 
     connector.close()

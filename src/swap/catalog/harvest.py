@@ -1,4 +1,8 @@
-"""Ask every source what it has, in the background.  One source that is down holds up no other."""
+"""Ask every source what it has, in the background.  One source that is down holds up no other.
+
+What a source has is recorded piece by piece, so that 50,000 tables need neither the memory nor one
+transaction of 50,000; only a harvest that came to its end knows which tables are gone.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +27,16 @@ RETRY_SECONDS = 15.0
 
 
 def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -> bool:
-    """Bring one source's catalog up to date; tell whether the source answered."""
+    """Bring one source's catalog up to date; tell whether the source answered, to the end.
+
+    When it breaks off, the tables it told of are recorded and none is forgotten.
+    """
+    seen: set[tuple[str, str]] = set()
     try:
-        datasets = connector.harvest()
+        for piece in connector.harvest():
+            with engine.begin() as conn:
+                store.put(conn, connector.name, piece)
+            seen.update((dataset.schema, dataset.name) for dataset in piece)
     except SwapError as error:
         log.warning("%s could not be harvested: %s", connector.name, error)
         with engine.begin() as conn:
@@ -39,8 +50,7 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
             )
         return False
     with engine.begin() as conn:
-        store.put(conn, connector.name, datasets)
-        store.forget_except(conn, connector.name, {(dataset.schema, dataset.name) for dataset in datasets})
+        store.forget_unseen(conn, connector.name, seen)
         store.record_health(conn, connector.name, up=True, problem="", now=now(), harvested=True)
     return True
 

@@ -36,7 +36,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from swap.catalog import keys
 from swap.catalog.model import TableName
-from swap.connectors.base import Column, Dataset, Partitions
+from swap.connectors.base import Column, Comparison, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
 from swap.db.tables import dataset_definition, source_state
 
@@ -80,7 +80,12 @@ def encode(dataset: Dataset) -> dict[str, Any]:
     return {
         "arrow_schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
         "columns": [
-            {"comment": column.comment, "partition": column.partition, "sensitivity": column.sensitivity}
+            {
+                "comment": column.comment,
+                "partition": column.partition,
+                "sensitivity": column.sensitivity,
+                "inexact": sorted(column.inexact),
+            }
             for column in dataset.columns
         ],
         "comment": dataset.comment,
@@ -103,10 +108,11 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
             comment=said["comment"],
             partition=said["partition"],
             sensitivity=said["sensitivity"],
+            inexact=frozenset(map(Comparison, said.get("inexact", ()))),
         )
         for field, said in zip(fields, definition["columns"], strict=True)
     )
-    # What an older SWAP has kept knows no partitions; it is read until its source is harvested again.
+    # What an older SWAP has kept knows neither these nor inexact; it is read until its source is harvested again.
     partitions = definition.get("partitions")
     return Dataset(
         schema,
@@ -209,7 +215,7 @@ def put(conn: Connection, source: str, datasets: Sequence[Dataset]) -> int:
     return len(changed)
 
 
-def forget_except(conn: Connection, source: str, names: Collection[tuple[str, str]]) -> int:
+def forget_unseen(conn: Connection, source: str, names: Collection[tuple[str, str]]) -> int:
     """Forget the datasets of a source that are not among these (schema, name); return how many."""
     table = dataset_table.c
     known = conn.execute(select(table.schema, table.name).where(table.source == source))

@@ -1,7 +1,8 @@
 """The protocol every source speaks: what there is, and batches of rows that can be cancelled.
 
 A connector computes only what its `Capabilities` list; whatever else a statement asks for, the
-combiner does.  Connectors know neither one another nor who is asking.
+combiner does.  Connectors do not know one another, and decide nothing about rights: they are told for
+whom they read only to act at the source as that person, or under the account meant for them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class Comparison(StrEnum):
     NOT_NULL = "is not null"
 
 
+NULL_TESTS = frozenset({Comparison.IS_NULL, Comparison.NOT_NULL})
+"""The comparisons that depend on no value, and so on no collation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predicate:
     """`column comparison value`: one conjunct of a fragment's filter.
@@ -52,6 +57,11 @@ class Column:
     comment: str = ""
     partition: bool = False
     sensitivity: str = ""
+    inexact: frozenset[Comparison] = frozenset()
+    """Comparisons that the source computes otherwise on this column than on others of its type.
+
+    A collation that ignores case, a CHAR whose trailing spaces do not count: the source's catalog tells.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +128,23 @@ class Dataset:
 class Capabilities:
     """The closed list of what a connector computes exactly as the combiner would.
 
-    `comparable(type, comparison)` pairs are proven equal by the conformance suite.
+    Pairs of a type's family and a comparison are proven equal by the conformance suite, on columns that
+    do not say otherwise.
     """
 
     comparisons: frozenset[tuple[str, Comparison]]
     limit: bool = True
 
-    def accepts(self, type_: pa.DataType, comparison: Comparison, value: Any = None) -> bool:
-        """Tell whether this connector compares a column of this Arrow type exactly as DuckDB does.
+    def accepts(self, column: Column, comparison: Comparison, value: Any = None) -> bool:
+        """Tell whether this connector compares this column exactly as DuckDB does.
 
         With a value (a tuple for IN), also whether that value is exact in the column's type; a literal
         that is not (0.1 for a REAL, 1.5 for an INTEGER, a NaN) must be compared in the combiner.
         """
-        if (type_family(type_), comparison) not in self.comparisons:
+        if comparison in column.inexact or (type_family(column.type), comparison) not in self.comparisons:
             return False
         values = value if isinstance(value, tuple) else () if value is None else (value,)
-        return all(fits(type_, each) for each in values)
+        return all(fits(column.type, each) for each in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +162,52 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class OnBehalf:
+    """For whom one query reads one source, and all the tables (schema, name) it reads there.
+
+    A connector chooses by it as whom it acts for the whole query: the person, where the store knows them,
+    or one account (`accounts.smallest`).
+    """
+
+    person_id: str
+    name: str
+    groups: frozenset[str]
+    tables: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """When the query must have ended, on `time.monotonic()`'s clock, in seconds."""
 
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a source is with a fragment, told while it works: its first row may be minutes away.
+
+    `share` is between 0 and 1, None when the source does not know; `line` is its newest log line.  People
+    read both, so neither names a host or an account.
+    """
+
+    share: float | None = None
+    line: str = ""
+
+
+def unheard(_: Progress) -> None:
+    """Tell nobody."""
+
+
 @dataclass(slots=True)
 class ReadStats:
     """What a read really did, updated while it goes on."""
 
+    account: str = ""
+    """As whom it was read, in the source's words; empty where the source knows nobody."""
     statement: str = ""
     rows: int = 0
     bytes: int = 0
     files: int = 0
-    started: bool = False
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -193,13 +235,23 @@ class Connector(Protocol):
     def check(self) -> None:
         """Connect and ask for nothing.  Raises SourceUnavailable within the connect time-out."""
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table the source's own account can see.  Raises SourceUnavailable."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table the source's own accounts can see, some at a time, each once.
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> Reader:
-        """Start a fragment.  Returns at once; errors come from the iteration.
+        Raises SourceUnavailable while iterating; then what was yielded counts, and nothing is known of the rest.
+        """
 
-        Raises SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,
+    ) -> Reader:
+        """Start a fragment for somebody.  Returns at once; errors come from the iteration.
+
+        While it is iterated, `tell` hears how far the source is, on the thread that iterates.
+        Raises Forbidden, SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
         """
 
     def close(self) -> None:

@@ -11,12 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, OnBehalf, Progress, ReadStats, unheard
 from swap.connectors.files_request import Request, decode_dataset, decode_progress, encode_request
 from swap.connectors.filters import COMPARISONS
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -99,19 +99,25 @@ class FilesConnector:
             raise self._unavailable(f"Its directory cannot be read: {error.strerror}.") from None
         self._prepare()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table, described by its newest files and its `_table.toml`."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table, described by its newest files and its `_table.toml`, as the reader process finds them."""
         self.check()
         reader = FilesReader(self, Request(str(self._root)), Deadline(time.monotonic() + _HARVEST_SECONDS))
         try:
-            rows = [row for batch in reader for row in batch.to_pylist()]
+            for batch in reader:
+                yield [decode_dataset(row["dataset"], row["columns"]) for row in batch.to_pylist()]
         except QueryTimedOut:
             raise self._unavailable(
                 f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
             ) from None
-        return [decode_dataset(row["dataset"], row["columns"]) for row in rows]
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> FilesReader:
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,  # noqa: ARG002 — files are read as the gateway
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — its first rows come at once
+    ) -> FilesReader:
         """Start a fragment."""
         columns = pa.schema([(column.name, column.type) for column in fragment.columns])
         request = Request(
@@ -234,7 +240,6 @@ class FilesReader:
     def _batches(self, process: ReaderProcess) -> Iterator[pa.RecordBatch]:
         try:
             stream = process.ask(self._request)
-            self.stats.started = True
             while True:
                 try:
                     batch, metadata = stream.read_next_batch_with_custom_metadata()

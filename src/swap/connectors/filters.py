@@ -14,18 +14,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swap.connectors.base import Comparison, Predicate, fits, type_family
+from swap.connectors.base import NULL_TESTS, Comparison, Predicate, fits, type_family
 
 _FAMILIES = ("boolean", "integer", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
 _ALL = tuple(Comparison)
 _UNORDERED = (Comparison.EQ, Comparison.NE, Comparison.IN, Comparison.IS_NULL, Comparison.NOT_NULL)
-_NULLNESS = (Comparison.IS_NULL, Comparison.NOT_NULL)
 
 COMPARISONS = frozenset(
     [(family, comparison) for family in _FAMILIES if family != "boolean" for comparison in _ALL]
     + [("boolean", comparison) for comparison in _UNORDERED]
     + [("float", comparison) for comparison in _ALL]
-    + [("nested", comparison) for comparison in _NULLNESS]
+    + [("nested", comparison) for comparison in NULL_TESTS]
 )
 """What the expressions below compute exactly as DuckDB would; the conformance suite proves each pair."""
 

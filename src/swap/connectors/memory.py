@@ -8,14 +8,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Column, Dataset, Deadline, Fragment, ReadStats
+from swap.connectors.accounts import Account, smallest
+from swap.connectors.base import (
+    NULL_TESTS,
+    Capabilities,
+    Column,
+    Comparison,
+    Dataset,
+    Deadline,
+    Fragment,
+    OnBehalf,
+    Predicate,
+    Progress,
+    ReadStats,
+    unheard,
+)
 from swap.connectors.filters import COMPARISONS, expression
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+_ROW = "row number"
 
 
 @dataclass(slots=True)
@@ -30,6 +46,10 @@ class Behaviour:
     """Waits this long before each batch."""
     gate: threading.Event | None = None
     """Holds every read before its first batch until the event is set."""
+    progress: Mapping[str, Sequence[Progress]] = field(default_factory=dict)
+    """What a read tells before its first batch and before the gate, by the table's name."""
+    fail_after_pieces: int | None = None
+    """Goes down in the middle of a harvest, once it has told this many pieces."""
 
 
 @dataclass(slots=True)
@@ -41,12 +61,25 @@ class Table:
     owner: str = ""
     columns: Mapping[str, Column] = field(default_factory=dict)
     newest: str = ""
+    compares_by: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
+    """What the store compares instead of a column's text, as a collation does: `str.casefold` ignores case."""
+    readers: frozenset[str] | None = None
+    """As whom the store itself lets it be read; None as anybody."""
 
 
 class MemoryConnector:
     """Arrow tables under `schema.table` names."""
 
-    def __init__(self, name: str, tables: Mapping[str, pa.Table | Table], *, batch_rows: int = 1000) -> None:
+    def __init__(
+        self,
+        name: str,
+        tables: Mapping[str, pa.Table | Table],
+        *,
+        batch_rows: int = 1000,
+        piece_tables: int = 100,
+        accounts: Sequence[Account] = (),
+        impersonates: bool = False,
+    ) -> None:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self.tables = {key: table if isinstance(table, Table) else Table(table) for key, table in tables.items()}
@@ -54,6 +87,9 @@ class MemoryConnector:
         self.fragments: list[Fragment] = []
         """Every fragment it was asked for, oldest first."""
         self.batch_rows = batch_rows
+        self.piece_tables = piece_tables
+        self.accounts = accounts
+        self.impersonates = impersonates
         self._open: set[MemoryReader] = set()
 
     @property
@@ -64,17 +100,27 @@ class MemoryConnector:
     def check(self) -> None:
         """Raise SourceUnavailable when told to be down."""
         if self.behaviour.down:
-            raise SourceUnavailable(Problem(f"{self.name} does not answer.", source=self.name))
+            raise self._unavailable()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return the tables."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield the tables, as many at a time as it was made for."""
         self.check()
-        return [self._dataset(key, table) for key, table in self.tables.items()]
+        datasets = [self._dataset(key, table) for key, table in self.tables.items()]
+        for number, start in enumerate(range(0, len(datasets), self.piece_tables)):
+            if number == self.behaviour.fail_after_pieces:
+                raise self._unavailable()
+            yield datasets[start : start + self.piece_tables]
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> MemoryReader:
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,
+    ) -> MemoryReader:
         """Start a fragment."""
         self.fragments.append(fragment)
-        reader = MemoryReader(self, fragment, deadline)
+        reader = MemoryReader(self, fragment, on_behalf, deadline, tell)
         self._open.add(reader)
         return reader
 
@@ -83,14 +129,23 @@ class MemoryConnector:
         for reader in tuple(self._open):
             reader.cancel()
 
+    def acts_as(self, on_behalf: OnBehalf) -> str:
+        """Return as whom the store is asked: the person, the smallest account that is enough, or nobody."""
+        if self.impersonates:
+            return on_behalf.name
+        return smallest(self.accounts, on_behalf, self.name).name if self.accounts else ""
+
     def ended(self, reader: MemoryReader) -> None:
         """Forget a read that is over."""
         self._open.discard(reader)
 
+    def _unavailable(self) -> SourceUnavailable:
+        return SourceUnavailable(Problem(f"{self.name} does not answer.", source=self.name))
+
     @staticmethod
     def _dataset(key: str, table: Table) -> Dataset:
         schema, name = key.split(".", 1)
-        columns = tuple(table.columns.get(each.name, Column(each.name, each.type)) for each in table.rows.schema)
+        columns = tuple(_column(table, each) for each in table.rows.schema)
         return Dataset(
             schema, name, columns, table.comment, table.owner, table.rows.num_rows, table.rows.nbytes, table.newest
         )
@@ -99,11 +154,20 @@ class MemoryConnector:
 class MemoryReader:
     """One read of one table."""
 
-    def __init__(self, connector: MemoryConnector, fragment: Fragment, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        connector: MemoryConnector,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None],
+    ) -> None:
         self.stats = ReadStats(statement=f"scan {fragment.schema}.{fragment.table}")
         self._connector = connector
         self._fragment = fragment
+        self._on_behalf = on_behalf
         self._deadline = deadline
+        self._tell = tell
         self._cancelled = threading.Event()
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
@@ -124,16 +188,17 @@ class MemoryReader:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         connector, behaviour = self._connector, self._connector.behaviour
+        self.stats.account = connector.acts_as(self._on_behalf)
+        for progress in behaviour.progress.get(self._fragment.table, ()):
+            self._pause(0)
+            self._tell(progress)
         while behaviour.gate is not None and not behaviour.gate.wait(0.01):
             self._pause(0)
         self._pause(0)
-        self.stats.started = True
         for batch in self._rows().to_batches(max_chunksize=connector.batch_rows):
             self._pause(behaviour.seconds_per_batch)
             if behaviour.fail_after_rows is not None and self.stats.rows + batch.num_rows > behaviour.fail_after_rows:
-                raise SourceFailed(
-                    Problem(f"{connector.name} answered with an error.", "It was told to fail.", source=connector.name)
-                )
+                raise self._failed("It was told to fail.")
             self.stats.rows += batch.num_rows
             self.stats.bytes += batch.nbytes
             yield batch
@@ -142,19 +207,17 @@ class MemoryReader:
         fragment = self._fragment
         table = self._connector.tables.get(f"{fragment.schema}.{fragment.table}")
         if table is None:
-            raise SourceFailed(
-                Problem(
-                    f"{self._connector.name} has no table {fragment.schema}.{fragment.table}.",
-                    source=self._connector.name,
-                )
-            )
-        rows = table.rows
-        chosen = expression(fragment.predicates, {each.name: each.type for each in rows.schema})
-        if chosen is not None:
-            rows = rows.filter(chosen)
+            raise self._failed(f"It has no table {fragment.schema}.{fragment.table}.")
+        if table.readers is not None and self.stats.account not in table.readers:
+            raise self._failed(f"{self.stats.account} may not read {fragment.schema}.{fragment.table}.")
+        rows = _passing(table, fragment.predicates)
         if fragment.limit is not None:
             rows = rows.slice(0, fragment.limit)
         return rows.select([column.name for column in fragment.columns])
+
+    def _failed(self, why: str) -> SourceFailed:
+        name = self._connector.name
+        return SourceFailed(Problem(f"{name} answered with an error.", why, source=name))
 
     def _pause(self, seconds: float) -> None:
         """Wait, and raise when the query ended meanwhile."""
@@ -167,3 +230,28 @@ class MemoryReader:
             ended = QueryTimedOut()
         if ended is not None:
             raise ended
+
+
+def _column(table: Table, of: pa.Field) -> Column:
+    column = table.columns.get(of.name, Column(of.name, of.type))
+    return replace(column, inexact=frozenset(Comparison) - NULL_TESTS) if of.name in table.compares_by else column
+
+
+def _passing(table: Table, predicates: Sequence[Predicate]) -> pa.Table:
+    """Return the rows that pass as this store compares them, which may be otherwise than DuckDB does."""
+    compared = table.rows.append_column(_ROW, pa.array(range(table.rows.num_rows), pa.int64()))
+    for name, key in table.compares_by.items():
+        keys = [None if text is None else key(text) for text in compared[name].to_pylist()]
+        compared = compared.set_column(compared.schema.get_field_index(name), name, pa.array(keys, pa.string()))
+    asked = [_compared(each, table.compares_by.get(each.column)) for each in predicates]
+    chosen = expression(asked, {each.name: each.type for each in compared.schema})
+    if chosen is None:
+        return table.rows
+    return table.rows.take(compared.filter(chosen)[_ROW])
+
+
+def _compared(predicate: Predicate, key: Callable[[str], str] | None) -> Predicate:
+    if key is None or predicate.value is None:
+        return predicate
+    value = predicate.value
+    return replace(predicate, value=tuple(map(key, value)) if isinstance(value, tuple) else key(value))

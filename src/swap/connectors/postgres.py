@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import pyarrow as pa
@@ -19,14 +19,18 @@ from psycopg import sql
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
 from swap.connectors.base import (
+    NULL_TESTS,
     Capabilities,
     Column,
     Comparison,
     Dataset,
     Deadline,
     Fragment,
+    OnBehalf,
+    Progress,
     ReadStats,
     rows_without_columns,
+    unheard,
 )
 from swap.connectors.postgres_wire import Link
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SettingsError, SourceFailed, SourceUnavailable
@@ -39,18 +43,20 @@ _BATCH_ROWS = 65_536
 _BATCH_SECONDS = 0.2
 """Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
 _FAMILIES = ("boolean", "integer", "float", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
-_NULL_TESTS = (Comparison.IS_NULL, Comparison.NOT_NULL)
 
 CAPABILITIES = Capabilities(
     comparisons=frozenset(
         [(family, comparison) for family in _FAMILIES for comparison in Comparison]
-        + [("nested", comparison) for comparison in _NULL_TESTS]
+        + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
 )
 
 _WATCH = "SELECT set_config('client_connection_check_interval', '2s', false) WHERE version() ~ 'linux'; "
+_HARVEST_TABLES = 500
+"""Tables whose columns a harvest asks for at once."""
 _HARVEST_SECONDS = 120.0
+"""How long each of its questions may take."""
 
 _COLUMNS = """
     SELECT a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
@@ -66,7 +72,17 @@ _COLUMNS = """
      WHERE n.nspname = {schema} AND c.relname = {table} AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
 """
 
-_HARVEST = """
+_TABLES = """
+    SELECT c.oid::int8
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
+       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+       AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+     ORDER BY n.nspname, c.relname
+"""
+
+_DESCRIBED = """
     SELECT n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner),
            CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::int8 END,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * current_setting('block_size')::int8 END,
@@ -79,9 +95,7 @@ _HARVEST = """
       JOIN pg_type t ON t.oid = a.atttypid
       LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
       JOIN pg_type e ON e.oid = coalesce(b.oid, t.oid)
-     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
-       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND has_schema_privilege(n.oid, 'USAGE')
+     WHERE c.oid IN ({tables})
        AND (has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT'))
      ORDER BY n.nspname, c.relname, a.attnum
 """
@@ -104,13 +118,18 @@ class PostgresConnector:
         finally:
             link.close()
 
-    def harvest(self) -> Sequence[Dataset]:
-        """Return every table, view and materialised view that the account may read, without system schemas."""
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table, view and materialised view that the account may read, without system schemas."""
         ends_at = time.monotonic() + _HARVEST_SECONDS
         link = self.link("harvest", ends_at)
         try:
             link.connect(ends_at)
-            rows = link.ask(_HARVEST)
+            tables = [str(_int(oid)) for (oid,) in link.ask(_TABLES)]
+            for start in range(0, len(tables), _HARVEST_TABLES):
+                link.extend(time.monotonic() + _HARVEST_SECONDS)
+                some = sql.SQL(", ").join(map(sql.Literal, tables[start : start + _HARVEST_TABLES]))
+                rows = link.ask(link.text(sql.SQL(_DESCRIBED).format(tables=some)))
+                yield [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
         except QueryTimedOut:
             raise SourceUnavailable(
                 Problem(
@@ -122,11 +141,16 @@ class PostgresConnector:
             ) from None
         finally:
             link.close()
-        return [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
 
-    def read(self, fragment: Fragment, deadline: Deadline) -> PostgresReader:
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,  # noqa: ARG002 — the source has one account
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — PostgreSQL does not know how far a SELECT is
+    ) -> PostgresReader:
         """Start a fragment."""
-        reader = PostgresReader(self, fragment, deadline)
+        reader = PostgresReader(self, fragment, deadline, self._source.user)
         self._open.add(reader)
         return reader
 
@@ -186,8 +210,8 @@ class PostgresConnector:
 class PostgresReader:
     """One COPY on a connection of its own."""
 
-    def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline) -> None:
-        self.stats = ReadStats()
+    def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline, account: str) -> None:
+        self.stats = ReadStats(account)
         self._connector = connector
         self._fragment = fragment
         self._deadline = deadline
@@ -246,7 +270,6 @@ class PostgresReader:
         skip = decode.HEADER_BYTES
         sent_at = time.monotonic()
         for messages in link.copy(f"COPY ({self.stats.statement}) TO STDOUT (FORMAT binary)"):
-            self.stats.started = True
             if skip and messages:
                 # The header comes with the first row.
                 messages[0] = messages[0][skip:]

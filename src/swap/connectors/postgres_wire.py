@@ -96,6 +96,10 @@ class Link:
         with self._lock:
             self._conn = psycopg.Connection(pgconn)
 
+    def extend(self, ends_at: float) -> None:
+        """Let what is asked next take until then."""
+        self._ends_at = ends_at
+
     def text(self, statement: sql.Composable) -> str:
         """Return a composed statement as it is sent."""
         return statement.as_string(self._open())

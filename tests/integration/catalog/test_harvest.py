@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from swap.catalog import service
 from swap.catalog.harvest import Harvester, harvest
 from swap.catalog.model import TableName
 from swap.catalog.service import Catalog, Wanted
+from swap.connectors.base import Dataset
 from swap.connectors.memory import MemoryConnector
 from swap.errors import NotFound
 from swap.identity import Principal, Via
@@ -34,8 +36,14 @@ POLICY = Policy(
 )
 
 
-def source(name: str, *tables: str) -> MemoryConnector:
-    return MemoryConnector(name, {f"s.{table}": pa.table({"a": [1], "b": ["x"]}) for table in tables})
+def source(name: str, *tables: str, piece_tables: int = 100) -> MemoryConnector:
+    rows = pa.table({"a": [1], "b": ["x"]})
+    return MemoryConnector(name, {f"s.{table}": rows for table in tables}, piece_tables=piece_tables)
+
+
+def health(database: services.Database, name: str) -> service.Health:
+    with database.engine("gateway").begin() as conn:
+        return service.health(conn)[name]
 
 
 def names(database: services.Database, principal: Principal = ANN) -> list[str]:
@@ -52,6 +60,59 @@ def test_what_a_source_has_is_what_is_listed(database: services.Database) -> Non
     harvest(database.engine("gateway"), lake, lambda: START)
 
     assert names(database) == ["lake.s.two"]
+
+
+def test_a_harvest_that_breaks_off_keeps_what_it_was_told_and_forgets_nothing(database: services.Database) -> None:
+    engine, lake = database.engine("gateway"), source("lake", "gone", "one", "two", "late", piece_tables=1)
+    harvest(engine, lake, lambda: START)
+    del lake.tables["s.gone"]
+    for name in ("one", "two", "late"):
+        lake.tables[f"s.{name}"].comment = "new"
+    lake.behaviour.fail_after_pieces = 2
+    later = START + timedelta(minutes=5)
+
+    assert not harvest(engine, lake, lambda: later)
+
+    with engine.begin() as conn:
+        known = {each.dataset.name: each for each in service.visible(conn, POLICY, ANN)}
+    assert {name: (each.dataset.comment, each.harvested_at) for name, each in known.items()} == {
+        "gone": ("", START),
+        "one": ("new", later),
+        "two": ("new", later),
+        "late": ("", START),
+    }
+    assert (health(database, "lake").up, health(database, "lake").harvested_at) == (False, START)
+
+
+def test_a_table_that_is_gone_is_forgotten_by_a_harvest_that_came_to_its_end(database: services.Database) -> None:
+    engine, lake = database.engine("gateway"), source("lake", "gone", "one", "two", piece_tables=1)
+    for connector in (lake, source("wiki", "gone")):
+        harvest(engine, connector, lambda: START)
+    del lake.tables["s.gone"]
+    lake.behaviour.fail_after_pieces = 1
+    harvest(engine, lake, lambda: START)
+    assert names(database) == ["lake.s.gone", "lake.s.one", "lake.s.two", "wiki.s.gone"]
+
+    lake.behaviour.fail_after_pieces = None
+    assert harvest(engine, lake, lambda: START)
+
+    assert names(database) == ["lake.s.one", "lake.s.two", "wiki.s.gone"]
+    assert health(database, "lake").up
+
+
+def test_each_piece_is_seen_before_the_next_is_told(database: services.Database) -> None:
+    class Watched(MemoryConnector):
+        def harvest(self) -> Iterator[Sequence[Dataset]]:
+            for piece in super().harvest():
+                yield piece
+                seen.append(len(names(database)))
+
+    seen: list[int] = []
+    rows = pa.table({"a": [1]})
+
+    harvest(database.engine("gateway"), Watched("lake", {f"s.{n}": rows for n in "abc"}, piece_tables=1), lambda: START)
+
+    assert seen == [1, 2, 3]
 
 
 def test_a_hidden_table_and_a_table_without_a_visible_column_do_not_exist(database: services.Database) -> None:

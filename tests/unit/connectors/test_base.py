@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from swap.connectors import base, files_layout, postgres_types
-from swap.connectors.base import Capabilities, Comparison, fits
+from swap.connectors.base import Capabilities, Column, Comparison, fits
 
 NAIVE = dt.datetime.fromisoformat("2026-11-24T10:00:00.000001")
 AWARE = NAIVE.replace(tzinfo=dt.UTC)
@@ -87,16 +87,27 @@ def test_capabilities_accept_a_pair_they_list_and_a_value_that_fits() -> None:
     capabilities = Capabilities(
         frozenset({("integer", Comparison.EQ), ("integer", Comparison.IN), ("integer", Comparison.IS_NULL)})
     )
+    count = Column("n", pa.int32())
 
-    assert capabilities.accepts(pa.int32(), Comparison.EQ)
-    assert capabilities.accepts(pa.int32(), Comparison.EQ, 7)
-    assert capabilities.accepts(pa.int32(), Comparison.IN, (7, 8))
-    assert capabilities.accepts(pa.int32(), Comparison.IS_NULL)
-    assert not capabilities.accepts(pa.int32(), Comparison.EQ, 7.5)
-    assert not capabilities.accepts(pa.int32(), Comparison.IN, (7, 7.5))
-    assert not capabilities.accepts(pa.int32(), Comparison.IN, (7, None))
-    assert not capabilities.accepts(pa.int32(), Comparison.LT, 7)
-    assert not capabilities.accepts(pa.string(), Comparison.EQ, "7")
+    assert capabilities.accepts(count, Comparison.EQ)
+    assert capabilities.accepts(count, Comparison.EQ, 7)
+    assert capabilities.accepts(count, Comparison.IN, (7, 8))
+    assert capabilities.accepts(count, Comparison.IS_NULL)
+    assert not capabilities.accepts(count, Comparison.EQ, 7.5)
+    assert not capabilities.accepts(count, Comparison.IN, (7, 7.5))
+    assert not capabilities.accepts(count, Comparison.IN, (7, None))
+    assert not capabilities.accepts(count, Comparison.LT, 7)
+    assert not capabilities.accepts(Column("n", pa.string()), Comparison.EQ, "7")
+
+
+def test_capabilities_do_not_accept_what_a_column_computes_otherwise() -> None:
+    capabilities = Capabilities(frozenset(("text", comparison) for comparison in Comparison))
+    folded = Column("title", pa.string(), inexact=frozenset({Comparison.EQ, Comparison.NE}))
+
+    assert not capabilities.accepts(folded, Comparison.EQ, "a")
+    assert not capabilities.accepts(folded, Comparison.NE)
+    assert capabilities.accepts(folded, Comparison.LT, "a")
+    assert capabilities.accepts(Column("title", pa.string()), Comparison.EQ, "a")
 
 
 @pytest.mark.parametrize("module", [base, files_layout, postgres_types])

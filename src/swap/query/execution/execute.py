@@ -15,13 +15,17 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from swap.connectors.base import Connector, Deadline, Reader
+from swap.connectors.base import Connector, Deadline, OnBehalf, Progress, Reader
 from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
+from swap.query.language.parse import cut
 from swap.query.model import Input, Plan
 from swap.query.results.spool import ResultFile
 from swap.query.run.run import Run
 from swap.settings import Limits
+
+MAX_LINE = 200
+"""Characters of a source's log line that are shown."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class Execution:
     _error: SwapError | None = None
     _complete: bool = False
     _arrow_bytes: int = 0
+    _progress: dict[str, Progress] = field(default_factory=dict)
+    """What the source of each input told last, by the input's name."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __call__(self, result: ResultFile) -> None:
@@ -113,10 +119,19 @@ class Execution:
         """Return a descriptor from which the combiner will read this input."""
         if item.fragment is None:
             return self.upload(item.upload_id)
-        reader = self.connectors[item.source].read(item.fragment, deadline)
+        reader = self.connectors[item.source].read(
+            item.fragment, self._on_behalf(item.source), deadline, lambda told: self._tell(item, told)
+        )
         ours, theirs = os.pipe()
         self._feeds.append(_Feed(item, reader, theirs))
         return ours
+
+    def _on_behalf(self, source: str) -> OnBehalf:
+        principal = self.run.principal
+        fragments = [item.fragment for item in self.plan.inputs if item.source == source and item.fragment]
+        return OnBehalf(
+            principal.id, principal.name, principal.groups, frozenset((each.schema, each.table) for each in fragments)
+        )
 
     def _keep(self, output: object, result: ResultFile) -> None:
         """Move what the combiner writes into the spool."""
@@ -177,6 +192,27 @@ class Execution:
                 pipe.close()
             feed.reader.close()
 
+    def _tell(self, item: Input, progress: Progress) -> None:
+        """Show how far a source is: with several fragments, as far as with the slowest."""
+        if item.fragment is None or item.fragment.scattered:
+            return
+        with self._lock:
+            self._progress[item.name] = progress
+            of_source = [
+                self._progress[other.name]
+                for other in self.plan.inputs
+                if other.source == item.source and other.name in self._progress
+            ]
+        shares = [told.share for told in of_source if told.share is not None]
+        parts = [f"{min(shares) * 100:.0f} %"] if shares else []
+        line = cut(" ".join(progress.line.split()), MAX_LINE)
+        self.run.progressed(item.source, ", ".join([*parts, line] if line else parts))
+
+    def _ran(self, feed: _Feed) -> None:
+        """Say that a source has done its part; how far it was says nothing any more."""
+        self.run.progressed(feed.item.source, "")
+        self.run.finish(f"run:{feed.item.source}", _done(feed))
+
     def _count(self, feed: _Feed, batch: pa.RecordBatch) -> None:
         source = feed.item.source
         with self._lock:
@@ -190,7 +226,7 @@ class Execution:
             quiet = all(other.begun or other.ended for other in self._feeds if other.item.source == source)
         if first:
             if quiet:
-                self.run.finish(f"run:{source}", _done(feed))
+                self._ran(feed)
             self.run.begin(f"fetch:{source}")
         self.run.fetched(source, batch.num_rows, more)
         if over:
@@ -215,7 +251,7 @@ class Execution:
         if broken:
             return
         if begun:
-            self.run.finish(f"run:{source}", _done(feed))
+            self._ran(feed)
         if source_ended:
             self.run.finish(f"fetch:{source}")
         if all_ended:
@@ -249,7 +285,7 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _is_scattered(feed: _Feed) -> bool:
-    """Tell whether what was read on the way to the rows, such as files, is not told."""
+    """Tell whether what was read on the way to the rows, such as files, is not told; nor is any progress."""
     return feed.item.fragment is not None and feed.item.fragment.scattered
 
 

@@ -241,7 +241,7 @@ class Pushdown:
 
     def _accepts(self, reference: Reference, column: Column, comparison: Comparison, value: Any) -> bool:
         capabilities = self._capabilities.get(getattr(reference.table, "source", ""))
-        return capabilities is not None and capabilities.accepts(column.type, comparison, value)
+        return capabilities is not None and capabilities.accepts(column, comparison, value)
 
 
 def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:

@@ -82,6 +82,14 @@ class Run:
             self._stages[f"fetch:{source}"].detail = view.fetched(progress)
             self._touch()
 
+    def progressed(self, source: str, detail: str) -> None:
+        """Say how far a source is that has sent no rows yet."""
+        with self._changed:
+            stage = self._stages[f"run:{source}"]
+            if stage.state == "active" and stage.detail != detail:
+                stage.detail = detail
+                self._touch()
+
     def touch(self) -> None:
         """Say that something watchers see has changed."""
         with self._changed:

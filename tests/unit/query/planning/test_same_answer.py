@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
-from swap.connectors.base import Capabilities, Deadline
-from swap.connectors.memory import MemoryConnector
+from swap.connectors.base import Capabilities, Column, Comparison, Deadline, OnBehalf
+from swap.connectors.memory import MemoryConnector, Table
 from swap.policy.model import Decision
 from swap.query.language.parse import parse
 from swap.query.model import Plan
@@ -33,8 +34,20 @@ TYPES = {
     "d": pa.date32(),
     "t": pa.timestamp("us"),
     "x": pa.bool_(),
+    "c": pa.string(),
+    "p": pa.string(),
 }
+COMPARES_BY: dict[str, Callable[[str], str]] = {"c": str.casefold, "p": str.rstrip}
+"""The columns that the source compares its own way: without case, without trailing spaces."""
+ANN = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
 NONE = Capabilities(frozenset(), limit=False)
+
+
+class Blind(Capabilities):
+    """Capabilities that go by a column's type alone."""
+
+    def accepts(self, column: Column, comparison: Comparison, value: Any = None) -> bool:
+        return super().accepts(Column(column.name, column.type), comparison, value)
 
 
 def value(chance: random.Random, column: str) -> Any:
@@ -47,6 +60,8 @@ def value(chance: random.Random, column: str) -> Any:
         "d": date(2026, 1, 1) + timedelta(days=chance.randint(0, 3)),
         "t": datetime(2026, 1, 1) + timedelta(hours=12 * chance.randint(0, 3)),  # noqa: DTZ001
         "x": chance.random() < 0.5,
+        "c": chance.choice(["", "a", "A", "b", "B"]),
+        "p": chance.choice(["", " ", "a", "a ", "b"]),
     }
     return None if chance.random() < 0.15 else made[column]
 
@@ -156,10 +171,9 @@ def statement(chance: random.Random) -> str:
 
 
 def world(chance: random.Random) -> MemoryConnector:
-    def rows(count: int) -> pa.Table:
-        return pa.table(
-            {name: pa.array([value(chance, name) for _ in range(count)], type_) for name, type_ in TYPES.items()}
-        )
+    def rows(count: int) -> Table:
+        columns = {name: pa.array([value(chance, name) for _ in range(count)], type_) for name, type_ in TYPES.items()}
+        return Table(pa.table(columns), compares_by=COMPARES_BY)
 
     return MemoryConnector("mem", {"s.one": rows(12), "s.two": rows(12)})
 
@@ -172,7 +186,8 @@ def planned(text: str, connector: MemoryConnector, capabilities: Capabilities) -
             tuple(VisibleColumn(column, OPEN) for column in dataset.columns),
             OPEN,
         )
-        for dataset in connector.harvest()
+        for piece in connector.harvest()
+        for dataset in piece
     ]
     tables = {table.name: table for table in catalog}
     return plan(
@@ -184,7 +199,7 @@ def answer(made: Plan, connector: MemoryConnector) -> list[tuple[Any, ...]]:
     with duckdb.connect(":memory:") as combiner:
         for item in made.inputs:
             assert item.fragment is not None
-            batches = list(connector.read(item.fragment, Deadline(time.monotonic() + 60)))
+            batches = list(connector.read(item.fragment, ANN, Deadline(time.monotonic() + 60)))
             combiner.register(
                 item.name,
                 pa.Table.from_batches(batches, pa.schema([(column.name, column.type) for column in item.columns])),
@@ -234,6 +249,30 @@ def test_a_wrong_pushdown_would_be_seen() -> None:
     broken = replace(made, inputs=(made.inputs[0], replace(made.inputs[1], fragment=replace(first, limit=0))))
 
     assert Counter(map(repr, answer(broken, connector))) != Counter(map(repr, answer(made, connector)))
+
+
+@pytest.mark.parametrize(
+    ("column", "condition"),
+    [
+        ("c", "<> 'A'"),
+        ("c", "= 'A' LIMIT 1"),
+        ("c", "IN ('A', 'z') LIMIT 1"),
+        ("c", "< 'a'"),
+        ("p", "<> 'a '"),
+        ("p", "= 'a ' LIMIT 1"),
+    ],
+)
+def test_what_a_source_compares_its_own_way_is_compared_in_the_combiner(column: str, condition: str) -> None:
+    rows = pa.table({"c": ["a", "A", "b"], "p": ["a", "a ", "b"]})
+    connector = MemoryConnector("mem", {"s.one": Table(rows, compares_by=COMPARES_BY)})
+    text = f"SELECT {column} FROM mem.s.one WHERE {column} {condition}"
+
+    found = answer(planned(text, connector, connector.capabilities), connector)
+
+    assert found == answer(planned(text, connector, NONE), connector)
+    assert found
+    # Were the column not asked, the answer would be another one: the source's.
+    assert found != answer(planned(text, connector, Blind(connector.capabilities.comparisons)), connector)
 
 
 def test_a_column_and_an_alias_of_one_name_mean_the_column_in_where() -> None:

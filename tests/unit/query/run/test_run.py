@@ -143,3 +143,17 @@ def test_what_is_here_is_told_without_the_estimate(clock: Clock) -> None:
     run.finish("fetch:mediawiki")
 
     assert stages(run)["fetch:mediawiki"].detail == "900 rows, 1.0 kB"
+
+
+def test_how_far_a_source_is_stands_beside_its_stage_before_any_row(clock: Clock) -> None:
+    run = begun(Usual(), clock)
+    before = run.revision
+
+    run.progressed("mediawiki", "40 %")
+
+    assert (stages(run)["run:mediawiki"].detail, run.revision) == ("40 %", before + 1)
+    run.progressed("mediawiki", "40 %")
+    assert run.revision == before + 1, "who watches is told of changes only"
+    run.finish("run:mediawiki", "3 files")
+    run.progressed("mediawiki", "60 %")
+    assert stages(run)["run:mediawiki"].detail == "3 files"
