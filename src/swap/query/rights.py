@@ -47,12 +47,14 @@ def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) 
 
 def demand_now(
     conn: Connection, policy: Policy, principal: Principal, columns: tuple[Resource, ...], now: datetime
-) -> None:
-    """Let somebody pass who may read these columns with the groups they have at this moment.
+) -> Principal:
+    """Let somebody pass who may read these columns with the groups they have at this moment; return them with these.
 
     Raises Forbidden, NotSignedIn.
     """
-    demand(policy, people.principal(conn, principal.id, principal.via, now), columns)
+    present = people.principal(conn, principal.id, principal.via, now)
+    demand(policy, present, columns)
+    return present
 
 
 def encode(columns: tuple[Resource, ...]) -> list[list[str]]:

@@ -146,12 +146,13 @@ class Queries:
         self._finish(run, state, error)
 
     def _demand_rights(self, run: Run) -> None:
-        """Rights may have changed since it was accepted: what may not be read now is not read.
+        """Rights may have changed since it was accepted: what may not be read now is not read, nor under old groups.
 
         Raises Forbidden, NotSignedIn.
         """
         with self.engine.begin() as conn:
-            rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
+            now = self._now()
+            run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, now)
 
     def _make_room(self, person_id: str) -> None:
         """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""

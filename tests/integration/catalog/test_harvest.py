@@ -74,13 +74,8 @@ def test_a_harvest_that_breaks_off_keeps_what_it_was_told_and_forgets_nothing(da
     assert not harvest(engine, lake, lambda: later)
 
     with engine.begin() as conn:
-        known = {each.dataset.name: each for each in service.visible(conn, POLICY, ANN)}
-    assert {name: (each.dataset.comment, each.harvested_at) for name, each in known.items()} == {
-        "gone": ("", START),
-        "one": ("new", later),
-        "two": ("new", later),
-        "late": ("", START),
-    }
+        listed = Catalog(conn, POLICY, ANN).tables(Wanted()).tables
+    assert {each.name.table: each.comment for each in listed} == {"gone": "", "one": "new", "two": "new", "late": ""}
     assert (health(database, "lake").up, health(database, "lake").harvested_at) == (False, START)
 
 

@@ -86,7 +86,7 @@ def executor(tmp_path: Path) -> Iterator[Executor]:
 
 
 def detail(run: Run) -> str:
-    return next(str(stage["detail"]) for stage in run.view()["stages"] if stage["key"] == "run:mem")
+    return next(str(stage.detail) for stage in run.view().stages if stage.key == "run:mem")
 
 
 def wait_until(run: Watched, wanted: str) -> None:
@@ -109,11 +109,11 @@ def test_how_far_a_source_is_is_seen_before_its_first_row(executor: Executor) ->
     thread.start()
 
     wait_until(run, "40 %, Map 1: 2/5")
-    assert run.view()["source_rows"] == {"mem": 0}
+    assert run.view().source_rows == {"mem": 0}
 
     behaviour.gate.set()
     thread.join(20)
-    assert run.view()["source_rows"] == {"mem": 2}
+    assert run.view().source_rows == {"mem": 2}
     assert [each for each in run.said if each] == ["submitted", "40 %, Map 1: 2/5"]
     assert detail(run) == ""
 
