@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,33 @@ def test_the_reader_process_does_without_pandas(files: Files) -> None:
 
     assert "/pyarrow/" in mapped
     assert "/pandas/" not in mapped
+
+
+def test_the_reader_process_is_bound_by_the_system(files: Files) -> None:
+    write(files, "part.parquet")
+    assert len(read(files, ID)) == 100  # by now it has bound itself
+
+    limits = Path(f"/proc/{files.connector._spares[-1].pid}/limits").read_text().splitlines()
+
+    bound = next(line.split()[-3:-1] for line in limits if line.startswith("Max address space"))
+    assert bound == [str(4 * 2**30)] * 2
+
+
+def test_a_file_that_bursts_is_told(files: Files) -> None:
+    """Few bytes in the file, a gigabyte in memory; the reader process is given less than that."""
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * 1000, pa.int32()), pa.array(["x" * 1_000_000]))
+    path = write(files, "part.parquet", pa.table({"x": values}), store_schema=False, write_statistics=False)
+    assert path.stat().st_size < 2_000_000
+    x = Column("x", pa.string())
+    assert files.columns("t") == (x,)
+    pid = files.connector._spares[-1].pid
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    resource.prlimit(pid, resource.RLIMIT_AS, (pages * resource.getpagesize() + 500_000_000,) * 2)
+
+    with pytest.raises(SourceFailed) as raised:
+        read(files, x)
+
+    assert "part.parquet cannot be read" in raised.value.problem.why
 
 
 def test_the_reader_process_ends_with_its_connector(files: Files) -> None:

@@ -27,6 +27,7 @@ _LENGTH = struct.Struct(">i")
 _EPOCH_DAYS = 10_957
 _EPOCH_MICROSECONDS = _EPOCH_DAYS * 86_400_000_000
 _FIXED: dict[pa.DataType, str] = {
+    pa.bool_(): ">u1",
     pa.int16(): ">i2",
     pa.int32(): ">i4",
     pa.int64(): ">i8",
@@ -96,9 +97,6 @@ def _column(buffer: npt.NDArray[np.uint8], data: bytes, at: Ints, lengths: Ints,
     nulls = lengths < 0
     if type_ in _FIXED:
         return _fixed(buffer, at, lengths, nulls, type_)
-    if pa.types.is_boolean(type_):
-        values = buffer[np.where(nulls, 0, at)] != 0
-        return pa.array(values, mask=nulls if nulls.any() else None)
     if pa.types.is_list(type_):
         return _lists(buffer, data, at, lengths, type_)
     return _bytes(data, at, lengths, nulls, type_)
@@ -120,6 +118,8 @@ def _fixed(
     if pa.types.is_date(type_) or pa.types.is_timestamp(type_):
         values = _since_1970(values, nulls, type_)
     mask = nulls if some_null else None
+    if pa.types.is_boolean(type_):
+        return pa.array(values != 0, mask=mask)
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
         return pa.array(values, type_, mask=mask, from_pandas=False)
     plain = pa.int32() if pa.types.is_date32(type_) else pa.int64()
@@ -180,12 +180,13 @@ def _elements(data: bytes, start: int, end: int, starts: list[int], sizes: list[
     """Append where the elements of the array in data[start:end] are."""
     try:
         dimensions, _, _ = _ARRAY.unpack_from(data, start)
-        if dimensions == 0:
-            return
+        position = start + _ARRAY.size
+        count = 0
         if dimensions > 1:
             raise InexactError("an array of more than one dimension")
-        count, _ = _DIMENSION.unpack_from(data, start + _ARRAY.size)
-        position = start + _ARRAY.size + _DIMENSION.size
+        if dimensions != 0:
+            count, _ = _DIMENSION.unpack_from(data, position)
+            position += _DIMENSION.size
         for _ in range(count):
             (size,) = _LENGTH.unpack_from(data, position)
             position += _LENGTH.size

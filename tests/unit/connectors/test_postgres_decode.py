@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import json
+import mmap
 import struct
+import subprocess
+import sys
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swap.connectors import postgres_decode as decode
+from unit.connectors import fuzz_postgres_decode
 
 
 def row(*fields: bytes | None) -> bytes:
@@ -101,3 +107,30 @@ def test_lists_keep_nulls_and_emptiness_apart() -> None:
 def test_a_broken_array_is_refused_at_once(broken: bytes) -> None:
     with pytest.raises((decode.MalformedError, decode.InexactError)):
         decoded([row(broken)], pa.list_(pa.string()))
+
+
+@pytest.mark.parametrize(("type_", "short"), [(pa.bool_(), b""), (pa.list_(pa.string()), b"\0" * 4)])
+def test_a_field_that_is_too_short_is_not_read_on_in_the_next(type_: pa.DataType, short: bytes) -> None:
+    with pytest.raises(decode.MalformedError):
+        decoded([row(short, b"\0" * 12)], type_, pa.binary())
+
+
+def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, fuzz_postgres_decode.__file__, "20261128", "4000", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_broken_rows_are_refused_and_whole_ones_read_as_a_plain_reading_does() -> None:
+    ended = fuzz()
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_it_is_every_single_bound_that_refuses_them() -> None:
+    """Without it rows are misread, or Python itself crashes."""
+    assert json.loads(fuzz("weakened").stdout) == []
+
+
+def test_a_batch_whose_places_do_not_fit_into_an_int32_is_refused() -> None:
+    with mmap.mmap(-1, 2**31) as data, pytest.raises(decode.MalformedError, match="2 GiB"):
+        decode._bytes(data, np.array([2**31 - 1]), np.array([1]), np.array([False]), pa.binary())

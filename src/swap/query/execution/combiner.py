@@ -21,12 +21,14 @@ from typing import IO, Any
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.query.execution import combiner_child
 from swap.query.execution.combiner_child import receive, send
+from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
 _COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(combiner_child.__file__)))
 """By its path and not as a module of ours: it imports nothing of SWAP, so it starts sooner and holds less."""
 REPLENISH_SECONDS = 0.7
 _KILLED = -9
+_SPILL_PREFIX = "spill-"
 _STATEMENTS_FAULT = frozenset(
     {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
 )
@@ -59,19 +61,24 @@ class Combiner:
 
     def __init__(self, limits: Limits, directory: Path) -> None:
         self._limits = limits
-        self._spill = Path(tempfile.mkdtemp(prefix="spill-", dir=directory))
+        self._spill = Path(tempfile.mkdtemp(prefix=_SPILL_PREFIX, dir=directory))
         ours, theirs = socket.socketpair()
         self._control = ours
-        with theirs:
-            self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
-                [*_COMMAND, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                cwd=self._spill,
-                env={"LANG": "C.UTF-8", "PATH": os.defpath},
-                process_group=0,
-            )
+        try:
+            with theirs:
+                self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
+                    [*_COMMAND, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    cwd=self._spill,
+                    env={"LANG": "C.UTF-8", "PATH": os.defpath},
+                    process_group=0,
+                )
+        except OSError:
+            ours.close()
+            shutil.rmtree(self._spill, ignore_errors=True)
+            raise
         self._killed = False
         self._threads = max(1, min(4, os.cpu_count() or 1))
         send(
@@ -152,7 +159,7 @@ class Pool:
         self._spare: Combiner | None = None
         self._closed = False
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in directory.glob("spill-*"):
+        for left in directory.glob(f"{_SPILL_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
 
     def prepare(self, after_seconds: float = 0.0) -> None:
@@ -162,7 +169,7 @@ class Pool:
         timer.start()
 
     def take(self) -> Combiner:
-        """Return a combiner that nobody else uses."""
+        """Return a combiner that nobody else uses.  Raises OSError when there is no room for one."""
         with self._lock:
             spare, self._spare = self._spare, None
         # A moment later: its start-up would take the processor from the query that runs now.
@@ -182,7 +189,8 @@ class Pool:
             spare.close()
 
     def _replenish(self) -> None:
-        with self._lock:
+        # Without room for a spare there is none; whoever needs a combiner then is told why.
+        with self._lock, contextlib.suppress(OSError):
             if self._spare is None and not self._closed:
                 self._spare = Combiner(self._limits, self._directory)
 
@@ -192,15 +200,10 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     kind, message = str(error.get("kind")), str(error.get("message"))
     said = message.partition(": ")[2] or message
     if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
-        if "max_temp_directory_size" in message:
-            return LimitExceeded(
-                Problem(
-                    f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
-                    why="The setting is limits.spill_bytes.",
-                    todo="Read fewer rows or columns, or group before joining.",
-                )
-            )
-        return _out_of_memory(limits)
+        # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
+        return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
+    if kind == "IOException" and _SPILL_PREFIX in message and "No space left" in message:
+        return full_disk()  # DuckDB's own words name our directories
     if kind in {"TooLargeError", "OverflowError"}:
         return _does_not_fit(kind, said)
     if kind in _STATEMENTS_FAULT:
@@ -237,6 +240,16 @@ def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
             "The result has too many columns, or too long names for them.",
             why=f"Together they may take {_gigabytes(combiner_child.SCHEMA_BYTES)}.",
             todo="Name the columns you need.",
+        )
+    )
+
+
+def _too_much_spilled(limits: Limits) -> LimitExceeded:
+    return LimitExceeded(
+        Problem(
+            f"The query needs more than {_gigabytes(limits.spill_bytes)} of disk to put its parts together.",
+            why="The setting is limits.spill_bytes.",
+            todo="Read fewer rows or columns, or group before joining.",
         )
     )
 

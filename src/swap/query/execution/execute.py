@@ -20,7 +20,7 @@ from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, S
 from swap.query.execution.combiner import Combiner, Order, Pool
 from swap.query.language.parse import cut
 from swap.query.model import Input, Plan
-from swap.query.results.spool import ResultFile
+from swap.query.results.spool import ResultFile, not_kept
 from swap.query.run.run import Run
 from swap.settings import Limits
 
@@ -149,7 +149,7 @@ class Execution:
                 rows += batch.num_rows
                 self.run.touch()
         told = self._combiner.outcome()
-        if told != rows:
+        if reader is None or told != rows:
             raise SwapError(Problem("The result is not complete.", todo="Run the query again."))
         with self._lock:
             if self._error is not None:
@@ -259,8 +259,8 @@ class Execution:
 
     def _end(self, threads: list[threading.Thread]) -> None:
         """Leave nothing behind: processes, descriptors, statements at sources, threads."""
-        assert self._combiner is not None
-        self._combiner.close()
+        if self._combiner is not None:
+            self._combiner.close()
         for feed in self._feeds:
             feed.reader.cancel()
         if not threads:
@@ -307,13 +307,5 @@ def _timed_out(limits: Limits) -> QueryTimedOut:
     )
 
 
-def _known(error: BaseException) -> SwapError:
-    if isinstance(error, SwapError):
-        return error
-    if isinstance(error, OSError) and error.errno == 28:
-        return SwapError(
-            Problem("The disk that keeps results is full.", todo="Tell whoever runs SWAP; nothing of yours is lost.")
-        )
-    return SwapError(
-        Problem("The result could not be kept.", why=f"{type(error).__name__}.", todo="Run the query again.")
-    )
+def _known(error: Exception) -> SwapError:
+    return error if isinstance(error, SwapError) else not_kept(error)

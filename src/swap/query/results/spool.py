@@ -7,6 +7,7 @@ within quotas, and gone after `limits.spool_hours`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -18,7 +19,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from swap.errors import LimitExceeded, NotFound, Problem
+from swap.errors import LimitExceeded, NotFound, Problem, SwapError
 from swap.settings import Limits
 
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -125,7 +126,7 @@ class Spool:
         self._open: dict[str, ResultFile] = {}
 
     def create(self, query_id: str) -> ResultFile:
-        """Return a new, empty result.  Raises LimitExceeded when the spool is full."""
+        """Return a new, empty result.  Raises LimitExceeded when the spool is full, SwapError when the disk is."""
         used = self.size_bytes()
         if used > self._limits.spool_bytes:
             raise LimitExceeded(
@@ -136,7 +137,10 @@ class Spool:
                     extra={"setting": "limits.spool_bytes", "value": self._limits.spool_bytes},
                 )
             )
-        result = ResultFile(self.path(query_id), self._limits)
+        try:
+            result = ResultFile(self.path(query_id), self._limits)
+        except OSError as error:
+            raise not_kept(error) from None
         self._open[query_id] = result
         return result
 
@@ -255,9 +259,13 @@ def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
 def _keep_index(path: Path, written: Written) -> None:
     draft = path.with_suffix(".new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump({"offsets": written.offsets, "rows": written.rows, "bytes": written.bytes}, file)
-    draft.replace(_index(path))
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump({"offsets": written.offsets, "rows": written.rows, "bytes": written.bytes}, file)
+        draft.replace(_index(path))
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _read_index(path: Path) -> Written | None:
@@ -287,6 +295,22 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def not_kept(error: Exception) -> SwapError:
+    """Return what a person is told when something of theirs could not be put on the disk."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return full_disk()
+    return SwapError(
+        Problem("The result could not be kept.", why=f"{type(error).__name__}.", todo="Run the query again.")
+    )
+
+
+def full_disk() -> SwapError:
+    """Return what a person is told when the disk is full."""
+    return SwapError(
+        Problem("The disk that keeps results is full.", todo="Tell whoever runs SWAP; nothing of yours is lost.")
+    )
 
 
 def _too_much(title: str, setting: str, value: int) -> LimitExceeded:

@@ -19,7 +19,7 @@ from swap.errors import Invalid, LimitExceeded, NotFound, Problem, SwapError
 from swap.identity import Principal
 from swap.query.execution.combiner import Order, Pool
 from swap.query.model import OwnTable
-from swap.query.results.spool import Spool
+from swap.query.results.spool import ResultFile, Spool, Written, not_kept
 from swap.settings import Limits
 
 KEPT_SECONDS = 3600
@@ -40,9 +40,24 @@ class Uploads:
         """Held while it is looked whose uploads there are: what is seen must not be gone a moment later."""
 
     def add(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
-        """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded."""
+        """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded, and SwapError when the disk is full."""
         upload_id = "u" + self._new_id()
         result = self._spool.create(upload_id)
+        try:
+            written = self._read(body, result)
+            result.end(complete=True)
+            with self._owners:
+                self._make_room(principal, written.file_bytes)
+                self._keep_owner(upload_id, principal)
+        except BaseException as error:
+            self._forget(upload_id)
+            if isinstance(error, OSError):
+                raise not_kept(error) from None
+            raise
+        return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
+
+    def _read(self, body: IO[bytes], result: ResultFile) -> Written:
+        """Let a combiner read the stream, and keep what it makes of it.  Raises Invalid, LimitExceeded, OSError."""
         combiner = self._pool.take()
         alarm = threading.Timer(self._limits.seconds, combiner.kill)
         alarm.daemon = True
@@ -56,18 +71,10 @@ class Uploads:
                     result.append(batch)
                     if result.written is not None and result.written.file_bytes > self._limits.upload_bytes:
                         raise too_large(self._limits)
-            combiner.outcome()
-            written = result.written
-            assert written is not None
-            result.end(complete=True)
-            with self._owners:
-                self._make_room(principal, written.file_bytes)
-                self._keep_owner(upload_id, principal)
+            written = _whole(result.written, combiner.outcome())
         except LimitExceeded:
-            self._spool.forget(upload_id)
             raise
         except (SwapError, pa.ArrowInvalid) as error:
-            self._spool.forget(upload_id)
             raise Invalid(
                 Problem(
                     "Your table could not be read.", why=str(error), todo="Send an Arrow table with plain column types."
@@ -76,7 +83,7 @@ class Uploads:
         finally:
             alarm.cancel()
             combiner.close()
-        return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
+        return written
 
     def table(self, principal: Principal, name: str, upload_id: str) -> OwnTable:
         """Return one of the person's own uploads, under the name a statement gives it.  Raises NotFound."""
@@ -132,6 +139,12 @@ class Uploads:
             )
         except FileNotFoundError:
             return None
+
+
+def _whole(written: Written | None, rows: int) -> Written:
+    if written is None or written.rows[-1] != rows:
+        raise SwapError(Problem("Not all of its rows arrived."))
+    return written
 
 
 def _gone(title: str) -> NotFound:

@@ -16,6 +16,7 @@ import pytest
 
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
+from swap.query.execution.combiner_child import ROOM_BYTES, receive
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -27,6 +28,17 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     made = Pool(LIMITS, tmp_path / "spill")
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "small"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def run(combiner: Combiner, sql: str, *, streamed: bool = False) -> pa.Table:
@@ -110,14 +122,57 @@ def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, m
     ] == []
 
 
-def test_spilling_works_and_leaves_nothing(pool: Pool, tmp_path: Path) -> None:
-    table = run(
-        pool.take(), "SELECT x.a, y.a AS c, hash(x.a * 1000 + y.a) AS h FROM i0 x, i0 y ORDER BY h LIMIT 700000"
-    )
+def test_the_combiner_is_bound_by_the_system_too(pool: Pool) -> None:
+    combiner = pool.take()
+    receive(combiner._control)  # it is ready: it has locked itself down
+    lines = Path(f"/proc/{combiner._child.pid}/limits").read_text().splitlines()
+    combiner.close()
+
+    limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
+    assert limits["Max address space"] == [str(200_000_000 + ROOM_BYTES)] * 2
+    assert limits["Max file size"] == [str(LIMITS.spill_bytes)] * 2
+    assert limits["Max core file size"] == ["0", "0"]
+    assert limits["Max open files"] == ["256", "256"]
+
+
+def test_memory_that_duckdb_does_not_count_is_bound_by_the_system(pool: Pool) -> None:
+    """A list is made outside DuckDB's own limit; this one would take 3.6 GB."""
+    with pytest.raises(LimitExceeded, match=r"limits\.memory_bytes"):
+        run(pool.take(), "SELECT len(range(450000000 + a)) AS n FROM i0 LIMIT 1")
+
+
+SPILLS = "SELECT x.a, y.a AS c, hash(x.a * 1000 + y.a) AS h FROM i0 x, i0 y ORDER BY h LIMIT 700000"
+LITTLE_MEMORY = Limits(memory_bytes=30_000_000, spill_bytes=100_000_000)
+
+
+def test_a_disk_too_full_to_spill_is_told_as_that(small_disk: Path) -> None:
+    pool = Pool(LITTLE_MEMORY, small_disk)
+
+    with pytest.raises(SwapError) as raised:
+        run(pool.take(), SPILLS)
+
+    pool.close()
+    assert raised.value.problem.title == "The disk that keeps results is full."
+    assert str(small_disk) not in str(raised.value)
+
+
+def test_spilling_works_and_leaves_nothing(tmp_path: Path) -> None:
+    pool = Pool(LITTLE_MEMORY, tmp_path / "spill")
+
+    table = run(pool.take(), SPILLS)
 
     assert table.num_rows == 700_000
     pool.close()
     assert list((tmp_path / "spill").iterdir()) == []
+
+
+def test_too_much_spilling_names_the_setting(tmp_path: Path) -> None:
+    pool = Pool(Limits(memory_bytes=30_000_000, spill_bytes=1_000_000), tmp_path / "spill")
+
+    with pytest.raises(LimitExceeded, match=r"limits\.spill_bytes"):
+        run(pool.take(), SPILLS)
+
+    pool.close()
 
 
 def test_too_much_memory_names_the_setting(pool: Pool) -> None:

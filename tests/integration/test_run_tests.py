@@ -1,0 +1,79 @@
+"""`scripts/run-tests` on a small tree of tests: what fails runs once more, and what passes only then is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOUND = "def test_sound() -> None: pass\n"
+BROKEN = "def test_broken() -> None: assert False\n"
+UNSTABLE = """
+from pathlib import Path
+
+def test_unstable() -> None:
+    seen = Path(__file__ + ".seen")
+    again = seen.exists()
+    seen.touch()
+    assert again
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for folder in ("scripts", ".swap/env"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / "scripts/run-tests", tmp_path / "scripts")
+    (tmp_path / ".swap/env/dev").symlink_to(sys.prefix)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long: takes minutes\n")
+    for kind in ("unit", "conformance", "integration", "acceptance"):
+        (tmp_path / "tests" / kind).mkdir(parents=True)
+        (tmp_path / "tests" / kind / f"test_{kind}.py").write_text(SOUND)
+    return tmp_path
+
+
+def run(tree: Path) -> tuple[int, str, list[str]]:
+    """Return its status, what it printed, and what it wrote down."""
+    quickly = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p xdist"}
+    ended = subprocess.run(
+        [tree / "scripts/run-tests"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], **quickly},
+    )
+    return ended.returncode, ended.stdout, (tree / ".swap/passed-second.txt").read_text().splitlines()
+
+
+def test_one_that_passes_only_when_repeated_is_told_and_forgiven(tree: Path) -> None:
+    (tree / "tests/unit/test_a.py").write_text(UNSTABLE)
+
+    status, printed, written = run(tree)
+
+    assert (status, written) == (0, ["tests/unit/test_a.py::test_unstable"]), printed
+    assert printed.endswith(
+        "Passed only when repeated (.swap/passed-second.txt):\ntests/unit/test_a.py::test_unstable\n"
+    )
+
+
+def test_more_than_one_over_the_whole_run_is_a_failure(tree: Path) -> None:
+    (tree / "tests/unit/test_a.py").write_text(UNSTABLE)
+    (tree / "tests/acceptance/test_b.py").write_text(UNSTABLE)
+
+    status, printed, written = run(tree)
+
+    assert status == 1, printed
+    assert written == ["tests/unit/test_a.py::test_unstable", "tests/acceptance/test_b.py::test_unstable"]
+
+
+def test_what_fails_twice_has_failed_and_did_not_pass(tree: Path) -> None:
+    (tree / "tests/unit/test_a.py").write_text(UNSTABLE + BROKEN)
+
+    status, _, written = run(tree)
+
+    assert (status, written) == (1, ["tests/unit/test_a.py::test_unstable"])
