@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from integration.gateway.gateways import POLICY, Gateway, Person
+from services import NO_TLS
 from swap.connectors.memory import MemoryConnector
 from swap.settings import Grant, Policy
 
@@ -434,6 +435,7 @@ def test_one_persons_waiting_requests_leave_threads_for_the_others(make_gateway:
             headers={"authorization": f"Bearer {token}"},
             timeout=60,
             trust_env=False,
+            verify=NO_TLS,
         )
         return response.status_code
 

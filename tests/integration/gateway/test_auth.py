@@ -15,6 +15,7 @@ import pytest
 from fastapi import Request
 
 from integration.gateway.gateways import Gateway, Person
+from services import NO_TLS
 from swap.gateway.auth import Caller, Guard
 from swap.identity import Principal, Via
 from swap.people import service as people
@@ -34,7 +35,13 @@ def sign_out(swap: Gateway, person: Person) -> None:
 
 def call(swap: Gateway, method: str, path: str, bearer: str, **more: object) -> httpx.Response:
     return httpx.request(
-        method, swap.url + path, headers={"authorization": f"Bearer {bearer}"}, timeout=20, trust_env=False, **more
+        method,
+        swap.url + path,
+        headers={"authorization": f"Bearer {bearer}"},
+        timeout=20,
+        trust_env=False,
+        verify=NO_TLS,
+        **more,
     )  # type: ignore[arg-type]
 
 
@@ -45,6 +52,7 @@ def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
         headers={"authorization": f"Bearer {credential}"},
         timeout=20,
         trust_env=False,
+        verify=NO_TLS,
     ) as response:
         assert response.status_code == 200
         for line in response.iter_lines():
@@ -115,13 +123,16 @@ def test_an_ended_token_is_refused(swap: Gateway, ann: Person) -> None:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic x", "Bearer " + "x" * 10_000, "token abc"])
 def test_a_malformed_bearer_is_refused(swap: Gateway, header: str) -> None:
-    response = httpx.get(f"{swap.url}/v1/catalog", headers={"authorization": header}, trust_env=False)
+    response = httpx.get(f"{swap.url}/v1/catalog", headers={"authorization": header}, trust_env=False, verify=NO_TLS)
 
     assert (response.status_code, response.json()["error"]["category"]) == (401, "not-signed-in")
 
 
 def test_a_token_in_the_address_is_not_accepted(swap: Gateway, ann: Person) -> None:
-    assert httpx.get(f"{swap.url}/v1/catalog", params={"token": ann.token()}, trust_env=False).status_code == 401
+    assert (
+        httpx.get(f"{swap.url}/v1/catalog", params={"token": ann.token()}, trust_env=False, verify=NO_TLS).status_code
+        == 401
+    )
 
 
 def test_a_server_gets_tokens_for_its_kernels(swap: Gateway, ann: Person) -> None:
