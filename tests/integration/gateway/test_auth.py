@@ -15,8 +15,9 @@ import pytest
 from fastapi import Request
 
 from integration.gateway.gateways import Gateway, Person
-from services import NO_TLS
+from services import NO_TLS, Database
 from swap.gateway.auth import Caller, Guard
+from swap.gateway.stream import AccessNews
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
@@ -213,6 +214,17 @@ def test_the_end_of_access_is_pushed_to_the_server_within_a_second(swap: Gateway
 
     assert [event["access"] for _, event in heard] == ["live", "ended"]
     assert heard[1][0] - ended_at < 2.0
+
+
+def test_the_listener_ends_also_while_nothing_happens(database: Database) -> None:
+    listening = threading.Event()
+    news = AccessNews(database.url("gateway"), lambda _: listening.set())
+    news.start()
+    assert listening.wait(10)
+
+    news.stop()
+
+    assert not news._thread.is_alive()
 
 
 def test_signing_out_cancels_what_runs_at_the_sources(swap: Gateway, ann: Person) -> None:
