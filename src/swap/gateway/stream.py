@@ -10,6 +10,8 @@ import asyncio
 import contextlib
 import io
 import logging
+import selectors
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
@@ -37,15 +39,17 @@ class AccessNews:
         self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="access-news", daemon=True)
 
     def start(self) -> None:
         """Begin listening."""
+        self._rope, bell = socket.socketpair()
+        self._thread = threading.Thread(target=self._listen, args=(bell,), name="access-news", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """End, at once also while nothing happens."""
         self._stopping.set()
+        self._rope.close()
         self._thread.join(timeout=3.0)
 
     @contextlib.contextmanager
@@ -60,22 +64,29 @@ class AccessNews:
             with self._lock:
                 self._waiting.get(person_id, set()).discard(waiter)
 
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with psycopg.connect(
-                    self._url, autocommit=True, connect_timeout=5, application_name="swap-access-news"
-                ) as conn:
-                    conn.execute(f"LISTEN {CHANNEL}")
-                    self._wake(None)  # what happened while nobody listened
+    def _listen(self, bell: socket.socket) -> None:
+        """Listen until the other end of `bell` is closed."""
+        with bell:
+            while not self._stopping.is_set():
+                self._listen_once(bell)
+
+    def _listen_once(self, bell: socket.socket) -> None:
+        try:
+            with psycopg.connect(
+                self._url, autocommit=True, connect_timeout=5, application_name="swap-access-news"
+            ) as conn:
+                conn.execute(f"LISTEN {CHANNEL}")
+                self._wake(None)  # what happened while nobody listened
+                with selectors.DefaultSelector() as something:
+                    something.register(conn, selectors.EVENT_READ)
+                    something.register(bell, selectors.EVENT_READ)
                     while not self._stopping.is_set():
-                        for notice in conn.notifies(timeout=1.0):
+                        for notice in conn.notifies(timeout=0):
                             self._wake(notice.payload)
-            except psycopg.Error:
-                log.warning(
-                    "No news of sign-outs: the database does not answer; looking every %g s instead", LOOK_SECONDS
-                )
-                self._stopping.wait(_RECONNECT_SECONDS)
+                        something.select()
+        except psycopg.Error:
+            log.warning("No news of sign-outs: the database does not answer; looking every %g s instead", LOOK_SECONDS)
+            self._stopping.wait(_RECONNECT_SECONDS)
 
     def _wake(self, person_id: str | None) -> None:
         with self._lock:

@@ -179,6 +179,7 @@ class Person:
             headers={"authorization": f"Bearer {self.token(via)}"},
             timeout=30,
             trust_env=False,
+            verify=services.NO_TLS,
         )
 
     def post(self, statement: str, **more: Any) -> httpx.Response:

@@ -15,8 +15,10 @@ import pytest
 from fastapi import Request
 
 from integration.gateway.gateways import Gateway, Person
+from services import NO_TLS, Database
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.routes import ROUTES, Route
+from swap.gateway.stream import AccessNews
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
@@ -35,7 +37,13 @@ def sign_out(swap: Gateway, person: Person) -> None:
 
 def call(swap: Gateway, method: str, path: str, bearer: str, **more: object) -> httpx.Response:
     return httpx.request(
-        method, swap.url + path, headers={"authorization": f"Bearer {bearer}"}, timeout=20, trust_env=False, **more
+        method,
+        swap.url + path,
+        headers={"authorization": f"Bearer {bearer}"},
+        timeout=20,
+        trust_env=False,
+        verify=NO_TLS,
+        **more,
     )  # type: ignore[arg-type]
 
 
@@ -46,6 +54,7 @@ def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
         headers={"authorization": f"Bearer {credential}"},
         timeout=20,
         trust_env=False,
+        verify=NO_TLS,
     ) as response:
         assert response.status_code == 200
         for line in response.iter_lines():
@@ -149,13 +158,16 @@ def test_an_ended_token_is_refused(swap: Gateway, ann: Person) -> None:
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic x", "Bearer " + "x" * 10_000, "token abc"])
 def test_a_malformed_bearer_is_refused(swap: Gateway, header: str) -> None:
-    response = httpx.get(f"{swap.url}/v1/catalog", headers={"authorization": header}, trust_env=False)
+    response = httpx.get(f"{swap.url}/v1/catalog", headers={"authorization": header}, trust_env=False, verify=NO_TLS)
 
     assert (response.status_code, response.json()["error"]["category"]) == (401, "not-signed-in")
 
 
 def test_a_token_in_the_address_is_not_accepted(swap: Gateway, ann: Person) -> None:
-    assert httpx.get(f"{swap.url}/v1/catalog", params={"token": ann.token()}, trust_env=False).status_code == 401
+    assert (
+        httpx.get(f"{swap.url}/v1/catalog", params={"token": ann.token()}, trust_env=False, verify=NO_TLS).status_code
+        == 401
+    )
 
 
 def test_a_server_gets_tokens_for_its_kernels(swap: Gateway, ann: Person) -> None:
@@ -236,6 +248,17 @@ def test_the_end_of_access_is_pushed_to_the_server_within_a_second(swap: Gateway
 
     assert [event["access"] for _, event in heard] == ["live", "ended"]
     assert heard[1][0] - ended_at < 2.0
+
+
+def test_the_listener_ends_also_while_nothing_happens(database: Database) -> None:
+    listening = threading.Event()
+    news = AccessNews(database.url("gateway"), lambda _: listening.set())
+    news.start()
+    assert listening.wait(10)
+
+    news.stop()
+
+    assert not news._thread.is_alive()
 
 
 def test_signing_out_cancels_what_runs_at_the_sources(swap: Gateway, ann: Person) -> None:

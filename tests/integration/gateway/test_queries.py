@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki
+from services import NO_TLS
 from swap.connectors.base import Comparison, Predicate
 from swap.identity import Via
 
@@ -570,7 +571,7 @@ def test_the_answer_changes_with_the_source(ann: Person, swap: Gateway) -> None:
 
 
 def test_nobody_without_a_token_gets_anything(shared: Gateway) -> None:
-    with httpx.Client(base_url=shared.url, trust_env=False) as client:
+    with httpx.Client(base_url=shared.url, trust_env=False, verify=NO_TLS) as client:
         assert client.get("/v1/health").json() == {"ok": True}
         assert client.post("/v1/queries", json={"statement": "SELECT 1"}).json()["error"]["category"] == "not-signed-in"
         assert client.get("/v1/catalog").status_code == 401

@@ -158,7 +158,9 @@ class House:
     def hub_api(self, token: str | None = None) -> httpx.Client:
         """The hub's own port, as kernel code on this machine reaches it."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=f"{self.runtime.hub_url}/hub/api", headers=headers, timeout=20)
+        return httpx.Client(
+            base_url=f"{self.runtime.hub_url}/hub/api", headers=headers, timeout=20, verify=services.NO_TLS
+        )
 
     def sign_in(self, name: str) -> Browser:
         browser = self.browser()
@@ -251,7 +253,9 @@ class Browser:
         self.address = f"127.1.{number // 250}.{number % 250 + 2}"
         self.cookies: dict[str, httpx.Cookies] = {}
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=30, transport=httpx.HTTPTransport(local_address=self.address)
+            base_url=f"http://127.0.0.1:{port}",
+            timeout=30,
+            transport=httpx.HTTPTransport(local_address=self.address, verify=services.NO_TLS),
         )
 
     @property

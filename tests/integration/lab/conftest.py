@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
+from services import NO_TLS
 from swap import ports
 
 ROOT = Path(__file__).parents[3]
@@ -73,7 +74,9 @@ class Server:
 
     def get(self, path: str, token: str | None = None) -> httpx.Response:
         """Ask with a hub token in the header."""
-        return httpx.get(self.url + path, headers={"Authorization": f"token {token}"} if token else {}, timeout=10)
+        return httpx.get(
+            self.url + path, headers={"Authorization": f"token {token}"} if token else {}, timeout=10, verify=NO_TLS
+        )
 
 
 @contextmanager
@@ -130,7 +133,7 @@ def answers(server: Server) -> bool:
         raise AssertionError(server.log.read_text(errors="replace")[-4000:])
     try:
         # Only our own server knows this path; on a busy machine another may have taken the port meanwhile.
-        return "version" in httpx.get(f"{server.url}/api", timeout=2).json() and server.socket.exists()
+        return "version" in httpx.get(f"{server.url}/api", timeout=2, verify=NO_TLS).json() and server.socket.exists()
     except (httpx.HTTPError, ValueError):
         return False
 

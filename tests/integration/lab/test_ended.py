@@ -13,6 +13,7 @@ import websocket
 from integration.lab.conftest import PERSON, Server
 from integration.lab.kernels import Kernel
 from integration.lab.stand_ins import wait_for
+from services import NO_TLS
 
 PATHS = (
     "/lab",
@@ -73,7 +74,10 @@ def test_ended_refuses_every_path_and_cuts_the_kernels_connection(server: Server
     assert time.monotonic() - started < 5
     for path in PATHS:
         assert (
-            httpx.get(server.url + path, headers={"Authorization": f"token {token}"}, timeout=10).status_code == 403
+            httpx.get(
+                server.url + path, headers={"Authorization": f"token {token}"}, timeout=10, verify=NO_TLS
+            ).status_code
+            == 403
         ), path
     with pytest.raises(websocket.WebSocketBadStatusException):
         kernel.connect()

@@ -41,6 +41,8 @@ COMPARES_BY: dict[str, Callable[[str], str]] = {"c": str.casefold, "p": str.rstr
 """The columns that the source compares its own way: without case, without trailing spaces."""
 ANN = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
 NONE = Capabilities(frozenset(), limit=False)
+COMBINER = duckdb.connect(":memory:")
+"""One for all answers: opening it takes longer than they do."""
 
 
 class Blind(Capabilities):
@@ -196,15 +198,18 @@ def planned(text: str, connector: MemoryConnector, capabilities: Capabilities) -
 
 
 def answer(made: Plan, connector: MemoryConnector) -> list[tuple[Any, ...]]:
-    with duckdb.connect(":memory:") as combiner:
+    for item in made.inputs:
+        assert item.fragment is not None
+        batches = list(connector.read(item.fragment, ANN, Deadline(time.monotonic() + 60)))
+        COMBINER.register(
+            item.name,
+            pa.Table.from_batches(batches, pa.schema([(column.name, column.type) for column in item.columns])),
+        )
+    try:
+        return COMBINER.execute(made.sql).fetchall()
+    finally:
         for item in made.inputs:
-            assert item.fragment is not None
-            batches = list(connector.read(item.fragment, ANN, Deadline(time.monotonic() + 60)))
-            combiner.register(
-                item.name,
-                pa.Table.from_batches(batches, pa.schema([(column.name, column.type) for column in item.columns])),
-            )
-        return combiner.execute(made.sql).fetchall()
+            COMBINER.unregister(item.name)
 
 
 @pytest.mark.parametrize("seed", range(14))

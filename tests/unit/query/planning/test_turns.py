@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
@@ -32,17 +32,23 @@ class Planner:
     def end(self) -> None:
         self.may_go.set()
         self._thread.join(SOON)
+        assert not self._thread.is_alive()
 
 
 @contextmanager
 def planners(planning: Planning, *people: str) -> Iterator[list[Planner]]:
-    with ExitStack() as stack:
-        made = []
+    made: list[Planner] = []
+    try:
         for person_id in people:
             made.append(Planner(planning, person_id))
-            stack.callback(made[-1].end)
             made[-1].has_place.wait(0.1)  # so that they come in this order
         yield made
+    finally:
+        # All may go before any is waited for: the last to have come has its place only after the others.
+        for each in made:
+            each.may_go.set()
+        for each in made:
+            each.end()
 
 
 def test_a_persons_third_waits_and_keeps_no_place_from_another() -> None:
