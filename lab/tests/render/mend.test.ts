@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Problem } from '../../src/api';
+import type { Problem, Suggestion } from '../../src/api';
 import { find, heading, look, mayPass, mistaken, near, reason } from '../../src/render/mend';
 
-const problem: Problem = { category: 'invalid', title: 'No.', why: '', todo: '' };
+const problem: Problem = {
+  category: 'invalid', title: 'No.', why: '', todo: '', suggestions: [], line: null, column: null, rule: null, ask: null, source: null, extra: {}
+};
+
+function offer(given: Partial<Suggestion>): Suggestion {
+  return { label: '', replace: null, by: null, type: null, detail: null, href: null, ...given };
+}
 
 /** Return the text with a mark before the name that was found. */
 function found(source: string, name: string, statement: string, line?: number | null, column?: number | null): string | null {
@@ -28,9 +34,9 @@ test('a heading ends without its full stop, and keeps any other', () => {
 });
 
 test('names are listed when there are several, or when there is a word about the one', () => {
-  const one = { label: 'Use a', replace: 'x', by: 'a' };
-  const told = { label: 'Use b', replace: 'x', by: 'b', detail: 'hourly' };
-  const link = { label: 'See its page', href: '/data/x' };
+  const one = offer({ label: 'Use a', replace: 'x', by: 'a' });
+  const told = offer({ label: 'Use b', replace: 'x', by: 'b', detail: 'hourly' });
+  const link = offer({ label: 'See its page', href: '/data/x' });
   assert.deepEqual([near([]), near([one]), near([told]), near([one, link]), near([link])], [[], [], [told], [one], []]);
 });
 
@@ -78,14 +84,14 @@ test('a statement that is not in the cell, as in an f-string, is sought from the
 });
 
 test('the line below goes under the name to be replaced', () => {
-  const failure = { version: 1, id: null, statement: 'SELECT vews', error: { ...problem, line: 1, column: 8, suggestions: [{ label: 'See', href: '/x' }, { label: 'Use', replace: 'vews', by: 'views' }] } };
+  const failure = { version: 1, id: null, statement: 'SELECT vews', error: { ...problem, line: 1, column: 8, suggestions: [offer({ label: 'See', href: '/x' }), offer({ label: 'Use', replace: 'vews', by: 'views' })] } };
   assert.deepEqual(mistaken('%%swap\nSELECT vews', failure), { from: 14, to: 18 });
 });
 
 test('no line is drawn when the statement has changed, or no name is to be replaced', () => {
-  const failure = { version: 1, id: null, statement: 'SELECT vews', error: { ...problem, suggestions: [{ label: 'Use', replace: 'vews', by: 'views' }] } };
+  const failure = { version: 1, id: null, statement: 'SELECT vews', error: { ...problem, suggestions: [offer({ label: 'Use', replace: 'vews', by: 'views' })] } };
   assert.equal(mistaken('%%swap\nSELECT 1, vews', failure), null);
-  assert.equal(mistaken('%%swap\nSELECT vews', { ...failure, error: { ...problem, suggestions: [{ label: 'See', href: '/x' }] } }), null);
+  assert.equal(mistaken('%%swap\nSELECT vews', { ...failure, error: { ...problem, suggestions: [offer({ label: 'See', href: '/x' })] } }), null);
   assert.equal(mistaken('%%swap\nSELECT vews', { ...failure, error: problem }), null);
   assert.equal(mistaken('SELECT vewsx', { ...failure, statement: 'SELECT' }), null);
 });

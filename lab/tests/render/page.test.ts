@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { Column } from '../../src/api';
 import { chartLine, label, nextOrder, pages, range, shown } from '../../src/render/page';
 
-const country: Column = { name: 'country', type: 'text', align: 'left' };
-const year: Column = { name: 'year', type: 'int', align: 'right' };
+const country: Column = { name: 'country', type: 'text', align: 'left', group: false };
+const year: Column = { name: 'year', type: 'int', align: 'right', group: false };
 const views: Column = { name: 'views', type: 'bigint', align: 'right', group: true };
 
 test('rows count from one, and thousands are told apart', () => {

@@ -142,11 +142,20 @@ def write_examples(directory: Path) -> None:
 
 @contextmanager
 def running(
-    database: Database, folder: Path, adapt: Callable[[Any], None] = lambda _: None, **site: Any
+    database: Database,
+    folder: Path,
+    adapt: Callable[[Any], None] = lambda _: None,
+    gateway_at: Runtime | None = None,
+    **site: Any,
 ) -> Iterator[Portal]:
-    """Run a portal for the block.  `adapt` may change the application before it serves: the attack tests switch off defences so."""
+    """Run a portal for the block, before a gateway that runs already or a double of one.
+
+    `adapt` may change the application before it serves: the attack tests switch off defences so.
+    """
     port = site.pop("port", None) or ports.free(1)[0]
-    service_token, portal_key = secrets.token_hex(16), secrets.token_hex(16)
+    service_token = secrets.token_hex(16)
+    portal_key = gateway_at.portal_key if gateway_at else secrets.token_hex(16)
+    folder.mkdir(exist_ok=True)
     write_examples(folder / "examples")
     (folder / "homes").mkdir(exist_ok=True)
     settings = Settings(
@@ -156,7 +165,7 @@ def running(
         runtime = Runtime(
             config=folder / "swap.toml",
             database_urls=database.urls(),
-            gateway_port=gateway.port,
+            gateway_port=gateway_at.gateway_port if gateway_at else gateway.port,
             web_port=port,
             hub_port=hub.port,
             traefik_api_port=1,
