@@ -48,7 +48,7 @@ from swap.query.service import Queries
 from swap.runtime import Runtime
 from swap.settings import Denial, FilesSource, Grant, Policy, Settings
 
-SIZES = (10, 1_000, 50_000)
+SIZES = (10, 1_000)
 ROUNDS = 9
 PER_SCHEMA = 60
 TARGETS = {"planning p50 ms": 10.0, "completion p99 ms": 30.0, "data page p50 ms": 100.0, "memory MB": 200.0}
@@ -221,6 +221,7 @@ def planning(made: Site) -> Callable[[], None]:
         Spool(place, made.settings.limits),
         gateway_app.utc_now,
         gateway_app.new_id,
+        lambda _source: None,
     )
     who = Principal("paaaaaaaaa", "ann", frozenset(MINE), Via.KERNEL)
 

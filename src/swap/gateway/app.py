@@ -20,9 +20,9 @@ from swap.connectors import registry
 from swap.connectors.base import Connector
 from swap.db import engine as database
 from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError, to_json
+from swap.gateway.asking import Parts
 from swap.gateway.auth import Guard
 from swap.gateway.body import BodyLimit
-from swap.gateway.handlers import Parts
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
 from swap.query.execution.combiner import Pool

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import handlers
+from swap.gateway import catalogue, handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ ROUTES = (
     Route("GET", "/v1/queries/{query_id}/page", handlers.query_page),
     Route("GET", "/v1/queries/{query_id}/download", handlers.query_download),
     Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
-    Route("GET", "/v1/catalog", handlers.catalog),
-    Route("GET", "/v1/catalog/schemas", handlers.catalog_schemas),
-    Route("GET", "/v1/catalog/find", handlers.catalog_find),
-    Route("GET", "/v1/catalog/tables", handlers.catalog_tables),
-    Route("GET", "/v1/catalog/{source}/{schema}/{table}", handlers.catalog_table),
-    Route("POST", "/v1/complete", handlers.complete),
+    Route("GET", "/v1/catalog", catalogue.catalog),
+    Route("GET", "/v1/catalog/schemas", catalogue.catalog_schemas),
+    Route("GET", "/v1/catalog/find", catalogue.catalog_find),
+    Route("GET", "/v1/catalog/tables", catalogue.catalog_tables),
+    Route("GET", "/v1/catalog/{source}/{schema}/{table}", catalogue.catalog_table),
+    Route("POST", "/v1/complete", catalogue.complete),
 )
 
 

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from urllib.parse import quote
 
 from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
-from swap.errors import Forbidden, Problem, Suggestion, UnknownName
+from swap.errors import Forbidden, Problem, QueryRefused, Suggestion, UnknownName
 from swap.policy.decide import instead_of
 from swap.query.language import names
 from swap.query.language.parse import MAX_SHOWN, cut
@@ -40,6 +40,15 @@ def left_out(starred: Mapping[TableName, VisibleDataset]) -> list[str]:
             for rule, columns in by_rule.items()
         ]
     return said
+
+
+def refused(title: str, at: Place | None, todo: str = "") -> QueryRefused:
+    """Return the error for what cannot stand there."""
+    return QueryRefused(
+        Problem(
+            title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None
+        )
+    )
 
 
 def forbidden(policy: Policy, closed: Sequence[Closed]) -> Forbidden:

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlglot import exp
 
 from swap.catalog.model import TableName, VisibleDataset
-from swap.errors import Problem, QueryRefused
-from swap.query.language.parse import cut, offset_of, place
-from swap.query.model import Closed, Meaning, Named, OwnTable, Place, Reference, Resolved
+from swap.errors import QueryRefused
+from swap.query.language.parse import cut
+from swap.query.model import Closed, Named, OwnTable, Place, Reference, Resolved
 from swap.query.planning import refusals
 from swap.query.planning import scope as scopes
+from swap.query.planning.columns import Columns
 from swap.query.planning.refusals import Near
 from swap.query.planning.scope import Cte, Ctes, Output, Relation, Scope
 
@@ -36,22 +37,20 @@ def resolve(
     """
     resolver = _Resolver(text, tables, near, own)
     resolver.query(tree, {}, None)
-    notices = refusals.left_out(resolver.starred)
-    return Resolved(tree, resolver.references, notices, resolver.meanings, resolver.named, resolver.closed)
+    columns = resolver.columns
+    notices = refusals.left_out(columns.starred)
+    return Resolved(tree, resolver.references, notices, columns.meanings, resolver.named, columns.closed)
 
 
 class _Resolver:
     def __init__(
         self, text: str, tables: Mapping[TableName, VisibleDataset], near: Near, own: Mapping[str, OwnTable]
     ) -> None:
-        self.text = text
+        self.columns = Columns(text)
         self.tables = tables
         self.near = near
         self.own = {name.casefold(): table for name, table in own.items()}
         self.references: list[Reference] = []
-        self.closed: list[Closed] = []
-        self.meanings: dict[int, Meaning] = {}
-        self.starred: dict[TableName, VisibleDataset] = {}
         self.named: list[Named] = []
 
     # ── Queries ─────────────────────────────────────────────────────────────────────────────────
@@ -140,7 +139,7 @@ class _Resolver:
                 found += self._star(item, scope.relations, scope, ctes)
                 is_open = is_open or any(relation.open for relation in scope.relations)
             elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-                relation = self._relation_of_star(item, scope)
+                relation = self.columns.of_star(item, scope)
                 found += self._star(item.this, [relation], scope, ctes)
                 is_open = is_open or relation.open
             else:
@@ -214,12 +213,12 @@ class _Resolver:
         key, at = shared.name.casefold(), self._at(shared)
         holding = [relation for relation in side if key in relation.columns]
         for relation in holding:
-            self._use(relation, key)
+            self.columns.use(relation, key)
         if holding or any(relation.open for relation in side):
             return
         for relation in side:
             if key in relation.locked:
-                self._lock(relation, key, at)
+                self.columns.lock(relation, key, at)
                 return
         raise refusals.unknown_column(shared.name, side, at)
 
@@ -241,9 +240,11 @@ class _Resolver:
         if found is None:
             raise refusals.unknown_table(written, self.near, [*(table.name for table in self.own.values()), *ctes], at)
         if isinstance(found, VisibleDataset) and not found.read.allowed:
-            self.closed.append(Closed(found, None, at))
+            self.columns.closed.append(Closed(found, None, at))
             # Whatever is said of its columns, the table is what is refused.
-            return Relation(node.alias_or_name.casefold(), {}, open=True)
+            return Relation(
+                node.alias_or_name.casefold(), {}, Reference(node, node.alias_or_name, found, ()), open=True
+            )
         if node.alias_column_names:
             raise self._refused(
                 "A table's columns cannot be renamed behind its alias.", node, "Name them in SELECT: column AS name."
@@ -263,7 +264,10 @@ class _Resolver:
             if isinstance(part, exp.Query):
                 self.query(part, ctes, scope)
             elif isinstance(part, exp.Column):
-                self._column(part, scope, ctes, aliases_first=aliases_first)
+                if isinstance(part.this, exp.Star):
+                    self._star(part.this, [self.columns.of_star(part, scope)], scope, ctes)
+                else:
+                    self.columns.find(part, scope, aliases_first=aliases_first)
             elif isinstance(part, exp.Star):
                 if not isinstance(part.parent, exp.Count):
                     self._star(part, scope.relations, scope, ctes)
@@ -272,181 +276,17 @@ class _Resolver:
             else:
                 stack.extend(part.iter_expressions())
 
-    def _column(self, node: exp.Column, scope: Scope, ctes: Ctes, *, aliases_first: bool) -> None:
-        if isinstance(node.this, exp.Star):
-            self._star(node.this, [self._relation_of_star(node, scope)], scope, ctes)
-            return
-        parts = node.parts
-        written = [part.name for part in parts]
-        if len(parts) == 1 and aliases_first and written[0].casefold() in scope.aliases:
-            return
-        for around in scope.chain():
-            if self._qualified(node, parts, written, around) or self._plain(node, written, around):
-                if around is not scope:
-                    self.meanings.pop(id(node), None)
-                return
-        relations = self._meant(written, scope)
-        missing = written[0] if len(parts) == 1 or len(relations) != 1 else written[-1]
-        if len(parts) > 1 and len(relations) != 1:
-            raise self._unknown_prefix(node, written, scope)
-        raise refusals.unknown_column(
-            missing, relations, self._at(parts[-1]), quoted=bool(parts[-1].args.get("quoted"))
-        )
-
-    def _qualified(self, node: exp.Column, parts: Sequence[exp.Expr], written: list[str], scope: Scope) -> bool:
-        """Resolve `alias.column…` or `[source.]schema.table.column…`."""
-        for length in range(min(3, len(parts) - 1), 0, -1):
-            for relation in scope.relations:
-                if length == 1 and relation.alias != written[0].casefold():
-                    continue
-                if length > 1 and not relation.qualifies(written[:length]):
-                    continue
-                key = written[length].casefold()
-                if key in relation.locked and key not in relation.columns:
-                    self._lock(relation, key, self._at(parts[length]))
-                    return True
-                if key in relation.columns or relation.open:
-                    self._use(relation, key)
-                    if len(parts) == length + 1:
-                        self._mean(node, relation, key)
-                    if length > 1:
-                        _set_parts(node, list(parts[length - 1 :]))
-                    return True
-        return False
-
-    def _plain(self, node: exp.Column, written: list[str], scope: Scope) -> bool:
-        """Resolve a column without its table, a field of a struct column, an alias, or a whole row."""
-        key = written[0].casefold()
-        holding = [relation for relation in scope.relations if key in relation.columns]
-        for relation in holding:
-            self._use(relation, key)
-        if len(holding) == 1 and len(written) == 1:
-            self._mean(node, holding[0], key)
-        if holding:
-            return True
-        for relation in scope.relations:
-            if key in relation.locked:
-                self._lock(relation, key, self._at(node.parts[0]))
-                return True
-        if key in scope.aliases:
-            return True
-        if len(written) == 1:
-            for relation in scope.relations:
-                if relation.alias == key:
-                    self._everything(relation)
-                    return True
-        return any(relation.open for relation in scope.relations)
-
-    def _meant(self, written: list[str], scope: Scope) -> list[Relation]:
-        if len(written) > 1:
-            for around in scope.chain():
-                for length in range(len(written) - 1, 0, -1):
-                    found = [
-                        relation
-                        for relation in around.relations
-                        if (
-                            relation.alias == written[0].casefold()
-                            if length == 1
-                            else relation.qualifies(written[:length])
-                        )
-                    ]
-                    if found:
-                        return found
-        return [relation for around in scope.chain() for relation in around.relations]
-
-    def _unknown_prefix(self, node: exp.Column, written: list[str], scope: Scope) -> QueryRefused:
-        relations = [relation for around in scope.chain() for relation in around.relations]
-        known = ", ".join(sorted({relation.alias for relation in relations if relation.alias}))
-        error = refusals.unknown_column(written[0], relations, self._at(node.parts[0]))
-        why = f"Nothing was run. It is neither a column nor a table in this FROM{f' ({known})' if known else ''}."
-        return type(error)(
-            Problem(
-                f"{cut('.'.join(written))} is not known here.",
-                why=why,
-                todo="Check the alias in front of the dot.",
-                suggestions=error.problem.suggestions,
-                line=error.problem.line,
-                column=error.problem.column,
-            )
-        )
-
-    # ── Stars and whole rows ────────────────────────────────────────────────────────────────────
-    def _relation_of_star(self, node: exp.Column, scope: Scope) -> Relation:
-        written = [part.name for part in node.parts[:-1]]
-        for around in scope.chain():
-            for relation in around.relations:
-                if len(written) == 1 and relation.alias == written[0].casefold():
-                    return relation
-                if len(written) > 1 and relation.qualifies(written):
-                    _set_parts(node, list(node.parts[-2:]))
-                    return relation
-        raise self._unknown_prefix(node, written, scope)
-
     def _star(self, star: exp.Star, relations: Sequence[Relation], scope: Scope, ctes: Ctes) -> list[str]:
-        """Open a star over relations: everything that may be read, minus EXCLUDE."""
-        if not relations:
-            raise self._refused("SELECT * needs a FROM.", star)
-        for relation in relations:
-            self._everything(relation)
-        self._exclude(star, relations)
+        names = self.columns.star(star, relations)
         for item in [*(star.args.get("replace") or []), *(star.args.get("rename") or [])]:
             self.expression(item.this if isinstance(item, exp.Alias) else item, scope, ctes)
-        excluded = {item.name.casefold() for item in star.args.get("except_") or []}
-        renamed = {
-            item.this.name.casefold(): item.alias
-            for item in star.args.get("rename") or []
-            if isinstance(item, exp.Alias)
-        }
-        return [
-            renamed.get(key, name)
-            for relation in relations
-            for key, name in relation.columns.items()
-            if key not in excluded
-        ]
-
-    def _exclude(self, star: exp.Star, relations: Sequence[Relation]) -> None:
-        kept = []
-        for item in star.args.get("except_") or []:
-            key = item.name.casefold()
-            if any(key in relation.columns or relation.open for relation in relations):
-                kept.append(item)
-            elif not any(key in relation.locked for relation in relations):
-                raise refusals.unknown_column(item.name, relations, self._at(item))
-        if star.args.get("except_"):
-            star.set("except_", kept or None)
-
-    def _everything(self, relation: Relation) -> None:
-        reference = relation.reference
-        if reference is None:
-            return
-        reference.everything = True
-        if relation.locked and isinstance(reference.table, VisibleDataset):
-            self.starred[reference.table.name] = reference.table
-
-    def _use(self, relation: Relation, key: str) -> None:
-        if relation.reference is not None:
-            relation.reference.used.add(key)
-
-    def _mean(self, node: exp.Column, relation: Relation, key: str) -> None:
-        if relation.reference is not None and key in relation.columns:
-            self.meanings[id(node)] = Meaning(relation.reference, relation.columns[key])
-
-    def _lock(self, relation: Relation, key: str, at: Place | None) -> None:
-        assert relation.reference is not None
-        table = relation.reference.table
-        assert isinstance(table, VisibleDataset)
-        self.closed.append(Closed(table, relation.locked[key], at))
+        return names
 
     def _at(self, node: exp.Expr) -> Place | None:
-        return place(self.text, offset_of(node))
+        return self.columns.at(node)
 
     def _refused(self, title: str, node: exp.Expr, todo: str = "") -> QueryRefused:
-        at = self._at(node)
-        return QueryRefused(
-            Problem(
-                title, why="Nothing was run.", todo=todo, line=at.line if at else None, column=at.column if at else None
-            )
-        )
+        return refusals.refused(title, self._at(node), todo)
 
 
 def _is_query(node: exp.Expr) -> bool:
@@ -454,9 +294,3 @@ def _is_query(node: exp.Expr) -> bool:
     while isinstance(node, exp.Subquery) and not node.alias and not node.args.get("joins"):
         node = node.this
     return isinstance(node, (exp.Select, exp.SetOperation, exp.Values))
-
-
-def _set_parts(node: exp.Column, parts: list[exp.Expr]) -> None:
-    """Make `node` the column that these parts name: table, column, then fields of a struct."""
-    for key, part in zip(("this", "table", "db", "catalog"), [*reversed(parts), None, None, None], strict=False):
-        node.set(key, part)

@@ -1,0 +1,77 @@
+"""Who asks, and what the handlers work with: the dependencies that FastAPI gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import anyio
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict
+
+from swap.gateway.auth import Caller, Guard
+from swap.gateway.stream import AccessNews
+from swap.gateway.turns import Turns
+from swap.identity import Via
+from swap.people import service as people
+from swap.query.service import Queries
+from swap.settings import Settings
+
+REQUESTS_PER_PERSON = 64
+"""A waiting query holds two: one for its state, one for its result."""
+UPLOADS_PER_PERSON = 3
+UPLOADS_AT_ONCE = 4
+"""Uploads that are read at a time: each has a combiner of its own."""
+QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
+KERNEL = frozenset({Via.KERNEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers work with; one for each application."""
+
+    settings: Settings
+    guard: Guard
+    queries: Queries
+    news: AccessNews
+    kernel_key: str
+    turns: Turns = field(default_factory=lambda: Turns(REQUESTS_PER_PERSON, "requests"))
+    upload_turns: Turns = field(default_factory=lambda: Turns(UPLOADS_PER_PERSON, "uploads"))
+    upload_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(UPLOADS_AT_ONCE))
+
+
+class Body(BaseModel):
+    """The base of JSON bodies: closed against unknown fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def parts(request: Request) -> Parts:
+    """Return what this application works with."""
+    found: Parts = request.app.state.parts
+    return found
+
+
+WithParts = Annotated[Parts, Depends(parts)]
+
+
+def _person(request: Request, with_parts: WithParts) -> Iterator[Caller]:
+    caller = with_parts.guard.caller(request, QUERIES)
+    with with_parts.turns.of(caller.principal.id):
+        yield caller
+
+
+def _kernel(request: Request, with_parts: WithParts) -> Iterator[Caller]:
+    caller = with_parts.guard.caller(request, KERNEL)
+    with with_parts.turns.of(caller.principal.id):
+        yield caller
+
+
+def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
+    return with_parts.guard.server(request)
+
+
+Server = Annotated[people.LaunchedServer, Depends(_server)]
+Person = Annotated[Caller, Depends(_person)]
+Kernel = Annotated[Caller, Depends(_kernel)]

@@ -1,0 +1,190 @@
+"""What there is to query, for lists, pages and completion: one function for each route."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import Field
+from sqlalchemy import Connection
+
+from swap.catalog import keys
+from swap.catalog import service as catalog_service
+from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
+from swap.catalog.service import Catalog
+from swap.gateway.asking import Body, Kernel, Parts, Person, WithParts
+from swap.gateway.auth import Caller
+from swap.policy.decide import decide
+from swap.policy.model import Action, Resource
+from swap.query import complete as completion
+from swap.query.results.format import sql_type
+
+MAX_LISTED = 1000
+"""Tables of one page."""
+MAX_FOUND = 64
+NONE = Count(0, 0)
+
+
+class TablesQuery(Body):
+    """Which tables to list: all that is said must hold.  `after` is what the page before said."""
+
+    source: str = ""
+    schema_: str = Field(default="", alias="schema")
+    text: str = Field(default="", max_length=1000)
+    like: str = Field(default="", max_length=1000)
+    readable: bool | None = None
+    after: str = Field(default="", max_length=10_000)
+    limit: int = Field(default=catalog_service.PAGE, ge=1, le=MAX_LISTED)
+    counted: bool = False
+
+
+class CompleteBody(Body):
+    """A statement being typed, and where the cursor is, in code points."""
+
+    sql: str
+    offset: int = Field(ge=0)
+
+
+def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
+    """List the sources the person may discover."""
+    with with_parts.queries.engine.begin() as conn:
+        sources = catalog_service.sources(conn, with_parts.settings, caller.principal)
+    return {"sources": [_source(each) for each in sources]}
+
+
+def catalog_schemas(
+    caller: Person,
+    with_parts: WithParts,
+    source: str,
+    limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = catalog_service.PAGE,
+) -> dict[str, Any]:
+    """List the first schemas of a source with a table the person may discover."""
+    with with_parts.queries.engine.begin() as conn:
+        known = _known(conn, caller, with_parts)
+        schemas = known.schemas(source, limit=limit)
+        counts = known.count_by_schema(source, schemas)
+    return {"schemas": [{"name": name, **_counted(counts.get(name, NONE))} for name in schemas]}
+
+
+def catalog_tables(
+    caller: Person,
+    with_parts: WithParts,
+    wanted: Annotated[TablesQuery, Query()],
+) -> dict[str, Any]:
+    """List a page of the tables the person may discover, in the order of their names."""
+    asked = catalog_service.Wanted(
+        source=wanted.source, schema=wanted.schema_, text=wanted.text, like=wanted.like, readable=wanted.readable
+    )
+    with with_parts.queries.engine.begin() as conn:
+        known = _known(conn, caller, with_parts)
+        listing = known.tables(asked, after=wanted.after, limit=wanted.limit)
+        answer: dict[str, Any] = {"tables": [_table(each) for each in listing.tables], "after": listing.after}
+        if wanted.counted:
+            answer["count"] = _counted(known.count(asked))
+            answer["all"] = _counted(known.count(replace(asked, text="", like="", readable=None)))
+    return answer
+
+
+def catalog_find(
+    caller: Person, with_parts: WithParts, name: Annotated[list[str], Query(max_length=MAX_FOUND)]
+) -> dict[str, Any]:
+    """List those of some tables that the person may discover; a name is its three parts, joined by strokes."""
+    names = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
+    with with_parts.queries.engine.begin() as conn:
+        found = _known(conn, caller, with_parts).find(names)
+    return {"tables": [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]}
+
+
+def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
+    """Describe one table."""
+    with with_parts.queries.engine.begin() as conn:
+        found = _known(conn, caller, with_parts).table(TableName(source, schema, table))
+    return _described(found)
+
+
+def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[str, Any]:
+    """Offer what could stand at the cursor."""
+    settings, sql = with_parts.settings, body.sql[: with_parts.settings.limits.statement_bytes]
+    sources = [
+        name
+        for name in settings.sources
+        if decide(settings.policy, caller.principal, Action.DISCOVER, Resource(name)).allowed
+    ]
+    with with_parts.queries.engine.begin() as conn:
+        found = completion.complete(sql, body.offset, sources, _known(conn, caller, with_parts))
+    return {
+        "start": found.start,
+        "end": found.end,
+        "items": [
+            {"label": item.label, "insert": item.insert, "type": item.type, "documentation": item.documentation}
+            for item in found.items
+        ],
+    }
+
+
+def _known(conn: Connection, caller: Caller, with_parts: Parts) -> Catalog:
+    return Catalog(conn, with_parts.settings.policy, caller.principal)
+
+
+def _source(source: SourceState) -> dict[str, Any]:
+    return {
+        "name": source.name,
+        "kind": source.kind,
+        "title": source.title,
+        "owner": source.owner,
+        "note": source.note,
+        "up": source.up,
+        "since": source.since.isoformat(),
+        "tables": _counted(source.tables),
+    }
+
+
+def _counted(count: Count) -> dict[str, int]:
+    return {"visible": count.visible, "readable": count.readable}
+
+
+def _table(table: Listed) -> dict[str, Any]:
+    return {
+        "name": str(table.name),
+        **table.name._asdict(),
+        "comment": table.comment,
+        "rows": table.rows,
+        "rows_exact": table.rows_exact,
+        "bytes": table.size_bytes,
+        "newest": table.newest,
+        "readable": table.read.allowed,
+        "rule": table.read.rule,
+        "because": table.read.because,
+        "ask": table.read.ask,
+    }
+
+
+def _described(table: VisibleDataset) -> dict[str, Any]:
+    dataset = table.dataset
+    return {
+        "name": str(table.name),
+        **table.name._asdict(),
+        "comment": dataset.comment,
+        "owner": dataset.owner,
+        "rows": dataset.row_estimate,
+        "rows_exact": dataset.rows_exact,
+        "bytes": dataset.size_bytes,
+        "newest": dataset.newest,
+        "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
+        "divided": asdict(dataset.partitions) if dataset.partitions else None,
+        "columns": [
+            {
+                "name": visible.column.name,
+                "type": sql_type(visible.column.type),
+                "comment": visible.column.comment,
+                "partition": visible.column.partition,
+                "readable": visible.read.allowed,
+                "rule": visible.read.rule,
+                "because": visible.read.because,
+                "ask": visible.read.ask,
+                "sensitivity": visible.column.sensitivity,
+            }
+            for visible in table.columns
+        ],
+    }
