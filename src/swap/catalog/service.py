@@ -21,7 +21,7 @@ from swap.catalog.sight import Sight, sight
 from swap.db.tables import dataset as dataset_table
 from swap.errors import NotFound, Problem
 from swap.identity import Principal
-from swap.policy.decide import book, decide, decide_each
+from swap.policy.decide import book, decide, decide_table
 from swap.policy.model import Action, Decision, Resource
 from swap.settings import Policy, Settings
 
@@ -255,15 +255,14 @@ class _Verdict:
 def _judge(policy: Policy, principal: Principal, name: TableName, columns: Sequence[str]) -> _Verdict | None:
     """Return the verdict on a table with these columns, or None when for this person it does not exist."""
     table = Resource(*name)
-    if not decide(policy, principal, Action.DISCOVER, table).allowed:
+    found_table, discover = decide_table(policy, principal, Action.DISCOVER, table, columns)
+    if not found_table.allowed:
         return None
-    discover = decide_each(policy, principal, Action.DISCOVER, table, columns)
-    reading = decide_each(policy, principal, Action.READ, table, columns)
+    read, reading = decide_table(policy, principal, Action.READ, table, columns)
     known = {column: read for column, found, read in zip(columns, discover, reading, strict=True) if found.allowed}
     if not known:
         # A pattern such as lake.wmf.*.city reaches into every table; it must not tell of those without a city.
         return None
-    read = decide(policy, principal, Action.READ, table)
     if read.allowed and not any(verdict.allowed for verdict in known.values()):
         read = next(iter(known.values()))
     return _Verdict(read, known)

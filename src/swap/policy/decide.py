@@ -41,11 +41,14 @@ class Book:
         parts = resource.parts
         return self._closed[action].covering(parts) or self._opened[action].meeting(parts)
 
-    def verdicts(self, action: Action, table: Resource, columns: Sequence[str]) -> list[Decision | None]:
-        """Return what the clauses say of each of a table's columns; nothing lies inside a column."""
-        closed = self._closed[action].covering_each(table.parts, columns)
-        opened = self._opened[action].covering_each(table.parts, columns)
-        return [shut or said for shut, said in zip(closed, opened, strict=True)]
+    def table(
+        self, action: Action, table: Resource, columns: Sequence[str]
+    ) -> tuple[Decision | None, list[Decision | None]]:
+        """Return what the clauses say of a table and of each of its columns; nothing lies inside a column."""
+        closed, _, closed_columns = self._closed[action].covering_each(table.parts, columns)
+        _, opened, opened_columns = self._opened[action].covering_each(table.parts, columns)
+        each = [shut or said for shut, said in zip(closed_columns, opened_columns, strict=True)]
+        return closed or opened, each
 
 
 def decide(
@@ -59,16 +62,18 @@ def decide(
     return verdict or Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
 
 
-def decide_each(
+def decide_table(
     policy: Policy, principal: Principal, action: Action, table: Resource, columns: Sequence[str]
-) -> list[Decision]:
-    """Return the verdict on each column of a table: what `decide` says of one after the other, at once."""
+) -> tuple[Decision, list[Decision]]:
+    """Return the verdict on a table and on each of its columns: what `decide` says of one after the other, at once."""
     nameless = Decision(False, "default", "keeps closed what has no name", policy.ask)
     if not all(table.parts):
-        return [nameless for _ in columns]
-    default = Decision(False, "default", f"keeps closed what no grant opens, such as columns of {table}", policy.ask)
-    said = book(policy, principal).verdicts(action, table, columns)
-    return [(verdict or default) if name else nameless for name, verdict in zip(columns, said, strict=True)]
+        return nameless, [nameless for _ in columns]
+    default = Decision(False, "default", f"keeps closed what no grant opens, such as {table}", policy.ask)
+    said, each = book(policy, principal).table(action, table, columns)
+    return said or default, [
+        (verdict or default) if name else nameless for name, verdict in zip(columns, each, strict=True)
+    ]
 
 
 def book(policy: Policy, principal: Principal, rules: Sequence[Rule] = RULES) -> Book:

@@ -66,25 +66,26 @@ class Lookup(Generic[T]):
 
     def covering(self, parts: Sequence[str]) -> T | None:
         """Return what is said of the resource itself or of something it lies in."""
-        said, _ = self._walk(parts)
-        return said[1] if said else None
-
-    def covering_each(self, parts: Sequence[str], names: Iterable[str]) -> list[T | None]:
-        """Return the same for several resources at once, which lie beside one another in `parts`."""
-        said, reached = self._walk(parts)
-        around = said[1] if said else None
-        inside = [node for node in reached if node.named or node.starred]
-        if not inside:
-            return [around for _ in names]
-        found = (_step(said, inside, name)[0] for name in names)
-        return [each[1] if each else None for each in found]
+        return _says(self._walk(parts)[0])
 
     def meeting(self, parts: Sequence[str]) -> T | None:
         """Return what is said of the resource, of something it lies in, or of something inside it."""
         said, reached = self._walk(parts)
-        for node in reached:
-            said = _earlier(said, node.below)
-        return said[1] if said else None
+        return _says(_with_inside(said, reached))
+
+    def covering_each(self, parts: Sequence[str], names: Iterable[str]) -> tuple[T | None, T | None, list[T | None]]:
+        """Return what is said of a place: by `covering`, by `meeting`, and by `covering` of each of some names in it.
+
+        One walk serves for all of them.
+        """
+        said, reached = self._walk(parts)
+        special = {name for node in reached for name in node.named}
+        if any(node.starred for node in reached):
+            each = [_says(_step(said, reached, name)[0]) for name in names]
+        else:
+            around = _says(said)
+            each = [_says(_step(said, reached, name)[0]) if name.casefold() in special else around for name in names]
+        return _says(said), _says(_with_inside(said, reached)), each
 
     def _walk(self, parts: Sequence[str]) -> tuple[tuple[int, T] | None, list[_Node[T]]]:
         """Return the first of what is said on the way of the parts, and the nodes where it ends."""
@@ -101,6 +102,16 @@ def _step(said: tuple[int, T] | None, nodes: list[_Node[T]], part: str) -> tuple
     for node in reached:
         said = _earlier(said, node.here)
     return said, reached
+
+
+def _with_inside(said: tuple[int, T] | None, reached: list[_Node[T]]) -> tuple[int, T] | None:
+    for node in reached:
+        said = _earlier(said, node.below)
+    return said
+
+
+def _says(said: tuple[int, T] | None) -> T | None:
+    return said[1] if said else None
 
 
 def _earlier(one: tuple[int, T] | None, other: tuple[int, T] | None) -> tuple[int, T] | None:

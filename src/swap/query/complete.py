@@ -18,6 +18,7 @@ from swap.query.planning.resolve import MAX_TABLES
 from swap.query.results.format import sql_type
 
 MAX_ITEMS = 200
+MAX_TABLES_OFFERED = 100
 PATH_CHARACTERS = 600
 """How far before the cursor a name may begin: the search for its beginning takes time as the square of this."""
 KEYWORDS = (
@@ -208,7 +209,7 @@ def _tables(prefix: str, sources: Sequence[str], known: Known, sql: str) -> Iter
         yield Item(name, name, "table", "Named in WITH")
     for source in sources:
         yield Item(source, names.written(source), "source", "A source")
-    for table in known.starting(prefix, MAX_ITEMS):
+    for table in known.starting(prefix, MAX_TABLES_OFFERED):
         yield Item(str(table.name), names.written(*table.name), "table", table.comment)
 
 

@@ -16,7 +16,7 @@ from swap.catalog.sight import sight
 from swap.connectors.base import Column, Dataset
 from swap.db.tables import dataset
 from swap.identity import Principal, Via
-from swap.policy.decide import book, decide, decide_each
+from swap.policy.decide import book, decide, decide_table
 from swap.policy.model import Action, Resource
 from swap.settings import Denial, Grant, Policy
 
@@ -113,10 +113,12 @@ def test_columns_are_judged_alike_one_by_one_and_all_at_once(seed: int) -> None:
         who = Principal("paaaaaaaaa", "ann", frozenset(chance.sample(GROUPS, 1)), chance.choice(list(Via)))
         place = Resource(chance.choice(SOURCES), chance.choice(SCHEMAS), chance.choice((*TABLES, "")))
         for action in Action:
-            each = decide_each(rules, who, action, place, COLUMNS)
+            table, columns = decide_table(rules, who, action, place, COLUMNS)
             one_by_one = [decide(rules, who, action, Resource(*place.parts, column)) for column in COLUMNS]
 
-            assert [(v.allowed, v.rule) for v in each] == [(v.allowed, v.rule) for v in one_by_one]
+            assert table.allowed == decide(rules, who, action, place).allowed
+            assert table.rule == decide(rules, who, action, place).rule
+            assert [(v.allowed, v.rule) for v in columns] == [(v.allowed, v.rule) for v in one_by_one]
 
 
 def test_no_two_names_are_one_path() -> None:
