@@ -140,12 +140,15 @@ class House:
             process.wait()
 
     def close(self) -> None:
-        for name in reversed(list(self.processes)):
-            self.kill(name, signal.SIGTERM)
+        # The hub first: it would start a server's end anew. The gateway after the servers, whose streams it waits for.
+        if "hub" in self.processes:
+            self.kill("hub", signal.SIGTERM)
         for path in (self.state / "servers").glob("*.json"):
             server = running.find(self.state, path.stem)
             if server is not None:
                 running.send(server, signal.SIGKILL)
+        for name in reversed(list(self.processes)):
+            self.kill(name, signal.SIGTERM)
         for browser in self.browsers:
             browser.client.close()
 
