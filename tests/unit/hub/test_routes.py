@@ -88,3 +88,34 @@ def test_a_site_with_another_port_in_browsers_says_that_port(make_settings, runt
     http = routes.traefik(make_settings(port=8000, public_port=18000), runtime)["dynamic"]["http"]
 
     assert http["middlewares"]["to-portal"]["redirectRegex"]["replacement"] == "http://localhost:18000/"
+
+
+def test_paths_are_made_plain_and_none_hides_a_slash(make_settings, runtime):
+    web = routes.traefik(make_settings(), runtime)["static"]["entryPoints"]["web"]["http"]
+
+    assert web["sanitizePath"]
+    assert {name for name, allowed in web["encodedCharacters"].items() if not allowed} == {
+        "allowEncodedSlash",
+        "allowEncodedBackSlash",
+        "allowEncodedNullCharacter",
+    }
+
+
+def test_the_proxys_own_interface_asks_for_its_password(http):
+    assert http["routers"]["api"]["middlewares"] == ["api-login"]
+
+
+def test_a_persons_host_is_that_name_and_not_one_that_holds_it(http):
+    rules = [http["routers"][name]["rule"] for name in ("person", "hub-on-person", "server-not-running")]
+    patterns = {re.search("HostRegexp\\(`([^`]*)`\\)", rule)[1] for rule in rules}
+
+    (pattern,) = patterns
+    assert re.search(pattern, "pabcdefghi.localhost")
+    for host in ("evilpabcdefghi.localhost", "pabcdefghi.localhost.evil.com", "x.pabcdefghi.localhost", "localhost"):
+        assert not re.search(pattern, host)
+
+
+def test_the_dots_of_a_host_are_dots(make_settings, runtime):
+    http = routes.traefik(make_settings(host="swap.localhost"), runtime)["dynamic"]["http"]
+
+    assert r"\.swap\.localhost$" in http["routers"]["person"]["rule"]

@@ -77,3 +77,22 @@ def test_a_forgiven_try_does_not_count_and_excuses_no_other():
     throttle.admit("127.0.0.1", 0)
 
     assert throttle.admit("127.0.0.1", 0) > 0
+
+
+def test_forgiving_one_try_leaves_the_wrong_ones_before_it():
+    throttle = Throttle(3, 300)
+    for _ in range(3):
+        throttle.admit("127.0.0.1", 0)
+    throttle.forgive("127.0.0.1")
+
+    assert throttle.admit("127.0.0.1", 0) == 0
+    assert throttle.admit("127.0.0.1", 0) > 0
+
+
+def test_the_name_that_was_tried_longest_ago_is_forgotten_first():
+    throttle = Throttle(2, 300, capacity=2)
+    for name in ("ann", "bertrand", "ann", "cleo", "cleo"):
+        throttle.admit(name, 0)
+
+    assert throttle.admit("ann", 0) > 0
+    assert throttle.admit("cleo", 0) > 0

@@ -12,6 +12,7 @@ import pytest
 
 from swap.errors import Forbidden, NotFound, Unavailable
 from swap.notebooks import service
+from swap.notebooks import workspace as workspaces
 from swap.notebooks.workspace import READ_LIMIT, Workspace, explained
 
 PERSON = "paaaaaaaaa"
@@ -205,3 +206,24 @@ def test_a_home_of_heavy_notebooks_is_listed_without_reading_them_all(workspace:
     titles = [notebook.title for notebook in service.recent(workspace, 500).notebooks]
 
     assert titles == ["A title"] * 10 + ["n10", "n11"], "10 of them are 39 MB"
+
+
+def test_a_home_of_many_files_is_searched_to_a_limit(
+    workspace: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        (home / f"{number}.ipynb").write_text("{}", encoding="utf-8")
+    monkeypatch.setattr(workspaces, "ENTRIES_LIMIT", 5)
+    assert workspace.find()[1]
+
+    monkeypatch.setattr(workspaces, "ENTRIES_LIMIT", 4)
+    found, complete = workspace.find()
+
+    assert (len(found), complete) == (4, False)
+
+
+def test_a_notebook_over_the_limit_is_not_read_in_part(workspace: Workspace, home: Path) -> None:
+    (home / "long.ipynb").write_text("{}" + " " * READ_LIMIT, encoding="utf-8")
+
+    with pytest.raises(NotFound):
+        workspace.read("long.ipynb")

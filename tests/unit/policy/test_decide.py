@@ -82,6 +82,10 @@ def test_one_denial_outweighs_every_permission() -> None:
     assert discover(CITY, "analysts")
 
 
+def test_a_denial_outweighs_a_permission_that_was_found_before_it() -> None:
+    assert not decide(POLICY, person("analysts"), Action.READ, CITY, tuple(reversed(RULES))).allowed
+
+
 def test_a_denial_does_not_bind_the_groups_it_names_but_grants_them_nothing() -> None:
     assert read(CITY, "analysts", "data-privacy")
     assert not read(CITY, "data-privacy")

@@ -6,6 +6,7 @@ import pytest
 
 from swap.errors import Forbidden, QueryRefused, UnknownName
 from swap.query.model import Plan
+from swap.query.planning.resolve import MAX_TABLES
 from unit.query.worlds import planned
 
 V = "lake.wmf.pageview_hourly"
@@ -191,6 +192,27 @@ def test_a_cte_does_not_hide_a_table_that_is_meant(statement: str) -> None:
     assert unknown(statement)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "WITH RECURSIVE n AS (SELECT 1 AS x INTERSECT SELECT x FROM n) SELECT * FROM n",
+        "WITH RECURSIVE n AS (SELECT 1 AS x EXCEPT SELECT x FROM n) SELECT * FROM n",
+        "WITH RECURSIVE n AS (SELECT x FROM n UNION SELECT 1 AS x) SELECT * FROM n",
+        "WITH RECURSIVE n AS (SELECT 1 AS x UNION SELECT x FROM n UNION SELECT x FROM n) SELECT * FROM n",
+    ],
+)
+def test_only_what_the_last_union_adds_sees_the_rows_so_far(statement: str) -> None:
+    """Elsewhere DuckDB would take the name for another table's."""
+    assert unknown(statement)
+
+
+@pytest.mark.parametrize(
+    "written", ['"lake.wmf".pageview_hourly', 'lake."wmf.pageview_hourly"', '"lake.wmf.pageview_hourly"']
+)
+def test_a_name_with_a_dot_in_it_is_not_split(written: str) -> None:
+    assert unknown(f"SELECT 1 FROM {written}")
+
+
 def test_a_cte_named_like_a_source_table_hides_nothing() -> None:
     plan = planned(f"WITH pageview_hourly AS (SELECT 1 AS x) SELECT x, year FROM pageview_hourly, {V} AS v")
 
@@ -269,6 +291,13 @@ def test_a_column_that_is_not_there_is_refused(statement: str) -> None:
 def test_forms_that_would_depend_on_hidden_columns_are_refused(statement: str) -> None:
     with pytest.raises(QueryRefused):
         planned(statement)
+
+
+def test_a_statement_names_so_many_tables_and_no_more() -> None:
+    assert len(planned(" UNION ALL ".join(["SELECT a FROM mine"] * MAX_TABLES)).inputs) == MAX_TABLES
+
+    with pytest.raises(QueryRefused, match=f"more than {MAX_TABLES} tables"):
+        planned(" UNION ALL ".join(["SELECT a FROM mine"] * (MAX_TABLES + 1)))
 
 
 def test_a_thousand_unions_resolve() -> None:
