@@ -125,3 +125,20 @@ def test_a_directory_is_entered_by_one_name_only(tmp_path: Path) -> None:
         for name in ("a/b", "..", ".", "", "/etc"):
             with pytest.raises(BrokenError):
                 root.enter(name)
+
+
+@pytest.mark.parametrize(("schema", "table"), [("s", "t old"), ("s", "_t"), ("s", "t\n"), ("s x", "t"), (".s", "t")])
+def test_only_what_is_harvested_can_be_asked_for(tmp_path: Path, schema: str, table: str) -> None:
+    make(tmp_path, f"{schema}/{table}/part.parquet")
+
+    with Directory.root(str(tmp_path)) as root:
+        assert list(layout.tables(root)) == []
+        with pytest.raises(BrokenError, match="is not the name of a schema or table"):
+            layout.open_table(root, schema, table)
+
+
+def test_what_became_a_pipe_since_it_was_listed_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "part.parquet")
+
+    with Directory.root(str(tmp_path)) as root, pytest.raises(BrokenError, match="is not a regular file"):
+        root.open_file("part.parquet")

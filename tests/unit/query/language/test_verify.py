@@ -93,6 +93,7 @@ def test_a_query_in_with_that_is_not_the_plans_or_out_of_sight_is_refused(text: 
         "SELECT * FROM i0 WHERE a IN (SELECT b FROM other)",
         "SELECT main.sum(a) FROM i0",
         "SELECT * FROM i0 TABLESAMPLE 10%",
+        "SELECT * FROM i0 AT (VERSION => 1)",
         "SELECT a FROM i0 ORDER BY getvariable('x')",
         "SELECT list_transform([1], lambda x: getenv('X'))",
         "SELECT sum(a) FILTER (WHERE getenv('X') = '') FROM i0",

@@ -177,6 +177,7 @@ def test_a_limit_goes_to_the_source_only_when_few_rows_are_certainly_enough(stat
         ("WITH c AS (SELECT year FROM {v}) SELECT * FROM c a, c b", False),
         ("SELECT year FROM {v} WHERE year = (SELECT 1)", False),
         ("SELECT rank() OVER () FROM {v}", False),
+        ("SELECT year FROM {v} AS v WHERE EXISTS (SELECT 1 WHERE v.year = 1)", False),
     ],
 )
 def test_a_one_shot_input_is_never_scanned_twice(statement: str, streamed: bool) -> None:

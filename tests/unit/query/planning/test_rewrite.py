@@ -6,12 +6,16 @@ from typing import Any
 
 import duckdb
 import pytest
+from sqlglot import exp
 
 from swap.errors import QueryRefused
 from swap.query.language.allow import FUNCTION_NAMES
 from swap.query.language.parse import parse
 from swap.query.language.verify import verify
-from swap.query.planning.rewrite import regenerate
+from swap.query.planning.resolve import resolve
+from swap.query.planning.rewrite import regenerate, rewrite
+from swap.settings import Policy
+from unit.query.worlds import OWN
 
 ROWS = """CREATE TABLE t AS SELECT * FROM (VALUES
     (1, 'Ab,c', DATE '2026-02-28', TIMESTAMP '2026-02-28 13:14:15.123456', 1.5::DOUBLE, 2.25::DECIMAL(9, 2), TRUE, [3, 1, 2], {'x': 1, 'y': 'q'}, '{"x": [1, {"y": 2}]}'),
@@ -152,6 +156,35 @@ def test_the_old_arrow_of_lambdas_is_written_the_new_way(rows: duckdb.DuckDBPyCo
     again = regenerate(parse("SELECT list_transform([1, 2], x -> x + 1) AS x", {}, 65_536))
 
     assert answer(rows, again) == [[[2, 3]]]
+
+
+def tree_with(arg: str, value: exp.Expr | list[exp.Expr]) -> exp.Query:
+    """A tree that says something else than its text will: as a mistake of the writer's would make it."""
+    tree = parse("SELECT 1 AS x", {}, 65_536)
+    tree.set(arg, value)
+    return tree
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        pytest.param(tree_with("unwritten", exp.Literal.string("secret")), id="a value is lost"),
+        pytest.param(tree_with("unwritten", exp.to_identifier("secret")), id="a name is lost"),
+        pytest.param(tree_with("expressions", [exp.Var(this="x FROM secret")]), id="a table is gained"),
+    ],
+)
+def test_what_is_not_written_as_it_was_read_is_refused(tree: exp.Query) -> None:
+    with pytest.raises(QueryRefused, match="cannot write this statement again"):
+        regenerate(tree)
+
+
+def test_a_table_that_nobody_resolved_is_refused() -> None:
+    text = "SELECT m.a FROM mine m JOIN mine n USING (a)"
+    resolved = resolve(parse(text, {}, 65_536), text, (), OWN, Policy())
+    resolved.references.pop()
+
+    with pytest.raises(QueryRefused, match="A table cannot stand there"):
+        rewrite(resolved, ["swap_input_0"], [])
 
 
 @pytest.mark.parametrize(
