@@ -31,6 +31,10 @@ def tree(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "scripts/run-tests", tmp_path / "scripts")
     (tmp_path / ".swap/env/dev").symlink_to(sys.prefix)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = long: takes minutes\n")
+    (tmp_path / "lab/tests").mkdir(parents=True)
+    extension = tmp_path / "lab/tests/run.sh"
+    extension.write_text("#!/bin/sh\n")
+    extension.chmod(0o755)
     for kind in ("unit", "conformance", "integration", "acceptance"):
         (tmp_path / "tests" / kind).mkdir(parents=True)
         (tmp_path / "tests" / kind / f"test_{kind}.py").write_text(SOUND)

@@ -230,13 +230,18 @@ def _like(pattern: str) -> str:
 def nearest(written: str, last: str, candidates: Mapping[TableName, Listed], limit: int) -> list[TableName]:
     """Return the candidates that are called so elsewhere, then those spelt alike."""
     same = [name for name in candidates if keys.key(name.table) == last]
-    whole = {keys.key(str(name)): name for name in candidates}
-    ends = {keys.key(name.table): name for name in candidates}
-    spelt = [whole[each] for each in get_close_matches(keys.key(written), whole, n=limit, cutoff=0.6)]
+    spelt = _close(written, {name: keys.key(str(name)) for name in candidates}, limit)
     if not same and not spelt:
-        spelt = [ends[each] for each in get_close_matches(last, ends, n=limit, cutoff=0.6)]
+        spelt = _close(last, {name: keys.key(name.table) for name in candidates}, limit)
     nearer = [name for name in spelt if name in same]
     return list(dict.fromkeys([*nearer, *same, *spelt]))[:limit]
+
+
+def _close(written: str, called: Mapping[TableName, str], limit: int) -> list[TableName]:
+    by_key: dict[str, list[TableName]] = {}
+    for name, key in called.items():
+        by_key.setdefault(key, []).append(name)
+    return [name for key in get_close_matches(keys.key(written), by_key, n=limit, cutoff=0.6) for name in by_key[key]]
 
 
 @dataclass(frozen=True, slots=True)

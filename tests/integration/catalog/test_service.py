@@ -1,0 +1,210 @@
+"""Tables are found by their names, and listed a page at a time, as one person may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import Connection
+
+import services
+from statements import sent
+from swap.catalog import store
+from swap.catalog.model import TableName
+from swap.catalog.service import Catalog, Wanted
+from swap.connectors.base import Column, Dataset
+from swap.identity import Principal, Via
+from swap.settings import Denial, Grant, Policy
+
+ANN = Principal("paaaaaaaaa", "ann", frozenset({"analysts"}), Via.PORTAL)
+POLICY = Policy(
+    grants=(Grant(name="all", groups=("analysts",), on=("pg", "lake")),),
+    denials=(
+        Denial(name="hidden", on=("pg.secret",), actions=("discover",), because="hides it", ask="x"),
+        Denial(name="locked", on=("lake.wmf.editors",), because="locks it", ask="x"),
+    ),
+)
+TABLES = {
+    "pg": (
+        ("s", "foo"),
+        ("s", "Foo"),
+        ("s", "BAR"),
+        ("s", "bar"),
+        ("a.b", "c"),
+        ("a", "b.c"),
+        ("secret", "foo"),
+        ("s", "%_"),
+    ),
+    "lake": (*tuple(("wmf", f"pageview_{n:02d}") for n in range(25)), ("wmf", "editors"), ("event", "nav")),
+}
+
+
+def dataset(schema: str, name: str) -> Dataset:
+    return Dataset(schema, name, (Column("a", pa.int64()),), comment=f"What {name} holds")
+
+
+@pytest.fixture(scope="module")
+def filled(module_database: services.Database) -> services.Database:
+    with module_database.engine("gateway").begin() as conn:
+        for source, names in TABLES.items():
+            store.put(conn, source, [dataset(*name) for name in names])
+    return module_database
+
+
+@pytest.fixture
+def conn(filled: services.Database) -> Iterator[Connection]:
+    with filled.engine("gateway").begin() as made:
+        yield made
+
+
+@pytest.fixture
+def catalog(conn: Connection) -> Catalog:
+    return Catalog(conn, POLICY, ANN)
+
+
+def listed(catalog: Catalog, **wanted: object) -> list[str]:
+    return [".".join(each.name[1:]) for each in catalog.tables(Wanted(**wanted), limit=1000).tables]  # type: ignore[arg-type]
+
+
+# ── By name ─────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (("pg", "s", "foo"), ("s", "foo")),
+        (("pg", "s", "Foo"), ("s", "Foo")),
+        (("PG", "S", "Foo"), None),  # neither is exact: it could be two
+        (("pg", "s", "FOO"), None),
+        (("LAKE", "Wmf", "Editors"), ("wmf", "editors")),
+        (("pg", "a.b", "c"), ("a.b", "c")),
+        (("pg", "a", "b.c"), ("a", "b.c")),
+        (("pg", "secret", "foo"), None),
+        (("pg", "s", "fo"), None),
+    ],
+)
+def test_an_exact_name_comes_first_and_a_name_that_could_be_two_is_none(
+    catalog: Catalog, written: tuple[str, str, str], meant: tuple[str, str] | None
+) -> None:
+    name = TableName(*written)
+    found = catalog.find([name])
+
+    assert {key: tuple(table.name[1:]) for key, table in found.items()} == ({name: meant} if meant else {})
+
+
+def test_what_differs_in_case_from_a_table_that_is_hidden_is_the_one_that_is_not(filled: services.Database) -> None:
+    """A table that does not exist for somebody makes no other one ambiguous."""
+    closed = Denial(name="d", on=("pg.s.bar",), actions=("discover",), because="hides both", ask="x")
+    with filled.engine("gateway").begin() as conn:
+        seen = Catalog(conn, Policy(grants=POLICY.grants, denials=(closed,)), ANN)
+
+        assert seen.find([TableName("pg", "s", "bar"), TableName("pg", "s", "BAR")]) == {}
+
+
+def test_one_statement_finds_all_names_of_a_query(filled: services.Database, conn: Connection) -> None:
+    names = [TableName("lake", "wmf", f"pageview_{n:02d}") for n in range(25)]
+    with sent(filled.engine("gateway")) as statements:
+        found = Catalog(conn, POLICY, ANN).find(names)
+
+    assert len(found) == 25
+    assert len(statements) == 1
+
+
+# ── Lists ───────────────────────────────────────────────────────────────────────────────────────────
+def test_pages_show_every_table_once_in_the_order_of_their_names(catalog: Catalog) -> None:
+    pages, after = [], ""
+    while True:
+        page = catalog.tables(Wanted(source="lake"), after=after, limit=10)
+        pages.append([each.name.table for each in page.tables])
+        after = page.after
+        if not after:
+            break
+
+    assert [len(page) for page in pages] == [10, 10, 7]
+    names = [name for page in pages for name in page]
+    assert names == ["nav", "editors", *(f"pageview_{n:02d}" for n in range(25))]
+
+
+@pytest.mark.parametrize("after", ["x", "a/b", "a/b/c/d", "\\", "lake/wmf/\\"])
+def test_an_after_that_no_page_gave_begins_at_the_beginning(catalog: Catalog, after: str) -> None:
+    assert catalog.tables(Wanted(source="lake"), after=after, limit=1).tables[0].name.table == "nav"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"text": "PAGEVIEW 03"}, ["wmf.pageview_03"]),
+        ({"text": "holds nav"}, ["event.nav"]),
+        ({"text": "%"}, ["s.%_"]),
+        ({"text": "nothing"}, []),
+        ({"like": "lake.wmf.page*_0?", "text": "03"}, ["wmf.pageview_03"]),
+        ({"like": "*.s.%_"}, ["s.%_"]),
+        ({"like": "*.S.f*"}, ["s.Foo", "s.foo"]),
+        ({"source": "lake", "readable": False}, ["wmf.editors"]),
+        ({"source": "lake", "schema": "event"}, ["event.nav"]),
+        ({"source": "pg", "schema": "secret"}, []),
+    ],
+)
+def test_what_is_wanted_is_listed_and_counted(catalog: Catalog, wanted: dict[str, object], found: list[str]) -> None:
+    assert listed(catalog, **wanted) == found
+    assert catalog.count(Wanted(**wanted)).visible == len(found)  # type: ignore[arg-type]
+
+
+def test_schemas_are_those_with_a_table_one_may_know_of(catalog: Catalog) -> None:
+    assert catalog.schemas("pg", limit=10) == ["a", "a.b", "s"]
+    assert catalog.schemas("lake", beginning="W", limit=10) == ["wmf"]
+    assert catalog.schemas("pg", limit=2) == ["a", "a.b"]
+    assert {name: (each.visible, each.readable) for name, each in catalog.count_by_schema("lake", ["wmf"]).items()} == {
+        "wmf": (26, 25)
+    }
+
+
+def test_what_begins_like_what_is_typed_is_offered_whole_names_first(catalog: Catalog) -> None:
+    assert [str(each.name) for each in catalog.starting("na", 5)] == ["lake.event.nav"]
+    assert [str(each.name) for each in catalog.starting("lake/", 5)] == []
+    assert [str(each.name) for each in catalog.starting("EV", 5)] == ["lake.event.nav"]
+    assert "lake.wmf.editors" not in [str(each.name) for each in catalog.starting("edit", 5)], "locked"
+    assert [each.name.table for each in catalog.inside("lake", "wmf", beginning="edi", limit=5)] == ["editors"]
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        (("lake", "wmf", "pageveiw_03"), "lake.wmf.pageview_03"),
+        (("lake", "evnt", "nav"), "lake.event.nav"),
+        (("lkae", "event", "nav"), "lake.event.nav"),
+        (("event", "nav"), "lake.event.nav"),
+        (("nav",), "lake.event.nav"),
+        (("pg", "s", "FOO"), "pg.s.Foo"),
+    ],
+)
+def test_the_nearest_tables_are_found_without_going_through_all(
+    catalog: Catalog, written: tuple[str, ...], nearest: str
+) -> None:
+    assert str(catalog.near(written, 3)[0].name) == nearest
+
+
+def test_a_hidden_table_is_near_to_nothing(catalog: Catalog) -> None:
+    assert all(each.name.schema != "secret" for each in catalog.near(("pg", "secret", "foo"), 10))
+
+
+# ── Rules ───────────────────────────────────────────────────────────────────────────────────────────
+def test_a_change_of_rules_counts_at_once(conn: Connection) -> None:
+    name = TableName("lake", "event", "nav")
+    closed = Denial(name="new", on=("lake.event",), actions=("discover",), because="hides it", ask="x")
+    changed = Policy(grants=POLICY.grants, denials=(*POLICY.denials, closed))
+
+    assert Catalog(conn, POLICY, ANN).find([name])
+    assert not Catalog(conn, changed, ANN).find([name])
+    assert "event.nav" not in listed(Catalog(conn, changed, ANN), source="lake")
+
+
+# ── What is kept ────────────────────────────────────────────────────────────────────────────────────
+def test_only_what_changed_is_written_again_and_what_has_no_name_is_not_kept(database: services.Database) -> None:
+    with database.engine("gateway").begin() as conn:
+        assert store.put(conn, "pg", [dataset("s", "a"), dataset("s", "b"), dataset("", "c"), dataset("s", "")]) == 2
+        changed = Dataset("s", "b", (Column("a", pa.int32()),), comment="What b holds")
+        assert store.put(conn, "pg", [dataset("s", "a"), changed]) == 1
+        assert store.forget_unseen(conn, "pg", {("s", "b")}) == 1
+        (kept,) = store.find(conn, [TableName("pg", "s", "B"), TableName("pg", "s", "a")])
+
+    assert kept.dataset == changed
