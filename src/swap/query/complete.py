@@ -125,6 +125,8 @@ class Item:
     insert: str
     type: str
     documentation: str
+    parts: tuple[str, ...] = ()
+    """Of what a name is made: any of them may be what is typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _matching(found: Iterable[Item], prefix: str) -> Iterator[Item]:
         seen.add((item.label, item.type))
         if item.label.casefold().startswith(wanted):
             yield item
-        elif any(part.startswith(wanted) for part in item.label.casefold().split(".")):
+        elif any(part.casefold().startswith(wanted) for part in item.parts):
             later.append(item)
     yield from later
 
@@ -210,7 +212,7 @@ def _tables(prefix: str, sources: Sequence[str], known: Known, sql: str) -> Iter
     for source in sources:
         yield Item(source, names.written(source), "source", "A source")
     for table in known.starting(prefix, MAX_TABLES_OFFERED):
-        yield Item(str(table.name), names.written(*table.name), "table", table.comment)
+        yield Item(str(table.name), names.written(*table.name), "table", table.comment, table.name)
 
 
 def _anything(in_sight: Mapping[str, VisibleDataset], sources: Sequence[str]) -> Iterator[Item]:
