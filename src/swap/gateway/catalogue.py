@@ -81,8 +81,9 @@ def catalog_tables(
         listing = known.tables(asked, after=wanted.after, limit=wanted.limit)
         answer: dict[str, Any] = {"tables": [_table(each) for each in listing.tables], "after": listing.after}
         if wanted.counted:
-            answer["count"] = _counted(known.count(asked))
-            answer["all"] = _counted(known.count(replace(asked, text="", like="", readable=None)))
+            every = replace(asked, text="", like="", readable=None)
+            answer["all"] = _counted(known.count(every))
+            answer["count"] = answer["all"] if asked == every else _counted(known.count(asked))
     return answer
 
 
