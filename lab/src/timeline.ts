@@ -1,16 +1,11 @@
 /** The numbers and words of a run's time axis: what is done, what goes on, and what is expected of the rest. */
-import type { Run, Stage } from './api';
+import type { Run, Span, Stage } from './api';
 import { axis, roughly, seconds } from './format';
 
 /** Seconds; an end that is nearer is not announced: it may be over. */
 const LEAST_LEFT = 0.5;
 /** A shorter bar could not be seen. */
 const LEAST_PERCENT = 0.5;
-
-export interface Span {
-  start: number;
-  end: number;
-}
 
 /** Return what of a stage has passed as of now; null for one that has not begun. */
 export function passed(stage: Stage, now: number): Span | null {

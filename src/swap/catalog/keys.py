@@ -1,6 +1,6 @@
 """Names of tables as one text each, so that they can be looked up and ordered: without case, and never two alike.
 
-A stroke stands between the parts, so a part's own stroke is written otherwise; nothing is ever split by a dot.
+A slash stands between the parts, so a part's own slash is written otherwise; nothing is ever split by a dot.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ every table that is handed out.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -163,8 +164,8 @@ class Catalog:
             conditions.append(_c.schema == wanted.schema)
         conditions += [func.strpos(_c.words, word) > 0 for word in keys.key(wanted.text).split()]
         if wanted.like:
-            whole = func.concat_ws(".", _c.source, _c.schema, _c.name)
-            conditions.append(func.lower(whole).like(_like(wanted.like), escape="\\"))
+            whole = func.concat_ws(".", _c.source_key, _c.schema_key, _c.name_key)
+            conditions.append(whole.like(_like(wanted.like), escape="!"))
         if wanted.readable is not None:
             conditions.append(self._sight.readable if wanted.readable else not_(self._sight.readable))
         return conditions
@@ -218,13 +219,13 @@ def _begins(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
 
 
 def _like(pattern: str) -> str:
-    r"""Return a pattern with `*` and `?` as SQL's LIKE has it.
+    r"""Return a pattern of a whole name with `*` and `?` as LIKE has it, its escape being `!`, over names as keys.
 
     >>> _like("lake.w_f.*")
-    'lake.w\\_f.%'
+    'lake.w!_f.%'
     """
-    escaped = keys.key(pattern).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%").replace("?", "_")
+    key = re.sub(r"[!%_]", r"!\g<0>", keys.path(pattern))
+    return key.replace("*", "%").replace("?", "_")
 
 
 def nearest(written: str, last: str, candidates: Mapping[TableName, Listed], limit: int) -> list[TableName]:

@@ -130,7 +130,7 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
 
 @lru_cache(maxsize=1024)
 def _decode_text(schema: str, name: str, definition: str) -> Dataset:
-    # Every query reads the catalog; what did not change is decoded once.
+    # The same few tables are asked for again and again; what did not change is decoded once.
     return decode(schema, name, json.loads(definition))
 
 
@@ -170,18 +170,14 @@ def listed(conn: Connection, *conditions: ColumnElement[bool], after: TableName 
 def schemas(conn: Connection, source: str, *conditions: ColumnElement[bool], limit: int) -> list[str]:
     """Return the first schemas of a source with a dataset for which the conditions hold, in order of their names."""
     table = dataset_table.c
+    order = (table.in_schema, table.schema)
 
     def first(*further: ColumnElement[bool]) -> Select[Any]:
-        return (
-            select(table.in_schema, table.schema)
-            .where(table.source == source, *conditions, *further)
-            .order_by(table.in_schema)
-            .limit(1)
-        )
+        return select(*order).where(table.source == source, *conditions, *further).order_by(*order).limit(1)
 
     # From each schema to the next one, so that a schema of many tables is not gone through to the end.
     found = first().cte("found", recursive=True)
-    following = first(table.in_schema > found.c.in_schema).lateral()
+    following = first(tuple_(*order) > tuple_(found.c.in_schema, found.c.schema)).lateral()
     found = found.union_all(select(following).select_from(found.join(following, true())))
     return list(conn.scalars(select(found.c.schema).limit(limit)))
 

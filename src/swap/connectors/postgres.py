@@ -211,7 +211,7 @@ class PostgresReader:
     """One COPY on a connection of its own."""
 
     def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline, account: str) -> None:
-        self.stats = ReadStats(account)
+        self.stats = ReadStats(account=account)
         self._connector = connector
         self._fragment = fragment
         self._deadline = deadline

@@ -127,7 +127,7 @@ dataset = Table(
     Column("rows_exact", Boolean, nullable=False),
     Column("size_bytes", BigInteger, nullable=True),
     Column("newest", Text, nullable=False),
-    Column("words", _KEY, nullable=False),  # the name as a statement writes it, and the comment
+    Column("words", _KEY, nullable=False),  # the shown name and the comment, without case
     Index(None, "path"),
     Index(None, "in_schema"),
     Index(None, "across"),

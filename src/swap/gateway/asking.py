@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -56,16 +56,13 @@ def parts(request: Request) -> Parts:
 WithParts = Annotated[Parts, Depends(parts)]
 
 
-def _person(request: Request, with_parts: WithParts) -> Iterator[Caller]:
-    caller = with_parts.guard.caller(request, QUERIES)
-    with with_parts.turns.of(caller.principal.id):
-        yield caller
+def _caller(allowed: frozenset[Via]) -> Callable[[Request, Parts], Iterator[Caller]]:
+    def caller(request: Request, with_parts: WithParts) -> Iterator[Caller]:
+        found = with_parts.guard.caller(request, allowed)
+        with with_parts.turns.of(found.principal.id):
+            yield found
 
-
-def _kernel(request: Request, with_parts: WithParts) -> Iterator[Caller]:
-    caller = with_parts.guard.caller(request, KERNEL)
-    with with_parts.turns.of(caller.principal.id):
-        yield caller
+    return caller
 
 
 def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
@@ -73,5 +70,5 @@ def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
 
 
 Server = Annotated[people.LaunchedServer, Depends(_server)]
-Person = Annotated[Caller, Depends(_person)]
-Kernel = Annotated[Caller, Depends(_kernel)]
+Person = Annotated[Caller, Depends(_caller(QUERIES))]
+Kernel = Annotated[Caller, Depends(_caller(KERNEL))]

@@ -18,9 +18,9 @@ from swap.gateway.asking import KERNEL, Body, Person, Server, WithParts
 from swap.gateway.stream import access_changes, csv
 from swap.identity import Via
 from swap.people import service as people
+from swap.query.execution.uploads import spooled
 from swap.query.model import Statement
 from swap.query.results.pages import PAGE_ROWS
-from swap.query.results.uploads import spooled
 
 ARROW = "application/vnd.apache.arrow.stream"
 STATE_WAIT_SECONDS = 10.0

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import catalogue, handlers
+from swap.gateway import catalog, handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ ROUTES = (
     Route("GET", "/v1/queries/{query_id}/page", handlers.query_page),
     Route("GET", "/v1/queries/{query_id}/download", handlers.query_download),
     Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
-    Route("GET", "/v1/catalog", catalogue.catalog),
-    Route("GET", "/v1/catalog/schemas", catalogue.catalog_schemas),
-    Route("GET", "/v1/catalog/find", catalogue.catalog_find),
-    Route("GET", "/v1/catalog/tables", catalogue.catalog_tables),
-    Route("GET", "/v1/catalog/{source}/{schema}/{table}", catalogue.catalog_table),
-    Route("POST", "/v1/complete", catalogue.complete),
+    Route("GET", "/v1/catalog", catalog.catalog),
+    Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
+    Route("GET", "/v1/catalog/find", catalog.catalog_find),
+    Route("GET", "/v1/catalog/tables", catalog.catalog_tables),
+    Route("GET", "/v1/catalog/{source}/{schema}/{table}", catalog.catalog_table),
+    Route("POST", "/v1/complete", catalog.complete),
 )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from swap.catalog.names import written
+
 KERNEL = {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}
 TITLE_LIMIT = 200
 
@@ -134,87 +136,8 @@ def without_outputs(document: dict[str, Any]) -> dict[str, Any]:
     return document | {"cells": kept, "metadata": metadata}
 
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-def identifier(name: str) -> str:
-    """Return a name as SQL writes it: plain if it can be, quoted otherwise.
-
-    >>> print(identifier("page"), identifier('Odd "one" here'))
-    page "Odd ""one"" here"
-    """
-    return name if _PLAIN.fullmatch(name) and name not in _RESERVED else '"' + name.replace('"', '""') + '"'
-
-
-_RESERVED = frozenset(
-    [
-        "all",
-        "and",
-        "any",
-        "as",
-        "asc",
-        "between",
-        "by",
-        "case",
-        "cast",
-        "column",
-        "constraint",
-        "create",
-        "cross",
-        "default",
-        "desc",
-        "distinct",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "false",
-        "fetch",
-        "for",
-        "foreign",
-        "from",
-        "full",
-        "grant",
-        "group",
-        "having",
-        "in",
-        "inner",
-        "intersect",
-        "into",
-        "is",
-        "join",
-        "left",
-        "like",
-        "limit",
-        "not",
-        "null",
-        "on",
-        "or",
-        "order",
-        "outer",
-        "primary",
-        "references",
-        "right",
-        "select",
-        "set",
-        "table",
-        "then",
-        "to",
-        "true",
-        "union",
-        "unique",
-        "user",
-        "using",
-        "values",
-        "when",
-        "where",
-        "with",
-    ]
-)
-
-
 def select(source: str, schema: str, table: str, where: str = "") -> str:
     """Return the statement a new notebook starts from: ten rows of one table."""
-    name = ".".join(identifier(part) for part in (source, schema, table))
+    name = ".".join(written(part) for part in (source, schema, table))
     condition = f"\nWHERE {where}" if where else ""
     return f"SELECT *\nFROM {name}{condition}\nLIMIT 10"

@@ -56,24 +56,30 @@ def decide(
 ) -> Decision:
     """Return whether the principal may, and why."""
     if not all(resource.parts):
-        # Patterns cannot name it, so no rule can have meant it.
-        return Decision(False, "default", "keeps closed what has no name", policy.ask)
-    verdict = book(policy, principal, rules).verdict(action, resource)
-    return verdict or Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
+        return _nameless(policy)
+    return book(policy, principal, rules).verdict(action, resource) or _default(policy, resource)
 
 
 def decide_table(
     policy: Policy, principal: Principal, action: Action, table: Resource, columns: Sequence[str]
 ) -> tuple[Decision, list[Decision]]:
     """Return the verdict on a table and on each of its columns: what `decide` says of one after the other, at once."""
-    nameless = Decision(False, "default", "keeps closed what has no name", policy.ask)
+    nameless, default = _nameless(policy), _default(policy, table)
     if not all(table.parts):
         return nameless, [nameless for _ in columns]
-    default = Decision(False, "default", f"keeps closed what no grant opens, such as {table}", policy.ask)
     said, each = book(policy, principal).table(action, table, columns)
     return said or default, [
         (verdict or default) if name else nameless for name, verdict in zip(columns, each, strict=True)
     ]
+
+
+def _nameless(policy: Policy) -> Decision:
+    # Patterns cannot name it, so no rule can have meant it.
+    return Decision(False, "default", "keeps closed what has no name", policy.ask)
+
+
+def _default(policy: Policy, resource: Resource) -> Decision:
+    return Decision(False, "default", f"keeps closed what no grant opens, such as {resource}", policy.ask)
 
 
 def book(policy: Policy, principal: Principal, rules: Sequence[Rule] = RULES) -> Book:

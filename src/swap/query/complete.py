@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+from swap.catalog import names
 from swap.catalog.model import Listed, TableName, VisibleDataset
-from swap.query.language import names
 from swap.query.language.allow import FUNCTION_NAMES
 from swap.query.planning.resolve import MAX_TABLES
 from swap.query.results.format import sql_type

@@ -14,6 +14,9 @@ from swap.catalog.model import VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Fragment
 from swap.policy.model import Resource
 
+NO_SOURCE = "a combiner"
+"""What a query that reads no source waits for: it costs memory and processors too.  No source can have this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:

@@ -19,20 +19,21 @@ from swap.connectors.base import Connector
 from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError
 from swap.identity import Principal
 from swap.query import rights, store
+from swap.query.access import Access
+from swap.query.execution import waiting
 from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
-from swap.query.execution.queue import NO_SOURCE, Queue
+from swap.query.execution.queue import Queue
+from swap.query.execution.uploads import Uploads
 from swap.query.language import names
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
-from swap.query.model import Plan, Reference, RunState, Statement
+from swap.query.model import NO_SOURCE, Plan, Reference, RunState, Statement
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
-from swap.query.results.access import Access
 from swap.query.results.spool import Spool
-from swap.query.results.uploads import Uploads
-from swap.query.run import told, waiting
+from swap.query.run import told
 from swap.query.run.failures import Failures
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run

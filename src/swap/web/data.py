@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
@@ -45,6 +46,7 @@ def source(portal: Portal, visit: Visit) -> Response:
         raise NotFound(Problem("There is no source of this name."))
     text, show, schema = visit.query("q").strip(), visit.query("show"), visit.query("schema")
     after, begins = visit.query("after"), visit.query("from")
+    asked = {"schema": schema, "q": text, "show": show}
     readable = {"readable": True, "locked": False}.get(show)
     answer = portal.gateway.tables(
         token, source=found.name, schema=schema, text=text[:MAX_TEXT], readable=readable, after=after, counted=True
@@ -67,7 +69,8 @@ def source(portal: Portal, visit: Visit) -> Response:
         schema=schema,
         schemas=schemas,
         more_schemas=len(schemas) == SCHEMAS,
-        here_with=lambda **more: _with(found.name, schema=schema, q=text, show=show, **more),
+        first_page=_address_of(found.name, asked),
+        next_page=_address_of(found.name, asked | {"after": listing.after, "from": str(listing.ends + 1)}),
         first=_first_readable(portal, token, found.name, schema, listing) if found.up else None,
     )
 
@@ -84,8 +87,8 @@ def _first_readable(
     return catalogue.table(found[0]) if found else None
 
 
-def _with(source: str, **query: object) -> str:
-    said = {key.rstrip("_"): value for key, value in query.items() if value}
+def _address_of(source: str, query: Mapping[str, str]) -> str:
+    said = {key: value for key, value in query.items() if value}
     return f"/data/{quote(source, safe='')}" + (f"?{urlencode(said)}" if said else "")
 
 

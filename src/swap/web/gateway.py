@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from swap.catalog import keys
 from swap.errors import Problem, Unavailable, from_json
 from swap.web.loopback import NO_TLS
 
@@ -57,7 +58,7 @@ class Gateway:
 
     def find(self, token: str, names: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
         """Return those of some tables, each named in three parts, that this person may know of."""
-        return list(self._get("/v1/catalog/find", token, name=[_joined(parts) for parts in names])["tables"])
+        return list(self._get("/v1/catalog/find", token, name=[keys.joined(*parts) for parts in names])["tables"])
 
     def table(self, token: str, source: str, schema: str, table: str) -> dict[str, Any]:
         """Return one table with its columns.  Raises NotFound for one this person may not know of."""
@@ -96,10 +97,6 @@ class Gateway:
             return _content(await self._async.request(method, path, headers=_bearer(token), **more))
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return "/".join(part.replace("\\", "\\\\").replace("/", "\\/") for part in parts)
 
 
 def _bearer(token: str) -> dict[str, str]:

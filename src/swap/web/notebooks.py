@@ -61,16 +61,15 @@ def _make(portal: Portal, visit: Visit) -> str:
     if example := visit.form.get("example"):
         return notebooks.copy_example(workspace, portal.settings.examples, example, portal.clock.short)
     if table := visit.form.get("table"):
-        names = (visit.form.get("source", ""), visit.form.get("schema", ""), table)
-        return notebooks.new(workspace, _select(portal, visit, *names), portal.clock.short)
+        source, schema = visit.form.get("source", ""), visit.form.get("schema", "")
+        return notebooks.new(workspace, _select(portal, visit, source, schema, table), portal.clock.short)
     return notebooks.new(workspace, _first_sql(portal, visit), portal.clock.short)
 
 
-def _select(portal: Portal, visit: Visit, *names: str) -> str:
+def _select(portal: Portal, visit: Visit, source: str, schema: str, name: str) -> str:
     """Return the statement for a table this person may read.  Raises what the gateway says about any other."""
-    if not all(names):
+    if not (source and schema and name):
         raise Invalid(Problem("There is no such table.", todo="Choose one from Data."))
-    source, schema, name = names
     found = portal.gateway.table(portal.token(visit.signed_in), source, schema, name)
     if not any(column.get("readable") for column in found.get("columns", ())):
         raise NotFound(

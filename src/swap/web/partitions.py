@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from swap.notebooks import model
+from swap.catalog import names
 from swap.web import words
 
 SHOWN = 7
@@ -87,12 +87,12 @@ def _term(key: str, value: str | None, type_: object) -> str:
     if value is None:
         return ""
     if type_ in _NUMBERS:
-        return f"{model.identifier(key)} = {value}" if _INTEGER.fullmatch(value) else ""
+        return f"{names.written(key)} = {value}" if _INTEGER.fullmatch(value) else ""
     quoted = "'" + value.replace("'", "''") + "'"
     return (
-        f"{model.identifier(key)} = {quoted}"
+        f"{names.written(key)} = {quoted}"
         if type_ == "text"
-        else f"{model.identifier(key)} = DATE {quoted}"
+        else f"{names.written(key)} = DATE {quoted}"
         if type_ == "date"
         else ""
     )

@@ -17,7 +17,7 @@ import httpx
 
 from swap.errors import Problem, SwapError
 from swap.launch import start as told
-from swap.web.hub import AWAY, NO_REASON, Hub, ServerKind
+from swap.web.hub import NO_REASON, Hub, ServerKind
 
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
@@ -165,8 +165,6 @@ class Starts:
                 start,
                 Problem("Your server did not start.", why=f"It gave no answer within {self._seconds:.0f} seconds."),
             )
-        except httpx.HTTPError:
-            self._fail(start, AWAY)
 
     async def _follow(self, start: Start) -> None:
         """Read progress until the start ends, also across a stream that breaks or a hub that is away for a moment."""

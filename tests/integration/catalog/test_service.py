@@ -35,6 +35,8 @@ TABLES = {
         ("a", "b.c"),
         ("secret", "foo"),
         ("s", "%_"),
+        ("Straße", "Äpfel"),
+        ("S", "big"),
     ),
     "lake": (*tuple(("wmf", f"pageview_{n:02d}") for n in range(25)), ("wmf", "editors"), ("event", "nav")),
 }
@@ -139,6 +141,7 @@ def test_an_after_that_no_page_gave_begins_at_the_beginning(catalog: Catalog, af
         ({"like": "lake.wmf.page*_0?", "text": "03"}, ["wmf.pageview_03"]),
         ({"like": "*.s.%_"}, ["s.%_"]),
         ({"like": "*.S.f*"}, ["s.Foo", "s.foo"]),
+        ({"like": "pg.straße.Ä*"}, ["Straße.Äpfel"]),
         ({"source": "lake", "readable": False}, ["wmf.editors"]),
         ({"source": "lake", "schema": "event"}, ["event.nav"]),
         ({"source": "pg", "schema": "secret"}, []),
@@ -150,7 +153,7 @@ def test_what_is_wanted_is_listed_and_counted(catalog: Catalog, wanted: dict[str
 
 
 def test_schemas_are_those_with_a_table_one_may_know_of(catalog: Catalog) -> None:
-    assert catalog.schemas("pg", limit=10) == ["a", "a.b", "s"]
+    assert catalog.schemas("pg", limit=10) == ["a", "a.b", "S", "s", "Straße"]
     assert catalog.schemas("lake", beginning="W", limit=10) == ["wmf"]
     assert catalog.schemas("pg", limit=2) == ["a", "a.b"]
     assert {name: (each.visible, each.readable) for name, each in catalog.count_by_schema("lake", ["wmf"]).items()} == {

@@ -10,22 +10,6 @@ import pytest
 from swap.notebooks import model
 
 
-@pytest.mark.parametrize(
-    ("name", "written"),
-    [
-        ("page", "page"),
-        ("page_2", "page_2"),
-        ("Page", '"Page"'),
-        ("order", '"order"'),
-        ('a"b', '"a""b"'),
-        ("2x", '"2x"'),
-        ("a; DROP", '"a; DROP"'),
-    ],
-)
-def test_names_are_quoted_when_they_must_be(name: str, written: str) -> None:
-    assert model.identifier(name) == written
-
-
 def test_the_statement_for_a_table_names_it_in_full() -> None:
     assert model.select("lake", "wmf", "page view") == 'SELECT *\nFROM lake.wmf."page view"\nLIMIT 10'
 

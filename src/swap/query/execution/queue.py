@@ -18,14 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swap.db.tables import admission
 from swap.errors import LimitExceeded, Problem, Unavailable
+from swap.query.model import NO_SOURCE
 from swap.settings import Settings
 
 LEASE_SECONDS = 20
 RENEW_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.5
 """How often a waiting query looks for places that other gateways gave back."""
-NO_SOURCE = "a combiner"
-"""What a query that reads no source waits for: it costs memory and processors too.  No source can have this name."""
 _LOCK = 0x53574150
 """The advisory lock under which places are counted and taken, one step at a time."""
 

@@ -1,65 +1,13 @@
-"""Names in a statement: which tables it may mean, and how a name is written."""
+"""Names in a statement: which tables it may mean."""
 
 from __future__ import annotations
-
-import re
 
 from sqlglot import exp
 
 from swap.catalog.model import TableName
-
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_WORDS = """
-    all analyse analyze and anti any array as asc asof asymmetric at authorization between bigint binary bit
-    boolean both by case cast char character check coalesce collate collation column columns concurrently
-    constraint create cross dec decimal default deferrable desc describe distinct do else end except exists extract
-    false fetch float for foreign freeze from full generated glob group grouping grouping_id having ilike in
-    initially inner inout int integer intersect interval into is isnull join lambda lateral leading left like limit
-    map national natural nchar none not notnull null nullif numeric offset on only or order out outer overlaps
-    overlay pivot pivot_longer pivot_wider placing position positional precision primary qualify real references
-    returning right row select semi setof show similar smallint some struct substring summarize symmetric table
-    tablesample then time timestamp to trailing treat trim true try_cast tuple union unique unpack unpivot using
-    values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
-    xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-"""
-_KEYWORDS = frozenset(_WORDS.split())
-"""What DuckDB's parser may take for something else than a name; a test compares the two."""
 
 
 def tables(tree: exp.Query) -> tuple[TableName, ...]:
     """Return every name of three parts where a table is named, each once.  Whether it is one, `resolve` says."""
     found = (TableName(node.catalog, node.db, node.name) for node in tree.find_all(exp.Table) if len(node.parts) == 3)
     return tuple(dict.fromkeys(found))
-
-
-def written(*parts: str) -> str:
-    r"""Return a name as a statement writes it, with quotes where it needs them.
-
-    >>> written("lake", "order", 'a"b.c')
-    'lake."order"."a""b.c"'
-    """
-    return ".".join(
-        part if _PLAIN.fullmatch(part) and part not in _KEYWORDS else '"' + part.replace('"', '""') + '"'
-        for part in parts
-    )
-
-
-def read(text: str) -> tuple[str, ...] | None:
-    r"""Return the parts of a name that somebody wrote, or None for what is no name.
-
-    >>> read('lake."order"."a""b.c"'), read("lake..x")
-    (('lake', 'order', 'a"b.c'), None)
-    """
-    parts, place = [], 0
-    while place <= len(text):
-        found = _PART.match(text, place)
-        if found is None:
-            return None
-        parts.append(found[2] if found[1] is None else found[1].replace('""', '"'))
-        place = found.end() if found[3] else len(text) + 1
-        if not found[3] and found.end() != len(text):
-            return None
-    return tuple(parts) if all(parts) else None
-
-
-_PART = re.compile(r"""\s*(?:"((?:[^"]|"")*)"|([^".\s]+))\s*(\.|\Z)""")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from urllib.parse import quote
 
+from swap.catalog import names
 from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
 from swap.errors import Forbidden, Problem, QueryRefused, Suggestion, UnknownName
 from swap.policy.decide import instead_of
-from swap.query.language import names
 from swap.query.language.parse import MAX_SHOWN, cut
 from swap.query.model import Closed, Place
 from swap.query.planning.scope import Relation
@@ -64,12 +64,12 @@ def _forbidden_columns(
 ) -> Forbidden:
     """Return the error for columns that the person may not read: all of them, the first rule's words."""
     table, first, at = found[0]
-    names = list(dict.fromkeys(column.column.name for _, column, _ in found))
+    columns = list(dict.fromkeys(column.column.name for _, column, _ in found))
     verdict = first.read
-    what = f"the column {names[0]}" if len(names) == 1 else f"the columns {', '.join(names)}"
-    instead = instead_of(policy, verdict.rule, names[0])
+    what = f"the column {columns[0]}" if len(columns) == 1 else f"the columns {', '.join(columns)}"
+    instead = instead_of(policy, verdict.rule, columns[0])
     suggestions = (
-        (Suggestion(label=f"Use {instead} instead", replace=names[0], by=instead, type="column"),) if instead else ()
+        (Suggestion(label=f"Use {instead} instead", replace=columns[0], by=instead, type="column"),) if instead else ()
     )
     return Forbidden(
         Problem(

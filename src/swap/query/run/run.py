@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 
 from swap.errors import SwapError
 from swap.identity import Principal
-from swap.query.execution.queue import NO_SOURCE
-from swap.query.model import Plan, RunState
+from swap.query.model import NO_SOURCE, Plan, RunState
 from swap.query.results.spool import ResultFile
 from swap.query.run import estimates, stages, view
 from swap.query.run.habits import Habit

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swap.query.execution.queue import NO_SOURCE
-from swap.query.model import Plan
+from swap.query.model import NO_SOURCE, Plan
 from swap.query.run.state import StageState
 
 

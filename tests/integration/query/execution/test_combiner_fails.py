@@ -22,9 +22,9 @@ from swap.policy.model import Resource
 from swap.query.execution import combiner, combiner_child
 from swap.query.execution.combiner import Combiner, Pool
 from swap.query.execution.execute import Execution
+from swap.query.execution.uploads import Uploads
 from swap.query.model import Input, Plan, Statement
 from swap.query.results.spool import ResultFile, Spool
-from swap.query.results.uploads import Uploads
 from swap.query.run.habits import Usual
 from swap.query.run.run import Run
 from swap.settings import Limits

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swap.errors import QueryCancelled
-from swap.query.execution.queue import NO_SOURCE, Places, Queue
+from swap.query.execution.queue import Places, Queue
+from swap.query.model import NO_SOURCE
 from swap.query.run.run import Run
 
 

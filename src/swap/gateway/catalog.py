@@ -90,7 +90,7 @@ def catalog_tables(
 def catalog_find(
     caller: Person, with_parts: WithParts, name: Annotated[list[str], Query(max_length=MAX_FOUND)]
 ) -> dict[str, Any]:
-    """List those of some tables that the person may discover; a name is its three parts, joined by strokes."""
+    """List those of some tables that the person may discover; a name is its three parts, joined by slashes."""
     names = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
     with with_parts.queries.engine.begin() as conn:
         found = _known(conn, caller, with_parts).find(names)

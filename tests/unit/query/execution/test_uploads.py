@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from swap.query.execution.combiner import Pool
+from swap.query.execution.uploads import Uploads
 from swap.query.results.spool import Spool
-from swap.query.results.uploads import Uploads
 from swap.settings import Limits
 
 
