@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import os
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,30 @@ def test_a_file_that_bursts_is_told(files: Files) -> None:
         read(files, x)
 
     assert "part.parquet cannot be read" in raised.value.problem.why
+
+
+@pytest.mark.parametrize("last", ["writer.close()", "pass"])
+def test_an_answer_that_ends_without_saying_that_it_is_whole_is_an_error(
+    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, last: str
+) -> None:
+    """Arrow takes the end of the pipe between two batches for the end of the rows."""
+    (tmp_path / "reader.py").write_text(f"""
+import os, sys
+import pyarrow as pa
+
+sys.stdin.readline()
+rows = pa.record_batch({{"id": pa.array([1, 2, 3], pa.int32())}})
+writer = pa.ipc.new_stream(sys.stdout.buffer, rows.schema)
+writer.write_batch(rows)
+{last}
+sys.stdout.buffer.flush()
+os._exit(0)
+""")
+    monkeypatch.setattr("swap.connectors.files._COMMAND", (sys.executable, str(tmp_path / "reader.py")))
+    write(files, "part.parquet")
+
+    with pytest.raises(SourceFailed, match="stopped answering"):
+        read(files, ID)
 
 
 def test_the_reader_process_ends_with_its_connector(files: Files) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import httpx
 import pytest
 from fastapi import sse
 
-from swap.lab.access import SILENCE_SECONDS, Access, Change, State, read_event
+from swap.lab.access import SILENCE_SECONDS, Access, Change, Listener, State, read_event
 
 LIVE_1, LIVE_2 = Access("live", 1), Access("live", 2)
 
@@ -72,3 +75,31 @@ def test_lines_that_say_nothing_about_access_are_passed_over(line: str) -> None:
 
 def test_a_quiet_line_is_not_taken_for_a_dead_one() -> None:
     assert SILENCE_SECONDS >= 2.5 * sse._PING_INTERVAL
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "heard"),
+    [
+        (401, "", [Access("ended", 0)]),
+        (403, "", [Access("ended", 0)]),
+        (500, "", []),
+        (404, 'data: {"access": "ended", "epoch": 3}\n\n', []),
+        (200, ': still here\n\ndata: {"access": "live", "epoch": 3}\n\n', [Access("live", 3)]),
+    ],
+)
+def test_only_a_refusal_of_our_credential_and_the_gateways_own_word_are_heard(
+    status: int, body: str, heard: list[Access]
+) -> None:
+    words: list[Access] = []
+
+    async def ask() -> None:
+        listener = Listener("http://gateway", "credential", words.append)
+        await listener._client.aclose()
+        answer = httpx.MockTransport(lambda _: httpx.Response(status, text=body))
+        listener._client = httpx.AsyncClient(transport=answer)
+        await listener.ask(5)
+        await listener.stop()
+
+    asyncio.run(ask())
+
+    assert words == heard
