@@ -6,6 +6,7 @@ transaction of 50,000; only a harvest that came to its end knows which tables ar
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -17,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from swap.catalog import store
 from swap.connectors.base import Connector
-from swap.errors import SwapError
+from swap.errors import SwapError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -99,11 +100,16 @@ class Harvester:
             self._wake[name].clear()
             try:
                 answered = harvest(self._engine, connector, self._now)
-            except SQLAlchemyError:
-                log.exception("The catalog of %s could not be recorded", name)
-                answered = False
             except Exception:  # a connector's bug must not end the harvest of its source for ever
                 log.exception("Harvesting %s failed", name)
+                self._say_that_it_failed(name)
                 answered = False
             self._first[name].set()
             self._wake[name].wait(EVERY_SECONDS if answered else RETRY_SECONDS)
+
+    def _say_that_it_failed(self, name: str) -> None:
+        """Let people see that the catalog of a source is not what the source has now."""
+        why = "Its catalog could not be renewed. The gateway's log says why."
+        # With the database away there is nobody to say it to.
+        with contextlib.suppress(SQLAlchemyError, Unavailable), self._engine.begin() as conn:
+            store.record_health(conn, name, up=False, problem=why, now=self._now(), harvested=False)

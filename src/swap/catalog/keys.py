@@ -7,7 +7,24 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 600
+"""Characters of a table's name, its parts together; four bytes each still fit into a page of an index."""
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _PART = re.compile(r"((?:[^/\\]|\\.)*)(/|\Z)", re.DOTALL)
+
+
+def storable(*names: str) -> bool:
+    r"""Tell whether the database can hold these names: no NUL, no half a character, and not too long to be looked up.
+
+    >>> storable("page"), storable("a\\0"), storable("\\ud800")
+    (True, False, False)
+    """
+    return sum(map(len, names)) <= LONGEST and not any(_UNSTORABLE.search(name) for name in names)
+
+
+def cleaned(text: str) -> str:
+    """Return text as the database can hold it."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def key(name: str) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, true
+from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, true
 
 from swap.catalog import keys, store
 from swap.catalog.model import Count, Listed, Listing, SourceState, TableName, VisibleColumn, VisibleDataset
@@ -97,7 +97,7 @@ class Catalog:
     def tables(self, wanted: Wanted, *, after: str = "", limit: int = PAGE) -> Listing:
         """Return a page of tables, in the order of their names, beginning behind `after` of the page before."""
         last = keys.split(after)
-        start = TableName(*last) if len(last) == len(TableName._fields) else None
+        start = TableName(*last) if len(last) == len(TableName._fields) and keys.storable(*last) else None
         rows = store.listed(self.conn, *self._conditions(wanted), after=start, limit=limit + 1)
         more = rows[limit - 1].name if len(rows) > limit else ()
         return Listing(tuple(self._judged(rows[:limit])), keys.joined(*more))
@@ -116,6 +116,8 @@ class Catalog:
 
         Looked for among the tables of this schema and among those of this name elsewhere, the misspelt part aside.
         """
+        if not keys.storable(*written):
+            return ()
         *before, last = map(keys.key, written)
         called, alike = _c.name_key == keys.path(last), _begins(_c.name_key, last[:_BEGINNING])
         places = [called, alike]
@@ -132,10 +134,14 @@ class Catalog:
 
     def schemas(self, source: str, *, beginning: str = "", limit: int) -> list[str]:
         """Return the schemas of a source that hold a table the person may discover, in the order of their names."""
+        if not keys.storable(source):
+            return []
         return store.schemas(self.conn, source, self._sight.visible, _begins(_c.schema_key, beginning), limit=limit)
 
     def inside(self, source: str, schema: str, *, beginning: str = "", limit: int) -> list[Listed]:
         """Return the tables of a schema that begin like this."""
+        if not keys.storable(source, schema):
+            return []
         place = (_c.in_schema == keys.path(source, schema), _begins(_c.name_key, beginning))
         return list(self._judged(store.listed(self.conn, self._sight.visible, *place, limit=limit)))
 
@@ -157,6 +163,10 @@ class Catalog:
         return {name: Count(visible, readable) for name, (visible, readable) in found.items()}
 
     def _conditions(self, wanted: Wanted) -> list[ColumnElement[bool]]:
+        if not keys.storable(wanted.source, wanted.schema) or keys.cleaned(wanted.text + wanted.like) != (
+            wanted.text + wanted.like
+        ):
+            return [false()]
         conditions = [self._sight.visible]
         if wanted.source:
             conditions.append(_c.source == wanted.source)
@@ -214,6 +224,8 @@ def mark(conn: Connection, source: str, *, up: bool, problem: str, now: datetime
 
 def _begins(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     # Not LIKE: as a range an index serves it, whatever characters there are.
+    if not keys.storable(name):
+        return false()
     start = keys.path(name)
     return and_(column >= start, column < start + chr(sys.maxunicode)) if name else true()
 
@@ -255,7 +267,9 @@ class _Verdict:
 
     def tells_of(self, partition_columns: Iterable[str]) -> bool:
         """Tell whether they may know how the table is divided: its partitions are values of their columns."""
-        return all(name in self.columns and self.columns[name].allowed for name in partition_columns)
+        return self.read.allowed and all(
+            name in self.columns and self.columns[name].allowed for name in partition_columns
+        )
 
 
 def _judge(policy: Policy, principal: Principal, name: TableName, columns: Sequence[str]) -> _Verdict | None:
@@ -288,24 +302,20 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
     if not verdict.tells_of(keys.key(column.name) for column in dataset.columns if column.partition):
         # Which is the newest partition is a value, too.
         dataset = replace(dataset, newest="", partitions=None)
-    if not verdict.read.allowed and dataset.row_estimate is not None:
-        # That a table grows by one is news of what is in it.
-        dataset = replace(
-            dataset,
-            row_estimate=_roughly(dataset.row_estimate),
-            size_bytes=_roughly(dataset.size_bytes or 0),
-            rows_exact=False,
-        )
+    if not verdict.read.allowed:
+        rows, size = _roughly(dataset.row_estimate), _roughly(dataset.size_bytes)
+        dataset = replace(dataset, row_estimate=rows, size_bytes=size, rows_exact=False)
     return VisibleDataset(harvested.source, dataset, columns, verdict.read)
 
 
 def _listed(row: store.Row, verdict: _Verdict) -> Listed:
     rows, size, exact = row.row_estimate, row.size_bytes, row.rows_exact
-    if not verdict.read.allowed and rows is not None:
-        rows, size, exact = _roughly(rows), _roughly(size or 0), False
+    if not verdict.read.allowed:
+        rows, size, exact = _roughly(rows), _roughly(size), False
     newest = row.newest if verdict.tells_of(row.partition_columns) else ""
     return Listed(row.name, row.comment, rows, exact, size, newest, verdict.read)
 
 
-def _roughly(count: int) -> int:
-    return round(count, min(0, 2 - len(str(count))))
+def _roughly(count: int | None) -> int | None:
+    """Return a count in two digits, and never finer than tens: that a table grows by one is news of what is in it."""
+    return None if count is None else round(count, min(-1, 2 - len(str(count))))

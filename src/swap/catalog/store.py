@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,8 @@ from swap.catalog.model import TableName
 from swap.connectors.base import Column, Comparison, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
 from swap.db.tables import dataset_definition, source_state
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +140,11 @@ def _decode_text(schema: str, name: str, definition: str) -> Dataset:
 def find(conn: Connection, names: Iterable[TableName]) -> list[Harvested]:
     """Return the datasets that have these names, upper and lower case aside."""
     table, long = dataset_table.c, dataset_definition.c
+    paths = [keys.path(*name) for name in names if keys.storable(*name)]
     rows = conn.execute(
         select(table.source, table.schema, table.name, cast(long.definition, Text))
         .join_from(dataset_table, dataset_definition)
-        .where(table.path == any_(literal([keys.path(*name) for name in names], ARRAY(Text))))
+        .where(table.path == any_(literal(paths, ARRAY(Text))))
     )
     return [Harvested(source, _decode_text(schema, name, definition)) for source, schema, name, definition in rows]
 
@@ -193,8 +197,7 @@ def counts(
 def put(conn: Connection, source: str, datasets: Sequence[Dataset]) -> int:
     """Keep these datasets of a source as they are now; return how many of them were new or had changed."""
     table = dataset_table.c
-    # What has no name is closed to everybody: it is not kept.
-    rows = [_row(source, dataset) for dataset in datasets if source and dataset.schema and dataset.name]
+    rows = [_row(source, _cleaned(dataset)) for dataset in datasets if _has_names(source, dataset)]
     known = {
         (schema, name): bytes(digest)
         for schema, name, digest in conn.execute(
@@ -226,6 +229,40 @@ def forget_unseen(conn: Connection, source: str, names: Collection[tuple[str, st
 
 
 _PRIMARY = ("source", "schema", "name")
+
+
+def _has_names(source: str, dataset: Dataset) -> bool:
+    """Tell whether a dataset can be named, and each of its columns; one that cannot holds up no other."""
+    columns = [column.name for column in dataset.columns]
+    named = bool(source and dataset.schema and dataset.name)  # what has no name is closed to everybody
+    if named and keys.storable(source, dataset.schema, dataset.name) and all(map(keys.storable, columns)):
+        return True
+    log.warning("A table of %s is left out: %r, or a column of it, is no name", source, (dataset.schema, dataset.name))
+    return False
+
+
+def _cleaned(dataset: Dataset) -> Dataset:
+    """Return what is said of a dataset as the database can hold it."""
+    said = (dataset.comment, dataset.owner, dataset.newest, *(column.comment for column in dataset.columns))
+    values = [value for each in (dataset.partitions.newest if dataset.partitions else ()) for value in each.values]
+    if all(keys.cleaned(text) == text for text in (*said, *(value for value in values if value is not None))):
+        return dataset
+    partitions = dataset.partitions and replace(
+        dataset.partitions,
+        newest=tuple(
+            replace(each, values=tuple(None if value is None else keys.cleaned(value) for value in each.values))
+            for each in dataset.partitions.newest
+        ),
+    )
+    columns = tuple(replace(column, comment=keys.cleaned(column.comment)) for column in dataset.columns)
+    return replace(
+        dataset,
+        columns=columns,
+        partitions=partitions,
+        comment=keys.cleaned(dataset.comment),
+        owner=keys.cleaned(dataset.owner),
+        newest=keys.cleaned(dataset.newest),
+    )
 
 
 def _upsert(conn: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -120,7 +120,7 @@ def tables(pattern: str | None = None, limit: int = LISTED) -> Tables:
         asked = {how: pattern or "", "after": after, "limit": min(LISTED, limit - len(found))}
         page = transport.default().call("GET", f"/v1/catalog/tables?{urlencode(asked)}")
         found += [
-            Table(_written(each), each.get("comment") or "", each.get("rows"), bool(each["readable"]))
+            Table(each["written"], each.get("comment") or "", each.get("rows"), bool(each["readable"]))
             for each in page["tables"]
         ]
         after = page["after"] or None
@@ -164,12 +164,6 @@ def _column(found: Mapping[str, Any]) -> TableColumn:
     return TableColumn(partition=bool(found.get("partition")), readable=bool(found["readable"]), **words)
 
 
-def _written(found: Mapping[str, Any]) -> str:
-    """Return a table's name as a statement writes it: a name that is not plain stands in quotes."""
-    parts = (found["source"], found["schema"], found["table"])
-    return ".".join(part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
-
-
 def _parts(name: str) -> list[str]:
     r"""Return the parts of a name that somebody wrote, with or without quotes.
 
@@ -182,7 +176,6 @@ def _parts(name: str) -> list[str]:
     return [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found.groups()]
 
 
-_PLAIN = re.compile("[a-z_][a-z0-9_]*")
 _NAME = re.compile(r"\.".join([r"""("(?:[^"]|"")+"|[^".]+)"""] * 3))
 
 

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import Field
 from sqlalchemy import Connection
 
-from swap.catalog import keys
+from swap.catalog import keys, names
 from swap.catalog import service as catalog_service
 from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
@@ -91,9 +91,9 @@ def catalog_find(
     caller: Person, with_parts: WithParts, name: Annotated[list[str], Query(max_length=MAX_FOUND)]
 ) -> dict[str, Any]:
     """List those of some tables that the person may discover; a name is its three parts, joined by slashes."""
-    names = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
+    wanted = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
     with with_parts.queries.engine.begin() as conn:
-        found = _known(conn, caller, with_parts).find(names)
+        found = _known(conn, caller, with_parts).find(wanted)
     return {"tables": [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]}
 
 
@@ -148,6 +148,7 @@ def _counted(count: Count) -> dict[str, int]:
 def _table(table: Listed) -> dict[str, Any]:
     return {
         "name": str(table.name),
+        "written": names.written(*table.name),
         **table.name._asdict(),
         "comment": table.comment,
         "rows": table.rows,

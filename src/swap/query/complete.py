@@ -14,7 +14,7 @@ from typing import Protocol
 from swap.catalog import names
 from swap.catalog.model import Listed, TableName, VisibleDataset
 from swap.query.language.allow import FUNCTION_NAMES
-from swap.query.planning.resolve import MAX_TABLES
+from swap.query.language.names import MAX_TABLES
 from swap.query.results.format import sql_type
 
 MAX_ITEMS = 200

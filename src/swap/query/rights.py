@@ -30,8 +30,10 @@ def decide(policy: Policy, principal: Principal, resolved: Resolved) -> None:
 def demand(policy: Policy, principal: Principal, columns: tuple[Resource, ...]) -> None:
     """Let somebody pass who may read all of these columns now.  Raises Forbidden."""
     for column in columns:
-        verdict = verdict_on(policy, principal, Action.READ, column)
-        if not verdict.allowed:
+        # Who may not know of a thing any more may not have what was read of it either.
+        verdicts = [verdict_on(policy, principal, action, column) for action in (Action.READ, Action.DISCOVER)]
+        verdict = next((each for each in verdicts if not each.allowed), None)
+        if verdict is not None:
             table = ".".join(column.parts[:-1])
             raise Forbidden(
                 Problem(

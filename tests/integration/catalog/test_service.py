@@ -211,3 +211,53 @@ def test_only_what_changed_is_written_again_and_what_has_no_name_is_not_kept(dat
         (kept,) = store.find(conn, [TableName("pg", "s", "B"), TableName("pg", "s", "a")])
 
     assert kept.dataset == changed
+
+
+def test_a_table_that_cannot_be_named_holds_up_no_other(database: services.Database) -> None:
+    """Whoever may write one table into a lake could otherwise stop its whole catalog."""
+    odd = Dataset("s", "odd", (Column("a", pa.int64(), comment="x\0y"),), comment="half \ud800", newest="\0")
+    bad = [Dataset("s", "bad", (Column("b\0c", pa.int64()),)), dataset("s\ud800", "t"), dataset("s", "t" * 3_000)]
+    with database.engine("gateway").begin() as conn:
+        assert store.put(conn, "pg", [dataset("s", "a"), *bad, odd, dataset("s", "z")]) == 3
+        names = [TableName("pg", "s", each) for each in ("a", "odd", "z")]
+        found = {each.dataset.name: each.dataset for each in store.find(conn, names)}
+
+    assert sorted(found) == ["a", "odd", "z"]
+    assert (found["odd"].comment, found["odd"].columns[0].comment) == ("half \ufffd", "x\ufffdy")
+
+
+@pytest.mark.parametrize("text", ["a\0", "\ud800", "x" * 5_000])
+def test_what_the_database_cannot_hold_is_not_there(catalog: Catalog, text: str) -> None:
+    assert catalog.find([TableName("pg", text, "foo"), TableName(text, "s", "foo")]) == {}
+    assert catalog.near((text, "s", "foo"), 3) == ()
+    assert catalog.tables(Wanted(text=text)).tables == ()
+    assert catalog.tables(Wanted(source=text)).tables == ()
+    assert catalog.tables(Wanted(like=text)).tables == ()
+    assert catalog.tables(Wanted(source="pg"), after=f"{text}/{text}/{text}").tables
+    assert (catalog.starting(text, 3), catalog.schemas(text, limit=3), catalog.inside("pg", text, limit=3)) == (
+        [],
+        [],
+        [],
+    )
+
+
+# ── What is told of a closed table ──────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("rows", "size", "told"),
+    [(7, 123, (10, 120)), (42, 8, (40, 10)), (None, 123_457, (None, 120_000)), (288_046, None, (290_000, None))],
+)
+def test_of_a_closed_table_only_the_order_of_its_size_is_told(
+    database: services.Database, rows: int | None, size: int | None, told: tuple[int | None, int | None]
+) -> None:
+    known = Policy(grants=(Grant(name="known", groups=("*",), actions=("discover",), on=("pg",)),))
+    table = Dataset(
+        "s", "t", (Column("a", pa.int64()),), row_estimate=rows, size_bytes=size, rows_exact=True, newest="x"
+    )
+    with database.engine("gateway").begin() as conn:
+        store.put(conn, "pg", [table])
+        catalog = Catalog(conn, known, ANN)
+        (each,) = catalog.tables(Wanted()).tables
+        described = catalog.table(TableName("pg", "s", "t")).dataset
+
+    assert (each.rows, each.size_bytes, each.rows_exact, each.newest) == (*told, False, "")
+    assert (described.row_estimate, described.size_bytes, described.rows_exact, described.newest) == (*told, False, "")

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from swap.catalog.model import TableName, VisibleDataset
 from swap.errors import QueryRefused
+from swap.query.language.names import MAX_TABLES
 from swap.query.language.parse import cut
 from swap.query.model import Closed, Named, OwnTable, Place, Reference, Resolved
 from swap.query.planning import refusals
@@ -20,9 +21,6 @@ from swap.query.planning import scope as scopes
 from swap.query.planning.columns import Columns
 from swap.query.planning.refusals import Near
 from swap.query.planning.scope import Cte, Ctes, Output, Relation, Scope
-
-MAX_TABLES = 64
-"""Places in one statement that may name a table."""
 
 _TABLE_ARGS = {"this", "db", "catalog", "alias", "joins"}
 _FROM_ARGS = {"from_", "joins", "laterals", "with_"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swap.errors import Forbidden, QueryRefused, UnknownName
+from swap.query.language.names import MAX_TABLES
 from swap.query.model import Plan
-from swap.query.planning.resolve import MAX_TABLES
 from unit.query.worlds import planned
 
 V = "lake.wmf.pageview_hourly"

@@ -11,8 +11,8 @@ import pytest
 from swap import errors
 from swap.policy.decide import RULES
 from swap.query.language import allow
+from swap.query.language.names import MAX_TABLES
 from swap.query.language.parse import MAX_DEPTH, MAX_TOKENS
-from swap.query.planning.resolve import MAX_TABLES
 from swap.settings import Limits
 
 REFERENCE = Path(__file__).parents[4] / "docs" / "reference"
