@@ -25,11 +25,11 @@ OPEN = Grant(name="analysts-read", groups=("analysts",), on=("lake", "mediawiki"
 
 
 def test_a_plan_reads_every_column_that_it_fetches() -> None:
-    assert {str(column) for column in rights.reads(planned(JOINED))} == READS
+    assert {str(column) for column in planned(JOINED).reads} == READS
 
 
 def test_who_may_read_all_of_them_passes() -> None:
-    rights.demand(Policy(grants=(OPEN,)), ANN, rights.reads(planned(JOINED)))
+    rights.demand(Policy(grants=(OPEN,)), ANN, planned(JOINED).reads)
 
 
 @pytest.mark.parametrize("closed", sorted(READS))
@@ -37,7 +37,7 @@ def test_a_single_closed_column_closes_it(closed: str) -> None:
     policy = Policy(grants=(OPEN,), denials=(Denial(name="lock", on=(closed,), because="closes it", ask="owner"),))
 
     with pytest.raises(Forbidden) as raised:
-        rights.demand(policy, ANN, rights.reads(planned(JOINED)))
+        rights.demand(policy, ANN, planned(JOINED).reads)
 
     assert raised.value.problem.rule == "lock"
 
@@ -46,7 +46,14 @@ def test_who_may_only_know_of_them_may_not_read_them() -> None:
     known = Grant(name="all-discover", groups=("*",), actions=("discover",), on=("lake", "mediawiki"))
 
     with pytest.raises(Forbidden):
-        rights.demand(Policy(grants=(known,)), ANN, rights.reads(planned(JOINED)))
+        rights.demand(Policy(grants=(known,)), ANN, planned(JOINED).reads)
+
+
+def test_who_may_not_know_of_one_of_them_any_more_may_not_have_it() -> None:
+    """Rights to read and to know may come from different groups; policy.md: what one may not know of one may not read."""
+    read = Grant(name="read", groups=("analysts",), actions=("read",), on=("lake", "mediawiki"))
+    with pytest.raises(Forbidden):
+        rights.demand(Policy(grants=(read,)), ANN, planned(JOINED).reads)
 
 
 def test_what_is_kept_of_them_is_what_they_were() -> None:

@@ -222,7 +222,9 @@ def test_a_cancel_while_the_combiner_starts_ends_it(
     query: Query, pool: Pool, play: Callable[[str], None], tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "here")
-    play(f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda settings: (open(here, 'w'), signal.pause())")
+    play(
+        f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda settings: (signal.alarm(60), open(here, 'w'), signal.pause())"
+    )
     descriptors = open_descriptors()
     raised: list[BaseException] = []
 

@@ -14,7 +14,6 @@ from swap.query.language.parse import parse
 from swap.query.language.verify import verify
 from swap.query.planning.resolve import resolve
 from swap.query.planning.rewrite import regenerate, rewrite
-from swap.settings import Policy
 from unit.query.worlds import OWN
 
 ROWS = """CREATE TABLE t AS SELECT * FROM (VALUES
@@ -180,7 +179,7 @@ def test_what_is_not_written_as_it_was_read_is_refused(tree: exp.Query) -> None:
 
 def test_a_table_that_nobody_resolved_is_refused() -> None:
     text = "SELECT m.a FROM mine m JOIN mine n USING (a)"
-    resolved = resolve(parse(text, {}, 65_536), text, (), OWN, Policy())
+    resolved = resolve(parse(text, {}, 65_536), text, {}, lambda _written, _limit: (), OWN)
     resolved.references.pop()
 
     with pytest.raises(QueryRefused, match="A table cannot stand there"):
