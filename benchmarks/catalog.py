@@ -48,7 +48,7 @@ from swap.query.service import Queries
 from swap.runtime import Runtime
 from swap.settings import Denial, FilesSource, Grant, Policy, Settings
 
-SIZES = (10, 1_000)
+SIZES = (10, 1_000, 50_000)
 ROUNDS = 9
 PER_SCHEMA = 60
 TARGETS = {"planning p50 ms": 10.0, "completion p99 ms": 30.0, "data page p50 ms": 100.0, "memory MB": 200.0}
@@ -179,9 +179,9 @@ def main() -> None:
                 measured[count] = measure(made, browser)
             database.close()
             print(f"{count:6,} tables: " + ", ".join(f"{name} {value:.1f}" for name, value in measured[count].items()))
-    few, many = measured[SIZES[0]], measured[SIZES[-1]]
+    many, little = measured[SIZES[-1]], measured[SIZES[0]]["memory MB"]
     for figures in measured.values():
-        figures["memory MB"] -= few["memory MB"]
+        figures["memory MB"] -= little
     worst = max(figures[name] / target for figures in measured.values() for name, target in TARGETS.items())
     print(", ".join(f"{name} {many[name]:.1f} (target {target:g})" for name, target in TARGETS.items()))
     print(f"catalog worst_part_of_target={worst:.2f} target=1.00 {'ok' if worst <= 1 else 'short'}")

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
     any_,
     cast,
     delete,
@@ -155,7 +156,10 @@ def listed(conn: Connection, *conditions: ColumnElement[bool], after: TableName 
     order = (table.path, table.source, table.schema, table.name)
     if after is not None:
         conditions = (*conditions, tuple_(*order) > tuple_(keys.path(*after), *after))
-    rows = conn.execute(select(dataset_table).where(*conditions).order_by(*order).limit(limit))
+    # First which ones, then all of them: what is sorted is short.
+    first = select(*order).where(*conditions).order_by(*order).limit(limit).subquery()
+    same = and_(*(table[name] == first.c[name] for name in _PRIMARY))
+    rows = conn.execute(select(dataset_table).join(first, same).order_by(*order))
     return [
         Row(
             TableName(row.source, row.schema, row.name),

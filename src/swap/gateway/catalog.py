@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -81,9 +81,7 @@ def catalog_tables(
         listing = known.tables(asked, after=wanted.after, limit=wanted.limit)
         answer: dict[str, Any] = {"tables": [_table(each) for each in listing.tables], "after": listing.after}
         if wanted.counted:
-            every = replace(asked, text="", like="", readable=None)
-            answer["all"] = _counted(known.count(every))
-            answer["count"] = answer["all"] if asked == every else _counted(known.count(asked))
+            answer["count"] = _counted(known.count(asked))
     return answer
 
 

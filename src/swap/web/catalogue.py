@@ -54,12 +54,19 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
-    """A schema, and how many tables in it this person may know of and read."""
+class Count:
+    """How many tables this person may know of, and how many of those they may read."""
 
-    name: str
     visible: int
     readable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema, and how many tables it has."""
+
+    name: str
+    count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +85,8 @@ class Listing:
     tables: tuple[Table, ...]
     begins: int
     after: str
-    listed: Schema
-    everything: Schema
+    listed: Count
+    everything: Count
 
     @property
     def ends(self) -> int:
@@ -130,18 +137,19 @@ def sources(found: Iterable[Mapping[str, Any]]) -> tuple[Source, ...]:
 
 def schemas(found: Iterable[Mapping[str, Any]]) -> tuple[Schema, ...]:
     """Return a source's schemas, in the gateway's order."""
-    return tuple(Schema(item["name"], int(item["visible"]), int(item["readable"])) for item in found)
+    return tuple(Schema(item["name"], count(item)) for item in found)
 
 
-def listing(found: Mapping[str, Any], begins: int) -> Listing:
-    """Return a page of tables, counted."""
-    count, everything = found["count"], found["all"]
-    return Listing(
-        tuple(map(table, found["tables"])),
-        begins,
-        found["after"],
-        Schema("", count["visible"], count["readable"]),
-        Schema("", everything["visible"], everything["readable"]),
+def count(found: Mapping[str, Any]) -> Count:
+    """Return a count of the gateway's."""
+    return Count(int(found["visible"]), int(found["readable"]))
+
+
+def shown(everything: Count, show: str) -> Count:
+    """Return how many tables of all there are `show` leaves."""
+    locked = everything.visible - everything.readable
+    return {"readable": Count(everything.readable, everything.readable), "locked": Count(locked, 0)}.get(
+        show, everything
     )
 
 

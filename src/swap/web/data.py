@@ -48,11 +48,21 @@ def source(portal: Portal, visit: Visit) -> Response:
     after, begins = visit.query("after"), visit.query("from")
     asked = {"schema": schema, "q": text, "show": show}
     readable = {"readable": True, "locked": False}.get(show)
-    answer = portal.gateway.tables(
-        token, source=found.name, schema=schema, text=text[:MAX_TEXT], readable=readable, after=after, counted=True
-    )
-    listing = catalogue.listing(answer, int(begins) if after and _NUMBER.fullmatch(begins) else 1)
+    wanted = {"source": found.name, "schema": schema, "text": text[:MAX_TEXT], "readable": readable}
+    # What is counted goes through many tables: only what is not known already.
+    answer = portal.gateway.tables(token, **wanted, after=after, counted=bool(text))
     schemas = catalogue.schemas(portal.gateway.schemas(token, found.name, SCHEMAS))
+    everything = catalogue.Count(found.visible, found.readable)
+    if schema:
+        within = portal.gateway.tables(token, source=found.name, schema=schema, limit=1, counted=True)
+        everything = catalogue.count(within["count"])
+    listing = catalogue.Listing(
+        tuple(map(catalogue.table, answer["tables"])),
+        int(begins) if after and _NUMBER.fullmatch(begins) else 1,
+        answer["after"],
+        catalogue.count(answer["count"]) if text else catalogue.shown(everything, show),
+        everything,
+    )
     return respond(
         portal,
         visit,

@@ -390,7 +390,6 @@ class GatewayDouble(Double):
             "tables": count[start : start + limit],
             "after": str(start + limit) if more else "",
             "count": _counted(count),
-            "all": _counted(all_),
         }
 
     def _schemas(self, source: str) -> list[dict[str, Any]]:
