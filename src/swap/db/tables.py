@@ -129,7 +129,7 @@ dataset = Table(
     Column("newest", Text, nullable=False),
     Column("words", _KEY, nullable=False),  # the shown name and the comment, without case
     Index(None, "path"),
-    Index(None, "in_schema"),
+    Index(None, "in_schema", "schema"),
     Index(None, "across"),
     Index(None, "schema_key"),
     Index(None, "name_key"),

@@ -65,12 +65,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """As many connections may wait as at a real one; at five, those of twenty requests at once would be dropped."""
+
+
 class Double:
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.closed = False
         handler = type("Bound", (Handler,), {"double": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = Server(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.port = self.server.server_port
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

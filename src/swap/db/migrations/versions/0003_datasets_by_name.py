@@ -38,8 +38,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source", "schema", "name", name="pk_dataset"),
         schema="swap",
     )
-    for column in ("path", "in_schema", "across", "schema_key", "name_key"):
-        op.create_index(f"ix_dataset_{column}", "dataset", [column], schema="swap")
+    for columns in (("path",), ("in_schema", "schema"), ("across",), ("schema_key",), ("name_key",)):
+        op.create_index(f"ix_dataset_{'_'.join(columns)}", "dataset", list(columns), schema="swap")
     op.create_table(
         "dataset_definition",
         sa.Column("source", sa.Text(), nullable=False),
