@@ -163,9 +163,7 @@ class Catalog:
         return {name: Count(visible, readable) for name, (visible, readable) in found.items()}
 
     def _conditions(self, wanted: Wanted) -> list[ColumnElement[bool]]:
-        if not keys.storable(wanted.source, wanted.schema) or keys.cleaned(wanted.text + wanted.like) != (
-            wanted.text + wanted.like
-        ):
+        if not keys.storable(wanted.source, wanted.schema, wanted.text, wanted.like):
             return [false()]
         conditions = [self._sight.visible]
         if wanted.source:

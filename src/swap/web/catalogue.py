@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from swap.catalog.model import Count
 from swap.web import words
 
 NO_RULE = "default"
@@ -51,14 +52,6 @@ class Table:
     def full_name(self) -> str:
         """The name as people are shown it."""
         return f"{self.source}.{self.schema}.{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many tables this person may know of, and how many of those they may read."""
-
-    visible: int
-    readable: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from swap.catalog.model import Count
 from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError, from_json
 from swap.notebooks import model
 from swap.web import catalogue, partitions
@@ -52,7 +53,7 @@ def source(portal: Portal, visit: Visit) -> Response:
     # What is counted goes through many tables: only what is not known already.
     answer = portal.gateway.tables(token, **wanted, after=after, counted=bool(text))
     schemas = catalogue.schemas(portal.gateway.schemas(token, found.name, SCHEMAS))
-    everything = catalogue.Count(found.visible, found.readable)
+    everything = Count(found.visible, found.readable)
     if schema:
         within = portal.gateway.tables(token, source=found.name, schema=schema, limit=1, counted=True)
         everything = catalogue.count(within["count"])

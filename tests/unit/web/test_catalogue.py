@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from swap.catalog.model import Count
 from swap.web import catalogue
 
 SOURCES: list[dict[str, Any]] = [
@@ -33,18 +34,18 @@ def test_sources_keep_what_the_gateway_says() -> None:
 
 def test_tables_stand_by_schema_with_what_is_known_of_it() -> None:
     tables = tuple(map(catalogue.table, TABLES))
-    many = catalogue.Count(240, 200)
+    many = Count(240, 200)
     listing = catalogue.Listing(tables, 101, "…", many, many)
     groups = catalogue.grouped(tables, catalogue.schemas([{"name": "wmf", "visible": 31, "readable": 29}]))
 
     assert [table.full_name for table in tables][:2] == ["lake.event.x.with.dots", "lake.wmf.pageview_hourly"]
     assert [(group.name, len(group.tables)) for group in groups] == [("event", 1), ("wmf", 2)]
-    assert (groups[0].schema, groups[1].schema) == (None, catalogue.Schema("wmf", catalogue.Count(31, 29)))
+    assert (groups[0].schema, groups[1].schema) == (None, catalogue.Schema("wmf", Count(31, 29)))
     assert (listing.begins, listing.ends, listing.whole) == (101, 103, False)
 
 
 def test_what_is_shown_is_counted_from_all_there_are() -> None:
-    many = catalogue.Count(240, 200)
+    many = Count(240, 200)
 
     assert [catalogue.shown(many, show).visible for show in catalogue.SHOWN] == [240, 200, 40]
 
