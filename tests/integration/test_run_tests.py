@@ -75,6 +75,15 @@ def test_more_than_one_over_the_whole_run_is_a_failure(tree: Path) -> None:
     assert written == ["tests/unit/test_a.py::test_unstable", "tests/acceptance/test_b.py::test_unstable"]
 
 
+def test_a_story_that_fails_twice_fails_the_run_though_all_else_passes(tree: Path) -> None:
+    (tree / "tests/acceptance/test_b.py").write_text(BROKEN)
+
+    status, printed, _ = run(tree)
+
+    assert status == 1
+    assert printed.count("test_broken") >= 2, "its first telling is printed too"
+
+
 def test_what_fails_twice_has_failed_and_did_not_pass(tree: Path) -> None:
     (tree / "tests/unit/test_a.py").write_text(UNSTABLE + BROKEN)
 
