@@ -24,6 +24,7 @@ from psycopg import sql
 
 import services
 from conformance.proxy import Proxy
+from reading import batches as batches_of
 from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, OnBehalf, Predicate, Progress, Reader
 from swap.connectors.files import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
@@ -109,7 +110,7 @@ class Subject(ABC):
     def read(self, fragment: Fragment, seconds: float = 60.0) -> tuple[pa.Table, Reader]:
         """Read a fragment to its end."""
         reader = self.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + seconds))
-        batches = list(reader)
+        batches = list(batches_of(reader))
         schema = pa.schema([(column.name, column.type) for column in fragment.columns])
         return pa.Table.from_batches(batches, schema), reader
 
@@ -190,7 +191,7 @@ class Files(Subject):
     def held(self, name: str) -> Iterator[None]:
         # A stopped process stands still exactly as one does that waits for a disk.
         self.connector.check()
-        spare = self.connector._spares[-1]
+        spare = self.connector._readers._spares[-1]
         os.kill(spare.pid, signal.SIGSTOP)
         try:
             yield

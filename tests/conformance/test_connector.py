@@ -13,6 +13,7 @@ import pytest
 
 from conformance import nasty
 from conformance.subjects import SCHEMA, SOMEBODY, Subject
+from reading import batches as batches_of
 from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Predicate, Progress, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
@@ -56,7 +57,7 @@ class Reading(threading.Thread):
 
     def run(self) -> None:
         try:
-            for batch in self.reader:
+            for batch in batches_of(self.reader):
                 self.rows += batch.num_rows
         except BaseException as error:  # noqa: BLE001 — kept for the test to look at
             self.error = error
@@ -91,7 +92,7 @@ def test_rows_can_be_counted_without_a_column(subject: Subject, wide: str) -> No
 
     reader = subject.connector.read(without, SOMEBODY, Deadline(time.monotonic() + 60))
 
-    assert sum(batch.num_rows for batch in reader) == WIDE_ROWS // 10
+    assert sum(batch.num_rows for batch in batches_of(reader)) == WIDE_ROWS // 10
 
 
 def test_an_empty_table_is_an_empty_result(subject: Subject) -> None:
@@ -116,7 +117,7 @@ def test_an_unknown_table_is_an_error_that_names_the_source(subject: Subject, wi
     )
 
     with pytest.raises(SourceFailed) as raised:
-        list(reader)
+        list(batches_of(reader))
 
     assert raised.value.problem.source == subject.name
 
@@ -275,7 +276,7 @@ def test_closing_the_iterator_ends_the_work_at_the_source(subject: Subject, wide
     reader = subject.connector.read(
         subject.fragment(wide, query_id="closed"), SOMEBODY, Deadline(time.monotonic() + 60)
     )
-    batches = iter(reader)
+    batches = batches_of(reader)
     next(batches)
     assert eventually(lambda: subject.works("closed", reader))
 
@@ -289,7 +290,7 @@ def test_a_read_that_was_cancelled_before_it_began_asks_nothing(subject: Subject
     reader.cancel()
 
     with pytest.raises(QueryCancelled):
-        list(reader)
+        list(batches_of(reader))
 
     reader.close()
 
@@ -382,4 +383,4 @@ def test_a_value_that_is_not_exact_in_its_column_is_never_compared_at_the_source
     fragment = subject.fragment("exact", where=[Predicate("value", Comparison.EQ, "text")])
 
     with pytest.raises((ValueError, SwapError)):
-        list(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 10)))
+        list(batches_of(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 10))))

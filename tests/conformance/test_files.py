@@ -17,6 +17,7 @@ import pytest
 
 from conformance.subjects import SCHEMA, SOMEBODY, Files
 from conformance.test_connector import Reading, eventually
+from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.files import FilesConnector
 from swap.errors import QueryCancelled, SourceFailed, SourceUnavailable
@@ -36,7 +37,7 @@ def write(files: Files, path: str, rows: pa.Table = NUMBERS, **options: Any) -> 
 def read(files: Files, *columns: Column, where: tuple[Predicate, ...] = (), table: str = "t") -> list[dict[str, Any]]:
     """Read a table."""
     reader = files.connector.read(Fragment(SCHEMA, table, columns, where), SOMEBODY, Deadline(time.monotonic() + 20))
-    return [row for batch in reader for row in batch.to_pylist()]
+    return [row for batch in batches_of(reader) for row in batch.to_pylist()]
 
 
 ID = Column("id", pa.int32())
@@ -161,7 +162,7 @@ def test_row_groups_whose_statistics_rule_them_out_are_not_read(files: Files) ->
         Deadline(time.monotonic() + 20),
     )
 
-    assert sum(batch.num_rows for batch in reader) == 1000
+    assert sum(batch.num_rows for batch in batches_of(reader)) == 1000
     assert reader.stats.detail["row_groups"] == 1
     assert reader.stats.detail["read_bytes"] < 800_000
 
@@ -198,7 +199,7 @@ def test_a_scattered_read_gives_the_same_rows_in_batches_that_show_no_file(files
         reader = files.connector.read(
             Fragment(SCHEMA, "t", columns, scattered=True), SOMEBODY, Deadline(time.monotonic() + 20)
         )
-        batches = list(reader)
+        batches = list(batches_of(reader))
 
         assert [batch.num_rows for batch in batches] == [8192] * 4 + [37_001 - 4 * 8192]
         if key:
@@ -274,7 +275,11 @@ def test_no_link_leads_out_of_the_root(files: Files, tmp_path: Path, link: str) 
     assert len(read(files, ID)) == 1
     for schema, table in ((SCHEMA, "linked"), ("linked", "t")):
         with pytest.raises(SourceFailed):
-            list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
+            list(
+                batches_of(
+                    files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20))
+                )
+            )
 
 
 @pytest.mark.parametrize(
@@ -294,7 +299,9 @@ def test_a_name_that_is_no_name_opens_nothing(files: Files, schema: str, table: 
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed):
-        list(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
+        list(
+            batches_of(files.connector.read(Fragment(schema, table, (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
+        )
 
 
 def test_a_pipe_among_the_files_does_not_hang_the_reader(files: Files) -> None:
@@ -308,31 +315,36 @@ def test_a_pipe_among_the_files_does_not_hang_the_reader(files: Files) -> None:
 def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWAP_PLANTED", "secret-of-the-gateway")
     files.connector.check()
-    pid = files.connector._spares[-1].pid
+    pid = files.connector._readers._spares[-1].pid
 
     # A process that is only just replacing itself shows no environment yet.
     assert eventually(lambda: Path(f"/proc/{pid}/environ").read_bytes() != b"")
     environment = Path(f"/proc/{pid}/environ").read_bytes()
 
     assert b"secret-of-the-gateway" not in environment
-    assert {part.split(b"=")[0] for part in environment.split(b"\0") if part} == {b"LANG", b"PATH"}
+    assert {part.split(b"=")[0] for part in environment.split(b"\0") if part} == {
+        b"LANG",
+        b"PATH",
+        b"JE_ARROW_MALLOC_CONF",
+    }
 
 
-def test_the_reader_process_does_without_pandas(files: Files) -> None:
+def test_the_reader_process_does_without_pandas_and_numpy(files: Files) -> None:
     write(files, "part.parquet")
     assert len(read(files, ID)) == 100
 
-    mapped = Path(f"/proc/{files.connector._spares[-1].pid}/maps").read_text()
+    mapped = Path(f"/proc/{files.connector._readers._spares[-1].pid}/maps").read_text()
 
     assert "/pyarrow/" in mapped
     assert "/pandas/" not in mapped
+    assert "/numpy/" not in mapped
 
 
 def test_the_reader_process_is_bound_by_the_system(files: Files) -> None:
     write(files, "part.parquet")
     assert len(read(files, ID)) == 100  # by now it has bound itself
 
-    limits = Path(f"/proc/{files.connector._spares[-1].pid}/limits").read_text().splitlines()
+    limits = Path(f"/proc/{files.connector._readers._spares[-1].pid}/limits").read_text().splitlines()
 
     bound = next(line.split()[-3:-1] for line in limits if line.startswith("Max address space"))
     assert bound == [str(4 * 2**30)] * 2
@@ -345,7 +357,7 @@ def test_a_file_that_bursts_is_told(files: Files) -> None:
     assert path.stat().st_size < 2_000_000
     x = Column("x", pa.string())
     assert files.columns("t") == (x,)
-    pid = files.connector._spares[-1].pid
+    pid = files.connector._readers._spares[-1].pid
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
     resource.prlimit(pid, resource.RLIMIT_AS, (pages * resource.getpagesize() + 500_000_000,) * 2)
 
@@ -357,22 +369,24 @@ def test_a_file_that_bursts_is_told(files: Files) -> None:
 
 @pytest.mark.parametrize("last", ["writer.close()", "pass"])
 def test_an_answer_that_ends_without_saying_that_it_is_whole_is_an_error(
-    files: Files, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, last: str
+    files: Files, tmp_path: Path, last: str
 ) -> None:
     """Arrow takes the end of the pipe between two batches for the end of the rows."""
     (tmp_path / "reader.py").write_text(f"""
-import os, sys
+import os, socket, sys
 import pyarrow as pa
+from swap import channel
 
-sys.stdin.readline()
+control = socket.socket(fileno=int(sys.argv[1]))
+_, (sink,) = channel.receive(control)
 rows = pa.record_batch({{"id": pa.array([1, 2, 3], pa.int32())}})
-writer = pa.ipc.new_stream(sys.stdout.buffer, rows.schema)
-writer.write_batch(rows)
-{last}
-sys.stdout.buffer.flush()
+with os.fdopen(sink, "wb") as pipe:
+    writer = pa.ipc.new_stream(pipe, rows.schema)
+    writer.write_batch(rows)
+    {last}
 os._exit(0)
 """)
-    monkeypatch.setattr("swap.connectors.files._COMMAND", (sys.executable, str(tmp_path / "reader.py")))
+    files.connector._readers._program = (sys.executable, str(tmp_path / "reader.py"))
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed, match="stopped answering"):
@@ -381,7 +395,7 @@ os._exit(0)
 
 def test_the_reader_process_ends_with_its_connector(files: Files) -> None:
     files.connector.check()
-    pid = files.connector._spares[-1].pid
+    pid = files.connector._readers._spares[-1].pid
 
     files.connector.close()
 
@@ -395,7 +409,7 @@ def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files
     for part in range(4):
         write(files, f"{part}.parquet", rows, row_group_size=5000)
     reader = files.connector.read(Fragment(SCHEMA, "t", files.columns("t")), SOMEBODY, Deadline(time.monotonic() + 60))
-    batches = iter(reader)
+    batches = batches_of(reader)
     next(batches)
     time.sleep(1.0)
 

@@ -14,6 +14,7 @@ import pytest
 from conformance.proxy import unanswered_port
 from conformance.subjects import SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
+from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.postgres import PostgresConnector
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
@@ -60,7 +61,7 @@ def soon(seconds: float = 20.0) -> Deadline:
 
 
 def rows_of(source: Postgres, fragment: Fragment) -> list[dict[str, Any]]:
-    return [row for batch in source.connector.read(fragment, SOMEBODY, soon()) for row in batch.to_pylist()]
+    return [row for batch in batches_of(source.connector.read(fragment, SOMEBODY, soon())) for row in batch.to_pylist()]
 
 
 # ── types ───────────────────────────────────────────────────────────────────────────────────────────
@@ -261,7 +262,7 @@ def test_a_value_or_a_name_stays_a_value_or_a_name(odd: Postgres, evil: str) -> 
 
 def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> None:
     reader = odd.connector.read(odd.fragment("slow", query_id="q7f3a"), SOMEBODY, soon())
-    batches = iter(reader)
+    batches = batches_of(reader)
     reading = Reading(reader) if next(batches, None) is None else None
     assert reading is None
 
@@ -295,7 +296,7 @@ def test_a_wrong_password_is_an_error_that_says_the_account_is_refused_and_no_mo
     for attempt in (
         connector.check,
         lambda: list(connector.harvest()),
-        lambda: list(connector.read(Fragment(SCHEMA, "odd", ()), SOMEBODY, soon())),
+        lambda: list(batches_of(connector.read(Fragment(SCHEMA, "odd", ()), SOMEBODY, soon()))),
     ):
         with pytest.raises(SourceUnavailable) as raised:
             attempt()
@@ -393,7 +394,7 @@ def test_a_backend_that_an_administrator_ends_is_an_error_that_names_the_source(
 
 def test_rows_arrive_while_the_source_still_works(odd: Postgres) -> None:
     reader = odd.connector.read(odd.fragment("slow", query_id="early"), SOMEBODY, soon())
-    batches = iter(reader)
+    batches = batches_of(reader)
     began = time.monotonic()
 
     first = next(batches)

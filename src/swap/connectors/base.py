@@ -160,6 +160,11 @@ class Fragment:
     scattered: bool = False
     """Who asks may not read a partition column: neither the order of partitions nor the batches may tell of it."""
 
+    def columns_as(self, names: Sequence[str]) -> pa.Schema:
+        """Return its columns as they are sent, under other names if those are given."""
+        called = names or [column.name for column in self.columns]
+        return pa.schema([pa.field(name, column.type) for name, column in zip(called, self.columns, strict=True)])
+
 
 @dataclass(frozen=True, slots=True)
 class OnBehalf:
@@ -211,16 +216,35 @@ class ReadStats:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far a stream of rows is: its rows, and its bytes."""
+
+    rows: int
+    at: int
+
+
+NOTHING_SENT = Sent(0, 0)
+
+
 class Reader(Protocol):
-    """A running fragment: iterate for batches; `cancel` ends it at the source, from any thread."""
+    """A fragment that can be sent, once; `cancel` ends it at the source, from any thread."""
 
     stats: ReadStats
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the fragment's rows, columns in the order asked for, at most `fragment.limit`."""
+    def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
+        """Write the fragment's rows to an open descriptor as one Arrow IPC stream; return how many they are.
+
+        The stream has the fragment's columns in their order, under `names` where those are given.  `heard` is called
+        after the schema and after each batch, on this thread; what it raises ends the read.  Returns None when nobody
+        reads the descriptor any more, and a number only once the last row and the end mark are written: whoever
+        counted other rows has not got all.
+        Raises Forbidden, SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled, and OSError when the
+        descriptor has no room.
+        """
 
     def cancel(self) -> None:
-        """Stop the statement at the source.  Idempotent; the iteration then raises QueryCancelled."""
+        """Stop the statement at the source.  Idempotent; `send` then raises QueryCancelled."""
 
     def close(self) -> None:
         """Release everything; cancels first when rows are left."""
@@ -248,10 +272,9 @@ class Connector(Protocol):
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,
     ) -> Reader:
-        """Start a fragment for somebody.  Returns at once; errors come from the iteration.
+        """Return a fragment, read for somebody, ready to be sent.  Returns at once; errors come from `send`.
 
-        While it is iterated, `tell` hears how far the source is, on the thread that iterates.
-        Raises Forbidden, SourceUnavailable, SourceFailed, QueryTimedOut, QueryCancelled while iterating.
+        While it is sent, `tell` hears how far the source is, on the thread that sends.
         """
 
     def close(self) -> None:

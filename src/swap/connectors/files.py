@@ -1,82 +1,38 @@
 """Directories of Parquet as a source.  Reading happens in a child process that is killed to cancel.
 
-The parent opens no data file.  A child that answered wholly is kept for the next read, and a spare is kept
-ready, so that reads do not wait for Python and Arrow to start.
+The parent opens no data file.
 """
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-import threading
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Capabilities, Dataset, Deadline, Fragment, OnBehalf, Progress, ReadStats, unheard
-from swap.connectors.files_request import Request, decode_dataset, decode_progress, encode_request
+from swap import bare
+from swap.connectors.base import (
+    Capabilities,
+    Dataset,
+    Deadline,
+    Fragment,
+    OnBehalf,
+    Progress,
+    ReadStats,
+    Sent,
+    unheard,
+)
+from swap.connectors.files_request import DATASET, Request, SoFar, decode_dataset, encode_request
 from swap.connectors.filters import COMPARISONS
-from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
 from swap.settings import FilesSource
 
-_COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(__file__).with_name("files_child.py")))
+_PROGRAM = bare.command("swap.connectors.files_reader")
 _HARVEST_SECONDS = 600.0
-_SPARES = 2
-"""Reader processes kept for the next reads."""
-_ANSWERS = 200
-"""Answers after which a reader process is replaced, so that what Arrow leaks stays small."""
-
-
-class ReaderProcess:
-    """One child: it answers requests one at a time, and dies when its pipes do."""
-
-    def __init__(self) -> None:
-        self.answers = 0
-        self._child = subprocess.Popen(  # noqa: S603 — our own module, and no shell
-            _COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd="/",
-            env={"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
-        )
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._child.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._child.poll() is None
-
-    def ask(self, request: Request) -> pa.RecordBatchStreamReader:
-        """Send a request and return its answer as it comes.
-
-        Raises OSError and ArrowInvalid when the process is gone.
-        """
-        assert self._child.stdin is not None
-        self.answers += 1
-        self._child.stdin.write(encode_request(request))
-        self._child.stdin.flush()
-        return pa.ipc.open_stream(self._child.stdout)
-
-    def kill(self) -> None:
-        """End it at once; what waits for its answer then fails.  Idempotent, from any thread."""
-        self._child.kill()
-
-    def end(self) -> int:
-        """End it, collect it and return its status."""
-        self._child.kill()
-        status = self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        return status
 
 
 class FilesConnector:
@@ -86,10 +42,8 @@ class FilesConnector:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self._root = source.root
-        self._spares: list[ReaderProcess] = []
-        self._lock = threading.Lock()
+        self._readers = Readers(_PROGRAM)
         self._open: set[FilesReader] = set()
-        self._closed = False
 
     def check(self) -> None:
         """Look whether the root is there, and get a reader process ready."""
@@ -97,15 +51,19 @@ class FilesConnector:
             next(self._root.iterdir(), None)
         except OSError as error:
             raise self._unavailable(f"Its directory cannot be read: {error.strerror}.") from None
-        self._prepare()
+        try:
+            self._readers.prepare()
+        except NoProcessError as error:
+            raise self.without_process(error) from None
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table, described by its newest files and its `_table.toml`, as the reader process finds them."""
         self.check()
         reader = FilesReader(self, Request(str(self._root)), Deadline(time.monotonic() + _HARVEST_SECONDS))
         try:
-            for batch in reader:
-                yield [decode_dataset(row["dataset"], row["columns"]) for row in batch.to_pylist()]
+            for told in reader.follow(reader.request):
+                if DATASET in told:
+                    yield [decode_dataset(told)]
         except QueryTimedOut:
             raise self._unavailable(
                 f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
@@ -135,47 +93,23 @@ class FilesConnector:
 
     def close(self) -> None:
         """End all reader processes."""
-        with self._lock:
-            self._closed = True
-            spares, self._spares = self._spares, []
-        for spare in spares:
-            spare.end()
+        self._readers.close()
         for reader in tuple(self._open):
             reader.cancel()
 
     # For its readers
 
-    def take(self) -> ReaderProcess:
-        """Return a reader process that waits for a request; leave a spare behind."""
-        with self._lock:
-            taken = self._spares.pop() if self._spares else None
-        if taken is None or not taken.alive:
-            taken = self._start()
-        self._prepare()
-        return taken
-
-    def give_back(self, process: ReaderProcess) -> None:
-        """Keep a process that has answered wholly for the next read, or end it."""
-        with self._lock:
-            if not self._closed and len(self._spares) < _SPARES and process.answers < _ANSWERS:
-                self._spares.append(process)
-                return
-        process.end()
+    def ask(self, deadline: Deadline) -> Asked:
+        """Return a request to be made of a reader process."""
+        return Asked(self._readers, deadline)
 
     def ended(self, reader: FilesReader) -> None:
         """Forget a read that is over."""
         self._open.discard(reader)
 
-    def _prepare(self) -> None:
-        with self._lock:
-            if not self._spares and not self._closed:
-                self._spares.append(self._start())
-
-    def _start(self) -> ReaderProcess:
-        try:
-            return ReaderProcess()
-        except OSError as error:
-            raise self._unavailable(f"Its reader process could not be started: {error.strerror}.") from None
+    def without_process(self, error: NoProcessError) -> SourceUnavailable:
+        """Return the error for a reader process that could not be started."""
+        return self._unavailable(f"Its reader process could not be started: {error}.")
 
     def _unavailable(self, why: str) -> SourceUnavailable:
         todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self.name}]."
@@ -187,100 +121,74 @@ class FilesReader:
 
     def __init__(self, connector: FilesConnector, request: Request, deadline: Deadline) -> None:
         self.stats = ReadStats(statement=_described(request))
+        self.request = request
         self._connector = connector
-        self._request = request
-        self._deadline = deadline
-        self._lock = threading.Lock()
-        self._process: ReaderProcess | None = None
-        self._over: SwapError | None = None
-        self._whole = False
+        self._asked = connector.ask(deadline)
 
     @property
     def pid(self) -> int | None:
         """The process that reads, while it does."""
-        process = self._process
-        return None if process is None else process.pid
+        return self._asked.pid
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the fragment's rows."""
-        timer = threading.Timer(max(0.0, self._deadline.at - time.monotonic()), self._stop, [QueryTimedOut()])
-        timer.daemon = True
-        timer.start()
+    def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
+        """Let the child write the fragment's rows."""
+        rows: int | None = None
+        for told in self.follow(replace(self.request, names=tuple(names or self.request.columns.names)), sink):
+            if END in told:
+                rows = told[END]
+            else:
+                so_far = SoFar(**told)
+                self._note(so_far)
+                heard(Sent(so_far.rows, so_far.at))
+        return rows
+
+    def follow(self, request: Request, *sinks: int) -> Iterator[dict[str, Any]]:
+        """Yield what the child tells.  Raises what `send` does."""
         try:
-            with self._lock:
-                if self._over is not None:
-                    raise self._over
-                self._process = process = self._connector.take()
-            yield from self._batches(process)
+            for told in self._asked.follow(encode_request(request), sinks):
+                if ERROR in told:
+                    raise self._failed(told[ERROR])
+                if NO_ROOM in told:
+                    raise OSError(told[NO_ROOM], os.strerror(told[NO_ROOM]))
+                yield told
+        except NoProcessError as error:
+            raise self._connector.without_process(error) from None
+        except EOFError:
+            raise self._gone() from None
         finally:
-            timer.cancel()
-            self.close()
+            self._connector.ended(self)
 
     def cancel(self) -> None:
-        """Kill the reader process; the iteration then raises QueryCancelled."""
-        self._stop(QueryCancelled())
+        """Kill the reader process; `send` then raises QueryCancelled."""
+        self._asked.stop(QueryCancelled())
 
     def close(self) -> None:
         """Give the reader process back when it has answered wholly, else end it."""
-        with self._lock:
-            process, self._process = self._process, None
-            reusable = self._whole and self._over is None
-            self._over = self._over or QueryCancelled()
-        if process is not None:
-            self._connector.give_back(process) if reusable else process.end()
+        self._asked.close()
         self._connector.ended(self)
 
-    def _stop(self, why: SwapError) -> None:
-        with self._lock:
-            if self._over is None:
-                self._over = why
-                if self._process is not None:
-                    self._process.kill()
-
-    def _batches(self, process: ReaderProcess) -> Iterator[pa.RecordBatch]:
-        try:
-            stream = process.ask(self._request)
-            while True:
-                try:
-                    batch, metadata = stream.read_next_batch_with_custom_metadata()
-                except StopIteration:
-                    break
-                self._note(metadata)
-                if batch.num_rows:
-                    self.stats.rows += batch.num_rows
-                    self.stats.bytes += batch.nbytes
-                    yield batch
-        except (pa.ArrowException, OSError):
-            raise self._gone(process) from None
-        if not self._whole:
-            raise self._gone(process)
-
-    def _note(self, metadata: pa.KeyValueMetadata | None) -> None:
-        progress = decode_progress(metadata)
-        self.stats.files = progress.files
+    def _note(self, so_far: SoFar) -> None:
+        self.stats.rows, self.stats.bytes, self.stats.files = so_far.rows, so_far.at, so_far.files
         self.stats.detail = {
-            "files_to_read": progress.files_to_read,
-            "row_groups": progress.row_groups,
-            "read_bytes": progress.read_bytes,
+            "files_to_read": so_far.files_to_read,
+            "row_groups": so_far.row_groups,
+            "read_bytes": so_far.read_bytes,
         }
-        self._whole = progress.whole
-        if progress.error:
-            name = self._connector.name
-            raise SourceFailed(
-                Problem(
-                    f"{name} answered with an error.",
-                    f"{progress.error[0].upper()}{progress.error[1:]}.",
-                    "Show this to the source's owner; partitions without the file can still be asked.",
-                    source=name,
-                )
-            )
 
-    def _gone(self, process: ReaderProcess) -> SwapError:
-        """Return why the answer ended before it was whole."""
-        status = process.end()
-        if self._over is not None:
-            return self._over
+    def _failed(self, told: str) -> SourceFailed:
         name = self._connector.name
+        return SourceFailed(
+            Problem(
+                f"{name} answered with an error.",
+                f"{told[0].upper()}{told[1:]}.",
+                "Show this to the source's owner; partitions without the file can still be asked.",
+                source=name,
+            )
+        )
+
+    def _gone(self) -> SourceFailed:
+        """Return why the answer ended before it was whole."""
+        name, status = self._connector.name, self._asked.status
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return SourceFailed(
             Problem(

@@ -80,8 +80,11 @@ class Directory:
 
     @classmethod
     def root(cls, path: str) -> Directory:
-        """Open the root itself, which may be a link: the site's administrator wrote its name."""
-        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        """Open the root itself, which may be a link: the site's administrator wrote its name.  Raises BrokenError."""
+        try:
+            return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError as error:
+            raise BrokenError(f"the root cannot be read: {error.strerror}") from None
 
     def __enter__(self) -> Self:
         return self

@@ -1,9 +1,8 @@
-"""The child process that reads Parquet: a request as JSON on stdin, its answer as an Arrow stream on stdout.
+"""The child process that reads Parquet, and writes the rows as an Arrow stream to a descriptor it is given.
 
 It answers one request at a time and keeps nothing of it.  It runs in a closed environment and opens files
 below one root only, out of which no link leads.  The pipe bounds its memory, and killing it is how a read is
-cancelled.  Every batch says, as metadata, how many files were opened so far; the last one says that the answer
-is whole, or why it is not.
+cancelled.  With every batch it tells how many files were opened so far.
 """
 
 from __future__ import annotations
@@ -12,29 +11,24 @@ import contextlib
 import os
 import random
 import resource
-import signal
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from swap.arrow_stream import StreamWriter, typed
 from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
 from swap.connectors.files_layout import BrokenError, DataFile, Directory
 from swap.connectors.files_partitions import Rows, divided
-from swap.connectors.files_request import (
-    DATASETS,
-    Progress,
-    Request,
-    decode_request,
-    encode_dataset,
-    encode_progress,
-)
+from swap.connectors.files_request import Request, SoFar, decode_request, encode_dataset
 from swap.connectors.filters import expression, passes_nan
+from swap.connectors.process import Tell, ToldError, serve
 
 _SCAN_ROWS = 16_384
 _BUFFER_BYTES = 1_000_000
@@ -52,17 +46,18 @@ _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
 
 
 class Answer:
-    """The stream to the parent: gathers small batches, and tells what was done so far with each it sends."""
+    """The stream of rows: gathers small batches, and tells what was done so far with each it sends."""
 
-    def __init__(self, sink: pa.NativeFile, schema: pa.Schema, *, even: bool = False) -> None:
-        self.progress = Progress()
+    def __init__(self, sink: int, schema: pa.Schema, tell: Tell, *, even: bool = False) -> None:
+        self.progress = SoFar()
+        self._tell = tell
         self._even = even
-        self._schema = schema
-        self._writer = pa.ipc.new_stream(sink, schema)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = 0
         self._read_before = _read_bytes()
         self._sent_at = time.monotonic()
+        self._writer = StreamWriter(sink, schema, self._told)
+        self._schema = schema
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Send a batch, with those that wait, unless they are few and the last was sent just now."""
@@ -86,22 +81,23 @@ class Answer:
         self._waiting, self._rows = [rest], rest.num_rows
 
     def flush(self) -> None:
-        """Send what waits; without rows, the progress alone."""
-        whole = (
-            pa.concat_batches(self._waiting) if self._waiting else pa.RecordBatch.from_pylist([], schema=self._schema)
-        )
-        self._waiting, self._rows = [], 0
-        self.progress = replace(self.progress, read_bytes=_read_bytes() - self._read_before)
-        self._writer.write_batch(whole, custom_metadata=encode_progress(self.progress))
+        """Send what waits; without rows, tell of the progress alone."""
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        if any(batch.num_rows for batch in waiting):
+            whole = waiting[0] if len(waiting) == 1 else pa.concat_batches(waiting)
+            self._writer.write(typed(whole, self._schema))
+        else:
+            self._told(self.progress.rows, self.progress.at)
         self._sent_at = time.monotonic()
 
-    def end(self, error: str = "") -> None:
-        """Send the rest and close."""
-        self.progress = replace(self.progress, whole=not error, error=error)
-        if error:
-            self._waiting = []
+    def end(self) -> int:
+        """Send the rest and the end mark; return the rows."""
         self.flush()
-        self._writer.close()
+        return self._writer.end()
+
+    def _told(self, rows: int, at: int) -> None:
+        self.progress = replace(self.progress, rows=rows, at=at, read_bytes=_read_bytes() - self._read_before)
+        self._tell(asdict(self.progress))
 
 
 def read(request: Request, answer: Answer) -> None:
@@ -198,8 +194,9 @@ def plain(type_: pa.DataType) -> pa.DataType:
     return type_
 
 
-def harvest(request: Request, answer: Answer) -> None:
-    """Answer with a row for each table.  A table that cannot be read is told on stderr and left out."""
+def harvest(request: Request, tell: Tell) -> int:
+    """Tell of each table; return how many there are.  One that cannot be read is told on stderr and left out."""
+    told = 0
     with Directory.root(request.root) as root:
         for schema, name in layout.tables(root):
             try:
@@ -209,10 +206,9 @@ def harvest(request: Request, answer: Answer) -> None:
                 sys.stderr.write(f"files: {schema}.{name} is left out: {_first_line(error)}\n")
                 continue
             if dataset is not None:
-                row = encode_dataset(dataset)
-                answer.add(
-                    pa.RecordBatch.from_arrays([pa.array([row[0]]), pa.array([row[1]], pa.binary())], schema=DATASETS)
-                )
+                tell(encode_dataset(dataset))
+                told += 1
+    return told
 
 
 def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
@@ -295,33 +291,25 @@ def _first_line(error: BaseException) -> str:
     return str(error).split("\n", 1)[0].rstrip(".")
 
 
-def serve(line: bytes, sink: pa.NativeFile) -> None:
-    """Answer the request of one line."""
-    request = decode_request(line)
-    answer = Answer(sink, DATASETS if request.columns is None else request.columns, even=request.scattered)
-    answer.flush()
+def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
+    """Answer one request."""
+    request = decode_request(asked)
     try:
-        harvest(request, answer) if request.columns is None else read(request, answer)
+        if sink is None:
+            return harvest(request, tell)
+        schema = pa.schema(map(pa.field, request.names, request.columns.types))
+        sent = Answer(sink, schema, tell, even=request.scattered)
+        read(request, sent)
+        return sent.end()
     except BrokenError as error:
         sys.stderr.write(f"files: {error}\n")
-        answer.end(error.told)
-    except OSError as error:
-        answer.end(f"the root cannot be read: {error.strerror}")
-    else:
-        answer.end()
+        raise ToldError(error.told) from None
 
 
 def main() -> None:
     """Answer requests, one after the other, until there are no more."""
-    # Ctrl-C is for our parent, whose end we notice by the pipes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A file made to burst must end this process, not the machine.
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
-    # Nothing but answers may reach the pipe, whatever prints.
-    pipe = os.dup(1)
-    os.dup2(2, 1)
-    with pa.PythonFile(os.fdopen(pipe, "wb", buffering=0), mode="w") as sink, contextlib.suppress(BrokenPipeError):
-        for line in sys.stdin.buffer:
-            serve(line, sink)
+    serve(answer)

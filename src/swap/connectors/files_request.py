@@ -1,11 +1,10 @@
-"""What the files connector and its reader process say to one another: JSON one way, Arrow the other."""
+"""What the files connector and its reader process say to one another, as JSON can hold it."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -14,11 +13,8 @@ import pyarrow as pa
 
 from swap.connectors.base import Column, Comparison, Dataset, Partitions, Predicate
 
-METADATA = b"swap"
-"""The key under which each batch carries a `Progress`."""
-
-DATASETS = pa.schema([("dataset", pa.string()), ("columns", pa.binary())])
-"""The answer to a harvest: one row for each table."""
+DATASET = "dataset"
+"""The key under which a harvest tells of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,64 +28,52 @@ class Request:
     predicates: tuple[Predicate, ...] = ()
     limit: int | None = None
     scattered: bool = False
+    names: tuple[str, ...] = ()
+    """What the columns are called in what is sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What the reader has done so far; exactly one of `whole` and `error` is set on the last batch."""
+class SoFar:
+    """What the reader has done: rows and bytes sent, and what it read for them."""
 
+    rows: int = 0
+    at: int = 0
     files: int = 0
     files_to_read: int = 0
     row_groups: int = 0
     read_bytes: int = 0
-    whole: bool = False
-    error: str = ""
 
 
-def encode_request(request: Request) -> bytes:
-    """Return one line of JSON."""
-    predicates = [[each.column, each.comparison.value, _encode(each.value)] for each in request.predicates]
-    columns = None if request.columns is None else base64.b64encode(request.columns.serialize()).decode()
-    return (
-        json.dumps(
-            {
-                "root": request.root,
-                "schema": request.schema,
-                "table": request.table,
-                "columns": columns,
-                "predicates": predicates,
-                "limit": request.limit,
-                "scattered": request.scattered,
-            }
-        ).encode()
-        + b"\n"
-    )
+def encode_request(request: Request) -> dict[str, Any]:
+    """Return a request as a message."""
+    return {
+        "root": request.root,
+        "schema": request.schema,
+        "table": request.table,
+        "columns": None if request.columns is None else _encode_schema(request.columns),
+        "predicates": [[each.column, each.comparison.value, _encode(each.value)] for each in request.predicates],
+        "limit": request.limit,
+        "scattered": request.scattered,
+        "names": request.names,
+    }
 
 
-def decode_request(line: bytes) -> Request:
-    """Return the request of one line."""
-    fields = json.loads(line)
-    columns = (
-        None if fields["columns"] is None else pa.ipc.read_schema(pa.py_buffer(base64.b64decode(fields["columns"])))
-    )
-    predicates = tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in fields["predicates"])
+def decode_request(fields: Mapping[str, Any]) -> Request:
+    """Return the request of a message."""
     return Request(
-        fields["root"], fields["schema"], fields["table"], columns, predicates, fields["limit"], fields["scattered"]
+        fields["root"],
+        fields["schema"],
+        fields["table"],
+        None if fields["columns"] is None else _decode_schema(fields["columns"]),
+        tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in fields["predicates"]),
+        fields["limit"],
+        fields["scattered"],
+        tuple(fields["names"]),
     )
 
 
-def encode_progress(progress: Progress) -> dict[bytes, bytes]:
-    """Return a batch's metadata."""
-    return {METADATA: json.dumps(astuple(progress)).encode()}
-
-
-def decode_progress(metadata: Mapping[bytes, bytes] | None) -> Progress:
-    """Return what a batch's metadata says."""
-    return Progress(*json.loads((metadata or {}).get(METADATA, b"[]")))
-
-
-def encode_dataset(dataset: Dataset) -> tuple[str, bytes]:
-    """Return one row of a harvest."""
+def encode_dataset(dataset: Dataset) -> dict[str, Any]:
+    """Return a table of a harvest as a message."""
     about = {
         "schema": dataset.schema,
         "name": dataset.name,
@@ -102,19 +86,27 @@ def encode_dataset(dataset: Dataset) -> tuple[str, bytes]:
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
         "columns": [[each.comment, each.partition, each.sensitivity] for each in dataset.columns],
     }
-    return json.dumps(about), pa.schema([(each.name, each.type) for each in dataset.columns]).serialize().to_pybytes()
+    return {DATASET: about, "schema": _encode_schema(pa.schema([(each.name, each.type) for each in dataset.columns]))}
 
 
-def decode_dataset(about: str, columns: bytes) -> Dataset:
-    """Return the dataset of one row."""
-    fields = json.loads(about)
-    described = zip(pa.ipc.read_schema(pa.py_buffer(columns)), fields.pop("columns"), strict=True)
+def decode_dataset(told: Mapping[str, Any]) -> Dataset:
+    """Return the table of a message."""
+    fields = dict(told[DATASET])
+    described = zip(_decode_schema(told["schema"]), fields.pop("columns"), strict=True)
     divided = fields.pop("partitions")
     return Dataset(
         columns=tuple(Column(each.name, each.type, *rest) for each, rest in described),
         partitions=Partitions.from_plain(divided) if divided else None,
         **fields,
     )
+
+
+def _encode_schema(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.serialize()).decode()
+
+
+def _decode_schema(text: str) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def _encode(value: Any) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from swap import arrow_stream
 from swap.connectors.accounts import Account, smallest
 from swap.connectors.base import (
     NULL_TESTS,
@@ -26,6 +27,7 @@ from swap.connectors.base import (
     Predicate,
     Progress,
     ReadStats,
+    Sent,
     unheard,
 )
 from swap.connectors.filters import COMPARISONS, expression
@@ -170,15 +172,18 @@ class MemoryReader:
         self._tell = tell
         self._cancelled = threading.Event()
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in batches of the connector's size."""
+    def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
+        """Write the rows in batches of the connector's size."""
         try:
-            yield from self._batches()
+            schema = self._fragment.columns_as(names)
+            return arrow_stream.write(self._batches(), sink, schema, lambda rows, at: heard(Sent(rows, at)))
+        except BrokenPipeError:
+            return None
         finally:
             self._connector.ended(self)
 
     def cancel(self) -> None:
-        """End the iteration with QueryCancelled."""
+        """End the sending with QueryCancelled."""
         self._cancelled.set()
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from itertools import groupby
 import pyarrow as pa
 from psycopg import sql
 
+from swap import arrow_stream
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
 from swap.connectors.base import (
@@ -29,6 +30,7 @@ from swap.connectors.base import (
     OnBehalf,
     Progress,
     ReadStats,
+    Sent,
     rows_without_columns,
     unheard,
 )
@@ -217,6 +219,14 @@ class PostgresReader:
         self._deadline = deadline
         self._link: Link | None = None
         self._cancelled = False
+
+    def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
+        """Write the rows as they come."""
+        try:
+            schema = self._fragment.columns_as(names)
+            return arrow_stream.write(self, sink, schema, lambda rows, at: heard(Sent(rows, at)))
+        except BrokenPipeError:
+            return None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """Yield the fragment's rows."""

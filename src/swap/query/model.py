@@ -154,6 +154,8 @@ class Plan:
     streamed: bool
     """One input, scanned once: it may flow through the combiner instead of being kept there."""
     notices: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    """What the columns are called where the result is its only input as it comes: then no combiner is needed."""
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import time
 import pyarrow as pa
 import pytest
 
+from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, OnBehalf, Predicate
 from swap.connectors.memory import MemoryConnector, Table
 from swap.errors import QueryTimedOut, SourceFailed, SourceUnavailable
@@ -24,7 +25,7 @@ def test_it_fails_after_as_many_rows_as_it_was_told() -> None:
     reader = connector.read(ALL, ANN, soon())
 
     with pytest.raises(SourceFailed):
-        list(reader)
+        list(batches_of(reader))
 
     assert reader.stats.rows == 4
     assert connector.running == 0
@@ -35,18 +36,22 @@ def test_it_is_as_slow_as_it_was_told() -> None:
     connector.behaviour.seconds_per_batch = 0.05
     began = time.monotonic()
 
-    list(connector.read(ALL, ANN, soon()))
+    list(batches_of(connector.read(ALL, ANN, soon())))
 
     assert time.monotonic() - began >= 0.1
     with pytest.raises(QueryTimedOut):
-        list(connector.read(ALL, ANN, soon(0.01)))
+        list(batches_of(connector.read(ALL, ANN, soon(0.01))))
 
 
 def test_it_is_down_when_told() -> None:
     connector = MemoryConnector("mem", {"s.t": NUMBERS})
     connector.behaviour.down = True
 
-    for attempt in (connector.check, lambda: list(connector.harvest()), lambda: list(connector.read(ALL, ANN, soon()))):
+    for attempt in (
+        connector.check,
+        lambda: list(connector.harvest()),
+        lambda: list(batches_of(connector.read(ALL, ANN, soon()))),
+    ):
         with pytest.raises(SourceUnavailable, match="mem does not answer"):
             attempt()
 
@@ -55,7 +60,7 @@ def test_it_remembers_what_it_was_asked_for() -> None:
     connector = MemoryConnector("mem", {"s.t": Table(NUMBERS, comment="Numbers")})
     asked = Fragment("s", "t", ALL.columns, (Predicate("id", Comparison.GT, 7),), 1)
 
-    rows = [row for batch in connector.read(asked, ANN, soon()) for row in batch.to_pylist()]
+    rows = [row for batch in batches_of(connector.read(asked, ANN, soon())) for row in batch.to_pylist()]
 
     assert rows == [{"id": 8}]
     assert connector.fragments == [asked]

@@ -8,24 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from swap.channel import receive, send
+from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.query.execution import combiner_child
-from swap.query.execution.combiner_child import receive, send
+from swap.query.execution.forking import ForkServer
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
-_COMMAND = (sys.executable, "-E", "-s", "-P", str(Path(combiner_child.__file__)))
-"""By its path and not as a module of ours: it imports nothing of SWAP, so it starts sooner and holds less."""
 REPLENISH_SECONDS = 0.7
 _KILLED = -9
 _SPILL_PREFIX = "spill-"
@@ -53,106 +50,135 @@ class Order:
     sql: str
     inputs: Sequence[str]
     descriptors: Sequence[int]
+    """Where each input is read from, as an Arrow IPC stream."""
+    sink: int
+    """Where the result is written to, as one."""
     streamed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How many rows of an input a combiner has read, and whether those were all that came."""
+
+    rows: int
+    whole: bool
 
 
 class Combiner:
     """One child process."""
 
-    def __init__(self, limits: Limits, directory: Path) -> None:
+    def __init__(self, server: ForkServer, limits: Limits, directory: Path) -> None:
+        self._server = server
         self._limits = limits
+        self.rows = 0
+        """Of the result, once it is whole."""
+        self.read: dict[str, Read] = {}
+        """What it read of each input, once the result is whole."""
+        self._lock = threading.RLock()
+        self._closed = False
+        self._killed = False
+        self._reaped = False
+        self._status: int | None = None
         self._spill = Path(tempfile.mkdtemp(prefix=_SPILL_PREFIX, dir=directory))
-        ours, theirs = socket.socketpair()
-        self._control = ours
         try:
-            with theirs:
-                self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
-                    [*_COMMAND, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    pass_fds=[theirs.fileno()],
-                    cwd=self._spill,
-                    env={"LANG": "C.UTF-8", "PATH": os.defpath},
-                    process_group=0,
-                )
+            self._forked = server.fork()
         except OSError:
-            ours.close()
             shutil.rmtree(self._spill, ignore_errors=True)
             raise
-        self._killed = False
-        self._threads = max(1, min(4, os.cpu_count() or 1))
         send(
-            ours,
+            self._forked.control,
             {
                 "memory_bytes": limits.memory_bytes,
                 "spill_bytes": limits.spill_bytes,
-                "threads": self._threads,
+                "threads": max(1, min(4, os.cpu_count() or 1)),
                 "temp_directory": str(self._spill),
             },
         )
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._forked.pid
+
+    @property
     def alive(self) -> bool:
         """Tell whether the process can still be given a statement."""
-        return self._child.poll() is None
+        return not self._forked.wait(0)
 
-    def start(self, order: Order) -> IO[bytes]:
-        """Give it its statement; return where the result will come from, as an Arrow IPC stream."""
+    def start(self, order: Order) -> None:
+        """Give it its statement."""
         try:
-            receive(self._control)
+            receive(self._forked.control)  # it has locked itself down
+            send(
+                self._forked.control,
+                {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
+                [*order.descriptors, order.sink],
+            )
         except (EOFError, OSError):
             raise SwapError(
                 Problem(
                     "The combiner did not start.", todo="Run the query again; tell whoever runs SWAP if it stays so."
                 )
             ) from None
-        send(
-            self._control,
-            {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
-            tuple(order.descriptors),
-        )
-        assert self._child.stdout is not None
-        return self._child.stdout
 
-    def outcome(self) -> int:
-        """Return the rows of the result, once it is complete.  Raises what went wrong, in a person's words."""
-        try:
-            said, _ = receive(self._control)
-        except (EOFError, OSError):
-            said = {}
-        if "rows" in said:
-            return int(said["rows"])
-        if "error" in said:
-            raise explain(said["error"], self._limits)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=2)
-        if self._child.returncode == _KILLED and not self._killed:
-            raise _out_of_memory(self._limits)
-        raise SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
+    def written(self) -> Iterator[Sent]:
+        """Yield how far the result is as it grows; return when it is whole.
+
+        Raises what went wrong, in a person's words, and OSError when there is no room for the result.
+        """
+        while True:
+            try:
+                said, _ = receive(self._forked.control)
+            except (EOFError, OSError):
+                raise self._ended_early() from None
+            if "at" in said:
+                yield Sent(said["rows"], said["at"])
+            elif "done" in said:
+                self.rows = said["done"]
+                self.read = {name: Read(*read) for name, read in said["read"].items()}
+                return
+            elif said["error"]["errno"]:
+                raise OSError(said["error"]["errno"], said["error"]["message"])
+            else:
+                raise explain(said["error"], self._limits)
+
+    def _ended_early(self) -> SwapError:
+        if self._forked.wait(2.0):
+            self._reap()
+        if self._status == _KILLED and not self._killed:
+            return _out_of_memory(self._limits)
+        return SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
 
     def close(self) -> None:
-        """End the process and forget what it spilled.  Idempotent."""
-        self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._child.kill()
-        self._child.wait()
-        self._control.close()
-        if self._child.stdout is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._child.stdout.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        """End the process and forget what it spilled: nothing of it writes any more.  Idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self.kill()
+            self._closed = True
+            self._forked.wait()
+            self._reap()
+            self._forked.close()
+            shutil.rmtree(self._spill, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the process at once, from any thread; whoever reads its result sees the end."""
-        self._killed = True
-        with contextlib.suppress(ProcessLookupError):
-            self._child.kill()
+        """End the process at once, from any thread; whoever follows its result hears of the end."""
+        with self._lock:
+            self._killed = True
+            if not self._closed:
+                self._forked.kill()
+
+    def _reap(self) -> None:
+        if not self._reaped:
+            self._reaped = True
+            self._status = self._server.reap(self._forked)
 
 
 class Pool:
     """Gives out combiners, each once, and keeps one spare ready."""
 
     def __init__(self, limits: Limits, directory: Path) -> None:
+        self.server = ForkServer()
         self._limits = limits
         self._directory = directory
         self._lock = threading.Lock()
@@ -178,21 +204,22 @@ class Pool:
             return spare
         if spare is not None:
             spare.close()
-        return Combiner(self._limits, self._directory)
+        return Combiner(self.server, self._limits, self._directory)
 
     def close(self) -> None:
-        """End the spare."""
+        """End the spare, and what combiners are forked from."""
         with self._lock:
             self._closed = True
             spare, self._spare = self._spare, None
         if spare is not None:
             spare.close()
+        self.server.close()
 
     def _replenish(self) -> None:
         # Without room for a spare there is none; whoever needs a combiner then is told why.
         with self._lock, contextlib.suppress(OSError):
             if self._spare is None and not self._closed:
-                self._spare = Combiner(self._limits, self._directory)
+                self._spare = Combiner(self.server, self._limits, self._directory)
 
 
 def explain(error: dict[str, Any], limits: Limits) -> SwapError:

@@ -1,30 +1,30 @@
 """The combiner: one statement, once, in a locked-down DuckDB, in a process of its own.
 
-It is told what to do on an inherited socket, reads its inputs from inherited descriptors and writes
-the result to its standard output, all as Arrow IPC.  It opens no file but DuckDB's own spill files in
-an empty directory, and ends when the socket closes.
+It is told what to do on a socket, reads its inputs from descriptors that come with the statement and writes
+the result to another, all as Arrow IPC.  It opens no file but DuckDB's own spill files in an empty directory,
+and ends when the socket closes.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
 import signal
 import socket
-import struct
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import duckdb
 import pyarrow as pa
 
-MAX_INPUTS = 64
+from swap.arrow_stream import StreamWriter
+from swap.channel import receive, send
+
 ROWS_PER_BATCH = 16_384
 BATCH_BYTES = 16_000_000
 """Bytes of a batch of the result: whoever keeps, pages or sends it holds one at a time.  A single row must fit."""
@@ -36,25 +36,24 @@ ROOM_BYTES = 3 << 30
 """Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
 
 
-def main() -> None:
-    """Lock down, wait for the statement, run it, say how it ended."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+def main(control: socket.socket) -> None:
+    """Lock down, wait for the statement, run it, say how it ended.  Does not return."""
     try:
         settings, _ = receive(control)
         connection = lock_down(settings)
         send(control, {"ready": True})
         order, descriptors = receive(control)
     except EOFError:
-        return
+        _leave(1)
     threading.Thread(target=_end_with, args=(control,), daemon=True).start()
     try:
-        rows = run(connection, order, descriptors)
+        ended = run(connection, order, descriptors, partial(_tell, control))
     except BrokenPipeError:
         _leave(1)
     except BaseException as error:  # noqa: BLE001 — whatever happened, the parent is told, in its own words
-        send(control, {"error": describe(error)})
+        _tell(control, {"error": describe(error)})
         _leave(1)
-    send(control, {"rows": rows})
+    _tell(control, ended)
     _leave(0)
 
 
@@ -67,6 +66,7 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings["spill_bytes"],) * 2)
     space = settings["memory_bytes"] + ROOM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    os.chdir(settings["temp_directory"])
     connection = duckdb.connect(":memory:")
     directory = settings["temp_directory"].replace("'", "''")
     for setting in (
@@ -92,37 +92,74 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def run(connection: duckdb.DuckDBPyConnection, order: dict[str, Any], descriptors: list[int]) -> int:
-    """Read the inputs, run the statement, write the result; return its rows."""
-    inputs = list(zip(order["inputs"], descriptors, strict=True))
+class Counted:
+    """An input that is read once, batch by batch: its rows so far, and whether it came to its end."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self.rows = 0
+        self.whole = False
+        self._reader = reader
+
+    def reader(self) -> pa.RecordBatchReader:
+        """Return the same batches, counted as they pass."""
+        return pa.RecordBatchReader.from_batches(self._reader.schema, self._batches())
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._reader:
+            self.rows += batch.num_rows
+            yield batch
+        self.whole = True
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    order: dict[str, Any],
+    descriptors: list[int],
+    tell: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Read the inputs, run the statement, write the result, telling where each batch of it ends.
+
+    Returns its rows, and for each input the rows that were read of it and whether those were all that came.
+    """
+    *readable, sink = descriptors
+    inputs = list(zip(order["inputs"], readable, strict=True))
+    read: dict[str, tuple[int, bool]] = {}
+    counted = None
     if order["streamed"]:
         name, descriptor = inputs[0]
-        connection.register(name, pa.ipc.open_stream(os.fdopen(descriptor, "rb")))
+        counted = Counted(pa.ipc.open_stream(os.fdopen(descriptor, "rb")))
+        connection.register(name, counted.reader())
     elif inputs:
         # Each input has a thread of its own: a source that is slow to start holds up no other.
         with ThreadPoolExecutor(len(inputs)) as pool:
-            list(pool.map(lambda item: _keep(connection.cursor(), *item), inputs))
-    result = connection.sql(order["sql"])
+            kept = pool.map(lambda item: _keep(connection.cursor(), *item), inputs)
+        read = {name: (rows, True) for (name, _), rows in zip(inputs, kept, strict=True)}
+    rows = _write(connection.sql(order["sql"]), sink, tell)
+    if counted is not None:
+        read[inputs[0][0]] = (counted.rows, counted.whole)
+    return {"done": rows, "read": read}
+
+
+def _keep(cursor: duckdb.DuckDBPyConnection, name: str, descriptor: int) -> int:
+    """Keep all rows of an input; return how many they are."""
+    reader = pa.ipc.open_stream(os.fdopen(descriptor, "rb"))
+    cursor.register(f"{name}_arriving", reader)
+    kept = cursor.execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{name}_arriving"').fetchone()  # noqa: S608 — ours
+    cursor.close()
+    return kept[0] if kept else 0
+
+
+def _write(result: duckdb.DuckDBPyRelation, sink: int, tell: Callable[[dict[str, Any]], None]) -> int:
+    """Write a result, in types that every reader of Arrow knows; return its rows."""
     types = [str(type_) for type_ in result.types]
     reader = result.to_arrow_reader(ROWS_PER_BATCH)
     schema = pa.schema([_plain_field(field, type_) for field, type_ in zip(reader.schema, types, strict=True)])
     if schema.serialize().size > SCHEMA_BYTES:
         raise TooLargeError("columns")
-    rows = 0
-    with os.fdopen(1, "wb", closefd=False) as out, pa.ipc.new_stream(out, schema) as writer:
-        out.flush()
-        for batch in _gathered(_plain(batch, schema) for batch in reader):
-            writer.write_batch(batch)
-            rows += batch.num_rows
-            out.flush()
-    return rows
-
-
-def _keep(cursor: duckdb.DuckDBPyConnection, name: str, descriptor: int) -> None:
-    reader = pa.ipc.open_stream(os.fdopen(descriptor, "rb"))
-    cursor.register(f"{name}_arriving", reader)
-    cursor.execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{name}_arriving"')  # noqa: S608 — the name is ours
-    cursor.close()
+    writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
+    for batch in _gathered(_plain(batch, schema) for batch in reader):
+        writer.write(batch)
+    return writer.end()
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -199,37 +236,15 @@ def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
         raise
 
 
-def describe(error: BaseException) -> dict[str, str]:
+def describe(error: BaseException) -> dict[str, Any]:
     """Return an error's kind and its first line; never a stack, a path or a whole statement."""
     message = str(error).strip().split("\n", 1)[0]
-    return {"kind": type(error).__name__, "message": message[:500]}
+    return {"kind": type(error).__name__, "message": message[:500], "errno": getattr(error, "errno", None)}
 
 
-def send(control: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
-    """Send one message, with open descriptors beside it."""
-    body = json.dumps(message).encode()
-    header = struct.pack("!I", len(body))
-    with contextlib.suppress(BrokenPipeError):
-        if descriptors:
-            socket.send_fds(control, [header], list(descriptors))
-        else:
-            control.sendall(header)
-        control.sendall(body)
-
-
-def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Return the next message and the descriptors that came with it.  Raises EOFError when there is none."""
-    header, descriptors, _, _ = socket.recv_fds(control, 4, MAX_INPUTS)
-    if len(header) < 4:
-        raise EOFError
-    body = b""
-    (length,) = struct.unpack("!I", header)
-    while len(body) < length:
-        part = control.recv(length - len(body))
-        if not part:
-            raise EOFError
-        body += part
-    return json.loads(body), list(descriptors)
+def _tell(control: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        send(control, message)
 
 
 def _end_with(control: socket.socket) -> None:
@@ -238,10 +253,6 @@ def _end_with(control: socket.socket) -> None:
     _leave(1)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     # Not sys.exit: a statement that still runs in another thread must not hold the process.
     os._exit(code)
-
-
-if __name__ == "__main__":
-    main()

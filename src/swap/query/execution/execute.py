@@ -1,12 +1,13 @@
-"""Run a plan: every source in a thread of its own, the combiner in a process of its own, the result into the spool.
+"""Run a plan: sources write into the combiner's pipes, the combiner into the spool; no row passes through here.
 
-However it ends, nothing goes on: readers are cancelled at their sources and the combiner is gone.
-An input that broke off is never taken for a complete one: the combiner dies before its pipe closes.
+However it ends, nothing goes on: readers are cancelled at their sources and the combiner is gone.  An input that
+broke off is never taken for a complete one: it counts only when its reader says how many rows it wrote, and the
+combiner has read just as many.
 """
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import os
 import threading
 import time
@@ -15,30 +16,35 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from swap.connectors.base import Connector, Deadline, OnBehalf, Progress, Reader
+from swap.connectors.base import NOTHING_SENT, Connector, Deadline, OnBehalf, Progress, Reader, Sent
 from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, SwapError
-from swap.query.execution.combiner import Combiner, Order, Pool
+from swap.query.execution.combiner import Combiner, Order, Pool, Read
 from swap.query.language.parse import cut
 from swap.query.model import Input, Plan
 from swap.query.results.spool import ResultFile, not_kept
 from swap.query.run.run import Run
 from swap.settings import Limits
 
+PIPE_BYTES = 1 << 20
+"""What a source may be ahead of the combiner: as much as the system allows without a special right."""
 MAX_LINE = 200
 """Characters of a source's log line that are shown."""
 
 
 @dataclass(slots=True)
 class _Feed:
-    """One input on its way to the combiner."""
+    """One input on its way."""
 
     item: Input
     reader: Reader
-    pipe: int
-    rows: int = 0
+    sink: int
+    sent: Sent = NOTHING_SENT
     counted_bytes: int = 0
     begun: bool = False
     ended: bool = False
+    rows: int | None = None
+    """How many rows there are, once its reader has written them all."""
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)
@@ -55,8 +61,8 @@ class Execution:
     _feeds: list[_Feed] = field(default_factory=list)
     _combiner: Combiner | None = None
     _error: SwapError | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
     _complete: bool = False
-    _arrow_bytes: int = 0
     _progress: dict[str, Progress] = field(default_factory=dict)
     """What the source of each input told last, by the input's name."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -67,38 +73,23 @@ class Execution:
         alarm = threading.Timer(self.limits.seconds, self.stop, [_timed_out(self.limits)])
         alarm.daemon = True
         alarm.start()
-        threads: list[threading.Thread] = []
         try:
-            self._combiner = self.pool.take()
             self.run.on_cancel = lambda: self.stop(QueryCancelled())
             if self.run.cancelled.is_set():
                 raise QueryCancelled
-            descriptors: list[int] = []
-            try:
-                for item in self.plan.inputs:
-                    descriptors.append(self._open(item, deadline))  # noqa: PERF401 — those opened before one that fails are closed too
-                output = self._combiner.start(
-                    Order(self.plan.sql, [item.name for item in self.plan.inputs], descriptors, self.plan.streamed)
-                )
-            finally:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-            threads = [
-                threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True)
-                for feed in self._feeds
-            ]
-            for thread in threads:
-                thread.start()
-            if not self._feeds:
-                self.run.begin("combine")
-            self._keep(output, result)
+            if self.plan.passed:
+                self._pass_on(self.plan.inputs[0], result, deadline)
+            else:
+                self._combine(result, deadline)
+            with self._lock:
+                if self._error is not None:
+                    raise self._error
+                self._complete = True
         except (SwapError, pa.ArrowInvalid, OSError) as error:
             raise self._error or _known(error) from None
         finally:
             alarm.cancel()
-            self._end(threads)
-        if self._error is not None:
-            raise self._error
+            self._end()
         try:
             result.end(complete=True)
         except OSError as error:
@@ -110,21 +101,90 @@ class Execution:
             if self._complete or self._error is not None:
                 return
             self._error = error
-        if self._combiner is not None:
-            self._combiner.kill()
+            combiner = self._combiner
+        if combiner is not None:
+            combiner.kill()
         for feed in list(self._feeds):
             feed.reader.cancel()
+
+    def _pass_on(self, item: Input, result: ResultFile, deadline: Deadline) -> None:
+        """Let the only source write what it has into the spool, as it is."""
+        feed = self._feed(item, result.sink, deadline)
+        self._send(feed, lambda sent: self._grew(result, sent))
+        if self._error is None and (
+            feed.rows is None or result.written is None or feed.rows != result.written.rows[-1]
+        ):
+            raise _incomplete()
+
+    def _combine(self, result: ResultFile, deadline: Deadline) -> None:
+        """Let the sources write to a combiner, and that into the spool."""
+        combiner = self.pool.take()
+        with self._lock:
+            self._combiner = combiner
+            if self._error is not None:
+                raise self._error
+        descriptors: list[int] = []
+        try:
+            for item in self.plan.inputs:
+                descriptors.append(self._open(item, deadline))  # noqa: PERF401 — those opened before one that fails are closed too
+            names = [item.name for item in self.plan.inputs]
+            combiner.start(Order(self.plan.sql, names, descriptors, result.sink, self.plan.streamed))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._threads = [
+            threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True)
+            for feed in self._feeds
+        ]
+        for thread in self._threads:
+            thread.start()
+        if not self._feeds:
+            self.run.begin("combine")
+        for sent in combiner.written():
+            if sent.rows:
+                self.run.begin("combine")
+            self._grew(result, sent)
+        if result.written is None or combiner.rows != result.written.rows[-1]:
+            raise _incomplete()
+        for feed in self._feeds:
+            self._demand_all(feed, combiner.read.get(feed.item.name))
+
+    def _demand_all(self, feed: _Feed, read: Read | None) -> None:
+        """Let no input that broke off pass for a complete one.
+
+        Arrow takes an end between two batches for the end of all; only the reader knows how many rows there were.
+        """
+        if read is None:
+            raise _incomplete()
+        if read.whole:  # otherwise the statement needed no more of it
+            feed.done.wait()
+            if self._error is None and feed.rows != read.rows:
+                raise _incomplete()
+
+    def _grew(self, result: ResultFile, sent: Sent) -> None:
+        result.grew(sent)
+        self.run.touch()
 
     def _open(self, item: Input, deadline: Deadline) -> int:
         """Return a descriptor from which the combiner will read this input."""
         if item.fragment is None:
             return self.upload(item.upload_id)
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._feed(item, theirs, deadline)
+        return ours
+
+    def _feed(self, item: Input, sink: int, deadline: Deadline) -> _Feed:
+        assert item.fragment is not None
         reader = self.connectors[item.source].read(
             item.fragment, self._on_behalf(item.source), deadline, lambda told: self._tell(item, told)
         )
-        ours, theirs = os.pipe()
-        self._feeds.append(_Feed(item, reader, theirs))
-        return ours
+        feed = _Feed(item, reader, sink)
+        with self._lock:
+            self._feeds.append(feed)
+            if self._error is not None:
+                reader.cancel()
+        return feed
 
     def _on_behalf(self, source: str) -> OnBehalf:
         principal = self.run.principal
@@ -133,48 +193,28 @@ class Execution:
             principal.id, principal.name, principal.groups, frozenset((each.schema, each.table) for each in fragments)
         )
 
-    def _keep(self, output: object, result: ResultFile) -> None:
-        """Move what the combiner writes into the spool."""
-        assert self._combiner is not None
-        rows = 0
-        reader = None
-        with contextlib.suppress(pa.ArrowInvalid):
-            reader = pa.ipc.open_stream(output)
-        if reader is not None:
-            result.begin(reader.schema)
-            self.run.touch()
-            for batch in reader:
-                self.run.begin("combine")
-                result.append(batch)
-                rows += batch.num_rows
-                self.run.touch()
-        told = self._combiner.outcome()
-        if reader is None or told != rows:
-            raise SwapError(Problem("The result is not complete.", todo="Run the query again."))
-        with self._lock:
-            if self._error is not None:
-                raise self._error
-            self._complete = True
-
     def _pump(self, feed: _Feed) -> None:
-        """Move one source's batches into its pipe."""
+        """Let one source write into its pipe."""
+        try:
+            self._send(feed, _nothing)
+        finally:
+            os.close(feed.sink)
+
+    def _send(self, feed: _Feed, heard: Callable[[Sent], None]) -> None:
+        """Let a source write; what goes wrong stops everything."""
         source = feed.item.source
-        schema = pa.schema([pa.field(column.name, column.type) for column in feed.item.columns])
-        pipe = os.fdopen(feed.pipe, "wb")
+
+        def hear(sent: Sent) -> None:
+            heard(sent)
+            self._count(feed, sent)
+
         try:
             self.run.begin(f"run:{source}")
-            writer = pa.ipc.new_stream(pipe, schema)
-            pipe.flush()
-            for batch in feed.reader:
-                self._count(feed, batch)
-                writer.write_batch(_as(batch, schema))
-                pipe.flush()
-            writer.close()
-            pipe.close()
-        except BrokenPipeError:
-            pass  # the combiner has what it needs, or is gone; whoever ended it knows why
+            feed.rows = feed.reader.send(feed.sink, hear, self.plan.passed)
         except SwapError as error:
             self.stop(error)
+        except OSError as error:
+            self.stop(not_kept(error))
         except Exception as error:  # noqa: BLE001 — a connector's bug ends this query, and is told as ours
             self.stop(
                 SwapError(
@@ -188,9 +228,8 @@ class Execution:
             )
         finally:
             self._ended(feed)
-            with contextlib.suppress(OSError):
-                pipe.close()
             feed.reader.close()
+            feed.done.set()
 
     def _tell(self, item: Input, progress: Progress) -> None:
         """Show how far a source is: with several fragments, as far as with the slowest."""
@@ -213,22 +252,22 @@ class Execution:
         self.run.progressed(feed.item.source, "")
         self.run.finish(f"run:{feed.item.source}", _done(feed))
 
-    def _count(self, feed: _Feed, batch: pa.RecordBatch) -> None:
+    def _count(self, feed: _Feed, sent: Sent) -> None:
         source = feed.item.source
         with self._lock:
-            feed.rows += batch.num_rows
-            self._arrow_bytes += batch.nbytes
-            over = self._arrow_bytes > self.limits.source_bytes
-            first = not feed.begun and batch.num_rows > 0
+            rows, feed.sent = sent.rows - feed.sent.rows, sent
+            over = sum(other.sent.at for other in self._feeds) > self.limits.source_bytes
+            first = not feed.begun and sent.rows > 0
             feed.begun = feed.begun or first
-            read = (0 if _is_scattered(feed) else feed.reader.stats.bytes) or feed.counted_bytes + batch.nbytes
+            read = (0 if _is_scattered(feed) else feed.reader.stats.bytes) or sent.at
             more, feed.counted_bytes = read - feed.counted_bytes, read
             quiet = all(other.begun or other.ended for other in self._feeds if other.item.source == source)
         if first:
             if quiet:
                 self._ran(feed)
             self.run.begin(f"fetch:{source}")
-        self.run.fetched(source, batch.num_rows, more)
+        if rows:
+            self.run.fetched(source, rows, more)
         if over:
             limit = self.limits.source_bytes
             raise LimitExceeded(
@@ -254,34 +293,22 @@ class Execution:
             self._ran(feed)
         if source_ended:
             self.run.finish(f"fetch:{source}")
-        if all_ended:
+        if all_ended and not self.plan.passed:
             self.run.begin("combine")
 
-    def _end(self, threads: list[threading.Thread]) -> None:
+    def _end(self) -> None:
         """Leave nothing behind: processes, descriptors, statements at sources, threads."""
         if self._combiner is not None:
             self._combiner.close()
         for feed in self._feeds:
             feed.reader.cancel()
-        if not threads:
+        if not self._threads:
             for feed in self._feeds:
                 feed.reader.close()
-                os.close(feed.pipe)
-        for thread in threads:
+                if not self.plan.passed:
+                    os.close(feed.sink)
+        for thread in self._threads:
             thread.join(timeout=10.0)
-
-
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the batch with exactly the columns that were asked for."""
-    if batch.schema.equals(schema):
-        return batch
-    arrays = [
-        batch.column(field.name)
-        if batch.column(field.name).type == field.type
-        else batch.column(field.name).cast(field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _is_scattered(feed: _Feed) -> bool:
@@ -294,6 +321,14 @@ def _done(feed: _Feed) -> str:
         return ""
     stats = feed.reader.stats
     return f"{stats.files:,} file{'s' if stats.files != 1 else ''}" if stats.files else ""
+
+
+def _incomplete() -> SwapError:
+    return SwapError(Problem("The result is not complete.", todo="Run the query again."))
+
+
+def _nothing(_: Sent) -> None:
+    """Follow nothing."""
 
 
 def _timed_out(limits: Limits) -> QueryTimedOut:

@@ -63,15 +63,14 @@ class Uploads:
         alarm.daemon = True
         alarm.start()
         try:
-            output = combiner.start(Order("SELECT * FROM swap_upload", ["swap_upload"], [body.fileno()], streamed=True))
-            reader = _reader(output)
-            if reader is not None:
-                result.begin(reader.schema)
-                for batch in reader:
-                    result.append(batch)
-                    if result.written is not None and result.written.file_bytes > self._limits.upload_bytes:
-                        raise too_large(self._limits)
-            written = _whole(result.written, combiner.outcome())
+            combiner.start(
+                Order("SELECT * FROM swap_upload", ["swap_upload"], [body.fileno()], result.sink, streamed=True)
+            )
+            for sent in combiner.written():
+                result.grew(sent)
+                if sent.at > self._limits.upload_bytes:
+                    raise too_large(self._limits)
+            written = _whole(result.written, combiner.rows)
         except LimitExceeded:
             raise
         except (SwapError, pa.ArrowInvalid) as error:
@@ -172,10 +171,3 @@ def too_large(limits: Limits) -> LimitExceeded:
 def spooled(directory: str | None = None) -> IO[bytes]:
     """Return a private temporary file that is gone when it is closed."""
     return tempfile.TemporaryFile(dir=directory)
-
-
-def _reader(output: IO[bytes]) -> pa.RecordBatchStreamReader | None:
-    try:
-        return pa.ipc.open_stream(output)
-    except pa.ArrowInvalid:
-        return None

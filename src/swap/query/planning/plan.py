@@ -13,6 +13,7 @@ from sqlglot import exp
 from swap.connectors.base import Capabilities, Fragment
 from swap.query.language.verify import verify
 from swap.query.model import Input, OwnTable, Plan, Reference, Resolved
+from swap.query.planning.passing import passed_on
 from swap.query.planning.pushdown import Pushdown
 from swap.query.planning.rewrite import fresh_names, rewrite
 
@@ -28,9 +29,10 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
         for name, reference in zip(names, resolved.references, strict=True)
     )
     streamed = len(inputs) == 1 and _scanned_once(resolved)
+    inputs, passed = passed_on(resolved, inputs, pushdown)
     sql = rewrite(resolved, names, named)
     verify(sql, names, named)
-    return Plan(sql, inputs, resolved.reads, streamed, tuple(resolved.notices))
+    return Plan(sql, inputs, resolved.reads, streamed, tuple(resolved.notices), passed)
 
 
 def _input(

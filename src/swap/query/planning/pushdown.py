@@ -94,6 +94,10 @@ class Pushdown:
         """Return what the reference's source may filter by."""
         return tuple(dict.fromkeys(self._predicates[id(reference)]))
 
+    def is_whole(self, select: exp.Select) -> bool:
+        """Tell whether the sources apply all that stands in a WHERE."""
+        return not self._left.get(id(select), 0)
+
     def limit(self) -> int | None:
         """Return how many rows of the only table are enough, when that is certain."""
         tree, references = self._resolved.tree, self._resolved.references
@@ -105,13 +109,13 @@ class Pushdown:
             "where",
             "limit",
             "offset",
-        } or self._left.get(id(tree), 0):
+        } or not self.is_whole(tree):
             return None
         if not tree.args.get("limit") or not all(
             isinstance(node, _PLAIN) for item in tree.expressions for node in item.walk()
         ):
             return None
-        bounds = [_count(tree.args.get("limit")), _count(tree.args["offset"]) if tree.args.get("offset") else 0]
+        bounds = [count(tree.args.get("limit")), count(tree.args["offset"]) if tree.args.get("offset") else 0]
         return None if None in bounds else sum(bound for bound in bounds if bound is not None)
 
     # ── Where a comparison may be applied below the join it stands above ───────────────────────────
@@ -254,7 +258,8 @@ def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
             yield part
 
 
-def _count(node: exp.Expr | None) -> int | None:
+def count(node: exp.Expr | None) -> int | None:
+    """Return the number in LIMIT or OFFSET, if it is certainly one."""
     if not isinstance(node, (exp.Limit, exp.Offset)) or node.args.get("limit_options") or node.args.get("expressions"):
         return None
     value = node.expression

@@ -19,11 +19,13 @@ from typing import IO
 
 import pyarrow as pa
 
+from swap.arrow_stream import END_OF_STREAM
+from swap.connectors.base import Sent
 from swap.errors import LimitExceeded, NotFound, Problem, SwapError
 from swap.settings import Limits
 
-END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _CHUNK = 1 << 20
+_MOST_SCHEMA_BYTES = 4_000_000
 
 
 @dataclass(slots=True)
@@ -35,12 +37,15 @@ class Written:
     """Where each batch begins; the last entry is where the next one will."""
     rows: list[int] = field(default_factory=lambda: [0])
     """Rows before each batch; the last entry is all of them."""
-    bytes: int = 0
-    """Bytes of the rows, as Arrow."""
     complete: bool = False
     """Nothing more comes, and nothing is missing."""
     ended: bool = False
     """Nothing more comes."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the rows, as an Arrow stream."""
+        return self.offsets[-1] - self.offsets[0]
 
     @property
     def file_bytes(self) -> int:
@@ -49,7 +54,10 @@ class Written:
 
 
 class ResultFile:
-    """One run's result: appended to by one thread, read by any number."""
+    """One run's result: written by one process, whose `sink` it is, and read by any number.
+
+    Whoever writes tells where each batch ends; only what was told is ever read.
+    """
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
@@ -57,31 +65,36 @@ class ResultFile:
         self._changed = threading.Condition()
         self._written: Written | None = None
         self._ended = False
-        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
-    def begin(self, schema: pa.Schema) -> None:
-        """Write the schema."""
-        _write_all(self._file.fileno(), schema.serialize().to_pybytes())
-        with self._changed:
-            self._written = Written(schema, [self._file.tell()])
-            self._changed.notify_all()
+    @property
+    def sink(self) -> int:
+        """The descriptor to write the result to, as one Arrow IPC stream from its beginning."""
+        return self._file
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Write one batch.  Raises LimitExceeded, naming the setting, before a result outgrows it."""
+    def grew(self, sent: Sent) -> None:
+        """Take note of the schema, the first time, and then of one more batch.
+
+        Raises LimitExceeded, naming the setting, for a result that has outgrown it.
+        """
         written = self._written
-        assert written is not None
-        rows, size = written.rows[-1] + batch.num_rows, written.bytes + batch.nbytes
-        if rows > self._limits.rows:
-            raise _too_much(f"The result has more than {self._limits.rows:,} rows.", "limits.rows", self._limits.rows)
-        if size > self._limits.bytes:
-            raise _too_much(
-                f"The result is larger than {self._limits.bytes / 1e9:,.2f} GB.", "limits.bytes", self._limits.bytes
-            )
-        _write_all(self._file.fileno(), batch.serialize().to_pybytes())
+        if written is None:
+            head = os.pread(self._file, min(sent.at, _MOST_SCHEMA_BYTES), 0)
+            written = Written(pa.ipc.read_schema(pa.py_buffer(head)), [sent.at])
+        else:
+            if sent.rows > self._limits.rows:
+                raise _too_much(
+                    f"The result has more than {self._limits.rows:,} rows.", "limits.rows", self._limits.rows
+                )
+            if sent.at - written.offsets[0] > self._limits.bytes:
+                raise _too_much(
+                    f"The result is larger than {self._limits.bytes / 1e9:,.2f} GB.", "limits.bytes", self._limits.bytes
+                )
         with self._changed:
-            written.offsets.append(self._file.tell())
-            written.rows.append(rows)
-            written.bytes = size
+            if self._written is not None:
+                written.offsets.append(sent.at)
+                written.rows.append(sent.rows)
+            self._written = written
             self._changed.notify_all()
 
     def end(self, *, complete: bool) -> None:
@@ -90,7 +103,7 @@ class ResultFile:
             return
         if complete and self._written is not None:
             _keep_index(self.path, self._written)
-        self._file.close()
+        os.close(self._file)
         with self._changed:
             self._ended = True
             if self._written is not None:
@@ -248,12 +261,19 @@ class Spool:
 
 def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
     """Return one batch of a result."""
+    start, size = written.offsets[index], written.offsets[index + 1] - written.offsets[index]
+    if not written.ended:
+        # A file that is still written could be cut short by its writer: reading a mapped part that is gone is fatal.
+        with path.open("rb") as file:
+            return _batch(pa.py_buffer(os.pread(file.fileno(), size, start)), written.schema)
     # Mapped, not read: a page of ten rows touches a few kilobytes of a result of gigabytes.
     with pa.memory_map(str(path)) as source:
-        source.seek(written.offsets[index])
-        return pa.ipc.read_record_batch(
-            pa.ipc.read_message(source.read_buffer(written.offsets[index + 1] - written.offsets[index])), written.schema
-        )
+        source.seek(start)
+        return _batch(source.read_buffer(size), written.schema)
+
+
+def _batch(data: pa.Buffer, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.ipc.read_record_batch(pa.ipc.read_message(data), schema)
 
 
 def _keep_index(path: Path, written: Written) -> None:
@@ -261,7 +281,7 @@ def _keep_index(path: Path, written: Written) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump({"offsets": written.offsets, "rows": written.rows, "bytes": written.bytes}, file)
+            json.dump({"offsets": written.offsets, "rows": written.rows}, file)
         draft.replace(_index(path))
     except OSError:
         draft.unlink(missing_ok=True)
@@ -275,7 +295,7 @@ def _read_index(path: Path) -> Written | None:
             schema = pa.ipc.read_schema(pa.py_buffer(file.read(kept["offsets"][0])))
     except FileNotFoundError:
         return None
-    return Written(schema, kept["offsets"], kept["rows"], kept["bytes"], complete=True, ended=True)
+    return Written(schema, kept["offsets"], kept["rows"], complete=True, ended=True)
 
 
 def _index(path: Path) -> Path:
@@ -289,12 +309,6 @@ def _bytes(descriptor: int, start: int, end: int) -> Iterator[bytes]:
             return
         start += len(part)
         yield part
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def not_kept(error: Exception) -> SwapError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
-from swap.query.execution.combiner_child import ROOM_BYTES, receive
+from swap.query.execution.combiner_child import ROOM_BYTES
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -55,14 +57,15 @@ def run(combiner: Combiner, sql: str, *, streamed: bool = False) -> pa.Table:
     thread = threading.Thread(target=feed)
     thread.start()
     try:
-        output = combiner.start(Order(sql, ["i0"], [ours], streamed))
-        os.close(ours)
-        try:
-            table = pa.ipc.open_stream(output).read_all()
-        except pa.ArrowInvalid:
-            table = None
-        combiner.outcome()
-        return table
+        with tempfile.TemporaryFile() as result:
+            combiner.start(Order(sql, ["i0"], [ours], result.fileno(), streamed))
+            os.close(ours)
+            told = list(combiner.written())
+            combiner.close()
+            result.seek(0)
+            table = pa.ipc.open_stream(result).read_all()
+            assert combiner.rows == told[-1].rows == table.num_rows
+            return table
     finally:
         combiner.close()
         thread.join(timeout=5)
@@ -107,7 +110,7 @@ def test_without_the_walls_the_same_text_gets_out(sql: str) -> None:
 def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWAP_PLANTED_SECRET", "hunter2")
     combiner = pool.take()
-    run_id = combiner._child.pid
+    run_id = combiner.pid
     time.sleep(0.5)
     environment = Path(f"/proc/{run_id}/environ").read_bytes()
     descriptors = [str(entry.readlink()) for entry in Path(f"/proc/{run_id}/fd").iterdir()]
@@ -124,8 +127,8 @@ def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, m
 
 def test_the_combiner_is_bound_by_the_system_too(pool: Pool) -> None:
     combiner = pool.take()
-    receive(combiner._control)  # it is ready: it has locked itself down
-    lines = Path(f"/proc/{combiner._child.pid}/limits").read_text().splitlines()
+    receive(combiner._forked.control)  # it is ready: it has locked itself down
+    lines = Path(f"/proc/{combiner.pid}/limits").read_text().splitlines()
     combiner.close()
 
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
@@ -220,7 +223,7 @@ def test_a_spare_is_used_once_and_replaced(pool: Pool) -> None:
     pids = set()
     for _ in range(2):
         combiner = pool.take()
-        pids.add(combiner._child.pid)
+        pids.add(combiner.pid)
         assert run(combiner, "SELECT 1 AS x").num_rows == 1
 
     assert len(pids) == 2
@@ -231,11 +234,12 @@ def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from swap.query.execution.combiner import Combiner
+from swap.query.execution.forking import ForkServer
 from swap.settings import Limits
-combiner = Combiner(Limits(), Path({str(tmp_path)!r}))
-from swap.query.execution.combiner_child import receive
-receive(combiner._control)
-print(combiner._child.pid, flush=True)
+combiner = Combiner(ForkServer(), Limits(), Path({str(tmp_path)!r}))
+from swap.channel import receive
+receive(combiner._forked.control)
+print(combiner.pid, flush=True)
 time.sleep(60)
 """
     gateway = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)

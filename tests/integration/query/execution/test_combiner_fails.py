@@ -19,7 +19,7 @@ from swap.connectors.memory import MemoryConnector
 from swap.errors import Invalid, QueryCancelled, SwapError
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
-from swap.query.execution import combiner, combiner_child
+from swap.query.execution import forking
 from swap.query.execution.combiner import Combiner, Pool
 from swap.query.execution.execute import Execution
 from swap.query.execution.uploads import Uploads
@@ -94,16 +94,16 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
     def start_instead(part: str) -> None:
         program = tmp_path / "combiner.py"
         program.write_text(
-            "import importlib.util, os, signal, sys\n"
-            f"spec = importlib.util.spec_from_file_location('child', {combiner_child.__file__!r})\n"
-            "child = importlib.util.module_from_spec(spec)\n"
-            "spec.loader.exec_module(child)\n"
-            "run, send, receive = child.run, child.send, child.receive\n"
+            "import os, signal\n"
+            "from swap.query.execution import combiner_child as child, fork_server\n"
+            "run, tell = child.run, child._tell\n"
+            "def rows(ended, more): return {**ended, 'done': ended['done'] + more}\n"
+            "nothing = {'done': 0, 'read': {}}\n"
             f"{part}\n"
-            "child.main()\n",
+            "fork_server.main()\n",
             encoding="utf-8",
         )
-        monkeypatch.setattr(combiner, "_COMMAND", (sys.executable, "-E", "-s", "-P", str(program)))
+        monkeypatch.setattr(forking, "_PROGRAM", (sys.executable, "-P", str(program)))
 
     return start_instead
 
@@ -121,9 +121,21 @@ def test_a_result_that_came_wholly_is_complete(query: Query, pool: Pool, play: C
 @pytest.mark.parametrize(
     ("part", "title"),
     [
-        pytest.param("child.run = lambda *order: run(*order) + 1", "The result is not complete.", id="tells more"),
-        pytest.param("child.run = lambda *order: run(*order) - 1", "The result is not complete.", id="tells fewer"),
-        pytest.param("child.run = lambda *order: 0", "The result is not complete.", id="tells of none and sends none"),
+        pytest.param("child.run = lambda *order: rows(run(*order), 1)", "The result is not complete.", id="tells more"),
+        pytest.param(
+            "child.run = lambda *order: rows(run(*order), -1)", "The result is not complete.", id="tells fewer"
+        ),
+        pytest.param(
+            "child.run = lambda *order: nothing", "The result is not complete.", id="tells of none and sends none"
+        ),
+        pytest.param(
+            "child.run = lambda *order: {**run(*order), 'read': {'i0': (49_999, True)}}",
+            "The result is not complete.",
+            id="has not read all",
+        ),
+        pytest.param(
+            "child.run = lambda *order: {**run(*order), 'read': {}}", "The result is not complete.", id="says not what"
+        ),
         pytest.param(
             "child.run = lambda *order: os.kill(os.getpid(), signal.SIGKILL)",
             "The query needs more than 200 MB of memory to put its parts together.",
@@ -140,7 +152,7 @@ def test_a_result_that_came_wholly_is_complete(query: Query, pool: Pool, play: C
             id="ends after its rows",
         ),
         pytest.param(
-            "child.send = lambda control, said, *more: send(control, said if 'ready' in said else {})",
+            "child._tell = lambda control, said: tell(control, said) if 'at' in said else None",
             "The combiner ended before the result was complete.",
             id="says nothing",
         ),
@@ -168,7 +180,7 @@ def test_rows_that_break_off_give_no_complete_result(query: Query, pool: Pool, p
         "            yield batch\n"
         "        counted.append(batch.num_rows)\n"
         "child._gathered = first_only\n"
-        "child.run = lambda *order: (run(*order), sum(counted))[1]"
+        "child.run = lambda *order: (run(*order), rows(nothing, sum(counted)))[1]"
     )
 
     with pytest.raises(SwapError, match="not complete"):
@@ -177,7 +189,9 @@ def test_rows_that_break_off_give_no_complete_result(query: Query, pool: Pool, p
     assert not query.complete
 
 
-@pytest.mark.parametrize("part", ["child.run = lambda *order: run(*order) + 1", "child.run = lambda *order: 0"])
+@pytest.mark.parametrize(
+    "part", ["child.run = lambda *order: rows(run(*order), 1)", "child.run = lambda *order: nothing"]
+)
 def test_an_upload_of_which_rows_are_missing_is_not_kept(
     pool: Pool, play: Callable[[str], None], tmp_path: Path, part: str
 ) -> None:

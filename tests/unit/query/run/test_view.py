@@ -17,7 +17,7 @@ from swap.query.run.stages import Stage
 from swap.query.run.state import ResultColumn, RunView, StageView
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-WRITTEN = Written(pa.schema([("views", pa.int64())]), [100, 200], [0, 3], 24, complete=True, ended=True)
+WRITTEN = Written(pa.schema([("views", pa.int64())]), [100, 124], [0, 3], complete=True, ended=True)
 
 
 def row(state: str, error: SwapError | None = None) -> SimpleNamespace:

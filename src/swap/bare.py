@@ -1,0 +1,44 @@
+"""Run one module of ours as a program, with nothing that it does not need: `python bare.py swap.module …`.
+
+`import swap` brings the notebook's side with its HTTP client, and pyarrow imports pandas and NumPy when it finds
+them.  Each takes longer to load than such a program itself, and NumPy brings threads of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+ENVIRONMENT: Mapping[str, str] = {
+    "LANG": "C.UTF-8",
+    "PATH": os.defpath,
+    # Arrow's allocator keeps a thread otherwise, and a process that forks may have one only.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""All that such a program is told of where it runs."""
+_LEFT_OUT = frozenset({"pandas", "numpy"})
+
+
+class _Without:
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name in _LEFT_OUT:
+            raise ModuleNotFoundError(name)
+
+
+def command(module: str, *arguments: str) -> Sequence[str]:
+    """Return how a module of ours is started as a program."""
+    return (sys.executable, "-E", "-s", "-P", __file__, module, *arguments)
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, _Without)
+    package = ModuleType("swap")
+    package.__path__ = [str(Path(__file__).resolve().parent)]
+    sys.modules["swap"] = package
+    del sys.argv[0]
+    importlib.import_module(sys.argv[0]).main()

@@ -1,0 +1,125 @@
+"""The gateway's side of the fork server: processes that were forked there, killed and collected from here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass
+
+from swap import bare
+from swap.query.execution.fork_server import ANSWER, FORK, REAP, REQUEST
+
+_PROGRAM = bare.command("swap.query.execution.fork_server")
+_ANSWER_SECONDS = 10.0
+"""A fork server that is silent for longer is replaced."""
+
+
+class ForkServer:
+    """One fork server, started when it is first needed and again when it has died."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._channel: socket.socket | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def fork(self) -> Forked:
+        """Return a new process.  Raises OSError when there can be none."""
+        with self._lock:
+            try:
+                return self._fork()
+            except OSError:  # it has died: once more, with another
+                self._end()
+                return self._fork()
+
+    def reap(self, forked: Forked) -> int | None:
+        """Collect a process that has ended and return its status; None when nobody knows it any more."""
+        with self._lock:
+            if self._channel is None or forked.server is not self._process:
+                return None
+            try:
+                self._channel.sendall(REQUEST.pack(REAP, forked.pid))
+                return int(ANSWER.unpack(self._channel.recv(ANSWER.size))[0])
+            except (OSError, ValueError):
+                self._end()
+                return None
+
+    def close(self) -> None:
+        """End it; what was forked from it goes on."""
+        with self._lock:
+            self._end()
+
+    def _fork(self) -> Forked:
+        channel = self._channel or self._start()
+        channel.sendall(REQUEST.pack(FORK, 0))
+        answer, descriptors, _, _ = socket.recv_fds(channel, ANSWER.size, 1)
+        if len(answer) < ANSWER.size or not descriptors or self._process is None:
+            raise ConnectionError("the fork server is gone")
+        pid = int(ANSWER.unpack(answer)[0])
+        # The number is the child's until the fork server collects it, which it does when we say so.
+        return Forked(pid, os.pidfd_open(pid), socket.socket(fileno=descriptors[0]), self._process)
+
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
+                    [*_PROGRAM, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    cwd="/",
+                    env=bare.ENVIRONMENT,
+                    process_group=0,
+                )
+        except OSError:
+            ours.close()
+            raise
+        ours.settimeout(_ANSWER_SECONDS)
+        self._channel = ours
+        return ours
+
+    def _end(self) -> None:
+        if self._channel is not None:
+            self._channel.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._channel = self._process = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """One process: its id, a handle on it that can mean no other, and the socket to it."""
+
+    pid: int
+    handle: int
+    control: socket.socket
+    server: subprocess.Popen[bytes]
+    """The fork server it comes from."""
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for its end; tell whether it came in time."""
+        poll = select.poll()
+        poll.register(self.handle, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+    def kill(self) -> None:
+        """End it at once.  Idempotent, from any thread."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.control.close()
+        os.close(self.handle)
