@@ -28,9 +28,9 @@ class Figure:
         return self.target / max(self.value, 1e-9) if self.at_least else self.value / self.target
 
 
-def begin(name: str) -> None:
+def begin(name: str, rounds: int = ROUNDS) -> None:
     """Print what the figures depend on beside the code."""
-    print(f"{name}: {ROUNDS} rounds, {os.cpu_count()} cores, load before it {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"{name}: {rounds} rounds, {os.cpu_count()} cores, load before it {os.getloadavg()[0]:.1f}", flush=True)
 
 
 def finish(name: str, figures: Sequence[Figure]) -> None:

@@ -26,7 +26,7 @@ TARGET_MB = 500
 
 def main() -> None:
     """Measure, and print where the memory goes and the last line."""
-    begin("idle")
+    begin("idle", rounds=1)
     folder = temporary_directory()
     demo = start_demo(folder / "state", ports.free(1)[0], folder / "swap.log")
     try:
