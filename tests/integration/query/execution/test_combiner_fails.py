@@ -237,7 +237,7 @@ def test_a_cancel_while_the_combiner_starts_ends_it(
 ) -> None:
     os.mkfifo(tmp_path / "here")
     play(
-        f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda settings: (signal.alarm(60), open(here, 'w'), signal.pause())"
+        f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda database, settings: (signal.alarm(60), open(here, 'w'), signal.pause())"
     )
     descriptors = open_descriptors()
     raised: list[BaseException] = []
