@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import anyio
+import anyio.to_thread
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
@@ -56,9 +57,9 @@ def parts(request: Request) -> Parts:
 WithParts = Annotated[Parts, Depends(parts)]
 
 
-def _caller(allowed: frozenset[Via]) -> Callable[[Request, Parts], Iterator[Caller]]:
-    def caller(request: Request, with_parts: WithParts) -> Iterator[Caller]:
-        found = with_parts.guard.caller(request, allowed)
+def _caller(allowed: frozenset[Via]) -> Callable[[Request, Parts], AsyncIterator[Caller]]:
+    async def caller(request: Request, with_parts: WithParts) -> AsyncIterator[Caller]:
+        found = await anyio.to_thread.run_sync(with_parts.guard.caller, request, allowed)
         with with_parts.turns.of(found.principal.id):
             yield found
 
