@@ -23,7 +23,7 @@ from swap.query import rights, store
 from swap.query.model import RunState
 from swap.query.results import pages
 from swap.query.results.pages import Page
-from swap.query.results.spool import Spool, Written
+from swap.query.results.spool import Parts, Spool, Written
 from swap.query.run import view
 from swap.query.run.run import Run
 from swap.query.run.state import RunView
@@ -86,8 +86,8 @@ class Access:
                 return seen.closed(why)
         return seen
 
-    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Iterator[bytes]:
-        """Yield the result as an Arrow IPC stream, following the run; nothing for one that has failed.
+    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Parts:
+        """Return the result as an Arrow IPC stream, following the run; nothing for one that has failed.
 
         Raises NotFound, Forbidden.
         """
@@ -96,8 +96,9 @@ class Access:
         while run is not None and run.result is None and not run.state.ended:
             run.wait_change(run.revision, 1.0)
         if run is not None and run.state in {RunState.FAILED, RunState.CANCELLED}:
-            return iter(())
-        return self._while_allowed(principal, columns, self._spool.stream(query_id, first_batch))
+            return Parts(iter(()))
+        parts, size = self._spool.stream(query_id, first_batch)
+        return Parts(self._while_allowed(principal, columns, parts), size)
 
     def page(
         self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool

@@ -181,8 +181,9 @@ def test_a_stream_that_is_being_read_stops_after_sign_out(swap: Gateway, ann: Pe
         for part in parts:  # it ends, though the source still waits
             got.write(part)
 
-    # Arrow alone would take this for an empty table: it is the end mark that a client looks for.
-    assert pa.ipc.open_stream(got.getvalue()).read_all().num_rows == 0
+    # The columns at most.  Arrow alone takes that for an empty table: it is the end mark that a client looks for.
+    if got.getvalue():
+        assert pa.ipc.open_stream(got.getvalue()).read_all().num_rows == 0
     assert not got.getvalue().endswith(END_OF_STREAM)
 
 
@@ -200,8 +201,9 @@ def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Calla
         got += len(next(parts))
         swap.set_groups(ann, "readers")
         time.sleep(1.5)  # longer than the gateway waits before it looks again
-        for part in parts:
-            got += len(part)
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+            for part in parts:
+                got += len(part)
 
     assert got < size
 
@@ -218,7 +220,7 @@ def test_the_oldest_results_of_a_person_go_first_and_nobody_elses(make_gateway: 
         ann.ended(ids[-1])
 
     answers = [get(ann, query_id, "page").status_code for query_id in ids]
-    assert answers == [404, 200, 200, 200], "two of 400 kB fit beside the newest"
+    assert answers == [404, 404, 200, 200], "two of 400 kB fit"
     assert "more than 0.001 GB" in get(ann, ids[0], "page").json()["error"]["why"]
     assert get(bob, bobs, "page").status_code == 200
 

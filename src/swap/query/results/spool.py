@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 
@@ -50,6 +50,13 @@ class Written:
     def file_bytes(self) -> int:
         """What it takes in the spool, its columns' names too."""
         return self.offsets[-1]
+
+
+class Parts(NamedTuple):
+    """What is sent bit by bit, and its size if that is known before."""
+
+    parts: Iterator[bytes]
+    size: int | None = None
 
 
 class ResultFile:
@@ -195,23 +202,24 @@ class Spool:
         for path in (self.path(query_id), _index(self.path(query_id))):
             path.unlink(missing_ok=True)
 
-    def stream(self, query_id: str, first_batch: int) -> Iterator[bytes]:
+    def stream(self, query_id: str, first_batch: int) -> Parts:
         """Return a result as an Arrow IPC stream from a batch on, following it while it grows.
 
         Raises NotFound at once, not from the iteration.  A result that stays incomplete ends without the
         stream's end marker.
         """
         found = self.find(query_id)
-        if isinstance(found, ResultFile):
-            return self._follow(found, first_batch)
+        if isinstance(found, ResultFile) and not (found.written and found.written.complete):
+            return Parts(self._follow(found, first_batch))
         written = self.written(query_id)
-        return self._whole(self.path(query_id).open("rb"), written, first_batch)
+        start = written.offsets[min(first_batch, len(written.offsets) - 1)]
+        size = written.offsets[0] + written.offsets[-1] - start + len(END_OF_STREAM)
+        return Parts(self._whole(self.path(query_id).open("rb"), written, start), size)
 
     @staticmethod
-    def _whole(file: IO[bytes], written: Written, first_batch: int) -> Iterator[bytes]:
+    def _whole(file: IO[bytes], written: Written, start: int) -> Iterator[bytes]:
         with file:
             head = b"".join(_bytes(file.fileno(), 0, written.offsets[0]))
-            start = written.offsets[min(first_batch, len(written.offsets) - 1)]
             # Each part costs whoever sends it more than its bytes do: what is small is one of them.
             first = min(start + _CHUNK, written.offsets[-1])
             small = first == written.offsets[-1]

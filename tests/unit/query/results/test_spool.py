@@ -49,7 +49,10 @@ def kept(spool: Spool, query_id: str = "q1", batches: int = 3) -> None:
 
 
 def read(spool: Spool, first: int = 0) -> pa.Table:
-    return pa.ipc.open_stream(b"".join(spool.stream("q1", first))).read_all()
+    parts, size = spool.stream("q1", first)
+    sent = b"".join(parts)
+    assert size == len(sent)
+    return pa.ipc.open_stream(sent).read_all()
 
 
 def test_a_kept_result_comes_back_whole_or_from_a_batch_on(spool: Spool) -> None:
@@ -77,7 +80,7 @@ def test_files_are_private(spool: Spool, tmp_path: Path) -> None:
 def test_a_reader_follows_and_sees_the_end(spool: Spool) -> None:
     result = spool.create("q1")
     chunks: list[bytes] = []
-    reader = threading.Thread(target=lambda: chunks.extend(spool.stream("q1", 0)))
+    reader = threading.Thread(target=lambda: chunks.extend(spool.stream("q1", 0).parts))
     reader.start()
     writing = writer(result)
     writing.write(batch(0))
@@ -100,7 +103,7 @@ def test_a_result_that_broke_off_has_no_end_mark_and_is_not_kept(spool: Spool, t
     writing.write(batch(0))
     result.end(complete=False)
 
-    assert not b"".join(spool.stream("q1", 0)).endswith(END_OF_STREAM)
+    assert not b"".join(spool.stream("q1", 0).parts).endswith(END_OF_STREAM)
     with pytest.raises(NotFound):
         pages.page(Spool(tmp_path / "spool", Limits()), "q1", 0, 10, None, descending=False)
 
