@@ -326,6 +326,7 @@ def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: 
         b"LANG",
         b"PATH",
         b"JE_ARROW_MALLOC_CONF",
+        b"OPENBLAS_NUM_THREADS",
     }
 
 

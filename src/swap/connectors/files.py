@@ -25,8 +25,9 @@ from swap.connectors.base import (
     Sent,
     unheard,
 )
-from swap.connectors.files_request import DATASET, Request, SoFar, decode_dataset, encode_request
+from swap.connectors.files_request import Request, SoFar, encode_request
 from swap.connectors.filters import COMPARISONS
+from swap.connectors.messages import DATASET, decode_dataset
 from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
 from swap.settings import FilesSource

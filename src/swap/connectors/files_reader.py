@@ -26,8 +26,9 @@ from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
 from swap.connectors.files_layout import BrokenError, DataFile, Directory
 from swap.connectors.files_partitions import Rows, divided
-from swap.connectors.files_request import Request, SoFar, decode_request, encode_dataset
+from swap.connectors.files_request import Request, SoFar, decode_request
 from swap.connectors.filters import expression, passes_nan
+from swap.connectors.messages import encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
 
 _SCAN_ROWS = 16_384

@@ -34,6 +34,7 @@ ERROR = "error"
 """The key of its last message instead: what went wrong at the source."""
 NO_ROOM = "no_room"
 """The key of its last message instead: the number of the system's error that writing the rows met."""
+LAST = frozenset({END, ERROR, NO_ROOM})
 
 
 class NoProcessError(Exception):
@@ -41,10 +42,14 @@ class NoProcessError(Exception):
 
 
 class ReaderProcess:
-    """One child: it answers requests one at a time, and dies when its socket does."""
+    """One child: it answers requests one at a time, and dies when its socket does.
 
-    def __init__(self, program: Sequence[str]) -> None:
+    With `grace_seconds` it may end by itself first, when what it began at its store ends no sooner by its death.
+    """
+
+    def __init__(self, program: Sequence[str], grace_seconds: float = 0.0) -> None:
         self.answers = 0
+        self._grace_seconds = grace_seconds
         ours, theirs = socket.socketpair()
         self._control = ours
         try:
@@ -78,15 +83,21 @@ class ReaderProcess:
         while True:
             told, _ = receive(self._control)
             yield told
-            if told.keys() & {END, ERROR, NO_ROOM}:
+            if told.keys() & LAST:
                 return
 
     def kill(self) -> None:
-        """End it at once; what waits for its answer then fails.  Idempotent, from any thread."""
-        self._child.kill()
+        """End it; what waits for its answer fails at once.  Idempotent, from any thread."""
+        if not self._grace_seconds:
+            self._child.kill()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> int:
         """End it, collect it and return its status."""
+        self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(self._grace_seconds)
         self._child.kill()
         status = self._child.wait()
         self._control.close()
@@ -96,8 +107,9 @@ class ReaderProcess:
 class Readers:
     """The reader processes of one source."""
 
-    def __init__(self, program: Sequence[str]) -> None:
+    def __init__(self, program: Sequence[str], grace_seconds: float = 0.0) -> None:
         self._program = program
+        self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -106,13 +118,13 @@ class Readers:
         """See to it that one waits for a request.  Raises NoProcessError."""
         with self._lock:
             if not self._spares and not self._closed:
-                self._spares.append(ReaderProcess(self._program))
+                self._spares.append(self._start())
 
     def take(self) -> ReaderProcess:
         """Return one that waits for a request.  Raises NoProcessError."""
         while True:
             with self._lock:
-                taken = self._spares.pop() if self._spares else ReaderProcess(self._program)
+                taken = self._spares.pop() if self._spares else self._start()
             if taken.alive:
                 return taken
             taken.end()
@@ -132,6 +144,9 @@ class Readers:
             spares, self._spares = self._spares, []
         for spare in spares:
             spare.end()
+
+    def _start(self) -> ReaderProcess:
+        return ReaderProcess(self._program, self._grace_seconds)
 
 
 class Asked:
@@ -169,8 +184,9 @@ class Asked:
                     raise self.over
                 self._process = process = self._readers.take()
             try:
-                yield from process.ask(request, sinks)
-                self._whole = True
+                for told in process.ask(request, sinks):
+                    self._whole = bool(told.keys() & LAST)
+                    yield told
             except (OSError, EOFError):
                 self.status = process.end()
                 raise self.over or EOFError from None
