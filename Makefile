@@ -47,8 +47,8 @@ docs:  ## Test the documentation against the code
 	@scripts/setup dev
 	$(DEV)/python -m pytest -q tests/unit/docs
 
-bench:  ## Measure against peers (B=first_result)
-	@scripts/setup test
+bench:  ## Measure against peers (B=first_result; CONTRIBUTING.md lists them)
+	@scripts/setup bench
 	PYTHONPATH=tests:tests/acceptance $(DEV)/python -m benchmarks.$(B)
 
 lock:  ## Compile requirements/*.in to hashed lock files without addresses

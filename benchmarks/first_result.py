@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from stage import CHROMIUM, Demo, Person, start_demo, stop_demo
 
 from services import temporary_directory
@@ -49,21 +49,25 @@ def main() -> None:
     peer = Peer(folder / "peer", demo)
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=str(CHROMIUM),
-                args=[
-                    "--no-sandbox",
-                    "--disable-background-networking",
-                    "--disable-component-update",
-                    "--disable-sync",
-                    "--no-first-run",
-                ],
-            )
-            _measure(browser, demo, peer)
+            _measure(launch(playwright), demo, peer)
     finally:
         peer.stop()
         stop_demo(demo)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a browser that does nothing of its own meanwhile."""
+    return playwright.chromium.launch(
+        executable_path=str(CHROMIUM),
+        args=[
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--no-first-run",
+        ],
+    )
 
 
 def _measure(browser: Browser, demo: Demo, peer: Peer) -> None:
@@ -99,9 +103,9 @@ def _type_and_run(page: Page, source: str) -> None:
 class Swap:
     """SWAP's side."""
 
-    def __init__(self, browser: Browser, demo: Demo) -> None:
+    def __init__(self, browser: Browser, demo: Demo, name: str = "ann") -> None:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
-        self._person = Person("ann", context, context.new_page(), demo)
+        self._person = Person(name, context, context.new_page(), demo)
         self._person.sign_in()
         self._home = self._person.page
         self._demo = demo
@@ -109,6 +113,10 @@ class Swap:
     def round(self) -> tuple[float, list[str]]:
         """Stop the server, then click and wait.  Returns seconds and the shown values."""
         self._stop()
+        return self.first_result()
+
+    def first_result(self) -> tuple[float, list[str]]:
+        """Click New notebook, and wait for the first result.  Returns seconds and the shown values."""
         self._home.goto(self._demo.url)
         button = self._home.get_by_role("button", name="New notebook").first
         begin = time.perf_counter()

@@ -7,7 +7,7 @@ import shutil
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -64,13 +64,15 @@ def temporary_directory() -> Path:
     return path
 
 
-def run_postgres() -> Iterator[EmbeddedPostgres]:
+UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Server settings that are quick and would lose data; benchmarks use the production's."""
+
+
+def run_postgres(settings: Mapping[str, str] = UNSAFE) -> Iterator[EmbeddedPostgres]:
     """Run a server for the block, with an empty migrated database to copy from."""
     state = temporary_directory()
     try:
-        with EmbeddedPostgres(
-            state, extra={"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        ) as server:
+        with EmbeddedPostgres(state, extra=settings) as server:
             server.ensure_database(TEMPLATE, roles.OWNER)
             engine = create(server.url(roles.OWNER, TEMPLATE))
             migrate.upgrade(engine)

@@ -1,0 +1,310 @@
+"""A site to measure: PostgreSQL as in production, files, gateways in processes of their own, and people's kernels.
+
+Only the public face is used: settings, HTTP, `swap.sql`.  The gateway is started by the command the supervisor
+starts it with; a side is a process of the notebooks' environment with a token socket, or one of the peers'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+
+import services
+from services import Database, temporary_directory
+from swap import ports, processes, runtime
+from swap.db.embedded import EmbeddedPostgres, secret_path
+from swap.db.tables import source_state
+from swap.identity import Via
+from swap.lab.token_socket import TokenSocket
+from swap.lab.tokens import Token
+from swap.people import service as people
+from swap.people import tokens
+from swap.people.ids import new_person_id
+from swap.runtime import Runtime
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENTS = ROOT / ".swap" / "env"
+STORE = "bench"
+"""The database that is measured as a source, and its schema; the schema of the files too."""
+READER = "bench_reader"
+TOKEN_SECONDS = 7200.0
+
+SETTINGS = """\
+state = {state}
+[people]
+file = "people.toml"
+[limits]
+rows = 20_000_000
+{limits}
+[sources.lake]
+kind = "files"
+root = {lake}
+{places}
+[sources.mediawiki]
+kind = "postgres"
+host = "127.0.0.1"
+port = {port}
+database = "{store}"
+user = "{reader}"
+password = {{ file = {password} }}
+sslmode = "disable"
+{places}
+[[policy.grants]]
+name = "all"
+groups = ["analysts"]
+on = ["lake", "mediawiki"]
+"""
+
+
+class Side:
+    """One side's process, which is told what to do."""
+
+    def __init__(self, environment: str, log: Path, env: Mapping[str, str] = {}) -> None:
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [ENVIRONMENTS / environment / "bin" / "python", "-m", "benchmarks.sides"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=ROOT,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(log.parent), **env},
+            )
+        self.pid = self._process.pid
+
+    def tell(self, do: str, **what: Any) -> None:
+        """Send what is to be done."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": do, **what}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Wait for what was told last."""
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline() or '{"error": "the side ended"}')
+        if answer.get("error") or answer.get("failed"):
+            raise RuntimeError(answer)
+        return answer
+
+    def ask(self, do: str, **what: Any) -> dict[str, Any]:
+        """Tell, and wait."""
+        self.tell(do, **what)
+        return self.answer()
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+@dataclass
+class Gateway:
+    """A gateway's process, and people who may ask it."""
+
+    site: Site
+    name: str
+    url: str
+    pid: int
+    database: Database
+    kernel_key: str
+
+    def person(self) -> Side:
+        """Return the kernel of somebody who is signed in."""
+        person_id, now = new_person_id(os.urandom), datetime.now(UTC)
+        with self.database.engine("owner").begin() as conn:
+            people.ensure_person(conn, person_id, person_id, ["analysts"], lambda: person_id)
+            people.sign_in(conn, person_id, f"s{person_id}", now, 7)
+            epoch = people.access(conn, person_id, now).epoch
+        value = tokens.mint(
+            self.kernel_key,
+            person_id=person_id,
+            via=Via.KERNEL,
+            epoch=epoch,
+            server_id="s",
+            kernel_id="k",
+            now=now,
+            seconds=TOKEN_SECONDS,
+        ).value
+        socket = self.site.serve_token(person_id, value)
+        return self.site.side("kernel", {"SWAP_GATEWAY": self.url, "SWAP_TOKEN_SOCKET": str(socket)})
+
+
+@dataclass
+class Site:
+    """What all gateways and sides of one benchmark share."""
+
+    server: EmbeddedPostgres
+    folder: Path
+    _opened: contextlib.ExitStack
+    _loop: asyncio.AbstractEventLoop
+
+    @property
+    def lake(self) -> Path:
+        """The directory of the files' tables: lake.bench.<table> is <lake>/bench/<table>/*.parquet."""
+        return self.folder / "lake"
+
+    @property
+    def postgres_pid(self) -> int:
+        """PostgreSQL, whose cost is told apart."""
+        assert self.server.process is not None
+        return self.server.process.pid
+
+    @property
+    def uri(self) -> str:
+        """The address of the store, for the account the source has."""
+        url = make_url(self.server.url(READER, STORE)).set(drivername="postgresql")
+        return url.render_as_string(hide_password=False)
+
+    def make_tables(self, statements: Sequence[str]) -> None:
+        """Run statements in the store, and let its reader read what there is."""
+        with self.server.administrator(STORE) as conn:
+            for statement in statements:
+                conn.execute(statement.encode())
+            conn.execute("VACUUM (FREEZE, ANALYZE)")
+            conn.execute(f"GRANT USAGE ON SCHEMA {STORE} TO {READER}".encode())
+            conn.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {STORE} TO {READER}".encode())
+
+    def peer(self) -> Side:
+        """Return a process of the peers' environment."""
+        return self.side("peers")
+
+    def side(self, environment: str, env: Mapping[str, str] = {}) -> Side:
+        """Return a process that ends with the site."""
+        made = Side(environment, self.folder / "sides.log", env)
+        self._opened.callback(made.close)
+        return made
+
+    def serve_token(self, person_id: str, value: str) -> Path:
+        """Answer on a socket as a person's Jupyter server does."""
+
+        async def give(_pid: int, _claimed: str) -> Token:
+            return Token(value, datetime.now(UTC) + timedelta(seconds=TOKEN_SECONDS), 0.0, 0.0)
+
+        socket = TokenSocket(self.folder / f"{person_id}.sock", give)
+        asyncio.run_coroutine_threadsafe(socket.start(), self._loop).result(10)
+        self._opened.callback(lambda: asyncio.run_coroutine_threadsafe(socket.stop(), self._loop).result(10))
+        return socket._path  # noqa: SLF001 — it was given a line above
+
+    def gateway(self, name: str = "gateway", *, places: str = "", limits: str = "") -> Gateway:
+        """Start a gateway, with lines of settings for each source and for limits, and wait for its first harvest."""
+        state = self.folder / name
+        (state / "spool").mkdir(parents=True)
+        config = state / "swap.toml"
+        config.write_text(
+            SETTINGS.format(
+                state=json.dumps(str(state)),
+                lake=json.dumps(str(self.lake)),
+                password=json.dumps(str(secret_path(self.server.state, READER))),
+                port=self.server.port,
+                store=STORE,
+                reader=READER,
+                places=places,
+                limits=limits,
+            )
+        )
+        database = services.fresh_database(self.server)
+        self._opened.callback(database.close)
+        here = _runtime(state, config, database)
+        runtime.write(here, state / "runtime.json")
+        with (state / "gateway.log").open("wb") as log:
+            process = subprocess.Popen(
+                processes.COMMANDS["gateway"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=state,
+                env={
+                    "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+                    "LANG": "C.UTF-8",
+                    "HOME": str(state),
+                    runtime.ENVIRONMENT: str(state / "runtime.json"),
+                },
+            )
+        self._opened.callback(_stop, process)
+        _wait(here, database, process)
+        return Gateway(self, name, here.gateway_url, process.pid, database, here.kernel_key)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Site]:
+    """Run PostgreSQL with an empty store for the block; whatever the site started ends with it."""
+    folder = temporary_directory()
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    try:
+        with contextlib.contextmanager(services.run_postgres)({}) as server, contextlib.ExitStack() as opened:
+            server.ensure_account(READER)
+            server.ensure_database(STORE, READER)
+            with server.administrator(STORE) as conn:
+                conn.execute(f"CREATE SCHEMA {STORE}".encode())
+            (folder / "lake" / STORE).mkdir(parents=True)
+            yield Site(server, folder, opened, loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def same(answers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse sides whose columns differ; a column that a side does not give exactly is left out there."""
+    known = {name: answer["columns"] for name, answer in answers.items() if answer["columns"]}
+    first = next(iter(known.values()))
+    for column in first:
+        sums = {name: columns[column] for name, columns in known.items() if columns[column] is not None}
+        assert len(set(sums.values())) == 1, f"the sides' values differ in {column}: {sums}"
+
+
+def _runtime(state: Path, config: Path, database: Database) -> Runtime:
+    return Runtime(
+        config=config,
+        database_urls=database.urls(),
+        gateway_port=ports.free(1)[0],
+        web_port=1,
+        hub_port=1,
+        traefik_api_port=1,
+        traefik_api_password="x",
+        traefik_directory=state,
+        socket_directory=state,
+        kernel_key=secrets.token_hex(20),
+        portal_key=secrets.token_hex(20),
+        web_service_token=secrets.token_hex(16),
+        hub_cookie_secret="00" * 32,
+        kernel_env=state,
+        homes=state,
+        spool=state / "spool",
+    )
+
+
+def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, (here.config.parent / "gateway.log").read_text()
+        assert time.monotonic() < until, "the gateway is not ready"
+        with contextlib.suppress(httpx.TransportError), database.engine("owner").begin() as conn:
+            known = conn.scalar(
+                select(func.count()).select_from(source_state).where(source_state.c.harvested_at.is_not(None))
+            )
+            if known == 2 and httpx.get(f"{here.gateway_url}/v1/health", trust_env=False).is_success:
+                return
+        time.sleep(0.1)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(30)
