@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from swap import audit
 from swap.catalog import service as catalog
@@ -90,25 +90,22 @@ class Queries:
             with self._planning.place(principal.id):
                 statement = decoded(statement)
                 planned, references = self._plan(principal, statement, query_id)
-            self.queue.enqueue(query_id, principal.id, planned.sources or (NO_SOURCE,))
+            with self.engine.begin() as conn:
+                starts = self.queue.enqueue(conn, query_id, principal.id, planned.sources or (NO_SOURCE,))
+                store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
+                audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
+            self.queue.forget(query_id)
             refusal = told.refusal(error)
             with self.engine.begin() as conn:
                 audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
-        run = Run(query_id, principal, statement.text, planned, self._usual.of(principal.id, statement))
+        run = Run(query_id, principal, statement, planned, self._usual.of(principal.id, statement))
         run.finish("rights", told.readable(references))
-        try:
-            with self.engine.begin() as conn:
-                store.add(conn, query_id, principal, statement, planned, self._now())
-                audit.record(conn, told.accepted(principal, statement, query_id, references))
-        except BaseException:
-            self.queue.leave(query_id)
-            raise
         self._runs[query_id] = run
-        thread = threading.Thread(target=self._carry_out, args=(run,), name=query_id, daemon=True)
+        thread = threading.Thread(target=self._carry_out, args=(run, starts), name=query_id, daemon=True)
         self._threads[query_id] = thread
         thread.start()
         return run
@@ -126,17 +123,19 @@ class Queries:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
 
-    def _carry_out(self, run: Run) -> None:
-        """Wait for places, execute, and record how it ended.  Runs in the query's own thread."""
+    def _carry_out(self, run: Run, starts: bool) -> None:
+        """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
         try:
-            waiting.for_places(run, self.queue)
-            self._demand_rights(run)
+            if starts:
+                waiting.skipped(run)
+            else:
+                waiting.for_places(run, self.queue)
+                self._demand_rights(run)
+                with self.engine.begin() as conn:
+                    store.started(conn, run.id)
             run.start()
-            with self.engine.begin() as conn:
-                store.started(conn, run.id)
-            self._make_room(run.principal.id)
             run.result = self.spool.create(run.id)
             Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
             state = RunState.DONE
@@ -155,15 +154,15 @@ class Queries:
             now = self._now()
             run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, now)
 
-    def _make_room(self, person_id: str) -> None:
-        """Forget a person's oldest results when theirs take more than their room; other people's are not touched."""
-        now, size = self._now(), 0
-        with self.engine.begin() as conn:
-            for row in store.kept(conn, person_id, now):
-                size += row.size_bytes
-                if size > self.settings.limits.spool_bytes_per_person:
-                    self.spool.forget(row.id)
-                    store.expired(conn, row.id, now)
+    def _make_room(self, conn: Connection, run: Run, now: datetime) -> list[str]:
+        """Return a person's oldest results when theirs take more than their room; other people's are not touched."""
+        size, over = 0, []
+        for row in store.kept(conn, run.principal.id, now):
+            size += row.size_bytes
+            if size > self.settings.limits.spool_bytes_per_person and row.id != run.id:
+                store.expired(conn, row.id, now)
+                over.append(row.id)
+        return over
 
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
@@ -178,7 +177,11 @@ class Queries:
             with self.engine.begin() as conn:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
                 audit.record(conn, told.ended(run, state, error, rows, size))
-            self.queue.leave(run.id)
+                self.queue.leave(conn, run.id)
+                over = self._make_room(conn, run, now) if state is RunState.DONE else []
+            self.queue.wake()
+            for query_id in over:
+                self.spool.forget(query_id)
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded", run.id)
         finally:

@@ -14,8 +14,17 @@ from swap.query import rights
 from swap.query.model import Plan, RunState, Statement
 
 
-def add(conn: Connection, query_id: str, principal: Principal, statement: Statement, plan: Plan, now: datetime) -> None:
-    """Record a query that was accepted."""
+def add(
+    conn: Connection,
+    query_id: str,
+    principal: Principal,
+    statement: Statement,
+    plan: Plan,
+    now: datetime,
+    *,
+    starts: bool,
+) -> None:
+    """Record a query that was accepted, and starts at once or waits."""
     conn.execute(
         insert(query_run).values(
             id=query_id,
@@ -25,7 +34,7 @@ def add(conn: Connection, query_id: str, principal: Principal, statement: Statem
             statement=statement.text,
             sources=list(plan.sources),
             reads=rights.encode(plan.reads),
-            state=RunState.WAITING.value,
+            state=(RunState.RUNNING if starts else RunState.WAITING).value,
             created_at=now,
         )
     )

@@ -12,8 +12,9 @@ import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from swap.db.tables import admission
@@ -27,6 +28,11 @@ LOOK_AGAIN_SECONDS = 0.5
 """How often a waiting query looks for places that other gateways gave back."""
 _LOCK = 0x53574150
 """The advisory lock under which places are counted and taken, one step at a time."""
+_IN_LINE = (
+    select(admission.c.query_id, admission.c.source, admission.c.person_id, admission.c.running)
+    .where(admission.c.lease_until > func.now())
+    .order_by(admission.c.ticket)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,54 +78,48 @@ class Queue:
         self.wake()
         self._renewer.join(timeout=2.0)
 
-    def enqueue(self, query_id: str, person_id: str, sources: Sequence[str]) -> None:
-        """Take a place in the line of each source.  Raises LimitExceeded when too many of the person wait."""
-        with self._engine.begin() as conn:
-            _lock(conn)
-            waiting = conn.scalar(
-                select(func.count(admission.c.query_id.distinct())).where(
-                    admission.c.person_id == person_id,
-                    admission.c.running.is_(False),
-                    admission.c.lease_until > func.now(),
+    def enqueue(self, conn: Connection, query_id: str, person_id: str, sources: Sequence[str]) -> bool:
+        """Take a place in the line of each source, and start at once if there are places; tell whether it did.
+
+        Raises LimitExceeded when too many of the person wait.  The caller commits at once: all others wait meanwhile.
+        """
+        _lock(conn)
+        line = _Line(self._places, conn.execute(_IN_LINE).all())
+        waiting = sum(asking.person_id == person_id for asking in line.waiting.values())
+        if waiting >= self._waiting_per_person:
+            raise LimitExceeded(
+                Problem(
+                    f"{waiting} of your queries wait already; the limit is {self._waiting_per_person}.",
+                    why="Nothing was run. The setting is limits.waiting_per_person.",
+                    todo="Cancel one, or wait until one has started.",
+                    extra={"setting": "limits.waiting_per_person", "value": self._waiting_per_person},
                 )
             )
-            if (waiting or 0) >= self._waiting_per_person:
-                raise LimitExceeded(
-                    Problem(
-                        f"{waiting} of your queries wait already; the limit is {self._waiting_per_person}.",
-                        why="Nothing was run. The setting is limits.waiting_per_person.",
-                        todo="Cancel one, or wait until one has started.",
-                        extra={"setting": "limits.waiting_per_person", "value": self._waiting_per_person},
-                    )
-                )
-            _insert(conn, query_id, person_id, sources, running=False)
-        self._ours[query_id] = (person_id, tuple(sources), False)
+        line.waiting[query_id] = _Asking(person_id, set(sources))
+        starts, _ = line.turn(query_id)
+        _insert(conn, query_id, person_id, sources, running=starts)
+        self._ours[query_id] = (person_id, tuple(sources), starts)
+        return starts
 
     def try_start(self, query_id: str) -> tuple[bool, dict[str, int]]:
         """Start the query if every source has a place; else return its position in each line, counted from 1."""
         with self._engine.begin() as conn:
             _lock(conn)
             conn.execute(delete(admission).where(admission.c.lease_until < func.now()))
-            rows = conn.execute(select(admission).order_by(admission.c.ticket)).all()
-            running = _Counts(self._places)
-            waiting: dict[str, _Asking] = {}
-            for row in rows:
-                if row.running:
-                    running.take(row.source, row.person_id)
-                else:
-                    waiting.setdefault(row.query_id, _Asking(row.person_id, set())).sources.add(row.source)
-            started, positions = _turn(query_id, waiting, running)
-            if query_id not in waiting:
+            line = _Line(self._places, conn.execute(_IN_LINE).all())
+            person_id, sources, _ = self._ours[query_id]
+            if query_id in line.running:
+                return True, {}
+            if query_id not in line.waiting:
                 # Its lease ended while we were away (a clock, a pause of the machine): to the end of the line.
-                person_id, sources, _ = self._ours[query_id]
                 _insert(conn, query_id, person_id, sources, running=False)
-                return False, dict.fromkeys(sources, len(waiting) + 1)
+                return False, dict.fromkeys(sources, len(line.waiting) + 1)
+            started, positions = line.turn(query_id)
             if started:
                 conn.execute(
                     update(admission).where(admission.c.query_id == query_id).values(running=True, lease_until=_lease())
                 )
         if started:
-            person_id, sources, _ = self._ours[query_id]
             self._ours[query_id] = (person_id, sources, True)
         return started, positions
 
@@ -133,13 +133,14 @@ class Queue:
         with self._changed:
             self._changed.notify_all()
 
-    def leave(self, query_id: str) -> None:
-        """Give the query's places back, or leave the line.  Idempotent."""
-        if self._ours.pop(query_id, None) is None:
-            return
-        with self._engine.begin() as conn:
+    def leave(self, conn: Connection, query_id: str) -> None:
+        """Give the query's places back, or leave the line; `wake` the others once that is committed.  Idempotent."""
+        if self._ours.pop(query_id, None) is not None:
             conn.execute(delete(admission).where(admission.c.query_id == query_id))
-        self.wake()
+
+    def forget(self, query_id: str) -> None:
+        """Renew no lease of a query whose place was never committed."""
+        self._ours.pop(query_id, None)
 
     def places(self, source: str) -> Places:
         """Return what a source offers."""
@@ -169,38 +170,45 @@ class Queue:
                 self.renew()
 
 
-class _Counts:
-    """Places taken, by source and by person."""
+class _Line:
+    """Who has places, and who waits for which, in the order they came."""
 
-    def __init__(self, places: Mapping[str, Places]) -> None:
+    def __init__(self, places: Mapping[str, Places], rows: Sequence[Row[Any, Any, Any, Any]]) -> None:
+        self.running: set[str] = set()
+        self.waiting: dict[str, _Asking] = {}
         self._places = places
         self._taken: dict[str, int] = {}
         self._of_person: dict[tuple[str, str], int] = {}
+        for row in rows:
+            if row.running:
+                self.running.add(row.query_id)
+                self._take(row.source, row.person_id)
+            else:
+                self.waiting.setdefault(row.query_id, _Asking(row.person_id, set())).sources.add(row.source)
 
-    def has_place(self, source: str, person_id: str) -> bool:
+    def turn(self, query_id: str) -> tuple[bool, dict[str, int]]:
+        """Go through the line: may this query start, and what is its position at each source?  Once only."""
+        before: dict[str, int] = {}
+        for other, asking in self.waiting.items():
+            starts = all(self._has_place(source, asking.person_id) for source in asking.sources)
+            if other == query_id:
+                return starts, {source: before.get(source, 0) + 1 for source in asking.sources}
+            for source in asking.sources:
+                before[source] = before.get(source, 0) + 1
+                if starts:
+                    self._take(source, asking.person_id)
+        raise KeyError(query_id)
+
+    def _has_place(self, source: str, person_id: str) -> bool:
         places = self._places.get(source, Places(0, 0))
         return (
             self._taken.get(source, 0) < places.slots
             and self._of_person.get((source, person_id), 0) < places.slots_per_person
         )
 
-    def take(self, source: str, person_id: str) -> None:
+    def _take(self, source: str, person_id: str) -> None:
         self._taken[source] = self._taken.get(source, 0) + 1
         self._of_person[source, person_id] = self._of_person.get((source, person_id), 0) + 1
-
-
-def _turn(query_id: str, waiting: Mapping[str, _Asking], running: _Counts) -> tuple[bool, dict[str, int]]:
-    """Go through the line in its order: may this query start, and how many stand before it at each source?"""
-    before: dict[str, int] = {}
-    for other, asking in waiting.items():
-        starts = all(running.has_place(source, asking.person_id) for source in asking.sources)
-        if other == query_id:
-            return starts, {source: before.get(source, 0) + 1 for source in asking.sources}
-        for source in asking.sources:
-            before[source] = before.get(source, 0) + 1
-            if starts:
-                running.take(source, asking.person_id)
-    return False, {}
 
 
 def _lock(conn: Connection) -> None:
@@ -212,9 +220,5 @@ def _lease() -> object:
 
 
 def _insert(conn: Connection, query_id: str, person_id: str, sources: Sequence[str], *, running: bool) -> None:
-    for source in sorted(sources):
-        conn.execute(
-            insert(admission).values(
-                query_id=query_id, source=source, person_id=person_id, running=running, lease_until=_lease()
-            )
-        )
+    place = {"query_id": query_id, "person_id": person_id, "running": running, "lease_until": _lease()}
+    conn.execute(insert(admission).values([{**place, "source": source} for source in sorted(sources)]))

@@ -23,11 +23,19 @@ def for_places(run: Run, queue: Queue) -> None:
         _show(run, queue, positions, first=not waited)
         waited = True
         queue.wait()
-    for source in run.waits_for:
-        if waited:
+    if waited:
+        for source in run.waits_for:
             run.finish(f"wait:{source}")
-        else:
-            run.skip(f"wait:{source}")
+    else:
+        skipped(run)
+
+
+def skipped(run: Run) -> None:
+    """Say of a run that it had its places at once.  Raises QueryCancelled."""
+    for source in run.waits_for:
+        run.skip(f"wait:{source}")
+    if run.cancelled.is_set():
+        raise QueryCancelled
 
 
 def _show(run: Run, queue: Queue, positions: Mapping[str, int], *, first: bool) -> None:

@@ -6,7 +6,6 @@ within quotas, and gone after `limits.spool_hours`.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -137,6 +136,10 @@ class Spool:
         self._limits = limits
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._open: dict[str, ResultFile] = {}
+        self._counting = threading.Lock()
+        self._growing: dict[str, ResultFile] = {}
+        self._kept_bytes = sum(map(_size, directory.glob("*.arrow")))
+        """Of what does not grow: counted once and kept up to date, since a look at each file would grow with them."""
 
     def create(self, query_id: str) -> ResultFile:
         """Return a new, empty result.  Raises LimitExceeded when the spool is full, SwapError when the disk is."""
@@ -155,6 +158,8 @@ class Spool:
         except OSError as error:
             raise not_kept(error) from None
         self._open[query_id] = result
+        with self._counting:
+            self._growing[query_id] = result
         return result
 
     def find(self, query_id: str) -> ResultFile | Path | None:
@@ -184,6 +189,9 @@ class Spool:
         result = self._open.pop(query_id, None)
         if result is not None:
             result.end(complete=False)
+        with self._counting:
+            if self._growing.pop(query_id, None) is None:
+                self._kept_bytes -= _size(self.path(query_id))
         for path in (self.path(query_id), _index(self.path(query_id))):
             path.unlink(missing_ok=True)
 
@@ -237,11 +245,11 @@ class Spool:
 
     def size_bytes(self) -> int:
         """Return the bytes of everything kept."""
-        total = 0
-        for entry in os.scandir(self.directory):
-            with contextlib.suppress(FileNotFoundError):
-                total += entry.stat().st_size if entry.is_file() else 0
-        return total
+        with self._counting:
+            for query_id in [each for each, result in self._growing.items() if result.ended]:
+                del self._growing[query_id]
+                self._kept_bytes += _size(self.path(query_id))
+            return self._kept_bytes + sum(_size(self.path(query_id)) for query_id in self._growing)
 
     def expire(self, keep: set[str], now: datetime) -> list[str]:
         """Delete what is older than it may be, or belongs to no run; return the ids."""
@@ -274,6 +282,13 @@ def batch_at(path: Path, written: Written, index: int) -> pa.RecordBatch:
 
 def _batch(data: pa.Buffer, schema: pa.Schema) -> pa.RecordBatch:
     return pa.ipc.read_record_batch(pa.ipc.read_message(data), schema)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _keep_index(path: Path, written: Written) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from swap.errors import SwapError
 from swap.identity import Principal
-from swap.query.model import NO_SOURCE, Plan, RunState
+from swap.query.model import NO_SOURCE, Plan, RunState, Statement
 from swap.query.results.spool import ResultFile
 from swap.query.run import estimates, stages, view
 from swap.query.run.habits import Habit
@@ -26,14 +26,15 @@ class Run:
         self,
         query_id: str,
         principal: Principal,
-        statement: str,
+        statement: Statement,
         plan: Plan,
         habit: Habit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = query_id
         self.principal = principal
-        self.statement = statement
+        self.statement = statement.text
+        self.kernel_id = statement.kernel_id
         self.plan = plan
         self.state = RunState.WAITING
         self.error: SwapError | None = None

@@ -70,7 +70,7 @@ def no_upload(upload_id: str) -> int:
 
 @pytest.fixture
 def query(tmp_path: Path) -> Iterator[Query]:
-    run = Run("q1", ANN, PLAN.sql, PLAN, Usual().of(ANN.id, Statement(PLAN.sql)))
+    run = Run("q1", ANN, Statement(PLAN.sql), PLAN, Usual().of(ANN.id, Statement(PLAN.sql)))
     made = Query(
         run, MemoryConnector("lake", {"big.numbers": NUMBERS}), ResultFile(tmp_path / "q1.arrow", LIMITS), tmp_path
     )

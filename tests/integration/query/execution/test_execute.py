@@ -62,7 +62,7 @@ class Executor:
         run = Watched(
             f"q{next(self.ids)}",
             principal,
-            text,
+            Statement(text),
             replace(plan, inputs=tuple(inputs)),
             Usual().of(principal.id, Statement(text)),
         )

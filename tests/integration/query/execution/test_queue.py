@@ -29,27 +29,38 @@ def make(database: services.Database, tmp_path: Path) -> Callable[..., Queue]:
     return queue
 
 
+def enqueue(queue: Queue, query_id: str, person_id: str, sources: list[str]) -> bool:
+    with queue._engine.begin() as conn:
+        return queue.enqueue(conn, query_id, person_id, sources)
+
+
+def leave(queue: Queue, query_id: str) -> None:
+    with queue._engine.begin() as conn:
+        queue.leave(conn, query_id)
+    queue.wake()
+
+
 def test_a_free_place_is_given_at_once(make: Callable[..., Queue]) -> None:
     queue = make()
-    queue.enqueue("q1", "ann", ["lake"])
 
-    assert queue.try_start("q1")[0]
+    assert enqueue(queue, "q1", "ann", ["lake"])
+    assert queue.try_start("q1")[0], "it has its place already"
 
 
 def test_one_person_gets_no_more_than_their_places(make: Callable[..., Queue]) -> None:
     queue = make(slots=2, slots_per_person=1)
     for query, person in (("q1", "ann"), ("q2", "ann"), ("q3", "bob")):
-        queue.enqueue(query, person, ["lake"])
+        enqueue(queue, query, person, ["lake"])
 
     assert [queue.try_start(query)[0] for query in ("q1", "q2", "q3")] == [True, False, True]
-    queue.leave("q1")
+    leave(queue, "q1")
     assert queue.try_start("q2")[0]
 
 
 def test_the_position_counts_who_stands_before(make: Callable[..., Queue]) -> None:
     queue = make(slots=1)
     for query, person in (("q1", "ann"), ("q2", "bob"), ("q3", "cid")):
-        queue.enqueue(query, person, ["lake"])
+        enqueue(queue, query, person, ["lake"])
     queue.try_start("q1")
 
     assert queue.try_start("q3") == (False, {"lake": 2})
@@ -59,7 +70,7 @@ def test_the_position_counts_who_stands_before(make: Callable[..., Queue]) -> No
 def test_who_came_first_starts_first(make: Callable[..., Queue]) -> None:
     queue = make(slots=1)
     for query, person in (("q1", "ann"), ("q2", "bob")):
-        queue.enqueue(query, person, ["lake"])
+        enqueue(queue, query, person, ["lake"])
 
     assert not queue.try_start("q2")[0]
     assert queue.try_start("q1")[0]
@@ -67,10 +78,10 @@ def test_who_came_first_starts_first(make: Callable[..., Queue]) -> None:
 
 def test_a_query_of_two_sources_takes_both_places_or_none(make: Callable[..., Queue]) -> None:
     queue = make(slots=1)
-    queue.enqueue("q1", "ann", ["wiki"])
+    enqueue(queue, "q1", "ann", ["wiki"])
     queue.try_start("q1")
-    queue.enqueue("q2", "bob", ["lake", "wiki"])
-    queue.enqueue("q3", "cid", ["lake"])
+    enqueue(queue, "q2", "bob", ["lake", "wiki"])
+    enqueue(queue, "q3", "cid", ["lake"])
 
     assert queue.try_start("q2") == (False, {"lake": 1, "wiki": 1})
     assert queue.try_start("q3")[0], "what q2 cannot use yet stands open to others"
@@ -83,10 +94,10 @@ def test_opposite_orders_never_wait_for_one_another(make: Callable[..., Queue]) 
     def work(name: str, sources: list[str]) -> None:
         for turn in range(10):
             query = f"{name}{turn}"
-            queue.enqueue(query, name, sources)
+            enqueue(queue, query, name, sources)
             while not queue.try_start(query)[0]:
                 queue.wait(0.05)
-            queue.leave(query)
+            leave(queue, query)
         finished.append(name)
 
     threads = [
@@ -103,11 +114,11 @@ def test_opposite_orders_never_wait_for_one_another(make: Callable[..., Queue]) 
 
 def test_two_gateways_share_the_places(make: Callable[..., Queue]) -> None:
     one, two = make(slots=1), make(slots=1)
-    one.enqueue("q1", "ann", ["lake"])
-    two.enqueue("q2", "bob", ["lake"])
+    enqueue(one, "q1", "ann", ["lake"])
+    enqueue(two, "q2", "bob", ["lake"])
 
     assert (one.try_start("q1")[0], two.try_start("q2")[0]) == (True, False)
-    one.leave("q1")
+    leave(one, "q1")
     assert two.try_start("q2")[0]
 
 
@@ -115,9 +126,9 @@ def test_a_dead_gateways_places_are_free_when_their_leases_end(
     make: Callable[..., Queue], database: services.Database
 ) -> None:
     dead, living = make(slots=1), make(slots=1)
-    dead.enqueue("q1", "ann", ["lake"])
+    enqueue(dead, "q1", "ann", ["lake"])
     dead.try_start("q1")
-    living.enqueue("q2", "bob", ["lake"])
+    enqueue(living, "q2", "bob", ["lake"])
     assert not living.try_start("q2")[0]
 
     with database.engine("owner").begin() as conn:
@@ -132,7 +143,7 @@ def test_a_dead_gateways_places_are_free_when_their_leases_end(
 
 def test_a_living_gateway_renews_its_leases(make: Callable[..., Queue], database: services.Database) -> None:
     queue = make()
-    queue.enqueue("q1", "ann", ["lake"])
+    enqueue(queue, "q1", "ann", ["lake"])
     queue.try_start("q1")
     with database.engine("owner").begin() as conn:
         conn.execute(update(admission).values(lease_until=func.now() + text("interval '1 second'")))
@@ -149,7 +160,7 @@ def test_a_lease_that_was_lost_while_running_is_taken_up_again(
     make: Callable[..., Queue], database: services.Database
 ) -> None:
     queue = make()
-    queue.enqueue("q1", "ann", ["lake"])
+    enqueue(queue, "q1", "ann", ["lake"])
     queue.try_start("q1")
     with database.engine("owner").begin() as conn:
         conn.execute(admission.delete())
@@ -162,9 +173,10 @@ def test_a_lease_that_was_lost_while_running_is_taken_up_again(
 
 def test_too_many_waiting_are_refused(make: Callable[..., Queue]) -> None:
     queue = make(slots=1, waiting_per_person=2)
-    queue.enqueue("q1", "ann", ["lake"])
-    queue.enqueue("q2", "ann", ["lake"])
+    assert enqueue(queue, "q0", "ann", ["lake"])
+    assert not enqueue(queue, "q1", "ann", ["lake"])
+    assert not enqueue(queue, "q2", "ann", ["lake"])
 
     with pytest.raises(LimitExceeded, match=r"limits\.waiting_per_person"):
-        queue.enqueue("q3", "ann", ["lake"])
-    queue.enqueue("q4", "bob", ["lake"])
+        enqueue(queue, "q3", "ann", ["lake"])
+    enqueue(queue, "q4", "bob", ["lake"])

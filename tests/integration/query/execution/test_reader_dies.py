@@ -64,7 +64,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 def execute(plan: Plan, lake: FilesConnector, pool: Pool, directory: Path) -> ResultFile:
-    run = Run("q1", ANN, plan.sql, plan, Usual().of(ANN.id, Statement(plan.sql)))
+    run = Run("q1", ANN, Statement(plan.sql), plan, Usual().of(ANN.id, Statement(plan.sql)))
     result = ResultFile(directory / "q1.arrow", LIMITS)
     try:
         Execution(run, plan, {"lake": lake}, pool, LIMITS, lambda _: 0)(result)

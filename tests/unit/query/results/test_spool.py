@@ -12,9 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from swap.arrow_stream import END_OF_STREAM, StreamWriter
+from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, NotFound
 from swap.query.results import pages
-from swap.query.results.spool import END_OF_STREAM, Spool
+from swap.query.results.spool import ResultFile, Spool
 from swap.settings import Limits
 
 SCHEMA = pa.schema([("n", pa.int64()), ("t", pa.string()), ("l", pa.list_(pa.int64()))])
@@ -32,11 +34,17 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool", Limits(rows=100, bytes=10_000, spool_bytes=20_000))
 
 
+def writer(result: ResultFile) -> StreamWriter:
+    """Return what writes a result as a combiner does."""
+    return StreamWriter(result.sink, SCHEMA, lambda rows, at: result.grew(Sent(rows, at)))
+
+
 def kept(spool: Spool, query_id: str = "q1", batches: int = 3) -> None:
     result = spool.create(query_id)
-    result.begin(SCHEMA)
+    writing = writer(result)
     for index in range(batches):
-        result.append(batch(index * 10))
+        writing.write(batch(index * 10))
+    writing.end()
     result.end(complete=True)
 
 
@@ -71,13 +79,14 @@ def test_a_reader_follows_and_sees_the_end(spool: Spool) -> None:
     chunks: list[bytes] = []
     reader = threading.Thread(target=lambda: chunks.extend(spool.stream("q1", 0)))
     reader.start()
-    result.begin(SCHEMA)
-    result.append(batch(0))
+    writing = writer(result)
+    writing.write(batch(0))
     deadline = time.monotonic() + 5
     while sum(map(len, chunks)) < 400:
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    result.append(batch(10))
+    writing.write(batch(10))
+    writing.end()
     result.end(complete=True)
     reader.join(timeout=5)
 
@@ -87,8 +96,8 @@ def test_a_reader_follows_and_sees_the_end(spool: Spool) -> None:
 
 def test_a_result_that_broke_off_has_no_end_mark_and_is_not_kept(spool: Spool, tmp_path: Path) -> None:
     result = spool.create("q1")
-    result.begin(SCHEMA)
-    result.append(batch(0))
+    writing = writer(result)
+    writing.write(batch(0))
     result.end(complete=False)
 
     assert not b"".join(spool.stream("q1", 0)).endswith(END_OF_STREAM)
@@ -136,19 +145,46 @@ def test_an_empty_result_has_columns_and_no_rows(spool: Spool) -> None:
 
 def test_limits_are_named(spool: Spool) -> None:
     result = spool.create("q1")
-    result.begin(SCHEMA)
+    writing = writer(result)
     with pytest.raises(LimitExceeded, match=r"limits\.rows"):
-        result.append(batch(0, 101))
+        writing.write(batch(0, 101))
+    result.end(complete=False)
+
+    result = spool.create("q2")
+    writing = writer(result)
     with pytest.raises(LimitExceeded, match=r"limits\.bytes"):
-        result.append(pa.record_batch([[1], ["x" * 20_000], [[1]]], schema=SCHEMA))
+        writing.write(pa.record_batch([[1], ["x" * 20_000], [[1]]], schema=SCHEMA))
     result.end(complete=False)
 
 
 def test_a_full_spool_takes_no_more(spool: Spool, tmp_path: Path) -> None:
     (tmp_path / "spool" / "old.arrow").write_bytes(b"x" * 30_000)
+    spool = Spool(tmp_path / "spool", Limits(spool_bytes=20_000))
 
     with pytest.raises(LimitExceeded, match=r"limits\.spool_bytes"):
         spool.create("q1")
+    spool.forget("old")
+    spool.create("q1")
+
+
+def test_what_is_kept_is_counted_as_it_comes_and_goes(spool: Spool, tmp_path: Path) -> None:
+    def on_disk() -> int:
+        return sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.arrow"))
+
+    kept(spool, "q1")
+    assert spool.size_bytes() == on_disk() > 0
+    growing = spool.create("q2")
+    writer(growing).write(batch(0))
+    assert spool.size_bytes() == on_disk()
+    kept(spool, "q3")
+    spool.forget("q1")
+    spool.forget("q1")
+    assert spool.size_bytes() == on_disk()
+    growing.end(complete=False)
+    spool.forget("q2")
+    assert spool.size_bytes() == on_disk() > 0
+    spool.forget("q3")
+    assert spool.size_bytes() == 0
 
 
 def test_old_results_are_forgotten_and_running_ones_kept(spool: Spool, tmp_path: Path) -> None:

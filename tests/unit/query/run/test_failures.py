@@ -26,7 +26,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 def run() -> Run:
-    return Run("q1", ANN, ASKED, planned(ASKED), Usual().of(ANN.id, Statement(ASKED)))
+    return Run("q1", ANN, Statement(ASKED), planned(ASKED), Usual().of(ANN.id, Statement(ASKED)))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def clock() -> Clock:
 def begun(usual: Usual, clock: Clock, rows: int | None = None) -> Run:
     plan = planned(WHOLE)
     plan = Plan(plan.sql, tuple(replace(item, rows=rows) for item in plan.inputs), plan.reads, plan.streamed)
-    run = Run("q1", ANN, WHOLE, plan, usual.of(ANN.id, Statement(WHOLE)), clock)
+    run = Run("q1", ANN, Statement(WHOLE), plan, usual.of(ANN.id, Statement(WHOLE)), clock)
     run.finish("rights")
     run.skip("wait:mediawiki")
     run.start()
