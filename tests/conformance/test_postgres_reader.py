@@ -21,6 +21,7 @@ from swap.connectors.messages import encode_fragment
 from swap.connectors.postgres import PostgresReader
 from swap.connectors.process import ReaderProcess
 from swap.errors import QueryCancelled, SourceFailed
+from swap.forking import ForkServer
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,8 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_no_work_at_the_server(s
 
 
 def test_a_process_whose_gateway_is_gone_cancels_at_the_server_and_ends(stock: Postgres) -> None:
-    process = ReaderProcess(module._PROGRAM)
+    server = ForkServer(module._PROGRAM)
+    process = ReaderProcess(server, 10)
     fragment = stock.fragment("items", query_id="orphan")
     request = stock.connector.request("read", "orphan", time.monotonic() + 30)
     with stock.held("items"), Path(os.devnull).open("wb") as sink:
@@ -66,9 +68,10 @@ def test_a_process_whose_gateway_is_gone_cancels_at_the_server_and_ends(stock: P
         # What the kernel does with a socket whose process has died.
         process._control.shutdown(socket.SHUT_RDWR)
 
-        assert process._child.wait(10) == 0
+        assert process._forked.wait(10)
         assert eventually(lambda: not stock.works("orphan", None), 1.2)
-    process.end()
+    assert process.end() == 0
+    server.close()
 
 
 def test_a_process_that_does_not_cancel_in_time_is_killed(stock: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:

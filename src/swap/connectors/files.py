@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap import bare
 from swap.connectors.base import (
     Capabilities,
     Dataset,
@@ -30,9 +29,10 @@ from swap.connectors.filters import COMPARISONS
 from swap.connectors.messages import DATASET, decode_dataset
 from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
+from swap.forking import server_of
 from swap.settings import FilesSource
 
-_PROGRAM = bare.command("swap.connectors.files_reader")
+_PROGRAM = server_of("swap.connectors.files_reader")
 _HARVEST_SECONDS = 600.0
 
 

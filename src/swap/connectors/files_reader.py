@@ -11,6 +11,7 @@ import contextlib
 import os
 import random
 import resource
+import socket
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -307,10 +308,10 @@ def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
         raise ToldError(error.told) from None
 
 
-def main() -> None:
+def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
     # A file made to burst must end this process, not the machine.
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
-    serve(answer)
+    serve(answer, control)

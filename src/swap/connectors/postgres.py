@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from swap import bare
 from swap.connectors.base import (
     NULL_TESTS,
     Capabilities,
@@ -39,11 +38,12 @@ from swap.errors import (
     TimedOut,
     from_json,
 )
+from swap.forking import server_of
 from swap.settings import PostgresSource, Secret
 
 log = logging.getLogger(__name__)
 
-_PROGRAM = bare.command("swap.connectors.postgres_reader", needs=("numpy",))
+_PROGRAM = server_of("swap.connectors.postgres_reader", needs=("numpy",))
 _GRACE_SECONDS = 4.0
 """How long a reader process may take to cancel at the server before it is killed; it gives up a second sooner."""
 _START_SECONDS = 10.0

@@ -8,7 +8,7 @@ own type; no text a person wrote is ever sent.
 from __future__ import annotations
 
 import resource
-import sys
+import socket
 import time
 from array import array
 from collections.abc import Callable, Mapping
@@ -253,15 +253,14 @@ _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
 }
 
 
-def main() -> None:
+def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
     # A value made to burst must end this process, not the machine.
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pa.set_cpu_count(1)
-    control = int(sys.argv[1])
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
-        link = Link(request["source"], request["parameters"], request["connect_seconds"], control)
+        link = Link(request["source"], request["parameters"], request["connect_seconds"], control.fileno())
         try:
             link.connect(request["ends_at"])
             return _DO[request["do"]](link, request, sink, tell)
@@ -270,4 +269,4 @@ def main() -> None:
         finally:
             link.close()
 
-    serve(answer)
+    serve(answer, control)

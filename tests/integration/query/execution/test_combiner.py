@@ -233,10 +233,10 @@ def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
-from swap.query.execution.combiner import Combiner
-from swap.query.execution.forking import ForkServer
+from swap.forking import ForkServer
+from swap.query.execution.combiner import PROGRAM, Combiner
 from swap.settings import Limits
-combiner = Combiner(ForkServer(), Limits(), Path({str(tmp_path)!r}))
+combiner = Combiner(ForkServer(PROGRAM), Limits(), Path({str(tmp_path)!r}))
 from swap.channel import receive
 receive(combiner._forked.control)
 print(combiner.pid, flush=True)

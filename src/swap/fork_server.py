@@ -1,20 +1,23 @@
-"""The program that combiners are forked from: it has imported what they need, and touched nothing.
+"""The program that combiners, or readers of one kind, are forked from: it imported what they need, and touched nothing.
 
-Starting Python, DuckDB and Arrow anew takes ten times as long as a combiner's own beginning.  It has one thread,
-holds no credential and no descriptor but its channel, and has read nothing: what a combiner is to do, and with
+Starting Python with Arrow and DuckDB or psycopg anew takes ten times as long as a child's own beginning.  It has one
+thread, holds no credential and no descriptor but its channel, and has read nothing: what a child is to do, and with
 which descriptors, arrives in the child, on a socket that the child made after the fork.
+
+`python bare.py … swap.fork_server swap.some.module`, then the channel's number: a child does that module's `main`.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
 import struct
 import sys
-
-from swap.query.execution import combiner_child
+import traceback
+from collections.abc import Callable
 
 FORK = b"fork"
 REAP = b"reap"
@@ -25,8 +28,13 @@ ANSWER = struct.Struct("!i")
 
 
 def main() -> None:
-    """Answer until the channel closes: fork a combiner, or collect one that has ended."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    """Fork children of the module that is named."""
+    run(importlib.import_module(sys.argv[1]).main)
+
+
+def run(begin: Callable[[socket.socket], None]) -> None:
+    """Answer until the channel closes: fork a child, which begins, or collect one that has ended."""
+    channel = socket.socket(fileno=int(sys.argv[-1]))
     # Ctrl-C is for our parent, whose end we notice by the channel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
@@ -35,20 +43,24 @@ def main() -> None:
         what, pid = REQUEST.unpack(request)
         if what == FORK:
             if os.fork() == 0:
-                _become_combiner(channel)
+                _become(begin, channel)
         else:
             _, status = os.waitpid(pid, 0)
             channel.sendall(ANSWER.pack(os.waitstatus_to_exitcode(status)))
 
 
-def _become_combiner(channel: socket.socket) -> None:
+def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> None:
     """Make a socket of our own, give its other end to the gateway, and do what is asked on it.  Does not return."""
+    status = 1
     try:
         os.setpgid(0, 0)
         ours, theirs = socket.socketpair()
         with theirs, channel:
             socket.send_fds(channel, [ANSWER.pack(os.getpid())], [theirs.fileno()])
-        combiner_child.main(ours)
+        begin(ours)
+        status = 0
+    except BaseException:  # noqa: BLE001 — the child's last words
+        traceback.print_exc()
     finally:
         # Whatever happened: nothing of the server's own loop may go on in a child.
-        os._exit(1)
+        os._exit(status)
