@@ -1,10 +1,10 @@
-"""The program that combiners, or readers of one kind, are forked from: it imported what they need, and touched nothing.
+"""The program that combiners, or readers of one kind, are forked from: it has loaded what they need, and read nothing.
 
-Starting Python with Arrow and DuckDB or psycopg anew takes ten times as long as a child's own beginning.  It has one
-thread, holds no credential and no descriptor but its channel, and has read nothing: what a child is to do, and with
-which descriptors, arrives in the child, on a socket that the child made after the fork.
+Starting Python with Arrow and DuckDB or psycopg anew takes fifty times as long as a child's own beginning.  It has
+one thread, no credential and no descriptor but its channel: what a child is to do, and with which descriptors,
+arrives in the child, on a socket that the child made after the fork.
 
-`python bare.py … swap.fork_server swap.some.module`, then the channel's number: a child does that module's `main`.
+`bare.command("swap.fork_server", module)`, then the channel's number: a child does what `module.prepare()` returned.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 FORK = b"fork"
 REAP = b"reap"
@@ -29,7 +30,7 @@ ANSWER = struct.Struct("!i")
 
 def main() -> None:
     """Fork children of the module that is named."""
-    run(importlib.import_module(sys.argv[1]).main)
+    run(importlib.import_module(sys.argv[1]).prepare())
 
 
 def run(begin: Callable[[socket.socket], None]) -> None:
@@ -47,9 +48,10 @@ def run(begin: Callable[[socket.socket], None]) -> None:
         else:
             _, status = os.waitpid(pid, 0)
             channel.sendall(ANSWER.pack(os.waitstatus_to_exitcode(status)))
+    os._exit(0)  # there is nothing to tidy up, and DuckDB's bindings would complain of what is left
 
 
-def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> None:
+def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> NoReturn:
     """Make a socket of our own, give its other end to the gateway, and do what is asked on it.  Does not return."""
     status = 1
     try:

@@ -146,3 +146,26 @@ def test_the_process_is_bound_by_the_system_and_does_without_pandas(stock: Postg
     assert bound == [str(4 * 2**30)] * 2
     assert "/pyarrow/" in (about / "maps").read_text()
     assert "/pandas/" not in (about / "maps").read_text()
+
+
+def test_the_fork_server_has_one_thread_one_socket_and_no_connection(stock: Postgres) -> None:
+    assert sum(batch.num_rows for batch in batches_of(reader(stock, stock.fragment("items")))) == 1000
+
+    about = Path(f"/proc/{stock.connector._readers._server.pid}")
+    opened = [str(entry.readlink()) for entry in (about / "fd").iterdir()]
+
+    assert len(list((about / "task").iterdir())) == 1
+    assert sum(each.startswith("socket:") for each in opened) == 1
+
+
+def test_a_fork_server_that_was_killed_is_replaced(stock: Postgres) -> None:
+    connector = stock.connect()
+    connector.check()
+    before = connector._readers._server.pid
+    os.kill(before, signal.SIGKILL)
+    held = [connector._readers.take() for _ in range(2)]
+    try:
+        assert connector._readers._server.pid not in {None, before}
+    finally:
+        for process in held:
+            process.end()

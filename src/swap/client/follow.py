@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -10,13 +11,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from swap.client.failures import Interrupted, Unreachable
-from swap.client.transport import Gateway
+from swap.client.transport import Gateway, lines
 from swap.errors import NotFound, Problem, SwapError
 
 QUIET_SECONDS = 0.3
-"""What ends sooner shows no progress."""
-POLL_SECONDS = 30.0
-"""The gateway answers within ten."""
+"""What ends sooner shows no progress: the gateway holds its first answer for so long."""
+SILENCE_SECONDS = 15.0
+"""The gateway shows every five that the line is alive."""
 GIVE_UP_SECONDS = 120.0
 """How long an unreachable gateway is tried for: the query goes on meanwhile."""
 STOP_SECONDS = 15.0
@@ -37,36 +38,39 @@ def follow(gateway: Gateway, query_id: str) -> Iterator[State]:
 
     While the gateway does not answer, the last state is yielded with a note that says so.
     """
-    began = time.monotonic()
     state: State = {}
     lost_at: float | None = None
     while True:
-        quiet = began + QUIET_SECONDS - time.monotonic()
         try:
-            with gone(query_id):
-                state = gateway.call(
-                    "GET",
-                    f"/v1/queries/{query_id}",
-                    query={"after": state.get("revision", -1)},
-                    seconds=max(0.05, quiet) if quiet > 0 and state else POLL_SECONDS,
-                )
-            lost_at = None
+            for state in _told(gateway, query_id):
+                lost_at = None
+                yield state
+                if state["state"] in ENDED:
+                    return
+            time.sleep(0.1)  # the line has ended, and is opened anew
         except (Unreachable, TimeoutError) as error:
             now = time.monotonic()
-            if isinstance(error, Unreachable):
-                lost_at = now if lost_at is None else lost_at
-                if now - lost_at > GIVE_UP_SECONDS:
-                    raise
-                time.sleep(min(2.0, 0.2 + (now - lost_at) / 4))
-            if not state:
-                continue
-        if state["state"] in ENDED:
-            yield state
-            return
-        if time.monotonic() - began >= QUIET_SECONDS:
-            yield state if lost_at is None else {**state, "note": _lost(time.monotonic() - lost_at)}
-        # Changes may come by the hundred a second; nobody reads so fast.
-        time.sleep(0.01 if time.monotonic() - began < QUIET_SECONDS else 0.1)
+            lost_at = now if lost_at is None else lost_at
+            if isinstance(error, Unreachable) and now - lost_at > GIVE_UP_SECONDS:
+                raise
+            if state:
+                yield {**state, "note": _lost(now - lost_at)}
+            time.sleep(min(2.0, 0.2 + (now - lost_at) / 4))
+
+
+def _told(gateway: Gateway, query_id: str) -> Iterator[State]:
+    """Yield what the gateway tells of a run on one connection, which tells of all of this kernel's."""
+    known = False
+    with gateway.open("GET", "/v1/queries", seconds=SILENCE_SECONDS) as answer:
+        for line in lines(answer):
+            if line:
+                told = json.loads(line)
+                if told["id"] == query_id:
+                    known = True
+                    yield told
+            elif not known:  # it has ended, or is not this kernel's
+                known = True
+                yield state_of(gateway, query_id)
 
 
 def stop(gateway: Gateway, query_id: str) -> Interrupted:

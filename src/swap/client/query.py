@@ -10,7 +10,7 @@ from typing import Any
 
 from swap.client import failures, follow, screen, show, transport
 from swap.client import params as parameters
-from swap.client.result import Result
+from swap.client.result import PAGE_ROWS, Result
 from swap.client.transport import Gateway
 from swap.errors import Invalid, Problem, SwapError
 
@@ -55,10 +55,13 @@ def sql(
             "statement": _text(sql),
             "params": parameters.encode(params or {}),
             "tables": {own: _upload(gateway, own, data) for own, data in (tables or {}).items()},
+            # What is quick is answered at once, with what its cell shows.
+            **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS} if wait else {}),
         }
         with follow.held_interrupt():
-            query_id = str(gateway.call("POST", "/v1/queries", body)["id"])
-        result = Result(gateway, query_id, sql, name, place)
+            accepted = gateway.call("POST", "/v1/queries", body)
+            query_id = str(accepted["id"])
+        result = Result(gateway, query_id, sql, name, place, accepted["state"], accepted["page"])
         if wait:
             result.run_to_end()
     except KeyboardInterrupt as interrupt:

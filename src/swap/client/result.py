@@ -59,7 +59,16 @@ class Page:
 class Result:
     """The answer to one query: a table to look at, and its rows to work with."""
 
-    def __init__(self, gateway: Gateway, query_id: str, statement: str, name: str | None, place: screen.Screen) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        query_id: str,
+        statement: str,
+        name: str | None,
+        place: screen.Screen,
+        state: follow.State,
+        page: dict[str, Any] | None = None,
+    ) -> None:
         self.id = query_id
         """The query's id at the gateway."""
         self.statement = statement
@@ -68,8 +77,8 @@ class Result:
         """What the result is called where it is shown."""
         self._gateway = gateway
         self._place: screen.Screen | None = place
-        self._known: follow.State = {}
-        self._page: dict[str, Any] | None = None
+        self._known = state
+        self._page = page
 
     # ── How it stands ───────────────────────────────────────────────────────────────────────────
     @property
@@ -222,10 +231,12 @@ class Result:
         """Show progress until the end; an interrupt stops the query.  Raises why it failed."""
         assert self._place is not None
         try:
-            for state in follow.follow(self._gateway, self.id):
-                self._known = state
-                if state["state"] not in follow.ENDED:
-                    self._place.progress(state, self.name)
+            if self._known["state"] not in follow.ENDED:
+                self._place.progress(self._known, self.name)
+                for state in follow.follow(self._gateway, self.id):
+                    self._known = state
+                    if state["state"] not in follow.ENDED:
+                        self._place.progress(state, self.name)
             self._finished()
             self._first_page()
             self._place.end(show.summary(self._known, self._page, self.name))

@@ -165,6 +165,17 @@ def read_json(answer: HTTPResponse) -> dict[str, Any]:
     return read
 
 
+def lines(answer: HTTPResponse) -> Iterator[bytes]:
+    """Yield an answer's lines as they come, without their ends.  Raises Unreachable, TimeoutError."""
+    try:
+        for line in answer:
+            yield line.rstrip(b"\n")
+    except TimeoutError:
+        raise
+    except (OSError, HTTPException) as error:
+        raise _unreachable(error) from None
+
+
 def _parsed(answer: HTTPResponse) -> dict[str, Any]:
     try:
         read = json.loads(answer.read())

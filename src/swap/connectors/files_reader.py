@@ -14,7 +14,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -306,6 +306,11 @@ def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
     except BrokenError as error:
         sys.stderr.write(f"files: {error}\n")
         raise ToldError(error.told) from None
+
+
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do."""
+    return main
 
 
 def main(control: socket.socket) -> None:

@@ -253,6 +253,11 @@ _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
 }
 
 
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do."""
+    return main
+
+
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
     # A value made to burst must end this process, not the machine.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any
@@ -13,16 +14,20 @@ from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
+from swap.errors import SwapError
 from swap.gateway.answers import answer
-from swap.gateway.asking import KERNEL, Body, Person, Server, WithParts
+from swap.gateway.asking import KERNEL, Body, Kernel, Person, Server, WithParts
+from swap.gateway.auth import Standing
+from swap.gateway.runs import changes
 from swap.gateway.stream import access_changes, csv
 from swap.identity import Via
 from swap.people import service as people
 from swap.query.execution.uploads import spooled
-from swap.query.model import Statement
+from swap.query.model import RunState, Statement
 from swap.query.results.pages import PAGE_ROWS
 
 ARROW = "application/vnd.apache.arrow.stream"
+LINES = "application/x-ndjson"
 STATE_WAIT_SECONDS = 10.0
 
 
@@ -38,6 +43,8 @@ class QueryBody(Body):
     statement: str
     params: dict[str, Any] = Field(default_factory=dict)
     tables: dict[str, str] = Field(default_factory=dict)
+    wait: float = Field(default=0.0, ge=0.0, le=STATE_WAIT_SECONDS)
+    rows: int = Field(default=0, ge=0, le=PAGE_ROWS)
 
 
 def health() -> dict[str, bool]:
@@ -81,10 +88,22 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
         )
 
 
-def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, str]:
-    """Accept a statement."""
-    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id)
-    return {"id": with_parts.queries.run(caller.principal, statement).id}
+def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, Any]:
+    """Accept a statement; wait a while for its end if asked to, and show the first rows of a result that is there."""
+    queries, principal = with_parts.queries, caller.principal
+    query_id = queries.run(principal, Statement(body.statement, body.params, body.tables, caller.kernel_id)).id
+    state = queries.access.ended(principal, query_id, body.wait)
+    page = None
+    if body.rows and state.state is RunState.DONE:
+        with contextlib.suppress(SwapError):  # closed meanwhile: whoever asks for it hears why
+            page = answer(queries.access.page(principal, query_id, 0, body.rows, None, descending=False))
+    return {"id": query_id, "state": answer(state), "page": page}
+
+
+def query_changes(caller: Kernel, with_parts: WithParts) -> StreamingResponse:
+    """Tell of each of the kernel's runs as it changes."""
+    standing = Standing(with_parts.guard, caller.claims, with_parts.news)
+    return StreamingResponse(changes(with_parts.queries, caller, standing), media_type=LINES)
 
 
 def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:

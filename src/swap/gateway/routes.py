@@ -30,6 +30,7 @@ ROUTES = (
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("POST", "/v1/uploads", handlers.upload),
     Route("POST", "/v1/queries", handlers.start_query, 202),
+    Route("GET", "/v1/queries", handlers.query_changes),
     Route("GET", "/v1/queries/{query_id}", handlers.query_state),
     Route("GET", "/v1/queries/{query_id}/result", handlers.query_result),
     Route("GET", "/v1/queries/{query_id}/page", handlers.query_page),

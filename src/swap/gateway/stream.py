@@ -39,6 +39,8 @@ class AccessNews:
         self._waiting: dict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self.listening = False
+        """Whether changes are heard of now; while they are not, whoever waits for them has to look."""
 
     def start(self) -> None:
         """Begin listening."""
@@ -76,6 +78,7 @@ class AccessNews:
                 self._url, autocommit=True, connect_timeout=5, application_name="swap-access-news"
             ) as conn:
                 conn.execute(f"LISTEN {CHANNEL}")
+                self.listening = True
                 self._wake(None)  # what happened while nobody listened
                 with selectors.DefaultSelector() as something:
                     something.register(conn, selectors.EVENT_READ)
@@ -85,8 +88,11 @@ class AccessNews:
                             self._wake(notice.payload)
                         something.select()
         except psycopg.Error:
+            self.listening = False
             log.warning("No news of sign-outs: the database does not answer; looking every %g s instead", LOOK_SECONDS)
             self._stopping.wait(_RECONNECT_SECONDS)
+        finally:
+            self.listening = False
 
     def _wake(self, person_id: str | None) -> None:
         with self._lock:

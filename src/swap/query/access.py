@@ -61,12 +61,27 @@ class Access:
         run = self._find(principal, query_id)
         if run is not None:
             run.wait_change(after, seconds)
-            seen = run.view()
-        else:
-            seen = view.remembered(self._row(principal, query_id), self._kept(query_id))
+            return self.seen(principal, run)
+        seen = view.remembered(self._row(principal, query_id), self._kept(query_id))
+        try:
+            self._demand(principal, query_id)
+        except SwapError as why:
+            return seen.closed(why)
+        return seen
+
+    def ended(self, principal: Principal, query_id: str, seconds: float) -> RunView:
+        """Return where a run stands once it has ended, or when so many seconds are over."""
+        run = self._find(principal, query_id)
+        if run is not None:
+            run.wait_end(seconds)
+        return self.state(principal, query_id, -1, 0)
+
+    def seen(self, principal: Principal, run: Run) -> RunView:
+        """Return where a person's own run stands; of one whose result is closed to them only how it ended."""
+        seen = run.view()
         if seen.state.ended:
             try:
-                self._demand(principal, query_id)
+                rights.demand(self._policy, principal, run.plan.reads)
             except SwapError as why:
                 return seen.closed(why)
         return seen

@@ -36,6 +36,7 @@ from swap.query.results.spool import Spool
 from swap.query.run import told
 from swap.query.run.failures import Failures
 from swap.query.run.habits import Usual
+from swap.query.run.news import RunNews
 from swap.query.run.run import Run
 from swap.settings import Settings
 
@@ -66,6 +67,7 @@ class Queries:
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
         self.access = Access(engine, settings.policy, spool, now, self.find)
         self.queue = Queue(engine, settings)
+        self.news = RunNews()
         self._failures = Failures(engine, settings, now, source_is_down)
         self._pool = pool
         self._planning = Planning()
@@ -102,7 +104,8 @@ class Queries:
             if refusal.category == "internal":
                 raise
             raise refusal from None
-        run = Run(query_id, principal, statement, planned, self._usual.of(principal.id, statement))
+        habit = self._usual.of(principal.id, statement)
+        run = Run(query_id, principal, statement, planned, habit, news=self.news)
         run.finish("rights", told.readable(references))
         self._runs[query_id] = run
         thread = threading.Thread(target=self._carry_out, args=(run, starts), name=query_id, daemon=True)
@@ -194,6 +197,11 @@ class Queries:
         """Return a person's own run, if this gateway has it in memory."""
         run = self._runs.get(query_id)
         return run if run is not None and run.principal.id == principal.id else None
+
+    def under_way(self, person_id: str, kernel_id: str) -> list[Run]:
+        """Return the runs of a kernel that have not ended."""
+        runs = [self._runs.get(query_id) for query_id in list(self._threads)]
+        return [run for run in runs if run and (run.principal.id, run.kernel_id) == (person_id, kernel_id)]
 
     def cancel(self, principal: Principal, query_id: str) -> RunState:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""

@@ -36,11 +36,16 @@ ROOM_BYTES = 3 << 30
 """Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
 
 
-def main(control: socket.socket) -> None:
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do, with a DuckDB that was opened before."""
+    return partial(main, database=opened())
+
+
+def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     """Lock down, wait for the statement, run it, say how it ended.  Does not return."""
     try:
         settings, _ = receive(control)
-        connection = lock_down(settings)
+        connection = lock_down(database, settings)
         send(control, {"ready": True})
         order, descriptors = receive(control)
     except EOFError:
@@ -57,7 +62,22 @@ def main(control: socket.socket) -> None:
     _leave(0)
 
 
-def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+def opened() -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB that is empty, and has started no thread: a process that holds it may still fork."""
+    connection = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
+    _set(
+        connection,
+        "autoinstall_known_extensions=false",
+        "autoload_known_extensions=false",
+        "allow_community_extensions=false",
+        "allow_unsigned_extensions=false",
+        "allow_persistent_secrets=false",
+        "allow_extension_repositories='forbidden'",
+    )
+    return connection
+
+
+def lock_down(database: duckdb.DuckDBPyConnection, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """Return a connection that can compute and spill, and nothing else.  The order of the settings matters."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
@@ -67,29 +87,30 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     space = settings["memory_bytes"] + ROOM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     os.chdir(settings["temp_directory"])
-    connection = duckdb.connect(":memory:")
+    # A connection of our own, made after the fork: what random() and gen_random_uuid() give begins with it.
+    connection = database.cursor()
     directory = settings["temp_directory"].replace("'", "''")
-    for setting in (
+    _set(
+        connection,
         f"temp_directory='{directory}'",
         f"max_temp_directory_size='{settings['spill_bytes']}B'",
         f"memory_limit='{settings['memory_bytes']}B'",
         f"threads={int(settings['threads'])}",
+        # What holds for one connection only.
         "TimeZone='UTC'",
-        "autoinstall_known_extensions=false",
-        "autoload_known_extensions=false",
-        "allow_community_extensions=false",
-        "allow_unsigned_extensions=false",
-        "allow_persistent_secrets=false",
         "python_enable_replacements=false",
         "python_scan_all_frames=false",
-        "allow_extension_repositories='forbidden'",
-        "enable_external_access=false",
         # Rows are handed on as they come: by default a whole megabyte would gather first.
         "streaming_buffer_size='256KB'",
+        "enable_external_access=false",
         "lock_configuration=true",
-    ):
-        connection.execute(f"SET {setting}")
+    )
     return connection
+
+
+def _set(connection: duckdb.DuckDBPyConnection, *settings: str) -> None:
+    for setting in settings:
+        connection.execute(f"SET {setting}")
 
 
 class Counted:

@@ -16,6 +16,7 @@ from swap.query.model import NO_SOURCE, Plan, RunState, Statement
 from swap.query.results.spool import ResultFile
 from swap.query.run import estimates, stages, view
 from swap.query.run.habits import Habit
+from swap.query.run.news import RunNews
 from swap.query.run.state import RunView, Span
 
 
@@ -30,6 +31,7 @@ class Run:
         plan: Plan,
         habit: Habit,
         clock: Callable[[], float] = time.monotonic,
+        news: RunNews | None = None,
     ) -> None:
         self.id = query_id
         self.principal = principal
@@ -45,6 +47,7 @@ class Run:
         self.on_cancel: Callable[[], None] = lambda: None
         self.expires_at: datetime | None = None
         self._habit = habit
+        self._news = news or RunNews()
         self._clock = clock
         self._accepted = clock()
         self._began: float | None = None
@@ -136,6 +139,7 @@ class Run:
     def _touch(self) -> None:
         self._revision += 1
         self._changed.notify_all()
+        self._news.changed(self)
 
     # ── What is seen of it ──────────────────────────────────────────────────────────────────────
     @property
@@ -157,6 +161,11 @@ class Run:
         """Wait until the revision is greater than `after`."""
         with self._changed:
             self._changed.wait_for(lambda: self._revision > after, seconds)
+
+    def wait_end(self, seconds: float) -> None:
+        """Wait until nothing will happen any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.state.ended, seconds)
 
     def view(self) -> RunView:
         """Return what is seen of it at this moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
@@ -136,6 +138,70 @@ def test_the_combiner_is_bound_by_the_system_too(pool: Pool) -> None:
     assert limits["Max file size"] == [str(LIMITS.spill_bytes)] * 2
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max open files"] == ["256", "256"]
+
+
+SETTINGS = {
+    "TimeZone": "UTC",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_unsigned_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "python_enable_replacements": "false",
+    "python_scan_all_frames": "false",
+    "allow_extension_repositories": "forbidden",
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+    "max_temp_directory_size": "95.3 MiB",
+    "memory_limit": "190.7 MiB",
+}
+
+
+def test_what_was_set_before_the_fork_holds_after_it(pool: Pool) -> None:
+    asked = ", ".join(f"current_setting('{name}')::VARCHAR AS \"{name}\"" for name in SETTINGS)
+
+    assert run(pool.take(), f"SELECT {asked} FROM i0 LIMIT 1").to_pylist() == [SETTINGS]
+
+
+def test_no_two_combiners_draw_the_same_numbers(pool: Pool) -> None:
+    drawn = [
+        tuple(run(pool.take(), "SELECT random() AS r, gen_random_uuid() AS u FROM i0 LIMIT 1").to_pylist()[0].values())
+        for _ in range(3)
+    ]
+
+    assert len({number for number, _ in drawn}) == len({uuid for _, uuid in drawn}) == 3
+
+
+def test_the_fork_server_has_one_thread_one_channel_and_no_environment(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork copies one thread: what another held then would be held for ever."""
+    monkeypatch.setenv("SWAP_PLANTED_SECRET", "hunter2")
+    for _ in range(2):
+        assert run(pool.take(), "SELECT 1 AS x FROM i0 LIMIT 1").num_rows == 1
+
+    server = Path(f"/proc/{pool.server.pid}")
+    environment = (server / "environ").read_bytes().split(b"\0")
+    opened = [str(entry.readlink()) for entry in (server / "fd").iterdir()]
+    assert len(list((server / "task").iterdir())) == 1
+    assert {each.split(b"=")[0] for each in environment if each} == {each.encode() for each in bare.ENVIRONMENT}
+    assert sum(each.startswith("socket:") for each in opened) == 1
+    # What was deleted is where the tests' own output goes.
+    files = [each for each in opened if each.startswith("/") and not each.startswith("/dev/")]
+    assert [each for each in files if "(deleted)" not in each] == []
+
+
+def test_a_fork_server_that_was_killed_is_replaced(pool: Pool) -> None:
+    assert run(pool.take(), "SELECT 1 AS x FROM i0 LIMIT 1").num_rows == 1
+    before = pool.server.pid
+    assert before is not None
+    working = pool.take()
+    os.kill(before, signal.SIGKILL)
+
+    assert run(working, "SELECT 1 AS x FROM i0 LIMIT 1").num_rows == 1, "what was forked before goes on"
+    assert run(pool.take(), "SELECT 1 AS x FROM i0 LIMIT 1").num_rows == 1
+    assert run(pool.take(), "SELECT 1 AS x FROM i0 LIMIT 1").num_rows == 1
+    assert pool.server.pid not in {None, before}
 
 
 def test_memory_that_duckdb_does_not_count_is_bound_by_the_system(pool: Pool) -> None:

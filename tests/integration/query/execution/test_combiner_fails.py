@@ -100,7 +100,7 @@ def play(tmp_path: Path, pool: Pool) -> Callable[[str], None]:
             "def rows(ended, more): return {**ended, 'done': ended['done'] + more}\n"
             "nothing = {'done': 0, 'read': {}}\n"
             f"{part}\n"
-            "fork_server.run(child.main)\n",
+            "fork_server.run(child.prepare())\n",
             encoding="utf-8",
         )
         pool.server._program = (sys.executable, "-P", str(program))
@@ -237,7 +237,7 @@ def test_a_cancel_while_the_combiner_starts_ends_it(
 ) -> None:
     os.mkfifo(tmp_path / "here")
     play(
-        f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda settings: (signal.alarm(60), open(here, 'w'), signal.pause())"
+        f"here = {str(tmp_path / 'here')!r}\nchild.lock_down = lambda database, settings: (signal.alarm(60), open(here, 'w'), signal.pause())"
     )
     descriptors = open_descriptors()
     raised: list[BaseException] = []
