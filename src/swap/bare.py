@@ -1,4 +1,4 @@
-"""Run one module of ours as a program, with nothing that it does not need: `python bare.py swap.module …`.
+"""Run one module of ours as a program, with nothing that it does not need: `python bare.py pandas,numpy swap.module …`.
 
 `import swap` brings the notebook's side with its HTTP client, and pyarrow imports pandas and NumPy when it finds
 them.  Each takes longer to load than such a program itself, and NumPy brings threads of its own.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -18,25 +18,31 @@ ENVIRONMENT: Mapping[str, str] = {
     "PATH": os.defpath,
     # Arrow's allocator keeps a thread otherwise, and a process that forks may have one only.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # NumPy's linear algebra starts threads otherwise, which no program of ours has work for.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 """All that such a program is told of where it runs."""
 _LEFT_OUT = frozenset({"pandas", "numpy"})
 
 
 class _Without:
-    @staticmethod
-    def find_spec(name: str, *_: object) -> None:
-        if name in _LEFT_OUT:
+    def __init__(self, left_out: Collection[str]) -> None:
+        self._left_out = left_out
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in self._left_out:
             raise ModuleNotFoundError(name)
 
 
-def command(module: str, *arguments: str) -> Sequence[str]:
-    """Return how a module of ours is started as a program."""
-    return (sys.executable, "-E", "-s", "-P", __file__, module, *arguments)
+def command(module: str, *arguments: str, needs: Collection[str] = ()) -> Sequence[str]:
+    """Return how a module of ours is started as a program, with those of the packages left out that it needs."""
+    left_out = ",".join(sorted(_LEFT_OUT.difference(needs)))
+    return (sys.executable, "-E", "-s", "-P", __file__, left_out, module, *arguments)
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, _Without)
+    del sys.argv[0]
+    sys.meta_path.insert(0, _Without(sys.argv[0].split(",")))
     package = ModuleType("swap")
     package.__path__ = [str(Path(__file__).resolve().parent)]
     sys.modules["swap"] = package

@@ -237,6 +237,7 @@ class Postgres(Subject):
 
     def __init__(self) -> None:
         super().__init__()
+        self._connectors: list[PostgresConnector] = []
         self.state = services.temporary_directory()
         self.server = EmbeddedPostgres(
             self.state,
@@ -266,17 +267,18 @@ class Postgres(Subject):
     def connect(
         self,
         *,
+        host: str = "127.0.0.1",
         port: int | None = None,
         password: Path | None = None,
         seconds: float = 3.0,
         database: str | None = None,
     ) -> PostgresConnector:
-        """Return a connector to the server, by way of the proxy unless another port is named."""
-        return PostgresConnector(
+        """Return a connector to the server, by way of the proxy unless another port is named; `close` closes it."""
+        connector = PostgresConnector(
             self.name,
             PostgresSource(
                 kind="postgres",
-                host="127.0.0.1",
+                host=host,
                 port=port or self.proxy.port,
                 database=database or self.database,
                 user=self.account,
@@ -285,6 +287,8 @@ class Postgres(Subject):
                 connect_timeout_seconds=seconds,
             ),
         )
+        self._connectors.append(connector)
+        return connector
 
     def administrator(self) -> contextlib.AbstractContextManager[psycopg.Connection]:
         """Connect as the superuser to the source's database."""
@@ -355,7 +359,8 @@ class Postgres(Subject):
             self.server.restart()
 
     def close(self) -> None:
-        self.connector.close()
+        for connector in self._connectors:
+            connector.close()
         self.proxy.__exit__(None, None, None)
         self.server.stop()
         shutil.rmtree(self.state, ignore_errors=True)

@@ -20,6 +20,7 @@ from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
 from swap.connectors.files import FilesConnector
+from swap.connectors.process import Readers
 from swap.errors import QueryCancelled, SourceFailed, SourceUnavailable
 from swap.settings import FilesSource
 
@@ -326,6 +327,7 @@ def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: 
         b"LANG",
         b"PATH",
         b"JE_ARROW_MALLOC_CONF",
+        b"OPENBLAS_NUM_THREADS",
     }
 
 
@@ -373,20 +375,22 @@ def test_an_answer_that_ends_without_saying_that_it_is_whole_is_an_error(
 ) -> None:
     """Arrow takes the end of the pipe between two batches for the end of the rows."""
     (tmp_path / "reader.py").write_text(f"""
-import os, socket, sys
+import os
 import pyarrow as pa
-from swap import channel
+from swap import channel, fork_server
 
-control = socket.socket(fileno=int(sys.argv[1]))
-_, (sink,) = channel.receive(control)
-rows = pa.record_batch({{"id": pa.array([1, 2, 3], pa.int32())}})
-with os.fdopen(sink, "wb") as pipe:
-    writer = pa.ipc.new_stream(pipe, rows.schema)
-    writer.write_batch(rows)
-    {last}
-os._exit(0)
+def main(control):
+    _, (sink,) = channel.receive(control)
+    rows = pa.record_batch({{"id": pa.array([1, 2, 3], pa.int32())}})
+    with os.fdopen(sink, "wb") as pipe:
+        writer = pa.ipc.new_stream(pipe, rows.schema)
+        writer.write_batch(rows)
+        {last}
+
+fork_server.run(main)
 """)
-    files.connector._readers._program = (sys.executable, str(tmp_path / "reader.py"))
+    files.connector._readers.close()
+    files.connector._readers = Readers((sys.executable, str(tmp_path / "reader.py")))
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed, match="stopped answering"):

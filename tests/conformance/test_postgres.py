@@ -16,9 +16,8 @@ from conformance.subjects import SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
-from swap.connectors.postgres import PostgresConnector
+from swap.connectors.postgres_wire import Link
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
-from swap.settings import PostgresSource, Secret
 
 CREATED = f"""
     CREATE TYPE {SCHEMA}.mood AS ENUM ('calm', 'o''brien');
@@ -274,7 +273,9 @@ def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> No
 
     assert row is not None
     assert row[0] == odd.account
-    link = odd.connector.link("probe", time.monotonic() + 5)
+    ours, control = socket.socketpair()
+    parameters = odd.connector.request("read", "probe", time.monotonic() + 5)["parameters"]
+    link = Link("stock", parameters, 5, control.fileno())
     link.connect(time.monotonic() + 5)
     try:
         assert link.ask("SHOW default_transaction_read_only") == [("on",)]
@@ -283,6 +284,8 @@ def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> No
             link.ask("CREATE TEMP SEQUENCE s; SELECT nextval('pg_temp.s')")
     finally:
         link.close()
+        ours.close()
+        control.close()
 
 
 # ── accounts and networks ───────────────────────────────────────────────────────────────────────────
@@ -417,29 +420,13 @@ def test_closing_the_connector_cancels_what_runs(odd: Postgres) -> None:
     assert eventually(lambda: not odd.works("gone", reading.reader))
 
 
-def by_name(postgres: Postgres, host: str, seconds: float = 3.0) -> PostgresConnector:
-    return PostgresConnector(
-        "stock",
-        PostgresSource(
-            kind="postgres",
-            host=host,
-            port=postgres.server.port,
-            database=postgres.database,
-            user=postgres.account,
-            password=Secret(file=postgres.password_file),
-            sslmode="disable",
-            connect_timeout_seconds=seconds,
-        ),
-    )
-
-
 def test_a_host_may_be_a_name_with_more_than_one_address(postgres: Postgres) -> None:
-    by_name(postgres, "localhost").check()
+    postgres.connect(host="localhost", port=postgres.server.port).check()
 
 
 def test_a_host_name_that_leads_nowhere_is_the_reason(postgres: Postgres) -> None:
     with pytest.raises(SourceUnavailable, match=r"host name leads nowhere|did not answer within"):
-        by_name(postgres, "nowhere.invalid", 1.0).check()
+        postgres.connect(host="nowhere.invalid", seconds=1.0).check()
 
 
 def test_a_password_file_that_is_missing_is_a_source_that_does_not_answer(postgres: Postgres, tmp_path: Path) -> None:

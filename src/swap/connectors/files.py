@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap import bare
 from swap.connectors.base import (
     Capabilities,
     Dataset,
@@ -25,13 +24,15 @@ from swap.connectors.base import (
     Sent,
     unheard,
 )
-from swap.connectors.files_request import DATASET, Request, SoFar, decode_dataset, encode_request
+from swap.connectors.files_request import Request, SoFar, encode_request
 from swap.connectors.filters import COMPARISONS
+from swap.connectors.messages import DATASET, decode_dataset
 from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable
+from swap.forking import server_of
 from swap.settings import FilesSource
 
-_PROGRAM = bare.command("swap.connectors.files_reader")
+_PROGRAM = server_of("swap.connectors.files_reader")
 _HARVEST_SECONDS = 600.0
 
 

@@ -11,9 +11,10 @@ import contextlib
 import os
 import random
 import resource
+import socket
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -26,8 +27,9 @@ from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
 from swap.connectors.files_layout import BrokenError, DataFile, Directory
 from swap.connectors.files_partitions import Rows, divided
-from swap.connectors.files_request import Request, SoFar, decode_request, encode_dataset
+from swap.connectors.files_request import Request, SoFar, decode_request
 from swap.connectors.filters import expression, passes_nan
+from swap.connectors.messages import encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
 
 _SCAN_ROWS = 16_384
@@ -306,10 +308,15 @@ def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
         raise ToldError(error.told) from None
 
 
-def main() -> None:
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do."""
+    return main
+
+
+def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
     # A file made to burst must end this process, not the machine.
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
-    serve(answer)
+    serve(answer, control)

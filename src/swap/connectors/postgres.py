@@ -1,28 +1,21 @@
-"""PostgreSQL as a source: text regenerated from the fragment goes in, Arrow comes out of COPY.
+"""PostgreSQL as a source.  Reading happens in a child process; when it is told to end, it cancels at the server.
 
-Every read has a connection of its own, read-only and named after the query, so that `pg_stat_activity`
-tells whose it is and closing it cancels it.  Identifiers are quoted and values are literals of the
-column's own type; no text a person wrote is ever sent.
+Every request has a connection of its own, read-only and named after the query, so that `pg_stat_activity` tells
+whose it is.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-import pyarrow as pa
-from psycopg import sql
-
-from swap import arrow_stream
-from swap.connectors import postgres_decode as decode
-from swap.connectors import postgres_types as types
 from swap.connectors.base import (
     NULL_TESTS,
     Capabilities,
-    Column,
     Comparison,
     Dataset,
     Deadline,
@@ -31,19 +24,34 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
-    rows_without_columns,
     unheard,
 )
-from swap.connectors.postgres_wire import Link
-from swap.errors import Problem, QueryCancelled, QueryTimedOut, SettingsError, SourceFailed, SourceUnavailable
+from swap.connectors.messages import DATASETS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
+from swap.errors import (
+    Problem,
+    QueryCancelled,
+    QueryTimedOut,
+    SettingsError,
+    SourceFailed,
+    SourceUnavailable,
+    TimedOut,
+    from_json,
+)
+from swap.forking import server_of
 from swap.settings import PostgresSource, Secret
 
 log = logging.getLogger(__name__)
 
-_BATCH_BYTES = 2_000_000
-_BATCH_ROWS = 65_536
-_BATCH_SECONDS = 0.2
-"""Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
+_PROGRAM = server_of("swap.connectors.postgres_reader", needs=("numpy",))
+_GRACE_SECONDS = 4.0
+"""How long a reader process may take to cancel at the server before it is killed; it gives up a second sooner."""
+_START_SECONDS = 10.0
+"""How long a reader process may take to start, beside the time to connect."""
+_HARVEST_SECONDS = 3600.0
+"""How long a whole harvest may take."""
+_QUESTION_SECONDS = 120.0
+"""How long each of its questions may take."""
 _FAMILIES = ("boolean", "integer", "float", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
 
 CAPABILITIES = Capabilities(
@@ -54,54 +62,6 @@ CAPABILITIES = Capabilities(
     limit=True,
 )
 
-_WATCH = "SELECT set_config('client_connection_check_interval', '2s', false) WHERE version() ~ 'linux'; "
-_HARVEST_TABLES = 500
-"""Tables whose columns a harvest asks for at once."""
-_HARVEST_SECONDS = 120.0
-"""How long each of its questions may take."""
-
-_COLUMNS = """
-    SELECT a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
-           CASE WHEN e.typcategory = 'A' AND e.oid NOT IN (22, 30) THEN e.typelem ELSE 0 END::int8,
-           coalesce(co.collisdeterministic, true)
-      FROM pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      JOIN pg_type t ON t.oid = a.atttypid
-      LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
-      JOIN pg_type e ON e.oid = coalesce(b.oid, t.oid)
-      LEFT JOIN pg_collation co ON co.oid = a.attcollation
-     WHERE n.nspname = {schema} AND c.relname = {table} AND c.relkind IN ('r', 'v', 'm', 'f', 'p')
-"""
-
-_TABLES = """
-    SELECT c.oid::int8
-      FROM pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition
-       AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-       AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
-     ORDER BY n.nspname, c.relname
-"""
-
-_DESCRIBED = """
-    SELECT n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), pg_get_userbyid(c.relowner),
-           CASE WHEN c.relkind IN ('r', 'm', 'p') AND c.reltuples >= 0 THEN c.reltuples::int8 END,
-           CASE WHEN c.relkind IN ('r', 'm') THEN c.relpages::int8 * current_setting('block_size')::int8 END,
-           a.attname, coalesce(b.oid, t.oid)::int8, CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END,
-           CASE WHEN e.typcategory = 'A' AND e.oid NOT IN (22, 30) THEN e.typelem ELSE 0 END::int8,
-           coalesce(col_description(c.oid, a.attnum), '')
-      FROM pg_class c
-      JOIN pg_namespace n ON n.oid = c.relnamespace
-      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      JOIN pg_type t ON t.oid = a.atttypid
-      LEFT JOIN pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
-      JOIN pg_type e ON e.oid = coalesce(b.oid, t.oid)
-     WHERE c.oid IN ({tables})
-       AND (has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, a.attnum, 'SELECT'))
-     ORDER BY n.nspname, c.relname, a.attnum
-"""
-
 
 class PostgresConnector:
     """One PostgreSQL database."""
@@ -110,39 +70,20 @@ class PostgresConnector:
         self.name = name
         self.capabilities = CAPABILITIES
         self._source = source
+        self._readers = Readers(_PROGRAM, _GRACE_SECONDS)
         self._open: set[PostgresReader] = set()
 
     def check(self) -> None:
-        """Connect and ask for nothing."""
-        link = self.link("check", math.inf)
-        try:
-            link.connect(math.inf)
-        finally:
-            link.close()
+        """Connect and ask for nothing; this gets a reader process ready, too."""
+        deadline = Deadline(time.monotonic() + self._source.connect_timeout_seconds + _START_SECONDS)
+        for _ in self._asked("check", deadline):
+            pass
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table, view and materialised view that the account may read, without system schemas."""
-        ends_at = time.monotonic() + _HARVEST_SECONDS
-        link = self.link("harvest", ends_at)
-        try:
-            link.connect(ends_at)
-            tables = [str(_int(oid)) for (oid,) in link.ask(_TABLES)]
-            for start in range(0, len(tables), _HARVEST_TABLES):
-                link.extend(time.monotonic() + _HARVEST_SECONDS)
-                some = sql.SQL(", ").join(map(sql.Literal, tables[start : start + _HARVEST_TABLES]))
-                rows = link.ask(link.text(sql.SQL(_DESCRIBED).format(tables=some)))
-                yield [_dataset(list(group)) for _, group in groupby(rows, key=lambda row: row[:2])]
-        except QueryTimedOut:
-            raise SourceUnavailable(
-                Problem(
-                    f"{self.name} does not answer.",
-                    f"Its catalog took longer than {_HARVEST_SECONDS:g} s.",
-                    "Other sources keep working.",
-                    source=self.name,
-                )
-            ) from None
-        finally:
-            link.close()
+        for told in self._asked("harvest", Deadline(time.monotonic() + _HARVEST_SECONDS)):
+            if DATASETS in told:
+                yield [decode_dataset(each) for each in told[DATASETS]]
 
     def read(
         self,
@@ -157,16 +98,23 @@ class PostgresConnector:
         return reader
 
     def close(self) -> None:
-        """Cancel what runs."""
+        """Cancel what runs, and end all reader processes."""
+        self._readers.close()
         for reader in tuple(self._open):
             reader.cancel()
+
+    # For its readers
+
+    def ask(self, deadline: Deadline) -> Asked:
+        """Return a request to be made of a reader process."""
+        return Asked(self._readers, deadline)
 
     def ended(self, reader: PostgresReader) -> None:
         """Forget a read that is over."""
         self._open.discard(reader)
 
-    def link(self, query_id: str, ends_at: float) -> Link:
-        """Return an unopened connection: read-only, no longer than the query, named after it."""
+    def request(self, do: str, query_id: str, ends_at: float) -> dict[str, Any]:
+        """Return what a reader process needs to connect: read-only, no longer than the query, named after it."""
         source = self._source
         options = {
             "default_transaction_read_only": "on",
@@ -176,9 +124,8 @@ class PostgresConnector:
             "intervalstyle": "postgres",
             "extra_float_digits": "1",
             "bytea_output": "hex",
+            "statement_timeout": str(max(1, math.ceil((ends_at - time.monotonic()) * 1000))),
         }
-        if ends_at < math.inf:
-            options["statement_timeout"] = str(max(1, math.ceil((ends_at - time.monotonic()) * 1000)))
         parameters: dict[str, str | int] = {
             "host": source.host,
             "port": source.port,
@@ -192,169 +139,111 @@ class PostgresConnector:
         }
         if source.password is not None:
             parameters["password"] = self._password(source.password)
-        return Link(self.name, parameters, source.connect_timeout_seconds)
+        if "PGSSLROOTCERT" in os.environ:
+            # The child has none of our environment.
+            parameters["sslrootcert"] = os.environ["PGSSLROOTCERT"]
+        return {
+            "do": do,
+            "source": self.name,
+            "parameters": parameters,
+            "connect_seconds": source.connect_timeout_seconds,
+            "ends_at": ends_at,
+        }
+
+    def follow(self, asked: Asked, request: Mapping[str, Any], *sinks: int) -> Iterator[dict[str, Any]]:
+        """Yield what the child tells.  Raises what `send` does."""
+        try:
+            for told in asked.follow(request, sinks):
+                if ERROR in told:
+                    error = from_json(told[ERROR])
+                    raise QueryTimedOut if isinstance(error, TimedOut) else error
+                if NO_ROOM in told:
+                    raise OSError(told[NO_ROOM], os.strerror(told[NO_ROOM]))
+                yield told
+        except NoProcessError as error:
+            raise self._unavailable(f"Its reader process could not be started: {error}.") from None
+        except EOFError:
+            raise self._gone(asked.status) from None
+
+    def _asked(self, do: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+        ends_at = deadline.at if do == "check" else time.monotonic() + _QUESTION_SECONDS
+        try:
+            yield from self.follow(
+                self.ask(deadline), self.request(do, do, ends_at) | {"question_seconds": _QUESTION_SECONDS}
+            )
+        except QueryTimedOut:
+            raise SourceUnavailable(
+                Problem(
+                    f"{self.name} does not answer.",
+                    f"A question about its catalog took longer than {_QUESTION_SECONDS:g} s.",
+                    "Other sources keep working.",
+                    source=self.name,
+                )
+            ) from None
 
     def _password(self, secret: Secret) -> str:
         try:
             return secret.read()
         except SettingsError as error:
             log.warning("%s: %s", self.name, error)
-            raise SourceUnavailable(
-                Problem(
-                    f"{self.name} does not answer.",
-                    "SWAP cannot read the password of its account.",
-                    f"SWAP's administrator finds the setting in [sources.{self.name}].",
-                    source=self.name,
-                )
-            ) from None
+            raise self._unavailable("SWAP cannot read the password of its account.") from None
+
+    def _unavailable(self, why: str) -> SourceUnavailable:
+        todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self.name}]."
+        return SourceUnavailable(Problem(f"{self.name} does not answer.", why, todo, source=self.name))
+
+    def _gone(self, status: int) -> SourceFailed:
+        """Return why an answer ended before it was whole."""
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        return SourceFailed(
+            Problem(
+                f"{self.name} stopped answering.",
+                f"The reader process is gone: it ended {how}.",
+                "Run the query again; if it fails again, tell SWAP's administrator.",
+                source=self.name,
+            )
+        )
 
 
 class PostgresReader:
-    """One COPY on a connection of its own."""
+    """One fragment, read by one child process."""
 
     def __init__(self, connector: PostgresConnector, fragment: Fragment, deadline: Deadline, account: str) -> None:
         self.stats = ReadStats(account=account)
         self._connector = connector
         self._fragment = fragment
         self._deadline = deadline
-        self._link: Link | None = None
-        self._cancelled = False
+        self._asked = connector.ask(deadline)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that reads, while it does."""
+        return self._asked.pid
 
     def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
-        """Write the rows as they come."""
+        """Let the child write the fragment's rows."""
+        connector, fragment = self._connector, self._fragment
+        rows: int | None = None
         try:
-            schema = self._fragment.columns_as(names)
-            return arrow_stream.write(self, sink, schema, lambda rows, at: heard(Sent(rows, at)))
-        except BrokenPipeError:
-            return None
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """Yield the fragment's rows."""
-        try:
-            self._link = link = self._connector.link(self._fragment.query_id or "query", self._deadline.at)
-            if self._cancelled:
-                raise QueryCancelled
-            link.connect(self._deadline.at)
-            columns = self._columns(link)
-            self.stats.statement = link.text(_select(self._fragment, columns))
-            yield from self._batches(link, [columns[each.name] for each in self._fragment.columns])
+            request = connector.request("read", fragment.query_id or "query", self._deadline.at)
+            request |= {"fragment": encode_fragment(fragment), "names": list(names)}
+            for told in connector.follow(self._asked, request, sink):
+                if END in told:
+                    rows = told[END]
+                elif STATEMENT in told:
+                    self.stats.statement = told[STATEMENT]
+                else:
+                    self.stats.rows, self.stats.bytes = told["rows"], told["at"]
+                    heard(Sent(told["rows"], told["at"]))
         finally:
-            self.close()
+            connector.ended(self)
+        return rows
 
     def cancel(self) -> None:
-        """Cancel at the server; the iteration then raises QueryCancelled."""
-        self._cancelled = True
-        link = self._link
-        if link is not None:
-            link.cancel()
+        """Have the child cancel at the server, and end it; `send` then raises QueryCancelled."""
+        self._asked.stop(QueryCancelled())
 
     def close(self) -> None:
-        """Cancel what is left and disconnect."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.close()
+        """Give the child back when it has answered wholly, else end it."""
+        self._asked.close()
         self._connector.ended(self)
-
-    def _columns(self, link: Link) -> dict[str, types.SourceColumn]:
-        """Return how the table's columns travel now; refuse when one changed since the catalog was harvested."""
-        fragment = self._fragment
-        question = sql.SQL(_COLUMNS).format(schema=sql.Literal(fragment.schema), table=sql.Literal(fragment.table))
-        # A server that waits for a lock notices nothing of a gateway that died, unless it is told to look.
-        watch = _WATCH if link.server_version >= 140000 else ""
-        found = {
-            str(row[0]): types.column(str(row[0]), _int(row[1]), _int(row[2]), _int(row[3]), row[4] == "t")
-            for row in link.ask(watch + link.text(question))
-        }
-        for column in fragment.columns:
-            if column.name not in found or found[column.name].type != column.type:
-                raise self._failed(
-                    f"The column {column.name} of {fragment.schema}.{fragment.table} changed since the catalog was"
-                    " renewed.",
-                    "Run the query again in a few minutes.",
-                )
-        return found
-
-    def _batches(self, link: Link, columns: list[types.SourceColumn]) -> Iterator[pa.RecordBatch]:
-        pending: list[bytes] = []
-        size = 0
-        skip = decode.HEADER_BYTES
-        sent_at = time.monotonic()
-        for messages in link.copy(f"COPY ({self.stats.statement}) TO STDOUT (FORMAT binary)"):
-            if skip and messages:
-                # The header comes with the first row.
-                messages[0] = messages[0][skip:]
-                skip = 0
-            pending += messages
-            size += sum(map(len, messages))
-            late = len(pending) > 1 and time.monotonic() - sent_at > _BATCH_SECONDS
-            if size >= _BATCH_BYTES or len(pending) >= _BATCH_ROWS or late:
-                # The last message may be the trailer, which is known for certain only at the end.
-                yield self._batch(pending[:-1], columns)
-                pending, size, sent_at = pending[-1:], len(pending[-1]), time.monotonic()
-        if not pending or pending[-1] != decode.TRAILER:
-            raise self._failed("Its answer ends early.", "Run the query again.")
-        if len(pending) > 1:
-            yield self._batch(pending[:-1], columns)
-
-    def _batch(self, chunks: list[bytes], columns: list[types.SourceColumn]) -> pa.RecordBatch:
-        fragment = self._fragment
-        try:
-            fields = decode.rows(chunks, [(column.travels_as, column.type) for column in columns])
-        except decode.InexactError as error:
-            name = columns[error.column].name
-            raise self._failed(
-                f"The column {name} of {fragment.schema}.{fragment.table} holds {error}, which SWAP cannot pass on"
-                " exactly.",
-                "Leave the column out, or leave such rows out with WHERE.",
-            ) from None
-        except decode.MalformedError as error:
-            raise self._failed(f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator.") from None
-        schema = pa.schema([(column.name, column.type) for column in columns])
-        batch = pa.RecordBatch.from_arrays(fields, schema=schema) if columns else rows_without_columns(len(chunks))
-        self.stats.rows += batch.num_rows
-        self.stats.bytes += batch.nbytes
-        return batch
-
-    def _failed(self, why: str, todo: str) -> SourceFailed:
-        name = self._connector.name
-        return SourceFailed(Problem(f"{name} answered, but not with what was asked for.", why, todo, source=name))
-
-
-def _select(fragment: Fragment, columns: dict[str, types.SourceColumn]) -> sql.Composable:
-    parts: list[sql.Composable] = [
-        sql.SQL("SELECT {} FROM {}").format(
-            sql.SQL(", ").join(columns[each.name].projection for each in fragment.columns),
-            sql.Identifier(fragment.schema, fragment.table),
-        ),
-    ]
-    if fragment.predicates:
-        parts.append(
-            sql.SQL("WHERE {}").format(
-                sql.SQL(" AND ").join(types.where(each, columns) for each in fragment.predicates)
-            )
-        )
-    if fragment.limit is not None:
-        parts.append(sql.SQL("LIMIT {}").format(sql.SQL(str(int(fragment.limit)))))
-    return sql.SQL(" ").join(parts)
-
-
-def _dataset(rows: list[tuple[str | None, ...]]) -> Dataset:
-    schema, name, comment, owner, estimate, size = rows[0][:6]
-    columns = []
-    for row in rows:
-        described = types.column(str(row[6]), _int(row[7]), _int(row[8]), _int(row[9]), deterministic=True)
-        text, sensitivity = types.sensitivity(str(row[10]))
-        columns.append(Column(described.name, described.type, text, sensitivity=sensitivity))
-    return Dataset(
-        str(schema),
-        str(name),
-        tuple(columns),
-        str(comment),
-        str(owner),
-        None if estimate is None else int(estimate),
-        None if size is None else int(size),
-    )
-
-
-def _int(text: str | None) -> int:
-    return int(text or 0)

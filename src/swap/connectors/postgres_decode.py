@@ -51,13 +51,12 @@ class MalformedError(ValueError):
     """The bytes are not what the protocol promises."""
 
 
-def rows(chunks: Sequence[bytes], types: Sequence[tuple[pa.DataType, pa.DataType]]) -> list[pa.Array]:
-    """Decode whole rows, one in each chunk, to one array for each pair of (type it travels as, type it becomes).
+def rows(data: bytes, sizes: Ints, types: Sequence[tuple[pa.DataType, pa.DataType]]) -> list[pa.Array]:
+    """Decode rows of these sizes to one array for each pair of (type it travels as, type it becomes).
 
     Raises InexactError (with `.column`), MalformedError.
     """
-    data = b"".join(chunks)
-    ends = np.cumsum(np.fromiter(map(len, chunks), np.int64, len(chunks)))
+    ends = np.cumsum(sizes)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
     buffer = np.frombuffer(data, np.uint8)
     if not (_gather(buffer, starts, ">i2") == len(types)).all():

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL, on which every wait can be ended: by the deadline, or by another thread.
+"""One connection to PostgreSQL, on which every wait ends in time: at the deadline, or when nobody asks any more.
 
 Below psycopg's `Connection` is libpq without blocking; this module adds only the waiting.  Addresses and
 accounts are for the log, never for an error: people's notebooks show errors.
@@ -16,16 +16,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from itertools import repeat
 
 import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
-from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 log = logging.getLogger(__name__)
 
-_CANCEL_SECONDS = 3.0
+CANCEL_SECONDS = 3.0
+"""How long a server that is out of reach is asked to cancel."""
 _MESSAGES = 512
 _PAUSE_SECONDS = 0.2
 _REASONS = (
@@ -51,30 +53,18 @@ _REASONS = (
 
 
 class Link:
-    """A connection that belongs to one thread; only `cancel` may be called from others."""
+    """A connection that belongs to one thread.  It is closed, and cancelled at the server, when `control` is.
 
-    def __init__(self, source: str, parameters: Mapping[str, str | int], connect_seconds: float) -> None:
+    `control` is the descriptor of a socket to whoever asks: every wait raises EOFError when nobody is there any more.
+    """
+
+    def __init__(self, source: str, parameters: Mapping[str, str | int], connect_seconds: float, control: int) -> None:
         self._source = source
         self._parameters = parameters
         self._connect_seconds = connect_seconds
-        self._lock = threading.Lock()
-        self._wake = os.eventfd(0)
+        self._control = control
         self._conn: psycopg.Connection | None = None
         self._ends_at = math.inf
-        self._asked_to_cancel = False
-        self.cancelled = False
-
-    # From any thread
-
-    def cancel(self) -> None:
-        """Cancel what runs at the server; every wait of the owning thread ends with QueryCancelled."""
-        self.cancelled = True
-        with self._lock:
-            if self._wake >= 0:
-                os.eventfd_write(self._wake, 1)
-            self._cancel_at_server()
-
-    # From the owning thread
 
     @property
     def server_version(self) -> int:
@@ -82,7 +72,7 @@ class Link:
         return self._open().pgconn.server_version
 
     def connect(self, ends_at: float) -> None:
-        """Connect.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, QueryCancelled."""
+        """Connect.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
         self._ends_at = ends_at
         gives_up_at = time.monotonic() + self._connect_seconds
         addresses = self._addresses(gives_up_at)
@@ -93,8 +83,7 @@ class Link:
             pgconn.finish()
             raise
         pgconn.nonblocking = 1
-        with self._lock:
-            self._conn = psycopg.Connection(pgconn)
+        self._conn = psycopg.Connection(pgconn)
 
     def extend(self, ends_at: float) -> None:
         """Let what is asked next take until then."""
@@ -116,7 +105,7 @@ class Link:
             ]
         return rows
 
-    def copy(self, statement: str) -> Iterator[list[bytes]]:
+    def copy(self, statement: str) -> Iterator[list[memoryview]]:
         """Run COPY … TO STDOUT; yield lists of messages as they arrive.
 
         An empty list says that it has begun, or that nothing came for `_PAUSE_SECONDS` after the last rows.
@@ -127,21 +116,18 @@ class Link:
             self._demand(result, pq.ExecStatus.COPY_OUT)
         yield []
         pgconn = self._open().pgconn
-        read = pgconn.get_copy_data
-        pending: list[bytes] = []
-        size = 0
+        size = 1
         told = True
         while size >= 0:
-            size, message = read(1)
-            if size > 0:
-                # Bytes, because Python's garbage collector would look through half a million memoryviews again and
-                # again.
-                pending.append(bytes(message))
-                if len(pending) < _MESSAGES:
-                    continue
-            if pending:
-                yield pending
-                pending, told = [], False
+            messages: list[memoryview] = []
+            # One turn for each row of the source: nothing more may happen in it.
+            for size, message in map(pgconn.get_copy_data, repeat(1, _MESSAGES)):
+                if size <= 0:
+                    break
+                messages.append(message)
+            if messages:
+                yield messages
+                told = False
             if size == 0 and not self._receive(pgconn, math.inf if told else time.monotonic() + _PAUSE_SECONDS):
                 yield []
                 told = True
@@ -150,15 +136,15 @@ class Link:
 
     def close(self) -> None:
         """Cancel what runs, and disconnect."""
-        with self._lock:
-            if self._wake < 0:
-                return
-            self._cancel_at_server()
-            if self._conn is not None:
-                self._conn.pgconn.finish()
-                self._conn = None
-            os.close(self._wake)
-            self._wake = -1
+        conn, self._conn = self._conn, None
+        if conn is None:
+            return
+        if conn.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            try:
+                conn.cancel_safe(timeout=CANCEL_SECONDS)
+            except psycopg.Error as error:
+                log.warning("%s: the cancel request failed: %s", self._source, error)
+        conn.pgconn.finish()
 
     # Below
 
@@ -207,8 +193,7 @@ class Link:
             polled = pq.PollingStatus(pgconn.connect_poll())
 
     def _open(self) -> psycopg.Connection:
-        if self._conn is None:
-            raise QueryCancelled
+        assert self._conn is not None, "connect comes first"
         return self._conn
 
     def _send(self, statement: str) -> None:
@@ -242,28 +227,18 @@ class Link:
     def _wait(self, descriptor: int, writable: bool, until: float) -> bool:
         """Wait for the socket; tell whether it is ready rather than `until` past.
 
-        Raises QueryCancelled, and QueryTimedOut when the query's own time is over.
+        Raises QueryTimedOut when the query's own time is over, and EOFError when nobody waits for it any more.
         """
         poll = select.poll()
         poll.register(descriptor, select.POLLOUT if writable else select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
+        poll.register(self._control, select.POLLRDHUP)
         left = max(0.0, min(until, self._ends_at) - time.monotonic())
         ready = poll.poll(None if left == math.inf else left * 1000 + 1)
-        if self.cancelled:
-            raise QueryCancelled
+        if any(which == self._control for which, _ in ready):
+            raise EOFError
         if not ready and time.monotonic() >= self._ends_at:
             raise QueryTimedOut
         return bool(ready)
-
-    def _cancel_at_server(self) -> None:
-        """Send one cancel request; a second would only wait again for a server that is out of reach."""
-        if self._conn is None or self._asked_to_cancel:
-            return
-        self._asked_to_cancel = self._conn.pgconn.transaction_status == pq.TransactionStatus.ACTIVE
-        try:
-            self._conn.cancel_safe(timeout=_CANCEL_SECONDS)
-        except psycopg.Error as error:
-            log.warning("%s: the cancel request failed: %s", self._source, error)
 
     def _demand(self, result: pq.abc.PGresult, *expected: pq.ExecStatus) -> None:
         if result.status not in expected:
@@ -280,10 +255,8 @@ class Link:
         todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self._source}]."
         return SourceUnavailable(Problem(f"{self._source} does not answer.", why, todo, source=self._source))
 
-    def _lost(self, message: str) -> SwapError:
+    def _lost(self, message: str) -> SourceUnavailable:
         log.warning("%s: connection lost: %s", self._source, message.strip())
-        if self.cancelled:
-            return QueryCancelled()
         return SourceUnavailable(
             Problem(
                 f"{self._source} does not answer any more.",
@@ -296,8 +269,6 @@ class Link:
     def _failed(self, result: pq.abc.PGresult) -> SwapError:
         state = _decoded(result.error_field(pq.DiagnosticField.SQLSTATE)) or ""
         message = _decoded(result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY)) or result.get_error_message().strip()
-        if state == "57014" and self.cancelled:
-            return QueryCancelled()
         if state == "57014" and time.monotonic() >= self._ends_at - 1:
             return QueryTimedOut()
         # 57P: the server stops or has crashed; 08: the connection; 53: it has no room; none: libpq lost it.

@@ -12,17 +12,15 @@ import errno
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from swap import bare
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
 from swap.errors import QueryCancelled, QueryTimedOut, SwapError
+from swap.forking import ForkServer
 
 KEPT = 4
 """Reader processes of one source that are kept for the next reads."""
@@ -34,6 +32,7 @@ ERROR = "error"
 """The key of its last message instead: what went wrong at the source."""
 NO_ROOM = "no_room"
 """The key of its last message instead: the number of the system's error that writing the rows met."""
+LAST = frozenset({END, ERROR, NO_ROOM})
 
 
 class NoProcessError(Exception):
@@ -41,35 +40,30 @@ class NoProcessError(Exception):
 
 
 class ReaderProcess:
-    """One child: it answers requests one at a time, and dies when its socket does."""
+    """One forked process: it answers requests one at a time, and dies when its socket does.
 
-    def __init__(self, program: Sequence[str]) -> None:
+    With `grace_seconds` it may end by itself first, when what it began at its store ends no sooner by its death.
+    """
+
+    def __init__(self, server: ForkServer, grace_seconds: float = 0.0) -> None:
         self.answers = 0
-        ours, theirs = socket.socketpair()
-        self._control = ours
+        self._grace_seconds = grace_seconds
+        self._server = server
         try:
-            with theirs:
-                self._child = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
-                    [*program, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    env=bare.ENVIRONMENT,
-                )
+            self._forked = server.fork()
         except OSError as error:
-            ours.close()
-            raise NoProcessError(error.strerror) from None
+            raise NoProcessError(error.strerror or str(error)) from None
+        self._control = self._forked.control
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self._child.pid
+        return self._forked.pid
 
     @property
     def alive(self) -> bool:
         """Whether it still runs."""
-        return self._child.poll() is None
+        return not self._forked.wait(0)
 
     def ask(self, request: Mapping[str, Any], sinks: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Send a request and yield what is told, to the last message.  Raises OSError, EOFError when it is gone."""
@@ -78,26 +72,33 @@ class ReaderProcess:
         while True:
             told, _ = receive(self._control)
             yield told
-            if told.keys() & {END, ERROR, NO_ROOM}:
+            if told.keys() & LAST:
                 return
 
     def kill(self) -> None:
-        """End it at once; what waits for its answer then fails.  Idempotent, from any thread."""
-        self._child.kill()
+        """End it; what waits for its answer fails at once.  Idempotent, from any thread, until `end`."""
+        if not self._grace_seconds:
+            self._forked.kill()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> int:
-        """End it, collect it and return its status."""
-        self._child.kill()
-        status = self._child.wait()
-        self._control.close()
-        return status
+        """End it, collect it and return its status; call it once."""
+        self.kill()
+        self._forked.wait(self._grace_seconds)
+        self._forked.kill()
+        self._forked.wait()
+        status = self._server.reap(self._forked)
+        self._forked.close()
+        return -signal.SIGKILL if status is None else status
 
 
 class Readers:
     """The reader processes of one source."""
 
-    def __init__(self, program: Sequence[str]) -> None:
-        self._program = program
+    def __init__(self, program: Sequence[str], grace_seconds: float = 0.0) -> None:
+        self._server = ForkServer(program)
+        self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -106,13 +107,13 @@ class Readers:
         """See to it that one waits for a request.  Raises NoProcessError."""
         with self._lock:
             if not self._spares and not self._closed:
-                self._spares.append(ReaderProcess(self._program))
+                self._spares.append(self._start())
 
     def take(self) -> ReaderProcess:
         """Return one that waits for a request.  Raises NoProcessError."""
         while True:
             with self._lock:
-                taken = self._spares.pop() if self._spares else ReaderProcess(self._program)
+                taken = self._spares.pop() if self._spares else self._start()
             if taken.alive:
                 return taken
             taken.end()
@@ -132,6 +133,10 @@ class Readers:
             spares, self._spares = self._spares, []
         for spare in spares:
             spare.end()
+        self._server.close()
+
+    def _start(self) -> ReaderProcess:
+        return ReaderProcess(self._server, self._grace_seconds)
 
 
 class Asked:
@@ -169,10 +174,12 @@ class Asked:
                     raise self.over
                 self._process = process = self._readers.take()
             try:
-                yield from process.ask(request, sinks)
-                self._whole = True
+                for told in process.ask(request, sinks):
+                    self._whole = bool(told.keys() & LAST)
+                    yield told
             except (OSError, EOFError):
-                self.status = process.end()
+                ended = self._let_go()
+                self.status = ended.end() if ended else 0
                 raise self.over or EOFError from None
         finally:
             timer.cancel()
@@ -188,27 +195,30 @@ class Asked:
 
     def close(self) -> None:
         """Give the process back when it has answered wholly, else end it."""
+        process = self._let_go()
         with self._lock:
-            process, self._process = self._process, None
             reusable = self._whole and self.over is None
             self.over = self.over or QueryCancelled()
         if process is not None:
             self._readers.give_back(process) if reusable else process.end()
+
+    def _let_go(self) -> ReaderProcess | None:
+        """Return the process, once: whoever gets it ends it or gives it back, and nobody else may touch it."""
+        with self._lock:
+            process, self._process = self._process, None
+        return process
 
 
 # ── The child's side ────────────────────────────────────────────────────────────────────────────
 Tell = Callable[[Mapping[str, Any]], None]
 
 
-def serve(answer: Callable[[dict[str, Any], int | None, Tell], int]) -> None:
+def serve(answer: Callable[[dict[str, Any], int | None, Tell], int], control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more.
 
     `answer` writes rows to the descriptor, if it is given one, and returns how many; it tells what goes wrong at
     the source by raising ToldError.
     """
-    control = socket.socket(fileno=int(sys.argv[1]))
-    # Ctrl-C is for our parent, whose end we notice by the socket.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def tell(message: Mapping[str, Any]) -> None:
         send(control, message)

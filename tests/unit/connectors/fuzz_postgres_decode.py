@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from swap.connectors import postgres_decode
@@ -139,7 +140,9 @@ def _list(data: Bytes, type_: pa.DataType) -> list[Any]:
 # ── The decoder's answer, in the same form ──────────────────────────────────────────────────────
 def answer(decode: Any, rows: list[bytes], types: list[pa.DataType]) -> Decoded:
     try:
-        arrays = decode.rows(rows, [(type_, type_) for type_ in types])
+        arrays = decode.rows(
+            b"".join(rows), np.array([len(row) for row in rows], np.int64), [(type_, type_) for type_ in types]
+        )
     except (decode.MalformedError, decode.InexactError):
         return REFUSED
     return [_as_plain(array) for array in arrays]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.connectors import files, postgres
+from swap.connectors import postgres, process
 from swap.connectors.filters import COMPARISONS
 from swap.connectors.registry import KINDS
 
@@ -25,4 +25,7 @@ def test_every_family_that_is_compared_is_in_the_table(family: str) -> None:
 
 
 def test_the_page_tells_the_numbers_of_the_reader_process() -> None:
-    assert f"for {files._ANSWERS} answers each" in PAGE
+    page = " ".join(PAGE.split())
+
+    assert f"for {process.ANSWERS} answers each" in page
+    assert f"takes longer than {postgres._GRACE_SECONDS:g} s" in page

@@ -8,14 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.connectors.base import Column, Comparison, Dataset, Partition, Partitions, Predicate
-from swap.connectors.files_request import (
-    Request,
-    decode_dataset,
-    decode_request,
-    encode_dataset,
-    encode_request,
-)
+from swap.connectors.base import Comparison, Predicate
+from swap.connectors.files_request import Request, decode_request, encode_request
 
 MOMENT = dt.datetime.fromisoformat("2026-11-24T10:00:00.000001")
 
@@ -67,20 +61,3 @@ def test_a_value_arrives_as_it_was_sent(value: Any) -> None:
 )
 def test_a_schema_arrives_as_it_was_sent(schema: pa.Schema | None) -> None:
     assert decode_request(sent(encode_request(Request("/r", columns=schema)))).columns == schema
-
-
-def test_a_dataset_arrives_as_it_was_sent() -> None:
-    dataset = Dataset(
-        "s",
-        "t",
-        (Column("a", pa.int32(), "x", partition=True), Column("b", pa.null(), sensitivity="personal")),
-        "c",
-        "o",
-        5,
-        None,
-        "now",
-        rows_exact=True,
-        partitions=Partitions(("a",), "", 1, (Partition((None,), 1, 5, exact=True),)),
-    )
-
-    assert decode_dataset(sent(encode_dataset(dataset))) == dataset

@@ -24,7 +24,9 @@ def row(*fields: bytes | None) -> bytes:
 
 
 def decoded(rows: list[bytes], *types: pa.DataType) -> list[list[Any]]:
-    return [array.to_pylist() for array in decode.rows(rows, [(type_, type_) for type_ in types])]
+    sizes = np.array([len(row) for row in rows], np.int64)
+    found = decode.rows(b"".join(rows), sizes, [(type_, type_) for type_ in types])
+    return [array.to_pylist() for array in found]
 
 
 @settings(max_examples=60, deadline=None)

@@ -18,11 +18,12 @@ from typing import Any
 from swap.channel import receive, send
 from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
+from swap.forking import ForkServer, server_of
 from swap.query.execution import combiner_child
-from swap.query.execution.forking import ForkServer
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
+PROGRAM = server_of("swap.query.execution.combiner_child")
 REPLENISH_SECONDS = 0.7
 _KILLED = -9
 _SPILL_PREFIX = "spill-"
@@ -178,7 +179,7 @@ class Pool:
     """Gives out combiners, each once, and keeps one spare ready."""
 
     def __init__(self, limits: Limits, directory: Path) -> None:
-        self.server = ForkServer()
+        self.server = ForkServer(PROGRAM)
         self._limits = limits
         self._directory = directory
         self._lock = threading.Lock()

@@ -36,6 +36,11 @@ ROOM_BYTES = 3 << 30
 """Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
 
 
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do, with a DuckDB that was opened before."""
+    return partial(main, database=opened())
+
+
 def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     """Lock down, wait for the statement, run it, say how it ended.  Does not return."""
     try:

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
@@ -183,7 +184,7 @@ def test_the_fork_server_has_one_thread_one_channel_and_no_environment(
     environment = (server / "environ").read_bytes().split(b"\0")
     opened = [str(entry.readlink()) for entry in (server / "fd").iterdir()]
     assert len(list((server / "task").iterdir())) == 1
-    assert {each.split(b"=")[0] for each in environment if each} == {b"LANG", b"PATH", b"JE_ARROW_MALLOC_CONF"}
+    assert {each.split(b"=")[0] for each in environment if each} == {each.encode() for each in bare.ENVIRONMENT}
     assert sum(each.startswith("socket:") for each in opened) == 1
     # What was deleted is where the tests' own output goes.
     files = [each for each in opened if each.startswith("/") and not each.startswith("/dev/")]
@@ -298,10 +299,10 @@ def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
-from swap.query.execution.combiner import Combiner
-from swap.query.execution.forking import ForkServer
+from swap.forking import ForkServer
+from swap.query.execution.combiner import PROGRAM, Combiner
 from swap.settings import Limits
-combiner = Combiner(ForkServer(), Limits(), Path({str(tmp_path)!r}))
+combiner = Combiner(ForkServer(PROGRAM), Limits(), Path({str(tmp_path)!r}))
 from swap.channel import receive
 receive(combiner._forked.control)
 print(combiner.pid, flush=True)

@@ -19,7 +19,6 @@ from swap.connectors.memory import MemoryConnector
 from swap.errors import Invalid, QueryCancelled, SwapError
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
-from swap.query.execution import forking
 from swap.query.execution.combiner import Combiner, Pool
 from swap.query.execution.execute import Execution
 from swap.query.execution.uploads import Uploads
@@ -88,22 +87,23 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def play(tmp_path: Path, pool: Pool) -> Callable[[str], None]:
     """Start, in the combiner's place, the combiner with one part of it replaced."""
 
     def start_instead(part: str) -> None:
         program = tmp_path / "combiner.py"
         program.write_text(
             "import os, signal\n"
-            "from swap.query.execution import combiner_child as child, fork_server\n"
+            "from swap import fork_server\n"
+            "from swap.query.execution import combiner_child as child\n"
             "run, tell = child.run, child._tell\n"
             "def rows(ended, more): return {**ended, 'done': ended['done'] + more}\n"
             "nothing = {'done': 0, 'read': {}}\n"
             f"{part}\n"
-            "fork_server.main()\n",
+            "fork_server.run(child.prepare())\n",
             encoding="utf-8",
         )
-        monkeypatch.setattr(forking, "_PROGRAM", (sys.executable, "-P", str(program)))
+        pool.server._program = (sys.executable, "-P", str(program))
 
     return start_instead
 

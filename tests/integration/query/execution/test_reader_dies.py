@@ -78,13 +78,13 @@ def dies(lake: FilesConnector, directory: Path, when: str) -> None:
     program = directory / "reader.py"
     program.write_text(
         "import os, signal\n"
-        "from swap import arrow_stream\n"
+        "from swap import arrow_stream, fork_server\n"
         "from swap.connectors import files_reader\n"
         "Writer = arrow_stream.StreamWriter\n"
         "write, end, batches = Writer.write, Writer.end, []\n"
         "def die(): os.kill(os.getpid(), signal.SIGKILL)\n"
         f"{when}\n"
-        "files_reader.main()\n"
+        "fork_server.run(files_reader.main)\n"
     )
     lake._readers.close()
     lake._readers = type(lake._readers)((sys.executable, "-P", str(program)))

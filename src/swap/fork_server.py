@@ -1,23 +1,24 @@
-"""The program that combiners are forked from: it has loaded what they need, and read nothing.
+"""The program that combiners, or readers of one kind, are forked from: it has loaded what they need, and read nothing.
 
-Starting Python, DuckDB and Arrow anew takes fifty times as long as a combiner's own beginning.  It has one thread,
-an empty DuckDB, no credential and no descriptor but its channel: what a combiner is to do, and with
-which descriptors, arrives in the child, on a socket that the child made after the fork.
+Starting Python with Arrow and DuckDB or psycopg anew takes fifty times as long as a child's own beginning.  It has
+one thread, no credential and no descriptor but its channel: what a child is to do, and with which descriptors,
+arrives in the child, on a socket that the child made after the fork.
+
+`bare.command("swap.fork_server", module)`, then the channel's number: a child does what `module.prepare()` returned.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
 import struct
 import sys
+import traceback
+from collections.abc import Callable
 from typing import NoReturn
-
-import duckdb
-
-from swap.query.execution import combiner_child
 
 FORK = b"fork"
 REAP = b"reap"
@@ -28,32 +29,40 @@ ANSWER = struct.Struct("!i")
 
 
 def main() -> None:
-    """Answer until the channel closes: fork a combiner, or collect one that has ended."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    """Fork children of the module that is named."""
+    run(importlib.import_module(sys.argv[1]).prepare())
+
+
+def run(begin: Callable[[socket.socket], None]) -> None:
+    """Answer until the channel closes: fork a child, which begins, or collect one that has ended."""
+    channel = socket.socket(fileno=int(sys.argv[-1]))
     # Ctrl-C is for our parent, whose end we notice by the channel.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    database = combiner_child.opened()
     gc.collect()
     gc.freeze()  # otherwise each child's collector would write to, and so copy, all pages that it shares with us
     while len(request := channel.recv(REQUEST.size)) == REQUEST.size:
         what, pid = REQUEST.unpack(request)
         if what == FORK:
             if os.fork() == 0:
-                _become_combiner(channel, database)
+                _become(begin, channel)
         else:
             _, status = os.waitpid(pid, 0)
             channel.sendall(ANSWER.pack(os.waitstatus_to_exitcode(status)))
     os._exit(0)  # there is nothing to tidy up, and DuckDB's bindings would complain of what is left
 
 
-def _become_combiner(channel: socket.socket, database: duckdb.DuckDBPyConnection) -> NoReturn:
+def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> NoReturn:
     """Make a socket of our own, give its other end to the gateway, and do what is asked on it.  Does not return."""
+    status = 1
     try:
         os.setpgid(0, 0)
         ours, theirs = socket.socketpair()
         with theirs, channel:
             socket.send_fds(channel, [ANSWER.pack(os.getpid())], [theirs.fileno()])
-        combiner_child.main(ours, database)
+        begin(ours)
+        status = 0
+    except BaseException:  # noqa: BLE001 — the child's last words
+        traceback.print_exc()
     finally:
         # Whatever happened: nothing of the server's own loop may go on in a child.
-        os._exit(1)
+        os._exit(status)

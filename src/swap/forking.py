@@ -9,20 +9,26 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from swap import bare
-from swap.query.execution.fork_server import ANSWER, FORK, REAP, REQUEST
+from swap.fork_server import ANSWER, FORK, REAP, REQUEST
 
-_PROGRAM = bare.command("swap.query.execution.fork_server")
 _ANSWER_SECONDS = 10.0
 """A fork server that is silent for longer is replaced."""
+
+
+def server_of(module: str, needs: Collection[str] = ()) -> Sequence[str]:
+    """Return the program that processes which do a module's `main` are forked from."""
+    return bare.command("swap.fork_server", module, needs=needs)
 
 
 class ForkServer:
     """One fork server, started when it is first needed and again when it has died."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Sequence[str]) -> None:
+        self._program = program
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
@@ -74,7 +80,7 @@ class ForkServer:
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
-                    [*_PROGRAM, str(theirs.fileno())],
+                    [*self._program, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
