@@ -23,6 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
+from swap.arrow_stream import write as stream_of
 from swap.channel import receive, send
 
 ROWS_PER_BATCH = 16_384
@@ -37,8 +38,35 @@ ROOM_BYTES = 3 << 30
 
 
 def prepare() -> Callable[[socket.socket], None]:
-    """Return what a forked process is to do, with a DuckDB that was opened before."""
-    return partial(main, database=opened())
+    """Return what a forked process is to do, with a DuckDB that was opened, and has answered something, before."""
+    database = opened()
+    rehearse(database)
+    return partial(main, database=database)
+
+
+REHEARSED = (
+    "SELECT count(*) AS n, sum(a) AS s, min(b) AS m FROM i0 WHERE a > 0 GROUP BY b ORDER BY n DESC LIMIT 1",
+    "SELECT x.a, y.b FROM i0 x JOIN i0 y ON x.a = y.a WHERE x.b = 'x' ORDER BY x.a",
+    "SELECT a, b FROM i0 WHERE a BETWEEN 0 AND 9 ORDER BY a LIMIT 10",
+)
+
+
+def rehearse(database: duckdb.DuckDBPyConnection) -> None:
+    """Answer a few statements about nothing: what is loaded or made with the first is then there before the fork."""
+    rows = pa.record_batch({"a": pa.array([1], pa.int64()), "b": ["x"]})
+    sink = os.open(os.devnull, os.O_WRONLY)
+    for streamed in (False, True):
+        for statement in REHEARSED[-1:] if streamed else REHEARSED:
+            connection = database.cursor()
+            _set(connection, *_OF_ONE_CONNECTION)
+            ours, theirs = os.pipe()
+            stream_of([rows], theirs, rows.schema, lambda _rows, _at: None)
+            os.close(theirs)
+            run(connection, {"sql": statement, "inputs": ["i0"], "streamed": streamed}, [ours, sink], lambda _: None)
+            if not streamed:
+                connection.execute('DROP TABLE "i0"')
+            connection.close()
+    os.close(sink)
 
 
 def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
@@ -77,6 +105,15 @@ def opened() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+_OF_ONE_CONNECTION = (
+    "TimeZone='UTC'",
+    "python_enable_replacements=false",
+    "python_scan_all_frames=false",
+    # Rows are handed on as they come: by default a whole megabyte would gather first.
+    "streaming_buffer_size='256KB'",
+)
+
+
 def lock_down(database: duckdb.DuckDBPyConnection, settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """Return a connection that can compute and spill, and nothing else.  The order of the settings matters."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -96,12 +133,7 @@ def lock_down(database: duckdb.DuckDBPyConnection, settings: dict[str, Any]) -> 
         f"max_temp_directory_size='{settings['spill_bytes']}B'",
         f"memory_limit='{settings['memory_bytes']}B'",
         f"threads={int(settings['threads'])}",
-        # What holds for one connection only.
-        "TimeZone='UTC'",
-        "python_enable_replacements=false",
-        "python_scan_all_frames=false",
-        # Rows are handed on as they come: by default a whole megabyte would gather first.
-        "streaming_buffer_size='256KB'",
+        *_OF_ONE_CONNECTION,
         "enable_external_access=false",
         "lock_configuration=true",
     )
