@@ -97,11 +97,16 @@ class Standing:
         with self._news.of(self._claims.person_id) as self._changed:
             yield
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether its token has reached its end."""
+        return self._guard.ended(self._claims)
+
     async def principal(self) -> Principal:
         """Return who it is, with the groups they have now.  Raises NotSignedIn, also when the token has ended."""
         fresh = time.monotonic() - self._looked_at <= VERDICT_SECONDS and self._news.listening
         if self._principal is None or not fresh or self._changed.is_set():
-            if self._guard.ended(self._claims):
+            if self.ended:
                 raise NotSignedIn(Problem("This token has ended.", todo="Show a new one."))
             self._changed.clear()
             self._looked_at = time.monotonic()

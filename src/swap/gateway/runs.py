@@ -60,6 +60,8 @@ async def changes(queries: Queries, caller: Caller, standing: Standing) -> Async
                 try:
                     await asyncio.wait_for(changed.wait(), ALIVE_SECONDS)
                 except TimeoutError:
+                    if standing.ended:
+                        return
                     empty = b"\n"
 
 

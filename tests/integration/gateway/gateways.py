@@ -157,7 +157,13 @@ class Person:
     id: str
 
     def token(
-        self, via: Via = Via.KERNEL, *, key: str | None = None, seconds: float = 300, epoch: int | None = None
+        self,
+        via: Via = Via.KERNEL,
+        *,
+        key: str | None = None,
+        seconds: float = 300,
+        epoch: int | None = None,
+        kernel: str = "k1",
     ) -> str:
         with self.gateway.database.engine("owner").begin() as conn:
             now_epoch = people.access(conn, self.id, datetime.now(UTC)).epoch
@@ -168,7 +174,7 @@ class Person:
             via=via,
             epoch=now_epoch if epoch is None else epoch,
             server_id="s1",
-            kernel_id="k1",
+            kernel_id=kernel,
             now=datetime.now(UTC),
             seconds=seconds,
         ).value

@@ -70,6 +70,7 @@ OPENS = {
     "GET /v1/servers/events": {SERVER},
     "POST /v1/uploads": {KERNEL},
     "POST /v1/queries": {KERNEL, PORTAL},
+    "GET /v1/queries": {KERNEL},
     "GET /v1/queries/{query_id}": {KERNEL, PORTAL},
     "GET /v1/queries/{query_id}/result": {KERNEL, PORTAL},
     "GET /v1/queries/{query_id}/page": {KERNEL, PORTAL},
@@ -202,7 +203,7 @@ def test_it_is_the_look_into_the_database_that_ends_them(swap: Gateway, ann: Per
             claims = tokens.verify(
                 self._keys, request.headers["authorization"].removeprefix("Bearer "), datetime.now(UTC)
             )
-            return Caller(Principal(claims.person_id, "", frozenset(), claims.via), claims.kernel_id)
+            return Caller(Principal(claims.person_id, "", frozenset(), claims.via), claims.kernel_id, claims)
 
     kernel = ann.token()
     sign_out(swap, ann)
