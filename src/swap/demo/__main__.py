@@ -7,13 +7,17 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from swap import terminal
-from swap.demo import setup
-from swap.demo.lake import Progress
+from swap.db.embedded import EmbeddedPostgres
+from swap.demo import apart
 from swap.demo.people import PEOPLE
 from swap.settings import Settings
 from swap.supervisor import up
+
+if TYPE_CHECKING:
+    from swap.demo.lake import Progress
 
 
 def run(state: Path, port: int, kernel_env: Path) -> int:
@@ -28,8 +32,22 @@ def run(state: Path, port: int, kernel_env: Path) -> int:
         )
     )
     up.clear_the_way(state, "127.0.0.1", port)
-    path = setup.prepare(state, port=port, kernel_env=kernel_env, progress=_progress())
-    return up.run(path, after_database=lambda server: setup.load(server, _progress()), at_ready=introduce)
+    apart.run(lambda: _prepare(state, port, kernel_env))
+    return up.run(
+        state / "swap.toml", after_database=lambda server: apart.run(lambda: _load(server)), at_ready=introduce
+    )
+
+
+def _prepare(state: Path, port: int, kernel_env: Path) -> None:
+    from swap.demo import setup  # noqa: PLC0415 — what makes data is loaded where it is made
+
+    setup.prepare(state, port=port, kernel_env=kernel_env, progress=_progress())
+
+
+def _load(server: EmbeddedPostgres) -> None:
+    from swap.demo import setup  # noqa: PLC0415 — as above
+
+    setup.load(server, _progress())
 
 
 def _progress() -> Progress:
