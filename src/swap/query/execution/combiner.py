@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,9 @@ from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
 REPLENISH_SECONDS = 0.7
-_KILLED = -9
+_OUT_OF_MEMORY = frozenset({-signal.SIGKILL, -signal.SIGABRT})
+"""How a process ends that the system, or C++, could give no more memory."""
+_NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
 _SPILL_PREFIX = "spill-"
 _STATEMENTS_FAULT = frozenset(
     {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
@@ -145,7 +148,7 @@ class Combiner:
     def _ended_early(self) -> SwapError:
         if self._forked.wait(2.0):
             self._reap()
-        if self._status == _KILLED and not self._killed:
+        if self._status in _OUT_OF_MEMORY and not self._killed:
             return _out_of_memory(self._limits)
         return SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
 
@@ -226,7 +229,7 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
     kind, message = str(error.get("kind")), str(error.get("message"))
     said = message.partition(": ")[2] or message
-    if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
+    if kind in _NO_MEMORY or (kind == "RuntimeError" and "start new thread" in message):  # no room for its stack
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
     if kind == "IOException" and _SPILL_PREFIX in message and "No space left" in message:

@@ -32,8 +32,15 @@ SCHEMA_BYTES = 1_000_000
 """Bytes of the result's columns: their number, names and types."""
 HOLD_SECONDS = 0.2
 """How long rows wait for others, so that they travel together."""
-ROOM_BYTES = 3 << 30
-"""Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
+BESIDE_SHARE, BESIDE_BYTES = 0.25, 150_000_000
+"""What a combiner may hold beside DuckDB's own limit: interpreter, stacks, batches, long values."""
+STACK_BYTES = 1 << 20
+"""The stack of a thread of ours; there is one for each input, and stacks count as memory from their beginning."""
+
+
+def ceiling(memory_bytes: int) -> int:
+    """Return the bytes of memory that a combiner cannot exceed, with this setting."""
+    return memory_bytes + int(memory_bytes * BESIDE_SHARE) + BESIDE_BYTES
 
 
 def main(control: socket.socket) -> None:
@@ -64,8 +71,9 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     # COPY inside the temporary directory is not bound by DuckDB's own limit; the system's is.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings["spill_bytes"],) * 2)
-    space = settings["memory_bytes"] + ROOM_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    # Not the address space: what is mapped and shared, or only reserved, takes no memory.
+    resource.setrlimit(resource.RLIMIT_DATA, (ceiling(settings["memory_bytes"]),) * 2)
+    threading.stack_size(STACK_BYTES)
     os.chdir(settings["temp_directory"])
     connection = duckdb.connect(":memory:")
     directory = settings["temp_directory"].replace("'", "''")
@@ -74,6 +82,7 @@ def lock_down(settings: dict[str, Any]) -> duckdb.DuckDBPyConnection:
         f"max_temp_directory_size='{settings['spill_bytes']}B'",
         f"memory_limit='{settings['memory_bytes']}B'",
         f"threads={int(settings['threads'])}",
+        "async_threads=1",  # they wait for files and networks, of which there are none
         "TimeZone='UTC'",
         "autoinstall_known_extensions=false",
         "autoload_known_extensions=false",

@@ -15,6 +15,14 @@ from swap import bare
 from swap.query.execution.fork_server import ANSWER, FORK, REAP, REQUEST
 
 _PROGRAM = bare.command("swap.query.execution.fork_server")
+_ENVIRONMENT = {
+    **bare.ENVIRONMENT,
+    # A combiner's limit counts memory as soon as it can be written to.  So allocators reserve none ahead (Arrow's own
+    # takes a gigabyte at once) and give back what is free.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "DUCKDB_JE_MALLOC_CONF": "retain:false",
+    "MALLOC_ARENA_MAX": "2",
+}
 _ANSWER_SECONDS = 10.0
 """A fork server that is silent for longer is replaced."""
 
@@ -79,7 +87,7 @@ class ForkServer:
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     cwd="/",
-                    env=bare.ENVIRONMENT,
+                    env=_ENVIRONMENT,
                     process_group=0,
                 )
         except OSError:

@@ -18,7 +18,6 @@ import pytest
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order, Pool
-from swap.query.execution.combiner_child import ROOM_BYTES
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -132,7 +131,7 @@ def test_the_combiner_is_bound_by_the_system_too(pool: Pool) -> None:
     combiner.close()
 
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
-    assert limits["Max address space"] == [str(200_000_000 + ROOM_BYTES)] * 2
+    assert limits["Max data size"] == [str(200_000_000 + 50_000_000 + 150_000_000)] * 2
     assert limits["Max file size"] == [str(LIMITS.spill_bytes)] * 2
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max open files"] == ["256", "256"]
