@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
 from swap.channel import receive, send
+from swap.query.execution import priority
 
 ROWS_PER_BATCH = 16_384
 BATCH_BYTES = 16_000_000
@@ -53,6 +54,7 @@ def main(control: socket.socket) -> None:
     except EOFError:
         _leave(1)
     threading.Thread(target=_end_with, args=(control,), daemon=True).start()
+    threading.Thread(target=priority.give_way, daemon=True).start()
     try:
         ended = run(connection, order, descriptors, partial(_tell, control))
     except BrokenPipeError:
