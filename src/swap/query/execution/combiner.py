@@ -11,8 +11,9 @@ import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.query.execution import combiner_child
 from swap.query.execution.forking import ForkServer
+from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
@@ -78,6 +80,8 @@ class Combiner:
         self.read: dict[str, Read] = {}
         """What it read of each input, once the result is whole."""
         self._lock = threading.RLock()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called once, when the process is gone."""
         self._closed = False
         self._killed = False
         self._reaped = False
@@ -163,6 +167,7 @@ class Combiner:
             self._reap()
             self._forked.close()
             shutil.rmtree(self._spill, ignore_errors=True)
+        self.on_end()
 
     def kill(self) -> None:
         """End the process at once, from any thread; whoever follows its result hears of the end."""
@@ -182,6 +187,9 @@ class Pool:
 
     def __init__(self, limits: Limits, directory: Path) -> None:
         self.server = ForkServer()
+        self.memory = Memory(
+            limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
+        )
         self._limits = limits
         self._directory = directory
         self._lock = threading.Lock()
@@ -197,8 +205,26 @@ class Pool:
         timer.name, timer.daemon = "combiner-spare", True
         timer.start()
 
-    def take(self) -> Combiner:
-        """Return a combiner that nobody else uses.  Raises OSError when there is no room for one."""
+    def take(
+        self,
+        person: str = "",
+        given_up: Callable[[], bool] = lambda: False,
+        waits: Callable[[str], None] = lambda _: None,
+    ) -> Combiner:
+        """Return a combiner that nobody else uses, once there is memory for it.
+
+        Raises QueryCancelled when given up meanwhile, and OSError when there is no room for one.
+        """
+        self.memory.take(person, given_up, waits)
+        try:
+            taken = self._take()
+        except BaseException:
+            self.memory.give_back(person)
+            raise
+        taken.on_end = partial(self.memory.give_back, person)
+        return taken
+
+    def _take(self) -> Combiner:
         with self._lock:
             spare, self._spare = self._spare, None
         # A moment later: its start-up would take the processor from the query that runs now.

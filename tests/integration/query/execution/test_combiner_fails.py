@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -214,8 +215,8 @@ class CancelledMeanwhile(Pool):
 
     query: Query
 
-    def take(self) -> Combiner:
-        made = super().take()
+    def take(self, *asking: Any, **how: Any) -> Combiner:
+        made = super().take(*asking, **how)
         self.query.run.cancel()
         return made
 
