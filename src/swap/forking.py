@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from swap import bare
@@ -27,8 +27,9 @@ def server_of(module: str, needs: Collection[str] = ()) -> Sequence[str]:
 class ForkServer:
     """One fork server, started when it is first needed and again when it has died."""
 
-    def __init__(self, program: Sequence[str]) -> None:
+    def __init__(self, program: Sequence[str], environment: Mapping[str, str] = {}) -> None:
         self._program = program
+        self._environment = {**bare.ENVIRONMENT, **environment}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
@@ -85,7 +86,7 @@ class ForkServer:
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     cwd="/",
-                    env=bare.ENVIRONMENT,
+                    env=self._environment,
                     process_group=0,
                 )
         except OSError:

@@ -212,6 +212,9 @@ class Limits(Model):
     )
     seconds: Seconds = Field(default=600.0, description="Seconds a query may run, waiting not counted.")
     memory_bytes: int = Field(default=1_000_000_000, ge=1, description="Bytes of memory the combiner may use.")
+    combiners_bytes: int = Field(
+        default=0, ge=0, description="Bytes of memory all combiners may use together; 0 is half the machine's."
+    )
     spill_bytes: int = Field(default=4_000_000_000, ge=1, description="Bytes the combiner may spill to disk.")
     statement_bytes: int = Field(default=65_536, ge=1, description="Bytes of a statement's text.")
     upload_bytes: int = Field(default=200_000_000, ge=1, description="Bytes of one of a person's own tables, as Arrow.")

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,22 @@ from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.forking import ForkServer, server_of
 from swap.query.execution import combiner_child
+from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
 PROGRAM = server_of("swap.query.execution.combiner_child")
+ALLOCATORS = {
+    # A combiner's limit counts memory as soon as it can be written to.  So allocators reserve none ahead (Arrow's own
+    # takes a gigabyte at once) and give back what is free.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "DUCKDB_JE_MALLOC_CONF": "retain:false",
+    "MALLOC_ARENA_MAX": "2",
+}
 REPLENISH_SECONDS = 0.7
-_KILLED = -9
+_OUT_OF_MEMORY = frozenset({-signal.SIGKILL, -signal.SIGABRT})
+"""How a process ends that the system, or C++, could give no more memory."""
+_NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
 _SPILL_PREFIX = "spill-"
 _STATEMENTS_FAULT = frozenset(
     {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
@@ -76,6 +88,8 @@ class Combiner:
         self.read: dict[str, Read] = {}
         """What it read of each input, once the result is whole."""
         self._lock = threading.RLock()
+        self.on_end: Callable[[], None] = lambda: None
+        """Called once, when the process is gone."""
         self._closed = False
         self._killed = False
         self._reaped = False
@@ -146,7 +160,7 @@ class Combiner:
     def _ended_early(self) -> SwapError:
         if self._forked.wait(2.0):
             self._reap()
-        if self._status == _KILLED and not self._killed:
+        if self._status in _OUT_OF_MEMORY and not self._killed:
             return _out_of_memory(self._limits)
         return SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
 
@@ -161,6 +175,7 @@ class Combiner:
             self._reap()
             self._forked.close()
             shutil.rmtree(self._spill, ignore_errors=True)
+        self.on_end()
 
     def kill(self) -> None:
         """End the process at once, from any thread; whoever follows its result hears of the end."""
@@ -179,7 +194,10 @@ class Pool:
     """Gives out combiners, each once, and keeps one spare ready."""
 
     def __init__(self, limits: Limits, directory: Path) -> None:
-        self.server = ForkServer(PROGRAM)
+        self.server = ForkServer(PROGRAM, ALLOCATORS)
+        self.memory = Memory(
+            limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
+        )
         self._limits = limits
         self._directory = directory
         self._lock = threading.Lock()
@@ -195,8 +213,26 @@ class Pool:
         timer.name, timer.daemon = "combiner-spare", True
         timer.start()
 
-    def take(self) -> Combiner:
-        """Return a combiner that nobody else uses.  Raises OSError when there is no room for one."""
+    def take(
+        self,
+        person: str = "",
+        given_up: Callable[[], bool] = lambda: False,
+        waits: Callable[[str], None] = lambda _: None,
+    ) -> Combiner:
+        """Return a combiner that nobody else uses, once there is memory for it.
+
+        Raises QueryCancelled when given up meanwhile, and OSError when there is no room for one.
+        """
+        self.memory.take(person, given_up, waits)
+        try:
+            taken = self._take()
+        except BaseException:
+            self.memory.give_back(person)
+            raise
+        taken.on_end = partial(self.memory.give_back, person)
+        return taken
+
+    def _take(self) -> Combiner:
         with self._lock:
             spare, self._spare = self._spare, None
         # A moment later: its start-up would take the processor from the query that runs now.
@@ -227,7 +263,7 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
     kind, message = str(error.get("kind")), str(error.get("message"))
     said = message.partition(": ")[2] or message
-    if kind in {"OutOfMemoryException", "MemoryError", "ArrowMemoryError"}:
+    if kind in _NO_MEMORY or (kind == "RuntimeError" and "start new thread" in message):  # no room for its stack
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
     if kind == "IOException" and _SPILL_PREFIX in message and "No space left" in message:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import duckdb
@@ -25,6 +26,7 @@ import pyarrow as pa
 from swap.arrow_stream import StreamWriter
 from swap.arrow_stream import write as stream_of
 from swap.channel import receive, send
+from swap.query.execution import priority
 
 ROWS_PER_BATCH = 16_384
 BATCH_BYTES = 16_000_000
@@ -33,8 +35,15 @@ SCHEMA_BYTES = 1_000_000
 """Bytes of the result's columns: their number, names and types."""
 HOLD_SECONDS = 0.2
 """How long rows wait for others, so that they travel together."""
-ROOM_BYTES = 3 << 30
-"""Address space beside DuckDB's own memory limit: interpreter, libraries, batches under way."""
+BESIDE_SHARE, BESIDE_BYTES = 0.25, 150_000_000
+"""What a combiner may hold beside DuckDB's own limit: interpreter, stacks, batches, long values."""
+STACK_BYTES = 1 << 20
+"""The stack of a thread of ours; there is one for each input, and stacks count as memory from their beginning."""
+
+
+def ceiling(memory_bytes: int) -> int:
+    """Return the bytes of memory that a combiner cannot exceed, with this setting."""
+    return memory_bytes + int(memory_bytes * BESIDE_SHARE) + BESIDE_BYTES
 
 
 def prepare() -> Callable[[socket.socket], None]:
@@ -71,6 +80,8 @@ def rehearse(database: duckdb.DuckDBPyConnection) -> None:
 
 def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     """Lock down, wait for the statement, run it, say how it ended.  Does not return."""
+    # When the machine runs out of memory, combiners go first.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     try:
         settings, _ = receive(control)
         connection = lock_down(database, settings)
@@ -79,6 +90,7 @@ def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     except EOFError:
         _leave(1)
     threading.Thread(target=_end_with, args=(control,), daemon=True).start()
+    threading.Thread(target=priority.give_way, daemon=True).start()
     try:
         ended = run(connection, order, descriptors, partial(_tell, control))
     except BrokenPipeError:
@@ -121,8 +133,9 @@ def lock_down(database: duckdb.DuckDBPyConnection, settings: dict[str, Any]) -> 
     # COPY inside the temporary directory is not bound by DuckDB's own limit; the system's is.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings["spill_bytes"],) * 2)
-    space = settings["memory_bytes"] + ROOM_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    # Not the address space: what is mapped and shared, or only reserved, takes no memory.
+    resource.setrlimit(resource.RLIMIT_DATA, (ceiling(settings["memory_bytes"]),) * 2)
+    threading.stack_size(STACK_BYTES)
     os.chdir(settings["temp_directory"])
     # A connection of our own, made after the fork: what random() and gen_random_uuid() give begins with it.
     connection = database.cursor()

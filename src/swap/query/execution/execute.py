@@ -69,14 +69,16 @@ class Execution:
 
     def __call__(self, result: ResultFile) -> None:
         """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns."""
-        deadline = Deadline(time.monotonic() + self.limits.seconds)
         alarm = threading.Timer(self.limits.seconds, self.stop, [_timed_out(self.limits)])
         alarm.daemon = True
-        alarm.start()
         try:
             self.run.on_cancel = lambda: self.stop(QueryCancelled())
             if self.run.cancelled.is_set():
                 raise QueryCancelled
+            if not self.plan.passed:
+                self._take_combiner()
+            alarm.start()  # waiting is not counted
+            deadline = Deadline(time.monotonic() + self.limits.seconds)
             if self.plan.passed:
                 self._pass_on(self.plan.inputs[0], result, deadline)
             else:
@@ -102,7 +104,9 @@ class Execution:
                 return
             self._error = error
             combiner = self._combiner
-        if combiner is not None:
+        if combiner is None:
+            self.pool.memory.wake()
+        else:
             combiner.kill()
         for feed in list(self._feeds):
             feed.reader.cancel()
@@ -116,13 +120,22 @@ class Execution:
         ):
             raise _incomplete()
 
-    def _combine(self, result: ResultFile, deadline: Deadline) -> None:
-        """Let the sources write to a combiner, and that into the spool."""
-        combiner = self.pool.take()
+    def _take_combiner(self) -> None:
+        """Wait until there is memory for a combiner, and take it."""
+        combiner = self.pool.take(self.run.principal.id, lambda: self._error is not None, self._note)
         with self._lock:
             self._combiner = combiner
             if self._error is not None:
                 raise self._error
+
+    def _note(self, waits: str) -> None:
+        self.run.note = waits
+        self.run.touch()
+
+    def _combine(self, result: ResultFile, deadline: Deadline) -> None:
+        """Let the sources write to the combiner, and that into the spool."""
+        combiner = self._combiner
+        assert combiner is not None
         descriptors: list[int] = []
         try:
             for item in self.plan.inputs:

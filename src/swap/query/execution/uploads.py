@@ -44,7 +44,7 @@ class Uploads:
         upload_id = "u" + self._new_id()
         result = self._spool.create(upload_id)
         try:
-            written = self._read(body, result)
+            written = self._read(principal, body, result)
             result.end(complete=True)
             with self._owners:
                 self._make_room(principal, written.file_bytes)
@@ -56,9 +56,9 @@ class Uploads:
             raise
         return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
 
-    def _read(self, body: IO[bytes], result: ResultFile) -> Written:
+    def _read(self, principal: Principal, body: IO[bytes], result: ResultFile) -> Written:
         """Let a combiner read the stream, and keep what it makes of it.  Raises Invalid, LimitExceeded, OSError."""
-        combiner = self._pool.take()
+        combiner = self._pool.take(principal.id)
         alarm = threading.Timer(self._limits.seconds, combiner.kill)
         alarm.daemon = True
         alarm.start()

@@ -19,8 +19,7 @@ import pytest
 from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
-from swap.query.execution.combiner import Combiner, Order, Pool
-from swap.query.execution.combiner_child import ROOM_BYTES
+from swap.query.execution.combiner import ALLOCATORS, Combiner, Order, Pool
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -134,7 +133,7 @@ def test_the_combiner_is_bound_by_the_system_too(pool: Pool) -> None:
     combiner.close()
 
     limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
-    assert limits["Max address space"] == [str(200_000_000 + ROOM_BYTES)] * 2
+    assert limits["Max data size"] == [str(200_000_000 + 50_000_000 + 150_000_000)] * 2
     assert limits["Max file size"] == [str(LIMITS.spill_bytes)] * 2
     assert limits["Max core file size"] == ["0", "0"]
     assert limits["Max open files"] == ["256", "256"]
@@ -184,7 +183,8 @@ def test_the_fork_server_has_one_thread_one_channel_and_no_environment(
     environment = (server / "environ").read_bytes().split(b"\0")
     opened = [str(entry.readlink()) for entry in (server / "fd").iterdir()]
     assert len(list((server / "task").iterdir())) == 1
-    assert {each.split(b"=")[0] for each in environment if each} == {each.encode() for each in bare.ENVIRONMENT}
+    told = {**bare.ENVIRONMENT, **ALLOCATORS}
+    assert {each.decode() for each in environment if each} == {f"{name}={value}" for name, value in told.items()}
     assert sum(each.startswith("socket:") for each in opened) == 1
     # What was deleted is where the tests' own output goes.
     files = [each for each in opened if each.startswith("/") and not each.startswith("/dev/")]
@@ -303,6 +303,7 @@ from swap.forking import ForkServer
 from swap.query.execution.combiner import PROGRAM, Combiner
 from swap.settings import Limits
 combiner = Combiner(ForkServer(PROGRAM), Limits(), Path({str(tmp_path)!r}))
+from swap import bare
 from swap.channel import receive
 receive(combiner._forked.control)
 print(combiner.pid, flush=True)

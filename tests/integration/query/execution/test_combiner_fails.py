@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -96,11 +97,12 @@ def play(tmp_path: Path, pool: Pool) -> Callable[[str], None]:
             "import os, signal\n"
             "from swap import fork_server\n"
             "from swap.query.execution import combiner_child as child\n"
+            "begin = child.prepare()\n"
             "run, tell = child.run, child._tell\n"
             "def rows(ended, more): return {**ended, 'done': ended['done'] + more}\n"
             "nothing = {'done': 0, 'read': {}}\n"
             f"{part}\n"
-            "fork_server.run(child.prepare())\n",
+            "fork_server.run(begin)\n",
             encoding="utf-8",
         )
         pool.server._program = (sys.executable, "-P", str(program))
@@ -214,8 +216,8 @@ class CancelledMeanwhile(Pool):
 
     query: Query
 
-    def take(self) -> Combiner:
-        made = super().take()
+    def take(self, *asking: Any, **how: Any) -> Combiner:
+        made = super().take(*asking, **how)
         self.query.run.cancel()
         return made
 

@@ -14,7 +14,7 @@ import pytest
 from swap.connectors.accounts import Account
 from swap.connectors.base import Progress
 from swap.connectors.memory import MemoryConnector
-from swap.errors import Forbidden, SourceFailed
+from swap.errors import Forbidden, QueryCancelled, SourceFailed
 from swap.identity import Principal, Via
 from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
@@ -181,3 +181,32 @@ def test_accounts_of_several_groups_never_add_up(executor: Executor) -> None:
 
     with pytest.raises(Forbidden, match="no account for a group of yours"):
         executor.execute(executor.accept(BOTH))
+
+
+# ── memory ──────────────────────────────────────────────────────────────────────────────────────────
+def test_a_query_without_memory_says_so_asks_no_source_and_can_be_cancelled(tmp_path: Path) -> None:
+    pool = Pool(LIMITS.model_copy(update={"combiners_bytes": 1}), tmp_path / "spill")
+    executor = Executor(MemoryConnector("mem", {"s.one": ROWS, "s.two": ROWS}), pool, Spool(tmp_path / "spool", LIMITS))
+    other = pool.take(BOB.id)
+    run = executor.accept(BOTH)
+    raised: list[Exception] = []
+
+    def execute() -> None:
+        try:
+            executor.execute(run)
+        except QueryCancelled as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=execute, daemon=True)
+    thread.start()
+    while not run.note:
+        run.wait_change(run.revision, 20)
+    assert "memory for putting results together is in use" in run.note
+    run.cancel()
+    thread.join(20)
+
+    assert len(raised) == 1
+    assert executor.connector.fragments == []
+    other.close()
+    assert executor.execute(executor.accept(BOTH))
+    pool.close()
