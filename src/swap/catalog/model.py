@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from swap.connectors.base import Column, Dataset
 from swap.policy.model import Decision
+
+if TYPE_CHECKING:  # the portal, which only counts tables, does without Arrow
+    from swap.connectors.base import Column, Dataset
 
 
 class TableName(NamedTuple):

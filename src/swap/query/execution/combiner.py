@@ -34,7 +34,7 @@ ALLOCATORS = {
     "DUCKDB_JE_MALLOC_CONF": "retain:false",
     "MALLOC_ARENA_MAX": "2",
 }
-REPLENISH_SECONDS = 0.7
+REPLENISH_SECONDS = 0.05
 _OUT_OF_MEMORY = frozenset({-signal.SIGKILL, -signal.SIGABRT})
 """How a process ends that the system, or C++, could give no more memory."""
 _NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
