@@ -263,7 +263,7 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
     kind, message = str(error.get("kind")), str(error.get("message"))
     said = message.partition(": ")[2] or message
-    if kind in _NO_MEMORY or (kind == "RuntimeError" and "start new thread" in message):  # no room for its stack
+    if kind in _NO_MEMORY or _is_for_want_of_memory(kind, message):
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
     if kind == "IOException" and _SPILL_PREFIX in message and "No space left" in message:
@@ -281,6 +281,13 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
             why=f"It said: {kind}.",
             todo="Tell whoever runs SWAP, with the query's id.",
         )
+    )
+
+
+def _is_for_want_of_memory(kind: str, message: str) -> bool:
+    """Tell of errors by other names: of DuckDB as it hands on rows, and of a thread without room for its stack."""
+    return (kind == "OSError" and message.startswith("Out of Memory Error")) or (
+        kind == "RuntimeError" and "start new thread" in message
     )
 
 

@@ -33,6 +33,7 @@ AMPLIFIERS = {
     "one range": "SELECT len(range(450000000 + a)) FROM i0 LIMIT 1",
     "list": "SELECT list(x.a || y.b || z.b) FROM i0 x, i0 y, i0 z",
     "string_agg": "SELECT length(string_agg(x.b || y.b, ',')) FROM i0 x, i0 y, i0 z",
+    "a long value handed on": "SELECT repeat('x', 70000000) AS x FROM i0 LIMIT 1",
     "a long row": "SELECT list_transform(range(1000), lambda n: repeat('x', 1000000)) FROM i0",
 }
 
