@@ -24,6 +24,17 @@ def server_of(module: str, needs: Collection[str] = ()) -> Sequence[str]:
     return bare.command("swap.fork_server", module, needs=needs)
 
 
+_shared: dict[tuple[Sequence[str], frozenset[tuple[str, str]]], ForkServer] = {}
+
+
+def shared(program: Sequence[str], environment: Mapping[str, str] = {}) -> ForkServer:
+    """Return this process's fork server for a program: whoever forks from it finds nothing of others there.
+
+    It ends when this process does.
+    """
+    return _shared.setdefault((tuple(program), frozenset(environment.items())), ForkServer(tuple(program), environment))
+
+
 class ForkServer:
     """One fork server, started when it is first needed and again when it has died."""
 

@@ -20,7 +20,7 @@ from typing import Any
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
 from swap.errors import QueryCancelled, QueryTimedOut, SwapError
-from swap.forking import ForkServer
+from swap.forking import ForkServer, shared
 
 KEPT = 4
 """Reader processes of one source that are kept for the next reads."""
@@ -97,7 +97,7 @@ class Readers:
     """The reader processes of one source."""
 
     def __init__(self, program: Sequence[str], grace_seconds: float = 0.0) -> None:
-        self._server = ForkServer(program)
+        self._server = shared(program)
         self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
         self._lock = threading.Lock()
@@ -133,7 +133,6 @@ class Readers:
             spares, self._spares = self._spares, []
         for spare in spares:
             spare.end()
-        self._server.close()
 
     def _start(self) -> ReaderProcess:
         return ReaderProcess(self._server, self._grace_seconds)

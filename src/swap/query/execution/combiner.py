@@ -20,7 +20,7 @@ from typing import Any
 from swap.channel import receive, send
 from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
-from swap.forking import ForkServer, server_of
+from swap.forking import ForkServer, server_of, shared
 from swap.query.execution import combiner_child
 from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.query.results.spool import full_disk
@@ -194,7 +194,7 @@ class Pool:
     """Gives out combiners, each once, and keeps one spare ready."""
 
     def __init__(self, limits: Limits, directory: Path) -> None:
-        self.server = ForkServer(PROGRAM, ALLOCATORS)
+        self.server = shared(PROGRAM, ALLOCATORS)
         self.memory = Memory(
             limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
         )
@@ -244,13 +244,12 @@ class Pool:
         return Combiner(self.server, self._limits, self._directory)
 
     def close(self) -> None:
-        """End the spare, and what combiners are forked from."""
+        """End the spare."""
         with self._lock:
             self._closed = True
             spare, self._spare = self._spare, None
         if spare is not None:
             spare.close()
-        self.server.close()
 
     def _replenish(self) -> None:
         # Without room for a spare there is none; whoever needs a combiner then is told why.

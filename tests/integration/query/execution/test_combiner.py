@@ -300,9 +300,9 @@ def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
 import sys, time
 from pathlib import Path
 from swap.forking import ForkServer
-from swap.query.execution.combiner import PROGRAM, Combiner
+from swap.query.execution.combiner import ALLOCATORS, PROGRAM, Combiner
 from swap.settings import Limits
-combiner = Combiner(ForkServer(PROGRAM), Limits(), Path({str(tmp_path)!r}))
+combiner = Combiner(ForkServer(PROGRAM, ALLOCATORS), Limits(), Path({str(tmp_path)!r}))
 from swap import bare
 from swap.channel import receive
 receive(combiner._forked.control)

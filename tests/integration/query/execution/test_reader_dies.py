@@ -87,6 +87,7 @@ def dies(lake: FilesConnector, directory: Path, when: str) -> None:
         "fork_server.run(files_reader.main)\n"
     )
     lake._readers.close()
+    lake._readers._server.close()
     lake._readers = type(lake._readers)((sys.executable, "-P", str(program)))
 
 
