@@ -1,7 +1,8 @@
 """When the result is one source's rows as they come, so that no combiner is needed.
 
 That is a plain SELECT of columns, each once, in which the source applies every comparison and the limit itself;
-and whose columns have types that DuckDB gives back as it gets them.
+and whose columns have types that DuckDB gives back as it gets them.  A mask or a row filter, once policies have them,
+is something left to compute.
 """
 
 from __future__ import annotations
