@@ -364,7 +364,7 @@ def test_it_is_the_rules_that_hold_these_back(make_gateway: Callable[..., Gatewa
 )
 def test_a_bomb_goes_off_in_its_own_process_only(make_gateway: Callable[..., Gateway], statement: str) -> None:
     """B06: it ends at a limit, and the gateway answers others meanwhile."""
-    swap = make_gateway(seconds=12, memory_bytes=200_000_000, spill_bytes=100_000_000, rows=100_000)
+    swap = make_gateway(seconds=4, memory_bytes=200_000_000, spill_bytes=100_000_000, rows=100_000)
     ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
     bomb = ann.start(statement)
 

@@ -100,7 +100,7 @@ def test_the_stage_named_is_the_stage_that_waits(ann: Person, swap: Gateway) -> 
 def test_the_second_run_says_what_is_expected_to_its_own_person_only(ann: Person, swap: Gateway) -> None:
     bertrand = swap.person("bertrand", "analysts")
     statement = "SELECT sum(n) AS n FROM lake.big.numbers WHERE n < :most"
-    swap.lake.behaviour.seconds_per_batch = 0.5
+    swap.lake.behaviour.seconds_per_batch = 0.2
     swap.lake.batch_rows = 10_000
 
     def seen_while_fetching(person: Person, most: int) -> dict[str, Any]:
