@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -68,7 +69,7 @@ class ForkServer:
             try:
                 self._channel.sendall(REQUEST.pack(REAP, forked.pid))
                 return int(ANSWER.unpack(self._channel.recv(ANSWER.size))[0])
-            except (OSError, ValueError):
+            except (OSError, struct.error):  # it has died, perhaps before it answered
                 self._end()
                 return None
 

@@ -109,7 +109,7 @@ class Standing:
             if self.ended:
                 raise NotSignedIn(Problem("This token has ended.", todo="Show a new one."))
             self._changed.clear()
-            self._looked_at = time.monotonic()
+            self._principal, self._looked_at = None, time.monotonic()
             self._principal = await asyncio.to_thread(self._guard.bearer, self._claims)
         return self._principal
 

@@ -97,13 +97,13 @@ class Queries:
                 store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
                 audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
-            self.queue.forget(query_id)
             refusal = told.refusal(error)
             with self.engine.begin() as conn:
                 audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
+        self.queue.hold(query_id, principal.id, planned.sources or (NO_SOURCE,), running=starts)
         habit = self._usual.of(principal.id, statement)
         run = Run(query_id, principal, statement, planned, habit, news=self.news)
         run.finish("rights", told.readable(references))
@@ -135,7 +135,9 @@ class Queries:
                 waiting.skipped(run)
             else:
                 waiting.for_places(run, self.queue)
-                self._demand_rights(run)
+            # Also when it starts at once: news that came before the run was known reached nobody.
+            self._demand_rights(run)
+            if not starts:
                 with self.engine.begin() as conn:
                     store.started(conn, run.id)
             run.start()

@@ -16,8 +16,10 @@ from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person
 from swap.arrow_stream import END_OF_STREAM
+from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.query import rights
+from swap.query.model import Statement
 
 NUMBERS = "SELECT n FROM lake.big.numbers"
 WAYS = ["result", "page", "download"]
@@ -131,6 +133,25 @@ def test_a_running_query_ends_at_its_source_when_its_person_loses_the_right(swap
 
     assert ann.ended(query_id)["state"] == "cancelled"
     assert not swap.lake.running
+
+
+@pytest.mark.parametrize("change", ["sign out", "groups"])
+def test_what_changed_while_a_query_was_planned_counts_before_a_source_is_asked(
+    swap: Gateway, ann: Person, change: str
+) -> None:
+    """The news of it came when nobody knew of the run yet, which has its places at once."""
+    asked_as = Principal(ann.id, "ann", frozenset({"analysts"}), Via.KERNEL)
+    if change == "groups":
+        swap.set_groups(ann, "readers")
+    else:
+        with swap.database.engine("owner").begin() as conn:
+            people.sign_out(conn, ann.id, datetime.now(UTC))
+
+    run = swap.app.state.parts.queries.run(asked_as, Statement(NUMBERS))
+    run.wait_end(20)
+
+    assert run.state.value == "failed"
+    assert swap.lake.fragments == []
 
 
 def test_news_of_a_person_who_may_go_on_cancels_nothing(swap: Gateway, ann: Person) -> None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from integration.gateway.gateways import Gateway, Person
+from swap.errors import NotSignedIn
 from swap.gateway import auth, runs
+from swap.identity import Via
 from swap.people import service as people
+from swap.people import tokens
 
 NUMBERS = "SELECT n FROM lake.big.numbers"
 
@@ -89,8 +94,7 @@ def test_a_sign_out_ends_the_line(swap: Gateway, ann: Person) -> None:
 def test_the_line_ends_with_its_token(swap: Gateway, ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "ALIVE_SECONDS", 0.1)
     with line(ann, seconds=0.8) as told:
-        assert next(iter(told)) == {}
-        assert list(told) is not None
+        assert {len(each) for each in told} == {0}, "nothing is told, and it ends"
 
 
 def test_what_a_run_read_is_not_told_once_it_is_closed(
@@ -101,7 +105,7 @@ def test_what_a_run_read_is_not_told_once_it_is_closed(
     query_id = ann.start(NUMBERS)
     with line(ann) as told:
         assert next(told)["id"] == query_id
-        swap.app.state.parts.queries.recheck = lambda _: None  # it goes on, though its person may not read it
+        # Nobody is told of it, so the query goes on.
         swap.set_groups(ann, "readers")
         gate.set()
         last = next(state for state in told if state and state["state"] in {"done", "failed"})
@@ -110,83 +114,84 @@ def test_what_a_run_read_is_not_told_once_it_is_closed(
     assert last["columns"] is None
 
 
-class Looks:
-    """A guard that counts how often it looks."""
+@dataclass
+class Asked:
+    """A verdict on somebody who holds a line, and how often the database was asked for it."""
 
-    def __init__(self) -> None:
-        self.looked = 0
+    standing: auth.Standing
+    looked: int = 0
 
-    def bearer(self, _claims: object) -> str:
-        self.looked += 1
-        return "ann"
-
-    def ended(self, _claims: object) -> bool:
-        return False
-
-
-class News:
-    """News of changes, which can be down."""
-
-    listening = True
-
-    def __init__(self) -> None:
-        self.changed = asyncio.Event()
-
-    @contextmanager
-    def of(self, _person_id: str) -> Iterator[asyncio.Event]:
-        yield self.changed
-
-
-class Claims:
-    person_id = "p"
+    async def principal(self) -> int:
+        """Ask for the verdict; return how often it was looked up so far."""
+        await self.standing.principal()
+        return self.looked
 
 
 @pytest.fixture
-def standing(monkeypatch: pytest.MonkeyPatch) -> tuple[auth.Standing, Looks, News, list[float]]:
-    clock = [100.0]
-    monkeypatch.setattr(auth.time, "monotonic", lambda: clock[0])
-    looks, news = Looks(), News()
-    return auth.Standing(looks, Claims(), news), looks, news, clock  # type: ignore[arg-type]
+def asked(swap: Gateway, ann: Person) -> Iterator[Asked]:
+    parts = swap.app.state.parts
+    until(lambda: parts.news.listening)
+    claims = tokens.verify({Via.KERNEL: swap.runtime.kernel_key}, ann.token(), datetime.now(UTC))
+    made = Asked(auth.Standing(parts.guard, claims, parts.news))
+
+    def count(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        made.looked += "sign_in" in statement
+
+    event.listen(parts.guard._engine, "before_cursor_execute", count)
+    yield made
+    event.remove(parts.guard._engine, "before_cursor_execute", count)
 
 
-def test_a_verdict_holds_for_a_second_and_no_longer(
-    standing: tuple[auth.Standing, Looks, News, list[float]],
-) -> None:
-    verdict, looks, _, clock = standing
-
-    async def asked() -> list[int]:
-        found = []
-        with verdict.held():
-            for seconds in (0.0, 0.9, 0.2, 0.5):
-                clock[0] += seconds
-                await verdict.principal()
-                found.append(looks.looked)
-        return found
-
-    assert asyncio.run(asked()) == [1, 1, 2, 2]
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
-def test_a_verdict_is_void_when_something_changed_and_while_no_news_come(
-    standing: tuple[auth.Standing, Looks, News, list[float]],
-) -> None:
-    verdict, looks, news, _ = standing
+def test_a_verdict_holds_for_a_second_and_no_longer(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def verdicts() -> list[int]:
+        with asked.standing.held():
+            first = [await asked.principal(), await asked.principal()]
+            monkeypatch.setattr(auth, "VERDICT_SECONDS", -1.0)  # it is older than that now
+            return [*first, await asked.principal()]
 
-    async def asked() -> list[int]:
-        found = []
-        with verdict.held():
-            await verdict.principal()
-            news.changed.set()
-            await verdict.principal()
-            found.append(looks.looked)
-            await verdict.principal()
-            found.append(looks.looked)
-            news.listening = False
-            await verdict.principal()
-            await verdict.principal()
-            found.append(looks.looked)
-        return found
+    assert asyncio.run(verdicts()) == [1, 1, 2]
 
-    assert asyncio.run(asked()) == [2, 2, 4]
+
+def test_a_verdict_is_void_when_something_about_the_person_changed(asked: Asked, swap: Gateway, ann: Person) -> None:
+    async def verdicts() -> list[int]:
+        with asked.standing.held():
+            first = await asked.principal()
+            with swap.database.engine("owner").begin() as conn:
+                conn.execute(text("SELECT pg_notify('swap_access', :id)"), {"id": ann.id})
+            await asyncio.wait_for(asked.standing._changed.wait(), 10)
+            return [first, await asked.principal(), await asked.principal()]
+
+    assert asyncio.run(verdicts()) == [1, 2, 2]
+
+
+def test_a_verdict_is_void_while_no_news_come(asked: Asked, swap: Gateway) -> None:
+    async def verdicts() -> list[int]:
+        with asked.standing.held():
+            first = await asked.principal()
+            swap.app.state.parts.news.stop()
+            return [first, await asked.principal(), await asked.principal()]
+
+    assert asyncio.run(verdicts()) == [1, 2, 3]
+
+
+def test_after_a_refusal_no_older_verdict_counts(asked: Asked, swap: Gateway, ann: Person) -> None:
+    async def verdicts() -> None:
+        with asked.standing.held():
+            await asked.principal()
+            sign_out(swap, ann)
+            await asyncio.wait_for(asked.standing._changed.wait(), 10)
+            for _ in range(2):
+                with pytest.raises(NotSignedIn):
+                    await asked.principal()
+
+    asyncio.run(verdicts())
 
 
 def test_without_the_listener_a_sign_out_that_nobody_announced_ends_the_line(swap: Gateway, ann: Person) -> None:
@@ -195,13 +200,8 @@ def test_without_the_listener_a_sign_out_that_nobody_announced_ends_the_line(swa
     news = swap.app.state.parts.news
     with line(ann) as told:
         assert next(told)["id"] == query_id
-        news.listening = False
+        news.stop()
         with swap.database.engine("owner").begin() as conn:
             conn.execute(text("UPDATE swap.sign_in SET ended_at = now() WHERE person_id = :id"), {"id": ann.id})
-        swap.app.state.parts.queries.find(person_of(swap, ann), query_id).touch()
+        swap.app.state.parts.queries._runs[query_id].touch()
         assert [state for state in told if state] == []
-
-
-def person_of(swap: Gateway, person: Person) -> Any:
-    queries = swap.app.state.parts.queries
-    return next(run.principal for run in queries._runs.values() if run.principal.id == person.id)

@@ -100,15 +100,16 @@ class Combiner:
         except OSError:
             shutil.rmtree(self._spill, ignore_errors=True)
             raise
-        send(
-            self._forked.control,
-            {
-                "memory_bytes": limits.memory_bytes,
-                "spill_bytes": limits.spill_bytes,
-                "threads": max(1, min(4, os.cpu_count() or 1)),
-                "temp_directory": str(self._spill),
-            },
-        )
+        with contextlib.suppress(OSError):  # it has died at once: `start` says so
+            send(
+                self._forked.control,
+                {
+                    "memory_bytes": limits.memory_bytes,
+                    "spill_bytes": limits.spill_bytes,
+                    "threads": max(1, min(4, os.cpu_count() or 1)),
+                    "temp_directory": str(self._spill),
+                },
+            )
 
     @property
     def pid(self) -> int:

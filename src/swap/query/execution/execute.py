@@ -7,6 +7,7 @@ combiner has read just as many.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -183,7 +184,9 @@ class Execution:
         if item.fragment is None:
             return self.upload(item.upload_id)
         ours, theirs = os.pipe2(os.O_CLOEXEC)
-        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        # Who has many pipes already gets no large one, which is slower and nothing else.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._feed(item, theirs, deadline)
         return ours
 

@@ -81,7 +81,8 @@ class Queue:
     def enqueue(self, conn: Connection, query_id: str, person_id: str, sources: Sequence[str]) -> bool:
         """Take a place in the line of each source, and start at once if there are places; tell whether it did.
 
-        Raises LimitExceeded when too many of the person wait.  The caller commits at once: all others wait meanwhile.
+        Raises LimitExceeded when too many of the person wait.  The caller commits at once, since all others wait
+        meanwhile, and then says `hold`.
         """
         _lock(conn)
         line = _Line(self._places, conn.execute(_IN_LINE).all())
@@ -98,7 +99,6 @@ class Queue:
         line.waiting[query_id] = _Asking(person_id, set(sources))
         starts, _ = line.turn(query_id)
         _insert(conn, query_id, person_id, sources, running=starts)
-        self._ours[query_id] = (person_id, tuple(sources), starts)
         return starts
 
     def try_start(self, query_id: str) -> tuple[bool, dict[str, int]]:
@@ -138,9 +138,9 @@ class Queue:
         if self._ours.pop(query_id, None) is not None:
             conn.execute(delete(admission).where(admission.c.query_id == query_id))
 
-    def forget(self, query_id: str) -> None:
-        """Renew no lease of a query whose place was never committed."""
-        self._ours.pop(query_id, None)
+    def hold(self, query_id: str, person_id: str, sources: Sequence[str], *, running: bool) -> None:
+        """Renew the lease of a query from now on; its place is committed."""
+        self._ours[query_id] = (person_id, tuple(sources), running)
 
     def places(self, source: str) -> Places:
         """Return what a source offers."""

@@ -21,6 +21,7 @@ from swap.errors import Invalid, QueryCancelled, SwapError
 from swap.forking import ForkServer
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
+from swap.query.execution import execute
 from swap.query.execution.combiner import ALLOCATORS, Combiner, Pool
 from swap.query.execution.execute import Execution
 from swap.query.execution.uploads import Uploads
@@ -174,6 +175,34 @@ def test_a_combiner_that_dies_or_lies_gives_no_complete_result(
 
     assert raised.value.problem.title == title
     assert not query.complete
+
+
+def test_a_combiner_that_ends_at_once_is_told_as_that(query: Query, pool: Pool, play: Callable[[str], None]) -> None:
+    play("begin = lambda control: os._exit(1)")
+
+    with pytest.raises(SwapError, match="The combiner did not start"):
+        query.execute(pool)
+
+
+def test_a_fork_server_that_ends_as_it_is_asked_costs_no_result(
+    query: Query, pool: Pool, play: Callable[[str], None]
+) -> None:
+    play("os.waitpid = lambda *_: os._exit(0)")
+
+    query.execute(pool)
+
+    assert query.complete
+
+
+def test_a_system_that_grants_no_large_pipe_costs_no_result(
+    query: Query, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does to somebody who has many already."""
+    monkeypatch.setattr(execute, "PIPE_BYTES", 1 << 31)
+
+    query.execute(pool)
+
+    assert query.complete
 
 
 def test_rows_that_break_off_give_no_complete_result(query: Query, pool: Pool, play: Callable[[str], None]) -> None:

@@ -31,7 +31,9 @@ def make(database: services.Database, tmp_path: Path) -> Callable[..., Queue]:
 
 def enqueue(queue: Queue, query_id: str, person_id: str, sources: list[str]) -> bool:
     with queue._engine.begin() as conn:
-        return queue.enqueue(conn, query_id, person_id, sources)
+        starts = queue.enqueue(conn, query_id, person_id, sources)
+    queue.hold(query_id, person_id, sources, running=starts)
+    return starts
 
 
 def leave(queue: Queue, query_id: str) -> None:
