@@ -390,7 +390,7 @@ def main(control):
 fork_server.run(main)
 """)
     files.connector._readers.close()
-    files.connector._readers = Readers((sys.executable, str(tmp_path / "reader.py")))
+    files.connector._readers = Readers("stock", (sys.executable, str(tmp_path / "reader.py")))
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed, match="stopped answering"):
@@ -404,6 +404,18 @@ def test_the_reader_process_ends_with_its_connector(files: Files) -> None:
     files.connector.close()
 
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_harvest_tells_of_many_tables_at_once(files: Files) -> None:
+    """Each telling is a transaction of the catalog's."""
+    for number in range(60):
+        files.table(f"t{number}").mkdir(parents=True)
+        pq.write_table(NUMBERS, files.table(f"t{number}") / "part.parquet")
+
+    pieces = list(files.connector.harvest())
+
+    assert len({dataset.name for piece in pieces for dataset in piece}) == 60
+    assert len(pieces) < 20
 
 
 def test_a_slow_reader_of_the_result_does_not_make_the_process_grow(files: Files) -> None:

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -24,18 +24,20 @@ import pyarrow.parquet as pq
 
 from swap.arrow_stream import StreamWriter, typed
 from swap.connectors import files_layout as layout
-from swap.connectors.base import Column, Comparison, Dataset, rows_without_columns
+from swap.connectors.base import Column, Comparison, Dataset, Fragment, rows_without_columns
 from swap.connectors.files_layout import BrokenError, DataFile, Directory
 from swap.connectors.files_partitions import Rows, divided
-from swap.connectors.files_request import Request, SoFar, decode_request
 from swap.connectors.filters import expression, passes_nan
-from swap.connectors.messages import encode_dataset
+from swap.connectors.messages import DATASETS, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
 
 _SCAN_ROWS = 16_384
 _BUFFER_BYTES = 1_000_000
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
+_TELL_TABLES = 500
+_TELL_SECONDS = 1.0
+"""How many tables a harvest tells of at once, and how long the first of them waits: each telling is a transaction."""
 _MEMORY_BYTES = 4 * 2**30
 _NEWEST_FOOTERS = 300
 _OLDER_FOOTERS = 50
@@ -45,6 +47,18 @@ Of its newest files all, of the older ones some, from which their rows are guess
 """
 
 _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What the reader has done: rows and bytes sent, and what it read for them."""
+
+    rows: int = 0
+    at: int = 0
+    files: int = 0
+    files_to_read: int = 0
+    row_groups: int = 0
+    read_bytes: int = 0
 
 
 class Answer:
@@ -102,18 +116,18 @@ class Answer:
         self._tell(asdict(self.progress))
 
 
-def read(request: Request, answer: Answer) -> None:
+def read(root: str, fragment: Fragment, answer: Answer) -> None:
     """Answer one fragment.  Raises BrokenError."""
-    with Directory.root(request.root) as root, layout.open_table(root, request.schema, request.table) as table:
-        files = list(layout.data_files(table, request.predicates))
-        if request.scattered:
+    with Directory.root(root) as below, layout.open_table(below, fragment.schema, fragment.table) as table:
+        files = list(layout.data_files(table, fragment.predicates))
+        if fragment.scattered:
             random.SystemRandom().shuffle(files)
         answer.progress = replace(answer.progress, files_to_read=len(files))
-        left = request.limit
+        left = fragment.limit
         for file in files:
             if left is not None and left <= 0:
                 break
-            with contextlib.closing(_rows_of(table, file, request, answer)) as batches:
+            with contextlib.closing(_rows_of(table, file, fragment, answer)) as batches:
                 left = _pass_on(batches, answer, left)
 
 
@@ -129,30 +143,31 @@ def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, left: int | None
     return left
 
 
-def _rows_of(table: Directory, file: DataFile, request: Request, answer: Answer) -> Generator[pa.RecordBatch]:
+def _rows_of(table: Directory, file: DataFile, asked: Fragment, answer: Answer) -> Generator[pa.RecordBatch]:
     """Open one file and yield its matching rows in the types asked for."""
     parts = dict(file.partitions)
     with _opened(table, file.path) as source:
         answer.progress = replace(answer.progress, files=answer.progress.files + 1)
         try:
-            yield from _scan(source, parts, request, answer)
+            yield from _scan(source, parts, asked, answer)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path)) from None
 
 
-def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer: Answer) -> Iterator[pa.RecordBatch]:
+def _scan(source: pa.NativeFile, parts: dict[str, str], asked: Fragment, answer: Answer) -> Iterator[pa.RecordBatch]:
     """Yield a file's matching rows, one row group after the other, so that no more than one is in memory."""
     fragment = _FORMAT.make_fragment(source)
     file = pq.ParquetFile(
         source, metadata=fragment.metadata, coerce_int96_timestamp_unit="us", buffer_size=_BUFFER_BYTES
     )
     types = {each.name: plain(each.type) for each in file.schema_arrow}
-    predicates = [each for each in request.predicates if each.column not in parts]
+    predicates = [each for each in asked.predicates if each.column not in parts]
     if any(each.column not in types and each.comparison is not Comparison.IS_NULL for each in predicates):
         return  # a column this file does not have is null
     predicates = [each for each in predicates if each.column in types]
     chosen = expression(predicates, types)
-    wanted = [name for name in request.columns.names if name in types and name not in parts]
+    columns = asked.columns_as(())
+    wanted = [name for name in columns.names if name in types and name not in parts]
     read = wanted + sorted({each.column for each in predicates} - set(wanted))
     # Statistics rule row groups out; they know nothing of NaN.
     sure = expression([each for each in predicates if not passes_nan(each, types[each.column])], types)
@@ -161,7 +176,7 @@ def _scan(source: pa.NativeFile, parts: dict[str, str], request: Request, answer
     answer.progress = replace(answer.progress, row_groups=answer.progress.row_groups + len(fragment.row_groups))
     for row_group in fragment.row_groups:
         for batch in file.iter_batches(_SCAN_ROWS, [row_group.id], read):
-            yield _shaped(batch if chosen is None else batch.filter(chosen), parts, request.columns)
+            yield _shaped(batch if chosen is None else batch.filter(chosen), parts, columns)
 
 
 def _shaped(batch: pa.RecordBatch, parts: dict[str, str], columns: pa.Schema) -> pa.RecordBatch:
@@ -196,21 +211,30 @@ def plain(type_: pa.DataType) -> pa.DataType:
     return type_
 
 
-def harvest(request: Request, tell: Tell) -> int:
-    """Tell of each table; return how many there are.  One that cannot be read is told on stderr and left out."""
-    told = 0
-    with Directory.root(request.root) as root:
-        for schema, name in layout.tables(root):
+def harvest(root: str, tell: Tell) -> int:
+    """Tell of the tables, some at a time; return how many there are.
+
+    One that cannot be read is told on stderr and left out.
+    """
+    count, told_at = 0, time.monotonic()
+    found: list[dict[str, Any]] = []
+    with Directory.root(root) as below:
+        for schema, name in layout.tables(below):
             try:
-                with layout.open_table(root, schema, name) as table:
+                with layout.open_table(below, schema, name) as table:
                     dataset = _dataset(table, schema, name)
             except (BrokenError, pa.ArrowException) as error:
                 sys.stderr.write(f"files: {schema}.{name} is left out: {_first_line(error)}\n")
                 continue
             if dataset is not None:
-                tell(encode_dataset(dataset))
-                told += 1
-    return told
+                found.append(encode_dataset(dataset))
+                count += 1
+            if found and (len(found) >= _TELL_TABLES or time.monotonic() - told_at > _TELL_SECONDS):
+                tell({DATASETS: found})
+                found, told_at = [], time.monotonic()
+    if found:
+        tell({DATASETS: found})
+    return count
 
 
 def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
@@ -295,13 +319,12 @@ def _first_line(error: BaseException) -> str:
 
 def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
     """Answer one request."""
-    request = decode_request(asked)
     try:
         if sink is None:
-            return harvest(request, tell)
-        schema = pa.schema(map(pa.field, request.names, request.columns.types))
-        sent = Answer(sink, schema, tell, even=request.scattered)
-        read(request, sent)
+            return harvest(asked["root"], tell)
+        fragment = decode_fragment(asked["fragment"])
+        sent = Answer(sink, fragment.columns_as(asked["names"]), tell, even=fragment.scattered)
+        read(asked["root"], fragment, sent)
         return sent.end()
     except BrokenError as error:
         sys.stderr.write(f"files: {error}\n")

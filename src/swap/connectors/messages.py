@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,8 @@ import pyarrow as pa
 
 from swap.connectors.base import Column, Comparison, Dataset, Fragment, Partitions, Predicate
 
-DATASET = "dataset"
-"""The key under which a harvest tells of a table."""
 DATASETS = "datasets"
-"""The key under which it tells of some tables at once."""
+"""The key under which a harvest tells of some tables at once."""
 STATEMENT = "statement"
 """The key under which a reader tells what it asks its store."""
 
@@ -26,7 +24,7 @@ def encode_fragment(fragment: Fragment) -> dict[str, Any]:
         "schema": fragment.schema,
         "table": fragment.table,
         "columns": encode_schema(fragment.columns_as(())),
-        "predicates": encode_predicates(fragment.predicates),
+        "predicates": [[each.column, each.comparison.value, _encode(each.value)] for each in fragment.predicates],
         "limit": fragment.limit,
         "query_id": fragment.query_id,
         "scattered": fragment.scattered,
@@ -39,7 +37,7 @@ def decode_fragment(plain: Mapping[str, Any]) -> Fragment:
         plain["schema"],
         plain["table"],
         tuple(Column(each.name, each.type) for each in decode_schema(plain["columns"])),
-        decode_predicates(plain["predicates"]),
+        tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in plain["predicates"]),
         plain["limit"],
         plain["query_id"],
         plain["scattered"],
@@ -60,12 +58,12 @@ def encode_dataset(dataset: Dataset) -> dict[str, Any]:
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
         "columns": [[each.comment, each.partition, each.sensitivity] for each in dataset.columns],
     }
-    return {DATASET: about, "schema": encode_schema(pa.schema([(each.name, each.type) for each in dataset.columns]))}
+    return {"about": about, "schema": encode_schema(pa.schema([(each.name, each.type) for each in dataset.columns]))}
 
 
 def decode_dataset(told: Mapping[str, Any]) -> Dataset:
     """Return the table of a message."""
-    fields = dict(told[DATASET])
+    fields = dict(told["about"])
     described = zip(decode_schema(told["schema"]), fields.pop("columns"), strict=True)
     divided = fields.pop("partitions")
     return Dataset(
@@ -83,16 +81,6 @@ def encode_schema(schema: pa.Schema) -> str:
 def decode_schema(text: str) -> pa.Schema:
     """Return the schema of a text."""
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-
-
-def encode_predicates(predicates: Sequence[Predicate]) -> list[Any]:
-    """Return a filter, its values exact."""
-    return [[each.column, each.comparison.value, _encode(each.value)] for each in predicates]
-
-
-def decode_predicates(plain: Sequence[Any]) -> tuple[Predicate, ...]:
-    """Return the filter that `plain` was made from."""
-    return tuple(Predicate(name, Comparison(how), _decode(value)) for name, how, value in plain)
 
 
 def _encode(value: Any) -> Any:

@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from swap.connectors.base import (
@@ -27,14 +27,14 @@ from swap.connectors.base import (
     unheard,
 )
 from swap.connectors.messages import DATASETS, STATEMENT, decode_dataset, encode_fragment
-from swap.connectors.process import END, ERROR, NO_ROOM, Asked, NoProcessError, Readers
+from swap.connectors.process import END, Asked, Readers, unavailable
 from swap.errors import (
     Problem,
     QueryCancelled,
     QueryTimedOut,
     SettingsError,
-    SourceFailed,
     SourceUnavailable,
+    SwapError,
     TimedOut,
     from_json,
 )
@@ -70,8 +70,7 @@ class PostgresConnector:
         self.name = name
         self.capabilities = CAPABILITIES
         self._source = source
-        self._readers = Readers(_PROGRAM, _GRACE_SECONDS)
-        self._open: set[PostgresReader] = set()
+        self._readers = Readers(name, _PROGRAM, _GRACE_SECONDS)
 
     def check(self) -> None:
         """Connect and ask for nothing; this gets a reader process ready, too."""
@@ -93,25 +92,17 @@ class PostgresConnector:
         tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — PostgreSQL does not know how far a SELECT is
     ) -> PostgresReader:
         """Start a fragment."""
-        reader = PostgresReader(self, fragment, deadline, self._source.user)
-        self._open.add(reader)
-        return reader
+        return PostgresReader(self, fragment, deadline, self._source.user)
 
     def close(self) -> None:
         """Cancel what runs, and end all reader processes."""
         self._readers.close()
-        for reader in tuple(self._open):
-            reader.cancel()
 
     # For its readers
 
     def ask(self, deadline: Deadline) -> Asked:
         """Return a request to be made of a reader process."""
-        return Asked(self._readers, deadline)
-
-    def ended(self, reader: PostgresReader) -> None:
-        """Forget a read that is over."""
-        self._open.discard(reader)
+        return self._readers.ask(deadline, _told)
 
     def request(self, do: str, query_id: str, ends_at: float) -> dict[str, Any]:
         """Return what a reader process needs to connect: read-only, no longer than the query, named after it."""
@@ -150,26 +141,11 @@ class PostgresConnector:
             "ends_at": ends_at,
         }
 
-    def follow(self, asked: Asked, request: Mapping[str, Any], *sinks: int) -> Iterator[dict[str, Any]]:
-        """Yield what the child tells.  Raises what `send` does."""
-        try:
-            for told in asked.follow(request, sinks):
-                if ERROR in told:
-                    error = from_json(told[ERROR])
-                    raise QueryTimedOut if isinstance(error, TimedOut) else error
-                if NO_ROOM in told:
-                    raise OSError(told[NO_ROOM], os.strerror(told[NO_ROOM]))
-                yield told
-        except NoProcessError as error:
-            raise self._unavailable(f"Its reader process could not be started: {error}.") from None
-        except EOFError:
-            raise self._gone(asked.status) from None
-
     def _asked(self, do: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
         ends_at = deadline.at if do == "check" else time.monotonic() + _QUESTION_SECONDS
         try:
-            yield from self.follow(
-                self.ask(deadline), self.request(do, do, ends_at) | {"question_seconds": _QUESTION_SECONDS}
+            yield from self.ask(deadline).follow(
+                self.request(do, do, ends_at) | {"question_seconds": _QUESTION_SECONDS}
             )
         except QueryTimedOut:
             raise SourceUnavailable(
@@ -186,23 +162,13 @@ class PostgresConnector:
             return secret.read()
         except SettingsError as error:
             log.warning("%s: %s", self.name, error)
-            raise self._unavailable("SWAP cannot read the password of its account.") from None
+            raise unavailable(self.name, "SWAP cannot read the password of its account.") from None
 
-    def _unavailable(self, why: str) -> SourceUnavailable:
-        todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self.name}]."
-        return SourceUnavailable(Problem(f"{self.name} does not answer.", why, todo, source=self.name))
 
-    def _gone(self, status: int) -> SourceFailed:
-        """Return why an answer ended before it was whole."""
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        return SourceFailed(
-            Problem(
-                f"{self.name} stopped answering.",
-                f"The reader process is gone: it ended {how}.",
-                "Run the query again; if it fails again, tell SWAP's administrator.",
-                source=self.name,
-            )
-        )
+def _told(error: Any) -> SwapError:
+    """Return the error that the child tells of."""
+    told = from_json(error)
+    return QueryTimedOut() if isinstance(told, TimedOut) else told
 
 
 class PostgresReader:
@@ -224,19 +190,16 @@ class PostgresReader:
         """Let the child write the fragment's rows."""
         connector, fragment = self._connector, self._fragment
         rows: int | None = None
-        try:
-            request = connector.request("read", fragment.query_id or "query", self._deadline.at)
-            request |= {"fragment": encode_fragment(fragment), "names": list(names)}
-            for told in connector.follow(self._asked, request, sink):
-                if END in told:
-                    rows = told[END]
-                elif STATEMENT in told:
-                    self.stats.statement = told[STATEMENT]
-                else:
-                    self.stats.rows, self.stats.bytes = told["rows"], told["at"]
-                    heard(Sent(told["rows"], told["at"]))
-        finally:
-            connector.ended(self)
+        request = connector.request("read", fragment.query_id or "query", self._deadline.at)
+        request |= {"fragment": encode_fragment(fragment), "names": list(names)}
+        for told in self._asked.follow(request, sink):
+            if END in told:
+                rows = told[END]
+            elif STATEMENT in told:
+                self.stats.statement = told[STATEMENT]
+            else:
+                self.stats.rows, self.stats.bytes = told["rows"], told["at"]
+                heard(Sent(told["rows"], told["at"]))
         return rows
 
     def cancel(self) -> None:
@@ -246,4 +209,3 @@ class PostgresReader:
     def close(self) -> None:
         """Give the child back when it has answered wholly, else end it."""
         self._asked.close()
-        self._connector.ended(self)

@@ -1,8 +1,7 @@
 """Reader processes: what holds a store's rows, and its credentials, runs apart from the gateway.
 
 A request goes to a child with the descriptor it is to write the rows to, and the child tells how far it is until
-it ends.  One that has answered wholly is kept for the next request, so that none waits for Python and Arrow to
-start; killing one is how a read is cancelled.
+it ends.  One that has answered wholly is kept for the next request; killing one is how a read is cancelled.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
-from swap.errors import QueryCancelled, QueryTimedOut, SwapError
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.forking import ForkServer, shared
 
 KEPT = 4
@@ -35,24 +34,18 @@ NO_ROOM = "no_room"
 LAST = frozenset({END, ERROR, NO_ROOM})
 
 
-class NoProcessError(Exception):
-    """A reader process could not be started; the message says why."""
-
-
 class ReaderProcess:
     """One forked process: it answers requests one at a time, and dies when its socket does.
 
-    With `grace_seconds` it may end by itself first, when what it began at its store ends no sooner by its death.
+    Making one raises OSError when there can be none.  With `grace_seconds` it may end by itself first, when what it
+    began at its store ends no sooner by its death.
     """
 
     def __init__(self, server: ForkServer, grace_seconds: float = 0.0) -> None:
         self.answers = 0
         self._grace_seconds = grace_seconds
         self._server = server
-        try:
-            self._forked = server.fork()
-        except OSError as error:
-            raise NoProcessError(error.strerror or str(error)) from None
+        self._forked = server.fork()
         self._control = self._forked.control
 
     @property
@@ -96,21 +89,35 @@ class ReaderProcess:
 class Readers:
     """The reader processes of one source."""
 
-    def __init__(self, program: Sequence[str], grace_seconds: float = 0.0) -> None:
+    def __init__(self, source: str, program: Sequence[str], grace_seconds: float = 0.0) -> None:
+        self.source = source
         self._server = shared(program)
         self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
+        self._asked: set[Asked] = set()
         self._lock = threading.Lock()
         self._closed = False
 
     def prepare(self) -> None:
-        """See to it that one waits for a request.  Raises NoProcessError."""
+        """See to it that one waits for a request.  Raises SourceUnavailable."""
         with self._lock:
             if not self._spares and not self._closed:
                 self._spares.append(self._start())
 
+    def ask(self, deadline: Deadline, failed: Callable[[Any], SwapError]) -> Asked:
+        """Return a request to be made; `failed` makes an error of what the child tells of one."""
+        asked = Asked(self, deadline, failed)
+        with self._lock:
+            self._asked.add(asked)
+        return asked
+
+    def forget(self, asked: Asked) -> None:
+        """Forget a request that is over."""
+        with self._lock:
+            self._asked.discard(asked)
+
     def take(self) -> ReaderProcess:
-        """Return one that waits for a request.  Raises NoProcessError."""
+        """Return one that waits for a request.  Raises SourceUnavailable."""
         while True:
             with self._lock:
                 taken = self._spares.pop() if self._spares else self._start()
@@ -127,30 +134,36 @@ class Readers:
         process.end()
 
     def close(self) -> None:
-        """End those that are not at work."""
+        """End all: requests under way are cancelled."""
         with self._lock:
             self._closed = True
             spares, self._spares = self._spares, []
+            asked = tuple(self._asked)
         for spare in spares:
             spare.end()
+        for each in asked:
+            each.stop(QueryCancelled())
 
     def _start(self) -> ReaderProcess:
-        return ReaderProcess(self._server, self._grace_seconds)
+        try:
+            return ReaderProcess(self._server, self._grace_seconds)
+        except OSError as error:
+            why = f"Its reader process could not be started: {error.strerror or error}."
+            raise unavailable(self.source, why) from None
 
 
 class Asked:
     """One request to a reader process, followed on one thread and ended from any."""
 
-    def __init__(self, readers: Readers, deadline: Deadline) -> None:
+    def __init__(self, readers: Readers, deadline: Deadline, failed: Callable[[Any], SwapError]) -> None:
         self._readers = readers
         self._deadline = deadline
+        self._failed = failed
         self._lock = threading.Lock()
         self._process: ReaderProcess | None = None
         self._whole = False
-        self.over: SwapError | None = None
+        self._over: SwapError | None = None
         """Why it was ended from outside."""
-        self.status = 0
-        """Of the process, if it had to be ended."""
 
     @property
     def pid(self) -> int | None:
@@ -158,37 +171,46 @@ class Asked:
         process = self._process
         return None if process is None else process.pid
 
-    def follow(self, request: Mapping[str, Any], sinks: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
-        """Send the request and yield what is told.
+    def follow(self, request: Mapping[str, Any], *sinks: int) -> Iterator[dict[str, Any]]:
+        """Send the request and yield what is told, to its end.
 
-        Raises EOFError when the process is gone, QueryCancelled or QueryTimedOut when that is why, and NoProcessError
-        when none could be started.
+        Raises SourceUnavailable when there is no process, SourceFailed when it is gone, what `failed` made of its
+        error, QueryCancelled, QueryTimedOut, and OSError when a sink has no room.
         """
         timer = threading.Timer(max(0.0, self._deadline.at - time.monotonic()), self.stop, [QueryTimedOut()])
         timer.daemon = True
         timer.start()
         try:
             with self._lock:
-                if self.over is not None:
-                    raise self.over
+                if self._over is not None:
+                    raise self._over
                 self._process = process = self._readers.take()
-            try:
-                for told in process.ask(request, sinks):
-                    self._whole = bool(told.keys() & LAST)
-                    yield told
-            except (OSError, EOFError):
-                ended = self._let_go()
-                self.status = ended.end() if ended else 0
-                raise self.over or EOFError from None
+            for told in self._heard(process, request, sinks):
+                self._whole = bool(told.keys() & LAST)
+                if ERROR in told:
+                    raise self._failed(told[ERROR])
+                if NO_ROOM in told:
+                    raise OSError(told[NO_ROOM], os.strerror(told[NO_ROOM]))
+                yield told
         finally:
             timer.cancel()
             self.close()
 
+    def _heard(
+        self, process: ReaderProcess, request: Mapping[str, Any], sinks: Sequence[int]
+    ) -> Iterator[dict[str, Any]]:
+        try:
+            yield from process.ask(request, sinks)
+        except (OSError, EOFError):
+            ended = self._let_go()
+            status = ended.end() if ended else 0
+            raise self._over or _gone(self._readers.source, status) from None
+
     def stop(self, why: SwapError) -> None:
         """Kill the process, unless it has ended; the iteration then raises why."""
         with self._lock:
-            if self.over is None:
-                self.over = why
+            if self._over is None:
+                self._over = why
                 if self._process is not None:
                     self._process.kill()
 
@@ -196,16 +218,36 @@ class Asked:
         """Give the process back when it has answered wholly, else end it."""
         process = self._let_go()
         with self._lock:
-            reusable = self._whole and self.over is None
-            self.over = self.over or QueryCancelled()
+            reusable = self._whole and self._over is None
+            self._over = self._over or QueryCancelled()
         if process is not None:
             self._readers.give_back(process) if reusable else process.end()
+        self._readers.forget(self)
 
     def _let_go(self) -> ReaderProcess | None:
         """Return the process, once: whoever gets it ends it or gives it back, and nobody else may touch it."""
         with self._lock:
             process, self._process = self._process, None
         return process
+
+
+def unavailable(source: str, why: str) -> SourceUnavailable:
+    """Return the error for a source that cannot be asked."""
+    todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{source}]."
+    return SourceUnavailable(Problem(f"{source} does not answer.", why, todo, source=source))
+
+
+def _gone(source: str, status: int) -> SourceFailed:
+    """Return why an answer ended before it was whole."""
+    how = f"by signal {-status}" if status < 0 else f"with status {status}"
+    return SourceFailed(
+        Problem(
+            f"{source} stopped answering.",
+            f"The reader process is gone: it ended {how}.",
+            "Run the query again; if it fails again, tell SWAP's administrator.",
+            source=source,
+        )
+    )
 
 
 # ── The child's side ────────────────────────────────────────────────────────────────────────────
