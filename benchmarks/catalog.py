@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-import secrets
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ import psutil
 import pyarrow as pa
 
 import services
+from integration.gateway.gateways import runtime_for
 from integration.web.running import Browser, finish_sign_in, running
 from services import Database, temporary_directory
 from swap import ports
@@ -284,24 +284,7 @@ def site(count: int, database: Database, folder: Path) -> Iterator[Site]:
         policy=policy(count),
         sources={"mediawiki": FilesSource(kind="files", root=folder, title="Replicas")},
     )
-    runtime = Runtime(
-        config=folder / "swap.toml",
-        database_urls=database.urls(),
-        gateway_port=ports.free(1)[0],
-        web_port=1,
-        hub_port=1,
-        traefik_api_port=1,
-        traefik_api_password="x",
-        traefik_directory=folder,
-        socket_directory=folder,
-        kernel_key="k" * 32,
-        portal_key="p" * 32,
-        web_service_token=secrets.token_hex(16),
-        hub_cookie_secret="00" * 32,
-        kernel_env=folder,
-        homes=folder,
-        spool=folder / "spool",
-    )
+    runtime = runtime_for(database, folder, ports.free(1)[0])
     given = json.dumps({"runtime": runtime.model_dump(mode="json"), "folder": str(folder), "count": count})
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.catalog", "serve", given])
     made = Site(count, database, runtime, settings, process)

@@ -22,9 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
-from stage import CHROMIUM, Demo, Person, start_demo, stop_demo
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from stage import Demo, Person, start_demo, stop_demo
 
+import browsers
 from services import temporary_directory
 from swap import ports
 
@@ -49,25 +50,11 @@ def main() -> None:
     peer = Peer(folder / "peer", demo)
     try:
         with sync_playwright() as playwright:
-            _measure(launch(playwright), demo, peer)
+            _measure(browsers.launch(playwright), demo, peer)
     finally:
         peer.stop()
         stop_demo(demo)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Start a browser that does nothing of its own meanwhile."""
-    return playwright.chromium.launch(
-        executable_path=str(CHROMIUM),
-        args=[
-            "--no-sandbox",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-first-run",
-        ],
-    )
 
 
 def _measure(browser: Browser, demo: Demo, peer: Peer) -> None:

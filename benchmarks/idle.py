@@ -13,9 +13,10 @@ from collections import Counter
 from playwright.sync_api import sync_playwright
 from stage import Demo, start_demo, stop_demo
 
+import browsers
 from benchmarks import cost
 from benchmarks.figures import Figure, begin, finish
-from benchmarks.first_result import Swap, launch
+from benchmarks.first_result import Swap
 from services import temporary_directory
 from swap import ports
 
@@ -34,7 +35,7 @@ def main() -> None:
         print(f"  a plain start: {cost.parts(plain)}")
         _processes(demo)
         with sync_playwright() as playwright:
-            browser, before = launch(playwright), plain
+            browser, before = browsers.launch(playwright), plain
             for name in ("ann", "bertrand"):
                 Swap(browser, demo, name).first_result()
                 now = _at_rest(demo)

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 import services
+from integration.gateway.gateways import runtime_for
 from services import Database, temporary_directory
 from swap import ports, processes, runtime
 from swap.db.embedded import EmbeddedPostgres, secret_path
@@ -222,7 +222,7 @@ class Site:
         )
         database = services.fresh_database(self.server)
         self._opened.callback(database.close)
-        here = _runtime(state, config, database)
+        here = runtime_for(database, state, ports.free(1)[0])
         runtime.write(here, state / "runtime.json")
         with (state / "gateway.log").open("wb") as log:
             process = subprocess.Popen(
@@ -268,27 +268,6 @@ def same(answers: Mapping[str, Mapping[str, Any]]) -> None:
     for column in first:
         sums = {name: columns[column] for name, columns in known.items() if columns[column] is not None}
         assert len(set(sums.values())) == 1, f"the sides' values differ in {column}: {sums}"
-
-
-def _runtime(state: Path, config: Path, database: Database) -> Runtime:
-    return Runtime(
-        config=config,
-        database_urls=database.urls(),
-        gateway_port=ports.free(1)[0],
-        web_port=1,
-        hub_port=1,
-        traefik_api_port=1,
-        traefik_api_password="x",
-        traefik_directory=state,
-        socket_directory=state,
-        kernel_key=secrets.token_hex(20),
-        portal_key=secrets.token_hex(20),
-        web_service_token=secrets.token_hex(16),
-        hub_cookie_secret="00" * 32,
-        kernel_env=state,
-        homes=state,
-        spool=state / "spool",
-    )
 
 
 def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes]) -> None:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
-from stage import CHROMIUM, Demo, Person, start_demo, stop_demo
+from stage import Demo, Person, start_demo, stop_demo
 
+import browsers
 from services import temporary_directory
 from swap import ports
 
@@ -36,18 +37,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("The acceptance tests need a browser. Run: apt-get install -y chromium")
-    browser = playwright.chromium.launch(
-        executable_path=str(CHROMIUM),
-        args=[
-            "--no-sandbox",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--no-first-run",
-        ],
-    )
+    browser = browsers.launch(playwright)
     yield browser
     browser.close()
 

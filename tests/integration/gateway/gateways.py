@@ -261,11 +261,12 @@ def serve(app: Any) -> Iterator[str]:
             thread.join(timeout=20)
 
 
-def runtime_for(database: services.Database, directory: Path) -> Runtime:
+def runtime_for(database: services.Database, directory: Path, gateway_port: int = 1) -> Runtime:
+    """Return what a gateway of its own is told, with nothing beside it."""
     return Runtime(
         config=directory / "swap.toml",
         database_urls=database.urls(),
-        gateway_port=1,
+        gateway_port=gateway_port,
         web_port=1,
         hub_port=1,
         traefik_api_port=1,

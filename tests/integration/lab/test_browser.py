@@ -9,32 +9,16 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-FOUND = next(
-    (
-        path
-        for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-        if Path(path).exists()
-    ),
-    None,
-)
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +62,8 @@ def complete(path: str, body: bytes) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert FOUND, "Chromium is not installed; requirements/debian.txt names the package"
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
+    with browsers.running() as made:
         yield made
-        made.close()
 
 
 class Lab:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
+import browsers
 from integration.web.running import PERSON_IDS, Browser, Portal, running
 from services import Database
 
-CHROMIUM = Path("/usr/bin/chromium")
 ANN = PERSON_IDS["ann"]
 MODES = [("light", 1280), ("dark", 390)]
 TABLE = "/data/lake/wmf/pageview_hourly"
@@ -25,21 +25,8 @@ TABLE = "/data/lake/wmf/pageview_hourly"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    if not CHROMIUM.exists():
-        pytest.fail("These tests need a browser. Run: apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=[
-                "--no-sandbox",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                "--no-first-run",
-            ],
-        )
+    with browsers.running() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
