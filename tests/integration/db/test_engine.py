@@ -31,7 +31,7 @@ def test_a_connection_lost_in_the_pool_is_replaced_unnoticed(database: Database)
     with pooled.connect() as conn:
         pid = conn.scalar(text("SELECT pg_backend_pid()"))
     with database.server.administrator() as admin:
-        admin.execute("SELECT pg_terminate_backend(%s)", [pid])
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     with pooled.connect() as conn:
         assert conn.scalar(text("SELECT pg_backend_pid()")) != pid
 
