@@ -148,6 +148,7 @@ class Plan:
     """What is asked of each source, and the statement that puts the answers together."""
 
     sql: str
+    """What the combiner runs; empty without one."""
     inputs: tuple[Input, ...]
     reads: tuple[Resource, ...]
     """Every column of a source that the answer depends on: who may not read one of them may not have it."""

@@ -30,8 +30,9 @@ def plan(resolved: Resolved, capabilities: Mapping[str, Capabilities], query_id:
     )
     streamed = len(inputs) == 1 and _scanned_once(resolved)
     inputs, passed = passed_on(resolved, inputs, pushdown)
-    sql = rewrite(resolved, names, named)
-    verify(sql, names, named)
+    sql = "" if passed else rewrite(resolved, names, named)
+    if sql:
+        verify(sql, names, named)
     return Plan(sql, inputs, resolved.reads, streamed, tuple(resolved.notices), passed)
 
 
