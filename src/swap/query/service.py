@@ -28,7 +28,7 @@ from swap.query.execution.uploads import Uploads
 from swap.query.language import names
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
-from swap.query.model import NO_SOURCE, Plan, Reference, RunState, Statement
+from swap.query.model import Plan, Reference, RunState, Statement
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
@@ -61,6 +61,8 @@ class Queries:
         source_is_down: Callable[[str], None],
     ) -> None:
         self.engine = engine
+        # For what only looks: a transaction around it would ask the database twice more.
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.settings = settings
         self.connectors = connectors
         self.spool = spool
@@ -92,22 +94,25 @@ class Queries:
             with self._planning.place(principal.id):
                 statement = decoded(statement)
                 planned, references = self._plan(principal, statement, query_id)
+            habit = self._usual.of(principal.id, statement)
+            run = Run(query_id, principal, statement, planned, habit, news=self.news)
+            # News of changed rights finds it from here on; what came before is seen by looking once more.
+            self._runs[query_id] = run
             with self.engine.begin() as conn:
-                starts = self.queue.enqueue(conn, query_id, principal.id, planned.sources or (NO_SOURCE,))
+                self._demand_rights(conn, run)
+                starts = self.queue.enqueue(conn, query_id, principal.id, run.waits_for)
                 store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
                 audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
+            self._runs.pop(query_id, None)
             refusal = told.refusal(error)
             with self.engine.begin() as conn:
                 audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
-        self.queue.hold(query_id, principal.id, planned.sources or (NO_SOURCE,), running=starts)
-        habit = self._usual.of(principal.id, statement)
-        run = Run(query_id, principal, statement, planned, habit, news=self.news)
+        self.queue.hold(query_id, principal.id, run.waits_for, running=starts)
         run.finish("rights", told.readable(references))
-        self._runs[query_id] = run
         thread = threading.Thread(target=self._carry_out, args=(run, starts), name=query_id, daemon=True)
         self._threads[query_id] = thread
         thread.start()
@@ -116,7 +121,7 @@ class Queries:
     def _plan(self, principal: Principal, statement: Statement, query_id: str) -> tuple[Plan, list[Reference]]:
         tree = parse(statement.text, statement.params, self.settings.limits.statement_bytes)
         own = {name: self.uploads.table(principal, name, upload_id) for name, upload_id in statement.tables.items()}
-        with self.engine.begin() as conn:
+        with self._looking.connect() as conn:
             known = catalog.Catalog(conn, self.settings.policy, principal)
             resolved = resolve(tree, statement.text, known.find(names.tables(tree)), known.near, own)
         rights.decide(self.settings.policy, principal, resolved)
@@ -135,10 +140,8 @@ class Queries:
                 waiting.skipped(run)
             else:
                 waiting.for_places(run, self.queue)
-            # Also when it starts at once: news that came before the run was known reached nobody.
-            self._demand_rights(run)
-            if not starts:
                 with self.engine.begin() as conn:
+                    self._demand_rights(conn, run)
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
@@ -150,14 +153,12 @@ class Queries:
             error = self._failures.explain(failed, run)
         self._finish(run, state, error)
 
-    def _demand_rights(self, run: Run) -> None:
-        """Rights may have changed since it was accepted: what may not be read now is not read, nor under old groups.
+    def _demand_rights(self, conn: Connection, run: Run) -> None:
+        """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
 
         Raises Forbidden, NotSignedIn.
         """
-        with self.engine.begin() as conn:
-            now = self._now()
-            run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, now)
+        run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
 
     def _make_room(self, conn: Connection, run: Run, now: datetime) -> list[str]:
         """Return a person's oldest results when theirs take more than their room; other people's are not touched."""
@@ -221,7 +222,8 @@ class Queries:
         for run in list(self._runs.values()):
             if not run.state.ended and person_id in {None, run.principal.id}:
                 try:
-                    self._demand_rights(run)
+                    with self._looking.connect() as conn:
+                        self._demand_rights(conn, run)
                 except SwapError:
                     run.cancel()
 
