@@ -17,6 +17,8 @@ from swap.errors import Invalid, Problem, SwapError
 UPLOAD_MEMORY_BYTES = 32_000_000
 """Larger tables wait on disk while they are sent."""
 UPLOAD_SECONDS = 600.0
+SMALL_BYTES = 65_536
+"""Of rows that come with the answer to their statement."""
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -55,13 +57,13 @@ def sql(
             "statement": _text(sql),
             "params": parameters.encode(params or {}),
             "tables": {own: _upload(gateway, own, data) for own, data in (tables or {}).items()},
-            # What is quick is answered at once, with what its cell shows.
-            **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS} if wait else {}),
+            # What is quick is answered at once, with what its cell shows, and with its rows if they are few.
+            **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS, "arrow": SMALL_BYTES} if wait else {}),
         }
         with follow.held_interrupt():
             accepted = gateway.call("POST", "/v1/queries", body)
             query_id = str(accepted["id"])
-        result = Result(gateway, query_id, sql, name, place, accepted["state"], accepted["page"])
+        result = Result(gateway, query_id, sql, name, place, accepted)
         if wait:
             result.run_to_end()
     except KeyboardInterrupt as interrupt:

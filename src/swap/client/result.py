@@ -6,6 +6,7 @@ Rows stay at the gateway until they are wanted; pyarrow, pandas, polars and alta
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from swap.client import stream
 
 PAGE_ROWS = 10
+AT_ONCE_SECONDS = 1.0
 
 
 class Column(NamedTuple):
@@ -66,8 +68,7 @@ class Result:
         statement: str,
         name: str | None,
         place: screen.Screen,
-        state: follow.State,
-        page: dict[str, Any] | None = None,
+        accepted: dict[str, Any],
     ) -> None:
         self.id = query_id
         """The query's id at the gateway."""
@@ -77,8 +78,10 @@ class Result:
         """What the result is called where it is shown."""
         self._gateway = gateway
         self._place: screen.Screen | None = place
-        self._known = state
-        self._page = page
+        self._known: follow.State = accepted["state"]
+        self._page: dict[str, Any] | None = accepted["page"]
+        self._arrow: str | None = accepted["arrow"]
+        self._came = time.monotonic()
 
     # ── How it stands ───────────────────────────────────────────────────────────────────────────
     @property
@@ -260,8 +263,14 @@ class Result:
     def _stream(self) -> stream.Stream:
         from swap.client import stream  # noqa: PLC0415 — pyarrow is loaded when rows are asked for
 
+        # Rows that came with the answer are for who wants them at once: whether a later reading is allowed, SWAP says.
+        arrow, self._arrow = self._arrow, None
         return stream.Stream(
-            self._gateway, self.id, self._finished, lambda: self._ask_page(0, 1, None, descending=False)
+            self._gateway,
+            self.id,
+            self._finished,
+            lambda: self._ask_page(0, 1, None, descending=False),
+            arrow if time.monotonic() - self._came < AT_ONCE_SECONDS else None,
         )
 
     def _first_page(self) -> dict[str, Any]:

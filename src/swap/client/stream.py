@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from http.client import HTTPException
-from typing import Any
+from http.client import HTTPException, HTTPResponse
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -24,12 +26,19 @@ class Stream:
     """Reads one result from its first batch to its last."""
 
     def __init__(
-        self, gateway: Gateway, query_id: str, finished: Callable[[], follow.State], still_there: Callable[[], Any]
+        self,
+        gateway: Gateway,
+        query_id: str,
+        finished: Callable[[], follow.State],
+        still_there: Callable[[], Any],
+        arrow: str | None = None,
     ) -> None:
         self._gateway = gateway
         self._query_id = query_id
         self._finished = finished
         self._still_there = still_there
+        self._arrow = arrow
+        """All rows, as they came with the answer to the statement."""
         self._schema: pa.Schema | None = None
         self._batches = 0
         self._rows = 0
@@ -66,6 +75,10 @@ class Stream:
 
     def _connection(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that one connection brings."""
+        arrow, self._arrow = self._arrow, None
+        if arrow is not None:
+            yield from self._batches_of(io.BytesIO(base64.b64decode(arrow)))
+            return
         try:
             with (
                 follow.gone(self._query_id),
@@ -76,15 +89,14 @@ class Stream:
                     seconds=SILENCE_SECONDS,
                 ) as answer,
             ):
-                reader = pa.ipc.open_stream(answer)
-                self._schema = reader.schema
-                while True:
-                    try:
-                        batch = reader.read_next_batch()
-                    except StopIteration:
-                        return
-                    self._batches += 1
-                    self._rows += batch.num_rows
-                    yield batch
+                yield from self._batches_of(answer)
         except (Unreachable, OSError, HTTPException, pa.ArrowInvalid):
             return
+
+    def _batches_of(self, source: IO[bytes] | HTTPResponse) -> Iterator[pa.RecordBatch]:
+        reader = pa.ipc.open_stream(source)
+        self._schema = reader.schema
+        for batch in reader:
+            self._batches += 1
+            self._rows += batch.num_rows
+            yield batch

@@ -48,8 +48,8 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def parts(request: Request) -> Parts:
-    """Return what this application works with."""
+async def parts(request: Request) -> Parts:
+    """Return what this application works with.  Not in a thread, as all that is not async is."""
     found: Parts = request.app.state.parts
     return found
 

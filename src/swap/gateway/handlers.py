@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 import anyio
 import anyio.to_thread
 from fastapi import Query, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
 from swap.errors import SwapError
@@ -29,6 +30,8 @@ from swap.query.results.pages import PAGE_ROWS
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
 STATE_WAIT_SECONDS = 10.0
+SMALL_BYTES = 1_000_000
+"""Of a result that may come with the answer to its statement."""
 
 
 class TokenBody(Body):
@@ -45,6 +48,7 @@ class QueryBody(Body):
     tables: dict[str, str] = Field(default_factory=dict)
     wait: float = Field(default=0.0, ge=0.0, le=STATE_WAIT_SECONDS)
     rows: int = Field(default=0, ge=0, le=PAGE_ROWS)
+    arrow: int = Field(default=0, ge=0, le=SMALL_BYTES)
 
 
 def health() -> dict[str, bool]:
@@ -88,16 +92,26 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
         )
 
 
-def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> dict[str, Any]:
-    """Accept a statement; wait a while for its end if asked to, and show the first rows of a result that is there."""
+def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONResponse:
+    """Accept a statement; wait a while for its end if asked to, and give the first rows, or all, of what is there."""
     queries, principal = with_parts.queries, caller.principal
     query_id = queries.run(principal, Statement(body.statement, body.params, body.tables, caller.kernel_id)).id
     state = queries.access.ended(principal, query_id, body.wait)
-    page = None
-    if body.rows and state.state is RunState.DONE:
+    page = small = None
+    if state.state is RunState.DONE:
         with contextlib.suppress(SwapError):  # closed meanwhile: whoever asks for it hears why
-            page = answer(queries.access.page(principal, query_id, 0, body.rows, None, descending=False))
-    return {"id": query_id, "state": answer(state), "page": page}
+            if body.rows:
+                page = answer(queries.access.page(principal, query_id, 0, body.rows, None, descending=False))
+            if body.arrow:
+                small = queries.access.small(principal, query_id, body.arrow)
+    told = {
+        "id": query_id,
+        "state": answer(state),
+        "page": page,
+        "arrow": small and base64.b64encode(small).decode(),
+    }
+    # Made here, where other requests do not wait for it.
+    return JSONResponse(told, 202)
 
 
 def query_changes(caller: Kernel, with_parts: WithParts) -> StreamingResponse:

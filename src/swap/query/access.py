@@ -100,6 +100,14 @@ class Access:
         parts, size = self._spool.stream(query_id, first_batch)
         return Parts(self._while_allowed(principal, columns, parts), size)
 
+    def small(self, principal: Principal, query_id: str, at_most: int) -> bytes | None:
+        """Return a complete result as an Arrow IPC stream if it is no larger than so many bytes.
+
+        Raises NotFound, Forbidden.
+        """
+        self._demand(principal, query_id)
+        return self._spool.small(query_id, at_most)
+
     def page(
         self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
     ) -> Page:

@@ -21,6 +21,7 @@ from integration.gateway.gateways import Gateway, Person, lake
 from swap.client.transport import Gateway as Client
 from swap.connectors.memory import MemoryConnector
 from swap.errors import (
+    Forbidden,
     Invalid,
     LimitExceeded,
     NotFound,
@@ -245,6 +246,29 @@ def test_a_cut_in_a_finished_result_is_mended_too(cut_side: Client, proxy: Proxy
         rows += batch.column("n").to_pylist()
 
     assert rows == list(range(50_000))
+
+
+def test_few_rows_come_with_the_answer_to_their_statement(cut_side: Client, proxy: Proxy) -> None:
+    result = swap.sql("SELECT page_id FROM lake.wmf.pageview_hourly ORDER BY page_id")
+    proxy.reset()
+
+    assert result.to_arrow().column("page_id").to_pylist() == [1, 2, 3, 4, 5, 6]
+    assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("reading", ["a second", "a late"])
+def test_every_reading_but_the_one_at_once_is_asked_for(
+    notebook_side: Client, swap_gateway: Gateway, ann: Person, monkeypatch: pytest.MonkeyPatch, reading: str
+) -> None:
+    result = swap.sql("SELECT page_id FROM lake.wmf.pageview_hourly")
+    if reading == "a second":
+        result.to_arrow()
+    else:
+        monkeypatch.setattr("swap.client.result.AT_ONCE_SECONDS", 0.0)
+    swap_gateway.set_groups(ann, "readers")
+
+    with pytest.raises(Forbidden):
+        result.to_arrow()
 
 
 def test_a_connection_cut_while_waiting_is_made_again(cut_side: Client, proxy: Proxy, swap_gateway: Gateway) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import threading
 import time
@@ -78,6 +79,24 @@ def test_the_state_says_what_happened(analyst: Person) -> None:
     assert state["source_rows"] == {"lake": 6, "mediawiki": 4}
     assert state["columns"] == [{"name": "page_id", "type": "bigint"}]
     assert (state["rows"], state["state"], state["error"]) == (3, "done", None)
+
+
+def test_a_quick_answer_brings_its_first_rows_and_a_small_result_whole(ann: Person) -> None:
+    small = ann.post("SELECT n FROM lake.big.numbers ORDER BY n LIMIT 3", wait=10, rows=2, arrow=10_000).json()
+    with ann.client() as client:
+        asked = client.get(f"/v1/queries/{small['id']}/result").content
+
+    assert (small["state"]["state"], small["page"]["rows"]) == ("done", [["0"], ["1"]])
+    assert base64.b64decode(small["arrow"]) == asked
+    assert pa.ipc.open_stream(asked).read_all().column("n").to_pylist() == [0, 1, 2]
+
+
+def test_a_large_result_and_one_that_is_not_asked_for_do_not_come_with_the_answer(ann: Person) -> None:
+    large = ann.post("SELECT n FROM lake.big.numbers", wait=10, arrow=10_000).json()
+    unasked = ann.post("SELECT n FROM lake.big.numbers ORDER BY n LIMIT 3", wait=10).json()
+
+    assert (large["state"]["state"], large["arrow"], large["page"]) == ("done", None, None)
+    assert (unasked["state"]["state"], unasked["arrow"], unasked["page"]) == ("done", None, None)
 
 
 def test_the_stage_named_is_the_stage_that_waits(ann: Person, swap: Gateway) -> None:

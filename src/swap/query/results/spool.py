@@ -216,6 +216,13 @@ class Spool:
         size = written.offsets[0] + written.offsets[-1] - start + len(END_OF_STREAM)
         return Parts(self._whole(self.path(query_id).open("rb"), written, start), size)
 
+    def small(self, query_id: str, at_most: int) -> bytes | None:
+        """Return a complete result as an Arrow IPC stream if it is not larger; else None.  Raises NotFound."""
+        written = self.written(query_id)
+        if not written.complete or written.file_bytes > at_most:
+            return None
+        return b"".join(self.stream(query_id, 0).parts)
+
     @staticmethod
     def _whole(file: IO[bytes], written: Written, start: int) -> Iterator[bytes]:
         with file:
