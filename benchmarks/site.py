@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,15 +125,23 @@ class Gateway:
     pid: int
     database: Database
     kernel_key: str
+    config: Path
+    spool: Path
 
-    def person(self) -> Side:
-        """Return the kernel of somebody who is signed in."""
-        person_id, now = new_person_id(os.urandom), datetime.now(UTC)
+    def person(self, person_id: str = "") -> Side:
+        """Return the kernel of somebody who is signed in: somebody new, or who is known already."""
+        person_id = person_id or new_person_id(os.urandom)
+        socket = self.site.serve_token(f"{self.name}-{person_id}", self.token(person_id))
+        return self.site.side("kernel", {"SWAP_GATEWAY": self.url, "SWAP_TOKEN_SOCKET": str(socket)})
+
+    def token(self, person_id: str) -> str:
+        """Sign somebody in, and return a token of a kernel of theirs."""
+        now = datetime.now(UTC)
         with self.database.engine("owner").begin() as conn:
             people.ensure_person(conn, person_id, person_id, ["analysts"], lambda: person_id)
-            people.sign_in(conn, person_id, f"s{person_id}", now, 7)
+            people.sign_in(conn, person_id, f"s{person_id}{now:%H%M%S%f}", now, 7)
             epoch = people.access(conn, person_id, now).epoch
-        value = tokens.mint(
+        return tokens.mint(
             self.kernel_key,
             person_id=person_id,
             via=Via.KERNEL,
@@ -143,8 +151,6 @@ class Gateway:
             now=now,
             seconds=TOKEN_SECONDS,
         ).value
-        socket = self.site.serve_token(person_id, value)
-        return self.site.side("kernel", {"SWAP_GATEWAY": self.url, "SWAP_TOKEN_SOCKET": str(socket)})
 
 
 @dataclass
@@ -192,19 +198,29 @@ class Site:
         self._opened.callback(made.close)
         return made
 
-    def serve_token(self, person_id: str, value: str) -> Path:
+    def serve_token(self, name: str, value: str) -> Path:
         """Answer on a socket as a person's Jupyter server does."""
 
         async def give(_pid: int, _claimed: str) -> Token:
             return Token(value, datetime.now(UTC) + timedelta(seconds=TOKEN_SECONDS), 0.0, 0.0)
 
-        socket = TokenSocket(self.folder / f"{person_id}.sock", give)
+        socket = TokenSocket(self.folder / f"{name}.sock", give)
         asyncio.run_coroutine_threadsafe(socket.start(), self._loop).result(10)
         self._opened.callback(lambda: asyncio.run_coroutine_threadsafe(socket.stop(), self._loop).result(10))
         return socket._path  # noqa: SLF001 — it was given a line above
 
-    def gateway(self, name: str = "gateway", *, places: str = "", limits: str = "") -> Gateway:
-        """Start a gateway, with lines of settings for each source and for limits, and wait for its first harvest."""
+    def gateway(
+        self,
+        name: str = "gateway",
+        *,
+        places: str = "",
+        limits: str = "",
+        before: Callable[[Database, Path], None] = lambda _database, _spool: None,
+    ) -> Gateway:
+        """Start a gateway, with lines of settings for each source and for limits, and wait for its first harvest.
+
+        What happened in its database and its spool `before` it starts is what the site has had already.
+        """
         state = self.folder / name
         (state / "spool").mkdir(parents=True)
         config = state / "swap.toml"
@@ -222,6 +238,7 @@ class Site:
         )
         database = services.fresh_database(self.server)
         self._opened.callback(database.close)
+        before(database, state / "spool")
         here = runtime_for(database, state, ports.free(1)[0])
         runtime.write(here, state / "runtime.json")
         with (state / "gateway.log").open("wb") as log:
@@ -239,7 +256,7 @@ class Site:
             )
         self._opened.callback(_stop, process)
         _wait(here, database, process)
-        return Gateway(self, name, here.gateway_url, process.pid, database, here.kernel_key)
+        return Gateway(self, name, here.gateway_url, process.pid, database, here.kernel_key, config, here.spool)
 
 
 @contextlib.contextmanager

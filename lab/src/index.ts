@@ -1,6 +1,6 @@
 /** SWAP's plugins.  Each needs as little of Lab as it can, so that another part switched off takes none with it. */
 import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { IThemeManager } from '@jupyterlab/apputils';
+import { IThemeManager, IWindowResolver } from '@jupyterlab/apputils';
 import { IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { PageConfig } from '@jupyterlab/coreutils';
@@ -12,6 +12,7 @@ import { keepClean } from './clean';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
 import { hooks } from './hooks';
 import { swapCells } from './sql';
+import { openEarly, resolve } from './window';
 
 const bar: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:bar',
@@ -75,6 +76,21 @@ const renderers: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const window_: JupyterFrontEndPlugin<IWindowResolver> = {
+  id: '@swap/lab:window',
+  description: 'Says which workspace a window has; stands for the window resolver of JupyterLab.',
+  autoStart: true,
+  provides: IWindowResolver,
+  activate: resolve
+};
+
+const early: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:early',
+  description: 'Opens the notebook of the address before JupyterLab does.',
+  autoStart: true,
+  activate: openEarly
+};
+
 const help: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:help',
   description: 'Help that leads to SWAP.',
@@ -99,4 +115,4 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, clean, renderers, help];
+export default [bar, access, sql, completion, clean, renderers, window_, early, help];

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -170,6 +171,14 @@ query_run = Table(
     _moment("expires_at", nullable=True),
     CheckConstraint("state in ('waiting','running','done','failed','cancelled')", name="state"),
     Index(None, "person_id", "created_at"),
+    # A person's kept results with their sizes, newest first, however much they have asked in their life.
+    Index(
+        "ix_query_run_kept",
+        "person_id",
+        "expires_at",
+        postgresql_where=text("state = 'done'"),
+        postgresql_include=["id", "size_bytes"],
+    ),
 )
 
 admission = Table(

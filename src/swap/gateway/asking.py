@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
 
 from swap.gateway.auth import Caller, Guard
+from swap.gateway.lines import Lines
 from swap.gateway.stream import AccessNews
 from swap.gateway.turns import Turns
 from swap.identity import Via
@@ -37,6 +38,7 @@ class Parts:
     queries: Queries
     news: AccessNews
     kernel_key: str
+    lines: Lines = field(default_factory=Lines)
     turns: Turns = field(default_factory=lambda: Turns(REQUESTS_PER_PERSON, "requests"))
     upload_turns: Turns = field(default_factory=lambda: Turns(UPLOADS_PER_PERSON, "uploads"))
     upload_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(UPLOADS_AT_ONCE))

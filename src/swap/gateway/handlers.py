@@ -74,7 +74,7 @@ def mint_token(server: Server, body: TokenBody, with_parts: WithParts) -> dict[s
 async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[dict[str, Any]]:
     """Tell a Jupyter server when its person's access ends or begins again."""
     look = partial(with_parts.guard.access, server.person_id)
-    async for access in access_changes(with_parts.news, server.person_id, look):
+    async for access in access_changes(with_parts.news, with_parts.lines, server.person_id, look):
         yield {"access": "live" if access.live else "ended", "epoch": access.epoch}
 
 
@@ -117,7 +117,8 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONR
 def query_changes(caller: Kernel, with_parts: WithParts) -> StreamingResponse:
     """Tell of each of the kernel's runs as it changes."""
     standing = Standing(with_parts.guard, caller.claims, with_parts.news)
-    return StreamingResponse(changes(with_parts.queries, caller, standing), media_type=LINES)
+    told = changes(with_parts.queries, with_parts.lines, caller, standing)
+    return StreamingResponse(told, media_type=LINES)
 
 
 def query_state(query_id: str, caller: Person, with_parts: WithParts, after: int = -1) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from swap.errors import NotSignedIn
 from swap.gateway.answers import answer
 from swap.gateway.auth import Caller, Standing
+from swap.gateway.lines import Lines
 from swap.query.run.run import Run
 from swap.query.service import Queries
 
@@ -22,8 +23,11 @@ PAUSE_SECONDS = 0.1
 """How long changes gather: nobody reads faster.  The end of a run does not wait."""
 
 
-async def changes(queries: Queries, caller: Caller, standing: Standing) -> AsyncIterator[bytes]:
-    """Yield the state of each of the kernel's runs, now and at every change, while its person may see it."""
+async def changes(queries: Queries, lines: Lines, caller: Caller, standing: Standing) -> AsyncIterator[bytes]:
+    """Yield the state of each of the kernel's runs, now and at every change, while its person may see it.
+
+    It ends with its token, and when lines are to end.
+    """
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     changed_runs: dict[str, Run] = {}
 
@@ -37,11 +41,12 @@ async def changes(queries: Queries, caller: Caller, standing: Standing) -> Async
     person_id = caller.principal.id
     with (
         standing.held(),
+        lines.open(changed),
         queries.news.of(person_id, caller.kernel_id, heard),
     ):
         changed_runs.update((run.id, run) for run in queries.under_way(person_id, caller.kernel_id))
         empty = b"\n"  # after the first telling
-        while True:
+        while not lines.ended:
             runs = list(changed_runs.values())
             changed_runs.clear()
             changed.clear()
@@ -50,13 +55,13 @@ async def changes(queries: Queries, caller: Caller, standing: Standing) -> Async
                     principal = await standing.principal()
                 except NotSignedIn:
                     return  # whoever asks again hears why
-                lines = [json.dumps(answer(queries.access.seen(principal, run))).encode() + b"\n" for run in runs]
-                yield b"".join(lines) + empty
+                states = [json.dumps(answer(queries.access.seen(principal, run))).encode() + b"\n" for run in runs]
+                yield b"".join(states) + empty
             elif empty:
                 yield empty
             empty = b""
             await _pause(changed, changed_runs)
-            if not changed_runs:
+            if not changed_runs and not lines.ended:
                 try:
                     await asyncio.wait_for(changed.wait(), ALIVE_SECONDS)
                 except TimeoutError:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 from sqlalchemy.engine import make_url
 
+from swap.gateway.lines import Lines
 from swap.people.service import Access
 from swap.query.results import format as shown
 
@@ -106,11 +107,13 @@ class AccessNews:
             log.exception("News of %s could not be acted upon", person_id or "everybody")
 
 
-async def access_changes(news: AccessNews, person_id: str, look: Callable[[], Access]) -> AsyncIterator[Access]:
-    """Yield the person's access at once and at every change."""
+async def access_changes(
+    news: AccessNews, lines: Lines, person_id: str, look: Callable[[], Access]
+) -> AsyncIterator[Access]:
+    """Yield the person's access at once and at every change, until lines are to end."""
     told: Access | None = None
-    with news.of(person_id) as changed:
-        while True:
+    with news.of(person_id) as changed, lines.open(changed):
+        while not lines.ended:
             changed.clear()
             try:
                 access: Access | None = await asyncio.to_thread(look)

@@ -15,7 +15,7 @@ from jupyterhub.singleuser.extension import JupyterHubSingleUser
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import hiding, pages
+from swap.lab import early, hiding, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
@@ -69,7 +69,8 @@ class Swap:
         self.sockets.watch()
         guard_identity(provider, self.state, self.logins)
         self.hub_caches.append(provider.hub_auth.cache)
-        app.settings["page_config_hook"] = pages.hook(app.settings.get("page_config_hook"), self.environment)
+        page_hook = pages.hook(app.settings.get("page_config_hook"), self.environment)
+        app.settings["page_config_hook"] = early.hook(page_hook, self.server)
         base_url = app.settings["base_url"]
         app.add_handlers(".*$", routes(base_url, self.gateway))  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.

@@ -25,6 +25,7 @@ SOCKET_PATH_BYTES = 107
 DISABLED_EXTENSIONS = (
     "@jupyterlab/application-extension:logo",  # SWAP's mark stands there, and leads home
     "@jupyterlab/apputils-extension:announcements",  # the news prompt and the update check
+    "@jupyterlab/apputils-extension:resolver",  # ours stands in its place and does not wait
     "@jupyterlab/completer-extension:base-service",  # ours stands in its place and stands aside inside SQL
     "@jupyterlab/extensionmanager-extension",
     "@jupyterlab/fileeditor-extension:language-server",

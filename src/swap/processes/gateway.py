@@ -10,7 +10,8 @@ from swap.processes.serve import serve
 def main() -> None:
     """Serve until told to stop."""
     here = runtime.read()
-    serve(app.create(settings.load(here.config), here), here.gateway_port)
+    gateway = app.create(settings.load(here.config), here)
+    serve(gateway, here.gateway_port, gateway.state.parts.lines.end)
 
 
 if __name__ == "__main__":

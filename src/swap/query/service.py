@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from swap import audit
 from swap.catalog import service as catalog
@@ -160,16 +160,6 @@ class Queries:
         """
         run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
 
-    def _make_room(self, conn: Connection, run: Run, now: datetime) -> list[str]:
-        """Return a person's oldest results when theirs take more than their room; other people's are not touched."""
-        size, over = 0, []
-        for row in store.kept(conn, run.principal.id, now):
-            size += row.size_bytes
-            if size > self.settings.limits.spool_bytes_per_person and row.id != run.id:
-                store.expired(conn, row.id, now)
-                over.append(row.id)
-        return over
-
     def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
@@ -184,7 +174,9 @@ class Queries:
                 store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
                 audit.record(conn, told.ended(run, state, error, rows, size))
                 self.queue.leave(conn, run.id)
-                over = self._make_room(conn, run, now) if state is RunState.DONE else []
+                room = self.settings.limits.spool_bytes_per_person
+                done = state is RunState.DONE
+                over = store.make_room(conn, run.principal.id, run.id, room, now) if done else []
             self.queue.wake()
             for query_id in over:
                 self.spool.forget(query_id)

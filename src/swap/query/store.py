@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
 
 from swap.db.tables import query_run
 from swap.errors import SwapError, to_json
@@ -78,24 +79,29 @@ def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
     ).one_or_none()
 
 
-def kept(conn: Connection, person_id: str, now: datetime) -> list[Row[Any]]:
-    """Return a person's kept results, newest first."""
-    return list(
-        conn.execute(
-            select(query_run.c.id, query_run.c.size_bytes)
-            .where(
-                query_run.c.person_id == person_id,
-                query_run.c.state == RunState.DONE.value,
-                query_run.c.expires_at > now,
-            )
-            .order_by(query_run.c.ended_at.desc())
+def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, now: datetime) -> Sequence[str]:
+    """Record that a person's oldest results are kept no longer where all of them take more than so many bytes.
+
+    Returns which those are; the newest one stays in any case.  One statement, which goes along an index.
+    """
+    kept = (
+        select(
+            query_run.c.id,
+            func.sum(query_run.c.size_bytes)
+            .over(order_by=query_run.c.expires_at.desc(), rows=(None, 0))
+            .label("with_newer"),
         )
+        .where(
+            query_run.c.person_id == person_id,
+            query_run.c.state == literal_column(f"'{RunState.DONE.value}'"),  # as the index has it
+            query_run.c.expires_at > now,
+        )
+        .subquery()
     )
-
-
-def expired(conn: Connection, query_id: str, now: datetime) -> None:
-    """Record that a result is kept no longer."""
-    conn.execute(update(query_run).where(query_run.c.id == query_id).values(expires_at=now))
+    over = select(kept.c.id).where(kept.c.with_newer > most_bytes, kept.c.id != newest)
+    return conn.scalars(
+        update(query_run).where(query_run.c.id.in_(over)).values(expires_at=now).returning(query_run.c.id)
+    ).all()
 
 
 def unfinished(conn: Connection) -> list[Row[Any]]:

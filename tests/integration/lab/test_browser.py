@@ -364,3 +364,30 @@ def test_the_end_of_access_is_said_in_words(browser: Browser, server: Server) ->
     finally:
         server.gateway.say("live", epoch + 1)
         leaving.context.close()
+
+
+def test_a_second_window_gets_a_workspace_of_its_own(window: Lab) -> None:
+    assert "/workspaces/" not in window.page.url
+
+    second = window.context.new_page()
+    second.goto(window.page.url)
+    second.locator(".jp-Notebook").wait_for(timeout=60_000)
+
+    assert re.search(r"/lab/workspaces/auto-\w+/tree/look\.ipynb", second.url)
+
+
+def test_a_window_that_is_reloaded_keeps_its_workspace(window: Lab) -> None:
+    window.page.reload()
+    window.page.locator(".jp-Notebook").wait_for(timeout=60_000)
+
+    assert "/workspaces/" not in window.page.url
+
+
+def test_a_notebook_opened_with_reset_is_the_only_one_there_and_open_once(window: Lab, server: Server) -> None:
+    (server.home / "other.ipynb").write_text(json.dumps(outputs.notebook()))
+    window.page.goto(f"{server.url}/lab/tree/other.ipynb?reset")
+
+    # The router has come to its end, too: it takes `reset` away.
+    window.page.wait_for_url(f"{server.url}/lab/tree/other.ipynb")
+    expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_have_count(1)
+    expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_contain_text("other.ipynb")

@@ -6,9 +6,9 @@ A spare that has already locked itself down waits for the next statement, which 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +21,13 @@ from swap.channel import receive, send
 from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.forking import ForkServer, server_of, shared
-from swap.query.execution import combiner_child
+from swap.query.execution import combiner_child, death
+from swap.query.execution.death import Death
 from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
+
+log = logging.getLogger(__name__)
 
 PROGRAM = server_of("swap.query.execution.combiner_child")
 ALLOCATORS = {
@@ -35,8 +38,6 @@ ALLOCATORS = {
     "MALLOC_ARENA_MAX": "2",
 }
 REPLENISH_SECONDS = 0.05
-_OUT_OF_MEMORY = frozenset({-signal.SIGKILL, -signal.SIGABRT})
-"""How a process ends that the system, or C++, could give no more memory."""
 _NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
 _SPILL_PREFIX = "spill-"
 _STATEMENTS_FAULT = frozenset(
@@ -94,6 +95,9 @@ class Combiner:
         self._killed = False
         self._reaped = False
         self._status: int | None = None
+        self._stderr: int | None = None
+        """The end to read what it says to nobody: its last words."""
+        self._killed_for_memory = death.killed_for_memory()
         self._spill = Path(tempfile.mkdtemp(prefix=_SPILL_PREFIX, dir=directory))
         try:
             self._forked = server.fork()
@@ -124,7 +128,7 @@ class Combiner:
     def start(self, order: Order) -> None:
         """Give it its statement."""
         try:
-            receive(self._forked.control)  # it has locked itself down
+            _, (self._stderr,) = receive(self._forked.control)  # it has locked itself down
             send(
                 self._forked.control,
                 {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
@@ -161,9 +165,12 @@ class Combiner:
     def _ended_early(self) -> SwapError:
         if self._forked.wait(2.0):
             self._reap()
-        if self._status in _OUT_OF_MEMORY and not self._killed:
-            return _out_of_memory(self._limits)
-        return SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
+        if self._killed:
+            return _incomplete()
+        words = "" if self._stderr is None else death.last_words(self._stderr)
+        log.warning("Combiner %d ended with status %s: %s", self.pid, self._status, words)
+        more_killed = death.killed_for_memory() > self._killed_for_memory
+        return _died(death.cause(self._status, words, killed_for_memory=more_killed), self._limits)
 
     def close(self) -> None:
         """End the process and forget what it spilled: nothing of it writes any more.  Idempotent."""
@@ -175,6 +182,8 @@ class Combiner:
             self._forked.wait()
             self._reap()
             self._forked.close()
+            if self._stderr is not None:
+                os.close(self._stderr)
             shutil.rmtree(self._spill, ignore_errors=True)
         self.on_end()
 
@@ -282,6 +291,32 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
             todo="Tell whoever runs SWAP, with the query's id.",
         )
     )
+
+
+def _died(of: Death, limits: Limits) -> SwapError:
+    if of is Death.LIMIT:
+        return _out_of_memory(limits)
+    if of is Death.MACHINE:
+        return SwapError(
+            Problem(
+                "SWAP's machine has no memory left, so the query was ended.",
+                why="Before anything else, the system ends what puts results together.",
+                todo="Run it again in a while; whoever runs SWAP may have to lower limits.combiners_bytes.",
+            )
+        )
+    if of is Death.OUTSIDE:
+        return SwapError(
+            Problem(
+                "The combiner was ended from outside before the result was complete.",
+                why="Somebody or something on SWAP's machine ended its process.",
+                todo="Run the query again; tell whoever runs SWAP if it stays so.",
+            )
+        )
+    return _incomplete()
+
+
+def _incomplete() -> SwapError:
+    return SwapError(Problem("The combiner ended before the result was complete.", todo="Run the query again."))
 
 
 def _is_for_want_of_memory(kind: str, message: str) -> bool:

@@ -85,7 +85,9 @@ def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     try:
         settings, _ = receive(control)
         connection = lock_down(database, settings)
-        send(control, {"ready": True})
+        heard = _heard()
+        send(control, {"ready": True}, [heard])
+        os.close(heard)
         order, descriptors = receive(control)
     except EOFError:
         _leave(1)
@@ -100,6 +102,14 @@ def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
         _leave(1)
     _tell(control, ended)
     _leave(0)
+
+
+def _heard() -> int:
+    """Return the other end of our standard error: whoever started us can read what C++ says as it gives up."""
+    heard, ours = os.pipe2(os.O_NONBLOCK)  # what is too much is dropped, and holds nobody up
+    os.dup2(ours, 2)
+    os.close(ours)
+    return heard
 
 
 def opened() -> duckdb.DuckDBPyConnection:

@@ -42,6 +42,8 @@ PLAN = Plan(
 )
 
 
+NEW = "__import__('ctypes').CDLL('libstdc++.so.6')._Znwm"
+"""C++'s own `new`: what it throws passes through Python, and ends the process."""
 ANN = Principal("pann", "ann", frozenset({"analysts"}), Via.KERNEL)
 
 
@@ -145,18 +147,28 @@ def test_a_result_that_came_wholly_is_complete(query: Query, pool: Pool, play: C
         ),
         pytest.param(
             "child.run = lambda *order: os.kill(os.getpid(), signal.SIGKILL)",
-            "The query needs more than 200 MB of memory to put its parts together.",
+            "The combiner was ended from outside before the result was complete.",
             id="killed before its rows",
         ),
         pytest.param(
             "child.run = lambda *order: (run(*order), os.kill(os.getpid(), signal.SIGKILL))",
-            "The query needs more than 200 MB of memory to put its parts together.",
+            "The combiner was ended from outside before the result was complete.",
             id="killed after its rows",
         ),
         pytest.param(
             "child.run = lambda *order: (run(*order), os._exit(0))",
             "The combiner ended before the result was complete.",
             id="ends after its rows",
+        ),
+        pytest.param(
+            f"child.run = lambda *order: {NEW}(__import__('ctypes').c_size_t(1 << 33))",
+            "The query needs more than 200 MB of memory to put its parts together.",
+            id="is refused memory where nobody expects it",
+        ),
+        pytest.param(
+            "child.run = lambda *order: os.abort()",
+            "The combiner ended before the result was complete.",
+            id="gives up for a reason of its own",
         ),
         pytest.param(
             "child._tell = lambda control, said: tell(control, said) if 'at' in said else None",

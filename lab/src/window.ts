@@ -1,0 +1,32 @@
+/**
+ * What a window shows, sooner than Lab itself would know: its workspace, and the notebook its address names.
+ *
+ * Lab's resolver waits up to half a second for other windows to object; its router, a second for a save of what it
+ * remembers.
+ */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { IWindowResolver } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
+import { claim } from './workspace';
+
+/** Return the window's name, its workspace; leave for a workspace of its own when another window has this one. */
+export async function resolve(): Promise<IWindowResolver> {
+  const name = PageConfig.getOption('workspace') || PageConfig.defaultWorkspace;
+  // Without a secure context there are no locks; then windows share what they remember.
+  if (navigator.locks && !(await claim(navigator.locks, `swap:workspace:${PageConfig.getBaseUrl()}${name}`))) {
+    const query = new URLSearchParams(window.location.search);
+    query.set('reset', '1');
+    const url = PageConfig.getUrl({ workspace: `auto-${crypto.randomUUID().slice(0, 8)}` });
+    window.location.replace(`${url}?${query}${window.location.hash}`);
+    return new Promise(() => undefined);
+  }
+  return { name };
+}
+
+/** Open the notebook of the address as soon as there is a place for it; the router finds it open. */
+export function openEarly(app: JupyterFrontEnd): void {
+  const path = PageConfig.getOption('treePath');
+  if (path.endsWith('.ipynb')) {
+    void app.restored.then(() => app.commands.execute('docmanager:open', { path }));
+  }
+}
