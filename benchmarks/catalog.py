@@ -41,7 +41,7 @@ from swap.gateway import app as gateway_app
 from swap.identity import Principal, Via
 from swap.people import tokens
 from swap.processes.serve import serve
-from swap.query.execution.combiner import Pool
+from swap.query.execution.pool import Pool
 from swap.query.model import Statement
 from swap.query.results.spool import Spool
 from swap.query.service import Queries

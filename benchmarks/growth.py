@@ -32,7 +32,7 @@ from services import NO_TLS, Database, temporary_directory
 from swap import arrow_stream, settings
 from swap.connectors.base import Sent
 from swap.gateway.app import new_id, utc_now
-from swap.query.execution.combiner import Pool
+from swap.query.execution.pool import Pool
 from swap.query.results.spool import Spool
 from swap.query.service import Queries
 from swap.settings import Limits

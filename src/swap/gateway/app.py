@@ -25,7 +25,7 @@ from swap.gateway.auth import Guard
 from swap.gateway.body import BodyLimit
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
-from swap.query.execution.combiner import Pool
+from swap.query.execution.pool import Pool
 from swap.query.results.spool import Spool
 from swap.query.service import Queries
 from swap.runtime import Runtime

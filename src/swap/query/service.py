@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from swap import audit
 from swap.catalog import service as catalog
@@ -21,8 +21,8 @@ from swap.identity import Principal
 from swap.query import rights, store
 from swap.query.access import Access
 from swap.query.execution import waiting
-from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
+from swap.query.execution.pool import Pool
 from swap.query.execution.queue import Queue
 from swap.query.execution.uploads import Uploads
 from swap.query.language import names

@@ -1,7 +1,4 @@
-"""Start, feed and end combiner processes.  One process runs one statement and is then gone.
-
-A spare that has already locked itself down waits for the next statement, which hides its start-up.
-"""
+"""Start, feed and end combiner processes.  One process runs one statement and is then gone."""
 
 from __future__ import annotations
 
@@ -13,33 +10,23 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from swap.channel import receive, send
 from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
-from swap.forking import ForkServer, server_of, shared
+from swap.forking import ForkServer
 from swap.query.execution import combiner_child, death
 from swap.query.execution.death import Death
-from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
 
 log = logging.getLogger(__name__)
 
-PROGRAM = server_of("swap.query.execution.combiner_child")
-ALLOCATORS = {
-    # A combiner's limit counts memory as soon as it can be written to.  So allocators reserve none ahead (Arrow's own
-    # takes a gigabyte at once) and give back what is free.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "DUCKDB_JE_MALLOC_CONF": "retain:false",
-    "MALLOC_ARENA_MAX": "2",
-}
-REPLENISH_SECONDS = 0.05
 _NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
-_SPILL_PREFIX = "spill-"
+SPILL_PREFIX = "spill-"
+"""How the directory of a combiner's own begins."""
 _STATEMENTS_FAULT = frozenset(
     {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
 )
@@ -98,7 +85,7 @@ class Combiner:
         self._stderr: int | None = None
         """The end to read what it says to nobody: its last words."""
         self._killed_for_memory = death.killed_for_memory()
-        self._spill = Path(tempfile.mkdtemp(prefix=_SPILL_PREFIX, dir=directory))
+        self._spill = Path(tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=directory))
         try:
             self._forked = server.fork()
         except OSError:
@@ -200,74 +187,6 @@ class Combiner:
             self._status = self._server.reap(self._forked)
 
 
-class Pool:
-    """Gives out combiners, each once, and keeps one spare ready."""
-
-    def __init__(self, limits: Limits, directory: Path) -> None:
-        self.server = shared(PROGRAM, ALLOCATORS)
-        self.memory = Memory(
-            limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
-        )
-        self._limits = limits
-        self._directory = directory
-        self._lock = threading.Lock()
-        self._spare: Combiner | None = None
-        self._closed = False
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in directory.glob(f"{_SPILL_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
-
-    def prepare(self, after_seconds: float = 0.0) -> None:
-        """Make the spare ready, in the background."""
-        timer = threading.Timer(after_seconds, self._replenish)
-        timer.name, timer.daemon = "combiner-spare", True
-        timer.start()
-
-    def take(
-        self,
-        person: str = "",
-        given_up: Callable[[], bool] = lambda: False,
-        waits: Callable[[str], None] = lambda _: None,
-    ) -> Combiner:
-        """Return a combiner that nobody else uses, once there is memory for it.
-
-        Raises QueryCancelled when given up meanwhile, and OSError when there is no room for one.
-        """
-        self.memory.take(person, given_up, waits)
-        try:
-            taken = self._take()
-        except BaseException:
-            self.memory.give_back(person)
-            raise
-        taken.on_end = partial(self.memory.give_back, person)
-        return taken
-
-    def _take(self) -> Combiner:
-        with self._lock:
-            spare, self._spare = self._spare, None
-        # A moment later: its start-up would take the processor from the query that runs now.
-        self.prepare(REPLENISH_SECONDS)
-        if spare is not None and spare.alive:
-            return spare
-        if spare is not None:
-            spare.close()
-        return Combiner(self.server, self._limits, self._directory)
-
-    def close(self) -> None:
-        """End the spare."""
-        with self._lock:
-            self._closed = True
-            spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.close()
-
-    def _replenish(self) -> None:
-        # Without room for a spare there is none; whoever needs a combiner then is told why.
-        with self._lock, contextlib.suppress(OSError):
-            if self._spare is None and not self._closed:
-                self._spare = Combiner(self.server, self._limits, self._directory)
-
-
 def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
     kind, message = str(error.get("kind")), str(error.get("message"))
@@ -275,7 +194,7 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     if kind in _NO_MEMORY or _is_for_want_of_memory(kind, message):
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
-    if kind == "IOException" and _SPILL_PREFIX in message and "No space left" in message:
+    if kind == "IOException" and SPILL_PREFIX in message and "No space left" in message:
         return full_disk()  # DuckDB's own words name our directories
     if kind in {"TooLargeError", "OverflowError"}:
         return _does_not_fit(kind, said)

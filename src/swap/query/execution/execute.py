@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from swap.connectors.base import NOTHING_SENT, Connector, Deadline, OnBehalf, Progress, Reader, Sent
 from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, SwapError
-from swap.query.execution.combiner import Combiner, Order, Pool, Read
+from swap.query.execution.combiner import Combiner, Order, Read
+from swap.query.execution.pool import Pool
 from swap.query.language.parse import cut
 from swap.query.model import Input, Plan
 from swap.query.results.spool import ResultFile, not_kept

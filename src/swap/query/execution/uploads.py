@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from swap.errors import Invalid, LimitExceeded, NotFound, Problem, SwapError
 from swap.identity import Principal
-from swap.query.execution.combiner import Order, Pool
+from swap.query.execution.combiner import Order
+from swap.query.execution.pool import Pool
 from swap.query.model import OwnTable
 from swap.query.results.spool import ResultFile, Spool, Written, not_kept
 from swap.settings import Limits

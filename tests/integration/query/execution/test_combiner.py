@@ -19,7 +19,8 @@ import pytest
 from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
-from swap.query.execution.combiner import ALLOCATORS, Combiner, Order, Pool
+from swap.query.execution.combiner import Combiner, Order
+from swap.query.execution.pool import ALLOCATORS, Pool
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -295,12 +296,24 @@ def test_a_spare_is_used_once_and_replaced(pool: Pool) -> None:
     assert len(pids) == 2
 
 
+def test_a_spare_is_made_as_soon_as_a_query_has_ended(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swap.query.execution.pool.BUSY_SECONDS", 3600.0)
+
+    run(pool.take(), "SELECT 1 AS x")
+
+    until = time.monotonic() + 20
+    while pool._spare is None:
+        assert time.monotonic() < until, "nobody made one"
+        time.sleep(0.01)
+
+
 def test_the_combiner_dies_with_its_gateway(tmp_path: Path) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
 from swap.forking import ForkServer
-from swap.query.execution.combiner import ALLOCATORS, PROGRAM, Combiner
+from swap.query.execution.combiner import Combiner
+from swap.query.execution.pool import ALLOCATORS, PROGRAM
 from swap.settings import Limits
 combiner = Combiner(ForkServer(PROGRAM, ALLOCATORS), Limits(), Path({str(tmp_path)!r}))
 from swap import bare

@@ -22,8 +22,9 @@ from swap.forking import ForkServer
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
 from swap.query.execution import execute
-from swap.query.execution.combiner import ALLOCATORS, Combiner, Pool
+from swap.query.execution.combiner import Combiner
 from swap.query.execution.execute import Execution
+from swap.query.execution.pool import ALLOCATORS, Pool
 from swap.query.execution.uploads import Uploads
 from swap.query.model import Input, Plan, Statement
 from swap.query.results.spool import ResultFile, Spool

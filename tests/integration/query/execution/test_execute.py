@@ -16,8 +16,8 @@ from swap.connectors.base import Progress
 from swap.connectors.memory import MemoryConnector
 from swap.errors import Forbidden, QueryCancelled, SourceFailed
 from swap.identity import Principal, Via
-from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
+from swap.query.execution.pool import Pool
 from swap.query.model import Statement
 from swap.query.results.spool import Spool
 from swap.query.run.habits import Usual

@@ -16,7 +16,8 @@ import pytest
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution import death
-from swap.query.execution.combiner import Combiner, Order, Pool
+from swap.query.execution.combiner import Combiner, Order
+from swap.query.execution.pool import Pool
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=100_000_000, spill_bytes=1_000_000_000)

@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from swap.query.execution.combiner import Order, Pool
+from swap.query.execution.combiner import Order
+from swap.query.execution.pool import Pool
 from swap.settings import Limits
 
 

@@ -16,8 +16,8 @@ from swap.connectors.files import FilesConnector
 from swap.errors import SwapError
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
-from swap.query.execution.combiner import Pool
 from swap.query.execution.execute import Execution
+from swap.query.execution.pool import Pool
 from swap.query.model import Input, Plan, Statement
 from swap.query.results.spool import ResultFile
 from swap.query.run.habits import Usual

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from swap.query.execution.combiner import Pool
+from swap.query.execution.pool import Pool
 from swap.query.execution.uploads import Uploads
 from swap.query.results.spool import Spool
 from swap.settings import Limits
