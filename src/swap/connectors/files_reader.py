@@ -14,7 +14,9 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -33,6 +35,7 @@ from swap.connectors.process import Tell, ToldError, serve
 
 _SCAN_ROWS = 16_384
 _BUFFER_BYTES = 1_000_000
+_AHEAD_BATCHES = 4
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
 _TELL_TABLES = 500
@@ -49,23 +52,21 @@ Of its newest files all, of the older ones some, from which their rows are guess
 _FORMAT = ds.ParquetFileFormat(coerce_int96_timestamp_unit="us")
 
 
-@dataclass(frozen=True, slots=True)
-class SoFar:
-    """What the reader has done: rows and bytes sent, and what it read for them."""
+@dataclass(slots=True)
+class Opened:
+    """What the reader has opened so far."""
 
-    rows: int = 0
-    at: int = 0
     files: int = 0
     files_to_read: int = 0
     row_groups: int = 0
-    read_bytes: int = 0
 
 
 class Answer:
     """The stream of rows: gathers small batches, and tells what was done so far with each it sends."""
 
     def __init__(self, sink: int, schema: pa.Schema, tell: Tell, *, even: bool = False) -> None:
-        self.progress = SoFar()
+        self.opened = Opened()
+        self._sent = (0, 0)
         self._tell = tell
         self._even = even
         self._waiting: list[pa.RecordBatch] = []
@@ -103,7 +104,7 @@ class Answer:
             whole = waiting[0] if len(waiting) == 1 else pa.concat_batches(waiting)
             self._writer.write(typed(whole, self._schema))
         else:
-            self._told(self.progress.rows, self.progress.at)
+            self._told(*self._sent)
         self._sent_at = time.monotonic()
 
     def end(self) -> int:
@@ -112,8 +113,9 @@ class Answer:
         return self._writer.end()
 
     def _told(self, rows: int, at: int) -> None:
-        self.progress = replace(self.progress, rows=rows, at=at, read_bytes=_read_bytes() - self._read_before)
-        self._tell(asdict(self.progress))
+        self._sent = rows, at
+        read = _read_bytes() - self._read_before
+        self._tell({"rows": rows, "at": at, "read_bytes": read, **asdict(self.opened)})
 
 
 def read(root: str, fragment: Fragment, answer: Answer) -> None:
@@ -122,17 +124,15 @@ def read(root: str, fragment: Fragment, answer: Answer) -> None:
         files = list(layout.data_files(table, fragment.predicates))
         if fragment.scattered:
             random.SystemRandom().shuffle(files)
-        answer.progress = replace(answer.progress, files_to_read=len(files))
-        left = fragment.limit
-        for file in files:
-            if left is not None and left <= 0:
-                break
-            with contextlib.closing(_rows_of(table, file, fragment, answer)) as batches:
-                left = _pass_on(batches, answer, left)
+        answer.opened.files_to_read = len(files)
+        with contextlib.closing(_rows_of(table, files, fragment, answer.opened)) as batches:
+            # Whoever wants a few rows does not want what comes after them to be read.
+            _pass_on(_ahead(batches) if fragment.limit is None else batches, answer, fragment.limit)
 
 
-def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, left: int | None) -> int | None:
-    """Send batches until `left` rows are sent; return how many are left then."""
+def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, limit: int | None) -> None:
+    """Send batches until so many rows are sent."""
+    left = limit
     for batch in batches:
         taken = batch if left is None else batch.slice(0, left)
         answer.add(taken)
@@ -140,21 +140,37 @@ def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, left: int | None
             left -= taken.num_rows
             if left <= 0:
                 break
-    return left
 
 
-def _rows_of(table: Directory, file: DataFile, asked: Fragment, answer: Answer) -> Generator[pa.RecordBatch]:
-    """Open one file and yield its matching rows in the types asked for."""
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the batches, made in a thread of their own: the next is decoded while the last is written."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = deque(pool.submit(next, batches, None) for _ in range(_AHEAD_BATCHES))
+        try:
+            while (batch := coming.popleft().result()) is not None:
+                coming.append(pool.submit(next, batches, None))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _rows_of(table: Directory, files: Sequence[DataFile], asked: Fragment, opened: Opened) -> Generator[pa.RecordBatch]:
+    """Open one file after the other and yield the matching rows in the types asked for."""
+    for file in files:
+        yield from _rows_of_file(table, file, asked, opened)
+
+
+def _rows_of_file(table: Directory, file: DataFile, asked: Fragment, opened: Opened) -> Iterator[pa.RecordBatch]:
     parts = dict(file.partitions)
     with _opened(table, file.path) as source:
-        answer.progress = replace(answer.progress, files=answer.progress.files + 1)
+        opened.files += 1
         try:
-            yield from _scan(source, parts, asked, answer)
+            yield from _scan(source, parts, asked, opened)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path)) from None
 
 
-def _scan(source: pa.NativeFile, parts: dict[str, str], asked: Fragment, answer: Answer) -> Iterator[pa.RecordBatch]:
+def _scan(source: pa.NativeFile, parts: dict[str, str], asked: Fragment, opened: Opened) -> Iterator[pa.RecordBatch]:
     """Yield a file's matching rows, one row group after the other, so that no more than one is in memory."""
     fragment = _FORMAT.make_fragment(source)
     file = pq.ParquetFile(
@@ -173,7 +189,7 @@ def _scan(source: pa.NativeFile, parts: dict[str, str], asked: Fragment, answer:
     sure = expression([each for each in predicates if not passes_nan(each, types[each.column])], types)
     if sure is not None:
         fragment = fragment.subset(sure, schema=file.schema_arrow)
-    answer.progress = replace(answer.progress, row_groups=answer.progress.row_groups + len(fragment.row_groups))
+    opened.row_groups += len(fragment.row_groups)
     for row_group in fragment.row_groups:
         for batch in file.iter_batches(_SCAN_ROWS, [row_group.id], read):
             yield _shaped(batch if chosen is None else batch.filter(chosen), parts, columns)
