@@ -28,6 +28,7 @@ KINDS = (
     ("swap.demo", "supervisor"),
     ("swap.processes.gateway", "gateway"),
     ("swap.processes.web", "portal"),
+    ("swap.processes.hub", "hub"),
     ("combiner", "combiner"),
     ("swap/connectors/", "reader"),
     ("ipykernel", "kernel"),

@@ -5,20 +5,15 @@ Apart from one another, so that the portal's process does not load the query eng
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-COMMANDS: Final[dict[str, list[str]]] = {
-    "gateway": [sys.executable, "-P", "-m", "swap.processes.gateway"],
-    "web": [sys.executable, "-P", "-m", "swap.processes.web"],
-    "hub": [
-        sys.executable,
-        "-P",
-        "-m",
-        "jupyterhub",
-        "-f",
-        str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
-    ],
+from swap import bare
+
+COMMANDS: Final[dict[str, Sequence[str]]] = {
+    "gateway": bare.command("swap.processes.gateway"),
+    "web": bare.command("swap.processes.web", needs=("pygments",)),
+    "hub": bare.command("swap.processes.hub", str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""

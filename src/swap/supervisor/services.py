@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Service:
     """One program we keep running."""
 
     name: str
-    argv: list[str]
+    argv: Sequence[str]
     ready: Callable[[], bool]
     at: str
     """Where it answers, as the start tells it."""
