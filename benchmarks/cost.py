@@ -30,7 +30,7 @@ KINDS = (
     ("swap.processes.web", "portal"),
     ("swap.processes.hub", "hub"),
     ("combiner", "combiner"),
-    ("swap/connectors/", "reader"),
+    ("swap.connectors.", "reader"),
     ("ipykernel", "kernel"),
     ("kernel-entry", "kernel"),
     ("swap.lab", "server"),

@@ -48,9 +48,21 @@ class _Without:
 
 
 def command(module: str, *arguments: str, needs: Collection[str] = ()) -> Sequence[str]:
-    """Return how a module of ours is started as a program, with those of the packages left out that it needs."""
+    """Return how a module of ours is started as a program, with those of the packages left out that it needs.
+
+    It is told nothing by Python's own variables of the environment.
+    """
+    return _command(("-E", "-s", "-P"), module, *arguments, needs=needs)
+
+
+def service(module: str, *arguments: str, needs: Collection[str] = ()) -> Sequence[str]:
+    """Return the same for a program that whoever starts SWAP may tell more, as of any Python."""
+    return _command(("-P",), module, *arguments, needs=needs)
+
+
+def _command(flags: Sequence[str], module: str, *arguments: str, needs: Collection[str]) -> Sequence[str]:
     left_out = ",".join(sorted(_LEFT_OUT.difference(needs)))
-    return (sys.executable, "-E", "-s", "-P", __file__, left_out, module, *arguments)
+    return (sys.executable, *flags, __file__, left_out, module, *arguments)
 
 
 if __name__ == "__main__":

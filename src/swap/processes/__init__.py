@@ -12,8 +12,8 @@ from typing import Final
 from swap import bare
 
 COMMANDS: Final[dict[str, Sequence[str]]] = {
-    "gateway": bare.command("swap.processes.gateway"),
-    "web": bare.command("swap.processes.web", needs=("pygments",)),
-    "hub": bare.command("swap.processes.hub", str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")),
+    "gateway": bare.service("swap.processes.gateway"),
+    "web": bare.service("swap.processes.web", needs=("pygments",)),
+    "hub": bare.service("swap.processes.hub", str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
