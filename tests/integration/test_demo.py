@@ -108,8 +108,8 @@ def test_it_ends_with_the_address_the_people_and_the_way_from_another_host(demo:
     [
         ("swap.demo.__main__", ("psycopg", "sqlalchemy", "pydantic_core", "numpy", "pyarrow"), "psutil"),
         ("swap.processes.hub", ("numpy", "pyarrow"), "sqlalchemy"),
-        ("swap.processes.web", ("numpy", "pyarrow", "duckdb"), "sqlalchemy"),
-        ("swap.processes.gateway", ("numpy",), "pyarrow"),
+        ("swap.processes.web", ("numpy", "pyarrow", "duckdb", "cryptography"), "sqlalchemy"),
+        ("swap.processes.gateway", ("numpy", "cryptography"), "pyarrow"),
     ],
 )
 def test_a_process_that_rests_holds_no_library_that_it_does_not_need(

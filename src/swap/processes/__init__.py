@@ -14,6 +14,10 @@ from swap import bare
 COMMANDS: Final[dict[str, Sequence[str]]] = {
     "gateway": bare.service("swap.processes.gateway"),
     "web": bare.service("swap.processes.web", needs=("pygments",)),
-    "hub": bare.service("swap.processes.hub", str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")),
+    "hub": bare.service(
+        "swap.processes.hub",
+        str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
+        needs=("cryptography",),
+    ),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
