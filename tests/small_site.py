@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import partial
 from pathlib import Path
 
-from swap import ports, settings, terminal
+from swap import settings, terminal
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.supervisor import guard, up
-from swap.supervisor.services import Service
+from swap.supervisor.model import Answer, Service
 
 PROGRAM = [sys.executable, str(Path(__file__).with_name("small_program.py"))]
 
@@ -27,7 +26,7 @@ def programs(site: Settings, here: Runtime) -> list[Service]:
         Service(
             name,
             [*PROGRAM, "broken" if name == broken else name, str(port)],
-            partial(ports.answers, port),
+            (Answer(port),),
             f"127.0.0.1:{port}",
             3.0,
         )

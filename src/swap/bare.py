@@ -1,7 +1,7 @@
 """Run one module of ours as a program, with nothing that it does not need: `python bare.py pandas,numpy swap.module …`.
 
-`import swap` brings the notebook's side with its HTTP client, and pyarrow imports pandas and NumPy when it finds
-them.  Each takes longer to load than such a program itself, and NumPy brings threads of its own.
+`import swap` brings the notebook's side with its HTTP client, and libraries import others when they find them, for
+what nobody here asks of them.  Some take longer to load, or more memory, than such a program itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,22 @@ ENVIRONMENT: Mapping[str, str] = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """All that such a program is told of where it runs."""
-_LEFT_OUT = frozenset({"pandas", "numpy"})
+_LEFT_OUT = frozenset(
+    {
+        # PyJWT's, for signatures that two sides cannot both make; ours are with one key.
+        "cryptography",
+        # pyarrow's; NumPy brings threads of its own.
+        "numpy",
+        "pandas",
+        # mako's and httpx's, to colour what is printed.
+        "pygments",
+        "rich",
+        # jsonschema's, to check addresses and durations: a grammar that takes 15 MB.
+        "isoduration",
+        "rfc3987_syntax",
+    }
+)
+"""What libraries do without when it is not there."""
 
 
 class _Without:
@@ -35,9 +50,21 @@ class _Without:
 
 
 def command(module: str, *arguments: str, needs: Collection[str] = ()) -> Sequence[str]:
-    """Return how a module of ours is started as a program, with those of the packages left out that it needs."""
+    """Return how a module of ours is started as a program, with those of the packages left out that it needs.
+
+    It is told nothing by Python's own variables of the environment.
+    """
+    return _command(("-E", "-s", "-P"), module, *arguments, needs=needs)
+
+
+def service(module: str, *arguments: str, needs: Collection[str] = ()) -> Sequence[str]:
+    """Return the same for a program that whoever starts SWAP may tell more, as of any Python."""
+    return _command(("-P",), module, *arguments, needs=needs)
+
+
+def _command(flags: Sequence[str], module: str, *arguments: str, needs: Collection[str]) -> Sequence[str]:
     left_out = ",".join(sorted(_LEFT_OUT.difference(needs)))
-    return (sys.executable, "-E", "-s", "-P", __file__, left_out, module, *arguments)
+    return (sys.executable, *flags, __file__, left_out, module, *arguments)
 
 
 if __name__ == "__main__":

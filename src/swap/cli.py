@@ -13,8 +13,8 @@ from typing import Final, NoReturn
 
 import click
 
+from swap import bare, terminal
 from swap import settings as settings_module
-from swap import terminal
 from swap.processes import COMMANDS
 from swap.runtime import ENVIRONMENT
 from swap.supervisor import guard
@@ -47,7 +47,7 @@ def main() -> None:
 @CONFIG
 def up_command(config: Path) -> None:
     """Start SWAP and keep it running until Ctrl-C."""
-    guard.become(settings_module.load(config).state, [*PYTHON, "swap.supervisor", str(config)])
+    guard.become(settings_module.load(config).state, bare.service("swap.supervisor.__main__", str(config)))
 
 
 @main.command()
@@ -74,7 +74,9 @@ def up_command(config: Path) -> None:
 )
 def demo(state: Path, port: int, kernel_env: Path) -> None:
     """Make demo settings, people and data where they are missing, then start SWAP."""
-    guard.become(state, [*PYTHON, "swap.demo", str(state.absolute()), str(port), str(kernel_env.absolute())])
+    # The demo's data is made with NumPy and with what pyarrow does with it.
+    arguments = (str(state.absolute()), str(port), str(kernel_env.absolute()))
+    guard.become(state, bare.service("swap.demo.__main__", *arguments, needs=("numpy", "pandas")))
 
 
 @main.command(name="migrate")

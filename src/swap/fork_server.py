@@ -1,10 +1,11 @@
-"""The program that combiners, or readers of one kind, are forked from: it has loaded what they need, and read nothing.
+"""The program that combiners, or readers, are forked from: it has loaded what they need, and read nothing.
 
 Starting Python with Arrow and DuckDB or psycopg anew takes fifty times as long as a child's own beginning.  It has
 one thread, no credential and no descriptor but its channel: what a child is to do, and with which descriptors,
 arrives in the child, on a socket that the child made after the fork.
 
-`bare.command("swap.fork_server", module)`, then the channel's number: a child does what `module.prepare()` returned.
+`bare.command("swap.fork_server", "module,module")`, then the channel's number: a child does what the `prepare()` of the
+module asked for returned.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from typing import NoReturn
 FORK = b"fork"
 REAP = b"reap"
 REQUEST = struct.Struct("!4si")
-"""What to do, and with which process (0 for a fork)."""
+"""What to do, and with which process; for a fork, what the child is to do: the place of its module."""
 ANSWER = struct.Struct("!i")
 """A fork's process id, sent by the child with its socket; of one that was reaped its status."""
 
 
 def main() -> None:
-    """Fork children of the module that is named."""
-    run(importlib.import_module(sys.argv[1]).prepare())
+    """Fork children of the modules that are named."""
+    run(*[importlib.import_module(name).prepare() for name in sys.argv[1].split(",")])
 
 
-def run(begin: Callable[[socket.socket], None]) -> None:
+def run(*begins: Callable[[socket.socket], None]) -> None:
     """Answer until the channel closes: fork a child, which begins, or collect one that has ended."""
     channel = socket.socket(fileno=int(sys.argv[-1]))
     # Ctrl-C is for our parent, whose end we notice by the channel.
@@ -41,12 +42,12 @@ def run(begin: Callable[[socket.socket], None]) -> None:
     gc.collect()
     gc.freeze()  # otherwise each child's collector would write to, and so copy, all pages that it shares with us
     while len(request := channel.recv(REQUEST.size)) == REQUEST.size:
-        what, pid = REQUEST.unpack(request)
+        what, number = REQUEST.unpack(request)
         if what == FORK:
             if os.fork() == 0:
-                _become(begin, channel)
+                _become(begins[number], channel)
         else:
-            _, status = os.waitpid(pid, 0)
+            _, status = os.waitpid(number, 0)
             channel.sendall(ANSWER.pack(os.waitstatus_to_exitcode(status)))
     os._exit(0)  # there is nothing to tidy up, and DuckDB's bindings would complain of what is left
 

@@ -20,9 +20,9 @@ _ANSWER_SECONDS = 10.0
 """A fork server that is silent for longer is replaced."""
 
 
-def server_of(module: str, needs: Collection[str] = ()) -> Sequence[str]:
+def server_of(*modules: str, needs: Collection[str] = ()) -> Sequence[str]:
     """Return the program that processes which do a module's `main` are forked from."""
-    return bare.command("swap.fork_server", module, needs=needs)
+    return bare.command("swap.fork_server", ",".join(modules), needs=needs)
 
 
 _shared: dict[tuple[Sequence[str], frozenset[tuple[str, str]]], ForkServer] = {}
@@ -52,14 +52,14 @@ class ForkServer:
         process = self._process
         return None if process is None else process.pid
 
-    def fork(self) -> Forked:
-        """Return a new process.  Raises OSError when there can be none."""
+    def fork(self, place: int = 0) -> Forked:
+        """Return a new process, of the module at that place.  Raises OSError when there can be none."""
         with self._lock:
             try:
-                return self._fork()
+                return self._fork(place)
             except OSError:  # it has died: once more, with another
                 self._end()
-                return self._fork()
+                return self._fork(place)
 
     def reap(self, forked: Forked) -> int | None:
         """Collect a process that has ended and return its status; None when nobody knows it any more."""
@@ -78,9 +78,9 @@ class ForkServer:
         with self._lock:
             self._end()
 
-    def _fork(self) -> Forked:
+    def _fork(self, place: int) -> Forked:
         channel = self._channel or self._start()
-        channel.sendall(REQUEST.pack(FORK, 0))
+        channel.sendall(REQUEST.pack(FORK, place))
         answer, descriptors, _, _ = socket.recv_fds(channel, ANSWER.size, 1)
         if len(answer) < ANSWER.size or not descriptors or self._process is None:
             raise ConnectionError("the fork server is gone")

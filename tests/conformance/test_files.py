@@ -331,7 +331,7 @@ def test_the_reader_process_has_a_closed_environment(files: Files, monkeypatch: 
     }
 
 
-def test_the_reader_process_does_without_pandas_and_numpy(files: Files) -> None:
+def test_the_reader_process_does_without_pandas(files: Files) -> None:
     write(files, "part.parquet")
     assert len(read(files, ID)) == 100
 
@@ -339,7 +339,6 @@ def test_the_reader_process_does_without_pandas_and_numpy(files: Files) -> None:
 
     assert "/pyarrow/" in mapped
     assert "/pandas/" not in mapped
-    assert "/numpy/" not in mapped
 
 
 def test_the_reader_process_is_bound_by_the_system(files: Files) -> None:
@@ -390,7 +389,7 @@ def main(control):
 fork_server.run(main)
 """)
     files.connector._readers.close()
-    files.connector._readers = Readers("stock", (sys.executable, str(tmp_path / "reader.py")))
+    files.connector._readers = Readers("stock", (sys.executable, str(tmp_path / "reader.py")), 0)
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed, match="stopped answering"):

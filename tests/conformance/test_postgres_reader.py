@@ -57,8 +57,8 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_no_work_at_the_server(s
 
 
 def test_a_process_whose_gateway_is_gone_cancels_at_the_server_and_ends(stock: Postgres) -> None:
-    server = ForkServer(module._PROGRAM)
-    process = ReaderProcess(server, 10)
+    server = ForkServer(module.PROGRAM)
+    process = ReaderProcess(server, module._PLACE, 10)
     fragment = stock.fragment("items", query_id="orphan")
     request = stock.connector.request("read", "orphan", time.monotonic() + 30)
     with stock.held("items"), Path(os.devnull).open("wb") as sink:

@@ -103,6 +103,32 @@ def test_it_ends_with_the_address_the_people_and_the_way_from_another_host(demo:
     assert f"ssh -N -L {port}:localhost:{port} " in demo.output
 
 
+@pytest.mark.parametrize(
+    ("process", "unneeded", "needed"),
+    [
+        ("swap.demo.__main__", ("psycopg", "sqlalchemy", "pydantic_core", "numpy", "pyarrow"), "psutil"),
+        ("swap.processes.hub", ("numpy", "pyarrow"), "sqlalchemy"),
+        ("swap.processes.web", ("numpy", "pyarrow", "duckdb", "cryptography"), "sqlalchemy"),
+        ("swap.processes.gateway", ("numpy", "cryptography"), "pyarrow"),
+    ],
+)
+def test_a_process_that_rests_holds_no_library_that_it_does_not_need(
+    demo: Demo, process: str, unneeded: tuple[str, ...], needed: str
+) -> None:
+    maps = mapped(demo, process)
+    assert f"/{needed}/" in maps, "what is looked for would be found"
+    assert not [library for library in unneeded if f"/{library}" in maps]
+
+
+def mapped(demo: Demo, module: str) -> str:
+    """Return the files that the process of a module has mapped: each library has at least one."""
+    for each in family.below(demo.process.pid):
+        words = Path(f"/proc/{each.pid}/cmdline").read_bytes().decode().split("\0")
+        if module in words and "swap.supervisor.guard" not in words:
+            return Path(f"/proc/{each.pid}/maps").read_text()
+    raise AssertionError(f"no process runs {module}")
+
+
 def test_every_step_is_told_with_its_seconds(demo: Demo) -> None:
     for step in ("data", "database", "schema", "traefik", "gateway", "web", "hub"):
         assert re.search(rf"^  {step} .* \d+\.\d s$", demo.output, re.MULTILINE), step

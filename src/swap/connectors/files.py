@@ -21,12 +21,11 @@ from swap.connectors.base import (
 )
 from swap.connectors.filters import COMPARISONS
 from swap.connectors.messages import DATASETS, decode_dataset, encode_fragment
-from swap.connectors.process import END, Asked, Readers, unavailable
+from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
-from swap.forking import server_of
 from swap.settings import FilesSource
 
-_PROGRAM = server_of("swap.connectors.files_reader")
+_PLACE = MODULES.index("swap.connectors.files_reader")
 _HARVEST_SECONDS = 600.0
 
 
@@ -37,7 +36,7 @@ class FilesConnector:
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self._root = source.root
-        self._readers = Readers(name, _PROGRAM)
+        self._readers = Readers(name, PROGRAM, _PLACE)
 
     def check(self) -> None:
         """Look whether the root is there, and get a reader process ready."""

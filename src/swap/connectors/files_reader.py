@@ -142,7 +142,7 @@ def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, limit: int | Non
                 break
 
 
-def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _ahead(batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch]:
     """Yield the batches, made in a thread of their own: the next is decoded while the last is written."""
     with ThreadPoolExecutor(1) as pool:
         coming = deque(pool.submit(next, batches, None) for _ in range(_AHEAD_BATCHES))

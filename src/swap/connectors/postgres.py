@@ -27,7 +27,7 @@ from swap.connectors.base import (
     unheard,
 )
 from swap.connectors.messages import DATASETS, STATEMENT, decode_dataset, encode_fragment
-from swap.connectors.process import END, Asked, Readers, unavailable
+from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.errors import (
     Problem,
     QueryCancelled,
@@ -38,12 +38,11 @@ from swap.errors import (
     TimedOut,
     from_json,
 )
-from swap.forking import server_of
 from swap.settings import PostgresSource, Secret
 
 log = logging.getLogger(__name__)
 
-_PROGRAM = server_of("swap.connectors.postgres_reader", needs=("numpy",))
+_PLACE = MODULES.index("swap.connectors.postgres_reader")
 _GRACE_SECONDS = 4.0
 """How long a reader process may take to cancel at the server before it is killed; it gives up a second sooner."""
 _START_SECONDS = 10.0
@@ -70,7 +69,7 @@ class PostgresConnector:
         self.name = name
         self.capabilities = CAPABILITIES
         self._source = source
-        self._readers = Readers(name, _PROGRAM, _GRACE_SECONDS)
+        self._readers = Readers(name, PROGRAM, _PLACE, _GRACE_SECONDS)
 
     def check(self) -> None:
         """Connect and ask for nothing; this gets a reader process ready, too."""

@@ -19,7 +19,12 @@ from typing import Any
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
-from swap.forking import ForkServer, shared
+from swap.forking import ForkServer, server_of, shared
+
+MODULES = ("swap.connectors.files_reader", "swap.connectors.postgres_reader")
+"""What reader processes run, by the source's kind."""
+PROGRAM = server_of(*MODULES, needs=("numpy",))
+"""What they are forked from, all from one: it holds Arrow and NumPy once, and nothing of any source."""
 
 KEPT = 4
 """Reader processes of one source that are kept for the next reads."""
@@ -41,11 +46,11 @@ class ReaderProcess:
     began at its store ends no sooner by its death.
     """
 
-    def __init__(self, server: ForkServer, grace_seconds: float = 0.0) -> None:
+    def __init__(self, server: ForkServer, place: int, grace_seconds: float = 0.0) -> None:
         self.answers = 0
         self._grace_seconds = grace_seconds
         self._server = server
-        self._forked = server.fork()
+        self._forked = server.fork(place)
         self._control = self._forked.control
 
     @property
@@ -87,11 +92,12 @@ class ReaderProcess:
 
 
 class Readers:
-    """The reader processes of one source."""
+    """The reader processes of one source, which run the module at that place of the program's."""
 
-    def __init__(self, source: str, program: Sequence[str], grace_seconds: float = 0.0) -> None:
+    def __init__(self, source: str, program: Sequence[str], place: int, grace_seconds: float = 0.0) -> None:
         self.source = source
         self._server = shared(program)
+        self._place = place
         self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
         self._asked: set[Asked] = set()
@@ -146,7 +152,7 @@ class Readers:
 
     def _start(self) -> ReaderProcess:
         try:
-            return ReaderProcess(self._server, self._grace_seconds)
+            return ReaderProcess(self._server, self._place, self._grace_seconds)
         except OSError as error:
             why = f"Its reader process could not be started: {error.strerror or error}."
             raise unavailable(self.source, why) from None

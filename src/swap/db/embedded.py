@@ -16,17 +16,19 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import psutil
-import psycopg
-from psycopg import sql
-from sqlalchemy.engine import URL
 
 from swap import child, ports
-from swap.db import programs, roles
+from swap.db import programs
 from swap.db.programs import MAJOR
 from swap.errors import Problem, Unavailable
+
+# Drivers are loaded by what speaks to the server: the supervisor starts it and watches it without them.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    import psycopg
 
 ADMIN: Final = "swap_admin"
 DATABASE: Final = "swap"
@@ -71,8 +73,17 @@ class EmbeddedPostgres:
         self._programs = Path()
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────
-    def start(self, timeout_seconds: float = 60.0) -> None:
-        """Make or repair the data directory, start the server, wait until it answers, ensure the accounts.
+    def start(self) -> None:
+        """Launch the server and ensure its accounts.  Raises as `launch` does."""
+        self.launch()
+        try:
+            self.ensure_accounts()
+        except BaseException:
+            self.stop()
+            raise
+
+    def launch(self, timeout_seconds: float = 60.0) -> None:
+        """Make or repair the data directory, start the server, wait until it accepts connections.
 
         Raises Conflict when another process runs it, Unavailable with the reason and the remedy.
         """
@@ -87,8 +98,7 @@ class EmbeddedPostgres:
             self._repair()
             if not self.data.exists():
                 self._initialise()
-            self._launch(timeout_seconds, self._fixed_port)
-            self._ensure_accounts()
+            self._run(timeout_seconds, self._fixed_port)
         except BaseException:
             self.stop()
             raise
@@ -105,7 +115,7 @@ class EmbeddedPostgres:
         """Start the server again after it ended by itself, on the same port.  Raises Unavailable."""
         self._refuse_full_disk()
         self._repair()
-        self._launch(timeout_seconds, self.port)
+        self._run(timeout_seconds, self.port)
 
     def __enter__(self) -> Self:
         self.start()
@@ -117,6 +127,10 @@ class EmbeddedPostgres:
     # ── use ─────────────────────────────────────────────────────────────────────────────────────────
     def url(self, account: str, database: str = DATABASE) -> str:
         """Return the SQLAlchemy address of a database for an account, password included."""
+        from sqlalchemy.engine import URL
+
+        from swap.db import roles
+
         query = {"options": f"-csearch_path={roles.HUB_SCHEMA}"} if account == roles.ACCOUNTS["hub"] else {}
         return URL.create(
             "postgresql+psycopg", account, self._password(account), "127.0.0.1", self.port, database, query
@@ -124,11 +138,15 @@ class EmbeddedPostgres:
 
     def urls(self) -> dict[str, str]:
         """Return process → address, as `Runtime.database_urls` wants it."""
+        from swap.db import roles
+
         return {process: self.url(account) for process, account in roles.ACCOUNTS.items()}
 
     @contextlib.contextmanager
     def administrator(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
         """Connect as the superuser, outside any transaction."""
+        import psycopg
+
         with psycopg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -143,6 +161,8 @@ class EmbeddedPostgres:
 
     def ensure_account(self, name: str) -> None:
         """Make an account with a password of its own, or set the kept password again."""
+        from psycopg import sql
+
         with self.administrator() as conn:
             known = conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
@@ -154,6 +174,8 @@ class EmbeddedPostgres:
 
     def ensure_database(self, name: str, owner: str, *others: str) -> bool:
         """Make a database that only its owner and `others` may enter; tell whether it is new."""
+        from psycopg import sql
+
         with self.administrator() as conn:
             new = conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None
             database = sql.Identifier(name)
@@ -163,6 +185,17 @@ class EmbeddedPostgres:
             for account in others:
                 conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, sql.Identifier(account)))
             return new
+
+    def ensure_accounts(self) -> None:
+        """Make each process's account and our database, or set what is there right again."""
+        from swap.db import roles
+
+        for account in roles.ACCOUNTS.values():
+            self.ensure_account(account)
+        with self.administrator() as conn:
+            # Whoever is not let in explicitly stays out, of the maintenance databases too.
+            conn.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+        self.ensure_database(DATABASE, roles.OWNER, *(a for a in roles.ACCOUNTS.values() if a != roles.OWNER))
 
     # ── parts of start ──────────────────────────────────────────────────────────────────────────────
     def _refuse_full_disk(self) -> None:
@@ -270,7 +303,7 @@ class EmbeddedPostgres:
         finally:
             password_file.unlink(missing_ok=True)
 
-    def _launch(self, timeout_seconds: float, fixed: int | None) -> None:
+    def _run(self, timeout_seconds: float, fixed: int | None) -> None:
         if not secret_path(self.state, ADMIN).exists():
             self._set_lost_password()
         for _ in range(5):
@@ -300,24 +333,25 @@ class EmbeddedPostgres:
         raise self._explained("did not start")
 
     def _answers(self, timeout_seconds: float) -> bool:
-        """Wait until the server accepts the administrator; False when it ended or the time is over."""
+        """Wait until the server accepts connections; False when it ended or the time is over."""
         assert self.process is not None
         deadline = time.monotonic() + timeout_seconds
         while self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                with self.administrator():
-                    return True
-            except psycopg.OperationalError as error:
-                if "password authentication failed" in str(error):
-                    return False
-                time.sleep(0.03)
+            if self._says_ready(self.process.pid):
+                return True
+            time.sleep(0.03)
+        return False
+
+    def _says_ready(self, pid: int) -> bool:
+        """Tell whether the server says so in its lock file, where `pg_ctl` looks too."""
+        with contextlib.suppress(OSError):
+            lines = (self.data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
+            return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
     def _set_lost_password(self) -> None:
         """Give the administrator a new password in single-user mode: the data is there, its secret file is not."""
-        statement = sql.SQL("ALTER ROLE {} PASSWORD {}\n").format(
-            sql.Identifier(ADMIN), sql.Literal(self._password(ADMIN))
-        )
+        statement = f"ALTER ROLE {ADMIN} PASSWORD '{self._password(ADMIN)}'\n"  # its letters are those of base64
         with self.log.open("ab") as log:
             subprocess.run(  # noqa: S603 — the wheel's own program
                 [
@@ -327,7 +361,7 @@ class EmbeddedPostgres:
                     self.data,
                     "postgres",
                 ],
-                input=statement.as_bytes(None),
+                input=statement.encode(),
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
@@ -338,14 +372,6 @@ class EmbeddedPostgres:
                 group=None if self._user is None else self._user.gid,
                 extra_groups=None if self._user is None else [],
             )
-
-    def _ensure_accounts(self) -> None:
-        for account in roles.ACCOUNTS.values():
-            self.ensure_account(account)
-        with self.administrator() as conn:
-            # Whoever is not let in explicitly stays out, of the maintenance databases too.
-            conn.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
-        self.ensure_database(DATABASE, roles.OWNER, *(a for a in roles.ACCOUNTS.values() if a != roles.OWNER))
 
     def _password(self, account: str) -> str:
         """Return an account's password, made at its first use."""

@@ -1,4 +1,4 @@
-"""The run behind `swap demo`: python -m swap.demo <state> <port> <kernel environment>, below a guard."""
+"""The run behind `swap demo`: swap.demo.__main__ <state> <port> <kernel environment>, below a guard."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swap import terminal
+from swap import apart, terminal
 from swap.db.embedded import EmbeddedPostgres
-from swap.demo import apart
 from swap.demo.people import PEOPLE
-from swap.settings import Settings
 from swap.supervisor import up
+from swap.supervisor.model import Site
 
 if TYPE_CHECKING:
     from swap.demo.lake import Progress
@@ -33,9 +32,7 @@ def run(state: Path, port: int, kernel_env: Path) -> int:
     )
     up.clear_the_way(state, "127.0.0.1", port)
     apart.run(lambda: _prepare(state, port, kernel_env))
-    return up.run(
-        state / "swap.toml", after_database=lambda server: apart.run(lambda: _load(server)), at_ready=introduce
-    )
+    return up.run(state / "swap.toml", after_database=_load, at_ready=introduce)
 
 
 def _prepare(state: Path, port: int, kernel_env: Path) -> None:
@@ -65,10 +62,10 @@ def _progress() -> Progress:
     return show
 
 
-def introduce(settings: Settings) -> None:
+def introduce(site: Site) -> None:
     """Print where the demo is, who may sign in, what each may see, and the way from another computer."""
-    port = settings.site.port
-    terminal.line(f"\nOpen  {settings.site.url}  and sign in as one of these people:\n")
+    port = site.port
+    terminal.line(f"\nOpen  {site.url}  and sign in as one of these people:\n")
     for person in PEOPLE:
         terminal.line(f"  {person.name:<9} password {person.password:<14} {person.title}")
         terminal.line(f"            {person.reads}.")
@@ -78,5 +75,10 @@ def introduce(settings: Settings) -> None:
     terminal.line("\nCtrl-C stops everything; notebooks and data are kept.")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run until a signal."""
     terminal.leave(lambda: run(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+
+
+if __name__ == "__main__":
+    main()

@@ -5,20 +5,19 @@ Apart from one another, so that the portal's process does not load the query eng
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-COMMANDS: Final[dict[str, list[str]]] = {
-    "gateway": [sys.executable, "-P", "-m", "swap.processes.gateway"],
-    "web": [sys.executable, "-P", "-m", "swap.processes.web"],
-    "hub": [
-        sys.executable,
-        "-P",
-        "-m",
-        "jupyterhub",
-        "-f",
+from swap import bare
+
+COMMANDS: Final[dict[str, Sequence[str]]] = {
+    "gateway": bare.service("swap.processes.gateway"),
+    "web": bare.service("swap.processes.web", needs=("pygments",)),
+    "hub": bare.service(
+        "swap.processes.hub",
         str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
-    ],
+        needs=("cryptography",),
+    ),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""

@@ -1,4 +1,4 @@
-"""The run behind `swap up`: python -m swap.supervisor <swap.toml>, below a guard."""
+"""The run behind `swap up`: swap.supervisor.__main__ <swap.toml>, below a guard."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import sys
 from pathlib import Path
 
 from swap import terminal
-from swap.settings import Settings
 from swap.supervisor import up
+from swap.supervisor.model import Site
 
 
-def greet(settings: Settings) -> None:
+def greet(site: Site) -> None:
     """Say where SWAP is."""
-    terminal.line(f"\nSWAP runs: {settings.site.url}   (Ctrl-C stops it)")
+    terminal.line(f"\nSWAP runs: {site.url}   (Ctrl-C stops it)")
+
+
+def main() -> None:
+    """Run until a signal."""
+    terminal.leave(lambda: up.run(Path(sys.argv[1]), at_ready=greet))
 
 
 if __name__ == "__main__":
-    terminal.leave(lambda: up.run(Path(sys.argv[1]), at_ready=greet))
+    main()

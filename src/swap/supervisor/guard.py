@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 
 import psutil
 
-from swap import child, terminal
+from swap import bare, child, terminal
 from swap.errors import Conflict
 from swap.supervisor import family, state
 
@@ -30,7 +30,8 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def become(directory: Path, command: Sequence[str]) -> NoReturn:
     """Become the guard of a state directory, which runs `command`.  By exec, so that nothing of the caller stays."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", __name__, str(directory.absolute()), *command])  # noqa: S606 — as said
+    guarded = bare.service("swap.supervisor.guard", str(directory.absolute()), *command)
+    os.execv(guarded[0], list(guarded))  # noqa: S606 — as said
 
 
 def guard(directory: Path, command: Sequence[str]) -> int:
@@ -100,5 +101,10 @@ def _lock(stack: ExitStack, directory: Path) -> None:
             return
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Guard until the command has ended."""
     terminal.leave(lambda: guard(Path(sys.argv[1]), sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    main()

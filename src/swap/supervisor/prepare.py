@@ -1,4 +1,7 @@
-"""Make what one run needs, ports, keys, addresses, and write it to `runtime.json`."""
+"""Make what one run needs: the schema, and ports, keys, addresses, written to `runtime.json`.
+
+The supervisor does this in a process that ends: what is loaded here takes more memory than watching does.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,81 @@ import json
 import os
 import secrets
 import shutil
-import stat
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from swap import ports, runtime
-from swap.db import roles
+from swap import ports, runtime, terminal
+from swap import settings as settings_module
+from swap.db import engine, migrate, roles
+from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SettingsError
 from swap.runtime import Runtime
 from swap.settings import Settings
+from swap.supervisor import state
+from swap.supervisor.model import Service, Site
+from swap.supervisor.services import environment, services
+
+Programs = Callable[[Settings, Runtime], Sequence[Service]]
+"""What is kept running beside PostgreSQL; the first is ready before the others start."""
+
+
+def site(config: Path) -> dict[str, Any]:
+    """Return a `Site` for JSON.  Raises SettingsError."""
+    settings = settings_module.load(config)
+    database = settings.database
+    made = Site(
+        settings.state,
+        settings.site.bind,
+        settings.site.port,
+        settings.site.url,
+        embedded=database.url is None,
+        database_port=database.port,
+    )
+    return asdict(made) | {"state": str(made.state)}
+
+
+def everything(
+    config: Path,
+    runtime_file: Path,
+    postgres: EmbeddedPostgres | None,
+    after_database: Callable[[EmbeddedPostgres], None] | None,
+    programs: Programs | None,
+) -> dict[str, Any]:
+    """Bring the database, which runs, to our schema, and write the runtime.
+
+    Return the programs and their environment, for JSON.
+    """
+    settings = settings_module.load(config)
+    if postgres is None:
+        urls = external_urls(settings)
+    else:
+        postgres.ensure_accounts()
+        urls = postgres.urls()
+    with terminal.step("schema") as details:
+        details.append(_migrate(urls["owner"]))
+    if after_database is not None and postgres is not None:
+        after_database(postgres)
+    here = make_runtime(config, settings, urls)
+    write(runtime_file, here)
+    return {
+        "services": [asdict(service) for service in (programs or services)(settings, here)],
+        "environment": environment(runtime_file),
+    }
+
+
+def _migrate(url: str) -> str:
+    owner = engine.create(url)
+    before = migrate.version(owner)
+    migrate.upgrade(owner)
+    after = migrate.version(owner)
+    owner.dispose()
+    return f"version {after}, up to date" if before == after else f"version {before or 'none'} → {after}"
 
 
 def external_urls(settings: Settings) -> dict[str, str]:
@@ -60,23 +126,10 @@ def make_runtime(config: Path, settings: Settings, database_urls: dict[str, str]
     )
 
 
-def write(state: Path, made: Runtime) -> Path:
+def write(path: Path, made: Runtime) -> None:
     """Write runtime.json and remove what the last one left outside the state directory."""
-    path = state / "runtime.json"
-    forget_sockets(path)
+    state.forget_sockets(path)
     runtime.write(made, path)
-    return path
-
-
-def forget_sockets(path: Path) -> None:
-    """Remove the socket directory of an ended run; only one that is certainly ours."""
-    try:
-        directory = Path(json.loads(path.read_text(encoding="utf-8"))["socket_directory"])
-        seen = directory.lstat()
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    if stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and directory.name.startswith("swap-"):
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _kept_keys(path: Path) -> dict[str, str]:

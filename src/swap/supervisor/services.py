@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from swap import ports, runtime
+from swap import runtime
 from swap.errors import NotFound, Problem
 from swap.hub import routes
 from swap.processes import COMMANDS
 from swap.runtime import Runtime
 from swap.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One program we keep running."""
-
-    name: str
-    argv: list[str]
-    ready: Callable[[], bool]
-    at: str
-    """Where it answers, as the start tells it."""
-    grace_seconds: float
-    """How long it may take to stop before it is killed."""
+from swap.supervisor.model import Answer, Service
 
 
 def services(settings: Settings, here: Runtime) -> list[Service]:
@@ -39,22 +24,20 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
         Service(
             "traefik",
             traefik_command(settings, here),
-            lambda: ports.answers(site.port) and ports.answers(here.traefik_api_port),
+            (Answer(site.port), Answer(here.traefik_api_port)),
             f"{site.bind}:{site.port}",
             3.0,
         ),
         Service(
             "gateway",
             COMMANDS["gateway"],
-            lambda: _answers(here.gateway_port, "/v1/health"),
+            (Answer(here.gateway_port, "/v1/health"),),
             f"127.0.0.1:{here.gateway_port}",
             8.0,
         ),
-        Service("web", COMMANDS["web"], lambda: _answers(here.web_port, "/ping"), f"127.0.0.1:{here.web_port}", 8.0),
+        Service("web", COMMANDS["web"], (Answer(here.web_port, "/ping"),), f"127.0.0.1:{here.web_port}", 8.0),
         # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
-        Service(
-            "hub", COMMANDS["hub"], lambda: _answers(here.hub_port, "/hub/health"), f"127.0.0.1:{here.hub_port}", 12.0
-        ),
+        Service("hub", COMMANDS["hub"], (Answer(here.hub_port, "/hub/health"),), f"127.0.0.1:{here.hub_port}", 12.0),
     ]
 
 
@@ -78,15 +61,3 @@ def environment(runtime_file: Path) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTERHUB_", "JPY_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{ours.get('PATH', os.defpath)}"
     return {**ours, "PATH": path, "PYTHONUNBUFFERED": "1", runtime.ENVIRONMENT: str(runtime_file)}
-
-
-def _answers(port: int, path: str) -> bool:
-    """Tell whether a program answers this path at all; a refusal is an answer, a failure is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2.0)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status < 500
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +41,17 @@ def shorten_logs(state: Path) -> None:
     for log in (state / "logs").glob("*.log"):
         if log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
+
+
+def forget_sockets(path: Path) -> None:
+    """Remove the socket directory of an ended run; only one that is certainly ours."""
+    try:
+        directory = Path(json.loads(path.read_text(encoding="utf-8"))["socket_directory"])
+        seen = directory.lstat()
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.geteuid() and directory.name.startswith("swap-"):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _refuse_full_disk(state: Path) -> None:

@@ -16,25 +16,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Engine
-
-from swap import child, ports, terminal
-from swap import settings as settings_module
-from swap.db import engine, migrate
+from swap import apart, child, ports, terminal
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
-from swap.runtime import Runtime
-from swap.settings import Settings
-from swap.supervisor import family, prepare, state
-from swap.supervisor.services import Service, environment, services
+from swap.supervisor import family, state
+from swap.supervisor.model import Answer, Service, Site
+
+if TYPE_CHECKING:
+    from swap.supervisor.prepare import Programs
 
 AfterDatabase = Callable[[EmbeddedPostgres], None]
 """What the demo does once PostgreSQL runs: make and fill its sources."""
-
-Programs = Callable[[Settings, Runtime], list[Service]]
-"""What is kept running beside PostgreSQL; the first is ready before the others start."""
 
 _START_SECONDS: Final = 90.0
 _LOOK_SECONDS: Final = 0.2
@@ -68,12 +62,12 @@ class Run:
     """The state of one `swap up`."""
 
     config: Path
-    settings: Settings
-    programs: Programs
+    site: Site
+    programs: Programs | None = None
     after_database: AfterDatabase | None = None
     postgres: EmbeddedPostgres | None = None
     watched: list[Watched] = field(default_factory=list)
-    runtime_file: Path = Path()
+    environment: dict[str, str] = field(default_factory=dict)
     hurry: bool = False
     _stopping: bool = False
     _warned: bool = False
@@ -81,14 +75,14 @@ class Run:
     # ── the straight line ───────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Start everything; raise SwapError with the reason when something does not come up."""
-        directory, site = self.settings.state, self.settings.site
-        clear_the_way(directory, site.bind, site.port)
-        urls = self._start_database()
-        here = prepare.make_runtime(self.config, self.settings, urls)
-        self.runtime_file = prepare.write(directory, here)
+        site = self.site
+        clear_the_way(site.state, site.bind, site.port)
+        if site.embedded:
+            self._start_database()
+        made = apart.run(self._prepare)
+        self.environment = made["environment"]
         self.watched = [
-            Watched(service, directory / "logs" / f"{service.name}.log")
-            for service in self.programs(self.settings, here)
+            Watched(service, site.state / "logs" / f"{service.name}.log") for service in map(_service, made["services"])
         ]
         for group in (self.watched[:1], self.watched[1:]):
             for watched in group:  # those of ours start side by side: each mostly waits for its imports
@@ -100,7 +94,7 @@ class Run:
 
     def watch(self) -> None:
         """Keep everything running until somebody asks us to stop."""
-        record = family.Record(self.settings.state / "processes.json")
+        record = family.Record(self.site.state / "processes.json")
         recorded = looked_at_disk = float("-inf")
         while True:
             now = time.monotonic()
@@ -130,8 +124,8 @@ class Run:
         family.end(family.below(os.getpid()), 1.0)
         family.reap()
         with contextlib.suppress(OSError):
-            (self.settings.state / "processes.json").unlink(missing_ok=True)
-            prepare.forget_sockets(self.runtime_file)
+            (self.site.state / "processes.json").unlink(missing_ok=True)
+            state.forget_sockets(self._runtime_file)
 
     def on_signal(self, _number: int, _frame: FrameType | None) -> None:
         """Ask for a stop; the second time, for one without patience."""
@@ -142,41 +136,30 @@ class Run:
         raise Stopped
 
     # ── parts of start ──────────────────────────────────────────────────────────────────────────────
-    def _start_database(self) -> dict[str, str]:
-        """Start or reach PostgreSQL, bring its schema up to date, and return the address of each process."""
-        database = self.settings.database
-        if database.url is not None:
-            urls = prepare.external_urls(self.settings)
-        else:
-            self.postgres = EmbeddedPostgres(self.settings.state, port=database.port)
-            with terminal.step("database") as details:
-                new = not self.postgres.data.exists()
-                self.postgres.start()
-                details += [
-                    f"PostgreSQL on 127.0.0.1:{self.postgres.port}",
-                    f"{'made' if new else 'holds'} {terminal.size(self.postgres.data)}",
-                ]
-            urls = self.postgres.urls()
-        with terminal.step("schema") as details:
-            owner = engine.create(urls["owner"])
-            details.append(self._migrate(owner))
-            owner.dispose()
-        if self.after_database is not None and self.postgres is not None:
-            self.after_database(self.postgres)
-        return urls
+    def _start_database(self) -> None:
+        self.postgres = EmbeddedPostgres(self.site.state, port=self.site.database_port)
+        with terminal.step("database") as details:
+            new = not self.postgres.data.exists()
+            self.postgres.launch()
+            details += [
+                f"PostgreSQL on 127.0.0.1:{self.postgres.port}",
+                f"{'made' if new else 'holds'} {terminal.size(self.postgres.data)}",
+            ]
 
-    @staticmethod
-    def _migrate(owner: Engine) -> str:
-        before = migrate.version(owner)
-        migrate.upgrade(owner)
-        after = migrate.version(owner)
-        return f"version {after}, up to date" if before == after else f"version {before or 'none'} → {after}"
+    def _prepare(self) -> dict[str, Any]:
+        from swap.supervisor import prepare  # noqa: PLC0415 — drivers and models are loaded where they are needed
+
+        return prepare.everything(self.config, self._runtime_file, self.postgres, self.after_database, self.programs)
+
+    @property
+    def _runtime_file(self) -> Path:
+        return self.site.state / "runtime.json"
 
     def _launch(self, watched: Watched) -> None:
         with watched.log.open("ab") as log:
             watched.log_start = log.tell()
             watched.process = child.start(
-                watched.service.argv, log=log, env=environment(self.runtime_file), cwd=self.settings.state / "work"
+                watched.service.argv, log=log, env=self.environment, cwd=self.site.state / "work"
             )
         watched.started, watched.start_at = time.monotonic(), None
 
@@ -229,10 +212,10 @@ class Run:
         self.postgres.restart()
 
     def _warn_of_full_disk(self) -> None:
-        free = shutil.disk_usage(self.settings.state).free
+        free = shutil.disk_usage(self.site.state).free
         if free < _LOW_BYTES and not self._warned:
             terminal.line(
-                f"  The disk that holds {self.settings.state} is nearly full: {free // 1_000_000} MB are free. Free"
+                f"  The disk that holds {self.site.state} is nearly full: {free // 1_000_000} MB are free. Free"
                 " some space."
             )
         self._warned = free < _LOW_BYTES
@@ -279,12 +262,13 @@ def run(
     config: Path,
     *,
     after_database: AfterDatabase | None = None,
-    at_ready: Callable[[Settings], None] | None = None,
-    programs: Programs = services,
+    at_ready: Callable[[Site], None] | None = None,
+    programs: Programs | None = None,
 ) -> int:
     """Run SWAP until a signal; return the exit status.  Runs below a guard, which holds the lock."""
-    settings = settings_module.load(config)
-    this = Run(config, settings, programs, after_database)
+    site = apart.run(lambda: _read(config))
+    site = Site(**site | {"state": Path(site["state"])})
+    this = Run(config, site, programs, after_database)
     family.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, this.on_signal)
@@ -292,7 +276,7 @@ def run(
     try:
         this.start()
         if at_ready is not None:
-            at_ready(settings)
+            at_ready(site)
         this.watch()
     except Stopped:
         terminal.line("\nStopping. (Ctrl-C again: at once.)")
@@ -304,6 +288,16 @@ def run(
     if status == 0:
         terminal.line("SWAP has stopped. Nothing is left running; notebooks and data are kept.")
     return status
+
+
+def _read(config: Path) -> dict[str, Any]:
+    from swap.supervisor import prepare  # noqa: PLC0415 — as in Run._prepare
+
+    return prepare.site(config)
+
+
+def _service(made: dict[str, Any]) -> Service:
+    return Service(**made | {"answers": [Answer(**answer) for answer in made["answers"]]})
 
 
 def _ending(code: int) -> str:

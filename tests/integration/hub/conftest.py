@@ -32,7 +32,8 @@ from swap.hub import routes
 from swap.launch import running
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.supervisor.services import Service, environment
+from swap.supervisor.model import Service
+from swap.supervisor.services import environment
 from swap.supervisor.services import services as programs
 
 ROOT = Path(__file__).parents[3]

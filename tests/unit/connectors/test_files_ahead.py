@@ -50,7 +50,7 @@ def test_who_stops_early_leaves_nothing_that_goes_on() -> None:
     batches = _ahead(iter(decoder))
 
     next(batches)
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
 
     assert decoder.taken <= 1 + _AHEAD_BATCHES
     assert not any(thread.is_alive() for thread in decoder.threads)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.demo import apart
+from swap import apart
 from swap.errors import Invalid, Problem, SwapError
 
 
@@ -19,7 +19,8 @@ def test_what_was_done_is_there_and_what_was_loaded_is_not(tmp_path: Path) -> No
     script = f"""
 import sys
 from pathlib import Path
-from swap.demo import __main__, apart
+from swap import apart
+from swap.demo import __main__
 assert "pyarrow" not in sys.modules
 def work():
     import pyarrow
@@ -31,6 +32,10 @@ print("pyarrow" in sys.modules)
 
     assert said == "False\n"
     assert (tmp_path / "made").read_text()
+
+
+def test_what_it_returned_is_told() -> None:
+    assert apart.run(lambda: {"port": 8000, "names": ["traefik"]}) == {"port": 8000, "names": ["traefik"]}
 
 
 def test_its_error_is_ours() -> None:
@@ -50,7 +55,7 @@ def test_it_ends_with_us(tmp_path: Path) -> None:
     script = f"""
 import os, signal
 from pathlib import Path
-from swap.demo import apart
+from swap import apart
 def work():
     Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
     signal.pause()

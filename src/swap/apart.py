@@ -1,6 +1,6 @@
 """Work that is done once, in a process of its own: what it loads and takes of memory goes with it.
 
-The process that makes the demo's data is the one that then watches SWAP for weeks.
+The process that starts SWAP, or makes the demo's data, is the one that then watches SWAP for weeks.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 from swap.errors import Problem, SwapError, from_json, to_json
 
 _PR_SET_PDEATHSIG = 1
 
 
-def run(work: Callable[[], object]) -> None:
-    """Do the work in a forked process and wait for its end, which also comes when we are interrupted.
+def run(work: Callable[[], object]) -> Any:
+    """Do the work in a forked process and return what it returned, as JSON has it.
 
-    Raises the SwapError that ended it.
+    Our interruption ends it too.  Raises the SwapError that ended it.
     """
     told, tell = os.pipe()
     sys.stdout.flush()
@@ -31,22 +32,24 @@ def run(work: Callable[[], object]) -> None:
     os.close(tell)
     try:
         with os.fdopen(told, "rb") as pipe:
-            error = pipe.read()
+            answer = pipe.read()
         _, status = os.waitpid(child, 0)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
-    if error:
-        raise from_json(json.loads(error))
-    if status:
+    if status or not answer:
         raise SwapError(
             Problem(
-                "The demo's data could not be made.",
-                why=f"The process that makes it ended with status {os.waitstatus_to_exitcode(status)}.",
+                "SWAP could not be made ready.",
+                why=f"The process that does it ended with status {os.waitstatus_to_exitcode(status)}.",
                 todo="Look above for its last words, and start again: it goes on where it stopped.",
             )
         )
+    said = json.loads(answer)
+    if "error" in said:
+        raise from_json(said["error"])
+    return said["value"]
 
 
 def _work(work: Callable[[], object], tell: int) -> None:
@@ -54,12 +57,15 @@ def _work(work: Callable[[], object], tell: int) -> None:
     status = 1
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        work()
+        try:
+            said = {"value": work()}
+        except SwapError as error:
+            said = {"error": to_json(error)}
+        with os.fdopen(tell, "wb") as pipe:
+            pipe.write(json.dumps(said).encode())
         status = 0
-    except SwapError as error:
-        os.write(tell, json.dumps(to_json(error)).encode())
     except BaseException:  # noqa: BLE001 — the child's last words
         traceback.print_exc()
     finally:
