@@ -88,7 +88,7 @@ def dies(lake: FilesConnector, directory: Path, when: str) -> None:
     )
     lake._readers.close()
     lake._readers._server.close()
-    lake._readers = type(lake._readers)("lake", (sys.executable, "-P", str(program)))
+    lake._readers = type(lake._readers)("lake", (sys.executable, "-P", str(program)), 0)
 
 
 AFTER = """
