@@ -46,6 +46,16 @@ with psycopg.connect(os.environ["PEER_POSTGRES"]) as connection:
     result = pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description])
 result"""
 
+CELL = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell .cm-content"
+OUTPUT = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea"
+FREE = """selector => {
+  const cell = document.querySelector(selector);
+  const at = cell?.getBoundingClientRect();
+  return at?.height > 0 && cell.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2));
+}"""
+"""Nothing stands before an element any more: it can be clicked."""
+SHOWS = "([selector, text]) => document.querySelector(selector)?.innerText.includes(text)"
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -113,18 +123,18 @@ def _tell(name: str, rounds: Sequence[Shown]) -> None:
 
 def _result(page: Page, began: float, source: str) -> Shown:
     """Type a cell and run it in the notebook that is about to open; wait for its result."""
-    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    cell = panel.locator(".jp-Cell").first
-    cell.locator(".cm-content").click(timeout=90_000)
+    page.locator(CELL).first.wait_for(state="attached", timeout=90_000)
+    # Looked at with each frame: Playwright itself tries again only every half a second.
+    page.wait_for_function(FREE, arg=CELL, timeout=60_000)
+    page.locator(CELL).first.click()
     opened = time.time()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(source)
     # JupyterLab drops a cell that is run before its kernel is there; a person sees that and waits, on both sides.
-    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=60_000)
+    page.wait_for_function(SHOWS, arg=["#jp-main-statusbar", "| Idle"], timeout=60_000)
     ready = time.time()
     page.keyboard.press("Shift+Enter")
-    output = panel.locator(".jp-OutputArea").first
-    expect(output).to_contain_text(LAST_ROW, timeout=60_000)
+    page.wait_for_function(SHOWS, arg=[OUTPUT, LAST_ROW], timeout=60_000)
     ended = time.time()
     # On the browser's clock, which is the same machine's: when it asked for the page, and when the page came.
     asked, came = page.evaluate(
@@ -137,7 +147,7 @@ def _result(page: Page, began: float, source: str) -> Shown:
         "kernel": ready - opened,
         "result": ended - ready,
     }
-    values = output.locator("tbody td").all_inner_texts()
+    values = page.locator(OUTPUT).first.locator("tbody td").all_inner_texts()
     return Shown([cell.strip() for cell in values if cell.strip() and not cell.strip().isdigit()], phases)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -86,10 +87,22 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
             await asyncio.to_thread(file.write, chunk)
         file.flush()
         file.seek(0)
-        # Not among asyncio's few threads: those also look whether anybody's access has ended.
-        return await anyio.to_thread.run_sync(
-            with_parts.queries.uploads.add, caller.principal, file, limiter=with_parts.upload_threads
-        )
+        uploads, gone = with_parts.queries.uploads, threading.Event()
+        watching = asyncio.create_task(_until_gone(request, partial(uploads.wake, gone)))
+        try:
+            # Not among asyncio's few threads: those also look whether anybody's access has ended.
+            return await anyio.to_thread.run_sync(
+                uploads.add, caller.principal, file, gone, limiter=with_parts.upload_threads
+            )
+        finally:
+            watching.cancel()
+
+
+async def _until_gone(request: Request, tell: Callable[[], None]) -> None:
+    """Tell when whoever sent a request, which was read to its end, does not wait for the answer any more."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    await asyncio.to_thread(tell)
 
 
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONResponse:

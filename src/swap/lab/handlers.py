@@ -9,12 +9,14 @@ import re
 from typing import Any
 
 import httpx
+from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.routing import PathMatches, Rule
 
 from swap.errors import Problem, SwapError, Unavailable, to_json
+from swap.lab.exporters import Exporters
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
@@ -164,6 +166,22 @@ class AccessNow(APIHandler):
         self.finish({"access": "live"})
 
 
+class Formats(APIHandler):
+    """GET api/nbconvert, in the place of Jupyter's own."""
+
+    auth_resource = "nbconvert"
+
+    def initialize(self, exporters: Exporters) -> None:
+        """Take who knows."""
+        self.exporters = exporters
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return what a notebook can be saved as."""
+        self.finish(await self.exporters.known())
+
+
 class Closed(JupyterHandler):
     """A part of JupyterLab that SWAP switched off."""
 
@@ -193,6 +211,7 @@ def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
     query = f"queries/{QUERY_ID}"
     return [
         (ours("access"), AccessNow),
+        (url_path_join(re.escape(base_url), "api/nbconvert"), Formats, {"exporters": Exporters()}),
         (ours("complete"), Complete, {"gateway": gateway, "path": "/v1/complete"}),
         (ours(query), Query, {"gateway": gateway, "path": "/v1/queries/{}"}),
         (ours(f"{query}/page"), Page, {"gateway": gateway, "path": "/v1/queries/{}/page"}),

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from nbconvert.exporters import base
 
 from integration.lab.conftest import Server, started
 from services import NO_TLS
@@ -144,3 +145,13 @@ def test_a_token_is_renewed_before_it_expires(server: Server, browser: httpx.Cli
             assert fresh.get(f"{server.url}/swap/queries/q1").status_code == 200
     assert len(server.gateway.minted) >= minted + 2
     del browser
+
+
+def test_what_a_notebook_can_be_saved_as_is_what_jupyter_itself_would_say(
+    server: Server, browser: httpx.Client
+) -> None:
+    known = {name: {"output_mimetype": base.get_exporter(name).output_mimetype} for name in base.get_export_names()}
+
+    for _ in range(2):
+        assert browser.get(f"{server.url}/api/nbconvert", headers=xsrf(browser)).json() == known
+    assert httpx.get(f"{server.url}/api/nbconvert", verify=NO_TLS).status_code == 403

@@ -17,13 +17,15 @@ import pyarrow as pa
 
 from swap.errors import Invalid, LimitExceeded, NotFound, Problem, SwapError
 from swap.identity import Principal
-from swap.query.execution.combiner import Order
+from swap.query.execution.combiner import Combiner, Order
 from swap.query.execution.pool import Pool
 from swap.query.model import OwnTable
 from swap.query.results.spool import ResultFile, Spool, Written, not_kept
 from swap.settings import Limits
 
 KEPT_SECONDS = 3600
+WAIT_SECONDS = 60.0
+"""How long an upload waits for memory: others' uploads wait behind it."""
 
 
 class Uploads:
@@ -40,12 +42,16 @@ class Uploads:
         self._owners = threading.Lock()
         """Held while it is looked whose uploads there are: what is seen must not be gone a moment later."""
 
-    def add(self, principal: Principal, body: IO[bytes]) -> dict[str, Any]:
-        """Keep an Arrow IPC stream.  Raises Invalid, LimitExceeded, and SwapError when the disk is full."""
+    def add(self, principal: Principal, body: IO[bytes], gone: threading.Event) -> dict[str, Any]:
+        """Keep an Arrow IPC stream.
+
+        Raises Invalid, LimitExceeded, SwapError when the disk is full, and QueryCancelled when whoever sent it has
+        `gone` while it waited for memory (say `wake` then).
+        """
         upload_id = "u" + self._new_id()
         result = self._spool.create(upload_id)
         try:
-            written = self._read(principal, body, result)
+            written = self._read(self._combiner(principal, gone), body, result)
             result.end(complete=True)
             with self._owners:
                 self._make_room(principal, written.file_bytes)
@@ -57,9 +63,30 @@ class Uploads:
             raise
         return {"id": upload_id, "rows": written.rows[-1], "bytes": written.bytes}
 
-    def _read(self, principal: Principal, body: IO[bytes], result: ResultFile) -> Written:
+    def wake(self, over: threading.Event) -> None:
+        """Say that something is over, and let whoever waits for memory look."""
+        over.set()
+        self._pool.memory.wake()
+
+    def _combiner(self, principal: Principal, gone: threading.Event) -> Combiner:
+        """Return a combiner, once there is memory for it.  Raises QueryCancelled, LimitExceeded after a while."""
+        late = threading.Event()
+        alarm = threading.Timer(WAIT_SECONDS, self.wake, [late])
+        alarm.daemon = True
+        alarm.start()
+
+        def given_up() -> bool:
+            if late.is_set():
+                raise _no_memory()
+            return gone.is_set()
+
+        try:
+            return self._pool.take(principal.id, given_up)
+        finally:
+            alarm.cancel()
+
+    def _read(self, combiner: Combiner, body: IO[bytes], result: ResultFile) -> Written:
         """Let a combiner read the stream, and keep what it makes of it.  Raises Invalid, LimitExceeded, OSError."""
-        combiner = self._pool.take(principal.id)
         alarm = threading.Timer(self._limits.seconds, combiner.kill)
         alarm.daemon = True
         alarm.start()
@@ -153,6 +180,18 @@ def _gone(title: str) -> NotFound:
             title,
             why="Tables you bring along are kept for an hour, the newest ones first. Nothing was run.",
             todo="Run the cell again; it sends the table anew.",
+        )
+    )
+
+
+def _no_memory() -> LimitExceeded:
+    return LimitExceeded(
+        Problem(
+            f"For {WAIT_SECONDS:g} seconds there was no memory for reading your table.",
+            why="Queries use all that there is, or yours the half that one person may have. Nothing was run."
+            " The setting is limits.combiners_bytes.",
+            todo="Wait until your other queries have ended, or cancel them; then run the cell again.",
+            extra={"setting": "limits.combiners_bytes"},
         )
     )
 

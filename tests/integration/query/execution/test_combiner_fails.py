@@ -252,7 +252,7 @@ def test_an_upload_of_which_rows_are_missing_is_not_kept(
             writer.write_table(NUMBERS)
         body.seek(0)
         with pytest.raises(Invalid, match="Not all of its rows arrived"):
-            uploads.add(ANN, body)
+            uploads.add(ANN, body, threading.Event())
 
     assert list(spool.directory.iterdir()) == []
 
