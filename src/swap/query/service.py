@@ -42,8 +42,8 @@ from swap.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FAILED_KEPT = timedelta(minutes=10)
-"""How long the stages of a query that failed or was cancelled can be looked at; its error stays in the database."""
+AT_HAND = timedelta(minutes=10)
+"""How long all of an ended run can be looked at.  How it ended stays in the database, its result in the spool."""
 
 
 class Queries:
@@ -164,7 +164,7 @@ class Queries:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
         now = self._now()
-        kept_for = timedelta(hours=self.settings.limits.spool_hours) if state is RunState.DONE else FAILED_KEPT
+        kept_for = timedelta(hours=self.settings.limits.spool_hours) if state is RunState.DONE else AT_HAND
         if run.result is not None and state is not RunState.DONE:
             # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
             run.result.end(complete=False)
@@ -241,12 +241,12 @@ class Queries:
         self._pool.close()
 
     def keep_house(self) -> None:
-        """Forget results that have expired, uploads after an hour, and runs that nobody can ask for any more."""
+        """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago."""
         now = self._now()
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
         self.spool.expire(running, now)
         self.uploads.expire(now)
         for query_id, run in list(self._runs.items()):
-            if run.state.ended and run.expires_at is not None and run.expires_at < now:
-                self.spool.forget(query_id)
+            if run.ended_at is not None and run.ended_at + AT_HAND < now:
+                self.spool.settle(query_id)
                 self._runs.pop(query_id, None)

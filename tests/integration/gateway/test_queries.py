@@ -7,7 +7,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -179,6 +179,19 @@ def test_a_result_is_still_there_after_the_gateway_restarts(make_gateway: Callab
 
     assert later.state(query_id)["state"] == "done"
     assert later.result(query_id).column("n").to_pylist() == list(range(10))
+
+
+def test_a_run_that_ended_a_while_ago_takes_no_memory_and_keeps_its_result(ann: Person, swap: Gateway) -> None:
+    queries = swap.app.state.parts.queries
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.ended(query_id)
+    queries._runs[query_id].ended_at -= timedelta(minutes=11)
+
+    queries.keep_house()
+
+    assert query_id not in queries._runs
+    assert (ann.state(query_id)["state"], ann.state(query_id)["rows"]) == ("done", 50_000)
+    assert ann.result(query_id).num_rows == 50_000
 
 
 def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gateway]) -> None:

@@ -154,10 +154,12 @@ class Combiner:
             self._reap()
         if self._killed:
             return _incomplete()
+        # Its last words may hold values of the query: they are read here, and written nowhere.
         words = "" if self._stderr is None else death.last_words(self._stderr)
-        log.warning("Combiner %d ended with status %s: %s", self.pid, self._status, words)
         more_killed = death.killed_for_memory() > self._killed_for_memory
-        return _died(death.cause(self._status, words, killed_for_memory=more_killed), self._limits)
+        cause = death.cause(self._status, words, killed_for_memory=more_killed)
+        log.warning("Combiner %d ended with status %s: %s", self.pid, self._status, cause.name.lower())
+        return _died(cause, self._limits)
 
     def close(self) -> None:
         """End the process and forget what it spilled: nothing of it writes any more.  Idempotent."""

@@ -202,6 +202,10 @@ class Spool:
         for path in (self.path(query_id), _index(self.path(query_id))):
             path.unlink(missing_ok=True)
 
+    def settle(self, query_id: str) -> None:
+        """Hold a result that has ended on the disk only.  Idempotent."""
+        self._open.pop(query_id, None)
+
     def stream(self, query_id: str, first_batch: int) -> Parts:
         """Return a result as an Arrow IPC stream from a batch on, following it while it grows.
 

@@ -45,6 +45,7 @@ class Run:
         self.sources = {name: stages.SourceProgress(total=plan.rows_of(name)) for name in plan.sources}
         self.cancelled = threading.Event()
         self.on_cancel: Callable[[], None] = lambda: None
+        self.ended_at: datetime | None = None
         self.expires_at: datetime | None = None
         self._habit = habit
         self._news = news or RunNews()
@@ -113,7 +114,7 @@ class Run:
                 return False
             self.state, self.error = state, error
             self._ended = self.elapsed
-            self.expires_at = now + kept_for
+            self.ended_at, self.expires_at = now, now + kept_for
             self.note = ""
             for stage in self._stages.values():
                 if stage.state == "active":
