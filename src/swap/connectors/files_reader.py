@@ -36,6 +36,8 @@ from swap.connectors.process import Tell, ToldError, serve
 _SCAN_ROWS = 16_384
 _BUFFER_BYTES = 1_000_000
 _AHEAD_BATCHES = 4
+_AHEAD_BYTES = 1_000_000
+"""Of files that are read in a thread of its own."""
 _SEND_ROWS = 8_192
 _SEND_SECONDS = 0.1
 _TELL_TABLES = 500
@@ -126,8 +128,9 @@ def read(root: str, fragment: Fragment, answer: Answer) -> None:
             random.SystemRandom().shuffle(files)
         answer.opened.files_to_read = len(files)
         with contextlib.closing(_rows_of(table, files, fragment, answer.opened)) as batches:
-            # Whoever wants a few rows does not want what comes after them to be read.
-            _pass_on(_ahead(batches) if fragment.limit is None else batches, answer, fragment.limit)
+            # Whoever wants a few rows does not want what comes after them to be read, nor to wait for a thread.
+            few = fragment.limit is not None or sum(file.size_bytes for file in files) < _AHEAD_BYTES
+            _pass_on(batches if few else _ahead(batches), answer, fragment.limit)
 
 
 def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, limit: int | None) -> None:

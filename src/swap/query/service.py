@@ -135,6 +135,7 @@ class Queries:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
+        execution = Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)
         try:
             if starts:
                 waiting.skipped(run)
@@ -145,13 +146,13 @@ class Queries:
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
-            Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
+            execution(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
-        self._finish(run, state, error)
+        self._finish(run, state, error, execution)
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -160,7 +161,7 @@ class Queries:
         """
         run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
 
-    def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
+    def _finish(self, run: Run, state: RunState, error: SwapError | None, execution: Execution) -> None:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
         now = self._now()
@@ -183,9 +184,12 @@ class Queries:
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded", run.id)
         finally:
-            run.end(state, error, kept_for, now)
-            run.plan = run.plan.without_values()
-            self._threads.pop(run.id, None)
+            try:
+                execution.close()  # its processes ended while the database was told
+            finally:
+                run.end(state, error, kept_for, now)
+                run.plan = run.plan.without_values()
+                self._threads.pop(run.id, None)
 
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:

@@ -65,12 +65,16 @@ class Execution:
     _error: SwapError | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _complete: bool = False
+    _closed: bool = False
     _progress: dict[str, Progress] = field(default_factory=dict)
     """What the source of each input told last, by the input's name."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __call__(self, result: ResultFile) -> None:
-        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns."""
+        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns.
+
+        Then all that is left is on its way out: `close` waits for it.
+        """
         alarm = threading.Timer(self.limits.seconds, self.stop, [_timed_out(self.limits)])
         alarm.daemon = True
         try:
@@ -93,7 +97,10 @@ class Execution:
             raise self._error or _known(error) from None
         finally:
             alarm.cancel()
-            self._end()
+            if self._complete and self._combiner is not None:
+                self._combiner.kill()
+            else:
+                self.close()
         try:
             result.end(complete=True)
         except OSError as error:
@@ -313,8 +320,11 @@ class Execution:
         if all_ended and not self.plan.passed:
             self.run.begin("combine")
 
-    def _end(self) -> None:
-        """Leave nothing behind: processes, descriptors, statements at sources, threads."""
+    def close(self) -> None:
+        """Leave nothing behind: processes, descriptors, statements at sources, threads.  Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         if self._combiner is not None:
             self._combiner.close()
         for feed in self._feeds:

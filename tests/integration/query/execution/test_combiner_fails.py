@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -58,7 +59,10 @@ class Query:
     directory: Path
 
     def execute(self, pool: Pool) -> None:
-        Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)(self.result)
+        with contextlib.closing(
+            Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)
+        ) as execution:
+            execution(self.result)
 
     @property
     def complete(self) -> bool:
