@@ -8,14 +8,12 @@ functions; nothing that reads a file or a setting.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Collection, Iterator
 from typing import Any
 
-import duckdb
-
 from swap.errors import Problem, QueryRefused
 from swap.query.language.allow import FUNCTION_NAMES, OPERATORS
+from swap.query.language.duck import own_parser
 
 _TABLE_TYPES = frozenset(
     {"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"}
@@ -23,15 +21,13 @@ _TABLE_TYPES = frozenset(
 _TABLE_FUNCTIONS = frozenset({"unnest"})
 _CALLED = FUNCTION_NAMES | OPERATORS
 
-_reader = threading.local()
-
 
 def verify(text: str, inputs: Collection[str], named: Collection[str] = ()) -> None:
     """Check the text that the combiner will run.
 
     It reads these inputs, and names these queries in WITH, each once.  Raises QueryRefused.
     """
-    (serialized,) = _connection().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
+    (serialized,) = own_parser().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
     try:
         document = json.loads(serialized)
     except RecursionError:
@@ -117,23 +113,6 @@ def _nodes(tree: Any, inputs: frozenset[str]) -> Iterator[tuple[dict[str, Any], 
                         else known
                     )
                     stack.append((value, sees))
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    connection = getattr(_reader, "connection", None)
-    if connection is None:
-        connection = duckdb.connect(":memory:")
-        for setting in (
-            "threads=1",
-            "autoload_known_extensions=false",
-            "autoinstall_known_extensions=false",
-            "python_enable_replacements=false",
-            "enable_external_access=false",
-            "lock_configuration=true",
-        ):
-            connection.execute(f"SET {setting}")
-        _reader.connection = connection
-    return connection
 
 
 def _refused(title: str) -> QueryRefused:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
 from swap.errors import LimitExceeded, QueryRefused
@@ -208,7 +209,6 @@ def test_the_list_of_functions_is_what_refuses_a_function(name: str, statement: 
 @pytest.mark.parametrize(
     ("node", "statement"),
     [
-        ("Lock", "SELECT a FROM t FOR UPDATE"),
         ("TableSample", "SELECT a FROM t USING SAMPLE 5"),
         ("Columns", "SELECT COLUMNS('a') FROM t"),
         ("Pivot", "SELECT * FROM t PIVOT (sum(b) FOR a IN (1))"),
@@ -218,6 +218,63 @@ def test_the_list_of_functions_is_what_refuses_a_function(name: str, statement: 
 def test_the_list_of_nodes_is_what_refuses_a_construct(node: str, statement: str) -> None:
     assert refusal(statement)
     assert parse(statement, {}, 65_536, Allowed(nodes=ALLOWED.nodes | {node, "ReadCSV"}))
+
+
+@pytest.mark.parametrize(
+    ("statement", "near", "place"),
+    [
+        ("SELECT *\nFROM t JOIN s", "s", (2, 13)),
+        ("SELECT * FROM t LEFT JOIN s", "s", (1, 27)),
+        ("SELECT * FROM t INNER JOIN s WHERE t.a = s.a", "WHERE", (1, 30)),
+        ("SELECT *\nFROM t JOIN s ON t.a = s.a\n  FULL JOIN r ORDER BY 1", "ORDER", (3, 15)),
+        ("SELECT * FROM (t JOIN s)", ")", (1, 24)),
+        ("SELECT * FROM t WHERE a IN (SELECT a FROM t JOIN s)", ")", (1, 51)),
+        (f"SELECT '{'é' * 100}', * FROM t SEMI JOIN s", "s", (None, None)),
+    ],
+)
+def test_a_join_without_a_condition_is_no_cross_join(
+    statement: str, near: str, place: tuple[int | None, int | None]
+) -> None:
+    problem = refusal(statement).problem
+
+    assert problem.title == f"The statement cannot be read near {near}."
+    assert problem.todo == "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
+    assert (problem.line, problem.column) == place
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM t, s",
+        "SELECT * FROM t CROSS JOIN s",
+        "SELECT * FROM t JOIN s USING (a) JOIN r ON r.a = s.a, q",
+        "SELECT * FROM t JOIN (s CROSS JOIN r) ON t.a = s.a",
+        "SELECT * FROM t LEFT JOIN unnest(t.list) AS u(x) ON true",
+        "SELECT * FROM t WHERE a = :name AND b IN :many",
+    ],
+)
+def test_a_join_that_says_what_it_joins_on_is_read(statement: str) -> None:
+    params = {"name": "x", "many": [1, 2]} if ":" in statement else {}
+    assert parse(statement, params, 65_536)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT a FROM t FOR UPDATE",
+        "SELECT a FROM t WHERE a BETWEEN SYMMETRIC 2 AND 1",
+        "SELECT x FROM t LATERAL VIEW explode(t.list) u AS x",
+        "SELECT * FROM t STRAIGHT_JOIN s",
+        "SELECT * FROM t CROSS APPLY s",
+        "SELECT a FROM t LIMIT 5, 10",
+        "SELECT a FROM t SORT BY a",
+        "SELECT a FROM t DISTRIBUTE BY a",
+    ],
+)
+def test_what_duckdb_does_not_read_is_refused_whatever_another_dialect_makes_of_it(statement: str) -> None:
+    with pytest.raises(duckdb.ParserException):
+        duckdb.extract_statements(statement)
+    assert refusal(statement)
 
 
 def test_half_a_character_is_refused_in_a_statement_and_in_a_parameter() -> None:

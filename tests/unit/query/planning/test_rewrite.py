@@ -204,6 +204,7 @@ def test_every_listed_function_is_read_by_both_parsers(name: str) -> None:
         "'year', d",
         "n, lambda x: x",
         "a := n",
+        "'a' IN n",
         "n, n, n, n",
         "n, n, n, n, n, n",
     ):
