@@ -16,8 +16,13 @@ from swap.errors import Invalid, Problem, SwapError
 
 def load(shell: Any) -> None:
     """Register everything with a shell.  Idempotent."""
-    shell.register_magic_function(lambda line, cell: magic.cell(shell.user_ns, line, cell), "cell", "swap")
-    shell.register_magic_function(lambda line: _line(shell.user_ns, line), "line", "swap")
+    from IPython.core.magic import no_var_expand  # noqa: PLC0415 — only inside IPython
+
+    # What stands in braces or after a dollar sign is the statement's own: a variable's value never becomes SQL.
+    of_cell = no_var_expand(lambda line, cell: magic.cell(shell.user_ns, line, cell))
+    of_line = no_var_expand(lambda line: _line(shell.user_ns, line))
+    shell.register_magic_function(of_cell, "cell", "swap")
+    shell.register_magic_function(of_line, "line", "swap")
     shell.set_custom_exc((SwapError,), _show_error)
     complete.register(shell)
     altair.install()

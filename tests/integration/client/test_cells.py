@@ -34,6 +34,19 @@ def test_the_last_expression_shows_once(notebook: Notebook) -> None:
     assert shown["text/plain"].splitlines()[0].split() == ["page_title", "views"]
 
 
+def test_nothing_in_a_statement_is_taken_for_a_variable(notebook: Notebook) -> None:
+    """IPython would put values in the place of {…} and $name in a line that is not SQL."""
+    notebook.run('n = "\' OR true --"')
+
+    notebook.run("few = %swap SELECT n FROM lake.big.numbers WHERE regexp_full_match(t, 'row [0-9]{1}')")
+    notebook.run("none = %swap SELECT n FROM lake.big.numbers WHERE t = '$n'")
+    notebook.run(
+        "%%swap cell\nSELECT n FROM lake.big.numbers WHERE t IN ('$n', '{n}') OR regexp_full_match(t, 'row .{2}')"
+    )
+
+    assert notebook.value("[few.rows, none.rows, cell.rows]") == [10, 0, 90]
+
+
 def test_an_assigned_result_leaves_one_line(notebook: Notebook) -> None:
     notebook.run("import swap")
 
