@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from swap.client import lexer, params, query
+from swap.client import lexer, query
 from swap.client.result import Result
 from swap.errors import Invalid, Problem, QueryRefused
 
@@ -32,7 +32,7 @@ def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
 def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the statement's parameters.
 
-    Raises QueryRefused for a variable that is missing or no value.
+    Raises QueryRefused for a variable that is missing.
     """
     values = {}
     for name in lexer.parameters(statement):
@@ -42,17 +42,6 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
                     f"The parameter :{name} has no value.",
                     why="Nothing was run. This notebook has no variable of that name.",
                     todo=f"Set it in a cell above: {name} = …",
-                )
-            )
-        if not params.is_plain(namespace[name]):
-            raise QueryRefused(
-                Problem(
-                    f"The variable {name} is a {type(namespace[name]).__name__}, which cannot be a parameter.",
-                    why="Nothing was run.",
-                    todo=(
-                        "Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table"
-                        " goes into FROM, without a colon."
-                    ),
                 )
             )
         values[name] = namespace[name]

@@ -22,27 +22,12 @@ def encode(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in params:
         if not isinstance(name, str) or not (name.isascii() and name.isidentifier()):
-            raise Invalid(
-                Problem(
-                    f"{name!r} cannot be the name of a parameter.",
-                    why="Nothing was run.",
-                    todo="Use letters, digits and _, as in :country.",
-                )
-            )
+            raise _refused(f"{name!r} cannot be the name of a parameter.", "Use letters, digits and _, as in :country.")
     return {name: _value(name, value) for name, value in params.items()}
 
 
-def is_plain(value: Any) -> bool:
-    """Tell whether a value can be a parameter."""
-    try:
-        _value("", value)
-    except Invalid:
-        return False
-    return True
-
-
 def _value(name: str, value: Any) -> Any:
-    value = _from_numpy(value)
+    value = _from_numpy(name, value)
     if value is None or isinstance(value, bool):
         return value
     for kind in (str, int):
@@ -52,26 +37,24 @@ def _value(name: str, value: Any) -> Any:
         return float(value)
     if isinstance(value, (list, tuple)):
         return [_value(name, item) for item in value]
-    tagged = _tagged(value)
+    if type(value).__name__ in {"NaTType", "NAType"}:
+        raise _missing(name)
+    tagged = _tagged(name, value)
     if tagged is None:
-        raise Invalid(
-            Problem(
-                f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
-                why="Nothing was run.",
-                todo=(
-                    "Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes"
-                    " into tables={…}."
-                ),
-            )
+        raise _refused(
+            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
+            "Use text, a number, True or False, a date or time, bytes, None, or a list of them. A table goes into FROM:"
+            " by its name in %%swap, in tables={…} of swap.sql.",
         )
     return {"type": tagged[0], "value": tagged[1]}
 
 
-def _tagged(value: Any) -> tuple[str, str] | None:
+def _tagged(name: str, value: Any) -> tuple[str, str] | None:
     """Return type and text of a value that JSON has no form for, or None if no statement can take it."""
     if isinstance(value, datetime):
-        # pandas: nanoseconds have no place in a timestamp, and NaT, which differs from itself, is no moment.
-        return ("timestamp", value.isoformat()) if not getattr(value, "nanosecond", 0) and value == value else None  # noqa: PLR0124
+        if getattr(value, "nanosecond", 0):
+            raise _too_fine(name)
+        return "timestamp", value.isoformat()
     if isinstance(value, float):
         return "float", str(float(value))
     if isinstance(value, Decimal):
@@ -83,12 +66,44 @@ def _tagged(value: Any) -> tuple[str, str] | None:
     return ("binary", value.hex()) if isinstance(value, (bytes, bytearray)) else None
 
 
-def _from_numpy(value: Any) -> Any:
+def _from_numpy(name: str, value: Any) -> Any:
     """Return Python's value of a numpy scalar, a list for an array or a column."""
     module = type(value).__module__.partition(".")[0]
-    if module == "numpy" and hasattr(value, "dtype") and value.dtype.kind in "biufUSM":
-        # A moment in nanoseconds would become a bare integer.
-        return value.astype("datetime64[us]").tolist() if value.dtype.kind == "M" else value.tolist()
+    if module == "numpy" and hasattr(value, "dtype") and value.dtype.kind in "biufUS":
+        return value.tolist()
+    if module == "numpy" and hasattr(value, "dtype") and value.dtype.kind == "M":
+        return _moments(name, value)
     if module in {"pandas", "polars"} and hasattr(value, "to_list") and getattr(value, "ndim", 1) == 1:
         return value.to_list()
     return value
+
+
+def _moments(name: str, value: Any) -> Any:
+    """Return numpy's moments, one or an array, as Python's.  Raises Invalid for what Python cannot hold exactly."""
+    if (value != value).any():  # noqa: PLR0124 — NaT differs from itself
+        raise _missing(name)
+    exact = value.astype("datetime64[us]")
+    if (exact.astype(value.dtype) != value).any():
+        raise _too_fine(name)
+    moments = exact.tolist()
+    if any(not isinstance(each, datetime) for each in (moments if isinstance(moments, list) else [moments])):
+        raise _refused(f"The parameter {name} is out of the years 1 to 9999.", "Use a moment in them.")
+    return moments
+
+
+def _missing(name: str) -> Invalid:
+    return _refused(
+        f"The parameter {name} has no value: it is missing, or one in its list is.",
+        f"Leave missing ones out: {name}.dropna(). For null, pass None.",
+    )
+
+
+def _too_fine(name: str) -> Invalid:
+    return _refused(
+        f"The parameter {name} has nanoseconds, which a timestamp has no place for.",
+        f'Round it first: pd.Timestamp({name}).round("us").',
+    )
+
+
+def _refused(title: str, todo: str) -> Invalid:
+    return Invalid(Problem(title, why="Nothing was run.", todo=todo))

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from swap.client.params import encode, is_plain
+from swap.client.params import encode
 from swap.errors import Invalid
 from swap.query.language.params import decode
 
@@ -75,18 +75,64 @@ def test_values_of_numpy_pandas_and_polars_are_taken(value: Any, plain: Any) -> 
         {1, 2},
         object(),
         Decimal("NaN"),
-        pd.NaT,
-        pd.NA,
         pd.DataFrame({"a": [1]}),
-        pd.Timestamp("2026-11-22 13:05:00.000000001"),
         [object()],
         1j,
     ],
 )
 def test_what_no_statement_takes_is_refused_by_name(value: Any) -> None:
-    assert not is_plain(value)
     with pytest.raises(Invalid, match="The parameter day is a"):
         encode({"day": value})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.NaT,
+        pd.NA,
+        np.datetime64("NaT"),
+        np.array(["2026-11-22", "NaT"], "datetime64[ns]"),
+        pd.Series([1, None], dtype="Int64"),
+        pd.Series(pd.to_datetime(["2026-11-22", None])),
+        ["a", pd.NA],
+    ],
+)
+def test_a_value_that_is_missing_is_neither_null_nor_a_word_of_pandas(value: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        encode({"day": value})
+
+    assert caught.value.problem.title == "The parameter day has no value: it is missing, or one in its list is."
+    assert "day.dropna()" in caught.value.problem.todo
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pd.Timestamp("2026-11-22 13:05:00.000000001"),
+        np.datetime64("2026-11-22T13:05:00.000000001"),
+        np.array(["2026-11-22", "2026-11-22T13:05:00.000000001"], "datetime64[ns]"),
+        pd.Series([pd.Timestamp("2026-11-22 13:05:00.000000001")]),
+    ],
+)
+def test_nanoseconds_are_never_cut(value: Any) -> None:
+    with pytest.raises(Invalid, match="The parameter day has nanoseconds"):
+        encode({"day": value})
+
+
+def test_moments_that_end_with_the_microsecond_are_exact() -> None:
+    moments = np.array(["2026-11-22", "2026-11-22T13:05:00.000001"], "datetime64[ns]")
+
+    assert encode({"day": moments}) == {
+        "day": [
+            {"type": "timestamp", "value": "2026-11-22T00:00:00"},
+            {"type": "timestamp", "value": "2026-11-22T13:05:00.000001"},
+        ]
+    }
+
+
+def test_a_moment_that_python_cannot_hold_is_refused() -> None:
+    with pytest.raises(Invalid, match="out of the years 1 to 9999"):
+        encode({"day": np.datetime64("10000-01-01")})
 
 
 @pytest.mark.parametrize("name", ["a b", "1a", "", "ä", "a;b"])
