@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 import duckdb
 import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
 
 from swap.arrow_stream import StreamWriter
 from swap.arrow_stream import write as stream_of
@@ -227,6 +228,7 @@ def _keep(cursor: duckdb.DuckDBPyConnection, name: str, descriptor: int) -> int:
 
 def _write(result: duckdb.DuckDBPyRelation, sink: int, tell: Callable[[dict[str, Any]], None]) -> int:
     """Write a result, in types that every reader of Arrow knows; return its rows."""
+    result = _told(result)
     types = [str(type_) for type_ in result.types]
     reader = result.to_arrow_reader(ROWS_PER_BATCH)
     schema = pa.schema([_plain_field(field, type_) for field, type_ in zip(reader.schema, types, strict=True)])
@@ -236,6 +238,45 @@ def _write(result: duckdb.DuckDBPyRelation, sink: int, tell: Callable[[dict[str,
     for batch in _gathered(_plain(batch, schema) for batch in reader):
         writer.write(batch)
     return writer.end()
+
+
+_AS_TEXT = frozenset({"bignum", "bit", "enum", "time with time zone", "uhugeint"})
+"""Types whose values Arrow has no exact form for that every reader knows: they are told as DuckDB writes them."""
+
+
+def _told(result: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Return the result with text in the place of such types, wherever they stand."""
+    types = [_type_told(type_) for type_ in result.types]
+    if not any(types):
+        return result
+    columns = [
+        f"CAST(#{place} AS {type_}) AS {_quoted(name)}" if type_ else f"#{place} AS {_quoted(name)}"
+        for place, (name, type_) in enumerate(zip(result.columns, types, strict=True), 1)
+    ]
+    return result.project(", ".join(columns))
+
+
+def _type_told(type_: DuckDBPyType) -> str:
+    """Return the type, as SQL, that a type is told in; empty when it is its own."""
+    if type_.id in _AS_TEXT:
+        return "VARCHAR"
+    if type_.id not in {"list", "array", "map", "struct"}:
+        return ""
+    parts = [(name, part, _type_told(part)) for name, part in type_.children if isinstance(part, DuckDBPyType)]
+    if not any(told for _, _, told in parts):
+        return ""
+    told = [told or str(part) for _, part, told in parts]
+    if type_.id == "map":
+        return f"MAP({', '.join(told)})"
+    if type_.id == "struct":
+        fields = zip((_quoted(name) for name, _, _ in parts), told, strict=True)
+        return f"STRUCT({', '.join(map(' '.join, fields))})"
+    size = next((size for name, size in type_.children if name == "size"), "")
+    return f"{told[0]}[{size}]"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -282,10 +323,8 @@ def _plain_type(type_: pa.DataType, sql_type: str) -> pa.DataType:
     """Return a type that every reader of Arrow knows; SUM's HUGEINT is a bigint as long as it fits."""
     if sql_type == "HUGEINT":
         return pa.int64()
-    if sql_type in {"UUID", "JSON", "UHUGEINT", "BIT"}:
+    if sql_type == "JSON":
         return pa.string()
-    if pa.types.is_dictionary(type_):
-        return type_.value_type
     return type_.storage_type if isinstance(type_, pa.BaseExtensionType) else type_
 
 
@@ -298,12 +337,6 @@ def _plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _cast(column: pa.Array, field: pa.Field) -> pa.Array:
     if column.type == field.type:
         return column
-    if (
-        isinstance(column, pa.ExtensionArray)
-        and not pa.types.is_string(column.storage.type)
-        and pa.types.is_string(field.type)
-    ):
-        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
     try:
         return (column.storage if isinstance(column, pa.ExtensionArray) else column).cast(field.type)
     except pa.ArrowInvalid as error:
