@@ -23,8 +23,8 @@ from swap.settings import Settings
 REQUESTS_PER_PERSON = 64
 """A waiting query holds two: one for its state, one for its result."""
 UPLOADS_PER_PERSON = 3
-UPLOADS_AT_ONCE = 4
-"""Uploads that are read at a time: each has a combiner of its own."""
+UPLOADS_AT_ONCE = 32
+"""Uploads that are read, or wait for memory to be: each has a combiner of its own, and those have a budget."""
 QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 KERNEL = frozenset({Via.KERNEL})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -31,7 +30,7 @@ from swap.query.results.pages import PAGE_ROWS
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
 STATE_WAIT_SECONDS = 10.0
-SMALL_BYTES = 1_000_000
+SMALL_BYTES = 100_000
 """Of a result that may come with the answer to its statement."""
 
 
@@ -107,18 +106,24 @@ async def _until_gone(request: Request, tell: Callable[[], None]) -> None:
 
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONResponse:
     """Accept a statement; wait a while for its end if asked to, and give the first rows, or all, of what is there."""
-    queries, principal = with_parts.queries, caller.principal
-    query_id = queries.run(principal, Statement(body.statement, body.params, body.tables, caller.kernel_id)).id
-    state = queries.access.ended(principal, query_id, body.wait)
+    queries = with_parts.queries
+    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id)
+    run = queries.run(caller.principal, statement)
+    run.wait_end(body.wait)
     page = small = None
-    if state.state is RunState.DONE:
-        with contextlib.suppress(SwapError):  # closed meanwhile: whoever asks for it hears why
-            if body.rows:
-                page = answer(queries.access.page(principal, query_id, 0, body.rows, None, descending=False))
-            if body.arrow:
-                small = queries.access.small(principal, query_id, body.arrow)
+    try:
+        # Whoever may not act any more, or has other groups by now, is shown what that leaves them.
+        principal = with_parts.guard.bearer(caller.claims) if body.wait else caller.principal
+        state = queries.access.seen(principal, run)
+        if state.state is RunState.DONE and body.rows:
+            page = answer(queries.access.page(principal, run.id, 0, body.rows, None, descending=False))
+        if state.state is RunState.DONE and body.arrow:
+            small = queries.access.small(principal, run.id, body.arrow)
+    except SwapError as why:  # whoever asks for it hears it
+        state = run.view().closed(why)
+        page = small = None
     told = {
-        "id": query_id,
+        "id": run.id,
         "state": answer(state),
         "page": page,
         "arrow": small and base64.b64encode(small).decode(),

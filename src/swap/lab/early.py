@@ -5,6 +5,7 @@ JupyterLab asks for the same session a second later, and finds it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
@@ -18,14 +19,34 @@ SUFFIX = ".ipynb"
 
 def hook(inner: Hook, server: ServerApp) -> Hook:
     """Return a page_config_hook that also starts the kernel of the notebook that is asked for."""
+    starting: set[str] = set()
+
+    async def start_once(path: str) -> None:
+        if starting:
+            return  # one at a time: JupyterLab itself starts any other
+        starting.add(path)
+        try:
+            await start(server, path)
+        finally:
+            starting.clear()
 
     def page_config_hook(handler: Any, page: dict[str, Any]) -> dict[str, Any]:
         tree = (handler.path_kwargs.get("tree") or "").removeprefix("/tree/")
-        if tree.endswith(SUFFIX):
-            server.io_loop.add_callback(start, server, tree)
+        if tree.endswith(SUFFIX) and _is_plain(tree) and _is_opened(handler.request.headers):
+            server.io_loop.add_callback(start_once, tree)
         return inner(handler, page)
 
     return page_config_hook
+
+
+def _is_plain(path: str) -> bool:
+    """Tell whether this is how JupyterLab itself names the file, which lies in no hidden folder."""
+    return all(part and not part.startswith(".") for part in path.split("/"))
+
+
+def _is_opened(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser opens the page for somebody to see: no picture, no frame, nothing fetched ahead."""
+    return headers.get("Sec-Fetch-Dest") == "document" and "Sec-Purpose" not in headers
 
 
 async def start(server: ServerApp, path: str) -> None:

@@ -104,19 +104,36 @@ class Queries:
                 store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
                 audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
-            self._runs.pop(query_id, None)
             refusal = told.refusal(error)
             with self.engine.begin() as conn:
+                if self._runs.pop(query_id, None) is not None:
+                    # The database may have taken it, and not have been able to say so.
+                    self._forget(conn, query_id, refusal)
                 audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
             raise refusal from None
         self.queue.hold(query_id, principal.id, run.waits_for, running=starts)
         run.finish("rights", told.readable(references))
-        thread = threading.Thread(target=self._carry_out, args=(run, starts), name=query_id, daemon=True)
-        self._threads[query_id] = thread
-        thread.start()
+        self._begin(run, starts)
         return run
+
+    def _begin(self, run: Run, starts: bool) -> None:
+        """Carry out an accepted run in a thread of its own.  Raises when there can be none; then it has failed."""
+        thread = threading.Thread(target=self._carry_out, args=(run, starts), name=run.id, daemon=True)
+        self._threads[run.id] = thread
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._threads.pop(run.id)
+            failed = self._failures.explain(error, run)
+            self._finish(run, RunState.FAILED, failed, self._execution(run))
+            raise failed from error
+
+    def _forget(self, conn: Connection, query_id: str, error: SwapError) -> None:
+        now = self._now()
+        self.queue.leave(conn, query_id)
+        store.ended(conn, query_id, RunState.FAILED, error, rows=0, size_bytes=0, now=now, expires_at=now)
 
     def _plan(self, principal: Principal, statement: Statement, query_id: str) -> tuple[Plan, list[Reference]]:
         tree = parse(statement.text, statement.params, self.settings.limits.statement_bytes)
@@ -135,7 +152,7 @@ class Queries:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
-        execution = Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)
+        execution = self._execution(run)
         try:
             if starts:
                 waiting.skipped(run)
@@ -153,6 +170,9 @@ class Queries:
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
         self._finish(run, state, error, execution)
+
+    def _execution(self, run: Run) -> Execution:
+        return Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -220,7 +240,7 @@ class Queries:
                 try:
                     with self._looking.connect() as conn:
                         self._demand_rights(conn, run)
-                except SwapError:
+                except Exception:  # noqa: BLE001 — who cannot be looked up may not go on either
                     run.cancel()
 
     # ── Coming and going ────────────────────────────────────────────────────────────────────────

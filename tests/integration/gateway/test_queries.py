@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pytest
+import sqlalchemy
+from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki
 from services import NO_TLS
@@ -192,6 +194,47 @@ def test_a_run_that_ended_a_while_ago_takes_no_memory_and_keeps_its_result(ann: 
     assert query_id not in queries._runs
     assert (ann.state(query_id)["state"], ann.state(query_id)["rows"]) == ("done", 50_000)
     assert ann.result(query_id).num_rows == 50_000
+
+
+def test_a_query_for_which_there_is_no_thread_fails_and_keeps_no_place(
+    ann: Person, swap: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("q"):
+            msg = "can't start new thread"  # as Python says at the system's limit
+            raise RuntimeError(msg)
+        real(thread)
+
+    real = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert ann.post("SELECT n FROM lake.big.numbers").status_code == 500
+    monkeypatch.setattr(threading.Thread, "start", real)
+
+    with swap.database.engine("owner").begin() as conn:
+        assert conn.execute(text("SELECT * FROM swap.admission")).all() == []
+        assert conn.scalars(text("SELECT state FROM swap.query_run")).all() == ["failed"]
+    assert [row.event for row in swap.audit()][-2:] == ["query-accepted", "query-ended"]
+
+
+def test_a_query_that_the_database_took_without_saying_so_is_nobodys_and_keeps_no_place(
+    ann: Person, swap: Gateway
+) -> None:
+    engine, lost = swap.app.state.parts.queries.engine, []
+
+    @sqlalchemy.event.listens_for(engine, "commit")
+    def lose(conn: sqlalchemy.Connection) -> None:
+        connection = conn.connection.dbapi_connection
+        if not lost and connection.execute("SELECT count(*) FROM swap.admission").fetchone()[0]:
+            lost.append(conn)
+            connection.commit()
+            connection.close()  # before the answer is read
+
+    assert ann.post("SELECT n FROM lake.big.numbers").status_code == 503
+
+    assert lost
+    with swap.database.engine("owner").begin() as conn:
+        assert conn.execute(text("SELECT * FROM swap.admission")).all() == []
+        assert conn.scalars(text("SELECT state FROM swap.query_run")).all() == ["failed"]
 
 
 def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gateway]) -> None:

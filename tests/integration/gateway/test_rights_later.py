@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import httpx
 import pyarrow as pa
 import pytest
+import sqlalchemy
 from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person
@@ -153,6 +156,47 @@ def test_what_changed_while_a_query_was_planned_counts_before_a_source_is_asked(
 
     assert swap.lake.fragments == []
     assert swap.app.state.parts.queries.under_way(ann.id, "") == []
+
+
+@pytest.mark.parametrize("change", ["sign out", "groups"])
+def test_what_changed_while_an_answer_was_waited_for_counts_also_when_no_news_came(
+    swap: Gateway, ann: Person, change: str
+) -> None:
+    swap.app.state.parts.news.stop()
+    gate = swap.lake.behaviour.gate = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ann.post, NUMBERS, wait=10, rows=2, arrow=100_000)
+        until = time.monotonic() + 20
+        while not swap.lake.running:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        if change == "groups":
+            swap.set_groups(ann, "readers")
+        else:
+            with swap.database.engine("owner").begin() as conn:
+                people.sign_out(conn, ann.id, datetime.now(UTC))
+        gate.set()
+        told = asked.result().json()
+
+    assert (told["page"], told["arrow"], told["state"]["columns"], told["state"]["rows"]) == (None, None, None, 0)
+
+
+def test_who_cannot_be_looked_up_when_news_come_does_not_go_on(
+    swap: Gateway, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start(NUMBERS)
+    ann.until(query_id, lambda state: state["state"] == "running")
+    queries = swap.app.state.parts.queries
+    monkeypatch.setattr(queries._looking.pool, "_timeout", 0.1)
+    # As many as there may be at a time are in use.
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(sqlalchemy.exc.TimeoutError):
+            while True:
+                held.enter_context(queries.engine.connect())
+        queries.recheck(ann.id)
+
+    assert ann.ended(query_id)["state"] == "cancelled"
 
 
 def test_news_of_a_person_who_may_go_on_cancels_nothing(swap: Gateway, ann: Person) -> None:

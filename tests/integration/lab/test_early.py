@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import pytest
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
 from integration.lab.stand_ins import wait_for
+
+OPENED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+"""As a browser asks for a page that somebody opens."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(follow_redirects=True, timeout=20, headers={"Sec-Fetch-Mode": "navigate"}) as client:
+    with httpx.Client(follow_redirects=True, timeout=20, headers=OPENED) as client:
         assert client.get(f"{server.url}/lab").status_code == 200
         yield client
 
@@ -55,6 +59,52 @@ def test_the_page_of_a_notebook_starts_its_kernel_once_and_other_pages_start_non
 
     browser.get(f"{server.url}/lab/tree/ideas/a%20b.ipynb")
     assert [each["id"] for each in sessions(browser, server)] == [session["id"]]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Dest": "image"},
+        {"Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Dest": ""},
+        {"Sec-Fetch-Dest": "document", "Sec-Purpose": "prefetch"},
+    ],
+)
+def test_a_picture_a_frame_or_a_page_fetched_ahead_starts_none(
+    browser: httpx.Client, server: Server, headers: dict[str, str]
+) -> None:
+    before = sessions(browser, server)
+    (server.home / "seen.ipynb").write_text(json.dumps(outputs.notebook()))
+
+    browser.get(f"{server.url}/lab/tree/seen.ipynb", headers=headers)
+
+    assert sessions(browser, server) == before
+
+
+@pytest.mark.parametrize("path", [".secret/h.ipynb", "/plain.ipynb", "ideas//plain.ipynb", "./plain.ipynb"])
+def test_a_path_that_jupyterlab_would_not_write_so_starts_none(
+    browser: httpx.Client, server: Server, path: str
+) -> None:
+    before = sessions(browser, server)
+    for folder in (server.home, server.home / "ideas", server.home / ".secret"):
+        folder.mkdir(exist_ok=True)
+        for name in ("h", "plain"):
+            (folder / f"{name}.ipynb").write_text(json.dumps(outputs.notebook()))
+
+    browser.get(f"{server.url}/lab/tree/{path}")
+
+    assert sessions(browser, server) == before
+
+
+def test_who_opens_a_page_four_times_at_once_has_one_kernel(browser: httpx.Client, server: Server) -> None:
+    (server.home / "four.ipynb").write_text(json.dumps(outputs.notebook()))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: browser.get(f"{server.url}/lab/tree/four.ipynb"), range(4)))
+
+    def of_it() -> list[str]:
+        return [each["id"] for each in sessions(browser, server) if each["path"] == "four.ipynb"]
+
+    assert len(wait_for("the kernel's start", of_it)) == 1
 
 
 def test_nobody_starts_a_kernel_without_having_signed_in(browser: httpx.Client, server: Server) -> None:

@@ -121,7 +121,7 @@ class Combiner:
                 {"sql": order.sql, "inputs": list(order.inputs), "streamed": order.streamed},
                 [*order.descriptors, order.sink],
             )
-        except (EOFError, OSError):
+        except (EOFError, OSError, ValueError):  # ValueError: there was no descriptor left for what it sent
             raise SwapError(
                 Problem(
                     "The combiner did not start.", todo="Run the query again; tell whoever runs SWAP if it stays so."

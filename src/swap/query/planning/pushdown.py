@@ -71,8 +71,11 @@ _PLAIN = (
     exp.Tuple,
     exp.Dot,
 )
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?", re.ASCII)
+_DECIMAL = re.compile(r"DECIMAL(?:\((\d+)(?:, (\d+))?\))?", re.ASCII)
+_DECIMAL_TEXT = re.compile(r"-?\d{1,18}(\.\d{1,18})?", re.ASCII)
+_COUNT = re.compile(r"\d{1,18}", re.ASCII)
 _UNSET = object()
 
 
@@ -263,7 +266,9 @@ def count(node: exp.Expr | None) -> int | None:
     if not isinstance(node, (exp.Limit, exp.Offset)) or node.args.get("limit_options") or node.args.get("expressions"):
         return None
     value = node.expression
-    return int(value.name) if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit() else None
+    if not isinstance(value, exp.Literal) or value.is_string or not _COUNT.fullmatch(value.name):
+        return None
+    return int(value.name)
 
 
 def _value(node: exp.Expr, type_: pa.DataType) -> Any:  # noqa: PLR0911 — one line for each family
@@ -284,8 +289,8 @@ def _value(node: exp.Expr, type_: pa.DataType) -> Any:  # noqa: PLR0911 — one 
         return _moment(text, cast)
     if family == "timestamptz" and cast == "TIMESTAMPTZ":
         return _zoned(text)
-    if cast.startswith("DECIMAL") and family == "decimal":
-        return _parsed(Decimal, text)
+    if family == "decimal":
+        return _decimal(text, cast)
     return _UNSET
 
 
@@ -298,7 +303,7 @@ def _number(node: exp.Expr, type_: pa.DataType, family: str) -> Any:
     whole = re.fullmatch(r"-?\d{1,18}", digits)
     if family == "integer":
         return int(digits) if whole and _fits(int(digits), type_) else _UNSET
-    if family == "decimal" and re.fullmatch(r"-?\d{1,18}(\.\d{1,18})?", digits):
+    if family == "decimal" and _DECIMAL_TEXT.fullmatch(digits):
         return Decimal(digits)
     if (
         family == "float"
@@ -308,6 +313,16 @@ def _number(node: exp.Expr, type_: pa.DataType, family: str) -> Any:
     ):
         return float(digits)
     return _UNSET
+
+
+def _decimal(text: str, cast: str) -> Any:
+    """Return a text's value if the cast leaves it as it is: DuckDB would round it, or refuse it."""
+    type_ = _DECIMAL.fullmatch(cast)
+    if type_ is None or not _DECIMAL_TEXT.fullmatch(text):
+        return _UNSET
+    precision, scale = (int(type_[1]), int(type_[2] or 0)) if type_[1] else (18, 3)
+    whole, _, fraction = text.removeprefix("-").partition(".")
+    return Decimal(text) if len(fraction) <= scale and len(whole.lstrip("0")) <= precision - scale else _UNSET
 
 
 def _fits(value: int, type_: pa.DataType) -> bool:
@@ -338,7 +353,9 @@ def _moment(text: str, cast: str) -> Any:
 
 def _zoned(text: str) -> Any:
     return (
-        _parsed(datetime.fromisoformat, text) if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text) else _UNSET
+        _parsed(datetime.fromisoformat, text)
+        if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text, re.ASCII)
+        else _UNSET
     )
 
 

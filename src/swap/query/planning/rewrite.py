@@ -98,4 +98,4 @@ def _leaves(tree: exp.Expr) -> Counter[tuple[str, str]]:
 
 
 def _tables(tree: exp.Expr) -> Counter[str]:
-    return Counter(node.sql("duckdb") for node in tree.find_all(exp.Table))
+    return Counter(node.sql("duckdb", comments=False) for node in tree.find_all(exp.Table))

@@ -269,6 +269,7 @@ def test_a_join_that_says_what_it_joins_on_is_read(statement: str) -> None:
         "SELECT a FROM t LIMIT 5, 10",
         "SELECT a FROM t SORT BY a",
         "SELECT a FROM t DISTRIBUTE BY a",
+        'SELECT a AS "" FROM t',
     ],
 )
 def test_what_duckdb_does_not_read_is_refused_whatever_another_dialect_makes_of_it(statement: str) -> None:

@@ -119,6 +119,7 @@ def test_what_one_source_answers_wholly_passes(duck: duckdb.DuckDBPyConnection, 
         "SELECT things FROM lake.s.things",
         "SELECT id FROM lake.s.things QUALIFY row_number() OVER () = 1",
         "SELECT id FROM lake.s.things LIMIT 50%",
+        "SELECT id FROM lake.s.things LIMIT 9223372036854775808",
         "SELECT (SELECT max(id) FROM lake.s.things) FROM lake.s.things",
     ],
 )

@@ -194,6 +194,11 @@ def test_the_second_reader_lets_ordinary_sql_through(text: str) -> None:
     verify(regenerate(parse(text, {}, 65_536)), ["t"], ["c", "r"])
 
 
+@pytest.mark.parametrize("text", ["SELECT count(*) FROM t -- mine", "SELECT count(*) FROM t /* mine */ WHERE a > 1"])
+def test_a_comment_after_a_table_is_no_part_of_it(text: str) -> None:
+    assert "mine" not in regenerate(parse(text, {}, 65_536))
+
+
 @pytest.mark.parametrize("name", sorted(FUNCTION_NAMES))
 def test_every_listed_function_is_read_by_both_parsers(name: str) -> None:
     for arguments in (
