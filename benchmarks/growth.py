@@ -182,11 +182,12 @@ class Asked:
         """Return the seconds of one pass over the rows and files that the gateway works with."""
         place = temporary_directory()
         read = settings.load(self.gateway.config)
+        pool = Pool(read.limits, place)
         queries = Queries(
             self.gateway.database.engine("gateway"),
             read,
             {},
-            Pool(read.limits, place),
+            pool,
             Spool(self.gateway.spool, read.limits),
             utc_now,
             new_id,
@@ -195,6 +196,7 @@ class Asked:
         try:
             return _timed(queries.keep_house)
         finally:
+            pool.close()
             shutil.rmtree(place)
 
 

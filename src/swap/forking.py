@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -21,7 +22,7 @@ _ANSWER_SECONDS = 10.0
 
 
 def server_of(*modules: str, needs: Collection[str] = ()) -> Sequence[str]:
-    """Return the program that processes which do a module's `main` are forked from."""
+    """Return the program that processes are forked from which do what a module's `prepare` returns."""
     return bare.command("swap.fork_server", ",".join(modules), needs=needs)
 
 
@@ -57,7 +58,7 @@ class ForkServer:
         with self._lock:
             try:
                 return self._fork(place)
-            except OSError:  # it has died: once more, with another
+            except (ConnectionError, TimeoutError):  # it has died: once more, with another
                 self._end()
                 return self._fork(place)
 
@@ -81,12 +82,18 @@ class ForkServer:
     def _fork(self, place: int) -> Forked:
         channel = self._channel or self._start()
         channel.sendall(REQUEST.pack(FORK, place))
-        answer, descriptors, _, _ = socket.recv_fds(channel, ANSWER.size, 1)
-        if len(answer) < ANSWER.size or not descriptors or self._process is None:
+        answer, descriptors, flags, _ = socket.recv_fds(channel, ANSWER.size, 1)
+        if len(answer) < ANSWER.size or self._process is None:
             raise ConnectionError("the fork server is gone")
-        pid = int(ANSWER.unpack(answer)[0])
-        # The number is the child's until the fork server collects it, which it does when we say so.
-        return Forked(pid, os.pidfd_open(pid), socket.socket(fileno=descriptors[0]), self._process)
+        if flags & socket.MSG_CTRUNC or not descriptors:
+            raise OSError(errno.EMFILE, "no descriptor is left for a new process")
+        pid, control = int(ANSWER.unpack(answer)[0]), socket.socket(fileno=descriptors[0])
+        try:
+            # The number is the child's until the fork server collects it, which it does when we say so.
+            return Forked(pid, os.pidfd_open(pid), control, self._process)
+        except OSError:
+            control.close()  # which ends it
+            raise
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()

@@ -7,6 +7,7 @@ import math
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -394,6 +395,22 @@ fork_server.run(main)
 
     with pytest.raises(SourceFailed, match="stopped answering"):
         read(files, ID)
+
+
+def test_who_reads_no_further_costs_no_reader_process(files: Files) -> None:
+    """The pipe breaks while the next rows are being decoded."""
+    rows = pa.table({"id": range(400_000), "x": [os.urandom(50).hex() for _ in range(400_000)]})
+    write(files, "part.parquet", rows)
+    fragment = Fragment(SCHEMA, "t", (ID, Column("x", pa.string())))
+
+    for _ in range(5):
+        reader = files.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 20))
+        ours, theirs = os.pipe()
+        taken = threading.Thread(target=lambda end: (os.read(end, 70_000), os.close(end)), args=(ours,))
+        taken.start()
+        assert reader.send(theirs, lambda _: None) is None
+        taken.join()
+        os.close(theirs)
 
 
 def test_the_reader_process_ends_with_its_connector(files: Files) -> None:

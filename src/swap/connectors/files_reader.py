@@ -127,10 +127,12 @@ def read(root: str, fragment: Fragment, answer: Answer) -> None:
         if fragment.scattered:
             random.SystemRandom().shuffle(files)
         answer.opened.files_to_read = len(files)
-        with contextlib.closing(_rows_of(table, files, fragment, answer.opened)) as batches:
+        with contextlib.ExitStack() as held:
+            coming = held.enter_context(contextlib.closing(_rows_of(table, files, fragment, answer.opened)))
             # Whoever wants a few rows does not want what comes after them to be read, nor to wait for a thread.
-            few = fragment.limit is not None or sum(file.size_bytes for file in files) < _AHEAD_BYTES
-            _pass_on(batches if few else _ahead(batches), answer, fragment.limit)
+            if fragment.limit is None and sum(file.size_bytes for file in files) >= _AHEAD_BYTES:
+                coming = held.enter_context(contextlib.closing(_ahead(coming)))
+            _pass_on(coming, answer, fragment.limit)
 
 
 def _pass_on(batches: Iterable[pa.RecordBatch], answer: Answer, limit: int | None) -> None:

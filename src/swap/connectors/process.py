@@ -187,10 +187,13 @@ class Asked:
         timer.daemon = True
         timer.start()
         try:
+            process = self._readers.take()  # which may take long: nobody who stops this waits for it
             with self._lock:
-                if self._over is not None:
-                    raise self._over
-                self._process = process = self._readers.take()
+                if self._over is None:
+                    self._process = process
+            if self._over is not None:
+                self._readers.give_back(process)
+                raise self._over
             for told in self._heard(process, request, sinks):
                 self._whole = bool(told.keys() & LAST)
                 if ERROR in told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -15,7 +16,7 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import Field
 
-from swap.errors import SwapError
+from swap.errors import NotSignedIn, SwapError
 from swap.gateway.answers import answer
 from swap.gateway.asking import KERNEL, Body, Kernel, Person, Server, WithParts
 from swap.gateway.auth import Standing
@@ -80,10 +81,10 @@ async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[
 
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Keep one of the person's own tables."""
-    caller = await asyncio.to_thread(with_parts.guard.caller, request, KERNEL)
+    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNEL)
     with with_parts.upload_turns.of(caller.principal.id), spooled() as file:
         async for chunk in request.stream():
-            await asyncio.to_thread(file.write, chunk)
+            await anyio.to_thread.run_sync(file.write, chunk)
         file.flush()
         file.seek(0)
         uploads, gone = with_parts.queries.uploads, threading.Event()
@@ -115,13 +116,17 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONR
         # Whoever may not act any more, or has other groups by now, is shown what that leaves them.
         principal = with_parts.guard.bearer(caller.claims) if body.wait else caller.principal
         state = queries.access.seen(principal, run)
-        if state.state is RunState.DONE and body.rows:
-            page = answer(queries.access.page(principal, run.id, 0, body.rows, None, descending=False))
-        if state.state is RunState.DONE and body.arrow:
-            small = queries.access.small(principal, run.id, body.arrow)
-    except SwapError as why:  # whoever asks for it hears it
+    except NotSignedIn as why:
         state = run.view().closed(why)
-        page = small = None
+    except SwapError:  # nobody can say who they are now: it goes on, as far as they are told
+        state = run.view().closed_for_now()
+    else:
+        if state.state is RunState.DONE:
+            with contextlib.suppress(SwapError):  # closed, or gone to make room: whoever asks for it hears why
+                if body.rows:
+                    page = answer(queries.access.page(principal, run.id, 0, body.rows, None, descending=False))
+                if body.arrow:
+                    small = queries.access.small(principal, run.id, body.arrow)
     told = {
         "id": run.id,
         "state": answer(state),

@@ -69,13 +69,6 @@ class Access:
             return seen.closed(why)
         return seen
 
-    def ended(self, principal: Principal, query_id: str, seconds: float) -> RunView:
-        """Return where a run stands once it has ended, or when so many seconds are over."""
-        run = self._find(principal, query_id)
-        if run is not None:
-            run.wait_end(seconds)
-        return self.state(principal, query_id, -1, 0)
-
     def seen(self, principal: Principal, run: Run) -> RunView:
         """Return where a person's own run stands; of one whose result is closed to them only how it ended."""
         seen = run.view()

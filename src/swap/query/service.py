@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine
 
@@ -78,6 +79,8 @@ class Queries:
         self._usual = Usual()
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
+        self._unrecorded: dict[str, Callable[[], None]] = {}
+        """What the database is still to be told of runs that ended while it was away."""
 
     def now(self) -> datetime:
         """Return this moment, on the clock the queries were given."""
@@ -127,7 +130,7 @@ class Queries:
         except RuntimeError as error:
             self._threads.pop(run.id)
             failed = self._failures.explain(error, run)
-            self._finish(run, RunState.FAILED, failed, self._execution(run))
+            self._finish(run, RunState.FAILED, failed)
             raise failed from error
 
     def _forget(self, conn: Connection, query_id: str, error: SwapError) -> None:
@@ -152,7 +155,6 @@ class Queries:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
-        execution = self._execution(run)
         try:
             if starts:
                 waiting.skipped(run)
@@ -163,16 +165,13 @@ class Queries:
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
-            execution(run.result)
+            Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
-        self._finish(run, state, error, execution)
-
-    def _execution(self, run: Run) -> Execution:
-        return Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)
+        self._finish(run, state, error)
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -181,7 +180,7 @@ class Queries:
         """
         run.principal = rights.demand_now(conn, self.settings.policy, run.principal, run.plan.reads, self._now())
 
-    def _finish(self, run: Run, state: RunState, error: SwapError | None, execution: Execution) -> None:
+    def _finish(self, run: Run, state: RunState, error: SwapError | None) -> None:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
         now = self._now()
@@ -190,26 +189,39 @@ class Queries:
             # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
             run.result.end(complete=False)
             self.spool.forget(run.id)
+        record = partial(self._record, run, state, error, rows, size, now, now + kept_for)
         try:
-            with self.engine.begin() as conn:
-                store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=now + kept_for)
-                audit.record(conn, told.ended(run, state, error, rows, size))
-                self.queue.leave(conn, run.id)
-                room = self.settings.limits.spool_bytes_per_person
-                done = state is RunState.DONE
-                over = store.make_room(conn, run.principal.id, run.id, room, now) if done else []
-            self.queue.wake()
-            for query_id in over:
-                self.spool.forget(query_id)
+            record()
         except Exception:  # the person's result is there all the same; the lease frees the place
-            log.exception("The end of query %s could not be recorded", run.id)
+            log.exception("The end of query %s could not be recorded; it is tried again", run.id)
+            self.queue.let_go(run.id)
+            self._unrecorded[run.id] = record
         finally:
-            try:
-                execution.close()  # its processes ended while the database was told
-            finally:
-                run.end(state, error, kept_for, now)
-                run.plan = run.plan.without_values()
-                self._threads.pop(run.id, None)
+            run.end(state, error, kept_for, now)
+            run.plan = run.plan.without_values()
+            self._threads.pop(run.id, None)
+
+    def _record(
+        self,
+        run: Run,
+        state: RunState,
+        error: SwapError | None,
+        rows: int,
+        size: int,
+        now: datetime,
+        expires_at: datetime,
+    ) -> None:
+        """Tell the database how a run ended, give its places back and make room for its result."""
+        with self.engine.begin() as conn:
+            store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=expires_at)
+            audit.record(conn, told.ended(run, state, error, rows, size))
+            self.queue.leave(conn, run.id)
+            room = self.settings.limits.spool_bytes_per_person
+            done = state is RunState.DONE
+            over = store.make_room(conn, run.principal.id, run.id, room, now) if done else []
+        self.queue.wake()
+        for query_id in over:
+            self.spool.forget(query_id)
 
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:
@@ -265,12 +277,18 @@ class Queries:
         self._pool.close()
 
     def keep_house(self) -> None:
-        """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago."""
+        """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago.
+
+        First the database is told of ends that it missed; while it is away, that raises.
+        """
         now = self._now()
+        for query_id, record in list(self._unrecorded.items()):
+            record()
+            del self._unrecorded[query_id]
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
         self.spool.expire(running, now)
         self.uploads.expire(now)
         for query_id, run in list(self._runs.items()):
-            if run.ended_at is not None and run.ended_at + AT_HAND < now:
+            if run.ended_at is not None and run.ended_at + AT_HAND < now and query_id not in self._unrecorded:
                 self.spool.settle(query_id)
                 self._runs.pop(query_id, None)

@@ -237,6 +237,29 @@ def test_a_query_that_the_database_took_without_saying_so_is_nobodys_and_keeps_n
         assert conn.scalars(text("SELECT state FROM swap.query_run")).all() == ["failed"]
 
 
+def test_an_end_that_could_not_be_recorded_is_recorded_later_and_keeps_no_place(ann: Person, swap: Gateway) -> None:
+    gate = swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+    queries = swap.app.state.parts.queries
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("ALTER TABLE swap.audit_event RENAME TO away"))
+    gate.set()
+    assert ann.ended(query_id)["state"] == "done"
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("ALTER TABLE swap.away RENAME TO audit_event"))
+        assert conn.scalar(text("SELECT state FROM swap.query_run")) == "running"
+    assert query_id not in queries.queue._ours
+
+    queries.keep_house()
+    queries.keep_house()
+
+    with swap.database.engine("owner").begin() as conn:
+        assert conn.scalar(text("SELECT state FROM swap.query_run")) == "done"
+        assert conn.execute(text("SELECT * FROM swap.admission")).all() == []
+    assert [row.event for row in swap.audit()].count("query-ended") == 1
+
+
 def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gateway]) -> None:
     slow = lake()
     slow.behaviour.gate = threading.Event()

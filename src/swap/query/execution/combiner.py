@@ -84,7 +84,8 @@ class Combiner:
         self._status: int | None = None
         self._stderr: int | None = None
         """The end to read what it says to nobody: its last words."""
-        self._killed_for_memory = death.killed_for_memory()
+        self._killed_for_memory = 0
+        """How many processes the system had killed for their memory when this one was given its statement."""
         self._spill = Path(tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=directory))
         try:
             self._forked = server.fork()
@@ -114,6 +115,7 @@ class Combiner:
 
     def start(self, order: Order) -> None:
         """Give it its statement."""
+        self._killed_for_memory = death.killed_for_memory()
         try:
             _, (self._stderr,) = receive(self._forked.control)  # it has locked itself down
             send(

@@ -74,7 +74,9 @@ def _counters() -> list[Path]:
 
 
 def last_words(descriptor: int) -> str:
-    """Return what a process has written to its standard error, of which this is the other end."""
+    """Return the end of what a process has written to its standard error, of which this is the other end."""
+    written = b""
     with contextlib.suppress(OSError):
-        return os.read(descriptor, MOST_WORDS).decode(errors="replace").strip()
-    return ""
+        while part := os.read(descriptor, MOST_WORDS):
+            written = (written + part)[-MOST_WORDS:]
+    return written.decode(errors="replace").strip()

@@ -65,16 +65,12 @@ class Execution:
     _error: SwapError | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _complete: bool = False
-    _closed: bool = False
     _progress: dict[str, Progress] = field(default_factory=dict)
     """What the source of each input told last, by the input's name."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __call__(self, result: ResultFile) -> None:
-        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns.
-
-        Then all that is left is on its way out: `close` waits for it.
-        """
+        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns."""
         alarm = threading.Timer(self.limits.seconds, self.stop, [_timed_out(self.limits)])
         alarm.daemon = True
         try:
@@ -97,10 +93,7 @@ class Execution:
             raise self._error or _known(error) from None
         finally:
             alarm.cancel()
-            if self._complete and self._combiner is not None:
-                self._combiner.kill()
-            else:
-                self.close()
+            self._end()
         try:
             result.end(complete=True)
         except OSError as error:
@@ -154,12 +147,10 @@ class Execution:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._threads = [
-            threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True)
-            for feed in self._feeds
-        ]
-        for thread in self._threads:
+        for feed in self._feeds:
+            thread = threading.Thread(target=self._pump, args=(feed,), name=f"read-{feed.item.source}", daemon=True)
             thread.start()
+            self._threads.append(thread)
         if not self._feeds:
             self.run.begin("combine")
         for sent in combiner.written():
@@ -195,7 +186,12 @@ class Execution:
         # Who has many pipes already gets no large one, which is slower and nothing else.
         with contextlib.suppress(OSError):
             fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        self._feed(item, theirs, deadline)
+        try:
+            self._feed(item, theirs, deadline)
+        except BaseException:
+            os.close(ours)
+            os.close(theirs)
+            raise
         return ours
 
     def _feed(self, item: Input, sink: int, deadline: Deadline) -> _Feed:
@@ -320,20 +316,17 @@ class Execution:
         if all_ended and not self.plan.passed:
             self.run.begin("combine")
 
-    def close(self) -> None:
-        """Leave nothing behind: processes, descriptors, statements at sources, threads.  Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
+    def _end(self) -> None:
+        """Leave nothing behind: processes, descriptors, statements at sources, threads."""
         if self._combiner is not None:
             self._combiner.close()
         for feed in self._feeds:
             feed.reader.cancel()
-        if not self._threads:
-            for feed in self._feeds:
-                feed.reader.close()
-                if not self.plan.passed:
-                    os.close(feed.sink)
+        # Those for which there was no thread.
+        for feed in self._feeds[len(self._threads) :]:
+            feed.reader.close()
+            if not self.plan.passed:
+                os.close(feed.sink)
         for thread in self._threads:
             thread.join(timeout=10.0)
 

@@ -135,8 +135,12 @@ class Queue:
 
     def leave(self, conn: Connection, query_id: str) -> None:
         """Give the query's places back, or leave the line; `wake` the others once that is committed.  Idempotent."""
-        self._ours.pop(query_id, None)
+        self.let_go(query_id)
         conn.execute(delete(admission).where(admission.c.query_id == query_id))
+
+    def let_go(self, query_id: str) -> None:
+        """Renew the lease of a query no more."""
+        self._ours.pop(query_id, None)
 
     def hold(self, query_id: str, person_id: str, sources: Sequence[str], *, running: bool) -> None:
         """Renew the lease of a query from now on; its place is committed."""

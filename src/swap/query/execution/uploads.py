@@ -25,7 +25,7 @@ from swap.settings import Limits
 
 KEPT_SECONDS = 3600
 WAIT_SECONDS = 60.0
-"""How long an upload waits for memory: others' uploads wait behind it."""
+"""How long an upload waits for memory."""
 
 
 class Uploads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -59,10 +58,7 @@ class Query:
     directory: Path
 
     def execute(self, pool: Pool) -> None:
-        with contextlib.closing(
-            Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)
-        ) as execution:
-            execution(self.result)
+        Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)(self.result)
 
     @property
     def complete(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -73,10 +72,7 @@ class Executor:
     def execute(self, run: Run) -> list[dict[str, Any]]:
         result = self.spool.create(run.id)
         try:
-            with contextlib.closing(
-                Execution(run, run.plan, {"mem": self.connector}, self.pool, LIMITS, lambda _: -1)
-            ) as execution:
-                execution(result)
+            Execution(run, run.plan, {"mem": self.connector}, self.pool, LIMITS, lambda _: -1)(result)
         finally:
             result.end(complete=False)
         return [row for batch in self.spool.batches(run.id) for row in batch.to_pylist()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,8 +67,7 @@ def execute(plan: Plan, lake: FilesConnector, pool: Pool, directory: Path) -> Re
     run = Run("q1", ANN, Statement(plan.sql), plan, Usual().of(ANN.id, Statement(plan.sql)))
     result = ResultFile(directory / "q1.arrow", LIMITS)
     try:
-        with contextlib.closing(Execution(run, plan, {"lake": lake}, pool, LIMITS, lambda _: 0)) as execution:
-            execution(result)
+        Execution(run, plan, {"lake": lake}, pool, LIMITS, lambda _: 0)(result)
     finally:
         result.end(complete=False)
     return result
