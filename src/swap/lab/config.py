@@ -165,6 +165,7 @@ def build(
             "allow_root": root_user,
             "open_browser": False,
             "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
+            "session_manager_class": "swap.lab.sessions.OneForEach",
             "terminado_settings": {"shell_command": terminal(environment)},
             "tornado_settings": {
                 "headers": {

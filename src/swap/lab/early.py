@@ -1,10 +1,11 @@
 """Start a notebook's kernel when its page is asked for: it gets ready while the browser still loads JupyterLab.
 
-JupyterLab asks for the same session a second later, and finds it.
+JupyterLab asks for the same session a second later, and gets this one (sessions.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,21 +20,17 @@ SUFFIX = ".ipynb"
 
 def hook(inner: Hook, server: ServerApp) -> Hook:
     """Return a page_config_hook that also starts the kernel of the notebook that is asked for."""
-    starting: set[str] = set()
+    one = asyncio.Lock()
 
-    async def start_once(path: str) -> None:
-        if starting:
-            return  # one at a time: JupyterLab itself starts any other
-        starting.add(path)
-        try:
-            await start(server, path)
-        finally:
-            starting.clear()
+    async def start_one(path: str) -> None:
+        if not one.locked():  # JupyterLab itself starts any other
+            async with one:
+                await start(server, path)
 
     def page_config_hook(handler: Any, page: dict[str, Any]) -> dict[str, Any]:
         tree = (handler.path_kwargs.get("tree") or "").removeprefix("/tree/")
         if tree.endswith(SUFFIX) and _is_plain(tree) and _is_opened(handler.request.headers):
-            server.io_loop.add_callback(start_once, tree)
+            server.io_loop.add_callback(start_one, tree)
         return inner(handler, page)
 
     return page_config_hook
@@ -50,11 +47,11 @@ def _is_opened(headers: Mapping[str, str]) -> bool:
 
 
 async def start(server: ServerApp, path: str) -> None:
-    """Start a notebook's kernel, unless there is no such notebook, or it has one."""
+    """Start a notebook's kernel, unless there is no such notebook; one that it has stays."""
     sessions: Any = server.session_manager
     contents: Any = server.contents_manager
     try:
-        if await ensure_async(contents.file_exists(path)) and not await sessions.session_exists(path):
+        if await ensure_async(contents.file_exists(path)):
             await sessions.create_session(path=path, name=path.rpartition("/")[2], type="notebook", kernel_name=KERNEL)
     except Exception:  # whatever it is, the person is told of it when JupyterLab asks
         server.log.warning("The kernel of %s did not start early", path, exc_info=True)
