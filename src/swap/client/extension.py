@@ -23,6 +23,8 @@ def load(shell: Any) -> None:
     of_line = no_var_expand(lambda line: _line(shell.user_ns, line))
     shell.register_magic_function(of_cell, "cell", "swap")
     shell.register_magic_function(of_line, "line", "swap")
+    if "swap" not in shell.user_ns:
+        shell.push({"swap": sys.modules["swap"]}, interactive=False)
     shell.set_custom_exc((SwapError,), _show_error)
     complete.register(shell)
     altair.install()

@@ -7,15 +7,19 @@ processor and its memory, which this server takes only when somebody exports.
 from __future__ import annotations
 
 import asyncio
-import importlib
-import json
-import os
 import sys
-from typing import Any
 
 from swap.lab.config import SYSTEM_PATH
 
-COMMAND = (sys.executable, "-I", "-m", "swap.lab.exporters")
+SCRIPT = """
+import os
+os.nice(19)
+import json
+from nbconvert.exporters.base import get_export_names, get_exporter
+formats = {name: {"output_mimetype": get_exporter(name).output_mimetype} for name in get_export_names()}
+print(json.dumps(formats))
+"""
+COMMAND = (sys.executable, "-I", "-c", SCRIPT)
 
 
 class Exporters:
@@ -41,18 +45,5 @@ async def _ask() -> bytes:
     )
     said, _ = await process.communicate()
     if process.returncode:
-        raise OSError(f"{' '.join(COMMAND)} ended with {process.returncode}")
+        raise OSError(f"the process that asks nbconvert ended with {process.returncode}")
     return said
-
-
-def main() -> None:
-    """Say which exporters there are: the child's part."""
-    os.nice(19)
-    # Here and nowhere else in this server.
-    base: Any = importlib.import_module("nbconvert.exporters.base")
-    formats = {name: {"output_mimetype": base.get_exporter(name).output_mimetype} for name in base.get_export_names()}
-    json.dump(formats, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

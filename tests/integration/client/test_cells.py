@@ -47,6 +47,13 @@ def test_nothing_in_a_statement_is_taken_for_a_variable(notebook: Notebook) -> N
     assert notebook.value("[few.rows, none.rows, cell.rows]") == [10, 0, 90]
 
 
+def test_swap_is_there_without_an_import_and_is_no_variable_of_the_person(notebook: Notebook) -> None:
+    notebook.run('one = swap.sql("SELECT 1 AS one")')
+
+    assert notebook.value("one.rows") == 1
+    assert notebook.value("get_ipython().run_line_magic('who_ls', '')") == ["one"]
+
+
 def test_an_assigned_result_leaves_one_line(notebook: Notebook) -> None:
     notebook.run("import swap")
 
