@@ -56,8 +56,14 @@ class Site:
             except OSError:
                 return []
 
-        until(lambda: any(name in command(process) for process in self.family()))
-        return next(process for process in self.family() if name in command(process))
+        found: list[family.Process] = []
+
+        def is_there() -> bool:
+            found[:] = [process for process in self.family() if name in command(process)]
+            return bool(found)
+
+        until(is_there)
+        return found[0]
 
     def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 90.0) -> int:
         self.process.send_signal(number)
