@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ADMIN: Final = "swap_admin"
 DATABASE: Final = "swap"
 NEEDED_BYTES: Final = 300_000_000
+START_SECONDS: Final = 60.0
 """Free space below which a start is refused: a server that fills the disk stops in the middle of work."""
 
 _SETTINGS: Final = {
@@ -82,7 +83,7 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
-    def launch(self, timeout_seconds: float = 60.0) -> None:
+    def launch(self) -> None:
         """Make or repair the data directory, start the server, wait until it accepts connections.
 
         Raises Conflict when another process runs it, Unavailable with the reason and the remedy.
@@ -98,7 +99,7 @@ class EmbeddedPostgres:
             self._repair()
             if not self.data.exists():
                 self._initialise()
-            self._run(timeout_seconds, self._fixed_port)
+            self._run(self._fixed_port)
         except BaseException:
             self.stop()
             raise
@@ -111,11 +112,11 @@ class EmbeddedPostgres:
             self.process = None
         self._claim.close()
 
-    def restart(self, timeout_seconds: float = 60.0) -> None:
+    def restart(self) -> None:
         """Start the server again after it ended by itself, on the same port.  Raises Unavailable."""
         self._refuse_full_disk()
         self._repair()
-        self._run(timeout_seconds, self.port)
+        self._run(self.port)
 
     def __enter__(self) -> Self:
         self.start()
@@ -303,7 +304,7 @@ class EmbeddedPostgres:
         finally:
             password_file.unlink(missing_ok=True)
 
-    def _run(self, timeout_seconds: float, fixed: int | None) -> None:
+    def _run(self, fixed: int | None) -> None:
         if not secret_path(self.state, ADMIN).exists():
             self._set_lost_password()
         for _ in range(5):
@@ -324,7 +325,7 @@ class EmbeddedPostgres:
                     user=self._user,
                     at_our_death=signal.SIGINT,
                 )
-            if self._answers(timeout_seconds):
+            if self._answers():
                 return
             child.stop(self.process, signal.SIGINT, 5.0)
             self.process = None
@@ -332,10 +333,10 @@ class EmbeddedPostgres:
                 break  # between our look and its bind another program may take a free port; anything else is final
         raise self._explained("did not start")
 
-    def _answers(self, timeout_seconds: float) -> bool:
+    def _answers(self) -> bool:
         """Wait until the server accepts connections; False when it ended or the time is over."""
         assert self.process is not None
-        deadline = time.monotonic() + timeout_seconds
+        deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             if self._says_ready(self.process.pid):
                 return True

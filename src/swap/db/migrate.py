@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from swap.db import engine as database
 from swap.db import roles
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -42,3 +43,14 @@ def upgrade(engine: Engine) -> None:
         conn.execute(text("CREATE SCHEMA IF NOT EXISTS swap"))
         command.upgrade(config(conn), "head")
         roles.enforce(conn)
+
+
+def bring(url: str) -> tuple[str, str]:
+    """Upgrade the database at an address; return the version that was there, empty for none, and the one that is."""
+    owner = database.create(url)
+    try:
+        before = version(owner)
+        upgrade(owner)
+        return before, version(owner)
+    finally:
+        owner.dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlglot import exp
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Fragment
+from swap.errors import SwapError
 from swap.policy.model import Resource
 
 NO_SOURCE = "a combiner"
@@ -193,3 +195,15 @@ class RunState(StrEnum):
     def ended(self) -> bool:
         """Tell whether nothing will happen any more."""
         return self in {RunState.DONE, RunState.FAILED, RunState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended, when, and until when its result is kept."""
+
+    state: RunState
+    error: SwapError | None
+    at: datetime
+    expires_at: datetime
+    rows: int = 0
+    size_bytes: int = 0

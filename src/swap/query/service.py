@@ -10,7 +10,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import Connection, Engine
 
@@ -29,7 +28,7 @@ from swap.query.execution.uploads import Uploads
 from swap.query.language import names
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
-from swap.query.model import Plan, Reference, RunState, Statement
+from swap.query.model import End, Plan, Reference, RunState, Statement
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
@@ -79,7 +78,7 @@ class Queries:
         self._usual = Usual()
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
-        self._unrecorded: dict[str, Callable[[], None]] = {}
+        self._unrecorded: dict[str, tuple[Run, End]] = {}
         """What the database is still to be told of runs that ended while it was away."""
 
     def now(self) -> datetime:
@@ -109,9 +108,10 @@ class Queries:
         except Exception as error:
             refusal = told.refusal(error)
             with self.engine.begin() as conn:
-                if self._runs.pop(query_id, None) is not None:
+                if begun := self._runs.pop(query_id, None):
                     # The database may have taken it, and not have been able to say so.
-                    self._forget(conn, query_id, refusal)
+                    now = self._now()
+                    self._end(conn, begun, End(RunState.FAILED, refusal, now, now))
                 audit.record(conn, told.refused(principal, statement, refusal))
             if refusal.category == "internal":
                 raise
@@ -132,11 +132,6 @@ class Queries:
             failed = self._failures.explain(error, run)
             self._finish(run, RunState.FAILED, failed)
             raise failed from error
-
-    def _forget(self, conn: Connection, query_id: str, error: SwapError) -> None:
-        now = self._now()
-        self.queue.leave(conn, query_id)
-        store.ended(conn, query_id, RunState.FAILED, error, rows=0, size_bytes=0, now=now, expires_at=now)
 
     def _plan(self, principal: Principal, statement: Statement, query_id: str) -> tuple[Plan, list[Reference]]:
         tree = parse(statement.text, statement.params, self.settings.limits.statement_bytes)
@@ -189,39 +184,34 @@ class Queries:
             # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
             run.result.end(complete=False)
             self.spool.forget(run.id)
-        record = partial(self._record, run, state, error, rows, size, now, now + kept_for)
+        end = End(state, error, now, now + kept_for, rows, size)
         try:
-            record()
+            self._record(run, end)
         except Exception:  # the person's result is there all the same; the lease frees the place
             log.exception("The end of query %s could not be recorded; it is tried again", run.id)
             self.queue.let_go(run.id)
-            self._unrecorded[run.id] = record
+            self._unrecorded[run.id] = run, end
         finally:
             run.end(state, error, kept_for, now)
             run.plan = run.plan.without_values()
             self._threads.pop(run.id, None)
 
-    def _record(
-        self,
-        run: Run,
-        state: RunState,
-        error: SwapError | None,
-        rows: int,
-        size: int,
-        now: datetime,
-        expires_at: datetime,
-    ) -> None:
+    def _record(self, run: Run, end: End) -> None:
         """Tell the database how a run ended, give its places back and make room for its result."""
         with self.engine.begin() as conn:
-            store.ended(conn, run.id, state, error, rows=rows, size_bytes=size, now=now, expires_at=expires_at)
-            audit.record(conn, told.ended(run, state, error, rows, size))
-            self.queue.leave(conn, run.id)
+            self._end(conn, run, end)
             room = self.settings.limits.spool_bytes_per_person
-            done = state is RunState.DONE
-            over = store.make_room(conn, run.principal.id, run.id, room, now) if done else []
+            done = end.state is RunState.DONE
+            over = store.make_room(conn, run.principal.id, run.id, room, end.at) if done else []
         self.queue.wake()
         for query_id in over:
             self.spool.forget(query_id)
+
+    def _end(self, conn: Connection, run: Run, end: End) -> None:
+        """Record the end once, also when the database has heard of it before and could not say so; leave the line."""
+        if store.ended(conn, run.id, end):
+            audit.record(conn, told.ended(run, end))
+        self.queue.leave(conn, run.id)
 
     # ── Other verbs ─────────────────────────────────────────────────────────────────────────────
     def find(self, principal: Principal, query_id: str) -> Run | None:
@@ -263,7 +253,7 @@ class Queries:
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
                 self.spool.forget(row.id)
-                store.ended(conn, row.id, RunState.FAILED, error, rows=0, size_bytes=0, now=now, expires_at=now)
+                store.ended(conn, row.id, End(RunState.FAILED, error, now, now))
         self.queue.start()
         self._pool.prepare()
 
@@ -282,8 +272,8 @@ class Queries:
         First the database is told of ends that it missed; while it is away, that raises.
         """
         now = self._now()
-        for query_id, record in list(self._unrecorded.items()):
-            record()
+        for query_id, (run, end) in list(self._unrecorded.items()):
+            self._record(run, end)
             del self._unrecorded[query_id]
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
         self.spool.expire(running, now)

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
 
 from swap.db.tables import query_run
-from swap.errors import SwapError, to_json
+from swap.errors import to_json
 from swap.identity import Principal
 from swap.query import rights
-from swap.query.model import Plan, RunState, Statement
+from swap.query.model import End, Plan, RunState, Statement
 
 
 def add(
@@ -46,30 +46,21 @@ def started(conn: Connection, query_id: str) -> None:
     conn.execute(update(query_run).where(query_run.c.id == query_id).values(state=RunState.RUNNING.value))
 
 
-def ended(
-    conn: Connection,
-    query_id: str,
-    state: RunState,
-    error: SwapError | None,
-    *,
-    rows: int,
-    size_bytes: int,
-    now: datetime,
-    expires_at: datetime,
-) -> None:
-    """Record how it ended."""
-    conn.execute(
+def ended(conn: Connection, query_id: str, end: End) -> bool:
+    """Record how it ended; tell whether this was it: the first end counts."""
+    done = conn.execute(
         update(query_run)
-        .where(query_run.c.id == query_id)
+        .where(query_run.c.id == query_id, query_run.c.ended_at.is_(None))
         .values(
-            state=state.value,
-            error=to_json(error) if error else None,
-            row_count=rows,
-            size_bytes=size_bytes,
-            ended_at=now,
-            expires_at=expires_at,
+            state=end.state.value,
+            error=to_json(end.error) if end.error else None,
+            row_count=end.rows,
+            size_bytes=end.size_bytes,
+            ended_at=end.at,
+            expires_at=end.expires_at,
         )
     )
+    return bool(done.rowcount)
 
 
 def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from swap import settings as settings_module
 from swap import terminal
-from swap.db import engine, migrate
+from swap.db import migrate
 from swap.db.embedded import EmbeddedPostgres
 from swap.supervisor import prepare, state
 
@@ -25,11 +25,8 @@ def main(config: Path) -> int:
 
 
 def _upgrade(url: str) -> None:
-    owner = engine.create(url)
-    before = migrate.version(owner)
-    migrate.upgrade(owner)
-    terminal.line(f"schema: {before or 'none'} → {migrate.version(owner)}")
-    owner.dispose()
+    before, after = migrate.bring(url)
+    terminal.line(f"schema: {before or 'none'} → {after}")
 
 
 if __name__ == "__main__":

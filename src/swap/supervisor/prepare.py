@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from swap import ports, runtime, terminal
 from swap import settings as settings_module
-from swap.db import engine, migrate, roles
+from swap.db import migrate, roles
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SettingsError
 from swap.runtime import Runtime
@@ -66,7 +66,8 @@ def everything(
         postgres.ensure_accounts()
         urls = postgres.urls()
     with terminal.step("schema") as details:
-        details.append(_migrate(urls["owner"]))
+        before, after = migrate.bring(urls["owner"])
+        details.append(f"version {after}, up to date" if before == after else f"version {before or 'none'} → {after}")
     if after_database is not None and postgres is not None:
         after_database(postgres)
     here = make_runtime(config, settings, urls)
@@ -75,15 +76,6 @@ def everything(
         "services": [asdict(service) for service in (programs or services)(settings, here)],
         "environment": environment(runtime_file),
     }
-
-
-def _migrate(url: str) -> str:
-    owner = engine.create(url)
-    before = migrate.version(owner)
-    migrate.upgrade(owner)
-    after = migrate.version(owner)
-    owner.dispose()
-    return f"version {after}, up to date" if before == after else f"version {before or 'none'} → {after}"
 
 
 def external_urls(settings: Settings) -> dict[str, str]:

@@ -235,6 +235,7 @@ def test_a_query_that_the_database_took_without_saying_so_is_nobodys_and_keeps_n
     with swap.database.engine("owner").begin() as conn:
         assert conn.execute(text("SELECT * FROM swap.admission")).all() == []
         assert conn.scalars(text("SELECT state FROM swap.query_run")).all() == ["failed"]
+    assert [row.event for row in swap.audit()][-3:] == ["query-accepted", "query-ended", "query-refused"]
 
 
 def test_an_end_that_could_not_be_recorded_is_recorded_later_and_keeps_no_place(ann: Person, swap: Gateway) -> None:
@@ -257,6 +258,32 @@ def test_an_end_that_could_not_be_recorded_is_recorded_later_and_keeps_no_place(
     with swap.database.engine("owner").begin() as conn:
         assert conn.scalar(text("SELECT state FROM swap.query_run")) == "done"
         assert conn.execute(text("SELECT * FROM swap.admission")).all() == []
+    assert [row.event for row in swap.audit()].count("query-ended") == 1
+
+
+def test_an_end_that_the_database_took_without_saying_so_is_recorded_once(ann: Person, swap: Gateway) -> None:
+    queries = swap.app.state.parts.queries
+    gate, lost = threading.Event(), []
+    swap.lake.behaviour.gate = gate
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    @sqlalchemy.event.listens_for(queries.engine, "commit")
+    def lose(conn: sqlalchemy.Connection) -> None:
+        connection = conn.connection.dbapi_connection
+        ended = "SELECT count(*) FROM swap.query_run WHERE state = 'done'"
+        if not lost and connection.execute(ended).fetchone()[0]:
+            lost.append(conn)
+            connection.commit()
+            connection.close()  # before the answer is read
+
+    gate.set()
+    assert ann.ended(query_id)["state"] == "done"
+
+    queries.keep_house()
+
+    assert lost
+    assert queries._unrecorded == {}
     assert [row.event for row in swap.audit()].count("query-ended") == 1
 
 

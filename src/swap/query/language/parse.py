@@ -13,7 +13,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
@@ -21,7 +20,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
 from swap.query.language.allow import ALLOWED, Allowed
-from swap.query.language.duck import own_parser
+from swap.query.language.duck import unread
 from swap.query.model import Place
 
 MAX_DEPTH = 100
@@ -38,8 +37,6 @@ _OPERAND_ENDS = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenTyp
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HALF = re.compile(r"[\ud800-\udfff]")
 """A surrogate, which JSON may bring and UTF-8 cannot hold."""
-_NEAR = re.compile(r'syntax error at or near "(.*?)"')
-_CARET = re.compile(r"LINE (\d+): (.*)\n( *)\^")
 _WORDS = {
     "Anonymous": "a function",
     "Command": "a command",
@@ -163,39 +160,21 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
 
     To it, for one, a JOIN without ON is every pair of rows.
     """
-    try:
-        own_parser().extract_statements(dollars)
-    except duckdb.Error as error:
-        near = _NEAR.search(str(error))
-        offset = _offset_near(str(error), near.group(1), text) if near else None
-        todo = "The SQL is DuckDB's: docs/reference/sql.md says what SWAP runs of it."
-        if any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
-            todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
-        elif any(not isinstance(each.this, exp.Subquery) for each in tree.find_all(exp.Lateral)):
-            todo = "For a row for each element of a list, write FROM t, unnest(t.list) AS u(element)."
-        raise _refused(
-            f"The statement cannot be read near {cut(near.group(1))}." if near else "The statement ends too early.",
-            text,
-            offset,
-            why="DuckDB's SQL has no such form.",
-            todo=todo,
-        ) from None
+    stopped = unread(dollars)
+    if stopped is None:
+        return
+    todo = "The SQL is DuckDB's: docs/reference/sql.md says what SWAP runs of it."
+    if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
+        todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
+    elif any(not isinstance(each.this, exp.Subquery) for each in tree.find_all(exp.Lateral)):
+        todo = "For a row for each element of a list, write FROM t, unnest(t.list) AS u(element)."
+    near = stopped.near
+    title = f"The statement cannot be read near {cut(near)}." if near else "The statement ends too early."
+    raise _refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
 
 
 def _is_unlinked(join: exp.Join) -> bool:
     return not (join.args.get("on") or join.args.get("using") or join.kind == "CROSS")
-
-
-def _offset_near(said: str, near: str, text: str) -> int | None:
-    """Return the offset of the word that DuckDB's caret points at, unless it shows only a part of the line."""
-    found = _CARET.search(said)
-    if found is None:
-        return None
-    lines = text.split("\n")
-    number, column = int(found.group(1)), len(found.group(3)) - len(f"LINE {found.group(1)}: ")
-    if number > len(lines) or column < 0 or not lines[number - 1].startswith(near, column):
-        return None
-    return sum(len(each) + 1 for each in lines[: number - 1]) + column
 
 
 def _check_nesting(tokens: list[Token], text: str) -> None:

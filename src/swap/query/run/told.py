@@ -10,7 +10,7 @@ from swap.errors import Problem, SwapError
 from swap.identity import Principal
 from swap.query.language.parse import cut
 from swap.query.language.verify import too_deep
-from swap.query.model import Reference, RunState, Statement
+from swap.query.model import End, Reference, Statement
 from swap.query.run.run import Run
 
 MAX_TOLD = 1_000
@@ -81,16 +81,16 @@ def refused(principal: Principal, statement: Statement, error: SwapError) -> aud
     )
 
 
-def ended(run: Run, state: RunState, error: SwapError | None, rows: int, size_bytes: int) -> audit.QueryEnded:
+def ended(run: Run, end: End) -> audit.QueryEnded:
     """Return the audit's record of the outcome."""
     return audit.QueryEnded(
         person_id=run.principal.id,
         via=run.principal.via,
         query_id=run.id,
-        state=state.value,
-        reason=str(error) if error else "",
-        rows=rows,
-        bytes=size_bytes,
+        state=end.state.value,
+        reason=str(end.error) if end.error else "",
+        rows=end.rows,
+        bytes=end.size_bytes,
         seconds=round(run.elapsed, 3),
     )
 
