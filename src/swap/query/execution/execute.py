@@ -21,7 +21,7 @@ from swap.connectors.base import NOTHING_SENT, Connector, Deadline, OnBehalf, Pr
 from swap.errors import LimitExceeded, Problem, QueryCancelled, QueryTimedOut, SwapError
 from swap.query.execution.combiner import Combiner, Order, Read
 from swap.query.execution.pool import Pool
-from swap.query.language.parse import cut
+from swap.query.language.text import cut
 from swap.query.model import Input, Plan
 from swap.query.results.spool import ResultFile, not_kept
 from swap.query.run.run import Run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
 _NEAR = re.compile(r'syntax error at or near "(.*?)"')
-_CARET = re.compile(r"LINE (\d+): (.*)\n( *)\^")
 _here = threading.local()
 _database: duckdb.DuckDBPyConnection | None = None
 _opening = threading.Lock()
@@ -40,31 +40,26 @@ def _opened() -> duckdb.DuckDBPyConnection:
         return _database
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Where DuckDB stopped reading a text: the word there, and its offset, where DuckDB says so."""
+class Unread(ValueError):
+    """DuckDB's parser refuses a text: at the word `near`, which is empty at the text's end, `offset` characters in."""
 
-    near: str
-    offset: int | None
-
-
-def unread(text: str) -> Unread | None:
-    """Return where DuckDB's parser refuses a text; None when it reads it."""
-    try:
-        own_parser().extract_statements(text)
-    except duckdb.Error as error:
-        near = _NEAR.search(str(error))
-        return Unread(near.group(1), _offset(str(error), near.group(1), text)) if near else Unread("", None)
-    return None
+    def __init__(self, said: str, near: str, offset: int | None) -> None:
+        """Take DuckDB's message, and the place where it stopped."""
+        super().__init__(said)
+        self.near = near
+        self.offset = offset
 
 
-def _offset(said: str, near: str, text: str) -> int | None:
-    """Return the offset of the word that the caret points at, unless only a part of the line is shown."""
-    found = _CARET.search(said)
-    if found is None:
-        return None
-    lines = text.split("\n")
-    number, column = int(found.group(1)), len(found.group(3)) - len(f"LINE {found.group(1)}: ")
-    if number > len(lines) or column < 0 or not lines[number - 1].startswith(near, column):
-        return None
-    return sum(len(each) + 1 for each in lines[: number - 1]) + column
+def read(text: str) -> dict[str, Any]:
+    """Return DuckDB's own tree of one SELECT.  Raises Unread; RecursionError for one that is too deep for JSON."""
+    (serialized,) = own_parser().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
+    document = json.loads(serialized)
+    if document["error"]:
+        said = str(document.get("error_message"))
+        near, at = _NEAR.search(said), document.get("position")
+        offset = len(text.encode()[: int(at)].decode(errors="ignore")) if at else None
+        raise Unread(said, near.group(1) if near else "", offset if near else None)
+    if len(document["statements"]) != 1:
+        raise Unread("It is not one SELECT.", "", None)
+    node: dict[str, Any] = document["statements"][0]
+    return node

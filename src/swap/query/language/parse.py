@@ -6,28 +6,28 @@ Values of parameters enter the tree as literals, never as text.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
 from swap.query.language.allow import ALLOWED, Allowed
-from swap.query.language.duck import unread
-from swap.query.model import Place
+from swap.query.language.bind import bind
+from swap.query.language.dialect import Dialect
+from swap.query.language.duck import Unread
+from swap.query.language.meaning import Known, difference, meaning
+from swap.query.language.text import HALF, cut, place
 
 MAX_DEPTH = 100
 """How deep parentheses and brackets may nest."""
 MAX_TREE_DEPTH = 400
 MAX_TOKENS = 12_000
-MAX_SHOWN = 100
+_ALIKE = Known(4_096)
+"""Statements that were found to mean the same to both parsers, which are asked again and again."""
 """Characters of a name that an error repeats."""
 
 _ONE_SELECT = "SWAP runs exactly one SELECT (also with WITH, UNION, INTERSECT, EXCEPT)."
@@ -35,8 +35,6 @@ _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 _OPERAND_ENDS = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER} | _CLOSING
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HALF = re.compile(r"[\ud800-\udfff]")
-"""A surrogate, which JSON may bring and UTF-8 cannot hold."""
 _WORDS = {
     "Anonymous": "a function",
     "Command": "a command",
@@ -66,15 +64,15 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
         )
     if "\0" in text:
         raise _refused("The statement contains a NUL character.", text, text.index("\0"))
-    if half := _HALF.search(text):
+    if half := HALF.search(text):
         raise _refused("The statement contains half a character.", text, half.start())
     try:
-        dollars = _with_dollars(text, DuckDB(), params)
+        dollars = _with_dollars(text, Dialect(), params)
         tree = _one_query(text, dollars)
         _check_depth(tree)
         _check_nodes(tree, text, allowed)
-        bound = _bind(tree, params)
-        _demand_duckdbs(dollars, text, bound)
+        _demand_duckdbs(dollars, text, tree)
+        bound = bind(tree, params)
     except RecursionError:
         raise _refused("The statement is nested too deeply.", text, None) from None
     except SqlglotError as error:
@@ -85,23 +83,6 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
     return bound
 
 
-def cut(text: str, length: int = MAX_SHOWN) -> str:
-    """Return a name, or a sentence, as an error shows it however long it is."""
-    return text if len(text) <= length else text[:length] + "…"
-
-
-def place(text: str, offset: int | None) -> Place | None:
-    r"""Return line and column of an offset into the statement.
-
-    >>> place("SELECT a\nFROM b", 14)
-    Place(line=2, column=6)
-    """
-    if offset is None or not 0 <= offset <= len(text):
-        return None
-    before = text[:offset]
-    return Place(before.count("\n") + 1, offset - before.rfind("\n"))
-
-
 def offset_of(node: exp.Expr) -> int | None:
     """Return where a node's first name stands in the statement."""
     starts = [found.meta["start"] for found in node.walk() if "start" in found.meta]
@@ -109,7 +90,7 @@ def offset_of(node: exp.Expr) -> int | None:
 
 
 def _one_query(text: str, dollars: str) -> exp.Query:
-    dialect = DuckDB()
+    dialect = Dialect()
     tokens = dialect.tokenize(dollars)
     if len(tokens) > MAX_TOKENS:
         raise _refused(f"The statement has more than {MAX_TOKENS:,} words.", text, None)
@@ -136,7 +117,7 @@ def _one_query(text: str, dollars: str) -> exp.Query:
     return tree
 
 
-def _with_dollars(text: str, dialect: DuckDB, params: Mapping[str, Any]) -> str:
+def _with_dollars(text: str, dialect: Dialect, params: Mapping[str, Any]) -> str:
     """Return the text with each `:name` that is a parameter as `$name`, which is as long, so that places stay true."""
     if not params or ":" not in text:
         return text
@@ -156,21 +137,40 @@ def _with_dollars(text: str, dialect: DuckDB, params: Mapping[str, Any]) -> str:
 
 
 def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
-    """Refuse what DuckDB's own parser refuses: sqlglot reads more, with meanings of its own.
+    """Refuse what DuckDB's own parser refuses or reads otherwise: sqlglot reads more, with meanings of its own.
 
-    To it, for one, a JOIN without ON is every pair of rows.
+    To it, for one, a JOIN without ON is every pair of rows, and `j -> 'a' = 'b'` compares what is found in `j`.
     """
-    stopped = unread(dollars)
-    if stopped is None:
+    if dollars in _ALIKE:
         return
+    try:
+        theirs = meaning(dollars)
+    except Unread as stopped:
+        raise _unread(stopped, text, tree) from None
+    differ, at = difference(theirs, meaning(tree.sql(dialect=Dialect, comments=False)))
+    if differ:
+        raise _refused(
+            "SWAP would run this statement with another meaning than DuckDB gives it.",
+            text,
+            None if at is None else len(dollars.encode()[:at].decode(errors="ignore")),
+            why="The SQL is DuckDB's, and what stands there can be read in two ways.",
+            todo="Put brackets around what belongs together: (j -> 'a') = 'b'."
+            if "->" in text
+            else "Write it in a plainer way: brackets where one operator follows another, no + before a value.",
+        )
+    _ALIKE.add(dollars)
+
+
+def _unread(stopped: Unread, text: str, tree: exp.Query) -> QueryRefused:
     todo = "The SQL is DuckDB's: docs/reference/sql.md says what SWAP runs of it."
     if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
     elif any(not isinstance(each.this, exp.Subquery) for each in tree.find_all(exp.Lateral)):
         todo = "For a row for each element of a list, write FROM t, unnest(t.list) AS u(element)."
-    near = stopped.near
-    title = f"The statement cannot be read near {cut(near)}." if near else "The statement ends too early."
-    raise _refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
+    title = (
+        f"The statement cannot be read near {cut(stopped.near)}." if stopped.near else "The statement ends too early."
+    )
+    return _refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
 
 
 def _is_unlinked(join: exp.Join) -> bool:
@@ -230,114 +230,6 @@ def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
             ),
             todo="Name the columns: JOIN … USING (…) or ON ….",
         )
-
-
-def _bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
-    unused = set(params)
-    for node in list(tree.find_all(exp.Placeholder)):
-        if node.name not in params:
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{cut(node.name)} has no value.",
-                    why="Nothing was run.",
-                    todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).',
-                )
-            )
-        unused.discard(node.name)
-        if _is_index(node):
-            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between
-            # shifts by one.
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{node.name} cannot be an index.",
-                    why="Nothing was run.",
-                    todo=f"Write list_extract(…, :{node.name}) or list_slice(…).",
-                )
-            )
-        value = params[node.name]
-        if isinstance(node.parent, exp.In) and node.arg_key == "field":
-            items = list(value) if isinstance(value, (list, tuple)) else [value]
-            node.parent.set("expressions", [literal(item, node.name) for item in items] or [exp.Null()])
-            node.parent.set("field", None)
-        elif isinstance(node.parent, exp.In) and node.arg_key == "expressions" and isinstance(value, (list, tuple)):
-            node.parent.set("expressions", [literal(item, node.name) for item in value] or [exp.Null()])
-        else:
-            node.replace(literal(value, node.name))
-    if unused:
-        name = min(unused)
-        raise QueryRefused(
-            Problem(
-                f"The statement does not use the parameter {name}.",
-                why="Nothing was run.",
-                todo=f"Write :{name} where the value belongs, or leave the parameter out.",
-            )
-        )
-    return tree
-
-
-def _is_index(node: exp.Expr) -> bool:
-    while node.parent is not None and not isinstance(node.parent, exp.Query):
-        if isinstance(node.parent, exp.Bracket) and node.arg_key == "expressions":
-            return True
-        node = node.parent
-    return False
-
-
-def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 — one line for each type
-    """Return a value as a literal of its own type.  Raises QueryRefused for a type that has none."""
-    if value is None:
-        return exp.Null()
-    if isinstance(value, bool):
-        return exp.Boolean(this=value)
-    if isinstance(value, int):
-        return _number(str(abs(value)), negative=value < 0)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return exp.cast(exp.Literal.string(str(value)), "double")
-        return exp.cast(exp.Literal.string(repr(value)), "double")
-    if isinstance(value, Decimal) and value.is_finite():
-        return _decimal(value)
-    if isinstance(value, str):
-        if "\0" in value:
-            raise QueryRefused(Problem(f"The parameter {name} contains a NUL character.", why="Nothing was run."))
-        if _HALF.search(value):
-            raise QueryRefused(Problem(f"The parameter {name} contains half a character.", why="Nothing was run."))
-        return exp.Literal.string(value)
-    if isinstance(value, datetime):
-        kind = "timestamptz" if value.tzinfo else "timestamp"
-        return exp.cast(exp.Literal.string(value.isoformat(" ")), kind)
-    if isinstance(value, date):
-        return exp.cast(exp.Literal.string(value.isoformat()), "date")
-    if isinstance(value, time):
-        return exp.cast(exp.Literal.string(value.isoformat()), "time")
-    if isinstance(value, bytes):
-        return exp.Unhex(this=exp.Literal.string(value.hex()))
-    if isinstance(value, (list, tuple)):
-        return exp.Array(expressions=[literal(item, name) for item in value])
-    raise QueryRefused(
-        Problem(
-            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
-            why="Nothing was run.",
-            todo="Use text, a number, True or False, a date or time, None, or a list of them.",
-        )
-    )
-
-
-def _number(digits: str, *, negative: bool) -> exp.Expr:
-    number = exp.Literal.number(digits)
-    return exp.Neg(this=number) if negative else number
-
-
-def _decimal(value: Decimal) -> exp.Expr:
-    exponent = value.as_tuple().exponent
-    assert isinstance(exponent, int)
-    scale = max(0, -exponent)
-    precision = max(len(value.as_tuple().digits) + max(0, exponent), scale + 1)
-    if precision > 38:
-        raise QueryRefused(
-            Problem(f"{cut(str(value))} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float.")
-        )
-    return exp.cast(exp.Literal.string(f"{value:f}"), f"decimal({precision}, {scale})")
 
 
 def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, todo: str = "") -> QueryRefused:

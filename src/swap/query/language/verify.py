@@ -7,13 +7,12 @@ functions; nothing that reads a file or a setting.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from swap.errors import Problem, QueryRefused
 from swap.query.language.allow import FUNCTION_NAMES, OPERATORS
-from swap.query.language.duck import own_parser
+from swap.query.language.duck import Unread, read
 
 _TABLE_TYPES = frozenset(
     {"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"}
@@ -27,15 +26,14 @@ def verify(text: str, inputs: Collection[str], named: Collection[str] = ()) -> N
 
     It reads these inputs, and names these queries in WITH, each once.  Raises QueryRefused.
     """
-    (serialized,) = own_parser().execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0]
     try:
-        document = json.loads(serialized)
+        statement = read(text)
     except RecursionError:
         raise too_deep() from None
-    if document.get("error") or len(document.get("statements", ())) != 1:
-        raise _refused(str(document.get("error_message") or "It is not one SELECT."))
+    except Unread as error:
+        raise _refused(str(error)) from None
     left = set(named)
-    for node, known in _nodes(document["statements"][0], frozenset(inputs)):
+    for node, known in _nodes(statement, frozenset(inputs)):
         _check_table(node, known)
         for name in (entry["key"] for entry in _ctes(node)):
             if name not in left:

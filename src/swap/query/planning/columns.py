@@ -12,7 +12,8 @@ from sqlglot import exp
 
 from swap.catalog.model import TableName, VisibleDataset
 from swap.errors import Problem, UnknownName
-from swap.query.language.parse import cut, offset_of, place
+from swap.query.language.parse import offset_of
+from swap.query.language.text import cut, place
 from swap.query.model import Closed, Meaning, Place
 from swap.query.planning import refusals
 from swap.query.planning.scope import Relation, Scope

@@ -16,6 +16,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from swap.connectors.base import Capabilities, Column, Comparison, Predicate, type_family
+from swap.query.language.dialect import Dialect
 from swap.query.model import Reference, Resolved
 
 MAX_IN = 1000
@@ -341,7 +342,7 @@ def _text(node: exp.Expr) -> tuple[str | None, str]:
         and node.this.is_string
         and not node.args.get("format")
     ):
-        return node.this.name, node.to.sql("duckdb").upper()
+        return node.this.name, node.to.sql(Dialect).upper()
     return None, ""
 
 

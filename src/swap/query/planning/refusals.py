@@ -13,7 +13,7 @@ from swap.catalog import names
 from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
 from swap.errors import Forbidden, Problem, QueryRefused, Suggestion, UnknownName
 from swap.policy.decide import instead_of
-from swap.query.language.parse import MAX_SHOWN, cut
+from swap.query.language.text import MAX_SHOWN, cut
 from swap.query.model import Closed, Place
 from swap.query.planning.scope import Relation
 from swap.query.results.format import sql_type

@@ -14,7 +14,7 @@ from sqlglot import exp
 from swap.catalog.model import TableName, VisibleDataset
 from swap.errors import QueryRefused
 from swap.query.language.names import MAX_TABLES
-from swap.query.language.parse import cut
+from swap.query.language.text import cut
 from swap.query.model import Closed, Named, OwnTable, Place, Reference, Resolved
 from swap.query.planning import refusals
 from swap.query.planning import scope as scopes

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import SqlglotError
 
 from swap.errors import Problem, QueryRefused
+from swap.query.language.dialect import Dialect
 from swap.query.model import Resolved
 
 
@@ -62,12 +62,12 @@ def regenerate(tree: exp.Query) -> str:
     try:
         leaves, tables = _leaves(tree), _tables(tree)
         # Without a copy, which takes longer than writing does; what was read of the tree is read by then.
-        text = tree.sql(dialect="duckdb", comments=False, copy=False)
+        text = tree.sql(dialect=Dialect, comments=False, copy=False)
         again = _read(text)
         same = (
             not leaves - _leaves(again)
             and tables == _tables(again)
-            and again.sql(dialect="duckdb", comments=False, copy=False) == text
+            and again.sql(dialect=Dialect, comments=False, copy=False) == text
         )
     except (SqlglotError, RecursionError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         same = False
@@ -83,7 +83,7 @@ def regenerate(tree: exp.Query) -> str:
 
 
 def _read(text: str) -> exp.Expr:
-    dialect = DuckDB()
+    dialect = Dialect()
     trees = dialect.parser().parse(dialect.tokenize(text), text)
     if len(trees) != 1 or trees[0] is None:
         msg = "not one statement"
@@ -98,4 +98,4 @@ def _leaves(tree: exp.Expr) -> Counter[tuple[str, str]]:
 
 
 def _tables(tree: exp.Expr) -> Counter[str]:
-    return Counter(node.sql("duckdb", comments=False) for node in tree.find_all(exp.Table))
+    return Counter(node.sql(Dialect, comments=False) for node in tree.find_all(exp.Table))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from swap.errors import Invalid, Problem
-from swap.query.language.parse import cut
+from swap.query.language.text import cut
 from swap.query.results import format as shown
 from swap.query.results.format import Head
 from swap.query.results.spool import Spool, Written, batch_at

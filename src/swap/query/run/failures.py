@@ -20,7 +20,7 @@ from swap.errors import Invalid, Problem, QueryRefused, SourceUnavailable, SwapE
 from swap.identity import Principal
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
-from swap.query.language.parse import place
+from swap.query.language.text import place
 from swap.query.run.run import Run
 from swap.settings import Settings, Source
 

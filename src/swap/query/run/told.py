@@ -8,7 +8,7 @@ from swap import audit
 from swap.catalog.model import VisibleDataset
 from swap.errors import Problem, SwapError
 from swap.identity import Principal
-from swap.query.language.parse import cut
+from swap.query.language.text import cut
 from swap.query.language.verify import too_deep
 from swap.query.model import End, Reference, Statement
 from swap.query.run.run import Run

@@ -9,7 +9,6 @@ import pytest
 from sqlglot import exp
 
 from swap.errors import QueryRefused
-from swap.query.language.allow import FUNCTION_NAMES
 from swap.query.language.parse import parse
 from swap.query.language.verify import verify
 from swap.query.planning.resolve import resolve
@@ -197,26 +196,3 @@ def test_the_second_reader_lets_ordinary_sql_through(text: str) -> None:
 @pytest.mark.parametrize("text", ["SELECT count(*) FROM t -- mine", "SELECT count(*) FROM t /* mine */ WHERE a > 1"])
 def test_a_comment_after_a_table_is_no_part_of_it(text: str) -> None:
     assert "mine" not in regenerate(parse(text, {}, 65_536))
-
-
-@pytest.mark.parametrize("name", sorted(FUNCTION_NAMES))
-def test_every_listed_function_is_read_by_both_parsers(name: str) -> None:
-    for arguments in (
-        "",
-        "n",
-        "n, n",
-        "n, n, n",
-        "'year', d",
-        "n, lambda x: x",
-        "a := n",
-        "'a' IN n",
-        "n, n, n, n",
-        "n, n, n, n, n, n",
-    ):
-        try:
-            text = regenerate(parse(f"SELECT {name}({arguments}) AS x FROM t", {}, 65_536))
-        except QueryRefused:
-            continue
-        verify(text, ["t"])
-        return
-    pytest.fail(f"{name} cannot be called")

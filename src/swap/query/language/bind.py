@@ -1,0 +1,123 @@
+"""Put the values of parameters into a statement's tree: as literals of their own types, never as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from swap.errors import Problem, QueryRefused
+from swap.query.language.text import HALF, cut
+
+
+def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
+    """Return the tree with each parameter's value in its place.  Raises QueryRefused."""
+    unused = set(params)
+    for node in list(tree.find_all(exp.Placeholder)):
+        if node.name not in params:
+            raise QueryRefused(
+                Problem(
+                    f"The parameter :{cut(node.name)} has no value.",
+                    why="Nothing was run.",
+                    todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).',
+                )
+            )
+        unused.discard(node.name)
+        if _is_index(node):
+            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between
+            # shifts by one.
+            raise QueryRefused(
+                Problem(
+                    f"The parameter :{node.name} cannot be an index.",
+                    why="Nothing was run.",
+                    todo=f"Write list_extract(…, :{node.name}) or list_slice(…).",
+                )
+            )
+        value = params[node.name]
+        if isinstance(node.parent, exp.In) and node.arg_key == "field":
+            items = list(value) if isinstance(value, (list, tuple)) else [value]
+            node.parent.set("expressions", [literal(item, node.name) for item in items] or [exp.Null()])
+            node.parent.set("field", None)
+        elif isinstance(node.parent, exp.In) and node.arg_key == "expressions" and isinstance(value, (list, tuple)):
+            node.parent.set("expressions", [literal(item, node.name) for item in value] or [exp.Null()])
+        else:
+            node.replace(literal(value, node.name))
+    if unused:
+        name = min(unused)
+        raise QueryRefused(
+            Problem(
+                f"The statement does not use the parameter {name}.",
+                why="Nothing was run.",
+                todo=f"Write :{name} where the value belongs, or leave the parameter out.",
+            )
+        )
+    return tree
+
+
+def _is_index(node: exp.Expr) -> bool:
+    while node.parent is not None and not isinstance(node.parent, exp.Query):
+        if isinstance(node.parent, exp.Bracket) and node.arg_key == "expressions":
+            return True
+        node = node.parent
+    return False
+
+
+def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 — one line for each type
+    """Return a value as a literal of its own type.  Raises QueryRefused for a type that has none."""
+    if value is None:
+        return exp.Null()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int):
+        return _number(str(abs(value)), negative=value < 0)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return exp.cast(exp.Literal.string(str(value)), "double")
+        return exp.cast(exp.Literal.string(repr(value)), "double")
+    if isinstance(value, Decimal) and value.is_finite():
+        return _decimal(value)
+    if isinstance(value, str):
+        if "\0" in value:
+            raise QueryRefused(Problem(f"The parameter {name} contains a NUL character.", why="Nothing was run."))
+        if HALF.search(value):
+            raise QueryRefused(Problem(f"The parameter {name} contains half a character.", why="Nothing was run."))
+        return exp.Literal.string(value)
+    if isinstance(value, datetime):
+        kind = "timestamptz" if value.tzinfo else "timestamp"
+        return exp.cast(exp.Literal.string(value.isoformat(" ")), kind)
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), "date")
+    if isinstance(value, time):
+        return exp.cast(exp.Literal.string(value.isoformat()), "time")
+    if isinstance(value, bytes):
+        return exp.Unhex(this=exp.Literal.string(value.hex()))
+    if isinstance(value, (list, tuple)):
+        return exp.Array(expressions=[literal(item, name) for item in value])
+    raise QueryRefused(
+        Problem(
+            f"The parameter {name} is a {type(value).__name__}, which a statement cannot take.",
+            why="Nothing was run.",
+            todo="Use text, a number, True or False, a date or time, None, or a list of them.",
+        )
+    )
+
+
+def _number(digits: str, *, negative: bool) -> exp.Expr:
+    number = exp.Literal.number(digits)
+    return exp.Neg(this=number) if negative else number
+
+
+def _decimal(value: Decimal) -> exp.Expr:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    scale = max(0, -exponent)
+    precision = max(len(value.as_tuple().digits) + max(0, exponent), scale + 1)
+    if precision > 38:
+        raise QueryRefused(
+            Problem(f"{cut(str(value))} has more than 38 digits.", why="Nothing was run.", todo="Pass it as a float.")
+        )
+    return exp.cast(exp.Literal.string(f"{value:f}"), f"decimal({precision}, {scale})")
