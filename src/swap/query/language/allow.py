@@ -123,6 +123,9 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 Each is pure: it reads no file, no setting, no catalog and no clock but the statement's own, and changes nothing.
 """
 
+TABLE_FUNCTIONS = _words("generate_series range unnest")
+"""Functions that may stand in FROM: their rows are made of their arguments alone, as many as the limits let pass."""
+
 FUNCTION_NAMES = _words(*(line for lines in FUNCTIONS.values() for line in lines))
 
 OPERATORS = _words(

@@ -18,6 +18,14 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
     """Return the tree with each parameter's value in its place.  Raises QueryRefused."""
     unused = set(params)
     for node in list(tree.find_all(exp.Placeholder)):
+        if node.name in {"", "?"}:
+            raise QueryRefused(
+                Problem(
+                    "A parameter has a name here.",
+                    why="Nothing was run. ? stands for a value that nothing names.",
+                    todo='Write :name, and pass it: swap.sql(…, params={"name": …}).',
+                )
+            )
         if node.name not in params:
             raise QueryRefused(
                 Problem(

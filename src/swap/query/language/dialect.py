@@ -6,13 +6,17 @@ or a rule of DuckDB's can be lost.  Only those with a grammar of their own stay,
 
 from __future__ import annotations
 
+import logging
 from typing import ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import TokenType
 
+# It warns with the statement's text, which is nobody's but the person's.
+logging.getLogger("sqlglot").disabled = True
 _FUNCTIONS = {
     *("COUNT", "UNNEST", "COALESCE", "COLUMNS"),
     *("FIRST_VALUE", "LAST_VALUE", "NTH_VALUE", "LAG", "LEAD"),  # IGNORE NULLS
@@ -37,7 +41,14 @@ class Parser(DuckDBParser):
     }
 
 
+class Generator(DuckDBGenerator):
+    """Writes statements."""
+
+    MULTI_ARG_DISTINCT = True
+
+
 class Dialect(DuckDB):
     """What statements are read and written in."""
 
     Parser = Parser
+    Generator = Generator

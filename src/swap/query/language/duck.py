@@ -41,12 +41,13 @@ def _opened() -> duckdb.DuckDBPyConnection:
 
 
 class Unread(ValueError):
-    """DuckDB's parser refuses a text: at the word `near`, which is empty at the text's end, `offset` characters in."""
+    """DuckDB's parser refuses a text: at the word `near`, which is empty where none is told, `offset` characters in."""
 
     def __init__(self, said: str, near: str, offset: int | None) -> None:
         """Take DuckDB's message, and the place where it stopped."""
         super().__init__(said)
         self.near = near
+        self.at_end = "end of input" in said or said.startswith("unterminated")
         self.offset = offset
 
 

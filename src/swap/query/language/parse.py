@@ -15,10 +15,11 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
-from swap.query.language.allow import ALLOWED, Allowed
+from swap.query.language.allow import ALLOWED, TABLE_FUNCTIONS, Allowed
 from swap.query.language.bind import bind
 from swap.query.language.dialect import Dialect
 from swap.query.language.duck import Unread
+from swap.query.language.elsewhere import FUNCTIONS, STATEMENTS, instead
 from swap.query.language.meaning import Known, difference, meaning
 from swap.query.language.text import HALF, cut, place
 
@@ -76,7 +77,7 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
     except RecursionError:
         raise _refused("The statement is nested too deeply.", text, None) from None
     except SqlglotError as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, text) from None
     except (IndexError, KeyError, ValueError, TypeError, AttributeError, AssertionError):
         # sqlglot has crashed on odd input before; what it cannot read is refused, whatever it raises.
         raise _refused("The statement cannot be read.", text, None) from None
@@ -113,7 +114,7 @@ def _one_query(text: str, dollars: str) -> exp.Query:
         tree = tree.this
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
         word = cut(first.text.upper()) if first and _NAME.fullmatch(first.text) else "This"
-        raise _refused(f"{word} is not a SELECT.", text, first.start if first else None)
+        raise _refused(f"{word} is not a SELECT.", text, first.start if first else None, todo=STATEMENTS.get(word, ""))
     return tree
 
 
@@ -154,22 +155,18 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
             text,
             None if at is None else len(dollars.encode()[:at].decode(errors="ignore")),
             why="The SQL is DuckDB's, and what stands there can be read in two ways.",
-            todo="Put brackets around what belongs together: (j -> 'a') = 'b'."
-            if "->" in text
-            else "Write it in a plainer way: brackets where one operator follows another, no + before a value.",
+            todo=instead(text)
+            or "Write it in a plainer way: brackets around what belongs together, no + before a value.",
         )
     _ALIKE.add(dollars)
 
 
 def _unread(stopped: Unread, text: str, tree: exp.Query) -> QueryRefused:
-    todo = "The SQL is DuckDB's: docs/reference/sql.md says what SWAP runs of it."
+    todo = instead(text) or "The SQL is DuckDB's; Help says what SWAP runs of it."
     if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
-    elif any(not isinstance(each.this, exp.Subquery) for each in tree.find_all(exp.Lateral)):
-        todo = "For a row for each element of a list, write FROM t, unnest(t.list) AS u(element)."
-    title = (
-        f"The statement cannot be read near {cut(stopped.near)}." if stopped.near else "The statement ends too early."
-    )
+    where = f" near {cut(stopped.near)}" if stopped.near else ""
+    title = "The statement ends too early." if stopped.at_end else f"The statement cannot be read{where}."
     return _refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
 
 
@@ -201,7 +198,8 @@ def _check_nodes(tree: exp.Expr, text: str, allowed: Allowed) -> None:
         if kind in allowed.anonymous:
             name = node.name.lower()
             if name not in allowed.functions:
-                raise _not_listed(f"The function {cut(name)} is not one that SWAP runs.", node, text)
+                todo = f"Write {FUNCTIONS[name]}." if name in FUNCTIONS else ""
+                raise _not_listed(f"The function {cut(name)} is not one that SWAP runs.", node, text, todo)
         elif kind not in allowed.nodes and not (kind == "Placeholder" and node.name):
             raise _not_listed(f"{_WORDS.get(kind, _shown(node))} is not part of the SQL that SWAP runs.", node, text)
         _check_details(node, text, allowed)
@@ -209,12 +207,14 @@ def _check_nodes(tree: exp.Expr, text: str, allowed: Allowed) -> None:
 
 def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
     """Refuse the forms of listed nodes that are more than they seem."""
-    if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
-        raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
+    if isinstance(node, exp.Table) and not (isinstance(node.this, exp.Identifier) or _makes_rows(node)):
+        raise _no_table(node, text)
     if isinstance(node, exp.DataType) and node.this.name not in allowed.types:
         raise _not_listed(f"The type {cut(node.sql('duckdb'))} is not one that SWAP knows.", node, text)
-    if isinstance(node, exp.Lateral) and not isinstance(node.this, (exp.Subquery, exp.Unnest, exp.Explode)):
-        raise _not_listed("Table functions are not part of the SQL that SWAP runs.", node, text)
+    if isinstance(node, exp.Lateral) and not (
+        isinstance(node.this, (exp.Subquery, exp.Unnest, exp.Explode)) or _makes_rows(node)
+    ):
+        raise _no_table(node, text)
     if isinstance(node, exp.Select) and (
         node.args.get("hint") or node.args.get("kind") or node.args.get("operation_modifiers")
     ):
@@ -232,6 +232,21 @@ def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
         )
 
 
+def _makes_rows(node: exp.Expr) -> bool:
+    function = node.this
+    return isinstance(function, exp.Anonymous) and not node.args.get("db") and function.name.lower() in TABLE_FUNCTIONS
+
+
+def _no_table(node: exp.Expr, text: str) -> QueryRefused:
+    return _refused(
+        "This function cannot stand in FROM.",
+        text,
+        offset_of(node),
+        why=f"Only {', '.join(sorted(TABLE_FUNCTIONS))} can: others read what no rule covers.",
+        todo=instead(text) or 'Bring a table of your own along: swap.sql(…, tables={"mine": frame}).',
+    )
+
+
 def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, todo: str = "") -> QueryRefused:
     at = place(text, offset)
     return QueryRefused(
@@ -245,13 +260,12 @@ def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, 
     )
 
 
-def _not_listed(title: str, node: exp.Expr, text: str) -> QueryRefused:
-    return _refused(
-        title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."
-    )
+def _not_listed(title: str, node: exp.Expr, text: str, todo: str = "") -> QueryRefused:
+    why = "The SQL that SWAP runs is a closed list, which is in Help."
+    return _refused(title, text, offset_of(node), why=why, todo=todo or instead(text))
 
 
-def _unreadable(error: SqlglotError) -> QueryRefused:
+def _unreadable(error: SqlglotError, text: str) -> QueryRefused:
     details: dict[str, Any] = next(iter(getattr(error, "errors", None) or []), {})
     line, column = details.get("line"), details.get("col")
     near = details.get("highlight") or ""
@@ -265,7 +279,7 @@ def _unreadable(error: SqlglotError) -> QueryRefused:
         Problem(
             title,
             why=f"Nothing was run. {description}",
-            todo="Check commas, brackets and quotes there.",
+            todo=instead(text) or "Check commas, brackets and quotes there.",
             line=line,
             column=start,
         )

@@ -11,13 +11,12 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from swap.errors import Problem, QueryRefused
-from swap.query.language.allow import FUNCTION_NAMES, OPERATORS
+from swap.query.language.allow import FUNCTION_NAMES, OPERATORS, TABLE_FUNCTIONS
 from swap.query.language.duck import Unread, read
 
 _TABLE_TYPES = frozenset(
     {"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY", "EXPRESSION_LIST", "TABLE_FUNCTION", "COLUMN_DATA"}
 )
-_TABLE_FUNCTIONS = frozenset({"unnest"})
 _CALLED = FUNCTION_NAMES | OPERATORS
 
 
@@ -74,7 +73,7 @@ def _check_table(node: dict[str, Any], known: frozenset[str]) -> None:
         ):
             raise _refused(f"There is no table {node['table_name']}.")
     elif kind == "TABLE_FUNCTION":
-        if str(node["function"].get("function_name")).casefold() not in _TABLE_FUNCTIONS:
+        if str(node["function"].get("function_name")).casefold() not in TABLE_FUNCTIONS:
             raise _refused("Table functions are not part of the SQL that SWAP runs.")
     elif "sample" in node and "query_location" in node and kind not in _TABLE_TYPES:
         raise _refused(f"{kind} is not part of the SQL that SWAP runs.")
@@ -116,6 +115,6 @@ def _nodes(tree: Any, inputs: frozenset[str]) -> Iterator[tuple[dict[str, Any], 
 def _refused(title: str) -> QueryRefused:
     return QueryRefused(
         Problem(
-            title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."
+            title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="Help says what SWAP runs."
         )
     )

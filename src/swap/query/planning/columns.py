@@ -128,8 +128,8 @@ class Columns:
         )
 
     # ── Stars and whole rows ────────────────────────────────────────────────────────────────────
-    def of_star(self, node: exp.Column, scope: Scope) -> Relation:
-        """Return the relation that stands before `.*`."""
+    def of_star(self, node: exp.Column, scope: Scope) -> Relation | None:
+        """Return the relation that stands before `.*`; None where that is a struct, which opens to its fields."""
         written = [part.name for part in node.parts[:-1]]
         for around in scope.chain():
             for relation in around.relations:
@@ -138,6 +138,10 @@ class Columns:
                 if len(written) > 1 and relation.qualifies(written):
                     _set_parts(node, list(node.parts[-2:]))
                     return relation
+        column = exp.Column(this=node.parts[0].copy())
+        is_plain = len(written) == 1 and not any(node.this.args.values())
+        if is_plain and any(self._plain(column, written, around) for around in scope.chain()):
+            return None
         raise self._unknown_prefix(node, written, scope)
 
     def star(self, star: exp.Star, relations: Sequence[Relation]) -> list[str]:

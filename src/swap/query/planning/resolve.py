@@ -138,8 +138,8 @@ class _Resolver:
                 is_open = is_open or any(relation.open for relation in scope.relations)
             elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
                 relation = self.columns.of_star(item, scope)
-                found += self._star(item.this, [relation], scope, ctes)
-                is_open = is_open or relation.open
+                found += self._star(item.this, [relation], scope, ctes) if relation else ()
+                is_open = is_open or relation is None or relation.open
             else:
                 self.expression(item, scope, ctes)
                 name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column, exp.Dot)) else ""
@@ -157,7 +157,11 @@ class _Resolver:
 
     # ── FROM ────────────────────────────────────────────────────────────────────────────────────
     def _from(self, item: exp.Expr, scope: Scope, ctes: Ctes, select: exp.Select) -> None:
-        if isinstance(item, exp.Table):
+        if isinstance(item, exp.Table) and not isinstance(item.this, exp.Identifier):
+            self.expression(item.this, scope, ctes)
+            names = Output(tuple(item.alias_column_names), open=True)
+            scope.relations.append(names.relation((item.alias or item.this.name).casefold()))
+        elif isinstance(item, exp.Table):
             scope.relations.append(self._table(item, ctes, select))
         elif (
             isinstance(item, exp.Subquery)
@@ -263,7 +267,9 @@ class _Resolver:
                 self.query(part, ctes, scope)
             elif isinstance(part, exp.Column):
                 if isinstance(part.this, exp.Star):
-                    self._star(part.this, [self.columns.of_star(part, scope)], scope, ctes)
+                    relation = self.columns.of_star(part, scope)
+                    if relation:
+                        self._star(part.this, [relation], scope, ctes)
                 else:
                     self.columns.find(part, scope, aliases_first=aliases_first)
             elif isinstance(part, exp.Star):

@@ -36,7 +36,8 @@ def rewrite(resolved: Resolved, inputs: Sequence[str], named: Sequence[str]) -> 
     known = {id(reference.node) for reference in resolved.references} | {
         id(use) for item in resolved.named for use in item.uses
     }
-    if any(id(table) not in known for table in resolved.tree.find_all(exp.Table)):
+    tables = (table for table in resolved.tree.find_all(exp.Table) if isinstance(table.this, exp.Identifier))
+    if any(id(table) not in known for table in tables):
         raise QueryRefused(Problem("A table cannot stand there.", why="Nothing was run."))
     for reference, name in zip(resolved.references, inputs, strict=True):
         node, alias = reference.node, reference.alias

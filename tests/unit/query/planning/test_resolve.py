@@ -303,3 +303,36 @@ def test_a_statement_names_so_many_tables_and_no_more() -> None:
 
 def test_a_thousand_unions_resolve() -> None:
     assert planned(" UNION ALL ".join(["SELECT 1 AS x"] * 900)).sql
+
+
+def test_a_star_behind_a_struct_opens_its_fields_and_reads_that_column() -> None:
+    (item,) = planned("SELECT event.* FROM lake.wmf.pageview_hourly").inputs
+    assert item.fragment is not None
+    assert "event" in {column.name for column in item.fragment.columns}
+    assert "city" not in {column.name for column in item.fragment.columns}
+
+
+def test_a_star_behind_a_locked_column_is_refused_as_the_column_is() -> None:
+    with pytest.raises(Forbidden, match="city"):
+        planned("SELECT city.* FROM lake.wmf.pageview_hourly")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """SELECT d.day, view_count FROM generate_series(DATE '2026-01-01', DATE '2026-02-01', INTERVAL 1 DAY) AS d(day)
+        LEFT JOIN lake.wmf.pageview_hourly p ON p.day = d.day""",
+        "SELECT r.x FROM lake.wmf.pageview_hourly p, range(p.view_count) AS r(x)",
+        "SELECT range FROM range(3)",
+        "SELECT x FROM lake.wmf.pageview_hourly p, LATERAL range(p.view_count) AS r(x)",
+    ],
+)
+def test_rows_may_be_made_from_numbers_and_days(text: str) -> None:
+    made = planned(text)
+    assert len(made.inputs) == text.count("lake.")
+    assert "city" not in made.sql
+
+
+def test_a_function_in_from_is_no_way_round_a_lock() -> None:
+    with pytest.raises(Forbidden, match="city"):
+        planned("SELECT x FROM lake.wmf.pageview_hourly p, range(length(p.city)) AS r(x)")
