@@ -179,6 +179,8 @@ query_run = Table(
         postgresql_where=text("state = 'done'"),
         postgresql_include=["id", "size_bytes"],
     ),
+    # What has no end yet, which is looked through again and again.
+    Index("ix_query_run_open", "created_at", postgresql_where=text("ended_at IS NULL")),
 )
 
 admission = Table(

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 THREADS = 256
 """Requests that may wait at a time: states are long polls, results follow their query."""
 FIRST_HARVEST_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 300.0
 
 
@@ -95,9 +97,13 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
 
 
 def _keep_house(queries: Queries, stopping: threading.Event) -> None:
-    while not stopping.wait(HOUSEKEEPING_SECONDS):
+    due = time.monotonic() + HOUSEKEEPING_SECONDS
+    while not stopping.wait(LOOK_SECONDS):
         try:
-            queries.keep_house()
+            queries.look_after()
+            if time.monotonic() >= due:
+                queries.keep_house()
+                due = time.monotonic() + HOUSEKEEPING_SECONDS
         except Exception:
             log.exception("Housekeeping failed; it is tried again")
 

@@ -50,6 +50,7 @@ class QueryBody(Body):
     wait: float = Field(default=0.0, ge=0.0, le=STATE_WAIT_SECONDS)
     rows: int = Field(default=0, ge=0, le=PAGE_ROWS)
     arrow: int = Field(default=0, ge=0, le=SMALL_BYTES)
+    program: str = Field(default="", max_length=64)
 
 
 def health() -> dict[str, bool]:
@@ -108,7 +109,7 @@ async def _until_gone(request: Request, tell: Callable[[], None]) -> None:
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONResponse:
     """Accept a statement; wait a while for its end if asked to, and give the first rows, or all, of what is there."""
     queries = with_parts.queries
-    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id)
+    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id, body.program)
     run = queries.run(caller.principal, statement)
     run.wait_end(body.wait)
     page = small = None
@@ -137,10 +138,12 @@ def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONR
     return JSONResponse(told, 202)
 
 
-def query_changes(caller: Kernel, with_parts: WithParts) -> StreamingResponse:
-    """Tell of each of the kernel's runs as it changes."""
+def query_changes(
+    caller: Kernel, with_parts: WithParts, program: Annotated[str, Query(max_length=64)] = ""
+) -> StreamingResponse:
+    """Tell of each of the kernel's runs as it changes.  Those of a program end when it has no such line any more."""
     standing = Standing(with_parts.guard, caller.claims, with_parts.news)
-    told = changes(with_parts.queries, with_parts.lines, caller, standing)
+    told = changes(with_parts.queries, with_parts.lines, caller, standing, program)
     return StreamingResponse(told, media_type=LINES)
 
 

@@ -23,7 +23,9 @@ PAUSE_SECONDS = 0.1
 """How long changes gather: nobody reads faster.  The end of a run does not wait."""
 
 
-async def changes(queries: Queries, lines: Lines, caller: Caller, standing: Standing) -> AsyncIterator[bytes]:
+async def changes(
+    queries: Queries, lines: Lines, caller: Caller, standing: Standing, program: str = ""
+) -> AsyncIterator[bytes]:
     """Yield the state of each of the kernel's runs, now and at every change, while its person may see it.
 
     It ends with its token, and when lines are to end.
@@ -43,6 +45,7 @@ async def changes(queries: Queries, lines: Lines, caller: Caller, standing: Stan
         standing.held(),
         lines.open(changed),
         queries.news.of(person_id, caller.kernel_id, heard),
+        queries.presence.of(f"{person_id} {caller.kernel_id} {program}"),
     ):
         changed_runs.update((run.id, run) for run in queries.under_way(person_id, caller.kernel_id))
         empty = b"\n"  # after the first telling

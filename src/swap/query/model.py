@@ -31,6 +31,8 @@ class Statement:
     params: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     kernel_id: str = ""
+    program: str = ""
+    """The process that waits for the answer, as it calls itself; the query ends with it.  "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from swap.query.run import told
 from swap.query.run.failures import Failures
 from swap.query.run.habits import Usual
 from swap.query.run.news import RunNews
+from swap.query.run.presence import GONE_SECONDS, Presence
 from swap.query.run.run import Run
 from swap.settings import Settings
 
@@ -70,6 +71,7 @@ class Queries:
         self.access = Access(engine, settings.policy, spool, now, self.find)
         self.queue = Queue(engine, settings)
         self.news = RunNews()
+        self.presence = Presence()
         self._failures = Failures(engine, settings, now, source_is_down)
         self._pool = pool
         self._planning = Planning()
@@ -163,7 +165,7 @@ class Queries:
             Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
-            state, error = RunState.CANCELLED, cancelled
+            state, error = RunState.CANCELLED, run.why_cancelled or cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
         self._finish(run, state, error)
@@ -248,14 +250,26 @@ class Queries:
     # ── Coming and going ────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Begin: end what a gateway before this one left, make a combiner ready."""
+        self.reconcile()
+        self.spool.forget_unfinished()
+        self.queue.start()
+        self._pool.prepare()
+
+    def reconcile(self) -> None:
+        """End in the database what nobody carries out, and free the places that nobody uses: what is true is here.
+
+        A gateway that was killed leaves such, and a database that was away while something ended.
+        """
         now = self._now()
         error = SwapError(Problem("SWAP was restarted while this query ran.", todo="Run it again."))
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
-                self.spool.forget(row.id)
-                store.ended(conn, row.id, End(RunState.FAILED, error, now, now))
-        self.queue.start()
-        self._pool.prepare()
+                # A run is known here before the database hears of it, and for as long as its end is not recorded.
+                if row.id not in self._runs:
+                    end = End(RunState.FAILED, error, now, now)
+                    if store.ended(conn, row.id, end):
+                        audit.record(conn, told.lost(row, end))
+            self.queue.free_others(conn, [run.id for run in list(self._runs.values()) if not run.state.ended])
 
     def stop(self) -> None:
         """End every run, at its sources too."""
@@ -266,15 +280,27 @@ class Queries:
         self.queue.stop()
         self._pool.close()
 
-    def keep_house(self) -> None:
-        """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago.
+    def look_after(self) -> None:
+        """Stop what nobody waits for any more, and tell the database of ends that it missed: every few seconds.
 
-        First the database is told of ends that it missed; while it is away, that raises.
+        While the database is away, that raises.
         """
-        now = self._now()
+        going = [run for query_id in list(self._threads) if (run := self._runs.get(query_id)) and run.program]
+        asked: dict[str, float] = {}
+        for run in going:
+            asked[run.program] = max(run.accepted_at, asked.get(run.program, 0.0))
+        gone = self.presence.gone(asked)
+        for run in going:
+            if run.program in gone:
+                run.cancel(_abandoned())
         for query_id, (run, end) in list(self._unrecorded.items()):
             self._record(run, end)
-            del self._unrecorded[query_id]
+            self._unrecorded.pop(query_id, None)
+
+    def keep_house(self) -> None:
+        """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago."""
+        now = self._now()
+        self.reconcile()
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
         self.spool.expire(running, now)
         self.uploads.expire(now)
@@ -282,3 +308,13 @@ class Queries:
             if run.ended_at is not None and run.ended_at + AT_HAND < now and query_id not in self._unrecorded:
                 self.spool.settle(query_id)
                 self._runs.pop(query_id, None)
+
+
+def _abandoned() -> QueryCancelled:
+    return QueryCancelled(
+        Problem(
+            "Cancelled: its kernel is gone",
+            why=f"Nobody has waited for the answer for {GONE_SECONDS:g} seconds.",
+            todo="Run the cell again. With keep=True a query goes on without its kernel.",
+        )
+    )

@@ -96,6 +96,5 @@ def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, no
 
 
 def unfinished(conn: Connection) -> list[Row[Any]]:
-    """Return what has no end yet: at a gateway's start, what the one before it left."""
-    open_states = (RunState.WAITING.value, RunState.RUNNING.value)
-    return list(conn.execute(select(query_run).where(query_run.c.state.in_(open_states))))
+    """Return what has no end yet."""
+    return list(conn.execute(select(query_run).where(query_run.c.ended_at.is_(None))))

@@ -252,8 +252,8 @@ def test_an_end_that_could_not_be_recorded_is_recorded_later_and_keeps_no_place(
         assert conn.scalar(text("SELECT state FROM swap.query_run")) == "running"
     assert query_id not in queries.queue._ours
 
-    queries.keep_house()
-    queries.keep_house()
+    queries.look_after()
+    queries.look_after()
 
     with swap.database.engine("owner").begin() as conn:
         assert conn.scalar(text("SELECT state FROM swap.query_run")) == "done"
@@ -280,7 +280,7 @@ def test_an_end_that_the_database_took_without_saying_so_is_recorded_once(ann: P
     gate.set()
     assert ann.ended(query_id)["state"] == "done"
 
-    queries.keep_house()
+    queries.look_after()
 
     assert lost
     assert queries._unrecorded == {}

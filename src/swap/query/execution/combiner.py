@@ -86,6 +86,8 @@ class Combiner:
         """The end to read what it says to nobody: its last words."""
         self._killed_for_memory = 0
         """How many processes the system had killed for their memory when this one was given its statement."""
+        # Whoever tidies up may have taken the directory away.
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._spill = Path(tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=directory))
         try:
             self._forked = server.fork()
@@ -110,8 +112,8 @@ class Combiner:
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process can still be given a statement."""
-        return not self._forked.wait(0)
+        """Tell whether the process can still be given a statement, and has its directory."""
+        return not self._forked.wait(0) and self._spill.exists()
 
     def start(self, order: Order) -> None:
         """Give it its statement."""

@@ -48,7 +48,6 @@ class Pool:
         self._asked = threading.Condition()
         self._due = math.inf
         """When the next spare is to be made."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in directory.glob(f"{SPILL_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
         threading.Thread(target=self._keep_spare, name="combiner-spare", daemon=True).start()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +137,10 @@ class Queue:
         """Give the query's places back, or leave the line; `wake` the others once that is committed.  Idempotent."""
         self.let_go(query_id)
         conn.execute(delete(admission).where(admission.c.query_id == query_id))
+
+    def free_others(self, conn: Connection, going: Collection[str]) -> None:
+        """Give back all places but those of the queries that go on here."""
+        conn.execute(delete(admission).where(admission.c.query_id.not_in(list(going))))
 
     def let_go(self, query_id: str) -> None:
         """Renew the lease of a query no more."""

@@ -141,12 +141,15 @@ class Spool:
     def __init__(self, directory: Path, limits: Limits) -> None:
         self.directory = directory
         self._limits = limits
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         self._open: dict[str, ResultFile] = {}
         self._counting = threading.Lock()
         self._growing: dict[str, ResultFile] = {}
         self._kept_bytes = sum(map(_size, directory.glob("*.arrow")))
         """Of what does not grow: counted once and kept up to date, since a look at each file would grow with them."""
+
+    def _make(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def create(self, query_id: str) -> ResultFile:
         """Return a new, empty result.  Raises LimitExceeded when the spool is full, SwapError when the disk is."""
@@ -161,6 +164,8 @@ class Spool:
                 )
             )
         try:
+            # Whoever tidies up may have taken the directory away.
+            self._make()
             result = ResultFile(self.path(query_id), self._limits)
         except OSError as error:
             raise not_kept(error) from None
@@ -172,7 +177,9 @@ class Spool:
     def find(self, query_id: str) -> ResultFile | Path | None:
         """Return a result that is being written or was written completely."""
         path = self.path(query_id)
-        return self._open.get(query_id) or (path if path.exists() and _index(path).exists() else None)
+        if not path.exists():  # forgotten, or taken away by whoever tidies up
+            return None
+        return self._open.get(query_id) or (path if _index(path).exists() else None)
 
     def written(self, query_id: str) -> Written:
         """Return what is in a result.  Raises NotFound when it is gone or has no columns yet."""
@@ -200,6 +207,14 @@ class Spool:
             if self._growing.pop(query_id, None) is None:
                 self._kept_bytes -= _size(self.path(query_id))
         for path in (self.path(query_id), _index(self.path(query_id))):
+            path.unlink(missing_ok=True)
+
+    def forget_unfinished(self) -> None:
+        """Delete what nobody finished: at a gateway's start, what the one before it was writing."""
+        for path in self.directory.glob("*.arrow"):
+            if not _index(path).exists() and path.stem not in self._open:
+                self.forget(path.stem)
+        for path in self.directory.glob("*.new"):
             path.unlink(missing_ok=True)
 
     def settle(self, query_id: str) -> None:

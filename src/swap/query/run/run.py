@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from swap.errors import SwapError
+from swap.errors import QueryCancelled, SwapError
 from swap.identity import Principal
 from swap.query.model import NO_SOURCE, Plan, RunState, Statement
 from swap.query.results.spool import ResultFile
@@ -37,6 +37,8 @@ class Run:
         self.principal = principal
         self.statement = statement.text
         self.kernel_id = statement.kernel_id
+        self.program = statement.program and f"{principal.id} {statement.kernel_id} {statement.program}"
+        """Who waits for the answer, as `Presence` knows them; "" for nobody."""
         self.plan = plan
         self.state = RunState.WAITING
         self.error: SwapError | None = None
@@ -44,6 +46,7 @@ class Run:
         self.result: ResultFile | None = None
         self.sources = {name: stages.SourceProgress(total=plan.rows_of(name)) for name in plan.sources}
         self.cancelled = threading.Event()
+        self.why_cancelled: QueryCancelled | None = None
         self.on_cancel: Callable[[], None] = lambda: None
         self.ended_at: datetime | None = None
         self.expires_at: datetime | None = None
@@ -132,8 +135,14 @@ class Run:
             self._touch()
             return True
 
-    def cancel(self) -> None:
-        """Ask it to stop, here and at its sources.  Idempotent."""
+    @property
+    def accepted_at(self) -> float:
+        """When it was accepted, on its clock."""
+        return self._accepted
+
+    def cancel(self, why: QueryCancelled | None = None) -> None:
+        """Ask it to stop, here and at its sources, and say why if its person did not ask for it.  Idempotent."""
+        self.why_cancelled = self.why_cancelled or why
         self.cancelled.set()
         self.on_cancel()
 

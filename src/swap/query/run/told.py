@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row
 
 from swap import audit
 from swap.catalog.model import VisibleDataset
 from swap.errors import Problem, SwapError
-from swap.identity import Principal
+from swap.identity import Principal, Via
 from swap.query.language.text import cut
 from swap.query.language.verify import too_deep
 from swap.query.model import End, Reference, Statement
@@ -92,6 +95,20 @@ def ended(run: Run, end: End) -> audit.QueryEnded:
         rows=end.rows,
         bytes=end.size_bytes,
         seconds=round(run.elapsed, 3),
+    )
+
+
+def lost(row: Row[Any], end: End) -> audit.QueryEnded:
+    """Return the audit's record for a run that nobody saw end."""
+    return audit.QueryEnded(
+        person_id=row.person_id,
+        via=Via(row.via),
+        query_id=row.id,
+        state=end.state.value,
+        reason=str(end.error),
+        rows=0,
+        bytes=0,
+        seconds=round((end.at - row.created_at).total_seconds(), 3),
     )
 
 
