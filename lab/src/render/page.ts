@@ -1,4 +1,4 @@
-/** What a result's table shows: its page, its cells' text, its order, and the chart that fits it. */
+/** What a result's table shows: its page, its cells' text, its order, and the line that draws it. */
 import type { Column } from '../api';
 import { count, grouped } from '../format';
 
@@ -58,9 +58,19 @@ export function shown(value: string, column: Column | undefined): { text: string
 // A saved output is anybody's text, and the chart's line runs: only what is a name may stand in it bare.
 const NAME = /^[\p{XID_Start}_]\p{XID_Continue}*$/u;
 
-/** Return the line of Python that draws a result: its first measure along its first other column; null where none fits. */
-export function chartLine(name: string | null, columns: Column[]): string | null {
-  const measured = columns.find(column => column.group) ?? columns.find(column => column.align === 'right');
-  const along = columns.find(column => column !== measured);
-  return name && NAME.test(name) && measured && along ? `${name}.chart("bar", x=${JSON.stringify(measured.name)}, y=${JSON.stringify(along.name)})` : null;
+/** The chart that the kernel chose for a result: the arguments of `.chart()`. */
+export interface Suggested {
+  kind: string;
+  x: string;
+  y: string;
+}
+
+/** Return the line of Python that draws a result as the kernel chose; null where nothing fits, or no variable holds it. */
+export function chartLine(variable: string | null | undefined, chart: Suggested | null | undefined): string | null {
+  if (!variable || !NAME.test(variable) || chart === null) {
+    return null;
+  }
+  // What an older version saved does not say which: then the kernel chooses when it draws.
+  const given = chart ? [JSON.stringify(chart.kind), `x=${JSON.stringify(chart.x)}`, `y=${JSON.stringify(chart.y)}`] : [];
+  return `${variable}.chart(${given.join(', ')})`;
 }

@@ -10,7 +10,7 @@ import { bytes, count, plural, seconds } from '../format';
 import { cellOf } from '../hooks';
 import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
-import { chartLine, label, LIMIT, nextOrder, Order, pages, range, shown } from './page';
+import { chartLine, label, LIMIT, nextOrder, Order, pages, range, shown, Suggested } from './page';
 
 export const RESULT = 'application/vnd.swap.result+json';
 
@@ -27,6 +27,9 @@ interface Result {
   notices?: string[];
   home?: string;
   columns: Column[];
+  /** What holds the result in the kernel; missing in what an older version saved. */
+  variable?: string | null;
+  chart?: Suggested | null;
   page: { offset: number; rows: Row[] };
 }
 
@@ -104,7 +107,8 @@ export class ResultTable extends SwapRenderer {
 
   /** A chart is one line of Python: the button writes it into the next cell, for the person to change. */
   private _chartButton(): HTMLElement | null {
-    const source = chartLine(this._result.name, this._result.columns);
+    const { variable, name, chart } = this._result;
+    const source = chartLine(variable === undefined ? name : variable, chart);
     if (!source) {
       return null;
     }

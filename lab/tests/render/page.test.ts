@@ -67,33 +67,33 @@ test('an empty text is shown as empty', () => {
   assert.deepEqual(shown('', country), { text: '', title: '' });
 });
 
-test('a chart measures the first column that is counted, along the first other one', () => {
-  assert.equal(chartLine('pages', [year, country, views]), 'pages.chart("bar", x="views", y="year")');
-  assert.equal(chartLine('pages', [views, country]), 'pages.chart("bar", x="views", y="country")');
-  assert.equal(chartLine('pages', [views, { ...views, name: 'edits' }, country]), 'pages.chart("bar", x="views", y="edits")');
+const bars = { kind: 'bar', x: 'views', y: 'country' };
+
+test('the button writes the chart that the kernel chose', () => {
+  assert.equal(chartLine('pages', bars), 'pages.chart("bar", x="views", y="country")');
+  assert.equal(chartLine('_5', { kind: 'line', x: 'day', y: 'views' }), '_5.chart("line", x="day", y="views")');
 });
 
-test('a chart measures a number when nothing is counted', () => {
-  assert.equal(chartLine('pages', [country, year]), 'pages.chart("bar", x="year", y="country")');
+test('the kernel chooses for what an older version saved', () => {
+  assert.equal(chartLine('pages', undefined), 'pages.chart()');
 });
 
-test('a result without a name, a number or a second column has no chart', () => {
-  assert.deepEqual([chartLine(null, [country, views]), chartLine('pages', [country]), chartLine('pages', [views]), chartLine('pages', [])], [null, null, null, null]);
+test('a result that no variable holds, or for which no chart was found, has no button', () => {
+  assert.deepEqual([chartLine(null, bars), chartLine(undefined, bars), chartLine('pages', null)], [null, null, null]);
 });
 
 test('a strange name of a column stays one string of Python', () => {
-  const strange: Column = { ...views, name: 'a"b\\c\n!d' };
-  assert.equal(chartLine('pages', [country, strange]), 'pages.chart("bar", x="a\\"b\\\\c\\n!d", y="country")');
-  assert.equal(chartLine('pages', [views, { ...country, name: 'a"b' }]), 'pages.chart("bar", x="views", y="a\\"b")');
+  assert.equal(chartLine('pages', { ...bars, x: 'a"b\\c\n!d' }), 'pages.chart("bar", x="a\\"b\\\\c\\n!d", y="country")');
+  assert.equal(chartLine('pages', { ...bars, kind: 'bar")\n!id' }), 'pages.chart("bar\\")\\n!id", x="views", y="country")');
 });
 
 test('a saved output that names more than a variable puts no code into a cell', () => {
   const names = ['__import__("os").system("id") or pages', 'pages; x', 'a.b', 'a\nb', 'pages\n', '!id', '%run x', '1st', 'a b', ' a', 'a#', ''];
-  assert.deepEqual(names.map(name => chartLine(name, [country, views])).filter(Boolean), []);
+  assert.deepEqual(names.map(name => chartLine(name, bars)).filter(Boolean), []);
 });
 
 test('any variable of Python has a chart', () => {
   for (const name of ['pages', '_', 'pages_2', 'größte', '日本', 'été']) {
-    assert.ok(chartLine(name, [country, views])?.startsWith(`${name}.chart(`), name);
+    assert.ok(chartLine(name, bars)?.startsWith(`${name}.chart(`), name);
   }
 });

@@ -224,7 +224,8 @@ class Result:
         if state["state"] != "done":
             return show.error(_failure(state), self.id, self.statement)
         try:
-            return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""))
+            variable = screen.variable_of(self, self.name)
+            return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""), variable)
         except NotFound:
             return {"text/plain": repr(self)}
         except SwapError as error:

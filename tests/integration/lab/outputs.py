@@ -114,6 +114,8 @@ def result() -> dict[str, Any]:
         "notices": ["SELECT * left out city: the rule below-country locks it."],
         "home": "http://localhost:8000",
         "columns": COLUMNS,
+        "variable": "by_country",
+        "chart": {"kind": "bar", "x": "views", "y": "country"},
         "page": {"offset": 0, "rows": ROWS},
     }
 
@@ -166,6 +168,19 @@ def chart() -> dict[str, Any]:
         "mark": "bar",
         "encoding": {"x": {"field": "views", "type": "quantitative"}, "y": {"field": "country", "type": "nominal"}},
         "usermeta": {"embedOptions": {"actions": True, "ast": False, "loader": {"http": {}}}},
+    }
+
+
+def points() -> dict[str, Any]:
+    """Return points of three series, as any Altair chart has them."""
+    return {
+        "data": {"values": [{"a": number, "b": number % 5, "who": "xyz"[number % 3]} for number in range(30)]},
+        "mark": {"type": "point", "filled": True},
+        "encoding": {
+            "x": {"field": "a", "type": "quantitative"},
+            "y": {"field": "b", "type": "quantitative"},
+            "color": {"field": "who", "type": "nominal"},
+        },
     }
 
 
@@ -240,6 +255,7 @@ def notebook() -> dict[str, Any]:
         cell(8, "hostile", (CHART, hostile_chart())),
         cell(9, "broken", (RESULT, {"version": 99})),
         cell(10, PYTHON),
+        cell(11, "points", (CHART, points())),
     ]
     return {
         "nbformat": 4,

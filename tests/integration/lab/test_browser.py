@@ -161,6 +161,19 @@ def test_a_chart_is_drawn_from_the_notebook_alone(lab: Lab) -> None:
     assert lab.cell(4).locator(".vega-actions").count() == 0
 
 
+def test_points_of_three_series_have_three_colours(lab: Lab) -> None:
+    points = lab.cell(11).locator(".mark-symbol path[aria-roledescription=point]")
+    expect(points).to_have_count(30, timeout=20_000)
+    looks = {(each.get_attribute("fill"), each.get_attribute("stroke")) for each in points.all()}
+    assert len({fill for fill, _ in looks}) == 3
+    assert {stroke for _, stroke in looks} <= {None, "transparent", *(fill for fill, _ in looks)}
+
+
+def test_the_chart_button_writes_the_chart_the_kernel_chose(window: Lab) -> None:
+    window.cell(3).get_by_role("button", name="Chart").click()
+    expect(window.cell(4).locator(".cm-content")).to_have_text('by_country.chart("bar", x="views", y="country")')
+
+
 def test_a_hostile_chart_loads_and_runs_nothing(lab: Lab) -> None:
     expect(lab.cell(8).locator(".swap-out")).to_contain_text("The chart cannot be drawn", timeout=20_000)
     assert lab.page.evaluate("window.attacked") is None
@@ -239,7 +252,7 @@ def test_columns_sort_and_pages_turn_by_keyboard(window: Lab) -> None:
     output.get_by_role("button", name="Next page").focus()
     window.page.keyboard.press("Space")
     expect(output.locator(".sq-f")).to_contain_text("11–20 of 310,482")
-    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 10, "no shortcut of Lab acted on the keys"
+    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 11, "no shortcut of Lab acted on the keys"
 
 
 def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server) -> None:
