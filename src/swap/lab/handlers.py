@@ -22,7 +22,7 @@ from swap.lab.tokens import Tokens
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
 BODY_BYTES = 300_000
 CHUNK_BYTES = 65_536
-PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending"})
+PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending", "contains", "column", "format"})
 
 
 class Gateway:
