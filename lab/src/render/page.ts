@@ -2,8 +2,8 @@
 import type { Column } from '../api';
 import { count, grouped } from '../format';
 
-/** Rows of one page. */
-export const LIMIT = 10;
+/** Rows of one page: the first is what a notebook holds. */
+export const SIZES = [10, 25, 50, 100];
 /** Characters of a cell; the rest is one hover away, or in the file. */
 const LONG = 300;
 const LONG_TITLE = 2000;
@@ -15,9 +15,26 @@ export interface Order {
   descending: boolean;
 }
 
-/** Return which rows are shown, of how many. */
-export function range(offset: number, rows: number, total: number): string {
-  return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}` : 'No rows';
+/** Which rows of a result are shown: those with a text in them, in one column or in any. */
+export interface Filter {
+  contains: string;
+  column: string;
+}
+
+/** Return which rows are shown, of how many; `all` are those of the result, when a filter leaves fewer. */
+export function range(offset: number, rows: number, total: number, all = total): string {
+  const filtered = all === total ? '' : `, ${count(total)} of ${count(all)} rows match`;
+  return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}${filtered}` : `No rows${all ? ` of ${count(all)} match` : ''}`;
+}
+
+/** Return what to ask the server for a page. */
+export function asked(offset: number, limit: number, order: Order | null, filter: Filter): Record<string, string> {
+  return {
+    offset: String(offset),
+    limit: String(limit),
+    ...(order ? { sort: order.column, descending: String(order.descending) } : {}),
+    ...(filter.contains ? { contains: filter.contains, ...(filter.column ? { column: filter.column } : {}) } : {})
+  };
 }
 
 /** Return what a table is called for somebody who cannot see it. */
@@ -25,15 +42,15 @@ export function label(name: string | null, offset: number, rows: number, total: 
   return `Result ${name ?? ''}, ${total ? `rows ${offset + 1} to ${offset + rows}` : 'no rows'}`;
 }
 
-/** Return where the four buttons below a page lead to, null where there is nothing. */
-export function pages(offset: number, total: number): Record<'first' | 'previous' | 'next' | 'last', number | null> {
-  const last = Math.max(0, Math.floor((total - 1) / LIMIT) * LIMIT);
+/** Return where the four buttons below a page of so many rows lead to, null where there is nothing. */
+export function pages(offset: number, total: number, limit: number): Record<'first' | 'previous' | 'next' | 'last', number | null> {
+  const last = Math.max(0, Math.floor((total - 1) / limit) * limit);
   const back = offset > 0;
-  const on = offset + LIMIT < total;
+  const on = offset + limit < total;
   return {
     first: back ? 0 : null,
-    previous: back ? Math.max(0, offset - LIMIT) : null,
-    next: on ? offset + LIMIT : null,
+    previous: back ? Math.max(0, offset - limit) : null,
+    next: on ? offset + limit : null,
     last: on ? last : null
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Column } from '../../src/api';
-import { chartLine, label, nextOrder, pages, range, shown } from '../../src/render/page';
+import { asked, chartLine, label, nextOrder, pages, range, shown } from '../../src/render/page';
 
 const country: Column = { name: 'country', type: 'text', align: 'left', group: false };
 const year: Column = { name: 'year', type: 'int', align: 'right', group: false };
@@ -13,6 +13,25 @@ test('rows count from one, and thousands are told apart', () => {
   ]);
 });
 
+test('a filter says how many rows match, of how many', () => {
+  assert.deepEqual([range(0, 10, 52, 310482), range(0, 0, 0, 310482), range(0, 10, 52, 52)], [
+    '1–10 of 52, 52 of 310,482 rows match', 'No rows of 310,482 match', '1–10 of 52'
+  ]);
+});
+
+test('the server is asked for what was chosen, and for no column without a text', () => {
+  const order = { column: 'views', descending: true };
+  assert.deepEqual(asked(20, 25, order, { contains: 'a', column: 'page' }), {
+    offset: '20', limit: '25', sort: 'views', descending: 'true', contains: 'a', column: 'page'
+  });
+  assert.deepEqual(asked(0, 10, null, { contains: '', column: 'page' }), { offset: '0', limit: '10' });
+  assert.deepEqual(asked(0, 10, null, { contains: 'a', column: '' }), { offset: '0', limit: '10', contains: 'a' });
+});
+
+test('a page may be larger', () => {
+  assert.deepEqual(pages(50, 120, 50), { first: 0, previous: 0, next: 100, last: 100 });
+});
+
 test('a table is called by its name and its rows', () => {
   assert.deepEqual([label('pages', 10, 10, 25), label(null, 0, 1, 1), label('pages', 0, 0, 0)], [
     'Result pages, rows 11 to 20', 'Result , rows 1 to 1', 'Result pages, no rows'
@@ -20,25 +39,25 @@ test('a table is called by its name and its rows', () => {
 });
 
 test('on the first page only the next and the last are left', () => {
-  assert.deepEqual(pages(0, 25), { first: null, previous: null, next: 10, last: 20 });
+  assert.deepEqual(pages(0, 25, 10), { first: null, previous: null, next: 10, last: 20 });
 });
 
 test('on the last page only the first and the previous are left', () => {
-  assert.deepEqual(pages(20, 25), { first: 0, previous: 10, next: null, last: null });
+  assert.deepEqual(pages(20, 25, 10), { first: 0, previous: 10, next: null, last: null });
 });
 
 test('between them all four are left, and none leads before the first row', () => {
-  assert.deepEqual(pages(10, 25), { first: 0, previous: 0, next: 20, last: 20 });
-  assert.deepEqual(pages(5, 25), { first: 0, previous: 0, next: 15, last: 20 });
+  assert.deepEqual(pages(10, 25, 10), { first: 0, previous: 0, next: 20, last: 20 });
+  assert.deepEqual(pages(5, 25, 10), { first: 0, previous: 0, next: 15, last: 20 });
 });
 
 test('the last page has rows when they fill their pages', () => {
-  assert.deepEqual([pages(0, 20).last, pages(0, 21).last, pages(10, 20).next], [10, 20, null]);
+  assert.deepEqual([pages(0, 20, 10).last, pages(0, 21, 10).last, pages(10, 20, 10).next], [10, 20, null]);
 });
 
 test('one page leads nowhere, and neither does none', () => {
   const nowhere = { first: null, previous: null, next: null, last: null };
-  assert.deepEqual([pages(0, 10), pages(0, 0)], [nowhere, nowhere]);
+  assert.deepEqual([pages(0, 10, 10), pages(0, 0, 10)], [nowhere, nowhere]);
 });
 
 test('pressing a column sorts up, then down, then not at all', () => {

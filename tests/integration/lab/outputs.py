@@ -268,10 +268,12 @@ def notebook() -> dict[str, Any]:
     }
 
 
-def page(offset: int, sort: str | None, descending: bool) -> dict[str, Any]:
-    """Return a page as the gateway would: the stored rows, sorted by a number if asked."""
-    rows = list(ROWS)
+def page(offset: int, limit: int, sort: str | None, contains: str, *, descending: bool) -> dict[str, Any]:
+    """Return a page as the gateway would: the stored rows, sorted by a number or filtered if asked."""
+    rows = [row for row in ROWS if any(contains.casefold() in (value or "").casefold() for value in row)]
+    total = len(rows) if contains else 310482
     if sort is not None:
         at = [column["name"] for column in COLUMNS].index(sort)
         rows.sort(key=lambda row: int(row[at] or 0) if at else row[at] or "", reverse=descending)  # type: ignore[arg-type, return-value]
-    return {"columns": COLUMNS, "rows": rows, "offset": offset, "total": 310482}
+    rows = (rows * 10)[:limit] if not contains else rows[:limit]
+    return {"columns": COLUMNS, "rows": rows, "offset": offset, "total": total}

@@ -44,7 +44,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def page(path: str, body: bytes) -> dict[str, Any]:
     del body
     query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
-    return outputs.page(int(query["offset"]), query.get("sort"), query.get("descending") == "true")
+    offset, limit = int(query["offset"]), int(query["limit"])
+    descending = query.get("descending") == "true"
+    return outputs.page(offset, limit, query.get("sort"), query.get("contains", ""), descending=descending)
 
 
 def complete(path: str, body: bytes) -> dict[str, Any]:
@@ -263,6 +265,40 @@ def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server
         expect(window.cell(3).locator("tbody tr")).to_have_count(10)
     finally:
         server.gateway.answers["GET /v1/queries/qdone/page"] = kept
+
+
+def test_a_result_s_table_can_be_filtered(window: Lab, server: Server) -> None:
+    output = window.cell(3)
+    output.get_by_role("button", name="Filter").click()
+    output.get_by_role("searchbox", name="Text in a row").fill("united")
+    expect(output.locator("tbody tr")).to_have_count(1)
+    expect(output.locator("tbody tr")).to_contain_text("United States")
+    expect(output.locator(".sq-f")).to_contain_text("1–1 of 1, 1 of 310,482 rows match")
+    output.get_by_role("combobox", name="Column").select_option("country")
+    expect(output.locator("tbody tr")).to_have_count(1)
+    asked = [path for method, path, _ in server.gateway.asked if "contains=united" in path]
+    assert "column=country" in asked[-1]
+    output.get_by_role("searchbox", name="Text in a row").fill("")
+    expect(output.locator(".sq-f")).to_contain_text("1–10 of 310,482")
+
+
+def test_a_page_has_as_many_rows_as_somebody_chooses(window: Lab) -> None:
+    output = window.cell(3)
+    output.get_by_role("combobox", name="Rows of a page").select_option("25 rows")
+    expect(output.locator("tbody tr")).to_have_count(25)
+    output.get_by_role("button", name="Next page").click()
+    expect(output.locator(".sq-f")).to_contain_text("26–50 of 310,482")
+
+
+@pytest.mark.parametrize(("label", "file"), [("CSV", "by_country.csv"), ("Parquet", "by_country.parquet")])
+def test_a_result_downloads_in_the_format_somebody_chooses(window: Lab, label: str, file: str) -> None:
+    output = window.cell(3)
+    output.get_by_role("button", name="Download").click()
+    expect(output.get_by_role("group", name="Download the result")).to_contain_text("All 310,482 rows as")
+    with window.page.expect_download() as download:
+        output.get_by_role("link", name=f"Download by_country as {label}").click()
+    assert download.value.suggested_filename == file
+    assert download.value.url.endswith(f"/download?format={label.lower()}")
 
 
 def test_how_it_ran_unfolds(window: Lab) -> None:
