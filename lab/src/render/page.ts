@@ -1,6 +1,6 @@
 /** What a result's table shows: its page, its cells' text, its order, and the line that draws it. */
 import type { Column } from '../api';
-import { count, grouped } from '../format';
+import { count, grouped, plural } from '../format';
 
 /** Rows of one page: the first is what a notebook holds. */
 export const SIZES = [10, 25, 50, 100];
@@ -23,8 +23,10 @@ export interface Filter {
 
 /** Return which rows are shown, of how many; `all` are those of the result, when a filter leaves fewer. */
 export function range(offset: number, rows: number, total: number, all = total): string {
-  const filtered = all === total ? '' : `, ${count(total)} of ${count(all)} rows match`;
-  return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}${filtered}` : `No rows${all ? ` of ${count(all)} match` : ''}`;
+  if (all !== total) {
+    return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)} that match, of ${count(all)}` : `None of ${plural(all, 'row')} matches`;
+  }
+  return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}` : 'No rows';
 }
 
 /** Return what to ask the server for a page. */

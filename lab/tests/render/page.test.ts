@@ -15,7 +15,7 @@ test('rows count from one, and thousands are told apart', () => {
 
 test('a filter says how many rows match, of how many', () => {
   assert.deepEqual([range(0, 10, 52, 310482), range(0, 0, 0, 310482), range(0, 10, 52, 52)], [
-    '1–10 of 52, 52 of 310,482 rows match', 'No rows of 310,482 match', '1–10 of 52'
+    '1–10 of 52 that match, of 310,482', 'None of 310,482 rows matches', '1–10 of 52'
   ]);
 });
 
