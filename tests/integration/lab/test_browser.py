@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
+from integration.lab.stand_ins import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -413,6 +414,46 @@ def test_the_end_of_access_is_said_in_words(browser: Browser, server: Server) ->
     finally:
         server.gateway.say("live", epoch + 1)
         leaving.context.close()
+
+
+def test_a_server_that_was_stopped_is_said_in_words(window: Lab, server: Server) -> None:
+    """Where no server runs, what stands before it answers 404, in its own words."""
+    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Your server has stopped", timeout=20_000)
+    window.page.keyboard.press("Control+s")
+    window.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
+    assert window.page.locator(".jp-Dialog").count() == 1
+    expect(dialog).not_to_contain_text("Directory not found")
+
+    with window.page.expect_request("http://localhost:8000/server?next=look.ipynb"):
+        dialog.get_by_role("button", name="Start it again").click()
+
+
+def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: Server) -> None:
+    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+    expect(window.page.get_by_role("dialog")).to_contain_text("Your server has stopped", timeout=20_000)
+
+    window.context.unroute_all()
+
+    expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
+
+
+def test_a_cell_whose_kernel_was_restarted_stops_counting_and_its_query_is_cancelled(
+    window: Lab, server: Server
+) -> None:
+    expect(window.cell(1).get_by_role("button", name="Cancel")).to_be_visible()
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    server.gateway.asked.clear()
+
+    window.page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
+    window.page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel").first.click()
+    window.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+
+    expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
+    expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
+    wait_for("the query's end", lambda: ("DELETE", "/v1/queries/qrun") in [each[:2] for each in server.gateway.asked])
 
 
 def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:
