@@ -9,6 +9,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { watchAccess } from './access';
 import { addBar } from './bar';
 import { keepClean } from './clean';
+import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
@@ -99,6 +100,18 @@ const failures: JupyterFrontEndPlugin<void> = {
   activate: showFailures
 };
 
+const conflicts: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:conflicts',
+  description: 'Says that a notebook was saved elsewhere, and keeps both.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate: (app, tracker: INotebookTracker) => {
+    tracker.widgetAdded.connect((_, panel) =>
+      sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }))
+    );
+  }
+};
+
 const narrow: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:narrow',
   description: 'Folds the side panels away in a narrow window.',
@@ -131,4 +144,4 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, clean, renderers, window_, early, failures, narrow, help];
+export default [bar, access, sql, completion, clean, renderers, window_, early, failures, conflicts, narrow, help];

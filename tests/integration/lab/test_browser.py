@@ -456,6 +456,32 @@ def test_a_cell_whose_kernel_was_restarted_stops_counting_and_its_query_is_cance
     wait_for("the query's end", lambda: ("DELETE", "/v1/queries/qrun") in [each[:2] for each in server.gateway.asked])
 
 
+def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
+    def write(source: str) -> None:
+        cells = [outputs.cell(1, source)]
+        (server.home / "both.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
+
+    def holds(name: str) -> str:
+        return (server.home / name).read_text() if (server.home / name).exists() else ""
+
+    write("as_opened = 1")
+    window.page.goto(f"{server.url}/lab/tree/both.ipynb?reset")
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    write("theirs = 1")
+
+    window.cell(1).locator(".cm-content").click()
+    window.page.keyboard.insert_text("mine = 1\n")
+    window.page.keyboard.press("Control+s")
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("both.ipynb was saved from another window", timeout=20_000)
+    dialog.get_by_role("button", name="Keep mine as a copy").click()
+
+    expect(window.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="both-mine.ipynb")).to_be_visible()
+    assert "mine = 1" in holds("both-mine.ipynb")
+    assert "theirs = 1" in holds("both.ipynb")
+    expect(dialog).to_have_count(0)
+
+
 def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:
     cells = [outputs.cell(1, "1/0"), *(outputs.cell(number, f"print({number})\n" * 9) for number in range(2, 41))]
     (server.home / "fails.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
