@@ -40,5 +40,5 @@ export const queries = {
   state: (id: string) => call<Run>(`queries/${encodeURIComponent(id)}`),
   cancel: (id: string) => call<{ state: string }>(`queries/${encodeURIComponent(id)}`, {}, { method: 'DELETE' }),
   page: (id: string, query: Record<string, string>) => call<Page>(`queries/${encodeURIComponent(id)}/page`, query),
-  download: (id: string) => address(`queries/${encodeURIComponent(id)}/download`)
+  download: (id: string, format: string) => address(`queries/${encodeURIComponent(id)}/download`, { format })
 };

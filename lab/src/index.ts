@@ -9,10 +9,12 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { watchAccess } from './access';
 import { addBar } from './bar';
 import { keepClean } from './clean';
+import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
+import { showFailures } from './failure';
 import { hooks } from './hooks';
 import { swapCells } from './sql';
-import { openEarly, resolve } from './window';
+import { foldAway, openEarly, resolve } from './window';
 
 const bar: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:bar',
@@ -91,6 +93,33 @@ const early: JupyterFrontEndPlugin<void> = {
   activate: openEarly
 };
 
+const failures: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:failures',
+  description: 'Leads back to the cell at which a run of many stopped.',
+  autoStart: true,
+  activate: showFailures
+};
+
+const conflicts: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:conflicts',
+  description: 'Says that a notebook was saved elsewhere, and keeps both.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate: (app, tracker: INotebookTracker) => {
+    tracker.widgetAdded.connect((_, panel) =>
+      sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }))
+    );
+  }
+};
+
+const narrow: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:narrow',
+  description: 'Folds the side panels away in a narrow window.',
+  autoStart: true,
+  requires: [ILabShell],
+  activate: foldAway
+};
+
 const help: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:help',
   description: 'Help that leads to SWAP.',
@@ -115,4 +144,4 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, clean, renderers, window_, early, help];
+export default [bar, access, sql, completion, clean, renderers, window_, early, failures, conflicts, narrow, help];

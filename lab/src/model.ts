@@ -69,7 +69,7 @@ export interface Run {
   expires_at: string | null;
 }
 
-/** The head of a page's column: its name, SQL type and side, and whether thousands may be separated. */
+/** The head of a page's column: its name, SQL type, side, and whether it is a quantity (grouped, measured). */
 export interface Column {
   name: string;
   type: string;

@@ -4,7 +4,7 @@
  * Lab's resolver waits up to half a second for other windows to object; its router, a second for a save of what it
  * remembers.
  */
-import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { ILabShell, JupyterFrontEnd } from '@jupyterlab/application';
 import type { IWindowResolver } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { claim } from './workspace';
@@ -29,4 +29,20 @@ export function openEarly(app: JupyterFrontEnd): void {
   if (path.endsWith('.ipynb')) {
     void app.restored.then(() => app.commands.execute('docmanager:open', { path }));
   }
+}
+
+/** Below this width of a window a side panel leaves no room for a notebook. */
+const NARROW = '(max-width: 639px)';
+
+/** Fold the side panels away when the window is narrow, or becomes so; whoever unfolds one has it. */
+export function foldAway(app: JupyterFrontEnd, shell: ILabShell): void {
+  const narrow = window.matchMedia(NARROW);
+  const fold = () => {
+    if (narrow.matches) {
+      shell.collapseLeft();
+      shell.collapseRight();
+    }
+  };
+  narrow.addEventListener('change', fold);
+  void app.restored.then(fold);
 }

@@ -5,7 +5,7 @@
 import { button, el } from '../dom';
 import { hooks } from '../hooks';
 import { SwapRenderer } from './base';
-import { fileName, harmless, isInside, Json, sized, titled } from './specification';
+import { fileName, harmless, isInside, Json, sized, themed, titled } from './specification';
 
 export const CHART = 'application/vnd.vegalite.v6+json';
 
@@ -13,29 +13,11 @@ type Drawn = { view: { toImageURL(type: string, scale?: number): Promise<string>
 
 function theme(node: HTMLElement): Json {
   const style = getComputedStyle(node);
-  const value = (name: string, otherwise: string) => style.getPropertyValue(name).trim() || otherwise;
-  const text = value('--jp-ui-font-color1', '#202122');
-  const quiet = value('--jp-ui-font-color2', '#54595d');
-  const line = value('--jp-border-color2', '#c8ccd1');
-  const brand = value('--jp-brand-color1', '#1976d2');
-  const font = value('--jp-ui-font-family', 'sans-serif');
-  return {
-    background: 'transparent',
-    font,
-    axis: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal', gridColor: line, domain: false, tickColor: line, labelFontSize: 11, titleFontSize: 11 },
-    axisQuantitative: { tickCount: 6 },
-    legend: { labelColor: text, titleColor: quiet, titleFontWeight: 'normal' },
-    header: { labelColor: text, titleColor: quiet },
-    title: { color: text, subtitleColor: quiet, anchor: 'start' },
-    view: { stroke: 'transparent' },
-    text: { color: text },
-    arc: { fill: brand }, area: { fill: brand }, bar: { fill: brand }, line: { stroke: brand }, point: { stroke: brand },
-    rect: { fill: brand }, rule: { stroke: text }, tick: { stroke: brand }, circle: { fill: brand }, square: { fill: brand }, trail: { fill: brand }
-  };
+  return themed((name, otherwise) => style.getPropertyValue(name).trim() || otherwise, document.body.dataset.jpThemeLight === 'false');
 }
 
 /** Wait until the theme's sheet is there: a notebook opened with the page is drawn before it is. */
-async function themed(node: HTMLElement): Promise<void> {
+async function dressed(node: HTMLElement): Promise<void> {
   for (let tries = 0; tries < 50 && !getComputedStyle(node).getPropertyValue('--jp-ui-font-color1'); tries++) {
     await new Promise(resolve => window.setTimeout(resolve, 100));
   }
@@ -85,7 +67,7 @@ export class Chart extends SwapRenderer {
       this._drawn?.finalize();
       this._drawn = null;
       const { embed, expressionInterpreter, loader } = await import('./vega');
-      await themed(this.node);
+      await dressed(this.node);
       if (overtaken()) {
         return;
       }

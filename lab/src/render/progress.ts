@@ -4,6 +4,7 @@
  * Lab draws every update into the same widget.  A notebook saved while a query ran holds this output too:
  * so the first drawing asks the server whether the query still runs.
  */
+import type { ISessionContext } from '@jupyterlab/apputils';
 import { queries, Refused, Run } from '../api';
 import { button, el, icon, ring } from '../dom';
 import { seconds } from '../format';
@@ -15,6 +16,8 @@ import { SwapRenderer } from './base';
 export const PROGRESS = 'application/vnd.swap.progress+json';
 const TICK_MS = 200;
 const SILENCE_MS = 15000;
+/** What a kernel's status is when what it ran has ended with it. */
+const ENDS_OF_KERNEL = new Set(['restarting', 'autorestarting', 'terminating', 'dead']);
 
 /** A run as its cell has it: with the name of the variable that the result goes to. */
 interface Shown extends Run {
@@ -35,6 +38,8 @@ export class Progress extends SwapRenderer {
   private _heard = 0;
   private _updates = 0;
   private _left: string | null = null;
+  private _restarted = false;
+  private _watched: ISessionContext | null = null;
   private _cancelling: 'no' | 'asked' | 'failed' = 'no';
   private _timer = 0;
   private readonly _said = el('p', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
@@ -47,6 +52,7 @@ export class Progress extends SwapRenderer {
     this._heard = performance.now();
     this._updates += 1;
     this._left = null;
+    this._restarted = false;
     if (!this._box.isConnected) {
       this.node.replaceChildren(this._said, this._box);
     }
@@ -59,7 +65,26 @@ export class Progress extends SwapRenderer {
     }
   }
 
+  protected onAfterAttach(): void {
+    // The output is in its cell one moment after it is in the page.
+    window.requestAnimationFrame(() => {
+      this._watched = this._watched ?? panelOf(this.node)?.sessionContext ?? null;
+      this._watched?.statusChanged.connect(this._heardOfKernel, this);
+    });
+  }
+
+  /** A kernel that was restarted, or has died, tells nothing more of what it ran; nobody would get the result. */
+  private _heardOfKernel(_: unknown, status: string): void {
+    if (ENDS_OF_KERNEL.has(status) && this._runs() && this._left === null && !this.isDisposed) {
+      this._restarted = true;
+      this._left = '';
+      void queries.cancel(this._run!.id).catch(() => undefined);
+      this._draw();
+    }
+  }
+
   dispose(): void {
+    this._watched?.statusChanged.disconnect(this._heardOfKernel, this);
     window.clearInterval(this._timer);
     super.dispose();
   }
@@ -115,11 +140,12 @@ export class Progress extends SwapRenderer {
   private _draw(): void {
     const run = this._run!;
     if (this._left !== null) {
+      const what = this._restarted ? 'The kernel was restarted' : 'Was running when saved';
       this._box.replaceChildren(
-        el('div', { class: 'sq-h' }, ring(false), el('b', {}, 'Was running when saved'), this._left ? el('span', { class: 's2' }, this._left) : null),
-        el('div', { class: 'sq-f' }, el('span', {}, 'Run the cell again to get its result.'))
+        el('div', { class: 'sq-h' }, ring(false), el('b', {}, what), this._left ? el('span', { class: 's2' }, this._left) : null),
+        el('div', { class: 'sq-f' }, el('span', {}, `${this._restarted ? 'The query was cancelled: nobody waited for it any more. ' : ''}Run the cell again to get its result.`))
       );
-      this._say('The query was running when this notebook was saved.');
+      this._say(this._restarted ? 'The kernel was restarted; the query was cancelled.' : 'The query was running when this notebook was saved.');
       return;
     }
     const now = this._now();

@@ -10,7 +10,8 @@ import { bytes, count, plural, seconds } from '../format';
 import { cellOf } from '../hooks';
 import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
-import { chartLine, label, LIMIT, nextOrder, Order, pages, range, shown } from './page';
+import { asked, chartLine, Filter, label, nextOrder, Order, pages, range, shown, SIZES, Suggested } from './page';
+import { downloads, filters } from './tools';
 
 export const RESULT = 'application/vnd.swap.result+json';
 
@@ -27,6 +28,9 @@ interface Result {
   notices?: string[];
   home?: string;
   columns: Column[];
+  /** What holds the result in the kernel; missing in what an older version saved. */
+  variable?: string | null;
+  chart?: Suggested | null;
   page: { offset: number; rows: Row[] };
 }
 
@@ -45,8 +49,11 @@ export class ResultTable extends SwapRenderer {
   private _offset = 0;
   private _total = 0;
   private _order: Order | null = null;
+  private _filter: Filter = { contains: '', column: '' };
+  private _size = SIZES[0];
   private _gone = '';
   private _busy = false;
+  private _next: (() => Promise<void>) | null = null;
   private readonly _table = el('div', { class: 'rt-w', tabindex: 0, role: 'region' });
   private readonly _foot = el('div', { class: 'sq-f' });
   private readonly _said = el('span', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
@@ -58,12 +65,14 @@ export class ResultTable extends SwapRenderer {
     this._offset = this._result.page.offset;
     this._total = this._result.rows;
     this._order = null;
+    this._filter = { contains: '', column: '' };
+    this._size = SIZES[0];
     const notices = this._result.notices ?? [];
     this.node.replaceChildren(
       el(
         'div',
         { class: 'sq' },
-        this._head(),
+        ...this._head(),
         notices.length ? el('ul', { class: 'sq-n' }, ...notices.map(text => el('li', {}, icon('info'), el('span', {}, text)))) : null,
         this._table,
         this._foot,
@@ -73,24 +82,16 @@ export class ResultTable extends SwapRenderer {
     this._draw();
   }
 
-  private _head(): HTMLElement {
+  private _head(): HTMLElement[] {
     const { name, rows, columns, id } = this._result;
     const facts = [
       seconds(this._result.seconds),
       this._result.source_bytes ? `${bytes(this._result.source_bytes)} read` : '',
       this._result.bytes ? `${bytes(this._result.bytes)} here` : ''
     ];
-    const download = el(
-      'a',
-      { class: 'sq-b sq-b--q', href: queries.download(id), download: `${name || 'result'}.csv`, 'aria-label': `Download ${name || 'the result'} as CSV` },
-      icon('download'),
-      'Download'
-    );
-    download.addEventListener('click', event => {
-      event.preventDefault();
-      void this._download(download);
-    });
-    return el(
+    const download = downloads(name || 'result', rows, format => queries.download(id, format), () => this._there());
+    const filter = filters(columns, chosen => void this._load(0, this._order, chosen));
+    const head = el(
       'div',
       { class: 'sq-h' },
       icon('done', 'l-ok', 'done'),
@@ -98,13 +99,15 @@ export class ResultTable extends SwapRenderer {
       el('span', {}, `${plural(rows, 'row')} × ${plural(columns.length, 'column')}`),
       ...facts.filter(Boolean).map(text => el('span', { class: 's2' }, text)),
       el('span', { class: 'end' }),
-      el('span', { class: 'sq-a' }, download, this._chartButton())
+      el('span', { class: 'sq-a' }, rows > 1 ? filter.button : null, download.button, this._chartButton())
     );
+    return [head, filter.row, download.row];
   }
 
   /** A chart is one line of Python: the button writes it into the next cell, for the person to change. */
   private _chartButton(): HTMLElement | null {
-    const source = chartLine(this._result.name, this._result.columns);
+    const { variable, name, chart } = this._result;
+    const source = chartLine(variable === undefined ? name : variable, chart);
     if (!source) {
       return null;
     }
@@ -182,7 +185,7 @@ export class ResultTable extends SwapRenderer {
   }
 
   private _footer(): HTMLElement[] {
-    const to = pages(this._offset, this._total);
+    const to = pages(this._offset, this._total, this._size);
     const buttons = PAGES.map(([label, name]) => {
       const offset = to[name];
       const node = button('', { icon: name, quiet: true, label });
@@ -191,9 +194,12 @@ export class ResultTable extends SwapRenderer {
       node.addEventListener('click', () => void this._load(offset ?? 0, this._order));
       return node;
     });
-    const parts: HTMLElement[] = [el('span', {}, range(this._offset, this._rows.length, this._total))];
-    if (this._total > LIMIT) {
+    const parts: HTMLElement[] = [el('span', {}, range(this._offset, this._rows.length, this._total, this._result.rows))];
+    if (this._total > this._size) {
       parts.push(el('span', { class: 'sq-p', role: 'group', 'aria-label': 'Pages' }, ...buttons));
+    }
+    if (this._result.rows > SIZES[0]) {
+      parts.push(this._sizes());
     }
     if (this._gone) {
       parts.push(el('span', { class: 'sq-g' }, this._gone));
@@ -204,6 +210,20 @@ export class ResultTable extends SwapRenderer {
       parts.push(this._howItRan());
     }
     return parts;
+  }
+
+  private _sizes(): HTMLElement {
+    const node = el(
+      'select',
+      { class: 'sq-c', 'aria-label': 'Rows of a page', 'data-swap-focus': 'size' },
+      ...SIZES.map(size => el('option', { value: size, selected: size === this._size }, `${size} rows`))
+    );
+    node.addEventListener('change', () => {
+      this._size = Number(node.value);
+      // The first row in sight stays in sight.
+      void this._load(Math.floor(this._offset / this._size) * this._size, this._order);
+    });
+    return node;
   }
 
   private _howItRan(): HTMLElement {
@@ -234,48 +254,50 @@ export class ResultTable extends SwapRenderer {
     await this._load(0, nextOrder(this._order, column));
   }
 
-  private async _load(offset: number, order: Order | null): Promise<void> {
+  private async _load(offset: number, order: Order | null, filter = this._filter): Promise<void> {
     if (this._busy) {
+      // Only the last wish counts: whoever types does not wait for every letter.
+      this._next = () => this._load(offset, order, filter);
       return;
     }
     this._busy = true;
     this._table.setAttribute('aria-busy', 'true');
     try {
-      const query: Record<string, string> = { offset: String(offset), limit: String(LIMIT) };
-      if (order) {
-        query.sort = order.column;
-        query.descending = String(order.descending);
-      }
-      const page = await queries.page(this._result.id, query);
+      const page = await queries.page(this._result.id, asked(offset, this._size, order, filter));
       this._rows = page.rows;
       this._offset = page.offset;
       this._total = page.total;
       this._order = order;
+      this._filter = filter;
       this._gone = '';
+      this._said.textContent = range(this._offset, this._rows.length, this._total, this._result.rows);
     } catch (error) {
-      this._gone = whyNot(error);
-      this._said.textContent = this._gone;
+      this._tell(error);
     } finally {
       this._busy = false;
       this._table.removeAttribute('aria-busy');
     }
+    const next = this._next;
+    this._next = null;
     this._draw();
+    await next?.();
   }
 
-  /** Ask first, so that a result that is gone says so here and not in an empty tab. */
-  private async _download(link: HTMLAnchorElement): Promise<void> {
+  /** Ask before a download, so that a result that is gone says so here and not in an empty tab. */
+  private async _there(): Promise<boolean> {
     try {
-      await queries.page(this._result.id, { offset: '0', limit: '1' });
+      await queries.page(this._result.id, asked(0, 1, null, { contains: '', column: '' }));
+      return true;
     } catch (error) {
-      this._gone = whyNot(error);
-      this._said.textContent = this._gone;
+      this._tell(error);
       this._draw();
-      return;
+      return false;
     }
-    const real = el('a', { href: link.href, download: link.download });
-    document.body.append(real);
-    real.click();
-    real.remove();
+  }
+
+  private _tell(error: unknown): void {
+    this._gone = whyNot(error);
+    this._said.textContent = this._gone;
   }
 }
 

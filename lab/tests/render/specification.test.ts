@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fileName, harmless, isInside, sized, titled } from '../../src/render/specification';
+import { fileName, harmless, isInside, sized, themed, titled } from '../../src/render/specification';
 
 test('what a chart says about its embedding is dropped, and nothing else', () => {
   const spec = { mark: 'bar', usermeta: { embedOptions: { loader: {}, ast: false } }, config: { a: 1 } };
@@ -56,3 +56,27 @@ test('the name of an image holds letters and digits of any script, and nothing t
     'Views-by-country.png', '-a-b.png', 'Aufrufe-größte.png', '日本-1.png', '.png'
   ]);
 });
+
+test('a theme gives ten series ten colours, in light and dark, and no mark one that would win over them', () => {
+  for (const dark of [false, true]) {
+    // The dark theme of JupyterLab brings a blue of its own.
+    const theme = themed((name, otherwise) => (dark && name === '--jp-brand-color1' ? '#2196f3' : otherwise), dark);
+    const { category } = theme.range as { category: string[] };
+    assert.equal(new Set(category).size, 10);
+    assert.ok(!/"(fill|stroke)":"#/.test(JSON.stringify({ ...theme, view: null })), JSON.stringify(theme));
+    for (const colour of category) {
+      assert.ok(contrast(colour, dark ? '#111111' : '#ffffff') >= 4.5, `${colour} ${dark}`);
+    }
+  }
+});
+
+/** Return the contrast of two colours as WCAG has it. */
+function contrast(a: string, b: string): number {
+  const [light, shade] = [a, b].map(luminance).sort((one, other) => other - one);
+  return (light + 0.05) / (shade + 0.05);
+}
+
+function luminance(colour: string): number {
+  const [red, green, blue] = [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16) / 255).map(part => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}

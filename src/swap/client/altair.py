@@ -30,7 +30,8 @@ def described(spec: dict[str, Any]) -> str:
     """Return a chart in words, for places without pictures; a simple bar chart as bars."""
     title = spec.get("title")
     words = [title.get("text", ""), title.get("subtitle", "")] if isinstance(title, dict) else [title or ""]
-    mark = spec.get("mark")
+    layers = spec.get("layer") or [{}]
+    mark = spec.get("mark") or layers[0].get("mark")
     kind = mark.get("type", "") if isinstance(mark, dict) else mark or ""
     said = ", ".join(str(word) for word in words if word)
     line = text.safe(f"Chart{f' ({kind})' if kind else ''}{f': {said}' if said else ''}")
@@ -46,8 +47,6 @@ def _bars(spec: dict[str, Any]) -> list[str]:
     measured, along = sorted(axes, key=lambda axis: axis.get("type") != "quantitative")
     try:
         pairs = [(text.one_line(str(row[along["field"]])), row[measured["field"]] or 0) for row in rows]
-        if along.get("sort"):
-            pairs.sort(key=lambda pair: -pair[1])
         most = max(value for _, value in pairs)
         width = max(text.width_of(name) for name, _ in pairs)
         return [

@@ -169,20 +169,21 @@ class Result:
 
     def chart(
         self,
-        kind: str = "bar",
+        kind: str | None = None,
         x: str | None = None,
         y: str | None = None,
         color: str | None = None,
         top: int | None = None,
-    ) -> alt.Chart:
+    ) -> alt.Chart | alt.LayerChart:
         """Return an Altair chart with its data in it: `bar`, `line`, `area` or `point`.
 
-        Rows that agree in everything but the measured column are added up, and the axis says so; `top`
-        keeps the largest.
+        What is not named is chosen, as the Chart button does.  Rows that agree in everything but the measured
+        column are added up, and the axis says so; of many bars, the largest `top` are drawn.
         """
         from swap.client import chart  # noqa: PLC0415 — Altair is loaded with the first chart
 
-        return chart.draw(self.to_arrow(), kind, x=x, y=y, color=color, top=top, name=self.name)
+        table, heads = self.to_arrow(), self._first_page()["columns"]
+        return chart.draw(table, heads, kind, x=x, y=y, color=color, top=top, name=self.name)
 
     # ── How it looks ────────────────────────────────────────────────────────────────────────────
     def __repr__(self) -> str:
@@ -223,7 +224,8 @@ class Result:
         if state["state"] != "done":
             return show.error(_failure(state), self.id, self.statement)
         try:
-            return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""))
+            variable = screen.variable_of(self, self.name)
+            return show.result(state, self._first_page(), self.name, os.environ.get("SWAP_HOME_URL", ""), variable)
         except NotFound:
             return {"text/plain": repr(self)}
         except SwapError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from swap.client import show
@@ -133,3 +134,21 @@ def ipython() -> Any:
     """Return the running IPython shell, or None; IPython is never imported for it."""
     module = sys.modules.get("IPython")
     return module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
+
+
+def variable_of(value: Any, name: str | None) -> str | None:
+    """Return the notebook's variable that holds a value: the one it is called by, another, or `_5` of cell 5's output.
+
+    None when nothing will hold it.
+    """
+    shell = kernel_shell()
+    if shell is None:
+        return None
+    if name is not None and shell.user_ns.get(name) is value:
+        return name
+    held: Iterator[str] = (each for each, it in list(shell.user_ns.items()) if it is value and not each.startswith("_"))
+    if (variable := next(held, None)) is not None:
+        return variable
+    # While the value of a cell's last line is shown, IPython has not put it into the outputs yet.
+    shown_last = getattr(shell.displayhook, "msg", None) is not None
+    return f"_{shell.displayhook.prompt_count}" if shown_last else None

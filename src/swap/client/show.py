@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from swap.client import text
+from swap.client import axes, text
 from swap.errors import SwapError, to_json
 
 PROGRESS = "application/vnd.swap.progress+json"
@@ -61,8 +61,10 @@ def progress_line(state: Mapping[str, Any]) -> str:
     return ", ".join(part for part in (state["headline"], text.seconds(state["elapsed"]), left) if part)
 
 
-def result(state: Mapping[str, Any], page: Mapping[str, Any], name: str | None, home: str) -> Bundle:
-    """Return the bundle of a finished run with its first page."""
+def result(
+    state: Mapping[str, Any], page: Mapping[str, Any], name: str | None, home: str, variable: str | None = None
+) -> Bundle:
+    """Return the bundle of a finished run with its first page; `variable` is what holds its result."""
     page = {**page, "rows": [[_kept(value) for value in row] for row in page["rows"]]}
     data = {
         "version": 1,
@@ -77,6 +79,8 @@ def result(state: Mapping[str, Any], page: Mapping[str, Any], name: str | None, 
         "notices": state.get("notices") or [],
         "home": home,
         "columns": page["columns"],
+        "variable": variable,
+        "chart": axes.suggested(page["columns"]),
         "page": {"offset": page["offset"], "rows": page["rows"]},
     }
     return {RESULT: data, "text/html": _result_html(state, page, name), "text/plain": result_text(state, page, name)}

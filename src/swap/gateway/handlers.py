@@ -8,7 +8,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -20,16 +20,21 @@ from swap.errors import NotSignedIn, SwapError
 from swap.gateway.answers import answer
 from swap.gateway.asking import KERNEL, Body, Kernel, Person, Server, WithParts
 from swap.gateway.auth import Standing
+from swap.gateway.parquet import parquet
 from swap.gateway.runs import changes
 from swap.gateway.stream import access_changes, csv
 from swap.identity import Via
 from swap.people import service as people
 from swap.query.execution.uploads import spooled
 from swap.query.model import RunState, Statement
+from swap.query.results.filters import Filter
 from swap.query.results.pages import PAGE_ROWS
 
 ARROW = "application/vnd.apache.arrow.stream"
+PARQUET = "application/vnd.apache.parquet"
 LINES = "application/x-ndjson"
+CONTAINED = 1000
+"""Characters that rows may be asked to contain."""
 STATE_WAIT_SECONDS = 10.0
 SMALL_BYTES = 100_000
 """Of a result that may come with the answer to its statement."""
@@ -170,20 +175,33 @@ def query_page(
     limit: Annotated[int, Query(ge=1, le=PAGE_ROWS)] = 10,
     sort: str | None = None,
     descending: bool = False,
+    contains: Annotated[str, Query(max_length=CONTAINED)] = "",
+    column: str | None = None,
 ) -> dict[str, Any]:
     """Send some rows as text."""
-    page = with_parts.queries.access.page(caller.principal, query_id, offset, limit, sort, descending=descending)
+    only = Filter(contains, column) if contains else None
+    page = with_parts.queries.access.page(
+        caller.principal, query_id, offset, limit, sort, descending=descending, only=only
+    )
     return answer(page)
 
 
-def query_download(query_id: str, caller: Person, with_parts: WithParts) -> StreamingResponse:
-    """Send the result as CSV."""
-    schema, batches = with_parts.queries.access.download(caller.principal, query_id)
-    return StreamingResponse(
-        csv(batches, schema),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{query_id}.csv"', "x-content-type-options": "nosniff"},
+def query_download(
+    query_id: str,
+    caller: Person,
+    with_parts: WithParts,
+    kind: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
+) -> StreamingResponse:
+    """Send the result as a file."""
+    written, batches = with_parts.queries.access.download(caller.principal, query_id)
+    parts, media_type = (
+        (csv(batches, written.schema), "text/csv; charset=utf-8")
+        if kind == "csv"
+        else (parquet(batches, written.schema, written.rows[-1]), PARQUET)
     )
+    named = f'attachment; filename="{query_id}.{kind}"'
+    headers = {"content-disposition": named, "x-content-type-options": "nosniff"}
+    return StreamingResponse(parts, media_type=media_type, headers=headers)
 
 
 def cancel_query(query_id: str, caller: Person, with_parts: WithParts) -> dict[str, str]:

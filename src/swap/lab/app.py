@@ -140,6 +140,8 @@ class SwapServer(JupyterHubSingleUser):  # type: ignore[misc]
     def initialize(self, args: Any = None) -> None:
         """Join the server, then forget the secrets the environment still holds."""
         super().initialize(args)
+        # From here a terminal of no folder, or of a relative one, starts; nothing is configured from a file any more.
+        os.chdir(self.environment.root)
         # Both of the hub's objects read their token when first asked: ask before it is gone.
         for auth in (self.hub_auth, self.serverapp.identity_provider.hub_auth):
             assert auth.api_token

@@ -16,13 +16,12 @@ from tornado import web
 from tornado.routing import PathMatches, Rule
 
 from swap.errors import Problem, SwapError, Unavailable, to_json
-from swap.lab.exporters import Exporters
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
 BODY_BYTES = 300_000
 CHUNK_BYTES = 65_536
-PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending"})
+PARAMETERS = frozenset({"after", "offset", "limit", "sort", "descending", "contains", "column", "format"})
 
 
 class Gateway:
@@ -171,15 +170,11 @@ class Formats(APIHandler):
 
     auth_resource = "nbconvert"
 
-    def initialize(self, exporters: Exporters) -> None:
-        """Take who knows."""
-        self.exporters = exporters
-
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Return what a notebook can be saved as."""
-        self.finish(await self.exporters.known())
+        """Return what a notebook can be saved as: what works here, with no other program and no other host."""
+        self.finish({name: {"output_mimetype": mime} for name, mime in FORMATS.items()})
 
 
 class Closed(JupyterHandler):
@@ -191,6 +186,8 @@ class Closed(JupyterHandler):
         self.finish({"message": "SWAP has switched this part of JupyterLab off."})
 
 
+FORMATS = {"html": "text/html", "markdown": "text/markdown", "script": "text/x-python"}
+"""What nbconvert makes of a notebook here: the others need LaTeX, a browser, pandoc or an outside host."""
 CLOSED = (
     "lab/api/extensions",
     "lab/api/plugins",
@@ -199,6 +196,7 @@ CLOSED = (
     "api/shutdown",
     "lab/api/build",
     "api/build",
+    rf"nbconvert/(?!(?:{'|'.join(FORMATS)})(?:/|$))[^/]*",
 )
 
 
@@ -211,7 +209,7 @@ def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
     query = f"queries/{QUERY_ID}"
     return [
         (ours("access"), AccessNow),
-        (url_path_join(re.escape(base_url), "api/nbconvert"), Formats, {"exporters": Exporters()}),
+        (url_path_join(re.escape(base_url), "api/nbconvert"), Formats),
         (ours("complete"), Complete, {"gateway": gateway, "path": "/v1/complete"}),
         (ours(query), Query, {"gateway": gateway, "path": "/v1/queries/{}"}),
         (ours(f"{query}/page"), Page, {"gateway": gateway, "path": "/v1/queries/{}/page"}),

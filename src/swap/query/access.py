@@ -22,6 +22,7 @@ from swap.policy.model import Resource
 from swap.query import rights, store
 from swap.query.model import RunState
 from swap.query.results import pages
+from swap.query.results.filters import Filter
 from swap.query.results.pages import Page
 from swap.query.results.spool import Parts, Spool, Written
 from swap.query.run import view
@@ -102,13 +103,21 @@ class Access:
         return self._spool.small(query_id, at_most)
 
     def page(
-        self, principal: Principal, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool
+        self,
+        principal: Principal,
+        query_id: str,
+        offset: int,
+        limit: int,
+        sort: str | None,
+        *,
+        descending: bool,
+        only: Filter | None = None,
     ) -> Page:
         """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
         self._demand(principal, query_id)
-        return pages.page(self._spool, query_id, offset, limit, sort, descending=descending)
+        return pages.page(self._spool, query_id, offset, limit, sort, descending=descending, only=only)
 
-    def download(self, principal: Principal, query_id: str) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def download(self, principal: Principal, query_id: str) -> tuple[Written, Iterator[pa.RecordBatch]]:
         """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
         columns = self._demand(principal, query_id)
         written = self._spool.written(query_id)
@@ -116,7 +125,7 @@ class Access:
             raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
         with self._engine.begin() as conn:
             audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
-        return written.schema, self._while_allowed(principal, columns, self._spool.batches(query_id))
+        return written, self._while_allowed(principal, columns, self._spool.batches(query_id))
 
     def _demand(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
         """Let a person pass to a result of theirs; return what it read.

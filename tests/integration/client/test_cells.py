@@ -204,6 +204,28 @@ def test_a_chart_takes_one_line_and_needs_no_outside_address(notebook: Notebook)
     assert next(iter(spec["datasets"].values())) == [{"page_title": "C", "views": 30}, {"page_title": "B", "views": 20}]
 
 
+def test_the_chart_button_writes_what_holds_the_result(notebook: Notebook) -> None:
+    chart = {"kind": "bar", "x": "views", "y": "page_title"}
+
+    shown = notebook.one(f"%%swap pages\n{JOIN}")[RESULT]
+    assert (shown["variable"], shown["chart"]) == ("pages", chart)
+    shown = notebook.one(f'r = swap.sql("{JOIN}", name="of_another_name")\nr')[RESULT]
+    assert (shown["variable"], shown["chart"]) == ("r", chart)
+    shown = notebook.one(f'swap.sql("{JOIN}")')[RESULT]
+    assert notebook.value(f"{shown['variable']}.id") == shown["id"]
+    shown = notebook.one(f'swap.sql("{JOIN}").show()')[RESULT]
+    assert shown["variable"] is None
+
+
+def test_columns_of_one_name_and_two_texts_end_in_words_not_in_a_foreign_exception(notebook: Notebook) -> None:
+    notebook.run("%%swap twice\nSELECT 1 AS n, 2 AS n, 'a' AS a, 'b' AS b, [1] AS l")
+
+    assert "No column of this result is a quantity" in notebook.one("twice.chart()", fails=True)["text/plain"]
+    assert "2 columns of this result are called n" in notebook.one("twice.chart(y='n')", fails=True)["text/plain"]
+    assert "Neither a nor b is a number" in notebook.one("twice.chart(x='a', y='b')", fails=True)["text/plain"]
+    assert "l is of the type array" in notebook.one("twice.chart(x='l')", fails=True)["text/plain"]
+
+
 def test_any_altair_chart_shows_through_our_renderer(notebook: Notebook) -> None:
     chart = notebook.one("import altair as alt\nalt.Chart(alt.Data(values=[{'a': 1}])).mark_point().encode(x='a:Q')")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy
 from sqlalchemy import text
@@ -354,6 +355,31 @@ def test_a_result_downloads_as_csv_and_that_is_recorded(ann: Person, swap: Gatew
     assert response.text.splitlines()[1] == '"A","1.25","{""ip"":""10.0.0.1"",""action"":""view""}"'
     assert response.headers["content-disposition"] == f'attachment; filename="{query_id}.csv"'
     assert len(swap.audit("result-downloaded")) == 1
+
+
+def test_a_result_downloads_as_parquet_with_its_types(ann: Person) -> None:
+    query_id = ann.start("SELECT page_title, price FROM lake.wmf.pageview_hourly WHERE page_id < 3 ORDER BY 1")
+    ann.ended(query_id)
+
+    with ann.client() as client:
+        response = client.get(f"/v1/queries/{query_id}/download", params={"format": "parquet"})
+
+    table = pq.read_table(io.BytesIO(response.content))
+    assert table.column("page_title").to_pylist()[0] == "A"
+    assert pa.types.is_decimal(table.schema.field("price").type)
+    assert response.headers["content-disposition"] == f'attachment; filename="{query_id}.parquet"'
+
+
+def test_a_page_shows_only_the_rows_that_a_filter_leaves(ann: Person) -> None:
+    query_id = ann.start("SELECT n, t FROM lake.big.numbers WHERE n < 1000 ORDER BY n")
+    ann.ended(query_id)
+
+    with ann.client() as client:
+        asked = {"contains": "ROW 99", "column": "t", "sort": "n", "descending": "true", "limit": 2}
+        page = client.get(f"/v1/queries/{query_id}/page", params=asked).json()
+
+    assert [row[0] for row in page["rows"]] == ["999", "998"]
+    assert page["total"] == 11
 
 
 def test_cancelling_ends_it_at_the_source(ann: Person, swap: Gateway) -> None:

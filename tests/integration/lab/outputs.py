@@ -114,6 +114,8 @@ def result() -> dict[str, Any]:
         "notices": ["SELECT * left out city: the rule below-country locks it."],
         "home": "http://localhost:8000",
         "columns": COLUMNS,
+        "variable": "by_country",
+        "chart": {"kind": "bar", "x": "views", "y": "country"},
         "page": {"offset": 0, "rows": ROWS},
     }
 
@@ -166,6 +168,19 @@ def chart() -> dict[str, Any]:
         "mark": "bar",
         "encoding": {"x": {"field": "views", "type": "quantitative"}, "y": {"field": "country", "type": "nominal"}},
         "usermeta": {"embedOptions": {"actions": True, "ast": False, "loader": {"http": {}}}},
+    }
+
+
+def points() -> dict[str, Any]:
+    """Return points of three series, as any Altair chart has them."""
+    return {
+        "data": {"values": [{"a": number, "b": number % 5, "who": "xyz"[number % 3]} for number in range(30)]},
+        "mark": {"type": "point", "filled": True},
+        "encoding": {
+            "x": {"field": "a", "type": "quantitative"},
+            "y": {"field": "b", "type": "quantitative"},
+            "color": {"field": "who", "type": "nominal"},
+        },
     }
 
 
@@ -240,6 +255,7 @@ def notebook() -> dict[str, Any]:
         cell(8, "hostile", (CHART, hostile_chart())),
         cell(9, "broken", (RESULT, {"version": 99})),
         cell(10, PYTHON),
+        cell(11, "points", (CHART, points())),
     ]
     return {
         "nbformat": 4,
@@ -252,10 +268,12 @@ def notebook() -> dict[str, Any]:
     }
 
 
-def page(offset: int, sort: str | None, descending: bool) -> dict[str, Any]:
-    """Return a page as the gateway would: the stored rows, sorted by a number if asked."""
-    rows = list(ROWS)
+def page(offset: int, limit: int, sort: str | None, contains: str, *, descending: bool) -> dict[str, Any]:
+    """Return a page as the gateway would: the stored rows, sorted by a number or filtered if asked."""
+    rows = [row for row in ROWS if any(contains.casefold() in (value or "").casefold() for value in row)]
+    total = len(rows) if contains else 310482
     if sort is not None:
         at = [column["name"] for column in COLUMNS].index(sort)
         rows.sort(key=lambda row: int(row[at] or 0) if at else row[at] or "", reverse=descending)  # type: ignore[arg-type, return-value]
-    return {"columns": COLUMNS, "rows": rows, "offset": offset, "total": 310482}
+    rows = (rows * 10)[:limit] if not contains else rows[:limit]
+    return {"columns": COLUMNS, "rows": rows, "offset": offset, "total": total}

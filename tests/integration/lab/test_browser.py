@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
+from integration.lab.stand_ins import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def page(path: str, body: bytes) -> dict[str, Any]:
     del body
     query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
-    return outputs.page(int(query["offset"]), query.get("sort"), query.get("descending") == "true")
+    offset, limit = int(query["offset"]), int(query["limit"])
+    descending = query.get("descending") == "true"
+    return outputs.page(offset, limit, query.get("sort"), query.get("contains", ""), descending=descending)
 
 
 def complete(path: str, body: bytes) -> dict[str, Any]:
@@ -161,6 +164,19 @@ def test_a_chart_is_drawn_from_the_notebook_alone(lab: Lab) -> None:
     assert lab.cell(4).locator(".vega-actions").count() == 0
 
 
+def test_points_of_three_series_have_three_colours(lab: Lab) -> None:
+    points = lab.cell(11).locator(".mark-symbol path[aria-roledescription=point]")
+    expect(points).to_have_count(30, timeout=20_000)
+    looks = {(each.get_attribute("fill"), each.get_attribute("stroke")) for each in points.all()}
+    assert len({fill for fill, _ in looks}) == 3
+    assert {stroke for _, stroke in looks} <= {None, "transparent", *(fill for fill, _ in looks)}
+
+
+def test_the_chart_button_writes_the_chart_the_kernel_chose(window: Lab) -> None:
+    window.cell(3).get_by_role("button", name="Chart").click()
+    expect(window.cell(4).locator(".cm-content")).to_have_text('by_country.chart("bar", x="views", y="country")')
+
+
 def test_a_hostile_chart_loads_and_runs_nothing(lab: Lab) -> None:
     expect(lab.cell(8).locator(".swap-out")).to_contain_text("The chart cannot be drawn", timeout=20_000)
     assert lab.page.evaluate("window.attacked") is None
@@ -239,7 +255,7 @@ def test_columns_sort_and_pages_turn_by_keyboard(window: Lab) -> None:
     output.get_by_role("button", name="Next page").focus()
     window.page.keyboard.press("Space")
     expect(output.locator(".sq-f")).to_contain_text("11–20 of 310,482")
-    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 10, "no shortcut of Lab acted on the keys"
+    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 11, "no shortcut of Lab acted on the keys"
 
 
 def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server) -> None:
@@ -250,6 +266,40 @@ def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server
         expect(window.cell(3).locator("tbody tr")).to_have_count(10)
     finally:
         server.gateway.answers["GET /v1/queries/qdone/page"] = kept
+
+
+def test_a_result_s_table_can_be_filtered(window: Lab, server: Server) -> None:
+    output = window.cell(3)
+    output.get_by_role("button", name="Filter").click()
+    output.get_by_role("searchbox", name="Text in a row").fill("united")
+    expect(output.locator("tbody tr")).to_have_count(1)
+    expect(output.locator("tbody tr")).to_contain_text("United States")
+    expect(output.locator(".sq-f")).to_contain_text("1–1 of 1 that match, of 310,482")
+    output.get_by_role("combobox", name="Column").select_option("country")
+    expect(output.locator("tbody tr")).to_have_count(1)
+    asked = [path for method, path, _ in server.gateway.asked if "contains=united" in path]
+    assert "column=country" in asked[-1]
+    output.get_by_role("searchbox", name="Text in a row").fill("")
+    expect(output.locator(".sq-f")).to_contain_text("1–10 of 310,482")
+
+
+def test_a_page_has_as_many_rows_as_somebody_chooses(window: Lab) -> None:
+    output = window.cell(3)
+    output.get_by_role("combobox", name="Rows of a page").select_option("25 rows")
+    expect(output.locator("tbody tr")).to_have_count(25)
+    output.get_by_role("button", name="Next page").click()
+    expect(output.locator(".sq-f")).to_contain_text("26–50 of 310,482")
+
+
+@pytest.mark.parametrize(("label", "file"), [("CSV", "by_country.csv"), ("Parquet", "by_country.parquet")])
+def test_a_result_downloads_in_the_format_somebody_chooses(window: Lab, label: str, file: str) -> None:
+    output = window.cell(3)
+    output.get_by_role("button", name="Download").click()
+    expect(output.get_by_role("group", name="Download the result")).to_contain_text("All 310,482 rows as")
+    with window.page.expect_download() as download:
+        output.get_by_role("link", name=f"Download by_country as {label}").click()
+    assert download.value.suggested_filename == file
+    assert download.value.url.endswith(f"/download?format={label.lower()}")
 
 
 def test_how_it_ran_unfolds(window: Lab) -> None:
@@ -364,6 +414,101 @@ def test_the_end_of_access_is_said_in_words(browser: Browser, server: Server) ->
     finally:
         server.gateway.say("live", epoch + 1)
         leaving.context.close()
+
+
+def test_a_server_that_was_stopped_is_said_in_words(window: Lab, server: Server) -> None:
+    """Where no server runs, what stands before it answers 404, in its own words."""
+    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Your server has stopped", timeout=20_000)
+    window.page.keyboard.press("Control+s")
+    window.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
+    assert window.page.locator(".jp-Dialog").count() == 1
+    expect(dialog).not_to_contain_text("Directory not found")
+
+    with window.page.expect_request("http://localhost:8000/server?next=look.ipynb"):
+        dialog.get_by_role("button", name="Start it again").click()
+
+
+def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: Server) -> None:
+    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+    expect(window.page.get_by_role("dialog")).to_contain_text("Your server has stopped", timeout=20_000)
+
+    window.context.unroute_all()
+
+    expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
+
+
+def test_a_cell_whose_kernel_was_restarted_stops_counting_and_its_query_is_cancelled(
+    window: Lab, server: Server
+) -> None:
+    expect(window.cell(1).get_by_role("button", name="Cancel")).to_be_visible()
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    server.gateway.asked.clear()
+
+    window.page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
+    window.page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel").first.click()
+    window.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+
+    expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
+    expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
+    wait_for("the query's end", lambda: ("DELETE", "/v1/queries/qrun") in [each[:2] for each in server.gateway.asked])
+
+
+def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
+    def write(source: str) -> None:
+        cells = [outputs.cell(1, source)]
+        (server.home / "both.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
+
+    def holds(name: str) -> str:
+        return (server.home / name).read_text() if (server.home / name).exists() else ""
+
+    write("as_opened = 1")
+    window.page.goto(f"{server.url}/lab/tree/both.ipynb?reset")
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    write("theirs = 1")
+
+    window.cell(1).locator(".cm-content").click()
+    window.page.keyboard.insert_text("mine = 1\n")
+    window.page.keyboard.press("Control+s")
+    dialog = window.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("both.ipynb was saved from another window", timeout=20_000)
+    dialog.get_by_role("button", name="Keep mine as a copy").click()
+
+    expect(window.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="both-mine.ipynb")).to_be_visible()
+    assert "mine = 1" in holds("both-mine.ipynb")
+    assert "theirs = 1" in holds("both.ipynb")
+    expect(dialog).to_have_count(0)
+
+
+def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:
+    cells = [outputs.cell(1, "1/0"), *(outputs.cell(number, f"print({number})\n" * 9) for number in range(2, 41))]
+    (server.home / "fails.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
+    window.page.set_viewport_size({"width": 1280, "height": 700})
+    window.page.goto(f"{server.url}/lab/tree/fails.ipynb?reset")
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+
+    window.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
+    window.page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+
+    expect(window.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport(timeout=20_000)
+    window.page.wait_for_timeout(1000)  # what must not come, a jump to the end, has no moment
+    expect(window.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport()
+
+
+def test_a_narrow_window_shows_the_notebook_and_no_side_panel(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(f"{server.url}/lab/tree/look.ipynb?reset")
+    page.locator(".jp-Notebook").wait_for(timeout=60_000)
+    expect(page.locator("#jp-left-stack")).to_be_hidden(timeout=20_000)
+    width = page.locator(".jp-NotebookPanel").bounding_box()
+    assert width is not None
+    assert width["width"] > 280
+    page.locator(".jp-SideBar.jp-mod-left .lm-TabBar-tab").first.click()
+    expect(page.locator("#jp-left-stack")).to_be_visible()
+    context.close()
 
 
 def test_a_second_window_gets_a_workspace_of_its_own(window: Lab) -> None:

@@ -195,6 +195,23 @@ def test_a_terminal_has_the_kernels_python_and_no_secret(server: Server) -> None
     assert not [secret for secret in secrets_of(server) if secret in said]
 
 
+@pytest.mark.parametrize(("asked", "folder"), [({}, ""), ({"cwd": ""}, ""), ({"cwd": "run"}, "run")])
+def test_a_terminal_opens_in_the_persons_home(server: Server, asked: dict[str, str], folder: str) -> None:
+    """JupyterLab names no folder, an empty one, or one that the person chose."""
+    (server.home / "run").mkdir(exist_ok=True)
+    headers = {"Authorization": f"token {server.hub.token()}"}
+    name = httpx.post(f"{server.url}/api/terminals", json=asked, headers=headers, timeout=10).json()["name"]
+    address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
+    said = ""
+    with closing(websocket.create_connection(address, header=[f"{k}: {v}" for k, v in headers.items()])) as line:
+        line.settimeout(20)
+        line.send(json.dumps(["stdin", "echo in=$PWD=; echo the-${NOTHING}end\n"]))
+        while "the-end" not in said:
+            kind, *text = json.loads(line.recv())
+            said += text[0] if kind == "stdout" else ""
+    assert f"in={server.home / folder}=" in said
+
+
 @pytest.mark.parametrize(
     "path",
     [

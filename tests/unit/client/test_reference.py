@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import swap
+from swap.client.axes import KINDS
 from swap.client.catalog import Description, Table, TableColumn
-from swap.client.chart import KINDS
 from swap.client.result import Column, Page, Result
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "client.md").read_text(encoding="utf-8")

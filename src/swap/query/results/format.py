@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from swap.query.results.codes import is_code
+
 MAX_BINARY_BYTES = 64
 
 _NAMES = {
@@ -70,7 +72,7 @@ def is_number(type_: pa.DataType) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a page's column: its name, SQL type and side, and whether thousands may be separated."""
+    """The head of a page's column: its name, SQL type, side, and whether it is a quantity (grouped, measured)."""
 
     name: str
     type: str
@@ -80,9 +82,8 @@ class Head:
 
 def head(field: pa.Field) -> Head:
     """Return a column's head in a page."""
-    number, name = is_number(field.type), field.name.casefold()
-    group = number and name not in {"id", "year"} and not name.endswith("_id")
-    return Head(field.name, sql_type(field.type), "right" if number else "left", group)
+    number = is_number(field.type)
+    return Head(field.name, sql_type(field.type), "right" if number else "left", number and not is_code(field.name))
 
 
 def text(value: Any) -> str | None:  # noqa: PLR0911 — one line for each type

@@ -1,4 +1,4 @@
-"""Rows of a kept result as text: a few at a time, sorted if wished, at a cost that does not grow with the result.
+"""Rows of a kept result as text: a few at a time, sorted or filtered, at a cost that does not grow with the result.
 
 Only the rows asked for are taken out of the mapped file, and long values are cut before Python sees them:
 one page is a few megabytes whatever the result holds.
@@ -18,7 +18,9 @@ import pyarrow.compute as pc
 
 from swap.errors import Invalid, Problem
 from swap.query.language.text import cut
+from swap.query.results import filters
 from swap.query.results import format as shown
+from swap.query.results.filters import Filter
 from swap.query.results.format import Head
 from swap.query.results.spool import Spool, Written, batch_at
 
@@ -41,19 +43,33 @@ class Page:
     total: int
 
 
-def page(spool: Spool, query_id: str, offset: int, limit: int, sort: str | None, *, descending: bool) -> Page:
-    """Return rows as text.  Raises NotFound, Invalid."""
+def page(
+    spool: Spool,
+    query_id: str,
+    offset: int,
+    limit: int,
+    sort: str | None,
+    *,
+    descending: bool,
+    only: Filter | None = None,
+) -> Page:
+    """Return rows as text, of all or `only` of some.  Raises NotFound, Invalid."""
     written = spool.written(query_id)
-    total = written.rows[-1]
+    found = None if only is None else _found(spool, query_id, written, only)
+    total = written.rows[-1] if found is None else len(found)
     if not offset >= 0 or not 0 <= limit <= PAGE_ROWS:
         raise Invalid(Problem("offset and limit must not be negative.", why=f"A page has at most {PAGE_ROWS} rows."))
     count = max(0, min(limit, total - offset))
     path = spool.path(query_id)
-    places = (
-        range(offset, offset + count)
-        if sort is None
-        else _sorted(spool, query_id, written, sort, offset, count, descending=descending)
-    )
+    places: range | list[int]
+    if sort is not None:
+        order = _sorted(spool, query_id, written, sort, descending=descending)
+        order = order if found is None else order.filter(pc.is_in(order, value_set=found))
+        places = order.slice(offset, count).to_pylist()
+    elif found is not None:
+        places = found.slice(offset, count).to_pylist()
+    else:
+        places = range(offset, offset + count)
     most = max(50, min(CELL_CHARACTERS, PAGE_CHARACTERS // max(1, count * len(written.schema))))
     rows: list[tuple[str | None, ...]] = []
     for batch in _taken(path, written, places):
@@ -99,10 +115,27 @@ def _nested(value: pa.Array, most: int) -> str | None:
     return text if text is None else cut(text, most)
 
 
-def _sorted(
-    spool: Spool, query_id: str, written: Written, column: str, offset: int, count: int, *, descending: bool
-) -> list[int]:
-    """Return where the rows of a page stand in the file."""
+def _found(spool: Spool, query_id: str, written: Written, only: Filter) -> pa.Array:
+    """Return where the rows stand that a filter leaves, in the order of the file."""
+    if not written.complete:
+        raise Invalid(Problem("A result can be filtered once it is complete."))
+    filters.check(written, only)
+    with _SORTING:
+        return _matching(spool, query_id, only)
+
+
+@lru_cache(maxsize=8)
+def _matching(spool: Spool, query_id: str, only: Filter) -> pa.Array:
+    written, path = spool.written(query_id), spool.path(query_id)
+    parts = [
+        pc.add(pc.indices_nonzero(filters.matches(batch_at(path, written, index), only)).cast(pa.uint32()), start)
+        for index, start in enumerate(pa.array(written.rows[:-1], pa.uint32()))
+    ]
+    return pa.concat_arrays([part.cast(pa.uint32()) for part in parts]) if parts else pa.array([], pa.uint32())
+
+
+def _sorted(spool: Spool, query_id: str, written: Written, column: str, *, descending: bool) -> pa.Array:
+    """Return where all rows stand in the file, in this order."""
     if column not in written.schema.names:
         raise Invalid(Problem(f"There is no column {cut(column)} in this result."))
     if written.schema.names.count(column) > 1:
@@ -115,9 +148,7 @@ def _sorted(
     if not written.complete:
         raise Invalid(Problem("A result can be sorted once it is complete."))
     with _SORTING:
-        order = _order(spool, query_id, column, descending)
-    places: list[int] = order.slice(offset, count).to_pylist()
-    return places
+        return _order(spool, query_id, column, descending)
 
 
 @lru_cache(maxsize=8)

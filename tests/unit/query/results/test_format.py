@@ -67,7 +67,23 @@ def test_a_type_has_its_sql_name(type_: pa.DataType, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "group"), [("views", True), ("page_id", False), ("ID", False), ("year", False), ("idea", True)]
+    ("name", "group"),
+    [
+        *(
+            (name, False)
+            for name in ("page_id", "ID", "pageId", "year", "month", "day", "hour", "max(year)", "hour_of_day")
+        ),
+        *((name, False) for name in ("flight", "flight_number", "FlightNumber", "dep_time", "country_code", "hhmm")),
+        *((name, False) for name in ("rev_user_id", "page_namespace", "year(day)", "extract(hour FROM t)", "zip")),
+        *(
+            (name, True)
+            for name in ("views", "idea", "hours", "days", "air_time", "number", "count(page_id)", "sum(hour)")
+        ),
+        *(
+            (name, True)
+            for name in ("views_per_hour", "edits_last_month", "count_star()", "number_of_ids", "", "größe")
+        ),
+    ],
 )
 def test_thousands_are_separated_in_quantities_only(name: str, group: bool) -> None:
     assert head(pa.field(name, pa.int64())).group is group

@@ -16,6 +16,7 @@ from swap.arrow_stream import END_OF_STREAM, StreamWriter
 from swap.connectors.base import Sent
 from swap.errors import Invalid, LimitExceeded, NotFound
 from swap.query.results import pages
+from swap.query.results.filters import Filter
 from swap.query.results.spool import ResultFile, Spool
 from swap.settings import Limits
 
@@ -214,3 +215,35 @@ def test_an_id_is_never_a_path(spool: Spool, query_id: str) -> None:
 def test_a_result_that_is_gone_is_refused_before_the_answer_begins(spool: Spool) -> None:
     with pytest.raises(NotFound):
         spool.stream("q0none", 0)
+
+
+def test_a_filter_leaves_the_rows_that_have_its_text_and_counts_them(spool: Spool) -> None:
+    kept(spool)
+
+    page = pages.page(spool, "q1", 1, 2, None, descending=False, only=Filter("É 3"))
+
+    assert (page.total, page.rows) == (4, (("10", "é 3", "[10]"), ("17", "é 3", "[17]")))
+
+
+def test_a_filter_of_one_column_looks_at_no_other_and_can_be_sorted(spool: Spool) -> None:
+    kept(spool)
+
+    page = pages.page(spool, "q1", 0, 2, "n", descending=True, only=Filter("2", "n"))
+
+    assert [row[0] for row in page.rows] == ["29", "28"]
+    assert page.total == 12
+
+
+def test_a_filter_that_cannot_be_says_why(spool: Spool) -> None:
+    kept(spool)
+    for column in ("l", "gone"):
+        with pytest.raises(Invalid):
+            pages.page(spool, "q1", 0, 2, None, descending=False, only=Filter("2", column))
+
+
+def test_no_row_of_a_filter_without_matches_is_shown(spool: Spool) -> None:
+    kept(spool)
+
+    page = pages.page(spool, "q1", 0, 2, "t", descending=False, only=Filter("%"))
+
+    assert (page.total, page.rows) == (0, ())

@@ -1,0 +1,26 @@
+/** What the answer to "do I still have access?" means. */
+
+/**
+ * Return where a window stands, by the status of the answer; null is none at all.
+ *
+ * Our own server answers 200, 401 or 403.  Where none runs nobody knows the address (404); one that has just died is
+ * answered for by what stands before it (502, 504).
+ */
+export function standing(status: number | null): 'live' | 'ended' | 'stopped' | 'unknown' {
+  if (status === 200) {
+    return 'live';
+  }
+  if (status === 401 || status === 403) {
+    return 'ended';
+  }
+  return status === 404 || status === 502 || status === 504 ? 'stopped' : 'unknown';
+}
+
+/** Return the page that starts the server again and leads back to a notebook. */
+export function startAddress(home: string, path: string): string {
+  const address = new URL('/server', home);
+  if (path.endsWith('.ipynb')) {
+    address.searchParams.set('next', path);
+  }
+  return address.href;
+}
