@@ -67,6 +67,8 @@ class Listed:
     size_bytes: int | None
     newest: str
     read: Decision
+    matched: tuple[str, ...] = ()
+    """Columns, without case, that hold a word which was looked for; a few of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class TablesQuery(Body):
     source: str = ""
     schema_: str = Field(default="", alias="schema")
     text: str = Field(default="", max_length=1000)
+    columns: bool = False
     like: str = Field(default="", max_length=1000)
     readable: bool | None = None
     after: str = Field(default="", max_length=10_000)
@@ -57,12 +58,13 @@ def catalog_schemas(
     caller: Person,
     with_parts: WithParts,
     source: str,
+    after: str = "",
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = catalog_service.PAGE,
 ) -> dict[str, Any]:
-    """List the first schemas of a source with a table the person may discover."""
+    """List the first schemas of a source, behind `after`, with a table the person may discover."""
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
-        schemas = known.schemas(source, limit=limit)
+        schemas = known.schemas(source, after=after, limit=limit)
         counts = known.count_by_schema(source, schemas)
     return {"schemas": [{"name": name, **_counted(counts.get(name, NONE))} for name in schemas]}
 
@@ -74,7 +76,12 @@ def catalog_tables(
 ) -> dict[str, Any]:
     """List a page of the tables the person may discover, in the order of their names."""
     asked = catalog_service.Wanted(
-        source=wanted.source, schema=wanted.schema_, text=wanted.text, like=wanted.like, readable=wanted.readable
+        source=wanted.source,
+        schema=wanted.schema_,
+        text=wanted.text,
+        columns=wanted.columns,
+        like=wanted.like,
+        readable=wanted.readable,
     )
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
@@ -157,6 +164,7 @@ def _table(table: Listed) -> dict[str, Any]:
         "rule": table.read.rule,
         "because": table.read.because,
         "ask": table.read.ask,
+        "matched": list(table.matched),
     }
 
 
@@ -164,6 +172,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
     dataset = table.dataset
     return {
         "name": str(table.name),
+        "written": names.written(*table.name),
         **table.name._asdict(),
         "comment": dataset.comment,
         "owner": dataset.owner,
@@ -176,6 +185,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
         "columns": [
             {
                 "name": visible.column.name,
+                "written": names.written(visible.column.name),
                 "type": sql_type(visible.column.type),
                 "comment": visible.column.comment,
                 "partition": visible.column.partition,
