@@ -10,6 +10,7 @@ import { watchAccess } from './access';
 import { addBar } from './bar';
 import { keepClean } from './clean';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
+import { data } from './data';
 import { hooks } from './hooks';
 import { swapCells } from './sql';
 import { openEarly, resolve } from './window';
@@ -115,4 +116,4 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, clean, renderers, window_, early, help];
+export default [bar, access, sql, completion, clean, renderers, data, window_, early, help];
