@@ -101,7 +101,11 @@ const help: JupyterFrontEndPlugin<void> = {
     const home = PageConfig.getOption('swapHome');
     const pages: [string, string, string][] = [
       ['swap:home', 'SWAP: Home', '/'],
-      ['swap:data', 'SWAP: Data You May Query', '/data']
+      ['swap:data', 'SWAP: Data You May Query', '/data'],
+      ['swap:tutorial', 'SWAP: Your First Notebook', '/help/tutorial/first-notebook'],
+      ['swap:sql', 'SWAP: SQL', '/help/reference/sql'],
+      ['swap:help', 'SWAP: All Help', '/help'],
+      ['swap:new', 'SWAP: What Is New', '/help/new']
     ];
     for (const [command, label, path] of pages) {
       app.commands.addCommand(command, {

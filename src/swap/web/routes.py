@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import data, help, home, notebooks, server, session  # noqa: A004 - a page of that name
+from swap.web import data, documents, help, home, notebooks, server, session  # noqa: A004 - a page of that name
 from swap.web.portal import Portal, Visit
 
 Handler = Callable[[Portal, Visit], Response | Awaitable[Response]]
@@ -50,5 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/help/keyboard", help.keyboard, public=True),
     Route("GET", "/help/localhost-name", help.localhost_name, public=True),
     Route("GET", "/help/tunnel-port", help.tunnel_port, public=True),
+    Route("GET", "/help", documents.page, public=True),
+    Route("GET", "/help/{page:path}", documents.page, public=True),
 )
 """Beside these, app.py serves /sign-in, /oauth_callback, /ping and /static."""
