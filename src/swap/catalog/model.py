@@ -99,3 +99,7 @@ class SourceState:
     up: bool
     since: datetime
     tables: Count
+    newest: str
+    """Up to when the data of tables this person may read goes, where they say so and it was asked for."""
+    harvested_at: datetime | None
+    """When its tables were last looked through."""

@@ -31,6 +31,9 @@ PAGE = 100
 """Tables of one page, unless somebody wants fewer."""
 NEIGHBOURS = 100
 """Tables looked through in each place where one that is meant by a name that is not there may be."""
+LOOKED_AT = 20
+"""Tables of the newest data that are looked at for one whose partitions this person may know of."""
+_MOMENT = "^[0-9]{4}-[0-9]{2}"
 MATCHED = 3
 """Columns that are named of those for which a table was found."""
 _BEGINNING = 2
@@ -153,6 +156,12 @@ class Catalog:
         place = (_c.in_schema == keys.path(source, schema), _begins(_c.name_key, beginning))
         return list(self._judged(store.listed(self.conn, self._sight.visible, *place, limit=limit)))
 
+    def newest(self, source: str) -> str:
+        """Return up to when a source's data goes, by the tables the person may read whose partitions are moments."""
+        conditions = (self._sight.visible, self._sight.readable, _c.source == source, _c.newest.op("~")(_MOMENT))
+        rows = store.newest(self.conn, *conditions, limit=LOOKED_AT)
+        return max((each.newest for each in self._judged(rows)), default="")
+
     def count(self, wanted: Wanted) -> Count:
         """Return how many tables there are of those that are wanted."""
         counts = self._counts(_c.source, wanted).values()
@@ -205,9 +214,10 @@ class Catalog:
                 yield _listed(row, verdict, words)
 
 
-def sources(conn: Connection, settings: Settings, principal: Principal) -> list[SourceState]:
-    """Return the sources the person may discover, down ones too, in the settings' order."""
-    counts = Catalog(conn, settings.policy, principal).count_by_source()
+def sources(conn: Connection, settings: Settings, principal: Principal, *, fresh: bool) -> list[SourceState]:
+    """Return the sources the person may discover, down ones too, in the settings' order, `newest` if `fresh`."""
+    catalog = Catalog(conn, settings.policy, principal)
+    counts = catalog.count_by_source()
     health = store.health(conn)
     states = []
     for name, source in settings.sources.items():
@@ -224,6 +234,8 @@ def sources(conn: Connection, settings: Settings, principal: Principal) -> list[
                 up=state is not None and state.up,
                 since=state.since if state else datetime.fromtimestamp(0, UTC),
                 tables=counts.get(name, Count(0, 0)),
+                newest=catalog.newest(name) if fresh else "",
+                harvested_at=state.harvested_at if state else None,
             )
         )
     return states

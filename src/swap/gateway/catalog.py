@@ -47,10 +47,10 @@ class CompleteBody(Body):
     offset: int = Field(ge=0)
 
 
-def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
-    """List the sources the person may discover."""
+def catalog(caller: Person, with_parts: WithParts, fresh: bool = False) -> dict[str, Any]:
+    """List the sources the person may discover, and if `fresh` up to when their data goes."""
     with with_parts.queries.engine.begin() as conn:
-        sources = catalog_service.sources(conn, with_parts.settings, caller.principal)
+        sources = catalog_service.sources(conn, with_parts.settings, caller.principal, fresh=fresh)
     return {"sources": [_source(each) for each in sources]}
 
 
@@ -143,6 +143,8 @@ def _source(source: SourceState) -> dict[str, Any]:
         "up": source.up,
         "since": source.since.isoformat(),
         "tables": _counted(source.tables),
+        "newest": source.newest,
+        "harvested_at": source.harvested_at and source.harvested_at.isoformat(),
     }
 
 

@@ -62,6 +62,7 @@ def examples(directory: Path | None) -> tuple[Example, ...]:
                     about.get("summary", ""),
                     about.get("tag", ""),
                     *model.sample(document),
+                    model.asks(document),
                 )
             )
     return tuple(found)

@@ -88,6 +88,8 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
         ("/data", ann),
         ("/data/lake", ann),
         ("/data/lake?q=zzz", ann),
+        ("/data?q=a", ann),
+        ("/data?q=zzz", ann),
         (TABLE, ann),
         (f"{TABLE}/preview", ann),
         ("/data/lake/wmf/webrequest", ann),
