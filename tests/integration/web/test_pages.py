@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 from integration.web.doubles import ROWS, TABLES
 from integration.web.running import PERSON_IDS, Browser, Portal, csrf, running
 from services import Database
+from swap import restarts
+from swap.restarts import Restart
 
 ANN = PERSON_IDS["ann"]
 REDIRECT = HTTPStatus.SEE_OTHER
@@ -487,6 +490,34 @@ def test_a_page_of_jupyterlab_without_a_server_leads_to_the_offer_to_start_it(po
 
 
 # ── The frame ───────────────────────────────────────────────────────────────────────────────────────
+def test_a_stopped_server_is_started_from_home_and_from_the_menu(portal: Portal) -> None:
+    ann = portal.signed_in()
+    portal.home().mkdir(exist_ok=True)
+    (portal.home() / "a.ipynb").write_text("{}")
+    assert ann.get("/").text.count('action="/server/start"') == 3  # the menu's, the head's and the notebook's row
+    assert ann.get("/data").text.count('action="/server/start"') == 1
+    assert ann.submit("/server/start").headers["location"] == "/server"
+    assert until(lambda: portal.hub.state.get(ANN) == "running")
+    assert 'action="/server/start"' not in ann.get("/data").text
+
+
+def test_what_is_being_started_again_is_said_on_every_page(portal: Portal) -> None:
+    ann = portal.signed_in()
+    assert "in a row" not in ann.get("/").text
+    at = datetime.now(UTC) + timedelta(seconds=25)
+    restarts.write(portal.settings.state, [Restart("gateway", 5, at.isoformat())])
+    page = ann.get("/").text
+    assert "The gateway, which runs the queries, ended 5 times in a row." in page
+    assert re.search(r"SWAP starts it again in 2\d s\.", page)
+    restarts.write(portal.settings.state, [Restart("hub", 1, datetime.now(UTC).isoformat())])
+    assert "SWAP is starting it again." in ann.get("/data").text
+    gone = datetime.now(UTC) - timedelta(minutes=1)
+    restarts.write(portal.settings.state, [Restart("hub", 1, gone.isoformat())])
+    assert "starting it again" not in ann.get("/data").text
+    (portal.settings.state / restarts.FILE).write_text("[{]")
+    assert ann.get("/").status_code == HTTPStatus.OK
+
+
 def test_the_choice_of_light_or_dark_is_kept(portal: Portal) -> None:
     browser = portal.signed_in()
     mark = csrf(browser.get("/").text)
