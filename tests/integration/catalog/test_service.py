@@ -310,3 +310,19 @@ def test_a_table_is_found_by_a_column_one_may_know_of(
 def test_schemas_go_on_behind_the_last_one(catalog: Catalog) -> None:
     assert catalog.schemas("pg", after="a.b", limit=2) == ["S", "s"]
     assert catalog.schemas("pg", after="Straße", limit=2) == []
+
+
+def test_a_source_is_as_fresh_as_the_tables_whose_partitions_one_may_know_of(database: services.Database) -> None:
+    def table(name: str, newest: str, partition: str) -> Dataset:
+        columns = (Column("a", pa.int64()), Column(partition, pa.string(), partition=True))
+        return Dataset("wmf", name, columns, newest=newest)
+
+    with database.engine("gateway").begin() as conn:
+        made = [table("open", "2026-11-20 05:00", "day"), table("older", "2026-11-19", "day")]
+        hidden = [table("by_city", "2026-11-22", "city"), table("locked", "2026-12-01", "day")]
+        store.put(conn, "lake", [*made, *hidden, table("words", "Zagreb", "day")])
+        locked = Denial(name="t", on=("lake.wmf.locked",), because="locks it", ask="x")
+        policy = Policy(grants=HIDDEN_COLUMN.grants, denials=(*HIDDEN_COLUMN.denials, locked))
+
+        assert Catalog(conn, policy, ANN).newest("lake") == "2026-11-20 05:00"
+        assert Catalog(conn, policy, ANN).newest("pg") == ""
