@@ -125,7 +125,9 @@ def test_chidi_is_helped_within_swap(chidi: Person) -> None:
     expect(chidi.page.get_by_role("heading", level=1)).to_have_text("Your first notebook")
     chidi.page.goto(f"{chidi.demo.url}/data?q=carrier")
     expect(chidi.page.get_by_role("link", name="flights", exact=True)).to_be_visible()
-    expect(chidi.page.locator("main")).not_to_contain_text("pageview_hourly")
+    link = chidi.page.get_by_role("link", name="pageview_hourly", exact=True)
+    locked = chidi.page.get_by_role("row").filter(has=link)
+    expect(locked).to_contain_text("Locked by the rule analysts-only. Ask data-platform.")
 
 
 def test_a_new_notebook_runs_its_first_cell(ann: Person, demo: Demo, homes: Path) -> None:
