@@ -11,6 +11,7 @@ import { addBar } from './bar';
 import { keepClean } from './clean';
 import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
+import { data } from './data';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
 import { swapCells } from './sql';
@@ -129,7 +130,11 @@ const help: JupyterFrontEndPlugin<void> = {
     const home = PageConfig.getOption('swapHome');
     const pages: [string, string, string][] = [
       ['swap:home', 'SWAP: Home', '/'],
-      ['swap:data', 'SWAP: Data You May Query', '/data']
+      ['swap:data', 'SWAP: Data You May Query', '/data'],
+      ['swap:tutorial', 'SWAP: Your First Notebook', '/help/tutorial/first-notebook'],
+      ['swap:sql', 'SWAP: SQL', '/help/reference/sql'],
+      ['swap:help', 'SWAP: All Help', '/help'],
+      ['swap:new', 'SWAP: What Is New', '/help/new']
     ];
     for (const [command, label, path] of pages) {
       app.commands.addCommand(command, {
@@ -144,4 +149,18 @@ const help: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [bar, access, sql, completion, clean, renderers, window_, early, failures, conflicts, narrow, help];
+export default [
+  bar,
+  access,
+  sql,
+  completion,
+  clean,
+  renderers,
+  data,
+  window_,
+  early,
+  failures,
+  conflicts,
+  narrow,
+  help
+];

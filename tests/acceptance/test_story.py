@@ -21,6 +21,7 @@ from stage import Demo, Person
 pytestmark = pytest.mark.acceptance
 
 MISTAKES = {"page_titel", "city"}
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-notebook.md"
 
 
 @contextmanager
@@ -99,6 +100,34 @@ def test_the_start_says_where_and_who(demo: Demo) -> None:
 def test_home_teaches_a_first_visitor(chidi: Person) -> None:
     expect(chidi.page.locator("main")).to_contain_text("You have no notebooks yet")
     expect(chidi.page.locator("main")).to_contain_text("SELECT")
+
+
+def test_the_tutorials_words_are_on_the_screens_of_ann_and_of_chidi(ann: Person, chidi: Person) -> None:
+    tutorial = TUTORIAL.read_text(encoding="utf-8")
+    for words in ("*Examples to copy*", "**Copy** at *Welcome to SWAP*", "marked *Not for you*"):
+        assert words in tutorial
+    for person, marked in ((ann, False), (chidi, True)):
+        person.page.goto(person.demo.url)
+        expect(person.page.get_by_role("heading", name="Examples to copy")).to_be_visible()
+        rows = person.page.locator("section", has_text="Examples to copy").get_by_role("listitem")
+        welcome = rows.filter(has_text="Welcome to SWAP")
+        expect(welcome.get_by_role("button", name="Copy the example Welcome to SWAP")).to_have_text("Copy")
+        expect(welcome.get_by_text("Not for you")).to_have_count(int(marked))
+        if marked:
+            expect(rows.last).to_contain_text("Not for you")
+            expect(rows.first).to_contain_text("flights")
+            expect(rows.first).not_to_contain_text("Not for you")
+
+
+def test_chidi_is_helped_within_swap(chidi: Person) -> None:
+    chidi.page.get_by_role("link", name="Help").click()
+    chidi.page.get_by_role("link", name="Your first notebook").first.click()
+    expect(chidi.page.get_by_role("heading", level=1)).to_have_text("Your first notebook")
+    chidi.page.goto(f"{chidi.demo.url}/data?q=carrier")
+    expect(chidi.page.get_by_role("link", name="flights", exact=True)).to_be_visible()
+    link = chidi.page.get_by_role("link", name="pageview_hourly", exact=True)
+    locked = chidi.page.get_by_role("row").filter(has=link)
+    expect(locked).to_contain_text("Locked by the rule analysts-only. Ask data-platform.")
 
 
 def test_a_new_notebook_runs_its_first_cell(ann: Person, demo: Demo, homes: Path) -> None:

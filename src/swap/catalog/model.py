@@ -67,6 +67,8 @@ class Listed:
     size_bytes: int | None
     newest: str
     read: Decision
+    matched: tuple[str, ...] = ()
+    """Columns, without case, that hold a word which was looked for; a few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +99,7 @@ class SourceState:
     up: bool
     since: datetime
     tables: Count
+    newest: str
+    """Up to when the data of tables this person may read goes, where they say so and it was asked for."""
+    harvested_at: datetime | None
+    """When its tables were last looked through."""

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, not_, true
+from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, not_, or_, select, true, tuple_
 
 from swap.catalog import keys, store
 from swap.catalog.model import Count, Listed, Listing, SourceState, TableName, VisibleColumn, VisibleDataset
-from swap.catalog.sight import Sight, sight
+from swap.catalog.sight import Sight, each_column, sight
 from swap.db.tables import dataset as dataset_table
 from swap.errors import NotFound, Problem
 from swap.identity import Principal
@@ -31,6 +31,11 @@ PAGE = 100
 """Tables of one page, unless somebody wants fewer."""
 NEIGHBOURS = 100
 """Tables looked through in each place where one that is meant by a name that is not there may be."""
+LOOKED_AT = 20
+"""Tables of the newest data that are looked at for one whose partitions this person may know of."""
+_MOMENT = "^[0-9]{4}-[0-9]{2}"
+MATCHED = 3
+"""Columns that are named of those for which a table was found."""
 _BEGINNING = 2
 """Characters that a misspelt name has right, in most cases."""
 _c = dataset_table.c
@@ -40,12 +45,14 @@ _c = dataset_table.c
 class Wanted:
     """Which tables of those a person may discover; everything that is said must hold.
 
-    `text` is words in a table's name or comment; `like` a pattern of the whole name, with `*` and `?`.
+    `text` is words in a table's name or comment, with `columns` also in the names of its columns, of those they may
+    discover; `like` a pattern of the whole name, with `*` and `?`.
     """
 
     source: str = ""
     schema: str = ""
     text: str = ""
+    columns: bool = False
     like: str = ""
     readable: bool | None = None
 
@@ -99,8 +106,9 @@ class Catalog:
         last = keys.split(after)
         start = TableName(*last) if len(last) == len(TableName._fields) and keys.storable(*last) else None
         rows = store.listed(self.conn, *self._conditions(wanted), after=start, limit=limit + 1)
+        words = _words(wanted.text) if wanted.columns else []
         more = rows[limit - 1].name if len(rows) > limit else ()
-        return Listing(tuple(self._judged(rows[:limit])), keys.joined(*more))
+        return Listing(tuple(self._judged(rows[:limit], words)), keys.joined(*more))
 
     def starting(self, beginning: str, limit: int) -> list[Listed]:
         """Return readable tables that begin like this, or whose schema or name does; the former first."""
@@ -132,11 +140,14 @@ class Catalog:
             candidates |= {each.name: each for each in self._judged(rows)}
         return tuple(candidates[each] for each in nearest(".".join([*before, last]), last, candidates, limit))
 
-    def schemas(self, source: str, *, beginning: str = "", limit: int) -> list[str]:
+    def schemas(self, source: str, *, beginning: str = "", after: str = "", limit: int) -> list[str]:
         """Return the schemas of a source that hold a table the person may discover, in the order of their names."""
-        if not keys.storable(source):
+        if not keys.storable(source, after):
             return []
-        return store.schemas(self.conn, source, self._sight.visible, _begins(_c.schema_key, beginning), limit=limit)
+        conditions = [self._sight.visible, _begins(_c.schema_key, beginning)]
+        if after:
+            conditions.append(tuple_(_c.in_schema, _c.schema) > tuple_(keys.path(source, after), after))
+        return store.schemas(self.conn, source, *conditions, limit=limit)
 
     def inside(self, source: str, schema: str, *, beginning: str = "", limit: int) -> list[Listed]:
         """Return the tables of a schema that begin like this."""
@@ -144,6 +155,12 @@ class Catalog:
             return []
         place = (_c.in_schema == keys.path(source, schema), _begins(_c.name_key, beginning))
         return list(self._judged(store.listed(self.conn, self._sight.visible, *place, limit=limit)))
+
+    def newest(self, source: str) -> str:
+        """Return up to when a source's data goes, by the tables the person may read whose partitions are moments."""
+        conditions = (self._sight.visible, self._sight.readable, _c.source == source, _c.newest.op("~")(_MOMENT))
+        rows = store.newest(self.conn, *conditions, limit=LOOKED_AT)
+        return max((each.newest for each in self._judged(rows)), default="")
 
     def count(self, wanted: Wanted) -> Count:
         """Return how many tables there are of those that are wanted."""
@@ -170,7 +187,7 @@ class Catalog:
             conditions.append(_c.source == wanted.source)
         if wanted.schema:
             conditions.append(_c.schema == wanted.schema)
-        conditions += [func.strpos(_c.words, word) > 0 for word in keys.key(wanted.text).split()]
+        conditions += [self._holds(word, columns=wanted.columns) for word in _words(wanted.text)]
         if wanted.like:
             whole = func.concat_ws(".", _c.source_key, _c.schema_key, _c.name_key)
             conditions.append(whole.like(_like(wanted.like), escape="!"))
@@ -178,17 +195,29 @@ class Catalog:
             conditions.append(self._sight.readable if wanted.readable else not_(self._sight.readable))
         return conditions
 
-    def _judged(self, rows: Iterable[store.Row]) -> Iterator[Listed]:
+    def _holds(self, word: str, *, columns: bool) -> ColumnElement[bool]:
+        """Return the condition that a word is in a table's name or comment, or in a column they may discover."""
+        said = func.strpos(_c.words, word) > 0
+        if not columns:
+            return said
+        each = each_column()
+        known = select(literal(1)).select_from(each).where(func.strpos(each.c.name, word) > 0, self._sight.column)
+        # Most tables have no such column, which is seen without taking their columns apart.
+        somewhere = func.strpos(func.array_to_string(_c.columns, " "), word) > 0
+        return or_(said, and_(somewhere, known.correlate(dataset_table).exists()))
+
+    def _judged(self, rows: Iterable[store.Row], words: Sequence[str] = ()) -> Iterator[Listed]:
         """Yield what of the rows this person may discover, as they may know of it."""
         for row in rows:
             verdict = _judge(self.policy, self.principal, row.name, row.columns)
             if verdict is not None:
-                yield _listed(row, verdict)
+                yield _listed(row, verdict, words)
 
 
-def sources(conn: Connection, settings: Settings, principal: Principal) -> list[SourceState]:
-    """Return the sources the person may discover, down ones too, in the settings' order."""
-    counts = Catalog(conn, settings.policy, principal).count_by_source()
+def sources(conn: Connection, settings: Settings, principal: Principal, *, fresh: bool) -> list[SourceState]:
+    """Return the sources the person may discover, down ones too, in the settings' order, `newest` if `fresh`."""
+    catalog = Catalog(conn, settings.policy, principal)
+    counts = catalog.count_by_source()
     health = store.health(conn)
     states = []
     for name, source in settings.sources.items():
@@ -205,6 +234,8 @@ def sources(conn: Connection, settings: Settings, principal: Principal) -> list[
                 up=state is not None and state.up,
                 since=state.since if state else datetime.fromtimestamp(0, UTC),
                 tables=counts.get(name, Count(0, 0)),
+                newest=catalog.newest(name) if fresh else "",
+                harvested_at=state.harvested_at if state else None,
             )
         )
     return states
@@ -306,12 +337,18 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
     return VisibleDataset(harvested.source, dataset, columns, verdict.read)
 
 
-def _listed(row: store.Row, verdict: _Verdict) -> Listed:
+def _listed(row: store.Row, verdict: _Verdict, words: Sequence[str]) -> Listed:
     rows, size, exact = row.row_estimate, row.size_bytes, row.rows_exact
     if not verdict.read.allowed:
         rows, size, exact = _roughly(rows), _roughly(size), False
     newest = row.newest if verdict.tells_of(row.partition_columns) else ""
-    return Listed(row.name, row.comment, rows, exact, size, newest, verdict.read)
+    matched = [column for column in verdict.columns if any(word in column for word in words)]
+    return Listed(row.name, row.comment, rows, exact, size, newest, verdict.read, tuple(matched[:MATCHED]))
+
+
+def _words(text: str) -> list[str]:
+    """Return the words that are looked for, as names are compared."""
+    return keys.key(text).split()
 
 
 def _roughly(count: int | None) -> int | None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    TableValuedAlias,
     Text,
     and_,
     any_,
@@ -46,6 +47,8 @@ class Sight(NamedTuple):
 
     visible: ColumnElement[bool]
     readable: ColumnElement[bool]
+    column: ColumnElement[bool]
+    """What holds of a column of such a one, unnested as `each.name`, that may be discovered itself."""
 
 
 def sight(book: Book) -> Sight:
@@ -57,6 +60,7 @@ def sight(book: Book) -> Sight:
         made = _made[book] = Sight(
             _written(and_(discover.table(), _some_column(discover))),
             _written(and_(read.table(), _some_column(discover, read))),
+            _written(discover.column(literal_column("each.name", Text))),
         )
     return made
 
@@ -126,12 +130,17 @@ class _Side(NamedTuple):
         return or_(_covered(self.open_tables), *(group.any_of() for group in self.open_columns))
 
 
+def each_column() -> TableValuedAlias:
+    """Return a dataset's columns as rows, `each.name`."""
+    return func.unnest(_c.columns).table_valued("name").render_derived(name="each")
+
+
 def _some_column(*sides: _Side) -> ColumnElement[bool]:
     """Return the condition that one column is open on every side.
 
     Most tables are decided without looking at their columns one by one; the others are few.
     """
-    column = func.unnest(_c.columns).table_valued("name", name="each").render_derived()
+    column = each_column()
     open_there = [side.column(column.c.name) for side in sides]
     one_by_one = select(literal_column("1")).select_from(column).where(*open_there).correlate(dataset).exists()
     return or_(_surely_some(sides), and_(*(side.possible() for side in sides), one_by_one))

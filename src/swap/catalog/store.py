@@ -34,6 +34,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy import Row as RowOf
 from sqlalchemy.dialects.postgresql import insert
 
 from swap.catalog import keys
@@ -160,19 +161,26 @@ def listed(conn: Connection, *conditions: ColumnElement[bool], after: TableName 
     first = select(*order).where(*conditions).order_by(*order).limit(limit).subquery()
     same = and_(*(table[name] == first.c[name] for name in _PRIMARY))
     rows = conn.execute(select(dataset_table).join(first, same).order_by(*order))
-    return [
-        Row(
-            TableName(row.source, row.schema, row.name),
-            row.comment,
-            row.row_estimate,
-            row.rows_exact,
-            row.size_bytes,
-            row.newest,
-            tuple(row.columns),
-            tuple(row.partition_columns),
-        )
-        for row in rows
-    ]
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: RowOf[Any]) -> Row:
+    return Row(
+        TableName(row.source, row.schema, row.name),
+        row.comment,
+        row.row_estimate,
+        row.rows_exact,
+        row.size_bytes,
+        row.newest,
+        tuple(row.columns),
+        tuple(row.partition_columns),
+    )
+
+
+def newest(conn: Connection, *conditions: ColumnElement[bool], limit: int) -> list[Row]:
+    """Return the datasets with the newest data for which the conditions hold."""
+    rows = conn.execute(select(dataset_table).where(*conditions).order_by(dataset_table.c.newest.desc()).limit(limit))
+    return [_shown(row) for row in rows]
 
 
 def schemas(conn: Connection, source: str, *conditions: ColumnElement[bool], limit: int) -> list[str]:

@@ -32,6 +32,7 @@ class TablesQuery(Body):
     source: str = ""
     schema_: str = Field(default="", alias="schema")
     text: str = Field(default="", max_length=1000)
+    columns: bool = False
     like: str = Field(default="", max_length=1000)
     readable: bool | None = None
     after: str = Field(default="", max_length=10_000)
@@ -46,10 +47,10 @@ class CompleteBody(Body):
     offset: int = Field(ge=0)
 
 
-def catalog(caller: Person, with_parts: WithParts) -> dict[str, Any]:
-    """List the sources the person may discover."""
+def catalog(caller: Person, with_parts: WithParts, fresh: bool = False) -> dict[str, Any]:
+    """List the sources the person may discover, and if `fresh` up to when their data goes."""
     with with_parts.queries.engine.begin() as conn:
-        sources = catalog_service.sources(conn, with_parts.settings, caller.principal)
+        sources = catalog_service.sources(conn, with_parts.settings, caller.principal, fresh=fresh)
     return {"sources": [_source(each) for each in sources]}
 
 
@@ -57,12 +58,13 @@ def catalog_schemas(
     caller: Person,
     with_parts: WithParts,
     source: str,
+    after: str = "",
     limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = catalog_service.PAGE,
 ) -> dict[str, Any]:
-    """List the first schemas of a source with a table the person may discover."""
+    """List the first schemas of a source, behind `after`, with a table the person may discover."""
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
-        schemas = known.schemas(source, limit=limit)
+        schemas = known.schemas(source, after=after, limit=limit)
         counts = known.count_by_schema(source, schemas)
     return {"schemas": [{"name": name, **_counted(counts.get(name, NONE))} for name in schemas]}
 
@@ -74,7 +76,12 @@ def catalog_tables(
 ) -> dict[str, Any]:
     """List a page of the tables the person may discover, in the order of their names."""
     asked = catalog_service.Wanted(
-        source=wanted.source, schema=wanted.schema_, text=wanted.text, like=wanted.like, readable=wanted.readable
+        source=wanted.source,
+        schema=wanted.schema_,
+        text=wanted.text,
+        columns=wanted.columns,
+        like=wanted.like,
+        readable=wanted.readable,
     )
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
@@ -136,6 +143,8 @@ def _source(source: SourceState) -> dict[str, Any]:
         "up": source.up,
         "since": source.since.isoformat(),
         "tables": _counted(source.tables),
+        "newest": source.newest,
+        "harvested_at": source.harvested_at and source.harvested_at.isoformat(),
     }
 
 
@@ -157,6 +166,7 @@ def _table(table: Listed) -> dict[str, Any]:
         "rule": table.read.rule,
         "because": table.read.because,
         "ask": table.read.ask,
+        "matched": list(table.matched),
     }
 
 
@@ -164,6 +174,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
     dataset = table.dataset
     return {
         "name": str(table.name),
+        "written": names.written(*table.name),
         **table.name._asdict(),
         "comment": dataset.comment,
         "owner": dataset.owner,
@@ -176,6 +187,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
         "columns": [
             {
                 "name": visible.column.name,
+                "written": names.written(visible.column.name),
                 "type": sql_type(visible.column.type),
                 "comment": visible.column.comment,
                 "partition": visible.column.partition,

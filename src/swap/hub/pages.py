@@ -8,7 +8,7 @@ from importlib.metadata import version
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from swap import look
+from swap import look, restarts
 from swap.errors import SettingsError
 from swap.hub import context
 from swap.hub.directories import file
@@ -21,7 +21,12 @@ class Helpers(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.globals.update(
-            look.helpers(), demo_people=demo_people, machine=platform.node(), version=version("swap-analytics")
+            look.helpers(),
+            demo_people=demo_people,
+            machine=platform.node(),
+            version=version("swap-analytics"),
+            moment_now=context.utc_now,
+            to_be_restarted=lambda: restarts.read(context.current().settings.state, context.utc_now()),
         )
 
 

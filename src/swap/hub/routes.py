@@ -2,8 +2,8 @@
 
 Closed by default.  On the portal's host only the sign-in page and the OAuth door lead to JupyterHub, and
 everything else is the portal's; a person's host leads to that person's server and to nothing else; hosts
-that are neither are not found.  The hub writes a file of its own beside ours, with one route for each
-running server.
+that are neither are told so, in words, by one path of the portal's.  The hub writes a file of its own beside
+ours, with one route for each running server.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SERVER_GONE = "server-gone"
 """The middleware that answers in words for a server that does not answer; hub/proxy.py puts it before each server."""
 
 # Above the routes the hub writes itself, whose priority is the length of their rule.
-_DOOR, _GUARD, _PORTAL, _LAST = 1000, 900, 10, 1
+_DOOR, _GUARD, _PORTAL, _LAST, _LAST_OF_ALL = 1000, 900, 10, 2, 1
 
 
 def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
@@ -109,7 +109,9 @@ def _routers(settings: Settings) -> dict[str, Any]:
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
         "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
         "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
-        "portal": _router(portal, "portal", _PORTAL),
+        "portal": _router(portal, "portal", _PORTAL, "portal-away"),
+        # What no other route takes is told so in words, and reaches no other path of the portal.
+        "nothing-here": _router("HostRegexp(`.+`)", "portal", _LAST_OF_ALL, "to-nothing"),
         "hub-on-person": _router(f"{person} && {hub_paths}", "portal", _GUARD, "to-portal"),
         # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
         "server-not-running": _router(
@@ -134,6 +136,9 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     return {
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
         # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
+        "to-nothing": {"replacePath": {"path": "/nothing-here"}},
+        # While the portal is away the hub has a page that says so.
+        "portal-away": {"errors": {"status": ["502", "504"], "service": "hub", "query": "/hub/error/502"}},
         "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
         # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
         # cookie.

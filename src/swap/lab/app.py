@@ -15,7 +15,7 @@ from jupyterhub.singleuser.extension import JupyterHubSingleUser
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import early, hiding, pages
+from swap.lab import catalog, early, hiding, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
@@ -72,7 +72,8 @@ class Swap:
         page_hook = pages.hook(app.settings.get("page_config_hook"), self.environment)
         app.settings["page_config_hook"] = early.hook(page_hook, self.server)
         base_url = app.settings["base_url"]
-        app.add_handlers(".*$", routes(base_url, self.gateway))  # type: ignore[no-untyped-call]
+        ours = [*routes(base_url, self.gateway), *catalog.routes(base_url, self.gateway)]
+        app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
         app.default_router.rules[:0] = closed_rules(base_url)
         refuse_when_ended(app, self.state, lambda: self.listener.ask(ASK_SECONDS), self.environment.home_url)

@@ -6,7 +6,7 @@ The browser never holds a gateway token; the server's login and XSRF check stand
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from jupyter_server.auth.decorator import authorized
@@ -64,6 +64,8 @@ class Gateway:
 class Passing(JupyterHandler):
     """Passes one request on to the gateway."""
 
+    parameters: ClassVar[frozenset[str]] = PARAMETERS
+
     def initialize(self, gateway: Gateway, path: str) -> None:
         """Take the gateway and the path there; `{}` stands for the query's id."""
         self.gateway = gateway
@@ -93,7 +95,7 @@ class Passing(JupyterHandler):
         return {
             name: [value.decode() for value in values]
             for name, values in self.request.query_arguments.items()
-            if name in PARAMETERS
+            if name in self.parameters
         }
 
     async def _stream(self, response: httpx.Response) -> None:

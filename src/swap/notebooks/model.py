@@ -43,6 +43,8 @@ class Example:
     tag: str
     sql: str = ""
     chart: str = ""
+    asks: str = ""
+    """All of its code, but for the cells that show a refusal on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,28 @@ def sample(document: Any) -> tuple[str, str]:
         elif sql and ".chart(" in source and "\n" not in source:
             return sql, source
     return sql, ""
+
+
+def asks(document: Any) -> str:
+    r"""Return a notebook's code, without the cells that are meant to fail.
+
+    >>> cells = ["a", "b"]
+    >>> asks({"cells": [{"cell_type": "code", "source": "a"}, {"cell_type": "code", "source": "b",
+    ...     "metadata": {"tags": ["raises-exception"]}}]})
+    'a'
+    """
+    code = [
+        text(item.get("source"))
+        for item in (document.get("cells", []) if isinstance(document, dict) else [])
+        if isinstance(item, dict) and item.get("cell_type") == "code" and not _is_meant_to_fail(item)
+    ]
+    return "\n".join(code)
+
+
+def _is_meant_to_fail(item: dict[str, Any]) -> bool:
+    metadata = item.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return isinstance(tags, list) and "raises-exception" in tags
 
 
 def cell(kind: str, cell_id: str, source: str) -> dict[str, Any]:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from swap.errors import NotFound, Problem
+from swap.errors import Invalid, NotFound, Problem
 from swap.notebooks import model
 from swap.notebooks.model import Example, Listing, Notebook
 from swap.notebooks.workspace import Found, Workspace
 
 TITLES_BYTES = 40_000_000
 """Bytes of notebooks that are read for one list's titles; the rest go by their files' names."""
+NAME_BYTES = 200
+PIECE_BYTES = 65_536
+BAD_NAME = Problem(
+    "This cannot be a notebook's name.",
+    why="A name has no slash, does not begin with a dot and is at most 200 bytes long.",
+    todo="Choose another one; nothing was changed.",
+)
+NO_NOTEBOOK = Problem(
+    "This file is not a notebook.",
+    why="A notebook is a file that ends in .ipynb and was saved by Jupyter, in its format 4.",
+    todo="Choose another file; nothing was changed.",
+)
 EXAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
@@ -62,6 +75,7 @@ def examples(directory: Path | None) -> tuple[Example, ...]:
                     about.get("summary", ""),
                     about.get("tag", ""),
                     *model.sample(document),
+                    model.asks(document),
                 )
             )
     return tuple(found)
@@ -74,6 +88,47 @@ def copy_example(workspace: Workspace, directory: Path | None, name: str, token:
     if document is None:
         raise NotFound(Problem("There is no such example.", todo="Choose one from Home."))
     return workspace.add(name, model.without_outputs(document), f".swap-{token()}.tmp", first=None)
+
+
+def named(title: str) -> str:
+    """Return the file's name that somebody wants.  Raises Invalid for what is none: a path, hidden, too long.
+
+    >>> named(" first "), named("first.ipynb")
+    ('first.ipynb', 'first.ipynb')
+    """
+    stem = title.strip().removesuffix(".ipynb").strip()
+    if not stem or stem.startswith(".") or len(stem.encode()) > NAME_BYTES or not stem.isprintable():
+        raise Invalid(BAD_NAME)
+    if any(char in stem for char in "/\\"):
+        raise Invalid(BAD_NAME)
+    return f"{stem}.ipynb"
+
+
+def upload(workspace: Workspace, filename: str, file: BinaryIO, token: Callable[[], str]) -> str:
+    """Put a notebook from somebody's own machine into the home; return its path.  Raises Invalid for what is none.
+
+    The file is looked at and never parsed: a small one can be made that takes gigabytes as objects, and all people's
+    pages come from this process.
+    """
+    stem = named(re.split(r"[/\\]", filename)[-1]).removesuffix(".ipynb")
+    if not filename.endswith(".ipynb") or not _looks_like_a_notebook(file):
+        raise Invalid(NO_NOTEBOOK)
+    return workspace.put(stem, _pieces(file), f".swap-{token()}.tmp", first=None)
+
+
+def _looks_like_a_notebook(file: BinaryIO) -> bool:
+    wanted, begins, kept = {b'"cells"', b'"nbformat"'}, b"", b""
+    for piece in _pieces(file):
+        begins = begins or piece.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        wanted -= {word for word in wanted if word in kept + piece}
+        kept = piece[-16:]
+    return begins == b"{" and not wanted
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(PIECE_BYTES):
+        yield piece
 
 
 def _about(document: dict[str, Any]) -> dict[str, str]:

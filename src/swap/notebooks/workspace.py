@@ -11,13 +11,13 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from swap.errors import Forbidden, NotFound, Problem, Unavailable
+from swap.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
 from swap.identity import PERSON_ID
 
 READ_LIMIT = 4_000_000
@@ -73,12 +73,7 @@ class Workspace:
 
     def read(self, path: str) -> Any:
         """Return a notebook's JSON.  Raises NotFound for what is not a plain file of this home, or not JSON."""
-        *folders, name = parts(path)
-        with self._missing(path), self._home() as home, contextlib.ExitStack() as stack:
-            directory = home
-            for folder in folders:
-                directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)
-                stack.callback(os.close, directory)
+        with self._missing(path), self._folder(path) as (directory, name):
             content = _read_plain(name, directory)
         if content is None:
             raise _not_there(path)
@@ -89,36 +84,73 @@ class Workspace:
 
     def exists(self, path: str) -> bool:
         """Tell whether `path` is a plain file of this home."""
-        *folders, name = parts(path)
         try:
-            with self._home() as home, contextlib.ExitStack() as stack:
-                directory = home
-                for folder in folders:
-                    directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)
-                    stack.callback(os.close, directory)
-                return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+            with self._folder(path) as (directory, name):
+                return _is_plain(name, directory)
         except OSError:
             return False
 
+    def open(self, path: str) -> tuple[BinaryIO, int]:
+        """Open a notebook to be sent; return it and its size.  Raises NotFound for what is not a visible plain file."""
+        with self._missing(path), self._folder(visible(path)) as (directory, name):
+            file = os.fdopen(os.open(name, _OPEN_FILE, dir_fd=directory), "rb")
+        state = os.fstat(file.fileno())
+        if stat.S_ISREG(state.st_mode):
+            return file, state.st_size
+        file.close()
+        raise _not_there(path)
+
+    def rename(self, path: str, name: str) -> None:
+        """Give a notebook another name in its folder.  Raises NotFound, Unavailable, Conflict when it is taken."""
+        visible(name)
+        with self._missing(path), self._folder(visible(path)) as (directory, old):
+            if not _is_plain(old, directory):
+                raise _not_there(path)
+            with explained(), _taken(name):
+                # A link and not a rename, which would write over what has the name.
+                os.link(old, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+                os.unlink(old, dir_fd=directory)
+
+    def delete(self, path: str) -> None:
+        """Delete a notebook.  Raises NotFound for what is not a visible plain file, Unavailable."""
+        with self._missing(path), self._folder(visible(path)) as (directory, name):
+            if not _is_plain(name, directory):
+                raise _not_there(path)
+            with explained():
+                os.unlink(name, dir_fd=directory)
+
     def add(self, stem: str, document: dict[str, Any], draft: str, *, first: int | None) -> str:
-        """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name.
+        """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name."""
+        return self.put(stem, [json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"], draft, first=first)
+
+    def put(self, stem: str, content: Iterable[bytes], draft: str, *, first: int | None) -> str:
+        """Write content as a notebook, as `add` does.
 
         The file appears whole or not at all: it is written aside under the unused name `draft`, then linked.
         """
-        content = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
         with explained(), self._home(make=True) as home:
             descriptor = os.open(
                 draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home
             )
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(content)
+                    file.writelines(content)
                     file.flush()
                     os.fsync(file.fileno())
                 return _link_unused(home, draft, stem, first)
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(draft, dir_fd=home)
+
+    @contextmanager
+    def _folder(self, path: str) -> Iterator[tuple[int, str]]:
+        """Yield a descriptor of the folder that a path leads to, no step of it a link, and the name in it."""
+        *folders, name = parts(path)
+        with self._home() as directory, contextlib.ExitStack() as stack:
+            for folder in folders:
+                directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)  # noqa: PLW2901 — one step further
+                stack.callback(os.close, directory)
+            yield directory, name
 
     @contextmanager
     def _missing(self, path: str) -> Iterator[None]:
@@ -145,6 +177,31 @@ def parts(path: str) -> list[str]:
     if not steps[-1].endswith(".ipynb"):
         raise _not_there(path)
     return steps
+
+
+def visible(path: str) -> str:
+    """Return a path that is shown in lists.  Raises NotFound for one with a hidden step.
+
+    >>> visible("ideas/first.ipynb")
+    'ideas/first.ipynb'
+    """
+    if any(step.startswith(".") for step in parts(path)):
+        raise _not_there(path)
+    return path
+
+
+def _is_plain(name: str, directory: int) -> bool:
+    return stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+
+
+@contextmanager
+def _taken(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise Conflict(
+            Problem(f"There is already something called {name}.", todo="Choose another name; nothing was changed.")
+        ) from error
 
 
 def _not_there(path: str) -> NotFound:

@@ -14,13 +14,15 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from swap import apart, child, ports, terminal
+from swap import apart, child, ports, restarts, terminal
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
+from swap.restarts import Restart
 from swap.supervisor import family, state
 from swap.supervisor.model import Answer, Service, Site
 
@@ -71,6 +73,7 @@ class Run:
     hurry: bool = False
     _stopping: bool = False
     _warned: bool = False
+    _restarts: dict[str, Restart] = field(default_factory=dict)
 
     # ── the straight line ───────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
@@ -196,12 +199,19 @@ class Run:
             watched.failures += 1
             child.end_group(watched.process)
             watched.start_at, watched.process = now + pause, None
+            self._tell(watched, pause)
             terminal.line(
                 f"  {watched.service.name} ended with {_ending(code)}; starting it"
                 f" again{f' in {pause:.0f} s' if pause else ''}. Its log: {watched.log}"
             )
         if watched.start_at is not None and now >= watched.start_at:
             self._launch(watched)
+
+    def _tell(self, watched: Watched, pause: float) -> None:
+        """Let the pages say when a program that ended again and again is started."""
+        at = datetime.now(UTC) + timedelta(seconds=pause)
+        self._restarts[watched.service.name] = Restart(watched.service.name, watched.failures, at.isoformat())
+        restarts.write(self.site.state, self._restarts.values())
 
     def _mend_database(self) -> None:
         """Start PostgreSQL again on the same port: everybody else reconnects by himself."""

@@ -102,9 +102,9 @@ async def _answer(portal: Portal, route: Route, request: Request) -> Response:
             return await run_in_threadpool(_sign_in_first, portal, visit)
         if route.method == "POST":
             forms.check_origin(request)
-            form = await forms.read(request)
+            form, upload = await forms.read(request, route.upload_bytes)
             forms.check_csrf(form, session.csrf if session else "")
-            visit = Visit(request, visit.now, session, form)
+            visit = Visit(request, visit.now, session, form, upload)
         on_loop = iscoroutinefunction(route.handler)
         answer = route.handler(portal, visit) if on_loop else await run_in_threadpool(route.handler, portal, visit)
         return answer if isinstance(answer, Response) else await answer

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from swap.catalog.model import Count
+from swap.notebooks.model import Example
 from swap.web import words
 
 NO_RULE = "default"
@@ -30,6 +31,8 @@ class Source:
     since: datetime | None
     readable: int
     visible: int
+    newest: str
+    harvested_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Table:
     readable: bool
     rule: str
     ask: str
+    matched: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -123,6 +127,8 @@ def sources(found: Iterable[Mapping[str, Any]]) -> tuple[Source, ...]:
             words.moment(item.get("since")),
             int(item["tables"]["readable"]),
             int(item["tables"]["visible"]),
+            item.get("newest") or "",
+            words.moment(item.get("harvested_at")),
         )
         for item in found
     )
@@ -160,6 +166,7 @@ def table(item: Mapping[str, Any]) -> Table:
         bool(item.get("readable")),
         named(item.get("rule")),
         item.get("ask") or "",
+        tuple(item.get("matched") or ()),
     )
 
 
@@ -206,12 +213,28 @@ def named(rule: object) -> str:
 
 
 def named_tables(sqls: Sequence[str], sources: Iterable[str]) -> list[set[tuple[str, ...]]]:
-    """Return which tables each of some statements names, by their parts; for plain statements, such as examples."""
+    """Return which tables each of some texts names, by their parts; for plain statements, such as examples."""
     known = "|".join(re.escape(source) for source in sources)
     pattern = re.compile(rf"\b({known})\.(\w+)\.(\w+)") if known else None
     return [set(pattern.findall(sql)) if pattern else set() for sql in sqls]
 
 
-def first_runnable(named: Sequence[set[tuple[str, ...]]], readable: set[tuple[str, ...]]) -> int | None:
-    """Return the place of the first statement whose tables this person may all read, or None."""
-    return next((place for place, tables in enumerate(named) if tables and tables <= readable), None)
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """An example, the tables in it that this person may not read, and whether they certainly may run it."""
+
+    example: Example
+    locked: tuple[str, ...]
+    runs: bool
+
+
+def offered(
+    examples: Sequence[Example], named: Sequence[set[tuple[str, ...]]], readable: set[tuple[str, ...]] | None
+) -> tuple[Offered, ...]:
+    """Return the examples that this person can run, then the others; in their order when nothing is known of rights."""
+    made = []
+    for example, tables in zip(examples, named, strict=True):
+        closed = set[tuple[str, ...]]() if readable is None else tables - readable
+        runs = readable is not None and bool(tables) and not closed
+        made.append(Offered(example, tuple(sorted(map(".".join, closed))), runs))
+    return tuple(sorted(made, key=lambda each: bool(each.locked)))

@@ -33,9 +33,30 @@ PREVIEWS_OF_ONE = 2
 
 
 def index(portal: Portal, visit: Visit) -> Response:
-    """All sources I may query."""
-    sources = portal.gateway.sources(portal.token(visit.signed_in))
-    return respond(portal, visit, "data.html", here="data", sources=catalogue.sources(sources))
+    """All sources I may query; or, by the address's `q`, the tables of all of them with these words, columns too."""
+    token = portal.token(visit.signed_in)
+    text = visit.query("q").strip()
+    sources = catalogue.sources(portal.gateway.sources(token, fresh=not text))
+    if not text:
+        return respond(portal, visit, "data.html", here="data", sources=sources, text="")
+    after, begins = visit.query("after", 10_000), visit.query("from")
+    answer = portal.gateway.tables(token, text=text[:MAX_TEXT], columns=True, after=after, counted=True)
+    counted = catalogue.count(answer["count"])
+    tables = tuple(map(catalogue.table, answer["tables"]))
+    begin = int(begins) if after and _NUMBER.fullmatch(begins) else 1
+    listing = catalogue.Listing(tables, begin, answer["after"], counted, counted)
+    following = urlencode({"q": text, "after": listing.after, "from": str(listing.ends + 1)})
+    return respond(
+        portal,
+        visit,
+        "data_search.html",
+        here="data",
+        sources=sources,
+        text=text,
+        listing=listing,
+        first_page=f"/data?{urlencode({'q': text})}",
+        next_page=f"/data?{following}",
+    )
 
 
 def source(portal: Portal, visit: Visit) -> Response:

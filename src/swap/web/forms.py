@@ -7,15 +7,18 @@ Three independent checks, each enough against a foreign page: where the browser 
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from swap.errors import Forbidden, Invalid, Problem
 
 BODY_LIMIT = 65_536
 FIELDS_LIMIT = 20
+_UNREADABLE = Problem("SWAP cannot read this form.", todo="Load the page again.")
 _FOREIGN = Problem(
     "This form did not come from SWAP.",
     why="SWAP only takes forms that one of its own pages sent.",
@@ -28,18 +31,42 @@ _STALE = Problem(
 )
 
 
-async def read(request: Request) -> dict[str, str]:
-    """Return the form's text fields.  Raises Invalid for one that is too large or is no form."""
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a form; whoever takes it closes it."""
+
+    name: str
+    file: BinaryIO
+
+
+async def read(request: Request, upload_bytes: int = 0) -> tuple[dict[str, str], Upload | None]:
+    """Return the form's text fields, and its one file where the route takes one of so many bytes.
+
+    Raises Invalid for a form that is too large or is none.
+    """
+    limit = BODY_LIMIT + upload_bytes
     length = request.headers.get("content-length", "")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if (
         not length.isdigit()
-        or int(length) > BODY_LIMIT
+        or int(length) > limit
         or kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}
     ):
-        raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again."))
-    content: FormData = await request.form(max_files=0, max_fields=FIELDS_LIMIT, max_part_size=BODY_LIMIT)
-    return {key: value for key, value in content.items() if isinstance(value, str)}
+        raise Invalid(_too_large(upload_bytes) if length.isdigit() and upload_bytes else _UNREADABLE)
+    content: FormData = await request.form(
+        max_files=1 if upload_bytes else 0, max_fields=FIELDS_LIMIT, max_part_size=BODY_LIMIT
+    )
+    file = next((value for value in content.values() if isinstance(value, UploadFile)), None)
+    upload = Upload(file.filename or "", file.file) if file else None
+    return {key: value for key, value in content.items() if isinstance(value, str)}, upload
+
+
+def _too_large(upload_bytes: int) -> Problem:
+    return Problem(
+        "This file is too large to upload here.",
+        why=f"A notebook may have {upload_bytes // 1_000_000} MB; outputs with pictures make the most of one.",
+        todo="Clear its outputs and try again, or upload it in JupyterLab.",
+    )
 
 
 def check_origin(request: Request) -> None:

@@ -44,9 +44,9 @@ class Gateway:
         self._sync.close()
         await self._async.aclose()
 
-    def sources(self, token: str) -> list[dict[str, Any]]:
-        """Return the sources this person may know of."""
-        return list(self._get("/v1/catalog", token)["sources"])
+    def sources(self, token: str, *, fresh: bool = False) -> list[dict[str, Any]]:
+        """Return the sources this person may know of, and if `fresh` up to when their data goes."""
+        return list(self._get("/v1/catalog", token, fresh=fresh)["sources"])
 
     def schemas(self, token: str, source: str, limit: int) -> list[dict[str, Any]]:
         """Return the first schemas of a source, with how many tables they have."""

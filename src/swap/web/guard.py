@@ -95,6 +95,9 @@ class Guard:
                 f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}",
                 status_code=307,
             )
+        if name.endswith(f".{self.site.host}"):
+            # Below our own name, as people's servers are: what a program asks for where none runs is not found.
+            return PlainTextResponse(f"Nothing of SWAP is at this address. Go to {self.site.url}/\n", status_code=404)
         return PlainTextResponse(f"SWAP's portal is at {self.site.url}, not at this address.\n", status_code=421)
 
     def _headers(self, path: str, message: Message) -> None:

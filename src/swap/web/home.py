@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from swap.errors import SwapError
 from swap.notebooks import service as notebooks
+from swap.notebooks.model import Example
 from swap.web import catalogue, paths
 from swap.web.pages import Server, respond
 from swap.web.portal import Portal, Visit
@@ -26,7 +27,7 @@ def home(portal: Portal, visit: Visit) -> Response:
     listing = notebooks.recent(workspace, RECENT)
     examples = notebooks.examples(portal.settings.examples)
     seen = sources(portal, visit)
-    first = _first_runnable(portal, visit, [example.sql for example in examples], seen["sources"])
+    offered = _offered(portal, visit, examples, seen["sources"])
     return respond(
         portal,
         visit,
@@ -35,34 +36,36 @@ def home(portal: Portal, visit: Visit) -> Response:
         server=Server(portal.hub.server(visit.person.id)),
         notebooks=listing.notebooks,
         total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
-        examples=examples,
-        first=None if first is None else examples[first],
+        examples=offered,
+        first=next((each.example for each in offered if each.example.sql and each.runs), None),
         usual=portal.starts.usual_seconds,
         lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path),
         **seen,
     )
 
 
-def _first_runnable(
-    portal: Portal, visit: Visit, sqls: Sequence[str], sources: Sequence[catalogue.Source]
-) -> int | None:
-    named = catalogue.named_tables(sqls, [source.name for source in sources])
+def _offered(
+    portal: Portal, visit: Visit, examples: Sequence[Example], sources: Sequence[catalogue.Source]
+) -> tuple[catalogue.Offered, ...]:
+    # Also of a source that for this person does not exist: an example that asks it is not for them.
+    known = {*portal.settings.sources, *(source.name for source in sources)}
+    named = catalogue.named_tables([example.asks for example in examples], known)
     wanted = sorted(set().union(*named))[:NAMED]
-    if not wanted:
-        return None
+    if not wanted or not sources:
+        return catalogue.offered(examples, named, None)
     try:
         found = portal.gateway.find(portal.token(visit.signed_in), wanted)
     except SwapError as error:
         log.warning("the tables of the examples for %s: %s", visit.person.id, error)
-        return None
+        return catalogue.offered(examples, named, None)
     readable = {tuple(table[part] for part in ("source", "schema", "table")) for table in found if table["readable"]}
-    return catalogue.first_runnable(named, readable)
+    return catalogue.offered(examples, named, readable)
 
 
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
     """Return the sources for a page, or the reason why there are none to show."""
     try:
-        found = portal.gateway.sources(portal.token(visit.signed_in))
+        found = portal.gateway.sources(portal.token(visit.signed_in), fresh=True)
     except SwapError as error:
         log.warning("the catalogue for %s: %s", visit.person.id, error)
         return {"sources": (), "sources_problem": error.problem}

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from swap import restarts
 from swap.web import paths
 from swap.web.hub import ServerKind
 from swap.web.portal import Portal, Visit
@@ -36,6 +37,11 @@ class Server:
     def running(self) -> bool:
         """Whether it runs, and may be stopped."""
         return self.kind is ServerKind.RUNNING
+
+    @property
+    def startable(self) -> bool:
+        """Whether it does not run, and may be started."""
+        return self.kind is ServerKind.STOPPED
 
     @property
     def sentence(self) -> str:
@@ -69,6 +75,7 @@ def respond(
         "person": session.principal if session else None,
         "csrf": session.csrf if session else "",
         "now": visit.now,
+        "restarts": restarts.read(portal.settings.state, visit.now),
         "tz": portal.zone,
         "server": values.pop("server", None),
         "probe_url": f"http://probe--x.{site.host}:{paths.public_port(site)}/ping",

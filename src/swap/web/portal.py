@@ -19,6 +19,7 @@ from swap.people.model import PortalSession
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.web.clock import Clock
+from swap.web.forms import Upload
 from swap.web.gateway import Gateway
 from swap.web.hub import Hub
 from swap.web.starts import Starts
@@ -68,6 +69,7 @@ class Visit:
     now: datetime
     session: PortalSession | None = None
     form: Mapping[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
 
     @property
     def signed_in(self) -> PortalSession:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import data, help, home, notebooks, server, session  # noqa: A004 - a page of that name
+from swap.web import data, documents, files, help, home, notebooks, server, session  # noqa: A004 - a page of that name
 from swap.web.portal import Portal, Visit
 
 Handler = Callable[[Portal, Visit], Response | Awaitable[Response]]
@@ -20,13 +20,15 @@ Handler = Callable[[Portal, Visit], Response | Awaitable[Response]]
 class Route:
     """One address.  A plain handler runs in a thread, an `async` one on the event loop, which it may not block.
 
-    `public` routes also serve people who are not signed in; every POST is checked (forms.py).
+    `public` routes also serve people who are not signed in; every POST is checked (forms.py), and one takes a file of
+    up to `upload_bytes`.
     """
 
     method: str
     path: str
     handler: Handler
     public: bool = False
+    upload_bytes: int = 0
 
 
 ROUTES: tuple[Route, ...] = (
@@ -38,6 +40,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/data/{source}/{schema}/{table}/preview", data.preview),
     Route("GET", "/notebooks", notebooks.listing),
     Route("POST", "/notebooks", notebooks.create),
+    Route("GET", "/notebooks/download", files.download),
+    Route("GET", "/notebooks/upload", files.ask_upload),
+    Route("POST", "/notebooks/upload", files.upload, upload_bytes=files.UPLOAD_BYTES),
+    Route("GET", "/notebooks/rename", files.ask_rename),
+    Route("POST", "/notebooks/rename", files.rename),
+    Route("GET", "/notebooks/delete", files.ask_delete),
+    Route("POST", "/notebooks/delete", files.delete),
     Route("GET", "/server", server.page),
     Route("GET", "/server/events", server.events),
     Route("POST", "/server/start", server.begin),
@@ -50,5 +59,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/help/keyboard", help.keyboard, public=True),
     Route("GET", "/help/localhost-name", help.localhost_name, public=True),
     Route("GET", "/help/tunnel-port", help.tunnel_port, public=True),
+    Route("GET", "/help", documents.page, public=True),
+    Route("GET", "/help/{page:path}", documents.page, public=True),
 )
 """Beside these, app.py serves /sign-in, /oauth_callback, /ping and /static."""

@@ -150,7 +150,7 @@ def test_a_source_that_goes_down_keeps_its_catalog_and_says_since_when(
         assert not harvest(engine, lake, lambda minutes=minutes: START + timedelta(minutes=minutes))  # type: ignore[misc]
 
     with engine.begin() as conn:
-        (state,) = service.sources(conn, settings, ANN)
+        (state,) = service.sources(conn, settings, ANN, fresh=True)
 
     assert (state.up, state.since, state.tables.visible) == (False, START + timedelta(minutes=5), 1)
 

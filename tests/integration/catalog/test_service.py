@@ -261,3 +261,68 @@ def test_of_a_closed_table_only_the_order_of_its_size_is_told(
 
     assert (each.rows, each.size_bytes, each.rows_exact, each.newest) == (*told, False, "")
     assert (described.row_estimate, described.size_bytes, described.rows_exact, described.newest) == (*told, False, "")
+
+
+# ── By a column ─────────────────────────────────────────────────────────────────────────────────────
+HIDDEN_COLUMN = Policy(
+    grants=(Grant(name="all", groups=("analysts",), on=("lake",)),),
+    denials=(
+        Denial(name="hidden", on=("lake.wmf.*.secret_id",), actions=("discover",), because="hides it", ask="x"),
+        Denial(name="locked", on=("lake.wmf.*.city",), because="locks it", ask="x"),
+    ),
+)
+
+
+@pytest.fixture
+def with_columns(database: services.Database) -> Iterator[Connection]:
+    with database.engine("gateway").begin() as conn:
+        columns = tuple(Column(name, pa.int64()) for name in ("Page_ID", "city", "secret_id"))
+        tables = [Dataset("wmf", "views", columns), Dataset("wmf", "other", columns[2:] + columns[:1])]
+        store.put(conn, "lake", [*tables, Dataset("wmf", "plain", (Column("a", pa.int64()),))])
+        yield conn
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("page_id", {"other": ("page_id",), "views": ("page_id",)}),
+        ("PAGE", {"other": ("page_id",), "views": ("page_id",)}),
+        ("city", {"views": ("city",)}),
+        ("views id", {"views": ("page_id",)}),
+        ("city page", {"views": ("page_id", "city")}),
+        ("plain", {"plain": ()}),
+        ("secret", {}),
+        ("d secret_id", {}),
+        ("page_id city", {"views": ("page_id", "city")}),
+        ("id city", {"views": ("page_id", "city")}),  # two names together are no word
+    ],
+)
+def test_a_table_is_found_by_a_column_one_may_know_of(
+    with_columns: Connection, text: str, found: dict[str, tuple[str, ...]]
+) -> None:
+    catalog = Catalog(with_columns, HIDDEN_COLUMN, ANN)
+    listing = catalog.tables(Wanted(text=text, columns=True)).tables
+
+    assert {each.name.table: each.matched for each in listing} == found
+    assert catalog.count(Wanted(text=text, columns=True)).visible == len(found)
+
+
+def test_schemas_go_on_behind_the_last_one(catalog: Catalog) -> None:
+    assert catalog.schemas("pg", after="a.b", limit=2) == ["S", "s"]
+    assert catalog.schemas("pg", after="Straße", limit=2) == []
+
+
+def test_a_source_is_as_fresh_as_the_tables_whose_partitions_one_may_know_of(database: services.Database) -> None:
+    def table(name: str, newest: str, partition: str) -> Dataset:
+        columns = (Column("a", pa.int64()), Column(partition, pa.string(), partition=True))
+        return Dataset("wmf", name, columns, newest=newest)
+
+    with database.engine("gateway").begin() as conn:
+        made = [table("open", "2026-11-20 05:00", "day"), table("older", "2026-11-19", "day")]
+        hidden = [table("by_city", "2026-11-22", "city"), table("locked", "2026-12-01", "day")]
+        store.put(conn, "lake", [*made, *hidden, table("words", "Zagreb", "day")])
+        locked = Denial(name="t", on=("lake.wmf.locked",), because="locks it", ask="x")
+        policy = Policy(grants=HIDDEN_COLUMN.grants, denials=(*HIDDEN_COLUMN.denials, locked))
+
+        assert Catalog(conn, policy, ANN).newest("lake") == "2026-11-20 05:00"
+        assert Catalog(conn, policy, ANN).newest("pg") == ""

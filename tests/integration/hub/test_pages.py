@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
+
+from swap import restarts
+from swap.restarts import Restart
 
 STOCK = (
     "",
@@ -82,7 +88,11 @@ def test_the_hub_is_not_on_a_persons_host(house, ann, path):
 )
 def test_a_host_that_is_nobodys_is_not_found(house, host):
     for path in ("/", "/hub/login", "/user/pabcdefghi/lab", "/static/x"):
-        assert house.browser().get(path, host, follow=False).status_code == 404
+        answer = house.browser().get(path, host, follow=False)
+        assert answer.status_code in {404, 421}
+        assert "404 page not found" not in answer.text
+        assert f"http://localhost:{house.port}" in answer.text, "it says where SWAP is"
+        assert "set-cookie" not in answer.headers
 
 
 def test_browsers_can_ask_whether_they_find_names_below_localhost(house):
@@ -154,3 +164,20 @@ def test_a_websocket_passes_the_proxy_to_a_running_server_only(house):
     )
 
     assert answer.status_code == 404
+
+
+def test_without_the_portal_its_pages_say_so_in_words(house):
+    house.kill("web")
+    try:
+        for path in ("/", "/data", "/nothing"):
+            answer = house.browser().get(path, follow=False)
+            assert answer.status_code == 502
+            assert "SWAP’s pages do not answer" in answer.text
+            assert 'http-equiv="refresh"' in answer.text
+            assert not re.search(r"<script|<form|src=|stylesheet", answer.text), "it needs nothing that is away"
+        restarts.write(house.state, [Restart("web", 4, (datetime.now(UTC) + timedelta(seconds=25)).isoformat())])
+        assert "They ended 4 times in a row; SWAP starts them again in 2" in house.browser().get("/", follow=False).text
+    finally:
+        restarts.write(house.state, [])
+        house.start("web")
+    assert house.browser().get("/help").status_code == 200

@@ -536,3 +536,11 @@ def test_a_notebook_opened_with_reset_is_the_only_one_there_and_open_once(window
     window.page.wait_for_url(f"{server.url}/lab/tree/other.ipynb")
     expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_have_count(1)
     expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_contain_text("other.ipynb")
+
+
+def test_the_help_menu_leads_to_swaps_own_help(window: Lab) -> None:
+    window.page.locator(".lm-MenuBar-itemLabel", has_text="Help").click()
+    window.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="help"))
+    with window.page.context.expect_page() as opened:
+        window.page.locator(".lm-Menu-itemLabel", has_text="SWAP: SQL").click()
+    assert opened.value.url == "http://localhost:8000/help/reference/sql"

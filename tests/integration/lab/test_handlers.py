@@ -31,6 +31,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 "DELETE /v1/queries/q1": (200, {"state": "cancelled"}),
                 "GET /v1/queries/q1/page": (200, PAGE),
                 "GET /v1/queries/q1/download": (200, "a,b"),
+                "GET /v1/catalog": (200, {"sources": []}),
+                "GET /v1/catalog/schemas": (200, {"schemas": []}),
+                "GET /v1/catalog/tables": (200, {"tables": [], "after": ""}),
+                "GET /v1/catalog/lake/a%2Fb/%7B%7D%20%C3%BC": (200, {"columns": []}),
                 "POST /v1/complete": (
                     200,
                     lambda path, body: {"start": 0, "end": len(path) and json.loads(body)["offset"], "items": []},
@@ -69,6 +73,10 @@ def xsrf(browser: httpx.Client) -> dict[str, str]:
         ("POST", "/swap/complete"),
         ("GET", "/swap/queries/q1/page"),
         ("GET", "/swap/queries/q1/download"),
+        ("GET", "/swap/catalog"),
+        ("GET", "/swap/catalog/schemas?source=lake"),
+        ("GET", "/swap/catalog/tables"),
+        ("GET", "/swap/catalog/table?source=lake&schema=wmf&table=t"),
     ],
 )
 def test_nothing_is_answered_without_a_login(server: Server, method: str, path: str) -> None:
@@ -112,6 +120,33 @@ def test_paging_and_sorting_are_passed_on_and_nothing_else(server: Server, brows
     assert browser.get(f"{server.url}/swap/queries/q1/page", params=query, headers=xsrf(browser)).json() == PAGE
     asked = httpx.URL(server.gateway.asked[-1][1])
     assert dict(asked.params) == {"offset": "10", "limit": "10", "sort": "n & m", "descending": "true", "after": ""}
+
+
+def test_the_catalog_is_asked_a_page_at_a_time(server: Server, browser: httpx.Client) -> None:
+    wanted = {"source": "lake", "schema": "wmf", "text": "a b", "columns": "true", "after": "x", "limit": "5"}
+    reply = browser.get(f"{server.url}/swap/catalog/tables", params=wanted | {"like": "*"}, headers=xsrf(browser))
+    assert reply.json() == {"tables": [], "after": ""}
+    assert dict(httpx.URL(server.gateway.asked[-1][1]).params) == wanted
+    for path in ("catalog", "catalog/schemas"):
+        assert browser.get(f"{server.url}/swap/{path}", headers=xsrf(browser)).status_code == 200
+
+
+def test_a_table_is_asked_for_by_the_names_it_has(server: Server, browser: httpx.Client) -> None:
+    names = {"source": "lake", "schema": "a/b", "table": "{} ü"}
+    reply = browser.get(f"{server.url}/swap/catalog/table", params=names, headers=xsrf(browser))
+    assert reply.json() == {"columns": []}
+
+
+@pytest.mark.parametrize(
+    "names", [("..", "..", "health"), ("", "", "schemas"), (".", "tables", ""), ("a", "b", "c" * 601)]
+)
+def test_a_name_cannot_lead_to_another_route_of_the_gateway(
+    server: Server, browser: httpx.Client, names: tuple[str, str, str]
+) -> None:
+    asked = questions(server)
+    params = dict(zip(("source", "schema", "table"), names, strict=True))
+    reply = browser.get(f"{server.url}/swap/catalog/table", params=params, headers=xsrf(browser))
+    assert (reply.status_code, questions(server)) == (404, asked)
 
 
 def test_a_download_is_a_link_a_browser_can_follow(server: Server, browser: httpx.Client) -> None:

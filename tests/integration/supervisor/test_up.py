@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from services import Database
 from starts import Start, until
+from swap import restarts
 from swap.db import migrate
 from swap.db.engine import create
 from swap.runtime import Runtime
@@ -124,6 +126,8 @@ def test_a_crashed_program_is_started_again_and_said(start: Start) -> None:
     second = site.named("gateway")
     os.kill(second.pid, signal.SIGKILL)
     site.wait_for("starting it again in 1 s")
+    (told,) = restarts.read(start.state, datetime.now(UTC))
+    assert (told.name, told.ends) == ("gateway", 2)
     assert site.stop() == 0
 
 

@@ -330,7 +330,7 @@ class GatewayDouble(Double):
             return to.json({"error": {"category": "not-signed-in", "title": str(error)}}, 401)
         self.claims.append(claims)
         if path == "/v1/catalog":
-            return to.json({"sources": self._sources()})
+            return to.json({"sources": self._sources(fresh=query.get("fresh") == ["true"])})
         if path == "/v1/catalog/schemas":
             return to.json({"schemas": self._schemas(query["source"][0])})
         if path == "/v1/catalog/find":
@@ -379,15 +379,26 @@ class GatewayDouble(Double):
         all_ = [
             each
             for each in self._listed()
-            if each["source"] == wanted["source"] and wanted.get("schema") in {None, "", each["schema"]}
+            if wanted.get("source") in {None, "", each["source"]} and wanted.get("schema") in {None, "", each["schema"]}
         ]
         words = wanted.get("text", "").lower().split()
+
+        def matching(each: dict[str, Any], word: str) -> list[str]:
+            columns = self.tables[".".join(_parts(each))]["columns"] if wanted.get("columns") == "true" else []
+            return [column["name"] for column in columns if word in column["name"]]
+
         count = [
             each
             for each in all_
-            if all(word in f"{'.'.join(_parts(each))} {each['comment']}".lower() for word in words)
+            if all(
+                word in f"{'.'.join(_parts(each))} {each['comment']}".lower() or matching(each, word) for word in words
+            )
             and wanted.get("readable") in {None, str(each["readable"]).lower()}
         ]
+        if wanted.get("columns"):
+            count = [
+                each | {"matched": [name for word in words for name in matching(each, word)][:3]} for each in count
+            ]
         start = int(wanted.get("after") or 0)
         limit = min(self.page_size, int(wanted.get("limit", 100)))
         more = len(count) > start + limit
@@ -402,7 +413,7 @@ class GatewayDouble(Double):
         names = sorted({each["schema"] for each in own})
         return [{"name": name, **_counted([each for each in own if each["schema"] == name])} for name in names]
 
-    def _sources(self) -> list[dict[str, Any]]:
+    def _sources(self, *, fresh: bool = False) -> list[dict[str, Any]]:
         note = "Name a day: tables are kept by year, month, day and hour."
         sources = []
         for name, kind, title, owner, said in (
@@ -421,6 +432,8 @@ class GatewayDouble(Double):
                         "up": name not in self.down,
                         "since": "2026-11-24T09:12:00+00:00",
                         "tables": _counted(own),
+                        "newest": "2026-11-22 13:00" if name == "lake" and fresh else "",
+                        "harvested_at": "2026-11-24T09:30:00+00:00",
                     }
                 )
         return sources

@@ -85,9 +85,14 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
         ("/", bertrand),
         ("/notebooks", ann),
         ("/notebooks", bertrand),
+        ("/notebooks/upload", ann),
+        ("/notebooks/rename?path=mobile.ipynb", ann),
+        ("/notebooks/delete?path=ideas/second.ipynb", ann),
         ("/data", ann),
         ("/data/lake", ann),
         ("/data/lake?q=zzz", ann),
+        ("/data?q=a", ann),
+        ("/data?q=zzz", ann),
         (TABLE, ann),
         (f"{TABLE}/preview", ann),
         ("/data/lake/wmf/webrequest", ann),
@@ -98,6 +103,12 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
         ("/help/localhost-name", ann),
         ("/help/tunnel-port", ann),
         ("/help/keyboard", ann),
+        ("/help", None),
+        ("/help/new", ann),
+        ("/help/tutorial/first-notebook", ann),
+        ("/help/reference/sql", ann),
+        ("/help/reference/settings", ann),
+        ("/help/explanation/architecture", ann),
     ]
     found = []
     for path, who in pages:
@@ -144,6 +155,21 @@ def test_keys_lead_where_they_say_and_not_while_typing(visit: Callable[..., Page
     page.keyboard.press("d")
     page.wait_for_timeout(300)
     assert page.url.endswith("/")
+
+
+def test_help_is_one_click_away_and_its_links_and_pictures_work(visit: Callable[..., Page]) -> None:
+    page = visit("/")
+    page.get_by_role("link", name="Help").click()
+    page.get_by_role("link", name="Your first notebook").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your first notebook")
+    for picture in page.locator(".doc img").all():
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("complete", value=True)
+        assert picture.evaluate("node => node.naturalWidth") > 0
+    page.get_by_role("link", name="the SQL that SWAP understands").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The SQL that SWAP runs")
+    page.get_by_role("navigation", name="On this page").get_by_role("link").first.click()
+    assert "#" in page.url
 
 
 def test_the_menu_opens_and_closes_by_keyboard(visit: Callable[..., Page]) -> None:

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from sqlalchemy.exc import OperationalError
 from integration.web.doubles import ROWS, TABLES
 from integration.web.running import PERSON_IDS, Browser, Portal, csrf, running
 from services import Database
+from swap import restarts
+from swap.restarts import Restart
 
 ANN = PERSON_IDS["ann"]
 REDIRECT = HTTPStatus.SEE_OTHER
@@ -205,6 +208,64 @@ def test_a_source_of_many_tables_is_listed_a_page_at_a_time(portal: Portal) -> N
     pages = [set(re.findall(r'class="mono" href="(/data/lake/[^"]*)"', text)) for text in (first, second)]
     assert [len(page) for page in pages] == [2, 1]
     assert not pages[0] & pages[1]
+
+
+def test_one_search_on_data_goes_through_all_sources_and_columns(portal: Portal) -> None:
+    ann = portal.signed_in()
+    found = ann.get("/data?q=name").text
+    assert "1 table with “name”" in found
+    assert 'href="/data/mediawiki/nyc/airports"' in found
+    assert "<code>name</code>" in found
+    assert "of all sources" not in found
+    assert all(f">{name}</a>" in ann.get("/data?q=a").text for name in ("pageview_hourly", "webrequest", "airports"))
+    assert "Locked by the rule <b>personal-data</b>. Ask data-privacy." in ann.get("/data?q=webrequest").text
+    assert "No table has “zzz &lt;b&gt;” in its name" in ann.get("/data?q=zzz+%3Cb%3E").text
+
+
+def test_what_is_found_is_shown_a_page_at_a_time(portal: Portal) -> None:
+    portal.gateway.page_size = 2
+    ann = portal.signed_in()
+    first = ann.get("/data?q=a").text
+    assert "Tables 1 to 2 of 4" in first
+    following = html.unescape(re.search(r'rel="next" href="([^"]*)"', first)[1])  # type: ignore[index]
+    second = ann.get(following).text
+    assert "Tables 3 to 4 of 4" in second
+    assert 'rel="next"' not in second
+
+
+def test_a_source_says_how_fresh_it_is(portal: Portal) -> None:
+    home = portal.signed_in().get("/").text
+    assert "data up to 2026-11-22 13:00" in home
+    assert "tables looked through" in home
+
+
+def test_an_example_that_asks_a_locked_table_is_marked_and_stands_last(portal: Portal) -> None:
+    def example(name: str, title: str, *cells: tuple[str, list[str]]) -> None:
+        code = [
+            {"cell_type": "code", "id": str(n), "metadata": {"tags": tags}, "source": source, "outputs": []}
+            for n, (source, tags) in enumerate(cells)
+        ]
+        document = {"cells": code, "metadata": {"swap": {"title": title}}, "nbformat": 4, "nbformat_minor": 5}
+        (portal.settings.state / "examples" / f"{name}.ipynb").write_text(json.dumps(document))
+
+    locked = "%%swap\nSELECT ip FROM lake.wmf.webrequest"
+    example("a-locked", "Locked one", ("1", []), (locked, []))
+    example(
+        "b-refusal", "Shows a refusal", ("swap.sql('FROM mediawiki.nyc.airports')", []), (locked, ["raises-exception"])
+    )
+    page = portal.signed_in().get("/").text
+    assert page.index("Shows a refusal") < page.index("Top pages and their size") < page.index("Locked one")
+    assert page.count("Not for you") == 1
+    assert "<code>lake.wmf.webrequest</code>" in page
+
+
+def test_a_copied_example_still_says_which_cells_are_meant_to_fail(portal: Portal) -> None:
+    path = portal.settings.state / "examples" / "refusal.ipynb"
+    cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["raises-exception"]}, "source": "1", "outputs": []}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    portal.signed_in().submit("/notebooks", example="refusal")
+    copied = json.loads((portal.home() / "refusal.ipynb").read_text())
+    assert copied["cells"][0]["metadata"]["tags"] == ["raises-exception"]
 
 
 def test_a_table_shows_columns_locks_and_one_line_to_copy(portal: Portal) -> None:
@@ -429,6 +490,34 @@ def test_a_page_of_jupyterlab_without_a_server_leads_to_the_offer_to_start_it(po
 
 
 # ── The frame ───────────────────────────────────────────────────────────────────────────────────────
+def test_a_stopped_server_is_started_from_home_and_from_the_menu(portal: Portal) -> None:
+    ann = portal.signed_in()
+    portal.home().mkdir(exist_ok=True)
+    (portal.home() / "a.ipynb").write_text("{}")
+    assert ann.get("/").text.count('action="/server/start"') == 3  # the menu's, the head's and the notebook's row
+    assert ann.get("/data").text.count('action="/server/start"') == 1
+    assert ann.submit("/server/start").headers["location"] == "/server"
+    assert until(lambda: portal.hub.state.get(ANN) == "running")
+    assert 'action="/server/start"' not in ann.get("/data").text
+
+
+def test_what_is_being_started_again_is_said_on_every_page(portal: Portal) -> None:
+    ann = portal.signed_in()
+    assert "in a row" not in ann.get("/").text
+    at = datetime.now(UTC) + timedelta(seconds=25)
+    restarts.write(portal.settings.state, [Restart("gateway", 5, at.isoformat())])
+    page = ann.get("/").text
+    assert "The gateway, which runs the queries, ended 5 times in a row." in page
+    assert re.search(r"SWAP starts it again in 2\d s\.", page)
+    restarts.write(portal.settings.state, [Restart("hub", 1, datetime.now(UTC).isoformat())])
+    assert "SWAP is starting it again." in ann.get("/data").text
+    gone = datetime.now(UTC) - timedelta(minutes=1)
+    restarts.write(portal.settings.state, [Restart("hub", 1, gone.isoformat())])
+    assert "starting it again" not in ann.get("/data").text
+    (portal.settings.state / restarts.FILE).write_text("[{]")
+    assert ann.get("/").status_code == HTTPStatus.OK
+
+
 def test_the_choice_of_light_or_dark_is_kept(portal: Portal) -> None:
     browser = portal.signed_in()
     mark = csrf(browser.get("/").text)

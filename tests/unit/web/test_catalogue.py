@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from swap.catalog.model import Count
+from swap.notebooks.model import Example
 from swap.web import catalogue
 
 SOURCES: list[dict[str, Any]] = [
@@ -69,7 +70,7 @@ def test_where_no_rule_speaks_there_is_one_lock_without_a_name() -> None:
     assert catalogue.locks({"columns": columns}) == (catalogue.Lock("", "", "us", ("a", "b")),)
 
 
-def test_the_example_shown_is_the_first_this_person_can_run() -> None:
+def test_examples_that_a_person_may_not_run_are_marked_and_stand_last() -> None:
     sqls = [
         "",
         "SELECT 1",
@@ -80,9 +81,17 @@ def test_the_example_shown_is_the_first_this_person_can_run() -> None:
     readable = {("lake", "wmf", "pageview_hourly"), ("x", "y", "z")}
     named = catalogue.named_tables(sqls, ["lake"])
 
-    assert catalogue.first_runnable(named, readable) == 4
-    assert catalogue.first_runnable(named[:4], readable) is None
-    assert catalogue.first_runnable(catalogue.named_tables(sqls, []), readable) is None
+    examples = [Example(str(number), "", "", "") for number, _ in enumerate(sqls)]
+    offered = catalogue.offered(examples, named, readable)
+    assert [(each.example.name, each.locked, each.runs) for each in offered] == [
+        ("0", (), False),
+        ("1", (), False),
+        ("4", (), True),
+        ("2", ("lake.event.x",), False),
+        ("3", ("lake.event.x",), False),
+    ]
+    unknown = catalogue.offered(examples, named, None)
+    assert [(each.example.name, each.locked, each.runs) for each in unknown] == [(n, (), False) for n in "01234"]
 
 
 def test_locked_columns_keep_their_place_among_ten_rows() -> None:

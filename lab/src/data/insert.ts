@@ -1,0 +1,26 @@
+/** Where a name goes in a cell, and what goes with it. */
+
+/** A name of the catalog, as a statement needs it. */
+export interface Name {
+  written: string;
+  kind: 'table' | 'column';
+}
+
+/** Return a cell that asks for ten rows of a table. */
+export function statement(table: string): string {
+  return `%%swap\nSELECT *\nFROM ${table}\nLIMIT 10`;
+}
+
+/**
+ * Return the text to put at the cursor of a cell.  An empty cell becomes a statement, and behind something that was
+ * named a column follows after a comma, anything else after a space.
+ */
+export function insertion(name: Name, cell: string, before: string): string {
+  if (!cell.trim() && name.kind === 'table') {
+    return statement(name.written);
+  }
+  if (!/[\w"\])*]$/.test(before)) {
+    return name.written;
+  }
+  return (name.kind === 'column' && !/\b(select|distinct|by|where|and|or|on|from|join|having)$/i.test(before) ? ', ' : ' ') + name.written;
+}
