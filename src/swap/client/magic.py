@@ -7,13 +7,12 @@ name without a dot in FROM.  A table of a source always has dots, so a variable 
 from __future__ import annotations
 
 import keyword
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from swap.client import lexer, query
+from swap.client import advice, lexer, query
 from swap.client.result import Result
-from swap.errors import Invalid, Problem, QueryRefused
+from swap.errors import Invalid, Problem
 
 
 def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
@@ -37,12 +36,10 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for name in lexer.parameters(statement):
         if name not in namespace:
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{name} has no value.",
-                    why="Nothing was run. This notebook has no variable of that name.",
-                    todo=f"Set it in a cell above: {name} = …",
-                )
+            raise advice.without_value(
+                name,
+                f"Set it in a cell above: {name} = …",
+                "Nothing was run. This notebook has no variable of that name.",
             )
         values[name] = namespace[name]
     return values
@@ -51,17 +48,10 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
 def own_tables(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the notebook's frames and results that the statement names without a dot."""
     return {
-        name: namespace[name] for name in lexer.tables(statement) if name in namespace and _is_frame(namespace[name])
+        name: namespace[name]
+        for name in lexer.tables(statement)
+        if name in namespace and advice.is_frame(namespace[name])
     }
-
-
-def _is_frame(value: Any) -> bool:
-    if isinstance(value, Result):
-        return True
-    module = type(value).__module__.partition(".")[0]
-    if module not in {"pandas", "polars", "pyarrow"} or module not in sys.modules:
-        return False
-    return type(value).__name__ in {"DataFrame", "LazyFrame", "Table", "RecordBatch", "RecordBatchReader"}
 
 
 def _name(line: str) -> str | None:
