@@ -62,7 +62,8 @@ def _unknown_table(error: UnknownName, statement: str, tables: Mapping[str, Any]
     own = [Suggestion(f"Use {each}", replace=name, by=each, type="your table") for each in near if each != name]
     if name in variables and not is_frame(variables[name]):
         todo = f"{name} is a {type(variables[name]).__name__}. Make it a table first: pandas.DataFrame({name})."
-    elif name in frames:  # it was only not sent
+    elif name in frames:
+        todo = f'{name} is a table of this notebook: write swap.sql(…, tables={{"{name}": {name}}}).'
         kept = []
     why = error.problem.why
     if not own and not kept:

@@ -25,6 +25,8 @@ def load(shell: Any) -> None:
     shell.register_magic_function(of_line, "line", "swap")
     if "swap" not in shell.user_ns:
         shell.push({"swap": sys.modules["swap"]}, interactive=False)
+    if magic.found not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(magic.found)
     shell.set_custom_exc((SwapError,), _show_error)
     complete.register(shell)
     altair.install()

@@ -6,7 +6,9 @@ name without a dot in FROM.  A table of a source always has dots, so a variable 
 
 from __future__ import annotations
 
+import ast
 import keyword
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +16,14 @@ from swap.client import advice, lexer, query
 from swap.client.result import Result
 from swap.errors import Invalid, Problem
 
+_MAGIC = re.compile(r"\s*%%swap(?:\s|$)")
+
 
 def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     """Run a cell: leave the result under the name in its first line, or return it to be shown."""
     name = _name(line)
+    if not statement.strip():
+        raise Invalid(Problem("There is no statement.", todo="Write the SQL below %%swap, in the same cell."))
     # IPython ends every cell with a line of its own; an error's place is sought in the text as it stands there.
     statement = statement.rstrip("\n")
     result = query.sql(statement, given(statement, namespace), own_tables(statement, namespace), name=name)
@@ -26,6 +32,34 @@ def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     namespace[name] = result
     result.show()
     return None
+
+
+def found(lines: list[str]) -> list[str]:
+    """Return a cell's lines so that IPython finds `%%swap` in the first one, or says in our words why not.
+
+    It takes no comment above a magic, and no magic without anything below it.
+    """
+    at = next((index for index, line in enumerate(lines) if _MAGIC.match(line)), None)
+    if at is None:
+        return lines
+    if all(not line.strip() or line.lstrip().startswith("#") for line in lines[:at]):
+        return [lines[at].lstrip(), *(lines[at + 1 :] or ["\n"])]
+    try:
+        ast.parse("".join(lines[:at]))
+    except SyntaxError:  # it stands in a string that goes on, or below another magic
+        return lines
+    return ["__import__('swap.client.magic').client.magic.misplaced()\n"]
+
+
+def misplaced() -> None:
+    """Say that `%%swap` is for a whole cell."""
+    raise Invalid(
+        Problem(
+            "%%swap stands in the first line of its cell.",
+            why="All of the cell is its SQL. Nothing was run.",
+            todo="Put it and the SQL into a cell of their own, or write swap.sql(…) among other Python.",
+        )
+    )
 
 
 def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
