@@ -163,7 +163,7 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
     stopped = unread(dollars)
     if stopped is None:
         return
-    todo = "The SQL is DuckDB's: docs/reference/sql.md says what SWAP runs of it."
+    todo = "The SQL is DuckDB's; Help lists what SWAP runs of it."
     if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
     elif any(not isinstance(each.this, exp.Subquery) for each in tree.find_all(exp.Lateral)):
@@ -355,7 +355,7 @@ def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, 
 
 def _not_listed(title: str, node: exp.Expr, text: str) -> QueryRefused:
     return _refused(
-        title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="See docs/reference/sql.md."
+        title, text, offset_of(node), why="The SQL that SWAP runs is a closed list.", todo="Help lists what it is."
     )
 
 
