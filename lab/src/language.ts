@@ -11,7 +11,7 @@ import { Input, NodeType, parseMixed, Parser, PartialParse, Tree, TreeFragment }
 import { styleTags, Tag, tags } from '@lezer/highlight';
 import { MAGIC, magicLength } from './place';
 
-const MAGIC_CHARS = 200;
+const MAGIC_CHARS = 2000;
 
 /** What one SELECT can hold; words that are rather columns (year, month, name) stay plain. */
 const dialect = SQLDialect.define({

@@ -3,6 +3,7 @@ import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { SwapRenderer } from './render/base';
 import { Chart, CHART } from './render/chart';
 import { ERROR, ErrorBox } from './render/error';
+import { PLOTLY, PlotlyFigure } from './render/plotly';
 import { Progress, PROGRESS } from './render/progress';
 import { RESULT, ResultTable } from './render/result';
 
@@ -15,9 +16,17 @@ function extension(name: string, mime: string, make: new (mime: string) => SwapR
   };
 }
 
+const plotly: IRenderMime.IExtension = {
+  id: '@swap/lab:plotly',
+  rendererFactory: { safe: true, mimeTypes: [PLOTLY], createRenderer: options => new PlotlyFigure(options) },
+  rank: 30,
+  dataType: 'json'
+};
+
 export default [
   extension('progress', PROGRESS, Progress),
   extension('result', RESULT, ResultTable),
   extension('error', ERROR, ErrorBox),
-  extension('chart', CHART, Chart)
+  extension('chart', CHART, Chart),
+  plotly
 ];

@@ -1,7 +1,7 @@
 /** Where SQL stands in a cell's text: below %%swap, and inside swap.sql("…") of Python. */
 
-/** IPython drops leading blank lines and indentation before it looks for a magic. */
-export const MAGIC = /^\s*%%swap(?=\s|$)/;
+/** IPython drops leading blank lines and indentation before it looks for a magic, and our kernel comments above it. */
+export const MAGIC = /^(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*%%swap(?=\s|$)/;
 
 /** A statement within a text; offsets are code points, as Lab's completer and the gateway count. */
 export interface Place {
@@ -21,9 +21,10 @@ const OPENED = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?[rRfF]{0,2}("""|'''|"|')((
 const CALL = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?$/;
 const STRING = /^[rRfFuU]{0,2}("""|'''|"|')([\s\S]*?)\1?$/;
 
-/** Return the length of the magic's line with its end, or of the whole text when nothing is below it. */
+/** Return the length of the magic's line with its end and what stands above it, or of the whole text when nothing is below it. */
 export function magicLength(text: string): number {
-  const end = text.indexOf('\n', Math.max(0, text.search(/\S/)));
+  const magic = MAGIC.exec(text)?.[0].length ?? Math.max(0, text.search(/\S/));
+  const end = text.indexOf('\n', magic);
   return end < 0 ? text.length : end + 1;
 }
 

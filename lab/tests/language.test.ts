@@ -82,8 +82,8 @@ test('comments are those of SQL below the magic, and none in its line', () => {
 });
 
 test('a magic that begins far down is not sought', () => {
-  const { doc } = EditorState.create({ doc: `${' '.repeat(150)}%%swap\n` });
-  const far = EditorState.create({ doc: `${' '.repeat(300)}%%swap\n` });
+  const { doc } = EditorState.create({ doc: `${' '.repeat(1500)}%%swap\n` });
+  const far = EditorState.create({ doc: `${' '.repeat(3000)}%%swap\n` });
   assert.deepEqual([isMagic(doc), isMagic(far.doc)], [true, false]);
 });
 

@@ -8,13 +8,13 @@ function at(marked: string) {
 }
 
 test('only a cell that begins with the whole word is SQL', () => {
-  const magics = ['%%swap', '%%swap pages', '%%swap\nSELECT 1', '\n \n  %%swap\t', '%%swap\u00a0x'];
-  const others = ['', '%%swapper', '%%swap.x', '%%swa', '%swap', 'x\n%%swap', '# %%swap', '%%SWAP'];
+  const magics = ['%%swap', '%%swap pages', '%%swap\nSELECT 1', '\n \n  %%swap\t', '%%swap\u00a0x', '# a\n%%swap', '\n # a %%x\n\n  %%swap x\nSELECT'];
+  const others = ['', '%%swapper', '%%swap.x', '%%swa', '%swap', 'x\n%%swap', '# %%swap', '# a\nx\n%%swap', '%%SWAP'];
   assert.deepEqual([magics.filter(text => !MAGIC.test(text)), others.filter(text => MAGIC.test(text))], [[], []]);
 });
 
 test('the magic is its line with the blank lines above', () => {
-  assert.deepEqual(['%%swap\nx', '\n\n%%swap a\nx', '%%swap\n', '%%swap', '', '\n \n'].map(magicLength), [7, 11, 7, 6, 0, 1]);
+  assert.deepEqual(['%%swap\nx', '\n\n%%swap a\nx', '%%swap\n', '%%swap', '', '\n \n', '# a\n%%swap\nx'].map(magicLength), [7, 11, 7, 6, 0, 1, 11]);
 });
 
 test('a place counts from the start of its statement and knows where that is in the cell', () => {

@@ -60,6 +60,10 @@ class SwapError(Exception):
         parts = (self.problem.title, self.problem.why, self.problem.todo)
         return " ".join(part for part in parts if part)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep all that it says where it is copied, or goes to another process."""
+        return type(self), (self.problem,)
+
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows instead of a traceback: the way through our code helps nobody."""
         return [part for part in (self.problem.title, self.problem.why, self.problem.todo) if part]

@@ -4,13 +4,14 @@
  * Three looks: a mistake, something locked, a source that is down.
  */
 import { PageConfig } from '@jupyterlab/coreutils';
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { Problem, Suggestion } from '../api';
 import { button, el, icon, prose, safeHref } from '../dom';
 import { cellOf } from '../hooks';
 import { underline } from '../underline';
 import { SwapRenderer } from './base';
-import { Failure, find, heading, look, mayPass, mistaken, near, reason } from './mend';
+import { changed, Failure, findAll, heading, look, mayPass, mistaken, near, reason } from './mend';
 
 export const ERROR = 'application/vnd.swap.error+json';
 
@@ -94,20 +95,33 @@ export class ErrorBox extends SwapRenderer {
     const said = this.node.querySelector('[role=status]')!;
     const at = cellOf(this.node);
     const source = at?.model.sharedModel.getSource() ?? '';
-    const found = find(source, item.replace!, failure.statement, failure.error.line, failure.error.column);
-    if (!at || found < 0) {
+    const found = findAll(source, item.replace!, failure.statement, failure.error.line, failure.error.column);
+    if (!at || !found.length) {
       node.disabled = true;
       said.textContent = `${item.replace} is no longer in the cell.`;
       said.classList.remove('swap-vh');
       return;
     }
-    at.model.sharedModel.updateSource(found, found + item.replace!.length, item.by!);
+    at.model.sharedModel.transact(() => {
+      for (const from of [...found].reverse()) {
+        at.model.sharedModel.updateSource(from, from + item.replace!.length, item.by!);
+      }
+    });
     at.panel.content.activeCellIndex = at.index;
     at.panel.content.mode = 'edit';
     const cell = at.panel.content.widgets[at.index];
-    cell.editor?.setCursorPosition(cell.editor.getPositionAt(found + item.by!.length) ?? { line: 0, column: 0 });
+    cell.editor?.setCursorPosition(cell.editor.getPositionAt(found[0] + item.by!.length) ?? { line: 0, column: 0 });
     cell.editor?.focus();
-    said.textContent = `Changed ${item.replace} to ${item.by}. Run the cell again.`;
+    this._mended(at.model, failure, changed(item.replace!, item.by!, found.length));
+  }
+
+  /** Say what was changed in the place of the error, which is no longer true. */
+  private _mended(model: ICodeCellModel, failure: Failure, text: string): void {
+    for (let index = 0; index < model.outputs.length; index++) {
+      if (JSON.stringify(model.outputs.get(index).data[ERROR]) === JSON.stringify(failure)) {
+        model.outputs.set(index, { output_type: 'display_data', data: { 'text/plain': text }, metadata: {} });
+      }
+    }
   }
 }
 

@@ -77,9 +77,43 @@ export function find(source: string, name: string, statement: string, line?: num
   return -1;
 }
 
+/** What in SQL is text or a note, where a name is no name. */
+const ASIDE = /'(?:[^']|'')*(?:'|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|"(?:[^"]|"")*(?:"|$)/g;
+
+/**
+ * Return where a name stands in the statement as the error means it, first to last: as a whole name, after the same
+ * table's name if there is one, in no text and no note.  Empty when it is not there any more.
+ */
+export function findAll(source: string, name: string, statement: string, line?: number | null, column?: number | null): number[] {
+  const meant = find(source, name, statement, line, column);
+  const start = source.indexOf(statement);
+  if (meant < 0 || start < 0) {
+    return meant < 0 ? [] : [meant];
+  }
+  const text = source.slice(0, start) + statement.replace(ASIDE, aside => ' '.repeat(aside.length)) + source.slice(start + statement.length);
+  const found = [meant];
+  for (let at = text.indexOf(name, start); at >= 0 && at < start + statement.length; at = text.indexOf(name, at + 1)) {
+    const whole = !NAME.test(text[at - 1] ?? ' ') && !NAME.test(text[at + name.length] ?? ' ');
+    if (at !== meant && whole && owner(text, at) === owner(text, meant)) {
+      found.push(at);
+    }
+  }
+  return found.sort((one, other) => one - other);
+}
+
+/** Return the name before the dot before a place; empty when there is none. */
+function owner(text: string, at: number): string {
+  return /([\p{L}\p{N}_]+)\s*\.\s*$/u.exec(text.slice(Math.max(0, at - 200), at))?.[1] ?? '';
+}
+
 /** Return the range of the name an error is about, in the text of its cell; null when it does not hold the statement any more. */
 export function mistaken(source: string, failure: Failure): { from: number; to: number } | null {
   const name = failure.error.suggestions?.find(item => item.replace)?.replace;
   const from = name && source.includes(failure.statement) ? find(source, name, failure.statement, failure.error.line, failure.error.column) : -1;
   return name && from >= 0 ? { from, to: from + name.length } : null;
+}
+
+/** Say what a button has changed. */
+export function changed(name: string, by: string, places: number): string {
+  return `Changed ${name} to ${by}${places > 1 ? ` in ${places} places` : ''}. Run the cell again.`;
 }

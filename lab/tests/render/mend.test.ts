@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Problem, Suggestion } from '../../src/api';
-import { find, heading, look, mayPass, mistaken, near, reason } from '../../src/render/mend';
+import { changed, find, findAll, heading, look, mayPass, mistaken, near, reason } from '../../src/render/mend';
 
 const problem: Problem = {
   category: 'invalid', title: 'No.', why: '', todo: '', suggestions: [], line: null, column: null, rule: null, ask: null, source: null, extra: {}
@@ -94,4 +94,24 @@ test('no line is drawn when the statement has changed, or no name is to be repla
   assert.equal(mistaken('%%swap\nSELECT vews', { ...failure, error: { ...problem, suggestions: [offer({ label: 'See', href: '/x' })] } }), null);
   assert.equal(mistaken('%%swap\nSELECT vews', { ...failure, error: problem }), null);
   assert.equal(mistaken('SELECT vewsx', { ...failure, statement: 'SELECT' }), null);
+});
+
+test('a button mends every place where the name is meant, and no text, note or other table\'s column', () => {
+  const statement = "SELECT titel, a.titel, 'titel' -- titel\nFROM t /* titel */ WHERE titel > 1 AND \"titel\" = subtitel ORDER BY titel";
+  const source = `%%swap\n${statement}`;
+  const places = (line?: number, column?: number) => findAll(source, 'titel', statement, line, column).map(at => source.slice(at - 3, at + 5));
+  assert.deepEqual(places(1, 8), ['CT titel', 'RE titel', 'BY titel']);
+  assert.deepEqual(places(1, 17), [' a.titel']);
+});
+
+test('outside the statement nothing is mended, and what is gone is not found', () => {
+  const source = 'titel = 1; swap.sql("SELECT titel FROM t WHERE titel > 1"); print(titel)';
+  assert.deepEqual(findAll(source, 'titel', 'SELECT titel FROM t WHERE titel > 1'), [28, 47]);
+  assert.deepEqual(findAll('swap.sql(f"SELECT {x}, titel, titel")', 'titel', 'SELECT 1, titel, titel'), [23]);
+  assert.deepEqual(findAll('SELECT title', 'titel', 'SELECT titel'), []);
+});
+
+test('what was changed is said', () => {
+  assert.equal(changed('titel', 'title', 1), 'Changed titel to title. Run the cell again.');
+  assert.equal(changed('titel', 'title', 3), 'Changed titel to title in 3 places. Run the cell again.');
 });

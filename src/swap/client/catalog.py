@@ -113,6 +113,12 @@ def tables(pattern: str | None = None, limit: int = LISTED) -> Tables:
 
     A pattern with `*` or `?` is matched with whole names: `lake.wmf.*`.
     """
+    if pattern is not None and not isinstance(pattern, str):
+        raise Invalid(
+            Problem(f"{pattern!r} is nothing to look for.", todo='Write swap.tables("…"), with a part of a name.')
+        )
+    if not isinstance(limit, int) or limit < 1:
+        raise Invalid(Problem(f"limit={limit!r} is no number of tables.", todo="Write limit=1000."))
     how = "like" if pattern and ("*" in pattern or "?" in pattern) else "text"
     found: list[Table] = []
     after: str | None = ""

@@ -5,11 +5,13 @@ Loaded by `--ext=swap`, or by `%load_ext swap`.  Only registers; nothing is aske
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from types import TracebackType
 from typing import Any
 
-from swap.client import altair, complete, magic, query, screen, show
+from swap.client import altair, complete, magic, packages, query, screen, show
 from swap.client.result import Result
 from swap.errors import Invalid, Problem, SwapError
 
@@ -25,7 +27,14 @@ def load(shell: Any) -> None:
     shell.register_magic_function(of_line, "line", "swap")
     if "swap" not in shell.user_ns:
         shell.push({"swap": sys.modules["swap"]}, interactive=False)
+    of_pip = no_var_expand(lambda line: packages.pip(shlex.split(line)))
+    shell.register_magic_function(of_pip, "line", "pip")
+    packages.add_layer()
+    if magic.found not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(magic.found)
     shell.set_custom_exc((SwapError,), _show_error)
+    # Without it plotly writes its whole library into each notebook, in a script that SWAP's pages do not run.
+    os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype")
     complete.register(shell)
     altair.install()
 

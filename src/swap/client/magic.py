@@ -6,19 +6,24 @@ name without a dot in FROM.  A table of a source always has dots, so a variable 
 
 from __future__ import annotations
 
+import ast
 import keyword
-import sys
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from swap.client import lexer, query
+from swap.client import advice, lexer, query
 from swap.client.result import Result
-from swap.errors import Invalid, Problem, QueryRefused
+from swap.errors import Invalid, Problem
+
+_MAGIC = re.compile(r"\s*%%swap(?:\s|$)")
 
 
 def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     """Run a cell: leave the result under the name in its first line, or return it to be shown."""
     name = _name(line)
+    if not statement.strip():
+        raise Invalid(Problem("There is no statement.", todo="Write the SQL below %%swap, in the same cell."))
     # IPython ends every cell with a line of its own; an error's place is sought in the text as it stands there.
     statement = statement.rstrip("\n")
     result = query.sql(statement, given(statement, namespace), own_tables(statement, namespace), name=name)
@@ -29,6 +34,34 @@ def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     return None
 
 
+def found(lines: list[str]) -> list[str]:
+    """Return a cell's lines so that IPython finds `%%swap` in the first one, or says in our words why not.
+
+    It takes no comment above a magic, and no magic without anything below it.
+    """
+    at = next((index for index, line in enumerate(lines) if _MAGIC.match(line)), None)
+    if at is None:
+        return lines
+    if all(not line.strip() or line.lstrip().startswith("#") for line in lines[:at]):
+        return [lines[at].lstrip(), *(lines[at + 1 :] or ["\n"])]
+    try:
+        ast.parse("".join(lines[:at]))
+    except SyntaxError:  # it stands in a string that goes on, or below another magic
+        return lines
+    return ["__import__('swap.client.magic').client.magic.misplaced()\n"]
+
+
+def misplaced() -> None:
+    """Say that `%%swap` is for a whole cell."""
+    raise Invalid(
+        Problem(
+            "%%swap stands in the first line of its cell.",
+            why="All of the cell is its SQL. Nothing was run.",
+            todo="Put it and the SQL into a cell of their own, or write swap.sql(…) among other Python.",
+        )
+    )
+
+
 def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the statement's parameters.
 
@@ -37,12 +70,10 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for name in lexer.parameters(statement):
         if name not in namespace:
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{name} has no value.",
-                    why="Nothing was run. This notebook has no variable of that name.",
-                    todo=f"Set it in a cell above: {name} = …",
-                )
+            raise advice.without_value(
+                name,
+                f"Set it in a cell above: {name} = …",
+                "Nothing was run. This notebook has no variable of that name.",
             )
         values[name] = namespace[name]
     return values
@@ -51,17 +82,10 @@ def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
 def own_tables(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the notebook's frames and results that the statement names without a dot."""
     return {
-        name: namespace[name] for name in lexer.tables(statement) if name in namespace and _is_frame(namespace[name])
+        name: namespace[name]
+        for name in lexer.tables(statement)
+        if name in namespace and advice.is_frame(namespace[name])
     }
-
-
-def _is_frame(value: Any) -> bool:
-    if isinstance(value, Result):
-        return True
-    module = type(value).__module__.partition(".")[0]
-    if module not in {"pandas", "polars", "pyarrow"} or module not in sys.modules:
-        return False
-    return type(value).__name__ in {"DataFrame", "LazyFrame", "Table", "RecordBatch", "RecordBatchReader"}
 
 
 def _name(line: str) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swap.client import failures, follow, screen, show, transport
+from swap.client import advice, failures, follow, screen, show, transport
 from swap.client import params as parameters
 from swap.client.result import PAGE_ROWS, Result
 from swap.client.transport import Gateway
@@ -19,6 +19,8 @@ UPLOAD_MEMORY_BYTES = 32_000_000
 UPLOAD_SECONDS = 600.0
 SMALL_BYTES = 65_536
 """Of rows that come with the answer to their statement."""
+_PARAMS_FORM = 'swap.sql("… WHERE wiki = :wiki", {"wiki": "dewiki"})'
+_TABLES_FORM = 'swap.sql("… FROM mine", tables={"mine": df})'
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -49,14 +51,19 @@ def sql(
     where it is shown.  With `wait=False` the result comes at once and its rows follow as they arrive.
     Raises the classes of swap.errors; an interrupt cancels the query at its sources.
     """
+    if name is not None and not isinstance(name, str):
+        raise Invalid(Problem("name is what the result is called: text.", todo='Write swap.sql(…, name="pages").'))
     gateway = transport.default()
     place = screen.current()
     query_id = None
     try:
         body = {
             "statement": _text(sql),
-            "params": parameters.encode(params or {}),
-            "tables": {own: _upload(gateway, own, data) for own, data in (tables or {}).items()},
+            "params": parameters.encode(_named(params, "Parameters", _PARAMS_FORM)),
+            "tables": {
+                own: _upload(gateway, own, data)
+                for own, data in _named(tables, "Tables of yours", _TABLES_FORM).items()
+            },
             # What is quick is answered at once, with what its cell shows, and with its rows if they are few.
             **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS, "arrow": SMALL_BYTES} if wait else {}),
         }
@@ -78,8 +85,9 @@ def sql(
         _remember(stopped, place, sql, query_id)
         raise stopped from None
     except SwapError as error:
-        _remember(error, place, sql, query_id)
-        raise
+        told = advice.of_this_notebook(error, sql, params, tables)
+        _remember(told, place, sql, query_id)
+        raise told from None
     return result
 
 
@@ -105,14 +113,23 @@ def _text(statement: Any) -> str:
     return statement
 
 
+def _named(values: Any, what: str, form: str) -> Mapping[str, Any]:
+    """Return what a statement's names stand for.  Raises Invalid for values without names."""
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+        raise Invalid(Problem(f"{what} have names.", why="Nothing was run.", todo=f"Write {form}."))
+    return values
+
+
 def _upload(gateway: Gateway, name: str, data: Any) -> str:
     """Send one of the person's own tables and return its id."""
-    from swap.client import frames  # noqa: PLC0415 — pyarrow is loaded when there is a table to send
+    from swap.client import own_tables  # noqa: PLC0415 — pyarrow is loaded when there is a table to send
 
     if isinstance(data, Result):
         data = data.to_arrow()
     with tempfile.SpooledTemporaryFile(max_size=UPLOAD_MEMORY_BYTES) as file:
-        frames.write_arrow(name, data, file)
+        own_tables.write_arrow(name, data, file)
         size = file.tell()
         file.seek(0)
         headers = {"Content-Type": ARROW, "Content-Length": str(size)}

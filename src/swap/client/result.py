@@ -9,12 +9,13 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from swap.client import follow, screen, show, text
+from swap.client import follow, screen, show, text, transport
+from swap.client.habits import Column, Habits, listed
 from swap.client.show import Bundle
 from swap.client.transport import Gateway
-from swap.errors import NotFound, Problem, QueryCancelled, SwapError, from_json
+from swap.errors import Invalid, NotFound, Problem, QueryCancelled, SwapError, from_json
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,14 +26,8 @@ if TYPE_CHECKING:
     from swap.client import stream
 
 PAGE_ROWS = 10
+PAGE_MOST = 1000
 AT_ONCE_SECONDS = 1.0
-
-
-class Column(NamedTuple):
-    """A column's name and SQL type."""
-
-    name: str
-    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ class Page:
         )
 
 
-class Result:
+class Result(Habits):
     """The answer to one query: a table to look at, and its rows to work with."""
 
     def __init__(
@@ -76,12 +71,23 @@ class Result:
         """The SQL as it was sent."""
         self.name = name
         """What the result is called where it is shown."""
-        self._gateway = gateway
         self._place: screen.Screen | None = place
+        self._own_gateway: Gateway | None = gateway
         self._known: follow.State = accepted["state"]
         self._page: dict[str, Any] | None = accepted["page"]
         self._arrow: str | None = accepted["arrow"]
         self._came = time.monotonic()
+
+    @property
+    def _gateway(self) -> Gateway:
+        # A result that was kept in a file may be looked at where no gateway is.
+        if self._own_gateway is None:
+            self._own_gateway = transport.default()
+        return self._own_gateway
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is kept of it in a file: which query it is and its first page, not its rows."""
+        return {**self.__dict__, "_own_gateway": None, "_place": None, "_arrow": None}
 
     # ── How it stands ───────────────────────────────────────────────────────────────────────────
     @property
@@ -137,22 +143,18 @@ class Result:
         """
         yield from self._stream()
 
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        return self.batches()
-
     def to_arrow(self) -> pa.Table:
         """Return all rows as a pyarrow table, with the types they have in the gateway."""
         return self._stream().table()
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return all rows as a pandas DataFrame.
+    def to_pandas(self, *, exact: bool = False) -> pd.DataFrame:
+        """Return all rows as a pandas DataFrame, each column with the type that analysts work with.
 
-        A column has a NumPy type where that holds every value exactly, and else a nullable or Arrow type
-        (docs/reference/client.md has the table).
+        No value changes.  With `exact`, decimals, dates, times and what is nested keep the types they have in Arrow.
         """
         from swap.client import frames  # noqa: PLC0415 — as for the stream
 
-        return frames.to_pandas(self.to_arrow())
+        return frames.to_pandas(self.to_arrow(), exact=exact)
 
     def to_polars(self) -> pl.DataFrame:
         """Return all rows as a polars DataFrame."""
@@ -164,6 +166,20 @@ class Result:
         self, offset: int = 0, limit: int = PAGE_ROWS, *, sort: str | None = None, descending: bool = False
     ) -> Page:
         """Return some rows as text, sorted by a column if one is named; at most 1,000 at a time."""
+        if not isinstance(offset, int) or offset < 0:
+            raise Invalid(Problem(f"offset={offset!r} is no place to begin.", todo="Count from 0: page(offset=0)."))
+        if not isinstance(limit, int) or not 1 <= limit <= PAGE_MOST:
+            raise Invalid(
+                Problem(
+                    f"limit={limit!r} is no number of rows for a page.",
+                    why=f"A page has from 1 to {PAGE_MOST:,}.",
+                    todo="For more use to_pandas(), to_polars() or batches().",
+                )
+            )
+        if sort is not None and sort not in self.columns:
+            raise Invalid(
+                Problem(f"There is no column {sort} in this result.", todo=f"Its columns are {listed(self.columns)}.")
+            )
         page = self._ask_page(offset, limit, sort, descending=descending)
         return Page(tuple(page["columns"]), tuple(tuple(row) for row in page["rows"]), page["offset"], page["total"])
 

@@ -136,7 +136,7 @@ async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
             Problem(
                 "The request cannot be understood.",
                 why=f"Wrong: {where}." if where else "",
-                todo="See docs/reference/api.md.",
+                todo="Ask with swap.sql and the other functions of `import swap`, which know what can be asked.",
             )
         )
     )

@@ -20,7 +20,7 @@ from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
 from swap.lab.guard import Logins, Sockets, guard_identity, refuse_when_ended
-from swap.lab.handlers import Gateway, closed_rules, routes
+from swap.lab.handlers import PLOTLY, Gateway, closed_rules, routes
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token, Tokens
 
@@ -72,7 +72,8 @@ class Swap:
         page_hook = pages.hook(app.settings.get("page_config_hook"), self.environment)
         app.settings["page_config_hook"] = early.hook(page_hook, self.server)
         base_url = app.settings["base_url"]
-        ours = [*routes(base_url, self.gateway), *catalog.routes(base_url, self.gateway)]
+        plotly = self.environment.kernel_env / PLOTLY
+        ours = [*routes(base_url, self.gateway, plotly), *catalog.routes(base_url, self.gateway)]
         app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
         app.default_router.rules[:0] = closed_rules(base_url)

@@ -35,6 +35,7 @@ DISABLED_EXTENSIONS = (
     "@jupyterlab/lsp-extension",  # there is no language server
     "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/pluginmanager-extension",
+    "jupyterlab-plotly",  # ours loads it with the first figure, not with each page
 )
 """Parts of JupyterLab that are off for everyone; `pages.rewrite` holds it against files at home."""
 

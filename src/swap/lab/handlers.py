@@ -6,6 +6,7 @@ The browser never holds a gateway token; the server's login and XSRF check stand
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
@@ -179,6 +180,15 @@ class Formats(APIHandler):
         self.finish({name: {"output_mimetype": mime} for name, mime in FORMATS.items()})
 
 
+class PlotlyFiles(JupyterHandler, web.StaticFileHandler):
+    """GET swap/plotly/…: plotly's own renderer, which the page loads with the first figure."""
+
+    @web.authenticated
+    async def get(self, path: str, include_body: bool = True) -> None:  # type: ignore[override]
+        """Return one of its files."""
+        await web.StaticFileHandler.get(self, path, include_body)
+
+
 class Closed(JupyterHandler):
     """A part of JupyterLab that SWAP switched off."""
 
@@ -190,6 +200,8 @@ class Closed(JupyterHandler):
 
 FORMATS = {"html": "text/html", "markdown": "text/markdown", "script": "text/x-python"}
 """What nbconvert makes of a notebook here: the others need LaTeX, a browser, pandoc or an outside host."""
+PLOTLY = Path("share", "jupyter", "labextensions", "jupyterlab-plotly")
+"""Where it is in the notebooks' environment."""
 CLOSED = (
     "lab/api/extensions",
     "lab/api/plugins",
@@ -202,8 +214,8 @@ CLOSED = (
 )
 
 
-def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
-    """Return our handlers."""
+def routes(base_url: str, gateway: Gateway, plotly: Path) -> list[tuple[Any, ...]]:
+    """Return our handlers; `plotly` is the directory of plotly's own renderer."""
 
     def ours(path: str) -> str:
         return url_path_join(re.escape(base_url), "swap", path)
@@ -212,6 +224,7 @@ def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
     return [
         (ours("access"), AccessNow),
         (url_path_join(re.escape(base_url), "api/nbconvert"), Formats),
+        (ours(r"plotly/(package\.json|static/[\w.]+\.js)"), PlotlyFiles, {"path": str(plotly)}),
         (ours("complete"), Complete, {"gateway": gateway, "path": "/v1/complete"}),
         (ours(query), Query, {"gateway": gateway, "path": "/v1/queries/{}"}),
         (ours(f"{query}/page"), Page, {"gateway": gateway, "path": "/v1/queries/{}/page"}),

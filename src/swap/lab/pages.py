@@ -30,6 +30,10 @@ def rewrite(page: dict[str, Any], environment: Environment) -> dict[str, Any]:
     return {
         **page,
         "disabledExtensions": sorted({*wanted, *DISABLED_EXTENSIONS}),
+        # Lab loads also the files of an extension that is off.
+        "federated_extensions": [
+            each for each in page.get("federated_extensions", []) if each["name"] not in DISABLED_EXTENSIONS
+        ],
         "deferredExtensions": [name for name in page.get("deferredExtensions", []) if keep(name)],
         # The route is closed; asking it would put an error on everybody's console.
         "buildAvailable": False,

@@ -87,7 +87,7 @@ def test_a_question_needs_no_pyarrow_until_rows_are_wanted(environment: dict[str
 
 
 def test_the_kernel_environment_has_no_server_package(environment: dict[str, str]) -> None:
-    names = ("duckdb", "sqlglot", "sqlalchemy", "psycopg", "fastapi", "jupyter_server", "jupyterhub", "pydantic")
+    names = ("sqlglot", "sqlalchemy", "psycopg", "fastapi", "jupyter_server", "jupyterhub", "pydantic")
     done = run(
         environment, f"from importlib.util import find_spec; print([name for name in {names} if find_spec(name)])"
     )

@@ -41,7 +41,11 @@ pytestmark = pytest.mark.usefixtures("notebook_side")
 def test_a_result_knows_its_columns_rows_and_first_page() -> None:
     result = swap.sql("SELECT page_id, price FROM lake.wmf.pageview_hourly ORDER BY page_id", name="prices")
 
-    assert result.columns == (("page_id", "bigint"), ("price", "decimal(9,2)"))
+    assert result.columns == ("page_id", "price")
+    assert [(column.name, column.type) for column in result.columns] == [
+        ("page_id", "bigint"),
+        ("price", "decimal(9,2)"),
+    ]
     assert (result.rows, len(result), result.state) == (6, 6, "done")
     assert repr(result).splitlines()[3] == "1        1          1.25"
     assert repr(result).splitlines()[4].endswith("null")
@@ -61,7 +65,7 @@ def test_all_rows_come_as_arrow_pandas_and_polars() -> None:
     assert result.to_arrow().column("n").to_pylist() == list(range(50_000))
     assert result.to_pandas().n.sum() == sum(range(50_000))
     assert result.to_polars().height == 50_000
-    assert sum(batch.num_rows for batch in result) == 50_000
+    assert sum(batch.num_rows for batch in result.batches()) == 50_000
 
 
 def test_an_empty_result_has_its_columns() -> None:
@@ -79,13 +83,14 @@ def test_values_keep_their_types() -> None:
 
     assert [str(dtype) for dtype in frame.dtypes] == [
         "int32",
-        "decimal128(9, 2)[pyarrow]",
+        "float64",
         "datetime64[us]",
-        "struct<ip: string, action: string>[pyarrow]",
+        "object",
         "str",
     ]
-    assert frame.price[0] == Decimal("1.25")
+    assert frame.price[0] == 1.25
     assert pd.isna(frame.price[1])
+    assert set(frame.event[0]) == {"ip", "action"}
 
 
 @pytest.mark.parametrize(
@@ -373,7 +378,7 @@ def test_nested_values_and_unsigned_numbers_come_through(
     server.person = other.person("ann", "analysts")
     monkeypatch.setenv("SWAP_GATEWAY", other.url)
 
-    frame = swap.sql("SELECT * FROM lake.a.b").to_pandas()
+    frame = swap.sql("SELECT * FROM lake.a.b").to_pandas(exact=True)
 
     assert [str(dtype) for dtype in frame.dtypes] == [
         "UInt64",

@@ -313,8 +313,10 @@ def test_a_suggestion_mends_the_cell(window: Lab) -> None:
     window.cell(5).get_by_role("button", name="Use page_title").click()
     assert window.source(5).startswith("%%swap\nSELECT page_title, sum(")
     assert window.page.evaluate("document.activeElement.className") == "cm-content"
-    window.cell(5).get_by_role("button", name="Use page_title").click()
-    expect(window.cell(5).get_by_role("status")).to_have_text("page_titel is no longer in the cell.")
+    expect(window.cell(5).locator(".jp-OutputArea-output")).to_have_text(
+        "Changed page_titel to page_title. Run the cell again."
+    )
+    expect(window.cell(5).locator(".sq-e")).to_have_count(0)
 
 
 def test_the_name_an_error_is_about_is_underlined_until_it_is_changed(window: Lab) -> None:

@@ -157,7 +157,7 @@ def test_a_kernels_token_does_not_open_the_server(server: Server, kernel: Kernel
 
 
 def test_the_kernel_finds_no_server_package(kernel: Kernel) -> None:
-    names = ["jupyterlab", "jupyter_server", "jupyterhub", "sqlalchemy", "psycopg", "duckdb"]
+    names = ["jupyterlab", "jupyter_server", "jupyterhub", "sqlalchemy", "psycopg", "adbc_driver_postgresql"]
     code = f"import importlib.util, json; print(json.dumps([n for n in {names} if importlib.util.find_spec(n)]))"
     assert kernel.value(code) == []
 

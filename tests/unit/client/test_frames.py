@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-from datetime import date, time
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -10,41 +8,14 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from swap.client import frames
+from swap.client import frames, own_tables
 from swap.errors import Invalid
 
 
 def sent(data: Any) -> pa.Table:
     file = io.BytesIO()
-    frames.write_arrow("mine", data, file)
+    own_tables.write_arrow("mine", data, file)
     return pa.ipc.open_stream(file.getvalue()).read_all()
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        (pa.array([1, 2]), "int64"),
-        (pa.array([1, None]), "Int64"),
-        (pa.array([2**63 - 1, None]), "Int64"),
-        (pa.array([True]), "bool"),
-        (pa.array([True, None]), "boolean"),
-        (pa.array([1.5, None]), "float64"),
-        (pa.array(["a", None]), "str"),
-        (pa.array([1], pa.uint8()), "uint8"),
-        (pa.array([Decimal("1.10")]), "decimal128(3, 2)[pyarrow]"),
-        (pa.array([date(9999, 1, 1)]), "date32[day][pyarrow]"),
-        (pa.array([time(1, 2)]), "time64[us][pyarrow]"),
-        (pa.array([b"x"]), "binary[pyarrow]"),
-        (pa.array([[1, None]]), "list<item: int64>[pyarrow]"),
-        (pa.array([0, None], pa.timestamp("us")), "datetime64[us]"),
-        (pa.array([0], pa.timestamp("us", "UTC")), "datetime64[us, UTC]"),
-    ],
-)
-def test_a_column_gets_the_simplest_type_that_holds_its_values(values: pa.Array, dtype: str) -> None:
-    frame = frames.to_pandas(pa.table({"c": values}))
-
-    assert str(frame.dtypes["c"]) == dtype
-    assert pa.Table.from_pandas(frame)["c"].cast(values.type).to_pylist() == values.to_pylist()
 
 
 def test_two_columns_may_have_one_name() -> None:

@@ -11,7 +11,8 @@ import pytest
 import swap
 from swap.client.axes import KINDS
 from swap.client.catalog import Description, Table, TableColumn
-from swap.client.result import Column, Page, Result
+from swap.client.habits import Column, Habits
+from swap.client.result import Page, Result
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "client.md").read_text(encoding="utf-8")
 
@@ -24,7 +25,9 @@ def test_every_public_name_is_described(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     sorted(
-        name for name in [*vars(Result), "id", "statement", "name"] if not name.startswith("_") and name != "run_to_end"
+        name
+        for name in [*vars(Result), *vars(Habits), "id", "statement", "name"]
+        if not name.startswith("_") and name != "run_to_end"
     ),
 )
 def test_everything_a_result_offers_is_described(name: str) -> None:

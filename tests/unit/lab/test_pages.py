@@ -31,6 +31,12 @@ def test_what_swap_switched_off_stays_off() -> None:
     assert set(DISABLED_EXTENSIONS) <= set(pages.rewrite({}, ENVIRONMENT)["disabledExtensions"])
 
 
+def test_an_extension_that_is_off_is_not_even_loaded() -> None:
+    there = [{"name": "jupyterlab-plotly", "load": "static/x.js"}, {"name": "@swap/lab", "load": "static/y.js"}]
+
+    assert pages.rewrite({"federated_extensions": there}, ENVIRONMENT)["federated_extensions"] == there[1:]
+
+
 def test_the_page_knows_name_and_home_and_no_secret() -> None:
     page = pages.rewrite({}, replace(ENVIRONMENT, person_name="O'Brien <b>"))
     assert (page["swapName"], page["swapHome"]) == ("O'Brien <b>", "http://localhost:8000")

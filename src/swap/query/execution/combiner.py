@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -41,6 +42,14 @@ _VALUES_FAULT = frozenset(
         "SyntaxException",
         "IOException",
     }
+)
+
+
+_THROUGH_ARROW = re.compile(r"([A-Z][\w ]+) Error: ")
+"""DuckDB's errors as Arrow hands them on while rows are taken."""
+_TOO_LONG = "Arrow Appender: The maximum total"
+_NOT_HERE = re.compile(
+    r"(?:Use|Try|To|You|Consider|Please|Or)\b.*\b(?:TRY\(|(?:SET|PRAGMA|INSTALL|LOAD|ATTACH|COPY|CREATE|CALL|USE|DESCRIBE)\b)"
 )
 
 
@@ -196,19 +205,21 @@ class Combiner:
 def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     """Return the child's error in a person's words.  Its text holds only what the person could read anyway."""
     kind, message = str(error.get("kind")), str(error.get("message"))
+    if kind == "OSError" and (named := _THROUGH_ARROW.match(message)):
+        kind = "".join(word[0].upper() + word[1:] for word in named[1].split()) + "Exception"
     said = message.partition(": ")[2] or message
     if kind in _NO_MEMORY or _is_for_want_of_memory(kind, message):
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
     if kind == "IOException" and SPILL_PREFIX in message and "No space left" in message:
         return full_disk()  # DuckDB's own words name our directories
-    if kind in {"TooLargeError", "OverflowError"}:
+    if kind in {"TooLargeError", "OverflowError"} or _TOO_LONG in said:
         return _does_not_fit(kind, said)
+    said = _without_advice(said)
     if kind in _STATEMENTS_FAULT:
-        return QueryRefused(Problem(_sentence(said), why="The statement was read, but it cannot run as it stands."))
+        return QueryRefused(Problem(said, why="The statement was read, but it cannot run as it stands."))
     if kind in _VALUES_FAULT:
-        hint = "TRY_CAST gives null where CAST fails." if "onver" in kind or "Could not convert" in said else ""
-        return Invalid(Problem(_sentence(said), why="A value met on the way stopped the query.", todo=hint))
+        return Invalid(Problem(said, why="A value met on the way stopped the query.", todo=_remedy(kind, said)))
     return SwapError(
         Problem(
             "The combiner stopped with an error of its own.",
@@ -245,10 +256,8 @@ def _incomplete() -> SwapError:
 
 
 def _is_for_want_of_memory(kind: str, message: str) -> bool:
-    """Tell of errors by other names: of DuckDB as it hands on rows, and of a thread without room for its stack."""
-    return (kind == "OSError" and message.startswith("Out of Memory Error")) or (
-        kind == "RuntimeError" and "start new thread" in message
-    )
+    """Tell of an error by another name: of a thread without room for its stack."""
+    return kind == "RuntimeError" and "start new thread" in message
 
 
 def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
@@ -259,6 +268,8 @@ def _does_not_fit(kind: str, said: str) -> LimitExceeded | Invalid:
                 todo=f"Write CAST({said} AS DECIMAL(38, 0)) or CAST({said} AS DOUBLE).",
             )
         )
+    if _TOO_LONG in said:
+        return _too_long_rows()
     if said == "row":
         return LimitExceeded(
             Problem(
@@ -300,6 +311,34 @@ def _gigabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def _sentence(text: str) -> str:
-    text = text.strip().rstrip("!")
-    return text if text.endswith(".") else f"{text}."
+def _too_long_rows() -> LimitExceeded:
+    return LimitExceeded(
+        Problem(
+            "The rows of the result are too long.",
+            why=f"{combiner_child.ROWS_PER_BATCH:,} of them have more than 2.1 GB of text in one column.",
+            todo="Take a part of its long values: left(text, 1000).",
+        )
+    )
+
+
+def _without_advice(text: str) -> str:
+    """Return what DuckDB says went wrong, without what it advises: most of that is for who runs it alone.
+
+    >>> _without_advice("Division by zero. Use TRY(...) to return NULL, or SET x=false to do so always")
+    'Division by zero.'
+    """
+    first, *others = text.strip().rstrip("!").split(". ")
+    said = ". ".join([first, *(each for each in others if not _NOT_HERE.match(each))])
+    return said if said.endswith(".") else f"{said}."
+
+
+def _remedy(kind: str, said: str) -> str:
+    if "onver" in kind or "Could not convert" in said:
+        return "TRY_CAST gives null where CAST fails."
+    if said.startswith("Division by zero"):
+        return "Divide by nullif(…, 0): it is null where it would be zero, and so is the quotient."
+    if said.startswith("More than one row"):
+        return "Add LIMIT 1 to the subquery, or take max(…) of its column."
+    if said.startswith("Could not parse string"):
+        return "try_strptime gives null where strptime fails."
+    return ""

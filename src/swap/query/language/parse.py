@@ -162,7 +162,7 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
 
 
 def _unread(stopped: Unread, text: str, tree: exp.Query) -> QueryRefused:
-    todo = instead(text) or "The SQL is DuckDB's; Help says what SWAP runs of it."
+    todo = instead(text) or "The SQL is DuckDB's; Help lists what SWAP runs of it."
     if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
     where = f" near {cut(stopped.near)}" if stopped.near else ""

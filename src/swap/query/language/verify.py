@@ -114,7 +114,5 @@ def _nodes(tree: Any, inputs: frozenset[str]) -> Iterator[tuple[dict[str, Any], 
 
 def _refused(title: str) -> QueryRefused:
     return QueryRefused(
-        Problem(
-            title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="Help says what SWAP runs."
-        )
+        Problem(title, why="Nothing was run. The SQL that SWAP runs is a closed list.", todo="Help lists what it is.")
     )

@@ -33,7 +33,12 @@ from swap.query.results.format import head, sql_type, text, values
         ([1, None, "é"], '[1,null,"é"]'),
         ({"a": Decimal("1.5"), "b": [True]}, '{"a":"1.5","b":[true]}'),
         ([("k", 1)], '{"k":1}'),
-        (timedelta(days=1), "1 day, 0:00:00"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=-1, hours=10), "-1 day 10:00:00"),
+        (pa.MonthDayNano((0, 1, 50_400_000_000_000)), "1 day 14:00:00"),
+        (pa.MonthDayNano((-13, 0, -500_000_000)), "-1 year -1 month -00:00:00.5"),
+        (pa.MonthDayNano((0, 0, 0)), "00:00:00"),
+        ([pa.MonthDayNano((3, 0, 0))], '["3 months"]'),
         ([float("nan")], '["NaN"]'),
     ],
 )
@@ -91,3 +96,23 @@ def test_thousands_are_separated_in_quantities_only(name: str, group: bool) -> N
 
 def test_nanoseconds_are_no_obstacle() -> None:
     assert values(pa.chunked_array([pa.array([1], pa.timestamp("ns"))]))
+
+
+@pytest.mark.parametrize(
+    ("stored", "type_", "shown"),
+    [
+        (2**31 - 1, pa.date32(), "infinity"),
+        (-(2**31) + 1, pa.date32(), "-infinity"),
+        (2**63 - 1, pa.timestamp("us"), "infinity"),
+        (-(2**63) + 1, pa.timestamp("us", "UTC"), "-infinity"),
+        (3_652_059 - 719_163 + 1, pa.date32(), "10000-01-01"),
+        (-719_163, pa.date32(), "0001-12-31 (BC)"),
+        ((-719_163 * 86_400 + 5) * 1_000_000, pa.timestamp("us", "UTC"), "0001-12-31 (BC) 00:00:05+00:00"),
+    ],
+)
+def test_a_moment_that_python_does_not_know_is_shown_as_duckdb_writes_it(
+    stored: int, type_: pa.DataType, shown: str
+) -> None:
+    whole = pa.int32() if type_ == pa.date32() else pa.int64()
+
+    assert [text(value) for value in values(pa.array([stored], whole).cast(type_))] == [shown]

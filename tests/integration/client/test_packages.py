@@ -1,0 +1,109 @@
+"""What is installed in a kernel, and packages of one's own: a layer that adds to the site's and never changes it."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from integration.client.notebooks import Notebook
+from swap.client.show import ERROR
+
+REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "kernel.in"
+MODULES = {"scikit-learn": "sklearn"}
+FIGURES = {
+    "matplotlib": "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
+    "seaborn": "import seaborn as sns\nsns.lineplot(x=[1, 2], y=[1, 2])",
+    "pandas": "swap.sql('SELECT 1 AS a, 2 AS b').plot(x='a', y='b')",
+}
+
+
+def wheel(folder: Path, name: str, needs: str = "") -> None:
+    """Write a package of one module that says where it is."""
+    about = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as file:
+        file.writestr(f"{name}.py", "PLACE = __file__\n")
+        file.writestr(
+            f"{about}/METADATA",
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n" + (f"Requires-Dist: {needs}\n" if needs else ""),
+        )
+        file.writestr(
+            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{about}/RECORD", "")
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> str:
+    """Return what makes pip look into a directory only."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    wheel(folder, "ownthing", "numpy")
+    wheel(folder, "oldthing", "numpy<1")
+    return f"--no-index --find-links {folder}"
+
+
+def text(outputs: list[dict[str, str]]) -> str:
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def test_everything_the_kernel_environment_promises_can_be_imported(notebook: Notebook) -> None:
+    names = re.findall(r"^[\w-]+", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
+    modules = [MODULES.get(name, name) for name in names]
+
+    notebook.run("".join(f"import {module}\n" for module in modules))
+
+
+@pytest.mark.parametrize("library", FIGURES)
+def test_a_figure_has_a_ground_of_its_own_so_that_it_is_read_in_light_and_dark(
+    notebook: Notebook, library: str
+) -> None:
+    picture = next(output for output in notebook.run(FIGURES[library]) if "image/png" in output.get("data", {}))
+    notebook.run(
+        f"import base64, io, PIL.Image\npixels = PIL.Image.open(io.BytesIO(base64.b64decode({picture['data']['image/png']!r})))"
+    )
+
+    assert notebook.value("pixels.convert('RGBA').getpixel((0, 0))") == [255, 255, 255, 255]
+
+
+def test_a_package_of_mine_is_there_at_once_and_after_a_restart(notebook: Notebook, shelf: str) -> None:
+    said = text(notebook.run(f"%pip install {shelf} ownthing"))
+
+    assert "Successfully installed ownthing-1.0" in said
+    assert "numpy" not in said.rpartition("Successfully installed")[2]
+    home = notebook.environment["HOME"]
+    assert notebook.value("__import__('ownthing').PLACE").startswith(f"{home}/.local/share/swap/python3.")
+    listed = text(notebook.run("%pip list"))
+    assert "ownthing" in listed
+    assert "pandas" in listed
+
+
+def test_a_package_that_needs_another_version_of_the_sites_is_refused(notebook: Notebook, shelf: str) -> None:
+    outputs = notebook.run(f"%pip install {shelf} oldthing", fails=True)
+
+    assert "numpy" in text(outputs)
+    assert outputs[-1]["data"][ERROR]["error"]["title"] == "pip ended with status 1."
+    assert notebook.value("__import__('importlib.util').util.find_spec('oldthing') is None") is True
+
+
+@pytest.mark.parametrize("written", ["%pip uninstall -y numpy", "%pip download numpy", "%pip cache purge"])
+def test_the_sites_packages_are_not_changed(notebook: Notebook, written: str) -> None:
+    said = notebook.one(written, fails=True)[ERROR]["error"]["title"]
+
+    assert said == f"%pip {written.split()[1]} cannot change the packages of this site."
+
+
+def test_the_sites_packages_win_over_mine(notebook: Notebook) -> None:
+    place = Path(
+        notebook.value(
+            "str(__import__('swap.client.packages').client.packages._packages(__import__('swap.client.packages').client.packages.layer()))"
+        )
+    )
+    place.mkdir(parents=True)
+    (place / "pandas.py").write_text("raise SystemExit('mine')", encoding="utf-8")
+
+    notebook.run("get_ipython().run_line_magic('pip', 'list')\nimport pandas")
+
+    assert notebook.value("pandas.__version__[0]") == "3"
