@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import threading
 import time
@@ -19,9 +20,11 @@ QUIET_SECONDS = 0.3
 SILENCE_SECONDS = 15.0
 """The gateway shows every five that the line is alive."""
 GIVE_UP_SECONDS = 120.0
-"""How long an unreachable gateway is tried for: the query goes on meanwhile."""
+"""How long an unreachable gateway is tried for."""
 STOP_SECONDS = 15.0
 """How long an interrupted query is waited for."""
+PROGRAM = secrets.token_hex(8)
+"""What this process is called: a kernel that was restarted is another one, under the same id."""
 ENDED = frozenset({"done", "failed", "cancelled"})
 
 State = dict[str, Any]
@@ -61,16 +64,24 @@ def follow(gateway: Gateway, query_id: str) -> Iterator[State]:
 def _told(gateway: Gateway, query_id: str) -> Iterator[State]:
     """Yield what the gateway tells of a run on one connection, which tells of all of this kernel's."""
     known = False
-    with gateway.open("GET", "/v1/queries", seconds=SILENCE_SECONDS) as answer:
-        for line in lines(answer):
-            if line:
-                told = json.loads(line)
-                if told["id"] == query_id:
-                    known = True
-                    yield told
-            elif not known:  # it has ended, or is not this kernel's
+    for state in told(gateway):
+        if state is not None:
+            if state["id"] == query_id:
                 known = True
-                yield state_of(gateway, query_id)
+                yield state
+        elif not known:  # it has ended, or is not this kernel's
+            known = True
+            yield state_of(gateway, query_id)
+
+
+def told(gateway: Gateway) -> Iterator[State | None]:
+    """Yield the states of this kernel's runs on one connection; None once all are told, and as a sign of life.
+
+    While it is open, the gateway knows that this process is there to take the answers.
+    """
+    with gateway.open("GET", "/v1/queries", query={"program": PROGRAM}, seconds=SILENCE_SECONDS) as answer:
+        for line in lines(answer):
+            yield json.loads(line) if line else None
 
 
 def stop(gateway: Gateway, query_id: str) -> Interrupted:
@@ -136,7 +147,7 @@ def held_interrupt() -> Iterator[None]:
 
 
 def _lost(seconds: float) -> str:
-    return f"Not connected to SWAP since {seconds:.0f} s; the query goes on. Trying again."
+    return f"Not connected to SWAP since {seconds:.0f} s. Trying again: if SWAP itself goes on, so does the query."
 
 
 def _stopped(state: State) -> str:

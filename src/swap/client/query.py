@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swap.client import advice, failures, follow, screen, show, transport
+from swap.client import advice, failures, follow, presence, screen, show, transport
 from swap.client import params as parameters
 from swap.client.result import PAGE_ROWS, Result
 from swap.client.transport import Gateway
@@ -43,12 +43,14 @@ def sql(
     *,
     name: str | None = None,
     wait: bool = True,
+    keep: bool = False,
 ) -> Result:
     """Run one SELECT over all sources and return its result.
 
     `:name` in the statement takes its value from `params`; `tables` brings your own tables along under the
     names the statement uses: pandas, polars, pyarrow, or another result.  `name` is what the result is called
     where it is shown.  With `wait=False` the result comes at once and its rows follow as they arrive.
+    A query ends a minute after its kernel, unless it is to `keep` on.
     Raises the classes of swap.errors; an interrupt cancels the query at its sources.
     """
     if name is not None and not isinstance(name, str):
@@ -64,6 +66,7 @@ def sql(
                 own: _upload(gateway, own, data)
                 for own, data in _named(tables, "Tables of yours", _TABLES_FORM).items()
             },
+            **({} if keep else {"program": follow.PROGRAM}),
             # What is quick is answered at once, with what its cell shows, and with its rows if they are few.
             **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS, "arrow": SMALL_BYTES} if wait else {}),
         }
@@ -73,6 +76,8 @@ def sql(
         result = Result(gateway, query_id, sql, name, place, accepted)
         if wait:
             result.run_to_end()
+        elif not keep:
+            presence.stay(gateway, query_id)
     except KeyboardInterrupt as interrupt:
         if isinstance(interrupt, SwapError):
             _remember(interrupt, place, sql, query_id)
