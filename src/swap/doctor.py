@@ -125,7 +125,7 @@ def _database(here: Runtime) -> Finding:
             "database",
             works=False,
             saw=str(error.problem.title),
-            todo=f"{error.problem.why}. Its log: logs/postgres.log in the state directory.",
+            todo=f"{error.details or error.problem.why}. Its log: logs/postgres.log in the state directory.",
         )
     finally:
         owner.dispose()

@@ -49,6 +49,9 @@ class SwapError(Exception):
     status: ClassVar[int] = 500
     category: ClassVar[str] = "internal"
 
+    details: str = ""
+    """What whoever runs SWAP is told beside it, in the terminal and the log, such as an address; never sent."""
+
     def __init__(self, problem: Problem | str | None = None) -> None:
         if problem is None:
             problem = (type(self).__doc__ or "").strip().split("\n", 1)[0]

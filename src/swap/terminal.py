@@ -28,9 +28,8 @@ def line(text: str = "") -> None:
 
 def error(told: SwapError) -> None:
     """Print what happened, why, and what to do, each on lines of its own."""
-    line(
-        "\n" + "\n".join(part.strip("\n") for part in (told.problem.title, told.problem.why, told.problem.todo) if part)
-    )
+    parts = (told.problem.title, told.details or told.problem.why, told.problem.todo)
+    line("\n" + "\n".join(part.strip("\n") for part in parts if part))
 
 
 def leave(work: Callable[[], int]) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 
 import psycopg
@@ -11,6 +12,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from swap.errors import Problem, Unavailable
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -39,13 +42,17 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
             return None
         if not isinstance(context.sqlalchemy_exception, OperationalError):
             return None
-        return DatabaseUnavailable(
+        unavailable = DatabaseUnavailable(
             Problem(
-                f"SWAP's database at {address.host}:{address.port or 5432} does not answer.",
-                why=str(context.original_exception).strip().splitlines()[0],
+                "SWAP's database does not answer.",
+                why="It may be starting again.",
                 todo="Try again in a minute. Whoever runs SWAP finds the reason with: swap doctor",
             )
         )
+        said = str(context.original_exception).strip().splitlines()[0]
+        unavailable.details = f"The database at {address.host}:{address.port or 5432}: {said}"
+        log.warning("%s", unavailable.details)
+        return unavailable
 
     return engine
 
