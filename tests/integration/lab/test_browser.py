@@ -73,8 +73,9 @@ class Lab:
     """One window with the notebook open, and what it asked for."""
 
     def __init__(
-        self, browser: Browser, server: Server, scheme: str = "light", path: str = "/lab/tree/look.ipynb"
+        self, browser: Browser, server: Server, scheme: str = "light", path: str = "/lab/tree/look.ipynb?reset"
     ) -> None:
+        # Reset: what a test before this one had open is none of this one's.
         self.context = browser.new_context(viewport={"width": 1280, "height": 2600}, color_scheme=scheme)  # type: ignore[arg-type]
         self.page: Page = self.context.new_page()
         self.outside: list[str] = []
