@@ -195,7 +195,7 @@ def query_download(
     """Send the result as a file."""
     written, batches = with_parts.queries.access.download(caller.principal, query_id)
     parts, media_type = (
-        (csv(batches, written.schema), "text/csv; charset=utf-8")
+        (csv(batches, written.schema, written.rows[-1]), "text/csv; charset=utf-8")
         if kind == "csv"
         else (parquet(batches, written.schema, written.rows[-1]), PARQUET)
     )

@@ -126,8 +126,11 @@ async def access_changes(
                 await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
 
 
-def csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]:
-    """Yield rows as CSV (RFC 4180, UTF-8), values as they are shown in cells."""
+def csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[bytes]:
+    """Yield so many rows as CSV (RFC 4180, UTF-8), values as they are shown in cells.
+
+    Raises EOFError when there are fewer: nothing in the format would say so.
+    """
     head = io.BytesIO()
     options = pyarrow.csv.WriteOptions(include_header=True, quoting_header="all_valid")
     flat = pa.schema([pa.field(field.name, _flat_type(field.type)) for field in schema])
@@ -140,6 +143,9 @@ def csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[bytes]
             pa.RecordBatch.from_arrays([_flat(column) for column in batch.columns], schema=flat), body, rows_only
         )
         yield body.getvalue()
+        rows -= batch.num_rows
+    if rows != 0:
+        raise EOFError("the rows of a result stopped coming")
 
 
 def _is_flat(type_: pa.DataType) -> bool:

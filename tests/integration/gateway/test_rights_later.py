@@ -273,6 +273,23 @@ def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Calla
     assert sum(got) < size
 
 
+def test_a_file_whose_right_ends_on_the_way_is_no_whole_file(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway()
+    ann = swap.person("ann", "analysts")
+    query_id = ann.start(
+        "SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND"
+        " b.n < 800"
+    )
+    assert ann.ended(query_id)["rows"] > 1_000_000
+    with ann.client() as client, client.stream("GET", f"/v1/queries/{query_id}/download") as response:
+        parts = response.iter_raw()
+        assert next(parts)
+        swap.set_groups(ann, "readers")
+        time.sleep(1.5)  # longer than the gateway waits before it looks again
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(parts)
+
+
 def test_the_oldest_results_of_a_person_go_first_and_nobody_elses(make_gateway: Callable[..., Gateway]) -> None:
     swap = make_gateway(spool_bytes_per_person=1_000_000)
     ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
