@@ -142,6 +142,10 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
+RENDERED_MS = 30_000
+"""Hundreds of rows are looked through for the one that is meant."""
+
+
 class Lab:
     """A window with a notebook and the panel open."""
 
@@ -208,16 +212,16 @@ def test_what_is_locked_says_by_which_rule_and_whom_to_ask(lab: Lab) -> None:
 def test_fifty_thousand_tables_are_asked_for_a_page_at_a_time(lab: Lab, server: Server) -> None:
     before = len(server.gateway.asked)
     lab.open("lake")
-    expect(lab.row("wiki099")).to_be_visible()
-    expect(lab.row("wiki100")).to_have_count(0)
+    expect(lab.row("wiki099")).to_be_visible(timeout=RENDERED_MS)
+    expect(lab.row("wiki100")).to_have_count(0, timeout=RENDERED_MS)
     lab.open("Show more")
-    expect(lab.row("wiki199")).to_be_visible()
-    expect(lab.row("Show more")).to_have_count(0)
+    expect(lab.row("wiki199")).to_be_visible(timeout=RENDERED_MS)
+    expect(lab.row("Show more")).to_have_count(0, timeout=RENDERED_MS)
     lab.open("wiki000")
-    expect(lab.row("page_00099")).to_be_visible()
+    expect(lab.row("page_00099")).to_be_visible(timeout=RENDERED_MS)
     lab.row("Show more").press("Enter")
-    expect(lab.row("page_00199")).to_be_visible()
-    expect(lab.row("page_00100")).to_be_focused()
+    expect(lab.row("page_00199")).to_be_visible(timeout=RENDERED_MS)
+    expect(lab.row("page_00100")).to_be_focused(timeout=RENDERED_MS)
     paths = [urlsplit(path).path for _, path, _ in server.gateway.asked[before:] if "/v1/catalog" in path]
     assert paths == ["/v1/catalog/schemas"] * 2 + ["/v1/catalog/tables"] * 2
 
