@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from swap import logs
 from swap.lab.environment import Environment
 
 PACKAGE = Path(__file__).parent
@@ -174,6 +175,7 @@ def build(
                     "X-Content-Type-Options": "nosniff",
                     "Referrer-Policy": "same-origin",
                 },
+                "log_function": logs.log_request,
                 "cookie_options": {"SameSite": "Lax"},
                 "xsrf_cookie_kwargs": {"SameSite": "Lax"},
             },

@@ -162,6 +162,23 @@ def test_the_kernel_finds_no_server_package(kernel: Kernel) -> None:
     assert kernel.value(code) == []
 
 
+def test_what_a_cell_prints_or_raises_is_not_in_the_servers_log(server: Server, kernel: Kernel) -> None:
+    """What reaches the log is not the kernel's to fill: the person sees it in the cell."""
+    for code in (
+        "print('canary-' + 'printed'); import sys; print('canary-' + 'error', file=sys.stderr)",
+        "import os; os.write(2, b'canary-' + b'descriptor')",
+        "import subprocess; subprocess.run('echo canary-$((1))-child >&2', shell=True)",
+        "import logging; logging.getLogger().error('canary-' + 'logged')",
+        "import threading; t = threading.Thread(target=lambda: 1 / len('canary-'[9:])); t.start(); t.join()",
+        "import warnings; warnings.warn('canary-' + 'warned')",
+    ):
+        kernel.run(code)
+    with pytest.raises(AssertionError, match="canary-raised"):  # as the person sees it
+        kernel.run("raise ValueError('canary-' + 'raised')")
+    assert "Kernel started" in server.log.read_text(), "the control: it is the log of this server"
+    assert "canary-" not in server.log.read_text()
+
+
 def test_a_kernel_is_reached_over_private_sockets_not_ports(kernel: Kernel) -> None:
     found = kernel.value("""
 import json, os
