@@ -192,7 +192,11 @@ def build(
         },
         "ClosedKernelManager": transport(private / "run"),
         "FileContentsManager": {"delete_to_trash": False, "always_delete_dir": True},
-        "HTMLExporter": {"template_name": "swap", "extra_template_basedirs": [str(PACKAGE / "templates")]},
+        "HTMLExporter": {
+            "template_name": "swap",
+            "extra_template_basedirs": [str(PACKAGE / "templates")],
+            "filters": {"clean_html": "swap.lab.exporting.clean"},
+        },
         # The push ends access within seconds; the cache only spares the hub, which may be away meanwhile.
         "HubOAuth": {"cache_max_age": 300},
     }
