@@ -165,7 +165,9 @@ def _chain(error: BaseException, seen: frozenset[int]) -> Iterator[str]:
     if before is not None and id(before) not in seen and len(seen) < _DEPTH:
         yield from _chain(before, seen)
         yield "which led to"
-    yield from _places(error.__traceback__)
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):"
+        yield from _places(error.__traceback__)
     yield told(error)
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions[:_DEPTH]:

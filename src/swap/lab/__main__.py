@@ -43,6 +43,7 @@ def main() -> int:
     """Seal the process, build the configuration, serve until told to stop."""
     logs.install()
     hiding.seal_process()
+    os.environ.update(hiding.told())
     try:
         environment = take(os.environ)
     except SwapError as error:
