@@ -17,9 +17,10 @@ import signal
 import socket
 import struct
 import sys
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
+
+from swap import logs
 
 FORK = b"fork"
 REAP = b"reap"
@@ -31,6 +32,7 @@ ANSWER = struct.Struct("!i")
 
 def main() -> None:
     """Fork children of the modules that are named."""
+    logs.install()
     run(*[importlib.import_module(name).prepare() for name in sys.argv[1].split(",")])
 
 
@@ -62,8 +64,8 @@ def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> N
             socket.send_fds(channel, [ANSWER.pack(os.getpid())], [theirs.fileno()])
         begin(ours)
         status = 0
-    except BaseException:  # noqa: BLE001 — the child's last words
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 — the child's last words
+        sys.stderr.write(f"{logs.trace(error)}\n")
     finally:
         # Whatever happened: nothing of the server's own loop may go on in a child.
         os._exit(status)

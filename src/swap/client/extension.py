@@ -37,6 +37,21 @@ def load(shell: Any) -> None:
     os.environ.setdefault("PLOTLY_RENDERER", "plotly_mimetype")
     complete.register(shell)
     altair.install()
+    if "SWAP_TOKEN_SOCKET" in os.environ:
+        _leave_the_log()
+
+
+def _leave_the_log() -> None:
+    """Keep what programs and libraries of a cell print out of the server's log: ipykernel repeats there what it shows.
+
+    What goes wrong before this, as the kernel starts, is in the log.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        log = getattr(stream, "_original_stdstream_copy", None)
+        if log is not None:
+            os.dup2(nowhere, log)
+    os.close(nowhere)
 
 
 def _line(namespace: dict[str, Any], statement: str) -> Result:

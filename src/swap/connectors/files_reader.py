@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from swap import logs
 from swap.arrow_stream import StreamWriter, typed
 from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, Fragment, rows_without_columns
@@ -172,7 +173,7 @@ def _rows_of_file(table: Directory, file: DataFile, asked: Fragment, opened: Ope
         try:
             yield from _scan(source, parts, asked, opened)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path)) from None
+            raise BrokenError(f"cannot be read: {logs.told(error)}", table.below(file.path)) from None
 
 
 def _scan(source: pa.NativeFile, parts: dict[str, str], asked: Fragment, opened: Opened) -> Iterator[pa.RecordBatch]:
@@ -245,7 +246,7 @@ def harvest(root: str, tell: Tell) -> int:
                 with layout.open_table(below, schema, name) as table:
                     dataset = _dataset(table, schema, name)
             except (BrokenError, pa.ArrowException) as error:
-                sys.stderr.write(f"files: {schema}.{name} is left out: {_first_line(error)}\n")
+                sys.stderr.write(f"files: {schema}.{name} is left out: {_words(error)}\n")
                 continue
             if dataset is not None:
                 found.append(encode_dataset(dataset))
@@ -277,7 +278,7 @@ def _dataset(table: Directory, schema: str, name: str) -> Dataset | None:
             problem = (
                 error
                 if isinstance(error, BrokenError)
-                else BrokenError(f"cannot be read: {_first_line(error)}", table.below(file.path))
+                else BrokenError(f"cannot be read: {logs.told(error)}", table.below(file.path))
             )
     if not schemas:
         raise problem or BrokenError(f"{name} has no file")
@@ -334,8 +335,9 @@ def _read_bytes() -> int:
         return int(counters.readline().partition(":")[2])
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")
+def _words(error: BaseException) -> str:
+    """Return what may be told of it: our own words, which name a file; Arrow's may quote what is in it."""
+    return str(error) if isinstance(error, BrokenError) else logs.told(error)
 
 
 def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:

@@ -274,7 +274,7 @@ class Link:
         # 57P: the server stops or has crashed; 08: the connection; 53: it has no room; none: libpq lost it.
         if state[:3] == "57P" or state[:2] in ("08", "53", ""):
             return self._lost(message)
-        log.warning("%s: SQLSTATE %s: %s", self._source, state, message)
+        log.warning("%s: SQLSTATE %s, %s", self._source, state, _condition(state))
         if state == "42501":
             why, todo = (
                 "SWAP's account may not read it.",

@@ -45,6 +45,10 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
+    # Errors and their statements hold values: whoever asked is told, and logs the condition.  What is fatal is logged.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_line_prefix": "%m [%p] %u@%d ",
     "logging_collector": "off",
     "track_activity_query_size": "8192",

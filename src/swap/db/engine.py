@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
-from swap.errors import Problem, Unavailable
+from swap.errors import Invalid, Problem, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ class DatabaseUnavailable(Unavailable):
 def create(url: str | URL, *, connections: int = 10) -> Engine:
     """Return an engine with at most `connections` connections; `with engine.begin() as conn` is one transaction.
 
-    Every statement that meets a lost or refused connection raises DatabaseUnavailable.
+    Every statement that meets a lost or refused connection raises DatabaseUnavailable; a text that PostgreSQL cannot
+    hold, Invalid.
     """
     address = make_url(url).set(drivername="postgresql+psycopg")
     engine = create_engine(
@@ -31,6 +32,8 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
         pool_size=min(5, connections),
         max_overflow=max(0, connections - 5),
         pool_timeout=10.0,
+        # An error names what was asked, never with whose values.
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "application_name": "swap"},
     )
 
@@ -38,6 +41,14 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
 
     @event.listens_for(engine, "handle_error", retval=True)
     def explain(context: ExceptionContext) -> BaseException | None:
+        if _is_no_text(context.original_exception):
+            return Invalid(
+                Problem(
+                    "What was sent holds a character that is no text.",
+                    why="NUL, and half a surrogate pair, cannot be kept or looked up.",
+                    todo="Leave it out.",
+                )
+            )
         if context.connection is not None and not context.is_disconnect:
             return None
         if not isinstance(context.sqlalchemy_exception, OperationalError):
@@ -55,6 +66,11 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
         return unavailable
 
     return engine
+
+
+def _is_no_text(error: BaseException) -> bool:
+    """Tell whether psycopg itself refused a text, before any server saw it."""
+    return isinstance(error, UnicodeEncodeError) or (isinstance(error, psycopg.DataError) and "NUL" in str(error))
 
 
 def _demand_open(connection: DBAPIConnection, *_: object) -> None:

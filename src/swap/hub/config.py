@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from swap import look
+from swap import logs, look
 from swap.hub import routes
 from swap.hub.loopback import refuse_other_addresses
 from swap.runtime import Runtime
@@ -63,6 +63,7 @@ def _hub(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "default_url": "/",
         "redirect_to_server": False,
         "db_url": runtime.database_urls["hub"],
+        "db_kwargs": {"hide_parameters": True},
         "upgrade_db": True,
         "proxy_class": "swap.hub.proxy.ServerRoutes",
         # A hub that dies or is restarted takes no notebook with it.
@@ -131,6 +132,7 @@ def _pages(settings: Settings) -> dict[str, Any]:
             "site_port": settings.site.public_port or settings.site.port,
         },
         "tornado_settings": {
+            "log_function": logs.log_request,
             "cookie_options": {"SameSite": "Lax"},
             "xsrf_cookie_kwargs": {"SameSite": "Lax"},
             # Asking for a server answers at once; the portal follows its steps.

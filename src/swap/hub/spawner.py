@@ -8,9 +8,11 @@ process for it.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -247,15 +249,18 @@ async def _answers(client: AsyncHTTPClient, url: str) -> bool:
 
 
 def _run(launch: Launch) -> subprocess.Popen[bytes]:
-    """Start the server's process in a session of its own, its files private, its log begun afresh."""
+    """Start the server's process in a session of its own, its log begun afresh, and tell it its secrets."""
     launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "wb") as log:
+    # A socket, not a pipe: through /proc nobody else can open it and read in its place.
+    ours, theirs = socket.socketpair()
+    with os.fdopen(descriptor, "wb") as log, ours, theirs:
+        ours.sendall(json.dumps(dict(launch.secrets)).encode())
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             launch.argv,
             env=dict(launch.env),
             cwd=launch.cwd,
-            stdin=subprocess.DEVNULL,
+            stdin=theirs.fileno(),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from swap import logs
 from swap.errors import SwapError
 from swap.lab import hiding
 from swap.lab.app import SwapServer
@@ -40,7 +41,9 @@ def lay_out(environment: Environment, private: Path) -> None:
 
 def main() -> int:
     """Seal the process, build the configuration, serve until told to stop."""
+    logs.install()
     hiding.seal_process()
+    os.environ.update(hiding.told())
     try:
         environment = take(os.environ)
     except SwapError as error:

@@ -15,7 +15,7 @@ from jupyterhub.singleuser.extension import JupyterHubSingleUser
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import catalog, early, hiding, pages
+from swap.lab import caching, catalog, early, hiding, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
@@ -73,6 +73,7 @@ class Swap:
         app.settings["page_config_hook"] = early.hook(page_hook, self.server)
         base_url = app.settings["base_url"]
         plotly = self.environment.kernel_env / PLOTLY
+        caching.keep_nothing(app, base_url)
         ours = [*routes(base_url, self.gateway, plotly), *catalog.routes(base_url, self.gateway)]
         app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.

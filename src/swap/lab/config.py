@@ -13,6 +13,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from swap import logs
+from swap.lab.contents import SENT_BYTES
 from swap.lab.environment import Environment
 
 PACKAGE = Path(__file__).parent
@@ -166,6 +168,9 @@ def build(
             "allow_root": root_user,
             "open_browser": False,
             "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
+            "contents_manager_class": "swap.lab.contents.BoundedContents",
+            "max_body_size": SENT_BYTES,
+            "max_buffer_size": SENT_BYTES,
             "session_manager_class": "swap.lab.sessions.OneForEach",
             "terminado_settings": {"shell_command": terminal(environment)},
             "tornado_settings": {
@@ -174,6 +179,7 @@ def build(
                     "X-Content-Type-Options": "nosniff",
                     "Referrer-Policy": "same-origin",
                 },
+                "log_function": logs.log_request,
                 "cookie_options": {"SameSite": "Lax"},
                 "xsrf_cookie_kwargs": {"SameSite": "Lax"},
             },
@@ -189,8 +195,12 @@ def build(
             "kernel_manager_class": "swap.lab.kernels.ClosedKernelManager",
         },
         "ClosedKernelManager": transport(private / "run"),
-        "FileContentsManager": {"delete_to_trash": False, "always_delete_dir": True},
-        "HTMLExporter": {"template_name": "swap", "extra_template_basedirs": [str(PACKAGE / "templates")]},
+        "BoundedContents": {"delete_to_trash": False, "always_delete_dir": True},
+        "HTMLExporter": {
+            "template_name": "swap",
+            "extra_template_basedirs": [str(PACKAGE / "templates")],
+            "filters": {"clean_html": "swap.lab.exporting.clean"},
+        },
         # The push ends access within seconds; the cache only spares the hub, which may be away meanwhile.
         "HubOAuth": {"cache_max_age": 300},
     }

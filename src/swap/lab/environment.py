@@ -1,6 +1,7 @@
 """What the launcher tells the Jupyter server, read from the environment once and then forgotten.
 
-The credential is taken out of `os.environ` while it is read: no kernel, terminal or log can inherit it.
+The secrets arrive on the standard input (hiding.py) and pass through `os.environ`, where JupyterHub looks for its own;
+the credential is taken out while it is read: no kernel, terminal or log can inherit it.
 """
 
 from __future__ import annotations

@@ -210,6 +210,7 @@ CLOSED = (
     "api/shutdown",
     "lab/api/build",
     "api/build",
+    r"nbconvert/\w+$",  # of what is sent along: the page saves, and asks for what is saved
     rf"nbconvert/(?!(?:{'|'.join(FORMATS)})(?:/|$))[^/]*",
 )
 

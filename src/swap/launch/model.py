@@ -9,12 +9,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program to start for a person: exactly this environment, nothing inherited."""
+    """A program to start for a person: exactly this environment, nothing inherited.
+
+    `secrets` it is told on its standard input, as JSON: an environment can be read from outside for as long as a
+    process lives, by its own user and by root.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     log: Path
     env: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

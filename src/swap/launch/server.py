@@ -16,6 +16,7 @@ from swap.settings import Settings
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
+HUB_SECRETS = ("JUPYTERHUB_API_TOKEN",)
 HUB_PREFIX = "JUPYTERHUB_"
 """What JupyterHub tells its single-user server; nothing else of what it offers is passed on."""
 
@@ -58,9 +59,10 @@ def server(
         "SWAP_GATEWAY": runtime.gateway_url,
         "SWAP_HOME_URL": settings.site.url,
         "SWAP_PERSON_NAME": person.name,
-        "SWAP_SERVER_CREDENTIAL": credential,
         "SWAP_TOKEN_SOCKET": str(token_socket(runtime, person.id)),
         "SWAP_KERNEL_ENV": str(runtime.kernel_env),
     }
+    secrets = {"SWAP_SERVER_CREDENTIAL": credential} | {name: env.pop(name) for name in HUB_SECRETS if name in env}
     # -I: the server starts in the home, and would else import a person's httpx.py in place of its own.
-    return Launch(argv=(sys.executable, "-I", "-m", "swap.lab"), cwd=place, log=log(settings, person.id), env=env)
+    argv = (sys.executable, "-I", "-m", "swap.lab")
+    return Launch(argv=argv, cwd=place, log=log(settings, person.id), env=env, secrets=secrets)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from swap import runtime, settings
+from swap import logs, runtime, settings
 from swap.gateway import app
 from swap.processes.serve import serve
 
 
 def main() -> None:
     """Serve until told to stop."""
+    logs.install()
     here = runtime.read()
     gateway = app.create(settings.load(here.config), here)
     serve(gateway, here.gateway_port, gateway.state.parts.lines.end)

@@ -6,9 +6,12 @@ import sys
 
 from jupyterhub.app import JupyterHub
 
+from swap import logs
+
 
 def main() -> None:
     """Serve until told to stop."""
+    logs.install()
     JupyterHub.launch_instance(["-f", sys.argv[1]])
 
 

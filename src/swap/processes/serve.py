@@ -34,6 +34,7 @@ def serve(app: FastAPI, port: int, stopping: Callable[[], None] = lambda: None) 
         host="127.0.0.1",
         port=port,
         access_log=False,
+        use_colors=False,
         server_header=False,
         proxy_headers=False,
         # Results that follow a query end with it; a stop waits for them only this long.

@@ -64,7 +64,9 @@ def ended(conn: Connection, query_id: str, end: End) -> bool:
 
 
 def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
-    """Return a person's own query."""
+    """Return a person's own query; there is none of an id that is no text of PostgreSQL's."""
+    if "\0" in query_id:
+        return None
     return conn.execute(
         select(query_run).where(query_run.c.id == query_id, query_run.c.person_id == person_id)
     ).one_or_none()

@@ -126,10 +126,11 @@ def test_the_servers_environment_is_closed(house, ann):
         "SWAP_GATEWAY",
         "SWAP_HOME_URL",
         "SWAP_PERSON_NAME",
-        "SWAP_SERVER_CREDENTIAL",
         "SWAP_TOKEN_SOCKET",
         "SWAP_KERNEL_ENV",
     }
+    assert "JUPYTERHUB_USER" in environ, "the control"
+    assert "JUPYTERHUB_API_TOKEN" not in environ
     for secret in (
         house.runtime.web_service_token,
         house.runtime.kernel_key,

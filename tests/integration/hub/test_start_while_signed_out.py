@@ -77,5 +77,5 @@ def test_it_is_the_look_at_their_access_that_stops_it(
     with database.engine("hub").begin() as conn:
         launch = spawner._prepare(conn, "s1", "credential")
 
-    assert launch.env["SWAP_SERVER_CREDENTIAL"] == "credential"
+    assert launch.secrets["SWAP_SERVER_CREDENTIAL"] == "credential"
     assert launched(database) == 1

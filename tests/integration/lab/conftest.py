@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -100,7 +102,6 @@ def started(
             "SWAP_GATEWAY": gateway.url,
             "SWAP_HOME_URL": "http://localhost:8000",
             "SWAP_PERSON_NAME": "Ann Smith",
-            "SWAP_SERVER_CREDENTIAL": gateway.credential,
             "SWAP_TOKEN_SOCKET": str(sockets / "t"),
             "SWAP_KERNEL_ENV": str(KERNEL_ENV),
             **(extra or {}),
@@ -113,8 +114,11 @@ def started(
             environment["SWAP_KERNEL_ENV"] = str(kernel_env)
             command = [*as_user(user), str(python), "-I", "-m", "swap.lab"]
         log = folder / "server.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, env=environment, cwd=home, stdout=output, stderr=output)
+        secrets = {name: environment.pop(name) for name in ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")}
+        ours, theirs = socket.socketpair()
+        with log.open("wb") as output, ours, theirs:
+            ours.sendall(json.dumps({**secrets, "SWAP_SERVER_CREDENTIAL": gateway.credential}).encode())
+            process = subprocess.Popen(command, env=environment, cwd=home, stdin=theirs, stdout=output, stderr=output)
         server = Server(process, f"{address}/user/{PERSON}", hub, gateway, home, sockets / "t", log)
         try:
             wait_for("the server's first answer", lambda: answers(server), seconds=60)

@@ -162,6 +162,23 @@ def test_the_kernel_finds_no_server_package(kernel: Kernel) -> None:
     assert kernel.value(code) == []
 
 
+def test_what_a_cell_prints_or_raises_is_not_in_the_servers_log(server: Server, kernel: Kernel) -> None:
+    """What reaches the log is not the kernel's to fill: the person sees it in the cell."""
+    for code in (
+        "print('canary-' + 'printed'); import sys; print('canary-' + 'error', file=sys.stderr)",
+        "import os; os.write(2, b'canary-' + b'descriptor')",
+        "import subprocess; subprocess.run('echo canary-$((1))-child >&2', shell=True)",
+        "import logging; logging.getLogger().error('canary-' + 'logged')",
+        "import threading; t = threading.Thread(target=lambda: 1 / len('canary-'[9:])); t.start(); t.join()",
+        "import warnings; warnings.warn('canary-' + 'warned')",
+    ):
+        kernel.run(code)
+    with pytest.raises(AssertionError, match="canary-raised"):  # as the person sees it
+        kernel.run("raise ValueError('canary-' + 'raised')")
+    assert "Kernel started" in server.log.read_text(), "the control: it is the log of this server"
+    assert "canary-" not in server.log.read_text()
+
+
 def test_a_kernel_is_reached_over_private_sockets_not_ports(kernel: Kernel) -> None:
     found = kernel.value("""
 import json, os
@@ -232,3 +249,35 @@ def test_the_servers_pages_load_from_nowhere_else(server: Server) -> None:
     policy: Any = server.get("/lab", server.hub.token()).headers["Content-Security-Policy"]
     assert "default-src 'self'" in policy
     assert "://" not in policy
+
+
+def test_no_environment_ever_held_a_secret(server: Server, kernel: Kernel) -> None:
+    """What /proc shows is what a process was started with: the server's holds no secret, whoever may read it."""
+    control = f"SWAP_TOKEN_SOCKET={server.socket}".encode()
+    for pid in (server.process.pid, int(kernel.run("import os; print(os.getpid())"))):
+        try:
+            held = Path(f"/proc/{pid}/environ").read_bytes()
+        except PermissionError:
+            assert pid == server.process.pid, "the server is sealed against its own user"
+            continue
+        assert control in held, "the control: it is this process"
+        assert not [secret for secret in secrets_of(server) if secret.encode() in held]
+
+
+def test_nobody_can_read_the_secrets_in_the_servers_place(server: Server, kernel: Kernel) -> None:
+    """They are sent on a socket, which /proc opens for nobody; and nothing is left on it."""
+    del server
+    kernel.run("""
+import os, socket, subprocess, sys
+ours, theirs = socket.socketpair()
+ours.sendall(b"sent")
+child = subprocess.Popen([sys.executable, "-c", "import sys; input(); sys.stdin.read()"], stdin=theirs)
+pipe = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"], stdin=subprocess.PIPE)
+pipe.stdin.write(b"sent"); pipe.stdin.flush()
+def steal(pid):
+    try: return os.read(os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK), 100)
+    except OSError as error: return error.strerror
+""")
+    assert "No such device" in kernel.run("print(steal(child.pid))")
+    assert "b'sent'" in kernel.run("print(steal(pipe.pid))"), "the control: from a pipe they could"
+    kernel.run("child.kill(); pipe.kill(); child.wait(); pipe.wait(); ours.close(); theirs.close()")

@@ -45,7 +45,6 @@ def test_a_server_is_told_exactly_this():
         "SWAP_GATEWAY": "http://127.0.0.1:1001",
         "SWAP_HOME_URL": "http://localhost:8000",
         "SWAP_PERSON_NAME": "Ann O'Brien",
-        "SWAP_SERVER_CREDENTIAL": "the-credential",
         "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
         "SWAP_KERNEL_ENV": "/kernel",
     }
@@ -66,7 +65,13 @@ def test_of_what_the_hub_offers_only_its_own_variables_pass():
 
     assert "/evil" not in str(env)
     assert "JPY_API_TOKEN" not in env
-    assert env["JUPYTERHUB_API_TOKEN"] == "t"
+
+
+def test_secrets_are_told_apart_from_the_environment():
+    made = launch(JUPYTERHUB_API_TOKEN="t0k3n", JUPYTERHUB_USER="pabcdefghi")
+
+    assert made.secrets == {"SWAP_SERVER_CREDENTIAL": "the-credential", "JUPYTERHUB_API_TOKEN": "t0k3n"}
+    assert not [value for value in made.env.values() if value in {"the-credential", "t0k3n"}]
 
 
 def test_no_key_or_password_of_swaps_own_is_told():

@@ -161,7 +161,7 @@ def _order(spool: Spool, query_id: str, column: str, descending: bool) -> pa.Arr
     )
     try:
         order = pc.sort_indices(values, sort_keys=[("", "descending" if descending else "ascending", "at_end")])
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError) as error:
+    except (pa.ArrowException, TypeError) as error:
         raise Invalid(
             Problem(f"The column {cut(column)} cannot be sorted here.", todo="Use ORDER BY in the statement.")
         ) from error

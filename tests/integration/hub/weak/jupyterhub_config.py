@@ -4,6 +4,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from jupyterhub.handlers.base import BaseHandler
@@ -26,9 +27,7 @@ plain = server.server
 
 def weak_server(*arguments, hub_environment, **named):
     launch = plain(*arguments, hub_environment={**hub_environment, "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"}, **named)
-    return type(launch)(
-        argv=(sys.executable, str(Path(__file__).parent / "lab.py")), cwd=launch.cwd, log=launch.log, env=launch.env
-    )
+    return replace(launch, argv=(sys.executable, str(Path(__file__).parent / "lab.py")))
 
 
 server.server = weak_server
