@@ -9,6 +9,7 @@ from jupyterhub.handlers.login import LoginHandler
 from tornado import web
 
 from swap.audit import typed
+from swap.hub import clients, context
 
 
 class Refusal(Exception):
@@ -24,6 +25,15 @@ class Refusal(Exception):
 
 class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no types
     """JupyterHub's login with our answers."""
+
+    client: str
+    """The address the request came from."""
+
+    async def prepare(self) -> None:
+        """Learn where the request came from, and keep Traefik's proof of it out of any log."""
+        self.client = clients.address(self.request, context.current().runtime)
+        self.request.headers.pop(clients.PROOF, None)
+        await super().prepare()
 
     async def post(self) -> None:
         """Let somebody in, or show the page again."""
