@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 from typing import Any
 
 from jupyterhub.handlers.login import LoginHandler
@@ -53,6 +54,13 @@ class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no typ
             raise web.HTTPError(403)
         self._jupyterhub_user = user
         self.redirect(self.get_next_url(user))
+
+    def set_login_cookie(self, user: Any) -> None:
+        """Give a browser that signs in a session id of the hub's making: one it brought may be known to others."""
+        if self.request.method == "POST":
+            self._session_id = secrets.token_hex(16)
+            self.set_session_cookie()
+        super().set_login_cookie(user)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Keep what a stranger typed out of the log, however the request failed."""

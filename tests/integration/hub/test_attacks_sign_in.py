@@ -1,4 +1,4 @@
-"""Attacks by strangers at the sign-in page: stopping others, hiding where they come from.
+"""Attacks by strangers at the sign-in page: stopping others, hiding where they come from, planting a session.
 
 As with the other attacks, each gets nothing in the house as it is, and something in a house without the defence.
 """
@@ -15,6 +15,7 @@ from swap.db.tables import audit_event
 from swap.hub import clients
 
 ELSEWHERE = "203.0.113.9"
+PLANTED = "0" * 32
 
 
 # ── sign-in is stopped for others ───────────────────────────────────────────────────────────────────
@@ -115,3 +116,40 @@ def test_the_proof_that_traefik_shows_is_in_no_log(house):
 
     proof = clients.proof(house.runtime)
     assert all(proof not in house.log(name) for name in ("hub", "web", "traefik"))
+
+
+# ── a session that was planted before ───────────────────────────────────────────────────────────────
+def kept(house):
+    """Put cookies into a browser before its person signs in; return which of them are worth something afterwards."""
+    browser = house.browser()
+    planted = httpx.Cookies()
+    for name in ("swap_session", "jupyterhub-session-id"):
+        planted.set(name, PLANTED, path="/")
+    browser.cookies["localhost"] = planted
+    assert browser.sign_in("chidi").status_code == 200
+    after = {cookie.name: cookie.value for cookie in browser.cookies["localhost"].jar}
+    assert {"swap_session", "jupyterhub-session-id"} <= after.keys()
+    return {name for name, value in after.items() if value == PLANTED}
+
+
+def test_a_session_id_that_was_there_before_the_sign_in_is_not_kept(house):
+    assert kept(house) == set()
+
+
+def test_without_the_defence_the_hubs_is(weak_house):
+    assert kept(weak_house) == {"jupyterhub-session-id"}
+
+
+def test_a_session_id_is_another_after_each_sign_in(house):
+    browser = house.sign_in("chidi")
+
+    def ids():
+        jar = browser.cookies["localhost"].jar
+        return {cookie.value for cookie in jar if cookie.name in {"swap_session", "jupyterhub-session-id"}}
+
+    first = ids()
+    browser.sign_out()
+    browser.sign_in("chidi")
+
+    assert len(first) == 2
+    assert not first & ids()
