@@ -122,9 +122,11 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         )
 
     async def _let_in(self, found: DirectoryPerson, client: str) -> dict[str, Any]:
-        person_id, was_live = await self.context.transact(lambda conn: _identify(conn, found))
+        person_id, was_live, changed = await self.context.transact(lambda conn: _identify(conn, found))
+        if changed:
+            sweeper.stop_server(self.context, person_id)
         if not was_live:
-            self._forget_all_of(person_id)
+            self._forget_all_of(person_id, also_the_servers=changed)
         sign_in_id = secrets.token_hex(8)
         days = self.context.settings.people.sign_in_days
 
@@ -158,14 +160,14 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         return [("/login", SignInHandler)]
 
     # ── leaving nothing behind ──────────────────────────────────────────────────────────────────────
-    def _forget_all_of(self, person_id: str) -> None:
+    def _forget_all_of(self, person_id: str, *, also_the_servers: bool) -> None:
         """Delete the tokens browsers got before, and change what the hub's login cookie is worth."""
         user = self.db.query(orm.User).filter_by(name=person_id).first()
         if user is None:
             return
         for token in list(user.api_tokens):
             # The running server's own token is not a browser's; without it the server could not ask who comes.
-            if token.client_id != "jupyterhub":
+            if also_the_servers or token.client_id != "jupyterhub":
                 self.db.delete(token)
         for code in self.db.query(orm.OAuthCode).filter_by(user_id=user.id):
             self.db.delete(code)
@@ -173,8 +175,11 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.db.commit()
 
 
-def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool]:
-    """Return the id of the directory's person, and whether they were signed in; record who is new or changed."""
+def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool, bool]:
+    """Return the id of the directory's person, whether they are signed in, and whether they have another password.
+
+    What the former password opened has then ended; who is new or changed is recorded.
+    """
     known = service.find_by_key(conn, found.key)
     person = service.ensure_person(
         conn, found.key, found.name, found.groups, lambda: new_person_id(secrets.token_bytes)
@@ -185,4 +190,5 @@ def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool]:
         )
     elif known.groups != person.groups:
         audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(person.groups))))
-    return person.id, service.access(conn, person.id, context.utc_now()).live
+    changed = sweeper.follow_password(conn, person.id, found.password_mark)
+    return person.id, service.access(conn, person.id, context.utc_now()).live, changed

@@ -1,4 +1,4 @@
-"""Attacks by strangers at the sign-in page: stopping others, hiding where they come from, planting a session.
+"""Attacks by strangers at the sign-in page: stopping others, hiding where they come from, planting a session, keeping one.
 
 As with the other attacks, each gets nothing in the house as it is, and something in a house without the defence.
 """
@@ -6,13 +6,19 @@ As with the other attacks, each gets nothing in the house as it is, and somethin
 from __future__ import annotations
 
 import re
+import time
+from urllib.parse import urlencode
 
 import httpx
+import tomlkit
 from sqlalchemy import select
 
+from integration.hub.attackers import served, token_of
+from integration.hub.conftest import CHEAP
 from services import NO_TLS
 from swap.db.tables import audit_event
 from swap.hub import clients
+from swap.launch import running
 
 ELSEWHERE = "203.0.113.9"
 PLANTED = "0" * 32
@@ -153,3 +159,65 @@ def test_a_session_id_is_another_after_each_sign_in(house):
 
     assert len(first) == 2
     assert not first & ids()
+
+
+# ── a thief, after the password was changed ─────────────────────────────────────────────────────────
+def still_open(house):
+    """Give a person another password, with which they sign in at once; return what a thief still has."""
+    thief = served(house, "50%")
+    token = token_of(house, thief.person_id)
+    host = f"{thief.person_id}.localhost"
+    server = running.find(house.state, thief.person_id)
+    path = house.state / "people.toml"
+    before = path.read_text(encoding="utf-8")
+    document = tomlkit.parse(before)
+    next(entry for entry in document["people"] if entry["name"] == "50%")["password"] = CHEAP.hash("another")
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    try:
+        owner = house.browser()
+        owner.sign_in("50%", "another")
+        assert owner.session
+        got = set()
+        if thief.get("/", follow=False).status_code == 200:
+            got.add("portal")
+        authorized = thief.get("/hub/api/oauth2/authorize?" + urlencode(AUTHORIZE), follow=False)
+        if authorized.headers.get("location", "").startswith("/oauth_callback?"):
+            got.add("hub")
+        with house.hub_api(token) as api:
+            if api.get("/user").status_code == 200:
+                got.add("token")
+        if has_ended(server):
+            assert owner.get("/", follow=False).status_code == 200
+        elif thief.get(f"/user/{thief.person_id}/api/contents", host, follow=False).status_code == 200:
+            got.add("server")
+        return got
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+AUTHORIZE = {
+    "client_id": "service-portal",
+    "redirect_uri": "/oauth_callback",
+    "response_type": "code",
+    "state": "s",
+    "code_challenge": "x" * 43,
+    "code_challenge_method": "S256",
+}
+
+
+def has_ended(server, seconds=15):
+    """Wait for a process to end; tell whether it did."""
+    end = time.monotonic() + seconds
+    while running.is_alive(server):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_another_password_ends_what_a_thief_has_before_the_new_one_opens_anything(house):
+    assert still_open(house) == set()
+
+
+def test_without_the_defence_the_thief_keeps_it(weak_house):
+    assert still_open(weak_house) == {"portal", "hub", "token", "server"}
