@@ -19,11 +19,11 @@ from jupyterhub.auth import Authenticator
 from sqlalchemy import Connection
 
 from swap import audit
-from swap.hub import clients, context, known, sweeper
+from swap.hub import clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
 from swap.hub.loopback import refuse_other_addresses
-from swap.hub.sign_in import Refusal, SignInHandler
+from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
 from swap.people import service
@@ -38,7 +38,6 @@ WRONG_TODO = "Type the password again. After five wrong tries SWAP takes one mor
 TOO_MANY = "Too many wrong tries."
 ELSEWHERE = "A browser in which you signed in before need not wait."
 BUSY = "Very many people are signing in just now."
-AWAY = "Nobody can sign in just now."
 AWAY_TODO = "Whoever runs SWAP finds the reason in the hub's log."
 
 
@@ -49,6 +48,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         super().__init__(**arguments)
         self.context = context.current()
         refuse_other_addresses(self.context.settings)
+        mend.watch(self.db)
         self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
         # Threads of their own: those of the hub's transactions never wait for a directory, known browsers never for
