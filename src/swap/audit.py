@@ -62,6 +62,13 @@ class GroupsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged(Event):
+    """Somebody's password is another one; all that was open with the former one has ended."""
+
+    event: ClassVar[str] = "password-changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn(Event):
     """Somebody proved who they are."""
 
@@ -162,6 +169,7 @@ EVENTS: tuple[type[Event], ...] = (
     PersonAdded,
     PersonRemoved,
     GroupsChanged,
+    PasswordChanged,
     SignedIn,
     SignInFailed,
     SignedOut,

@@ -53,6 +53,7 @@ person = Table(
     Column("name", Text, nullable=False),
     Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     Column("epoch", Integer, nullable=False, server_default="0"),  # raised by sign-out and removal; older tokens die
+    Column("password_mark", Text, nullable=False, server_default=""),  # the directory's; another with another password
     _moment("created_at", now=True),
     _moment("removed_at", nullable=True),
 )

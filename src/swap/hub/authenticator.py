@@ -8,6 +8,7 @@ a sign-out is deleted before a new sign-in counts, so nothing old comes to life 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,27 +19,25 @@ from jupyterhub.auth import Authenticator
 from sqlalchemy import Connection
 
 from swap import audit
-from swap.hub import context, sweeper
+from swap.hub import clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
 from swap.hub.loopback import refuse_other_addresses
-from swap.hub.sign_in import Refusal, SignInHandler
-from swap.hub.throttle import Throttle
+from swap.hub.sign_in import AWAY, Refusal, SignInHandler
+from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
 from swap.people import service
 from swap.people.ids import new_person_id
 
-TRIES = 5
-PAUSE_SECONDS = 300.0
-TRIES_OF_A_CLIENT = 50
-"""All of a demo's people may come through one tunnel, so one address may be wrong more often than one name."""
 PASSWORD_LENGTH = 1024
+STRANGERS = 40
+"""So many strangers' passwords may wait to be looked at; whoever comes then is told so at once."""
 
 WRONG = "Name and password do not match."
-WRONG_TODO = (
-    f"Type the password again. After five wrong tries in a row SWAP pauses for {PAUSE_SECONDS / 60:.0f} minutes."
-)
-AWAY = "Nobody can sign in just now."
+WRONG_TODO = "Type the password again. After five wrong tries SWAP takes one more each minute."
+TOO_MANY = "Too many wrong tries."
+ELSEWHERE = "A browser in which you signed in before need not wait."
+BUSY = "Very many people are signing in just now."
 AWAY_TODO = "Whoever runs SWAP finds the reason in the hub's log."
 
 
@@ -49,58 +48,72 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         super().__init__(**arguments)
         self.context = context.current()
         refuse_other_addresses(self.context.settings)
-        self.names = Throttle(TRIES, PAUSE_SECONDS)
-        self.clients = Throttle(TRIES_OF_A_CLIENT, PAUSE_SECONDS)
+        mend.watch(self.db)
+        self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
-        # Threads of their own: those of the hub's transactions never wait for a directory.
-        self.proving = ThreadPoolExecutor(self.directory.at_a_time, "directory")
+        # Threads of their own: those of the hub's transactions never wait for a directory, known browsers never for
+        # strangers.
+        self.proving = ThreadPoolExecutor(max(1, self.directory.at_a_time - 1), "directory")
+        self.proving_known = ThreadPoolExecutor(1, "directory-known")
+        self.strangers = 0
         self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any]:
         """Return the hub's user, named by the person's id.  Raises Refusal."""
         name, password = str(data.get("username") or ""), str(data.get("password") or "")
-        client = str(handler.request.remote_ip)
-        self._pause(name, client)
+        client = str(handler.client)
+        one = self._try(handler, name, client)
+        self._pause(one)
         try:
-            found = await self._prove(name, password)
+            found = await self._prove(name, password, one)
         except DirectoryAway as error:
             self.log.warning("%s", error)
-            # Nobody looked at the password, so the try was neither right nor wrong.
-            self.names.forgive(canonical(name))
-            self.clients.forgive(client)
+            self.tries.was_neither(one)
             raise Refusal(AWAY, AWAY_TODO, 503) from error
         if found is None:
-            await self._record_failure(name, client)
+            await self._record_failure(name, client, one)
             raise Refusal(WRONG, WRONG_TODO)
-        self.names.succeeded(canonical(name))
-        # One person's right try does not excuse what else comes from there.
-        self.clients.forgive(client)
-        return await self._let_in(found, client)
+        self.tries.was_right(one)
+        user = await self._let_in(found, client)
+        secret, browser = self.context.runtime.hub_cookie_secret, secrets.token_hex(8)
+        known.leave(handler, one.name, known.seal(secret, one.name, browser, context.utc_now()))
+        return user
 
-    def _pause(self, name: str, client: str) -> None:
-        """Count the try; raise Refusal while the name or the client is paused."""
-        now = time.monotonic()
-        wait = self.clients.admit(client, now) or self.names.admit(canonical(name[: NAME_LENGTH + 1]), now)
+    def _try(self, handler: Any, name: str, client: str) -> Try:
+        """Return who tries: the name, where from, and whether the browser is known."""
+        same = canonical(name[: NAME_LENGTH + 1])
+        cookie = handler.get_cookie(known.cookie_name(same), "")
+        browser = known.unseal(self.context.runtime.hub_cookie_secret, same, cookie, context.utc_now())
+        return Try(same, clients.network(client), browser)
+
+    def _pause(self, one: Try) -> None:
+        """Count the try; raise Refusal for one that has to wait."""
+        wait = self.tries.admit(one, time.monotonic())
         if wait:
-            minutes = max(1, round(wait / 60))
-            raise Refusal(
-                "Too many wrong tries in a row.",
-                f"SWAP pauses for 5 minutes; try again in {minutes} minute{'' if minutes == 1 else 's'}.",
-                429,
-                max(1, round(wait)),
-            )
+            seconds = max(1, math.ceil(wait))
+            todo = f"Try again in {seconds} second{'' if seconds == 1 else 's'}. {'' if one.browser else ELSEWHERE}"
+            raise Refusal(TOO_MANY, todo.strip(), 429, seconds)
 
-    async def _prove(self, name: str, password: str) -> DirectoryPerson | None:
+    async def _prove(self, name: str, password: str, one: Try) -> DirectoryPerson | None:
         """Return whose name and password these are, as the directory says."""
         # An empty password never reaches a directory: some take it for a question that needs no proof.
         if not (0 < len(password) <= PASSWORD_LENGTH and 0 < len(name) <= NAME_LENGTH):
             return None
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.proving, self.directory.authenticate, name, password)
+        if one.browser:
+            return await loop.run_in_executor(self.proving_known, self.directory.authenticate, name, password)
+        if self.strangers >= STRANGERS:
+            self.tries.was_neither(one)
+            raise Refusal(BUSY, f"Try again in a few seconds. {ELSEWHERE}", 503, 5)
+        self.strangers += 1
+        try:
+            return await loop.run_in_executor(self.proving, self.directory.authenticate, name, password)
+        finally:
+            self.strangers -= 1
 
-    async def _record_failure(self, name: str, client: str) -> None:
-        paused = self.names.is_last(canonical(name)) or self.clients.is_last(client)
+    async def _record_failure(self, name: str, client: str, one: Try) -> None:
+        paused = self.tries.is_last(one, time.monotonic())
         reason = "name and password do not match" + ("; tries are paused now" if paused else "")
         await self.context.transact(
             lambda conn: audit.record(
@@ -109,9 +122,11 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         )
 
     async def _let_in(self, found: DirectoryPerson, client: str) -> dict[str, Any]:
-        person_id, was_live = await self.context.transact(lambda conn: _identify(conn, found))
+        person_id, was_live, changed = await self.context.transact(lambda conn: _identify(conn, found))
+        if changed:
+            sweeper.stop_server(self.context, person_id)
         if not was_live:
-            self._forget_all_of(person_id)
+            self._forget_all_of(person_id, also_the_servers=changed)
         sign_in_id = secrets.token_hex(8)
         days = self.context.settings.people.sign_in_days
 
@@ -145,14 +160,14 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         return [("/login", SignInHandler)]
 
     # ── leaving nothing behind ──────────────────────────────────────────────────────────────────────
-    def _forget_all_of(self, person_id: str) -> None:
+    def _forget_all_of(self, person_id: str, *, also_the_servers: bool) -> None:
         """Delete the tokens browsers got before, and change what the hub's login cookie is worth."""
         user = self.db.query(orm.User).filter_by(name=person_id).first()
         if user is None:
             return
         for token in list(user.api_tokens):
             # The running server's own token is not a browser's; without it the server could not ask who comes.
-            if token.client_id != "jupyterhub":
+            if also_the_servers or token.client_id != "jupyterhub":
                 self.db.delete(token)
         for code in self.db.query(orm.OAuthCode).filter_by(user_id=user.id):
             self.db.delete(code)
@@ -160,8 +175,11 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.db.commit()
 
 
-def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool]:
-    """Return the id of the directory's person, and whether they were signed in; record who is new or changed."""
+def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool, bool]:
+    """Return the id of the directory's person, whether they are signed in, and whether they have another password.
+
+    What the former password opened has then ended; who is new or changed is recorded.
+    """
     known = service.find_by_key(conn, found.key)
     person = service.ensure_person(
         conn, found.key, found.name, found.groups, lambda: new_person_id(secrets.token_bytes)
@@ -172,4 +190,5 @@ def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool]:
         )
     elif known.groups != person.groups:
         audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(person.groups))))
-    return person.id, service.access(conn, person.id, context.utc_now()).live
+    changed = sweeper.follow_password(conn, person.id, found.password_mark)
+    return person.id, service.access(conn, person.id, context.utc_now()).live, changed

@@ -13,6 +13,7 @@ import hashlib
 import re
 from typing import Any
 
+from swap.hub import clients
 from swap.hub.loopback import refuse_other_addresses
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -103,9 +104,8 @@ def _routers(settings: Settings) -> dict[str, Any]:
     person = f"HostRegexp(`^{PERSON}\\.{re.escape(settings.site.host)}$`)"
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
     return {
-        "hub": _router(
-            f"{portal} && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))", "hub", _DOOR, "hub-away"
-        ),
+        "sign-in": _router(f"{portal} && Path(`/hub/login`)", "hub", _DOOR, "hub-away", "through-traefik"),
+        "hub": _router(f"{portal} && Path(`/hub/api/oauth2/authorize`)", "hub", _DOOR, "hub-away"),
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
         "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
         "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
@@ -156,6 +156,8 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
                 "replacement": f"{url}/server?next=${{1}}",
             }
         },
+        # With it the hub believes what is said of the client's address; a client's own is overwritten.
+        "through-traefik": {"headers": {"customRequestHeaders": {clients.PROOF: clients.proof(runtime)}}},
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
     }
 

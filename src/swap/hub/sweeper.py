@@ -1,5 +1,7 @@
 """Follow the directory: who left it loses access within seconds, whose groups changed has the new ones.
 
+Whose password changed loses what was open with the former one: sessions, tokens, and the running server.
+
 The hub alone asks nothing about somebody whose notebook just runs; this does.  A directory that does not
 answer removes nobody.
 """
@@ -36,32 +38,50 @@ async def run(here: Context, directory: Directory, log: Logger) -> None:
 
 
 async def look(here: Context, directory: Directory) -> None:
-    """Take over what the directory says of everybody known, and stop the servers of those who left it.
+    """Take over what the directory says of everybody known, and stop the servers of those whose access ended.
 
     Raises DirectoryAway when it says nothing.
     """
     known = await here.transact(lambda conn: service.everybody(conn, directory.prefix))
     found = await asyncio.to_thread(directory.sweep, known.keys())
     for person_id in await here.transact(lambda conn: follow(conn, known, found)):
-        server = running.find(here.settings.state, person_id)
-        if server is not None:
-            running.send(server, signal.SIGTERM)
+        stop_server(here, person_id)
+
+
+def stop_server(here: Context, person_id: str) -> None:
+    """Ask somebody's server to end, if one runs."""
+    server = running.find(here.settings.state, person_id)
+    if server is not None:
+        running.send(server, signal.SIGTERM)
 
 
 def follow(conn: Connection, known: Mapping[str, Person], found: Mapping[str, DirectoryPerson]) -> list[str]:
-    """Make of `known` what was found; return the ids of those who were removed."""
-    removed = []
+    """Make of `known` what was found; return the ids of those whose access ended."""
+    ended = []
     for key, person in known.items():
         now = found.get(key)
         if now is None:
             service.remove(conn, person.id, context.utc_now())
             audit.record(conn, audit.PersonRemoved(person_id=person.id, name=person.name))
-            removed.append(person.id)
-        elif (now.name, now.groups) != (person.name, person.groups):
+            ended.append(person.id)
+            continue
+        if (now.name, now.groups) != (person.name, person.groups):
             service.ensure_person(conn, key, now.name, now.groups, _nobody_new)
             if now.groups != person.groups:
                 audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(now.groups))))
-    return removed
+        if now.password_mark != person.password_mark and follow_password(conn, person.id, now.password_mark):
+            ended.append(person.id)
+    return ended
+
+
+def follow_password(conn: Connection, person_id: str, mark: str) -> bool:
+    """End all that somebody's former password opened, if the directory has another now; tell whether it has."""
+    if not service.password_changed(conn, person_id, mark):
+        return False
+    for server_id in service.end_everything(conn, person_id, context.utc_now()):
+        audit.record(conn, audit.ServerStopped(person_id=person_id, server_id=server_id))
+    audit.record(conn, audit.PasswordChanged(person_id=person_id))
+    return True
 
 
 def _nobody_new() -> str:

@@ -1,58 +1,55 @@
-"""Pause after wrong tries in a row.  Counts before the password is looked at, so that tries at once gain nothing.
+"""Budgets of wrong tries that fade.  A try counts before the password is looked at, so that tries at once gain nothing.
 
-Kept in memory, bounded, the oldest forgotten first: somebody who types a million names does not fill it.
+Kept in memory and bounded: when there are too many keys, those that would be forgotten soonest go first, so that
+somebody who types a million names neither fills it nor frees a name that is paused.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from heapq import nsmallest
 
-
-@dataclass(slots=True)
-class _Count:
-    tries: int = 0
-    last_at: float = 0.0
+SPARE = 1e-6
+"""Seconds: what adding moments may lose."""
 
 
 class Throttle:
-    """Lets `tries` wrong tries in a row through for each key, then pauses it for `pause_seconds`."""
+    """Lets each key try `tries` times at once; every `fade_seconds` one of them is forgotten."""
 
-    def __init__(self, tries: int, pause_seconds: float, capacity: int = 10_000) -> None:
-        self.tries = tries
-        self.pause_seconds = pause_seconds
+    def __init__(self, tries: int, fade_seconds: float, capacity: int = 10_000) -> None:
+        self._fade = fade_seconds
+        self._span = tries * fade_seconds
         self._capacity = capacity
-        self._counts: OrderedDict[str, _Count] = OrderedDict()
+        self._forgotten_at: dict[str, float] = {}
+        """The moment at which all of a key's tries will have faded."""
 
     def admit(self, key: str, now: float) -> float:
-        """Count a try and return 0, or return the seconds the key is still paused; a try in a pause is not counted."""
-        count = self._counts.setdefault(key, _Count())
-        self._counts.move_to_end(key)
-        while len(self._counts) > self._capacity:
-            self._counts.popitem(last=False)
-        if count.tries >= self.tries:
-            left = count.last_at + self.pause_seconds - now
-            if left > 0:
-                return left
-            count.tries = 0
-        count.tries += 1
-        count.last_at = now
+        """Count a try and return 0, or return the seconds until the key may try again; that try is not counted."""
+        counted = max(now, self._forgotten_at.get(key, now)) + self._fade
+        wait = counted - self._span - now
+        if wait > SPARE:
+            return wait
+        self._forgotten_at[key] = counted
+        if len(self._forgotten_at) > self._capacity:
+            self._make_room()
         return 0.0
 
-    def is_last(self, key: str) -> bool:
-        """Tell whether the key's next try will meet a pause."""
-        count = self._counts.get(key)
-        return count is not None and count.tries >= self.tries
+    def _make_room(self) -> None:
+        # A tenth at once, so that looking for them costs little for each try.
+        for key in nsmallest(max(1, self._capacity // 10), self._forgotten_at, key=self._forgotten_at.__getitem__):
+            del self._forgotten_at[key]
+
+    def is_last(self, key: str, now: float) -> bool:
+        """Tell whether the key's next try will have to wait."""
+        return self._forgotten_at.get(key, now) + self._fade - self._span - now > SPARE
 
     def forgive(self, key: str) -> None:
         """Take one counted try back: it was right, but says nothing about the key's other tries."""
-        count = self._counts.get(key)
-        if count is not None:
-            count.tries = max(0, count.tries - 1)
+        if key in self._forgotten_at:
+            self._forgotten_at[key] -= self._fade
 
     def succeeded(self, key: str) -> None:
         """Forget the key's wrong tries."""
-        self._counts.pop(key, None)
+        self._forgotten_at.pop(key, None)
 
     def __len__(self) -> int:
-        return len(self._counts)
+        return len(self._forgotten_at)

@@ -15,6 +15,8 @@ class Person:
     name: str
     groups: frozenset[str]
     epoch: int
+    password_mark: str = ""
+    """What the directory last said that changes with the password; "" when it never said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = [
     "Person",
     "PortalSession",
     "access",
+    "end_everything",
     "end_server",
     "ensure_person",
     "everybody",
@@ -31,6 +32,7 @@ __all__ = [
     "launch_server",
     "mint_token",
     "open_portal_session",
+    "password_changed",
     "portal_session",
     "principal",
     "remove",
@@ -66,7 +68,7 @@ def ensure_person(
     if (found.name, found.groups) != (name, wanted):
         store.relabel(conn, found.id, name, wanted)
         store.announce(conn, found.id)
-    return Person(found.id, name, wanted, found.epoch)
+    return Person(found.id, name, wanted, found.epoch, found.password_mark)
 
 
 def _unused_id(conn: Connection, new_id: Callable[[], str]) -> str:
@@ -112,6 +114,23 @@ def sign_out(conn: Connection, person_id: str, now: datetime) -> None:
     Whoever listens on `swap_access` hears of it when the transaction commits.
     """
     store.end_access(conn, person_id, now)
+
+
+def password_changed(conn: Connection, person_id: str, mark: str) -> bool:
+    """Take over the directory's password mark; tell whether it is another than before.
+
+    Nothing changed for a person of whom no mark was known yet, nor for a directory that gives none.
+    """
+    if not mark:
+        return False
+    before = store.replace_password_mark(conn, person_id, mark)
+    return before not in {"", mark}
+
+
+def end_everything(conn: Connection, person_id: str, now: datetime) -> tuple[str, ...]:
+    """End a person's access, as signing out does, and the credentials of their servers; return the servers' ids."""
+    store.end_access(conn, person_id, now)
+    return store.end_servers_of(conn, person_id, now)
 
 
 def remove(conn: Connection, person_id: str, now: datetime) -> None:

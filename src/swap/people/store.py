@@ -12,12 +12,16 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, insert, select, t
 from swap.db.tables import jupyter_server, person, portal_session, sign_in
 from swap.people.model import Access, LaunchedServer, Person, Standing
 
-_PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch)
+_PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch, person.c.password_mark)
 
 
 def digest(secret: str) -> bytes:
     """Return what is kept of a random secret.  Not for passwords: those need a slow hash."""
     return hashlib.sha256(secret.encode("utf-8")).digest()
+
+
+def _person(row: Any) -> Person:
+    return Person(row.id, row.name, frozenset(row.groups), row.epoch, row.password_mark)
 
 
 def find_by_key(conn: Connection, directory_key: str) -> Person | None:
@@ -27,7 +31,7 @@ def find_by_key(conn: Connection, directory_key: str) -> Person | None:
         .where(person.c.directory_key == directory_key, person.c.removed_at.is_(None))
         .with_for_update(),
     ).one_or_none()
-    return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
+    return None if row is None else _person(row)
 
 
 def find(conn: Connection, person_id: str) -> Person | None:
@@ -35,7 +39,7 @@ def find(conn: Connection, person_id: str) -> Person | None:
     row = conn.execute(
         select(*_PERSON).where(person.c.id == person_id, person.c.removed_at.is_(None)),
     ).one_or_none()
-    return None if row is None else Person(row.id, row.name, frozenset(row.groups), row.epoch)
+    return None if row is None else _person(row)
 
 
 def find_all(conn: Connection, directory: str) -> dict[str, Person]:
@@ -45,7 +49,7 @@ def find_all(conn: Connection, directory: str) -> dict[str, Person]:
             person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
         ),
     )
-    return {row.directory_key: Person(row.id, row.name, frozenset(row.groups), row.epoch) for row in rows}
+    return {row.directory_key: _person(row) for row in rows}
 
 
 def epoch(conn: Connection, person_id: str) -> int | None:
@@ -76,6 +80,16 @@ def relabel(conn: Connection, person_id: str, name: str, groups: Iterable[str]) 
     conn.execute(update(person).where(person.c.id == person_id).values(name=name, groups=sorted(groups)))
 
 
+def replace_password_mark(conn: Connection, person_id: str, mark: str) -> str:
+    """Take over the directory's mark and return the one before; two who do so come one after the other."""
+    before: str = conn.execute(
+        select(person.c.password_mark).where(person.c.id == person_id).with_for_update()
+    ).scalar_one()
+    if before != mark:
+        conn.execute(update(person).where(person.c.id == person_id).values(password_mark=mark))
+    return before
+
+
 def mark_removed(conn: Connection, person_id: str, now: datetime) -> None:
     """Remove a person, whose key is then free for somebody else; the id never is."""
     conn.execute(
@@ -104,7 +118,7 @@ def _live(now: datetime) -> ColumnElement[bool]:
 
 
 def _standing(row: Row[Any]) -> Standing:
-    return Standing(Person(row.id, row.name, frozenset(row.groups), row.epoch), Access(row.live, row.epoch))
+    return Standing(_person(row), Access(row.live, row.epoch))
 
 
 def standing(conn: Connection, person_id: str, now: datetime) -> Standing | None:
@@ -181,13 +195,15 @@ def add_server(conn: Connection, person_id: str, server_id: str, credential: str
     )
 
 
-def end_servers_of(conn: Connection, person_id: str, now: datetime) -> None:
-    """End all servers of a person."""
-    conn.execute(
+def end_servers_of(conn: Connection, person_id: str, now: datetime) -> tuple[str, ...]:
+    """End all servers of a person; return their ids."""
+    ended = conn.scalars(
         update(jupyter_server)
         .where(jupyter_server.c.person_id == person_id, jupyter_server.c.ended_at.is_(None))
-        .values(ended_at=now),
+        .values(ended_at=now)
+        .returning(jupyter_server.c.id),
     )
+    return tuple(ended)
 
 
 def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:

@@ -51,6 +51,7 @@ NAMES = (
     "a_b",
     "a--b",
     "slow",
+    "held-up",
 )
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _browsers = itertools.count()
@@ -154,8 +155,9 @@ class House:
             browser.client.close()
 
     # ── speaking to it ──────────────────────────────────────────────────────────────────────────────
-    def browser(self) -> Browser:
-        made = Browser(self.port)
+    def browser(self, address: str = "") -> Browser:
+        """A browser at an address of its own, or at a given one."""
+        made = Browser(self.port, address)
         self.browsers.append(made)
         return made
 
@@ -250,11 +252,11 @@ class WeakHouse(House):
 class Browser:
     """An HTTP client that treats `*.localhost` as browsers do, and keeps cookies for each host apart."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, address: str = "") -> None:
         self.port = port
         # Each from an address of its own, so that one test's wrong tries do not pause another's.
         number = next(_browsers)
-        self.address = f"127.1.{number // 250}.{number % 250 + 2}"
+        self.address = address or f"127.1.{number // 250}.{number % 250 + 2}"
         self.cookies: dict[str, httpx.Cookies] = {}
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{port}",

@@ -9,6 +9,7 @@ import pytest
 import tomlkit
 from sqlalchemy import select
 
+from integration.hub.conftest import CHEAP
 from swap.db.tables import audit_event, person
 from swap.launch import running
 
@@ -77,6 +78,32 @@ def test_whoever_comes_back_under_the_same_key_is_somebody_else_with_an_empty_ho
     assert house.browser().sign_in("a_b", "demo-ann").status_code == 200
 
     assert house.person_id("a_b") != before
+
+
+def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within_five_seconds(house, people):
+    browser = house.sign_in("bertrand")
+    person_id = house.person_id("bertrand")
+    house.start_server(person_id)
+    server = running.find(house.state, person_id)
+
+    def verb(document):
+        entry = next(entry for entry in document["people"] if entry["name"] == "bertrand")
+        entry["password"] = CHEAP.hash("another")
+
+    people(verb)
+    until(lambda: not browser.get("/", follow=False).is_success, 5)
+
+    assert "Sign in" in browser.get("/").text
+    until(lambda: not running.is_alive(server))
+    with house.database.engine().connect() as conn:
+        recorded = conn.execute(select(audit_event.c.event).where(audit_event.c.person_id == person_id)).scalars().all()
+    assert "password-changed" in recorded
+    assert "server-stopped" in recorded
+    again = house.browser()
+    assert again.sign_in("bertrand", "demo-bertrand").status_code == 403
+    again.sign_in("bertrand", "another")
+    assert again.session
+    assert house.person_id("bertrand") == person_id, "and is the same person as before"
 
 
 def test_a_change_of_groups_in_the_file_counts_within_seconds(house, people):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 
@@ -67,7 +68,7 @@ def test_a_wrong_password_says_what_happened_and_what_to_do(house):
 
     assert answer.status_code == 403
     assert "Name and password do not match." in answer.text
-    assert "After five wrong tries in a row SWAP pauses for 5 minutes." in answer.text
+    assert "After five wrong tries SWAP takes one more each minute." in answer.text
     assert 'role="alert"' in answer.text
     assert 'value="chidi"' in answer.text
     assert "wrong" not in answer.text.replace("wrong tries", "")
@@ -154,9 +155,10 @@ def test_after_five_wrong_tries_even_the_right_password_waits(house, name):
     answer = browser.sign_in(name, f"demo-{name}")
 
     assert answer.status_code == 429
-    assert 290 < int(answer.headers["Retry-After"]) <= 300
-    assert "Too many wrong tries in a row." in answer.text
-    assert "try again in 5 minutes" in answer.text
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert "Too many wrong tries." in answer.text
+    assert f"Try again in {answer.headers['Retry-After']} second" in answer.text
+    assert "A browser in which you signed in before need not wait." in answer.text
     assert not browser.session
     assert "tries are paused now" in audited(house, "sign-in-failed")[-1]["reason"]
 
@@ -180,11 +182,14 @@ def test_one_address_that_tries_many_names_is_paused_and_its_right_tries_neither
         data = {"_xsrf": xsrf, "username": name, "password": secret}
         return browser.post("/hub/login", data=data, follow=False).status_code
 
-    assert {status(f"many-{number}") for number in range(1, 49)} == {403}
-    assert [status("ann", "demo-ann") for _ in range(3)] == [302] * 3
-    assert status("many-49") == 403
-    assert status("many-50") == 429
-    assert status("ann", "demo-ann") == 429
+    wrong = [status(f"many-{number}") for number in range(1, 40)]
+    right = [status("ann", "demo-ann") for _ in range(20)]
+    # Every six seconds one fades, and a busy machine is slow.
+    more = list(itertools.takewhile(lambda found: found != 429, (status(f"more-{number}") for number in range(500))))
+
+    assert set(wrong + more) == {403}
+    assert set(right) == {302}
+    assert 10 <= len(more) < 500
     assert house.sign_in("ann").session
 
 

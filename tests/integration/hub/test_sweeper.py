@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from swap.db.tables import audit_event
+from swap.errors import NotSignedIn
 from swap.hub import sweeper
 from swap.hub.context import Context
 from swap.hub.directories.base import DirectoryAway, DirectoryPerson
@@ -109,6 +110,55 @@ def test_a_new_name_and_new_groups_count(here, known, events):
     }
     assert events() == [("groups-changed", known["test:2"].id)]
     assert {person.id for person in people(here).values()} == {person.id for person in known.values()}
+
+
+def marked(mark):
+    return ToldDirectory((replace(ANN, password_mark=mark), BERTRAND))
+
+
+def is_live(here, person_id):
+    with here.engine.begin() as conn:
+        return service.access(conn, person_id, datetime.now(UTC)).live
+
+
+def test_another_password_ends_all_that_was_open_and_nobody_elses(here, known, events):
+    ann = known["test:1"].id
+    with here.engine.begin() as conn:
+        service.launch_server(conn, ann, "s1", "credential", datetime.now(UTC))
+    asyncio.run(sweeper.look(here, marked("one")))
+    assert is_live(here, ann), "the first mark says only that there was none before"
+    assert events() == []
+
+    asyncio.run(sweeper.look(here, marked("two")))
+
+    assert not is_live(here, ann)
+    assert is_live(here, known["test:2"].id)
+    assert events() == [("server-stopped", ann), ("password-changed", ann)]
+    with here.engine.begin() as conn, pytest.raises(NotSignedIn):
+        service.server_for(conn, "credential", datetime.now(UTC))
+
+
+def test_a_password_that_is_the_same_ends_nothing(here, known, events):
+    for mark in ("one", "one", "", "one"):
+        asyncio.run(sweeper.look(here, marked(mark)))
+
+    assert is_live(here, known["test:1"].id), "nor does a directory that cannot tell for a while"
+    assert events() == []
+
+
+def test_a_sweep_that_looked_before_a_sign_in_with_the_new_password_does_not_end_it(here, known, events):
+    asyncio.run(sweeper.look(here, marked("one")))
+    before = people(here)
+    found = {"test:1": replace(ANN, password_mark="two"), "test:2": BERTRAND}
+    with here.engine.begin() as conn:
+        assert sweeper.follow_password(conn, known["test:1"].id, "two")
+        service.sign_in(conn, known["test:1"].id, "new", datetime.now(UTC), 7)
+
+    with here.engine.begin() as conn:
+        assert sweeper.follow(conn, before, found) == []
+
+    assert is_live(here, known["test:1"].id)
+    assert events() == [("password-changed", known["test:1"].id)]
 
 
 def test_a_directory_that_is_away_changes_nothing(here, known, events):

@@ -20,7 +20,10 @@ def test_ids_are_what_traefik_takes_for_ids():
 def test_only_two_paths_lead_to_the_hub(http):
     to_hub = [router["rule"] for router in http["routers"].values() if router["service"] == "hub"]
 
-    assert to_hub == ["Host(`localhost`) && (Path(`/hub/login`) || Path(`/hub/api/oauth2/authorize`))"]
+    assert to_hub == [
+        "Host(`localhost`) && Path(`/hub/login`)",
+        "Host(`localhost`) && Path(`/hub/api/oauth2/authorize`)",
+    ]
 
 
 def test_every_router_names_its_host(http):
@@ -29,7 +32,7 @@ def test_every_router_names_its_host(http):
 
 def test_our_guards_outweigh_any_route_the_hub_writes(http):
     longest = len("Host(`pabcdefghi.localhost`) && ( PathPrefix(`/user/pabcdefghi/`) || Path(`/user/pabcdefghi`) )") * 2
-    for name in ("hub", "hub-pages", "user-on-portal", "hub-on-person"):
+    for name in ("sign-in", "hub", "hub-pages", "user-on-portal", "hub-on-person"):
         assert http["routers"][name]["priority"] > longest
     for name in ("portal", "person", "server-not-running"):
         assert http["routers"][name]["priority"] < 30

@@ -22,11 +22,15 @@ class DirectoryPerson:
 
     The key is as swap.person keeps it, the directory's prefix included.  It never changes and is never given to
     anybody else; the name is a label and may.
+
+    The password mark is another when the password is another, and tells nothing about it; "" from a directory that
+    cannot tell.
     """
 
     key: str
     name: str
     groups: frozenset[str]
+    password_mark: str = ""
 
 
 class DirectoryAway(Unavailable):

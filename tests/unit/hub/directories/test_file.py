@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import argon2
 import pytest
@@ -13,6 +14,8 @@ from swap.hub.directories.base import DirectoryAway, DirectoryPerson
 from swap.hub.directories.file import FileDirectory
 
 HASH = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b9dWRWJTmaaJObG"
+
+OTHER_HASH = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("demo-ann")
 
 
 def written(tmp_path, *people):
@@ -140,10 +143,10 @@ def write(path, moment, content=None):
 
 
 def test_a_person_is_who_has_name_and_password(directory):
-    ann = DirectoryPerson("file:k1", "ann", frozenset({"analysts", "staff"}))
+    ann = directory.look_up("file:k1")
 
+    assert replace(ann, password_mark="") == DirectoryPerson("file:k1", "ann", frozenset({"analysts", "staff"}))
     assert directory.authenticate("ANN", "demo-ann") == ann
-    assert directory.look_up("file:k1") == ann
     assert directory.groups() == {"analysts", "staff"}
 
 
@@ -163,7 +166,19 @@ def test_a_sweep_finds_everybody_and_notices_a_change(directory, clock, tmp_path
 
     write(written(tmp_path, ANN | {"groups": []}), clock.now - 5)
 
-    assert directory.sweep(KEYS) == {"file:k1": DirectoryPerson("file:k1", "ann", frozenset())}
+    (ann,) = directory.sweep(KEYS).values()
+    assert (ann.key, ann.name, ann.groups) == ("file:k1", "ann", frozenset())
+
+
+def test_the_mark_of_a_password_is_another_when_the_password_is_and_at_no_other_change(directory, clock, tmp_path):
+    before = directory.sweep(KEYS)["file:k1"].password_mark
+    write(written(tmp_path, ANN | {"groups": [], "name": "anna"}), clock.now - 5)
+    relabelled = directory.sweep(KEYS)["file:k1"].password_mark
+    write(written(tmp_path, ANN | {"password": OTHER_HASH}), clock.now - 4)
+
+    assert relabelled == before
+    assert directory.sweep(KEYS)["file:k1"].password_mark not in {"", before}
+    assert before not in OTHER_HASH
 
 
 def test_a_file_that_is_half_written_but_reads_well_removes_nobody(directory, clock, tmp_path):
