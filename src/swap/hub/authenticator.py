@@ -11,7 +11,6 @@ import asyncio
 import math
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyterhub import orm
@@ -23,21 +22,19 @@ from swap.hub import clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
 from swap.hub.loopback import refuse_other_addresses
+from swap.hub.proving import Crowded, Proving
 from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
 from swap.people import service
 from swap.people.ids import new_person_id
 
-PASSWORD_LENGTH = 1024
-STRANGERS = 40
-"""So many strangers' passwords may wait to be looked at; whoever comes then is told so at once."""
-
 WRONG = "Name and password do not match."
 WRONG_TODO = "Type the password again. After five wrong tries SWAP takes one more each minute."
 TOO_MANY = "Too many wrong tries."
 ELSEWHERE = "A browser in which you signed in before need not wait."
 BUSY = "Very many people are signing in just now."
+BUSY_SECONDS = 5
 AWAY_TODO = "Whoever runs SWAP finds the reason in the hub's log."
 
 
@@ -51,11 +48,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         mend.watch(self.db)
         self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
-        # Threads of their own: those of the hub's transactions never wait for a directory, known browsers never for
-        # strangers.
-        self.proving = ThreadPoolExecutor(max(1, self.directory.at_a_time - 1), "directory")
-        self.proving_known = ThreadPoolExecutor(1, "directory-known")
-        self.strangers = 0
+        self.proving = Proving(self.directory)
         self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
@@ -66,11 +59,14 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         one = self._try(handler, name, client)
         self._pause(one)
         try:
-            found = await self._prove(name, password, one)
+            found = await self.proving.prove(name, password, known=bool(one.browser))
         except DirectoryAway as error:
             self.log.warning("%s", error)
             self.tries.was_neither(one)
             raise Refusal(AWAY, AWAY_TODO, 503) from error
+        except Crowded as error:
+            self.tries.was_neither(one)
+            raise Refusal(BUSY, f"Try again in a few seconds. {ELSEWHERE}", 503, BUSY_SECONDS) from error
         if found is None:
             await self._record_failure(name, client, one)
             raise Refusal(WRONG, WRONG_TODO)
@@ -94,23 +90,6 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             seconds = max(1, math.ceil(wait))
             todo = f"Try again in {seconds} second{'' if seconds == 1 else 's'}. {'' if one.browser else ELSEWHERE}"
             raise Refusal(TOO_MANY, todo.strip(), 429, seconds)
-
-    async def _prove(self, name: str, password: str, one: Try) -> DirectoryPerson | None:
-        """Return whose name and password these are, as the directory says."""
-        # An empty password never reaches a directory: some take it for a question that needs no proof.
-        if not (0 < len(password) <= PASSWORD_LENGTH and 0 < len(name) <= NAME_LENGTH):
-            return None
-        loop = asyncio.get_running_loop()
-        if one.browser:
-            return await loop.run_in_executor(self.proving_known, self.directory.authenticate, name, password)
-        if self.strangers >= STRANGERS:
-            self.tries.was_neither(one)
-            raise Refusal(BUSY, f"Try again in a few seconds. {ELSEWHERE}", 503, 5)
-        self.strangers += 1
-        try:
-            return await loop.run_in_executor(self.proving, self.directory.authenticate, name, password)
-        finally:
-            self.strangers -= 1
 
     async def _record_failure(self, name: str, client: str, one: Try) -> None:
         paused = self.tries.is_last(one, time.monotonic())

@@ -16,8 +16,8 @@ from swap.hub import mend
 
 @pytest.fixture(scope="module")
 def postgres():
-    """A database server of these tests' own: it is killed."""
-    yield from services.run_postgres()
+    """A database server of these tests' own, which loses nothing when it is killed."""
+    yield from services.run_postgres({})
 
 
 @pytest.fixture(scope="module")
