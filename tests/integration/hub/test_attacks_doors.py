@@ -220,7 +220,8 @@ def reached(house):
     for host in (f"{me}.localhost", "localhost", f"{me}.localhost.", "content.localhost"):
         for trick in TRICKS:
             mark = f"mark{next(_numbers)}"
-            status_of(house, host, trick.format(me=me, you=you, YOU=you.upper()) + f"?{mark}")
+            # In the path: no log holds a query string.
+            status_of(house, host, trick.format(me=me, you=you, YOU=you.upper()) + f"/{mark}")
             got.append((trick, host, mark))
     time.sleep(0.5)
     heard = log.read_text(encoding="utf-8", errors="replace")
