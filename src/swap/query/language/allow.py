@@ -123,6 +123,9 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 Each is pure: it reads no file, no setting, no catalog and no clock but the statement's own, and changes nothing.
 """
 
+AGGREGATES = _words(*FUNCTIONS["aggregates"])
+NAMING = _words("array_aggregate list_aggregate")
+"""Functions whose second argument is the name of an aggregate."""
 TABLE_FUNCTIONS = _words("generate_series range unnest")
 """Functions that may stand in FROM: their rows are made of their arguments alone, as many as the limits let pass."""
 

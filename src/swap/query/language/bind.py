@@ -11,12 +11,15 @@ from typing import Any
 from sqlglot import exp
 
 from swap.errors import Problem, QueryRefused
+from swap.query.language.params import demand_few, size
 from swap.query.language.text import HALF, cut
 
 
 def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
-    """Return the tree with each parameter's value in its place.  Raises QueryRefused."""
+    """Return the tree with each parameter's value in its place.  Raises QueryRefused, LimitExceeded."""
     unused = set(params)
+    sizes = {name: size(value) for name, value in params.items()}
+    values = characters = 0
     for node in list(tree.find_all(exp.Placeholder)):
         if node.name in {"", "?"}:
             raise QueryRefused(
@@ -35,23 +38,21 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
                 )
             )
         unused.discard(node.name)
-        if _is_index(node):
-            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between
-            # shifts by one.
+        if todo := _misplaced(node):
             raise QueryRefused(
-                Problem(
-                    f"The parameter :{node.name} cannot be an index.",
-                    why="Nothing was run.",
-                    todo=f"Write list_extract(…, :{node.name}) or list_slice(…).",
-                )
+                Problem(f"The parameter :{node.name} cannot stand there.", why="Nothing was run.", todo=todo)
             )
         value = params[node.name]
+        # Each place that has a value takes room of its own in the statement.
+        values, characters = values + sizes[node.name].values, characters + sizes[node.name].characters
+        demand_few(values, characters)
         if isinstance(node.parent, exp.In) and node.arg_key == "field":
             items = list(value) if isinstance(value, (list, tuple)) else [value]
-            node.parent.set("expressions", [literal(item, node.name) for item in items] or [exp.Null()])
             node.parent.set("field", None)
+            _fill(node.parent, [literal(item, node.name) for item in items])
         elif isinstance(node.parent, exp.In) and node.arg_key == "expressions" and isinstance(value, (list, tuple)):
-            node.parent.set("expressions", [literal(item, node.name) for item in value] or [exp.Null()])
+            others = [each for each in node.parent.expressions if each is not node]
+            _fill(node.parent, [*others, *(literal(item, node.name) for item in value)])
         else:
             node.replace(literal(value, node.name))
     if unused:
@@ -66,12 +67,30 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
     return tree
 
 
-def _is_index(node: exp.Expr) -> bool:
-    while node.parent is not None and not isinstance(node.parent, exp.Query):
-        if isinstance(node.parent, exp.Bracket) and node.arg_key == "expressions":
-            return True
-        node = node.parent
-    return False
+def _fill(node: exp.Expr, items: list[exp.Expr]) -> None:
+    """Give IN its values.  Nothing is in an empty list, and everything is not in it, null too."""
+    if items:
+        node.set("expressions", items)
+    else:
+        node.replace(exp.false())
+
+
+def _misplaced(node: exp.Expr) -> str:
+    """Return what to write where a value would mean something else than itself; "" where it may stand."""
+    if isinstance(node.parent, (exp.JSONExtract, exp.JSONExtractScalar)) and node.arg_key == "expression":
+        return f"Write json_extract_string(…, :{node.name}), or json_extract for ->."
+    child, parent = node, node.parent
+    while isinstance(parent, (exp.Paren, exp.Neg, exp.Tuple, exp.Rollup, exp.Cube, exp.GroupingSets)):
+        child, parent = parent, parent.parent
+    if isinstance(parent, (exp.Ordered, exp.Group)) or (isinstance(parent, exp.Distinct) and child.arg_key == "on"):
+        return "A number would mean the column at that position. Write the column's name."
+    while parent is not None and not isinstance(parent, exp.Query):
+        if isinstance(parent, exp.Bracket) and child.arg_key == "expressions":
+            # sqlglot counts literal indexes from nought while it reads and back when it writes: a value bound between
+            # shifts by one.
+            return f"Write list_extract(…, :{node.name}) or list_slice(…)."
+        child, parent = parent, parent.parent
+    return ""
 
 
 def literal(value: Any, name: str) -> exp.Expr:  # noqa: C901, PLR0911, PLR0912 — one line for each type

@@ -89,17 +89,26 @@ _FORMS = (
     (r"\b(?:SORT|CLUSTER|DISTRIBUTE)\s+BY\b", "Write ORDER BY."),
     (r"\bLATERAL\s+VIEW\b", "For a row for each element of a list, write FROM t, unnest(t.list) AS u(element)."),
     (r"->", "Put brackets around what is found: (j -> 'a') = 'b'."),
-    (r"\w+\.\w+\.\*", "For all fields of a struct write unnest(t.column)."),
+    (r"(?<!\w)\w{1,99}\.\w{1,99}\.\*", "For all fields of a struct write unnest(t.column)."),
+    (r"\$\w{0,99}\$", "Texts stand in single quotes: 'it''s'."),
     (r"<=>", "Write a IS NOT DISTINCT FROM b."),
     (r"\bDIV\b", "Write a // b."),
     (r"\bTABLESAMPLE\b|\bUSING\s+SAMPLE\b", "For a sample write WHERE random() < 0.01."),
     (r"\bPIVOT\b|\bUNPIVOT\b", "Write sum(x) FILTER (WHERE y = 'a') for each column, or pivot the result in pandas."),
-    (r"\[.*\bfor\b.*\bin\b", "Write list_transform(list, lambda x: x + 1) or list_filter(list, lambda x: x > 1)."),
+    (
+        r"\[[^\[\]]{0,99}\bfor\b[^\[\]]{0,99}\bin\b",
+        "Write list_transform(list, lambda x: x + 1) or list_filter(list, lambda x: x > 1).",
+    ),
 )
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
-def instead(text: str) -> str:
-    """Return what to write here for the first form of another database that a statement has; "" for none."""
-    plain = _QUOTED.sub("''", text)
+NEARBY = 1_000
+"""Characters before and behind a place that are looked at: one can be made to take long to look through."""
+
+
+def instead(text: str, at: int | None = None) -> str:
+    """Return what to write here for the first form of another database near a place; "" for none."""
+    begin = max(0, (at or 0) - NEARBY)
+    plain = _QUOTED.sub("''", text[begin : (at or NEARBY) + NEARBY])
     return next((todo for form, todo in _FORMS if re.search(form, plain, re.IGNORECASE | re.DOTALL)), "")

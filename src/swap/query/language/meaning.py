@@ -16,9 +16,10 @@ from functools import cache
 from itertools import starmap
 from typing import Any
 
+from swap.query.language.dialect import LAMBDA_FUNCTIONS
 from swap.query.language.duck import own_parser, read
 
-_UNSAID = frozenset({"query_location_length", "export_state", "is_operator", "syntax_type", "is_implicit"})
+_UNSAID = frozenset({"query_location_length", "export_state", "is_operator", "is_implicit"})
 _PLACE = frozenset({"query_location"})
 _NOWHERE = 1 << 63
 _WHOLE = re.compile(r"-?\d{1,15}")
@@ -86,6 +87,11 @@ def _function(node: Tree) -> Tree:
     if name == "if" and len(arguments) == 3:
         when, then, otherwise = (each["expression"] for each in arguments)
         return _called(node, "case", when, then, otherwise)
+    if name in LAMBDA_FUNCTIONS:
+        # An arrow is a lambda there, and is written as one.
+        for each in arguments[1:]:
+            if each["expression"].get("name") == "->":
+                each["expression"]["name"] = "lambda"
     if name == "->>" and len(arguments) == 2:
         return _path(node, name, *(each["expression"] for each in arguments))
     path = node.pop("qualified_name")["path"]
@@ -110,11 +116,14 @@ def _case(node: Tree) -> Tree:
 
 
 def _lambda(node: Tree) -> Tree:
+    """Return a lambda, or, as the parser cannot tell an old one with an arrow from it, a place in JSON."""
+    if node["syntax_type"] == "LAMBDA_KEYWORD":
+        return _called(node, "lambda", node["lhs"], node["expr"])
     return _path(node, "->", node["lhs"], node["expr"])
 
 
 def _path(node: Tree, name: str, document: Tree, place: Tree) -> Tree:
-    """Return a place in JSON; `'x'` and `0` are short for `'$.x'` and `'$[0]'`.  A lambda looks the same."""
+    """Return a place in JSON; `'x'` and `0` are short for `'$.x'` and `'$[0]'`."""
     literal = place.get("literal") or {}
     text = str(literal.get("text"))
     if literal.get("kind") == "INTEGER":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 
 from swap.errors import Invalid, LimitExceeded, Problem
 from swap.query.model import Statement
@@ -18,7 +18,7 @@ MAX_LISTS = 16
 """How deep lists may lie in one another."""
 MAX_VALUES = 10_000
 MAX_CHARACTERS = 500_000
-"""Both over all parameters: each value is written into the statement, which takes a while for many."""
+"""Both over all places of parameters: each value is written into the statement, which takes a while for many."""
 
 _TYPES: dict[str, Callable[[str], Any]] = {
     "decimal": Decimal,
@@ -60,7 +60,8 @@ def decoded(statement: Statement) -> Statement:
             )
         )
     params = {name: decode(name, value) for name, value in statement.params.items()}
-    _check_size(params)
+    sizes = [size(value) for value in params.values()]
+    demand_few(sum(each.values for each in sizes), sum(each.characters for each in sizes))
     return replace(statement, params=params)
 
 
@@ -86,18 +87,29 @@ def decode(name: str, value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _check_size(params: dict[str, Any]) -> None:
-    characters = 0
-    for count, value in enumerate(_each(list(params.values())), 1):
-        characters += len(value) if isinstance(value, (str, bytes)) else 20
-        if count > MAX_VALUES or characters > MAX_CHARACTERS:
-            raise LimitExceeded(
-                Problem(
-                    f"The parameters have more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters.",
-                    why="Nothing was run.",
-                    todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).',
-                )
+class Size(NamedTuple):
+    """How much of a statement values take."""
+
+    values: int
+    characters: int
+
+
+def size(value: Any) -> Size:
+    """Return how much a value takes where it is written once; a list counts as a value."""
+    each = list(_each([value]))
+    return Size(len(each), sum(len(one) if isinstance(one, (str, bytes)) else 20 for one in each))
+
+
+def demand_few(values: int, characters: int) -> None:
+    """Raise LimitExceeded for more than a statement may hold."""
+    if values > MAX_VALUES or characters > MAX_CHARACTERS:
+        raise LimitExceeded(
+            Problem(
+                f"The parameters have more than {MAX_VALUES:,} values or {MAX_CHARACTERS:,} characters.",
+                why="Nothing was run. A parameter counts wherever it stands.",
+                todo='Put long lists into a table of your own: swap.sql(…, tables={"mine": frame}).',
             )
+        )
 
 
 def _each(values: list[Any]) -> Iterator[Any]:

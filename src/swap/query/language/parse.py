@@ -15,9 +15,9 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from swap.errors import LimitExceeded, Problem, QueryRefused
-from swap.query.language.allow import ALLOWED, TABLE_FUNCTIONS, Allowed
+from swap.query.language.allow import AGGREGATES, ALLOWED, NAMING, TABLE_FUNCTIONS, Allowed
 from swap.query.language.bind import bind
-from swap.query.language.dialect import Dialect
+from swap.query.language.dialect import CLOSING, OPENING, Dialect
 from swap.query.language.duck import Unread
 from swap.query.language.elsewhere import FUNCTIONS, STATEMENTS, instead
 from swap.query.language.meaning import Known, difference, meaning
@@ -29,12 +29,9 @@ MAX_TREE_DEPTH = 400
 MAX_TOKENS = 12_000
 _ALIKE = Known(4_096)
 """Statements that were found to mean the same to both parsers, which are asked again and again."""
-"""Characters of a name that an error repeats."""
 
 _ONE_SELECT = "SWAP runs exactly one SELECT (also with WITH, UNION, INTERSECT, EXCEPT)."
-_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
-_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
-_OPERAND_ENDS = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER} | _CLOSING
+_OPERAND_ENDS = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER} | CLOSING
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS = {
     "Anonymous": "a function",
@@ -74,6 +71,7 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
         _check_nodes(tree, text, allowed)
         _demand_duckdbs(dollars, text, tree)
         bound = bind(tree, params)
+        _check_named(bound, text)
     except RecursionError:
         raise _refused("The statement is nested too deeply.", text, None) from None
     except SqlglotError as error:
@@ -150,19 +148,20 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
         raise _unread(stopped, text, tree) from None
     differ, at = difference(theirs, meaning(tree.sql(dialect=Dialect, comments=False)))
     if differ:
+        place = None if at is None else len(dollars.encode()[:at].decode(errors="ignore"))
         raise _refused(
             "SWAP would run this statement with another meaning than DuckDB gives it.",
             text,
-            None if at is None else len(dollars.encode()[:at].decode(errors="ignore")),
+            place,
             why="The SQL is DuckDB's, and what stands there can be read in two ways.",
-            todo=instead(text)
+            todo=instead(text, place)
             or "Write it in a plainer way: brackets around what belongs together, no + before a value.",
         )
     _ALIKE.add(dollars)
 
 
 def _unread(stopped: Unread, text: str, tree: exp.Query) -> QueryRefused:
-    todo = instead(text) or "The SQL is DuckDB's; Help lists what SWAP runs of it."
+    todo = instead(text, stopped.offset) or "The SQL is DuckDB's; Help lists what SWAP runs of it."
     if "JOIN" in text.upper() and any(_is_unlinked(join) for join in tree.find_all(exp.Join)):
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
     where = f" near {cut(stopped.near)}" if stopped.near else ""
@@ -177,7 +176,7 @@ def _is_unlinked(join: exp.Join) -> bool:
 def _check_nesting(tokens: list[Token], text: str) -> None:
     depth = 0
     for token in tokens:
-        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        depth += (token.token_type in OPENING) - (token.token_type in CLOSING)
         if depth > MAX_DEPTH:
             raise _refused(f"The statement nests deeper than {MAX_DEPTH} levels.", text, token.start)
 
@@ -203,6 +202,15 @@ def _check_nodes(tree: exp.Expr, text: str, allowed: Allowed) -> None:
         elif kind not in allowed.nodes and not (kind == "Placeholder" and node.name):
             raise _not_listed(f"{_WORDS.get(kind, _shown(node))} is not part of the SQL that SWAP runs.", node, text)
         _check_details(node, text, allowed)
+
+
+def _check_named(tree: exp.Query, text: str) -> None:
+    """Refuse functions that are named by a value and not listed: a list goes through them with `list_aggregate`."""
+    for node in tree.find_all(exp.Anonymous):
+        if node.name.lower() in NAMING:
+            named = node.expressions[1] if len(node.expressions) > 1 else None
+            if not (isinstance(named, exp.Literal) and named.is_string and named.name.lower() in AGGREGATES):
+                raise _not_listed(f"{node.name} needs the name of a listed aggregate, in quotes.", node, text)
 
 
 def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
@@ -243,7 +251,7 @@ def _no_table(node: exp.Expr, text: str) -> QueryRefused:
         text,
         offset_of(node),
         why=f"Only {', '.join(sorted(TABLE_FUNCTIONS))} can: others read what no rule covers.",
-        todo=instead(text) or 'Bring a table of your own along: swap.sql(…, tables={"mine": frame}).',
+        todo=instead(text, offset_of(node)) or 'Bring a table of your own along: swap.sql(…, tables={"mine": frame}).',
     )
 
 
@@ -262,7 +270,7 @@ def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, 
 
 def _not_listed(title: str, node: exp.Expr, text: str, todo: str = "") -> QueryRefused:
     why = "The SQL that SWAP runs is a closed list, which is in Help."
-    return _refused(title, text, offset_of(node), why=why, todo=todo or instead(text))
+    return _refused(title, text, offset_of(node), why=why, todo=todo or instead(text, offset_of(node)))
 
 
 def _unreadable(error: SqlglotError, text: str) -> QueryRefused:

@@ -10,7 +10,7 @@ import pytest
 
 from swap.errors import QueryRefused
 from swap.query.language.allow import FUNCTION_NAMES
-from swap.query.language.elsewhere import FUNCTIONS, STATEMENTS, instead
+from swap.query.language.elsewhere import FUNCTIONS, NEARBY, STATEMENTS, instead
 from swap.query.language.parse import parse
 from swap.query.planning.rewrite import regenerate
 
@@ -64,6 +64,7 @@ def test_a_statement_that_is_no_select_is_answered_with_what_helps(word: str) ->
         ("SELECT a FROM t GROUP BY a WITH ROLLUP", "GROUP BY ROLLUP"),
         ("SELECT a FROM t SORT BY a", "ORDER BY"),
         ("SELECT a FROM t LATERAL VIEW explode(l) u AS x", "unnest(t.list)"),
+        ("SELECT $$a$$ FROM t", "single quotes"),
         ("SELECT p.event.* FROM t p", "unnest(t.column)"),
         ("SELECT a <=> b FROM t", "IS NOT DISTINCT FROM"),
         ("SELECT a DIV b FROM t", "a // b"),
@@ -83,3 +84,13 @@ def test_a_form_of_another_database_is_answered_with_the_form_here(text: str, to
 )
 def test_a_word_in_a_text_or_a_comment_is_no_form(text: str) -> None:
     assert instead(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[] for " * 4_000, "a" * 65_000, "[ for in " * 7_000, "/*" * 30_000, "'" * 60_001, "a.b." * 16_000, "$" * 60_000],
+)
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    """What is looked at is bounded, whatever is sent: the same answer for the text and for its beginning."""
+    assert instead(text) == instead(text[: 2 * NEARBY])
+    assert instead(text, len(text)) == instead(text[-NEARBY:])

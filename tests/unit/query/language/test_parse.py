@@ -155,7 +155,7 @@ def test_a_parameter_is_never_text_of_the_statement(value: str) -> None:
 
 def test_a_list_fills_an_in() -> None:
     assert bound("SELECT 1 WHERE a IN (:x) AND b IN :x", x=[1, 2]) == "SELECT 1 WHERE a IN (1, 2) AND b IN (1, 2)"
-    assert bound("SELECT 1 WHERE a IN (:x)", x=[]) == "SELECT 1 WHERE a IN (NULL)"
+    assert bound("SELECT 1 WHERE a IN (:x)", x=[]) == "SELECT 1 WHERE FALSE"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,63 @@ def test_a_colon_that_is_not_a_parameter_is_left_alone(statement: str) -> None:
 
 
 def test_a_parameter_in_a_place_where_it_would_shift_is_refused() -> None:
-    assert refusal("SELECT l[:n] FROM t", n=1).problem.title == "The parameter :n cannot be an index."
+    assert refusal("SELECT l[:n] FROM t", n=1).problem.title == "The parameter :n cannot stand there."
+
+
+@pytest.mark.parametrize(
+    ("statement", "todo"),
+    [
+        ("SELECT a FROM t ORDER BY :x", "Write the column's name."),
+        ("SELECT a FROM t ORDER BY (:x) DESC", "Write the column's name."),
+        ("SELECT a FROM t GROUP BY :x", "Write the column's name."),
+        ("SELECT a FROM t GROUP BY ROLLUP (:x, b)", "Write the column's name."),
+        ("SELECT DISTINCT ON (:x) a FROM t", "Write the column's name."),
+        ("SELECT j -> :x FROM t", "json_extract for ->"),
+        ("SELECT j ->> :x FROM t", "json_extract_string(…, :x)"),
+    ],
+)
+def test_a_parameter_that_would_mean_something_else_is_refused_with_what_to_write(statement: str, todo: str) -> None:
+    assert todo in refusal(statement, x=1).problem.todo
+
+
+@pytest.mark.parametrize(
+    ("statement", "written"),
+    [
+        ("SELECT 1 WHERE a IN (:x, 3)", "SELECT 1 WHERE a IN (3, 1, 2)"),
+        ("SELECT 1 WHERE a NOT IN (:x)", "SELECT 1 WHERE NOT a IN (1, 2)"),
+        ("SELECT 1 WHERE a IN (:x,:y)", "SELECT 1 WHERE a IN (7, 1, 2)"),
+        ("SELECT 1 WHERE a IN (:none, 3)", "SELECT 1 WHERE a IN (3)"),
+        ("SELECT 1 WHERE NOT a IN (:none)", "SELECT 1 WHERE NOT FALSE"),
+        ("SELECT 1 WHERE a NOT IN :none", "SELECT 1 WHERE NOT FALSE"),
+    ],
+)
+def test_a_list_in_an_in_stands_beside_what_else_is_there(statement: str, written: str) -> None:
+    given = {"x": [1, 2], "y": 7, "none": []}
+    assert bound(statement, **{name: value for name, value in given.items() if f":{name}" in statement}) == written
+
+
+@pytest.mark.parametrize(
+    "statement", ["SELECT :x+:y", "SELECT f(:x,:y)", "SELECT :x||:y", "SELECT :x/:y AS a, 'z', :x*:y"]
+)
+def test_parameters_need_no_space_between_them(statement: str) -> None:
+    assert bound(statement.replace("f(", "concat("), x=3, y=4).count("4") == statement.count(":y")
+
+
+@pytest.mark.parametrize("value", ["a" * 499_000, [1] * 9_000])
+def test_a_parameter_counts_wherever_it_stands(value: Any) -> None:
+    assert parse("SELECT :x", {"x": value}, 65_536)
+    with pytest.raises(LimitExceeded, match="counts wherever it stands"):
+        parse("SELECT " + ", ".join([":x"] * 500), {"x": value}, 65_536)
+
+
+@pytest.mark.parametrize("named", ["'histogram_exact'", "a", ":x", "'sum' || ''"])
+def test_a_function_that_is_named_by_a_value_must_be_a_listed_aggregate(named: str) -> None:
+    params = {"x": "histogram_exact"} if named == ":x" else {}
+    assert (
+        "needs the name of a listed aggregate"
+        in refusal(f"SELECT list_aggregate([1], {named}) FROM t", **params).problem.title
+    )
+    assert bound("SELECT list_aggregate([1], :x)", x="sum")
 
 
 def test_a_parameter_cannot_name_a_table_or_a_column() -> None:
