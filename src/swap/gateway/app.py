@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 
 import anyio.to_thread
@@ -20,7 +20,7 @@ from swap.catalog.harvest import Harvester
 from swap.connectors import registry
 from swap.connectors.base import Connector
 from swap.db import engine as database
-from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError, to_json
+from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError, Unavailable, to_json
 from swap.gateway.asking import Parts
 from swap.gateway.auth import Guard
 from swap.gateway.body import BodyLimit
@@ -99,13 +99,19 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
 def _keep_house(queries: Queries, stopping: threading.Event) -> None:
     due = time.monotonic() + HOUSEKEEPING_SECONDS
     while not stopping.wait(LOOK_SECONDS):
-        try:
-            queries.look_after()
-            if time.monotonic() >= due:
-                queries.keep_house()
-                due = time.monotonic() + HOUSEKEEPING_SECONDS
-        except Exception:
-            log.exception("Housekeeping failed; it is tried again")
+        _try(queries.look_after)
+        if time.monotonic() >= due:
+            _try(queries.keep_house)
+            due = time.monotonic() + HOUSEKEEPING_SECONDS
+
+
+def _try(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Unavailable as away:
+        log.warning("Housekeeping waits: %s", away.problem.title)
+    except Exception:
+        log.exception("Housekeeping failed; it is tried again")
 
 
 def _stop(queries: Queries, harvester: Harvester, news: AccessNews, sources: Mapping[str, Connector]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from swap import audit
 from swap.catalog import service as catalog
 from swap.connectors.base import Connector
-from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError
+from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError, Unavailable
 from swap.identity import Principal
 from swap.query import rights, store
 from swap.query.access import Access
@@ -250,18 +250,18 @@ class Queries:
     # ── Coming and going ────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Begin: end what a gateway before this one left, make a combiner ready."""
-        self.reconcile()
+        self._reconcile("SWAP was restarted while this query ran.")
         self.spool.forget_unfinished()
         self.queue.start()
         self._pool.prepare()
 
-    def reconcile(self) -> None:
+    def _reconcile(self, why: str) -> None:
         """End in the database what nobody carries out, and free the places that nobody uses: what is true is here.
 
         A gateway that was killed leaves such, and a database that was away while something ended.
         """
         now = self._now()
-        error = SwapError(Problem("SWAP was restarted while this query ran.", todo="Run it again."))
+        error = SwapError(Problem(why, todo="Run it again."))
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
                 # A run is known here before the database hears of it, and for as long as its end is not recorded.
@@ -269,7 +269,11 @@ class Queries:
                     end = End(RunState.FAILED, error, now, now)
                     if store.ended(conn, row.id, end):
                         audit.record(conn, told.lost(row, end))
-            self.queue.free_others(conn, [run.id for run in list(self._runs.values()) if not run.state.ended])
+            self.queue.free_others(conn, self._goes_on)
+
+    def _goes_on(self, query_id: str) -> bool:
+        run = self._runs.get(query_id)
+        return run is not None and not run.state.ended
 
     def stop(self) -> None:
         """End every run, at its sources too."""
@@ -281,10 +285,22 @@ class Queries:
         self._pool.close()
 
     def look_after(self) -> None:
-        """Stop what nobody waits for any more, and tell the database of ends that it missed: every few seconds.
+        """Tell the database of ends that it missed, and stop what nobody waits for any more: every few seconds.
 
         While the database is away, that raises.
         """
+        for query_id, (run, end) in list(self._unrecorded.items()):
+            try:
+                self._record(run, end)
+            except Unavailable:
+                raise  # nor can the others be recorded
+            except Exception as error:  # noqa: BLE001 — one that cannot be holds up no other
+                log.warning("The end of query %s cannot be recorded: %s", query_id, type(error).__name__)
+            else:
+                self._unrecorded.pop(query_id, None)
+        self._stop_abandoned()
+
+    def _stop_abandoned(self) -> None:
         going = [run for query_id in list(self._threads) if (run := self._runs.get(query_id)) and run.program]
         asked: dict[str, float] = {}
         for run in going:
@@ -293,14 +309,11 @@ class Queries:
         for run in going:
             if run.program in gone:
                 run.cancel(_abandoned())
-        for query_id, (run, end) in list(self._unrecorded.items()):
-            self._record(run, end)
-            self._unrecorded.pop(query_id, None)
 
     def keep_house(self) -> None:
         """Forget results that have expired, uploads after an hour, and what happened in runs that ended a while ago."""
         now = self._now()
-        self.reconcile()
+        self._reconcile("SWAP lost sight of this query.")
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
         self.spool.expire(running, now)
         self.uploads.expire(now)

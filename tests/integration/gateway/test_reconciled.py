@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import sqlalchemy
 from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki
@@ -176,3 +177,64 @@ def test_nobody_ends_somebody_elses_query_or_keeps_it_by_a_line_of_that_name(ann
         clock.more += GONE_SECONDS
         swap.app.state.parts.queries.look_after()
         assert ann.ended(query_id)["state"] == "cancelled"
+
+
+def test_a_query_that_is_accepted_during_the_sweep_keeps_its_places(ann: Person, swap: Gateway) -> None:
+    queries = swap.app.state.parts.queries
+    gate = held(swap)
+    first = running(ann)
+    late: list[str] = []
+
+    @sqlalchemy.event.listens_for(queries.engine, "before_cursor_execute")
+    def accept(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if "DELETE FROM swap.admission" in statement and not late:
+            late.append("")
+            late[0] = running(ann)
+
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO swap.admission (query_id, source, person_id, running, lease_until)"
+                " VALUES ('qleaked', 'lake', 'pnobody', true, now() + interval '1 hour')"
+            )
+        )
+    queries.keep_house()
+
+    with swap.database.engine("owner").begin() as conn:
+        assert set(conn.scalars(text("SELECT query_id FROM swap.admission"))) == {first, *late}
+    gate.set()
+    assert [ann.ended(each)["state"] for each in (first, *late)] == ["done", "done"]
+
+
+def test_an_end_that_cannot_be_recorded_holds_up_no_other(ann: Person, swap: Gateway) -> None:
+    queries = swap.app.state.parts.queries
+    gate = held(swap)
+    ids = [running(ann), running(ann)]
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("ALTER TABLE swap.audit_event RENAME TO away"))
+    gate.set()
+    for each in ids:
+        ann.ended(each)
+    with swap.database.engine("owner").begin() as conn:
+        conn.execute(text("ALTER TABLE swap.away RENAME TO audit_event"))
+        # What nothing can be done about: the first one's end is refused, now and later.
+        conn.execute(text(f"ALTER TABLE swap.query_run ADD CHECK (id <> '{ids[0]}' OR ended_at IS NULL) NOT VALID"))
+
+    queries.look_after()
+    queries.keep_house()
+
+    assert list(queries._unrecorded) == [ids[0]]
+    assert [row.detail["query_id"] for row in swap.audit("query-ended")] == [ids[1]]
+
+
+def test_a_spool_that_somebody_emptied_has_room_again(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway(spool_bytes=1_000_000)
+    ann = swap.person("ann", "analysts")
+    for _ in range(3):
+        ann.ended(ann.start("SELECT n FROM lake.big.numbers"))  # 400 kB each
+    assert ann.fails("SELECT n FROM lake.big.numbers")["title"] == "SWAP's room for results is full."
+    shutil.rmtree(swap.runtime.spool)
+
+    swap.app.state.parts.queries.keep_house()
+
+    assert len(ann.rows("SELECT n FROM lake.big.numbers")) == 50_000

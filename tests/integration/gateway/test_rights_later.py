@@ -253,14 +253,20 @@ def test_a_stream_that_is_being_read_stops_after_sign_out(swap: Gateway, ann: Pe
     assert not got.getvalue().endswith(END_OF_STREAM)
 
 
-def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Callable[..., Gateway]) -> None:
-    swap = make_gateway()
+def with_large_result(swap: Gateway) -> tuple[Person, str]:
+    """Return an analyst, and a query of theirs whose result is larger than what lies in buffers."""
     ann = swap.person("ann", "analysts")
     query_id = ann.start(
         "SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND"
         " b.n < 800"
     )
     assert ann.ended(query_id)["rows"] > 1_000_000
+    return ann, query_id
+
+
+def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Callable[..., Gateway]) -> None:
+    swap = make_gateway()
+    ann, query_id = with_large_result(swap)
     size = ann.state(query_id)["bytes"]
     got: list[int] = []
     with reading(ann, query_id) as parts:
@@ -275,12 +281,7 @@ def test_a_large_result_stops_on_its_way_when_the_right_ends(make_gateway: Calla
 
 def test_a_file_whose_right_ends_on_the_way_is_no_whole_file(make_gateway: Callable[..., Gateway]) -> None:
     swap = make_gateway()
-    ann = swap.person("ann", "analysts")
-    query_id = ann.start(
-        "SELECT a.n, a.t, b.n AS m, b.t AS u FROM lake.big.numbers a JOIN lake.big.numbers b ON b.n % 20 = a.n % 20 AND"
-        " b.n < 800"
-    )
-    assert ann.ended(query_id)["rows"] > 1_000_000
+    ann, query_id = with_large_result(swap)
     with ann.client() as client, client.stream("GET", f"/v1/queries/{query_id}/download") as response:
         parts = response.iter_raw()
         assert next(parts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,9 +138,14 @@ class Queue:
         self.let_go(query_id)
         conn.execute(delete(admission).where(admission.c.query_id == query_id))
 
-    def free_others(self, conn: Connection, going: Collection[str]) -> None:
-        """Give back all places but those of the queries that go on here."""
-        conn.execute(delete(admission).where(admission.c.query_id.not_in(list(going))))
+    def free_others(self, conn: Connection, goes_on: Callable[[str], bool]) -> None:
+        """Give back the places of queries that do not go on here.
+
+        Who has places is looked up before it is asked who goes on: a query is known here before it has any.
+        """
+        held = conn.scalars(select(admission.c.query_id).distinct()).all()
+        if left := [query_id for query_id in held if not goes_on(query_id)]:
+            conn.execute(delete(admission).where(admission.c.query_id.in_(left)))
 
     def let_go(self, query_id: str) -> None:
         """Renew the lease of a query no more."""

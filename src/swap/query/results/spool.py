@@ -145,7 +145,7 @@ class Spool:
         self._open: dict[str, ResultFile] = {}
         self._counting = threading.Lock()
         self._growing: dict[str, ResultFile] = {}
-        self._kept_bytes = sum(map(_size, directory.glob("*.arrow")))
+        self._kept_bytes = self._on_disk()
         """Of what does not grow: counted once and kept up to date, since a look at each file would grow with them."""
 
     def _make(self) -> None:
@@ -291,14 +291,20 @@ class Spool:
             return self._kept_bytes + sum(_size(self.path(query_id)) for query_id in self._growing)
 
     def expire(self, keep: set[str], now: datetime) -> list[str]:
-        """Delete what is older than it may be, or belongs to no run; return the ids."""
+        """Delete what is older than it may be, or belongs to no run, and count what is left; return the ids."""
         gone = []
         for path in self.directory.glob("*.arrow"):
             age = now.timestamp() - path.stat().st_mtime
             if path.stem not in keep and age > self._limits.spool_hours * 3600:
                 self.forget(path.stem)
                 gone.append(path.stem)
+        with self._counting:
+            self._kept_bytes = self._on_disk()
         return gone
+
+    def _on_disk(self) -> int:
+        """Return the bytes of what does not grow."""
+        return sum(_size(path) for path in self.directory.glob("*.arrow") if path.stem not in self._growing)
 
     def path(self, query_id: str) -> Path:
         """Return where a result or an upload lies."""
