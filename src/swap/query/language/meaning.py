@@ -137,6 +137,7 @@ def _path(node: Tree, name: str, document: Tree, place: Tree) -> Tree:
 def _constant(node: Tree) -> Tree:
     literal = node.get("literal")
     if literal and literal["kind"] in {"INTEGER", "NUMERIC"}:
+        # sqlglot writes `.5` as `0.5`: the same number, in a decimal with one digit more of precision.
         text = literal["text"].replace("_", "")
         node["literal"] = {**literal, "text": f"0{text}" if text.startswith(".") else text}
     return node

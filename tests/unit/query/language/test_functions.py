@@ -13,6 +13,7 @@ from swap.query.language.allow import FUNCTION_NAMES
 from swap.query.language.parse import parse
 from swap.query.language.verify import verify
 from swap.query.planning.rewrite import regenerate
+from unit.query.reference import answer, connected
 
 SAMPLES = {
     "VARCHAR": """
@@ -98,13 +99,10 @@ FORMS = {
 
 @pytest.fixture(scope="module")
 def rows() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(
+    return connected(
         """CREATE TABLE t AS SELECT * FROM (VALUES
         (1, 'Ab,c', true), (2, '  d''e\\ ', false), (NULL, NULL, NULL)) v(n, s, b)"""
     )
-    return connection
 
 
 @cache
@@ -124,15 +122,6 @@ def statements(form: str, name: str, types: tuple[str, ...]) -> Iterator[str]:
     values = [[each.strip() for each in SAMPLES[type_].split(" | ")] for type_ in types]
     for arguments in islice(product(*values), COMBINATIONS):
         yield form.format(name=name, arguments=", ".join(arguments))
-
-
-def answer(rows: duckdb.DuckDBPyConnection, statement: str) -> str | None:
-    """Return types and values; None where DuckDB refuses the arguments."""
-    try:
-        table = rows.sql(statement).to_arrow_table()
-    except duckdb.Error:
-        return None
-    return repr([(str(field.type), column.to_pylist()) for field, column in zip(table.schema, table, strict=True)])
 
 
 def same(rows: duckdb.DuckDBPyConnection, name: str, statement: str) -> bool:
