@@ -58,7 +58,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any]:
         """Return the hub's user, named by the person's id.  Raises Refusal."""
         name, password = str(data.get("username") or ""), str(data.get("password") or "")
-        client = str(handler.client)
+        client = clients.address(handler.request, self.context.runtime)
         one = self._try(handler, name, client)
         self._pause(one)
         try:
@@ -176,15 +176,15 @@ def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool, bool
 
     What the former password opened has then ended; who is new or changed is recorded.
     """
-    known = service.find_by_key(conn, found.key)
+    before = service.find_by_key(conn, found.key)
     person = service.ensure_person(
         conn, found.key, found.name, found.groups, lambda: new_person_id(secrets.token_bytes)
     )
-    if known is None:
+    if before is None:
         audit.record(
             conn, audit.PersonAdded(person_id=person.id, name=person.name, groups=tuple(sorted(person.groups)))
         )
-    elif known.groups != person.groups:
+    elif before.groups != person.groups:
         audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(person.groups))))
     changed = sweeper.follow_password(conn, person.id, found.password_mark)
     return person.id, service.access(conn, person.id, context.utc_now()).live, changed
