@@ -48,7 +48,9 @@ def run(work: Callable[[], object]) -> Any:
         )
     said = json.loads(answer)
     if "error" in said:
-        raise from_json(said["error"])
+        error = from_json(said["error"])
+        error.details = said["details"]
+        raise error
     return said["value"]
 
 
@@ -62,7 +64,8 @@ def _work(work: Callable[[], object], tell: int) -> None:
         try:
             said = {"value": work()}
         except SwapError as error:
-            said = {"error": to_json(error)}
+            # Beside what is sent to people: only whoever runs SWAP reads this.
+            said = {"error": to_json(error), "details": error.details}
         with os.fdopen(tell, "wb") as pipe:
             pipe.write(json.dumps(said).encode())
         status = 0

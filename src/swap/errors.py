@@ -65,7 +65,7 @@ class SwapError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep all that it says where it is copied, or goes to another process."""
-        return type(self), (self.problem,)
+        return type(self), (self.problem,), {"details": self.details} if self.details else None
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows instead of a traceback: the way through our code helps nobody."""

@@ -1,19 +1,23 @@
-"""What SWAP's processes write into their logs: what happened, and where in the code.  Never a value.
+"""What SWAP's processes write into their logs: what happened, and where in the code.  No exception's value.
 
 Errors of libraries quote what they were given: a row, a literal, a statement with its parameters.  So there is one
-place that every record of every library passes, and it is closed: of an exception only its type and its place in the
-code are written, of what is put into a message only numbers and plain texts, and of those no query string, header or
-long secret.  A person is told the value in their own cell's error, from the same exception; a log is read by others.
+place that every record of every library passes: of an exception or a warning only its type and its place in the code
+are written, of what is put into a message only numbers and plain texts, and of those no query string, header or long
+secret; and nobody's text begins a line.  A library's own sentence, with a text in it, is written.  A person is told
+the value in their own cell's error, from the same exception; a log is read by others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import re
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import PurePath
@@ -39,6 +43,9 @@ _CLEANINGS: Final = (
     (re.compile(r"(?<=[\w/.~%-])\?[^\s\"'<>)\]]+"), "?…"),
     # JupyterHub's way to ask whose a token or a cookie is.
     (re.compile(r"(/authorizations/)\S+"), r"\1…"),
+    # Who and with what password, in the address of a database or a store; and what is shown in place of a password.
+    (re.compile(r"(\w://)[^\s\"'<>]*@"), r"\1…@"),
+    (re.compile(r"(?i)\b(password\s*=\s*|bearer\s+)[^\s\"'<>,;]+"), r"\1…"),
     (re.compile(r"(?i)\b((?:set-)?cookie|authorization|x-xsrftoken)\b(\W+)[^\n]*"), r"\1\2…"),
     # What has the look of a token, a cookie or a credential, and not of the id of a kernel.
     (
@@ -51,12 +58,20 @@ _CLEANINGS: Final = (
 )
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+"""What begins a line, or tells a terminal what to do; a tab does neither."""
+
+_SQLSTATE: Final = re.compile(r"[0-9A-Z]{5}")
+
+
 def install() -> None:
     """Let everything that this process logs, or says as it fails, pass here.  Idempotent."""
     logging.setLogRecordFactory(_record)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable
+    # Both of those ask it who show a warning: Python, on standard error, and logging.
+    warnings.formatwarning = _warning
 
 
 def told(error: BaseException) -> str:
@@ -74,24 +89,35 @@ def told(error: BaseException) -> str:
         else f"{kind.__module__}.{kind.__qualname__}"
     )
     if isinstance(error, (Unavailable, SettingsError)):  # about the site, in words of ours
-        return f"{name}: {error}"
-    detail = (
-        error.category
-        if isinstance(error, SwapError)
-        else error.strerror
-        if isinstance(error, OSError)
-        else getattr(error, "sqlstate", None) or getattr(error, "status_code", None)
-    )
+        return clean(f"{name}: {error}")
+    detail = _condition(error)
     return f"{name} ({detail})" if detail else name
+
+
+def _condition(error: BaseException) -> str:
+    """Return what went wrong, as a code that its makers list; an attribute of that name may hold anything."""
+    if isinstance(error, SwapError):
+        return error.category
+    if isinstance(error, OSError):
+        number = error.errno
+        if not isinstance(number, int):
+            return ""
+        # Not its `strerror`, which is what it was given; numbers of other modules are not the system's.
+        ours = type(error).__module__ == "builtins" and number in errno.errorcode
+        return os.strerror(number) if ours else f"number {number}"
+    state, status = getattr(error, "sqlstate", None), getattr(error, "status_code", None)
+    if isinstance(state, str) and _SQLSTATE.fullmatch(state):
+        return state
+    return f"{status:d}" if isinstance(status, int) else ""
 
 
 def trace(error: BaseException) -> str:
     """Return what a log may hold of an exception: each of its chain, the first cause first, with its place."""
-    return "\n".join(_chain(error, frozenset()))
+    return "\n".join(map(_one_line, _chain(error, frozenset())))
 
 
 def clean(text: str) -> str:
-    """Return a text without query strings, headers and secrets.
+    """Return a text as one line, without query strings, headers and secrets.
 
     >>> clean("302 GET /oauth_callback?state=eyJ0&code=x (ann)")
     '302 GET /oauth_callback?… (ann)'
@@ -99,7 +125,11 @@ def clean(text: str) -> str:
     text = text[:MESSAGE_CHARACTERS] + "…" * (len(text) > MESSAGE_CHARACTERS)
     for pattern, instead in _CLEANINGS:
         text = pattern.sub(instead, text)
-    return text
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def log_request(handler: Any) -> None:
@@ -134,9 +164,7 @@ def _record(
 
 
 def _message(name: str, func: str | None, message: object, arguments: Any) -> str:
-    if isinstance(message, BaseException):
-        return told(message)
-    text = str(message)
+    text = str(_plain(message))
     if func is not None and func in _BY_OTHERS and not text.startswith("Uncaught"):
         return " ".join(str(_plain(each)) for each in arguments[: _BY_OTHERS[func]]) or text.partition(":")[0]
     if arguments:
@@ -194,3 +222,11 @@ def _uncaught_in_thread(failed: threading.ExceptHookArgs) -> None:
 def _unraisable(failed: Any) -> None:
     if failed.exc_value is not None:
         sys.stderr.write(f"Ignored:\n{trace(failed.exc_value)}\n")
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return what is said of a warning; what it says, and the line of source, may hold values."""
+    del message, line
+    return _one_line(f"{filename}:{lineno}: {category.__name__}") + "\n"

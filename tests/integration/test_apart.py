@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from swap import apart
-from swap.errors import Invalid, Problem, SwapError
+from swap.errors import Invalid, Problem, SwapError, Unavailable
 
 
 def test_what_was_done_is_there_and_what_was_loaded_is_not(tmp_path: Path) -> None:
@@ -44,6 +44,17 @@ def test_its_error_is_ours() -> None:
 
     with pytest.raises(Invalid, match=r"It cannot be\. Do otherwise\."):
         apart.run(work)
+
+
+def test_its_error_says_the_details_too() -> None:
+    def work() -> None:
+        error = Unavailable("SWAP's database does not answer.")
+        error.details = "The database at 10.0.0.1:5432: refused"
+        raise error
+
+    with pytest.raises(Unavailable) as caught:
+        apart.run(work)
+    assert caught.value.details == "The database at 10.0.0.1:5432: refused"
 
 
 def test_an_end_without_a_word_is_an_error() -> None:

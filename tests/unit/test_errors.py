@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from swap.errors import CATEGORIES, Problem, Suggestion, SwapError, UnknownName, from_json, to_json
@@ -33,3 +36,13 @@ def test_an_answer_of_somebody_else_is_an_error_too(answer: object) -> None:
 
 def test_ipython_shows_the_message_and_no_traceback() -> None:
     assert UnknownName(Problem("a is no column.", todo="Use b."))._render_traceback_() == ["a is no column.", "Use b."]
+
+
+def test_what_whoever_runs_swap_is_told_survives_copying_and_is_not_sent() -> None:
+    error = UnknownName("a is no column.")
+    error.details = "The database at 10.0.0.1"
+
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(again), again.problem, again.details) == (UnknownName, error.problem, error.details)
+    assert "10.0.0.1" not in str(to_json(error))
+    assert pickle.loads(pickle.dumps(UnknownName("x"))).details == ""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -22,11 +24,11 @@ SECRET = "canary"
 @pytest.fixture(autouse=True)
 def _installed() -> Iterator[None]:
     before = logging.getLogRecordFactory()
-    hooks = sys.excepthook, logs.threading.excepthook, sys.unraisablehook
+    hooks = sys.excepthook, logs.threading.excepthook, sys.unraisablehook, warnings.formatwarning
     logs.install()
     yield
     logging.setLogRecordFactory(before)
-    sys.excepthook, logs.threading.excepthook, sys.unraisablehook = hooks
+    sys.excepthook, logs.threading.excepthook, sys.unraisablehook, warnings.formatwarning = hooks
 
 
 @pytest.fixture
@@ -76,6 +78,62 @@ def test_what_is_neither_number_nor_text_is_named_by_its_type(written: Callable[
     assert "dict 'list' bytes partial 7" in written()
 
 
+@pytest.mark.parametrize("message", [{"cookie": SECRET}, [SECRET], SECRET.encode(), partial(fail, SECRET)])
+def test_so_it_is_where_it_stands_as_the_message(written: Callable[[], str], message: object) -> None:
+    log.warning(message)
+    assert f"WARNING {type(message).__name__}" in written()
+    assert SECRET not in written()
+
+
+class Odd(Exception):
+    sqlstate: object = SECRET
+    status_code: object = SECRET
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(22, SECRET), "OSError (Invalid argument)"),
+        (OSError(SECRET, SECRET), "OSError"),
+        (FileNotFoundError(2, SECRET, SECRET), "FileNotFoundError (No such file or directory)"),
+        (ssl.SSLError(1, SECRET), "ssl.SSLError (number 1)"),
+        (Odd(), "Odd"),
+    ],
+)
+def test_of_a_condition_only_its_code_is_said(written: Callable[[], str], error: Exception, told: str) -> None:
+    log.warning("It failed: %s", error)
+    assert written().endswith(told)
+    assert SECRET not in written()
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "told"), [("22P02", SECRET, "Odd (22P02)"), (SECRET, 404, "Odd (404)"), ("22p02", "404", "Odd")]
+)
+def test_codes_are_said_that_look_like_codes(state: object, status: object, told: str) -> None:
+    error = Odd()
+    error.sqlstate, error.status_code = state, status
+    assert logs.told(error).endswith(told)
+
+
+def _unavailable(value: str) -> None:
+    raise Unavailable(value)
+
+
+def test_nobodys_text_begins_a_line_or_moves_the_cursor(written: Callable[[], str]) -> None:
+    forged = "x\n2026-01-01 INFO signed in\r\x1b[2J\x9b2J\x85\u2028y\tz"
+    log.warning(forged)
+    log.warning("%s", forged)
+    try:
+        _unavailable(forged)
+    except Unavailable:
+        log.exception("It failed")
+    text = written()
+    assert text.count("\n") == 6, "three records, and four more lines of the trace"
+    assert not set(text) & set("\r\x1b\x9b\x85\u2028")
+    assert r"x\n2026-01-01 INFO signed in\r\x1b[2J" in text
+    assert "y\tz" in text
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -84,6 +142,10 @@ def test_what_is_neither_number_nor_text_is_named_by_its_type(written: Callable[
         "Authorization: Bearer canary",
         "Setting new xsrf cookie for b'canary'",
         "403 GET /hub/api/authorizations/token/canary",
+        "cannot reach postgresql+psycopg://ann:canary@db.example:5432/swap",
+        "cannot reach https://canary@store.example/bucket",
+        "connection to host=db user=ann password=canary failed",
+        "shown: Bearer canary",
         "session 8d1f0c5ab0a34b7c9e62canary11cafe ended",
         "token eyJhbGciOiJIUzI1NiIsInR5cCI6.eyJjYW5hcnkiOjEsImNhbmFyeSI6Mn0canary.c2lnbmF0dXJlLWNhbmFyeQ",
     ],
@@ -159,9 +221,14 @@ def test_a_task_that_nobody_waited_for_is_told_without_its_exception(written: Ca
 
 
 PROGRAM = """
-import sys, threading
+import logging, sys, threading, warnings
 from swap import logs
 logs.install()
+warnings.warn("canary")
+logging.basicConfig()
+logging.captureWarnings(True)
+warnings.warn("canary", RuntimeWarning)
+logging.captureWarnings(False)
 class Dies:
     def __del__(self): raise ValueError("canary")
 Dies()
@@ -176,10 +243,12 @@ def test_a_process_that_dies_says_no_value_either() -> None:
     said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False).stderr
     assert SECRET not in said
     for told in (
+        "<string>:5: UserWarning\n",
+        "<string>:8: RuntimeWarning",
         "Ignored:",
         "In a thread:",
         "ExceptionGroup",
-        "FileNotFoundError (No such file)",
+        "FileNotFoundError (No such file or directory)",
         "KeyError",
         "in fail",
     ):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, Self
 import psutil
 
 from swap import child, ports
-from swap.db import programs
+from swap.db import postgres_settings, programs
 from swap.db.programs import MAJOR
 from swap.errors import Problem, Unavailable
 
@@ -33,26 +33,8 @@ if TYPE_CHECKING:
 ADMIN: Final = "swap_admin"
 DATABASE: Final = "swap"
 NEEDED_BYTES: Final = 300_000_000
-START_SECONDS: Final = 60.0
 """Free space below which a start is refused: a server that fills the disk stops in the middle of work."""
-
-_SETTINGS: Final = {
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "max_connections": "120",
-    "shared_buffers": "64MB",
-    "password_encryption": "scram-sha-256",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "lc_messages": "C",
-    # Errors and their statements hold values: whoever asked is told, and logs the condition.  What is fatal is logged.
-    "log_min_messages": "log",
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
-    "log_line_prefix": "%m [%p] %u@%d ",
-    "logging_collector": "off",
-    "track_activity_query_size": "8192",
-}
+START_SECONDS: Final = 60.0
 
 
 def secret_path(state: Path, account: str) -> Path:
@@ -233,7 +215,10 @@ class EmbeddedPostgres:
             raise Unavailable(
                 Problem(
                     f"{self.data} was made by PostgreSQL {version}, and SWAP now brings {MAJOR}.",
-                    todo=f"Dump it with PostgreSQL {version} (docs/how-to/upgrade.md), move it away, and start again.",
+                    todo=(
+                        f"Dump it with PostgreSQL {version}, move it away, and start again:"
+                        " see the page Upgrade of SWAP's help."
+                    ),
                 )
             )
         # With us gone the server stops by itself; backends of a killed one end a moment later.
@@ -313,7 +298,7 @@ class EmbeddedPostgres:
             self._set_lost_password()
         for _ in range(5):
             self.port = fixed or ports.free(1)[0]
-            settings = {**_SETTINGS, "port": str(self.port), **self._extra}
+            settings = {**postgres_settings.SETTINGS, "port": str(self.port), **self._extra}
             with self.log.open("ab") as log:
                 start_of_log = log.tell()
                 self.process = child.start(
@@ -403,7 +388,10 @@ class EmbeddedPostgres:
         elif "could not bind" in text:
             todo = f"Port {self.port} is taken. Set database.port in swap.toml to a free one, or remove the setting."
         elif "shared memory" in text:
-            todo = "The machine grants too little shared memory; see docs/how-to/troubleshoot.md."
+            todo = (
+                "The machine grants too little shared memory. Give a container more, for example --shm-size=256m:"
+                " see the page Troubleshoot of SWAP's help."
+            )
         else:
             todo = f"The whole log is {self.log}."
         return Unavailable(Problem(f"The embedded database {what}.", why=text, todo=todo, extra={"log": str(self.log)}))

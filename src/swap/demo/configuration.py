@@ -17,7 +17,7 @@ from swap.errors import Conflict
 
 TEMPLATE = """\
 # The demo's settings. `swap demo` wrote this file; change what you like, it is kept.
-# Only ports and paths of the checkout are set anew. docs/reference/settings.md says what there is.
+# Only ports and paths of the checkout are set anew. The page Settings of SWAP's help says what there is.
 state = "."
 examples = ""
 kernel_env = ""

@@ -49,13 +49,16 @@ def parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int) -> 
     flat = pa.schema([pa.field(name, _kept(field.type)) for name, field in zip(_names(schema), schema, strict=True)])
     with pa.PythonFile(sink, mode="w") as file, pq.ParquetWriter(file, flat) as writer:
         waiting: list[pa.RecordBatch] = []
+        waiting_bytes = 0
         for batch in batches:
             columns = [_as(column, field.type) for column, field in zip(batch.columns, flat, strict=True)]
             waiting.append(pa.RecordBatch.from_arrays(columns, schema=flat))
+            waiting_bytes += waiting[-1].nbytes
             rows -= batch.num_rows
-            if sum(each.nbytes for each in waiting) >= GROUP_BYTES:
+            if waiting_bytes >= GROUP_BYTES:
                 writer.write_table(pa.Table.from_batches(waiting, flat))
                 waiting.clear()
+                waiting_bytes = 0
                 yield sink.take()
         if rows != 0:
             raise EOFError("the rows of a result stopped coming")

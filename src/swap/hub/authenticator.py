@@ -16,6 +16,7 @@ from typing import Any
 from jupyterhub import orm
 from jupyterhub.auth import Authenticator
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
 from swap.hub import clients, context, known, mend, sweeper
@@ -26,6 +27,7 @@ from swap.hub.proving import Crowded, Proving
 from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
+from swap.launch import running
 from swap.people import service
 from swap.people.ids import new_person_id
 
@@ -49,13 +51,14 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
         self.proving = Proving(self.directory)
-        self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self.log))
+        self.ending: set[asyncio.Task[bool]] = set()
+        self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self._end_all_of, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any]:
         """Return the hub's user, named by the person's id.  Raises Refusal."""
         name, password = str(data.get("username") or ""), str(data.get("password") or "")
-        client = str(handler.client)
+        client = clients.address(handler.request, self.context.runtime)
         one = self._try(handler, name, client)
         self._pause(one)
         try:
@@ -103,9 +106,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
     async def _let_in(self, found: DirectoryPerson, client: str) -> dict[str, Any]:
         person_id, was_live, changed = await self.context.transact(lambda conn: _identify(conn, found))
         if changed:
-            sweeper.stop_server(self.context, person_id)
-        if not was_live:
-            self._forget_all_of(person_id, also_the_servers=changed)
+            self._end_all_of(person_id)
+        elif not was_live:
+            self._forget_all_of(person_id, also_the_servers=False)
         sign_in_id = secrets.token_hex(8)
         days = self.context.settings.people.sign_in_days
 
@@ -139,6 +142,20 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         return [("/login", SignInHandler)]
 
     # ── leaving nothing behind ──────────────────────────────────────────────────────────────────────
+    def _end_all_of(self, person_id: str) -> None:
+        """End what the hub holds for somebody who left, or whose password is another: the server, and every token."""
+        server = running.find(self.context.settings.state, person_id)
+        if server is not None:
+            # Nobody waits: a server that does not listen is given its while, and others lose access meanwhile.
+            task = asyncio.ensure_future(running.end(server))
+            self.ending.add(task)
+            task.add_done_callback(self.ending.discard)
+        try:
+            self._forget_all_of(person_id, also_the_servers=True)
+        except SQLAlchemyError:
+            self.log.exception("What the hub gave to %s was not forgotten", person_id)
+            mend.begin_anew(self.db)
+
     def _forget_all_of(self, person_id: str, *, also_the_servers: bool) -> None:
         """Delete the tokens browsers got before, and change what the hub's login cookie is worth."""
         user = self.db.query(orm.User).filter_by(name=person_id).first()
@@ -159,15 +176,15 @@ def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool, bool
 
     What the former password opened has then ended; who is new or changed is recorded.
     """
-    known = service.find_by_key(conn, found.key)
+    before = service.find_by_key(conn, found.key)
     person = service.ensure_person(
         conn, found.key, found.name, found.groups, lambda: new_person_id(secrets.token_bytes)
     )
-    if known is None:
+    if before is None:
         audit.record(
             conn, audit.PersonAdded(person_id=person.id, name=person.name, groups=tuple(sorted(person.groups)))
         )
-    elif known.groups != person.groups:
+    elif before.groups != person.groups:
         audit.record(conn, audit.GroupsChanged(person_id=person.id, groups=tuple(sorted(person.groups))))
     changed = sweeper.follow_password(conn, person.id, found.password_mark)
     return person.id, service.access(conn, person.id, context.utc_now()).live, changed

@@ -19,7 +19,7 @@ WROTE = "swap_wrote"
 
 def watch(session: Session) -> None:
     """Look, before each question, whether the connection still stands; begin anew where nothing can be lost by it."""
-    event.listen(session, "do_orm_execute", _begin_anew_if_dead)
+    event.listen(session, "do_orm_execute", _before_each)
     event.listen(session, "after_flush", _remember_writing)
     event.listen(session, "after_commit", _forget_writing)
     event.listen(session, "after_rollback", _forget_writing)
@@ -31,11 +31,18 @@ def begin_anew(session: Session) -> None:
         session.rollback()
 
 
-def _begin_anew_if_dead(state: ORMExecuteState) -> None:
+def _before_each(state: ORMExecuteState) -> None:
     session = state.session
-    if session.in_transaction() and not session.info.get(WROTE) and _is_dead(session):
+    if session.in_transaction() and not _would_lose(session) and _is_dead(session):
         session.connection().invalidate()
         begin_anew(session)
+    if not state.is_select:  # a bulk UPDATE or DELETE, which no flush comes before
+        session.info[WROTE] = True
+
+
+def _would_lose(session: Session) -> bool:
+    """Tell whether the transaction holds more than reading: written, or still to be written by the flush after us."""
+    return bool(session.info.get(WROTE) or session.new or session.dirty or session.deleted)
 
 
 def _is_dead(session: Session) -> bool:

@@ -135,10 +135,10 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     person = settings.site.person_url("${1}")
     return {
         "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
-        # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
         "to-nothing": {"replacePath": {"path": "/nothing-here"}},
         # While the portal is away the hub has a page that says so.
         "portal-away": {"errors": {"status": ["502", "504"], "service": "hub", "query": "/hub/error/502"}},
+        # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
         "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
         # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
         # cookie.

@@ -12,7 +12,7 @@ from tornado import web
 
 from swap.audit import typed
 from swap.db.engine import DatabaseUnavailable
-from swap.hub import clients, context, mend
+from swap.hub import mend
 
 AWAY = "Nobody can sign in just now."
 DATABASE_TODO = "SWAP's database does not answer. It is usually back within a minute; try again then."
@@ -31,15 +31,6 @@ class Refusal(Exception):
 
 class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no types
     """JupyterHub's login with our answers."""
-
-    client: str
-    """The address the request came from."""
-
-    async def prepare(self) -> None:
-        """Learn where the request came from, and keep Traefik's proof of it out of any log."""
-        self.client = clients.address(self.request, context.current().runtime)
-        self.request.headers.pop(clients.PROOF, None)
-        await super().prepare()
 
     async def post(self) -> None:
         """Let somebody in, or show the page again."""

@@ -35,8 +35,6 @@ from swap.launch.start import Failure, Step, failure_data, step_event
 from swap.people import service
 
 ASK_SECONDS = 0.1
-STOP_SECONDS = 5.0
-KILL_SECONDS = 5.0
 TAIL_BYTES = 4000
 MINIMUM_FREE_BYTES = 20_000_000
 """Jupyter writes a few small files to start; below this it would fail half-way, in its own words."""
@@ -204,16 +202,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             await self._end(self.running)
 
     async def _end(self, server: Running) -> None:
-        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
-            running.send(server, number)
-            end = time.monotonic() + seconds
-            while running.is_alive(server):
-                if time.monotonic() > end:
-                    break
-                await asyncio.sleep(0.05)
-            else:
-                break
-        else:
+        if not await running.end(server):
             self.log.error("Process %s of %s did not end", server.pid, server.person_id)
         if self.process is not None and self.process.pid == server.pid:
             self.process.poll()

@@ -9,8 +9,7 @@ answer removes nobody.
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from logging import Logger
 
 from sqlalchemy import Connection
@@ -20,39 +19,31 @@ from swap.errors import SwapError
 from swap.hub import context
 from swap.hub.context import Context
 from swap.hub.directories.base import Directory, DirectoryPerson
-from swap.launch import running
 from swap.people import service
 from swap.people.model import Person
 
 LOOK_SECONDS = 2.0
 
 
-async def run(here: Context, directory: Directory, log: Logger) -> None:
+async def run(here: Context, directory: Directory, end: Callable[[str], None], log: Logger) -> None:
     """Look for ever; a failure is logged and tried again."""
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            await look(here, directory)
+            await look(here, directory, end)
         except (SwapError, OSError) as error:
             log.warning("The directory of people was not followed: %s", error)
 
 
-async def look(here: Context, directory: Directory) -> None:
-    """Take over what the directory says of everybody known, and stop the servers of those whose access ended.
+async def look(here: Context, directory: Directory, end: Callable[[str], None]) -> None:
+    """Take over what the directory says of everybody known, and `end` what is the hub's of those whose access ended.
 
     Raises DirectoryAway when it says nothing.
     """
     known = await here.transact(lambda conn: service.everybody(conn, directory.prefix))
     found = await asyncio.to_thread(directory.sweep, known.keys())
     for person_id in await here.transact(lambda conn: follow(conn, known, found)):
-        stop_server(here, person_id)
-
-
-def stop_server(here: Context, person_id: str) -> None:
-    """Ask somebody's server to end, if one runs."""
-    server = running.find(here.settings.state, person_id)
-    if server is not None:
-        running.send(server, signal.SIGTERM)
+        end(person_id)
 
 
 def follow(conn: Connection, known: Mapping[str, Person], found: Mapping[str, DirectoryPerson]) -> list[str]:

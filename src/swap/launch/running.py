@@ -7,15 +7,21 @@ recognised by the moment the process started, and left alone.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import signal
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 from swap import child
 from swap.launch.model import Running
+
+STOP_SECONDS = 5.0
+KILL_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 
 def folder(state: Path) -> Path:
@@ -57,3 +63,17 @@ def send(server: Running, number: signal.Signals) -> None:
     if is_alive(server):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(server.pid, number)
+
+
+async def end(server: Running) -> bool:
+    """End a server: ask, wait, kill; tell whether it has ended.  One that does not listen is killed after a while."""
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        send(server, number)
+        until = time.monotonic() + seconds
+        while is_alive(server):
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return True
+    return False

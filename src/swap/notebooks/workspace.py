@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from swap.errors import Conflict, Forbidden, NotFound, Problem, Unavailable
+from swap.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Unavailable
 from swap.identity import PERSON_ID
 
 READ_LIMIT = 4_000_000
 """Bytes of a notebook that are read for its title; larger ones go by their file's name."""
 DEPTH_LIMIT = 4
 ENTRIES_LIMIT = 5_000
+NAMES_LIMIT = 500
+"""Numbers that are tried behind a name for one that nobody has taken."""
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -93,12 +95,10 @@ class Workspace:
     def open(self, path: str) -> tuple[BinaryIO, int]:
         """Open a notebook to be sent; return it and its size.  Raises NotFound for what is not a visible plain file."""
         with self._missing(path), self._folder(visible(path)) as (directory, name):
-            file = os.fdopen(os.open(name, _OPEN_FILE, dir_fd=directory), "rb")
-        state = os.fstat(file.fileno())
-        if stat.S_ISREG(state.st_mode):
-            return file, state.st_size
-        file.close()
-        raise _not_there(path)
+            found = _open_plain(name, directory)
+        if found is None:
+            raise _not_there(path)
+        return found
 
     def rename(self, path: str, name: str) -> None:
         """Give a notebook another name in its folder.  Raises NotFound, Unavailable, Conflict when it is taken."""
@@ -241,25 +241,39 @@ def _search(directory: int, prefix: str, found: list[Found], budget: list[int], 
     return complete
 
 
-def _read_plain(name: str, directory: int) -> bytes | None:
+def _open_plain(name: str, directory: int) -> tuple[BinaryIO, int] | None:
+    """Open a plain file and return it with its size; nothing of what is none stays open."""
     descriptor = os.open(name, _OPEN_FILE, dir_fd=directory)
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode) or state.st_size > READ_LIMIT:
-            return None
-        return file.read(READ_LIMIT)
+    state = os.fstat(descriptor)
+    # Before Python makes a file of it: `fdopen` refuses a directory, and leaves it open.
+    if stat.S_ISREG(state.st_mode):
+        return os.fdopen(descriptor, "rb"), state.st_size
+    os.close(descriptor)
+    return None
+
+
+def _read_plain(name: str, directory: int) -> bytes | None:
+    found = _open_plain(name, directory)
+    if found is None:
+        return None
+    file, size_bytes = found
+    with file:
+        return file.read(READ_LIMIT) if size_bytes <= READ_LIMIT else None
 
 
 def _link_unused(home: int, draft: str, stem: str, first: int | None) -> str:
-    number = first
-    while True:
-        name = f"{stem}.ipynb" if number is None else f"{stem}-{number}.ipynb"
-        try:
+    start = 2 if first is None else first
+    names = [f"{stem}-{number}.ipynb" for number in range(start, start + NAMES_LIMIT)]
+    for name in names if first is not None else [f"{stem}.ipynb", *names]:
+        with contextlib.suppress(FileExistsError):
             os.link(draft, name, src_dir_fd=home, dst_dir_fd=home, follow_symlinks=False)
-        except FileExistsError:
-            number = 2 if number is None else number + 1
-        else:
             return name
+    raise Conflict(
+        Problem(
+            f"{NAMES_LIMIT} files here are called {stem} and a number.",
+            todo="Rename or delete some of them, then try again.",
+        )
+    )
 
 
 @contextmanager
@@ -274,6 +288,18 @@ def explained() -> Iterator[None]:
                     "Your home directory is full.",
                     why="The notebook could not be written; nothing was changed.",
                     todo="Delete files you no longer need in JupyterLab, then try again.",
+                )
+            ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise Invalid(
+                Problem("This name is too long.", todo="Choose a shorter one; nothing was changed.")
+            ) from error
+        if error.errno == errno.EMLINK:
+            raise Conflict(
+                Problem(
+                    "This file has too many names already.",
+                    why="The file system has no room for another; nothing was changed.",
+                    todo="Copy the notebook in JupyterLab, and rename the copy.",
                 )
             ) from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.EPERM}:

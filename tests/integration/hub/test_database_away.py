@@ -112,3 +112,39 @@ def test_a_session_that_wrote_half_of_something_is_told_that_it_is_lost(embedded
     session.commit()
     cut(embedded_postgres, session)
     assert [user.name for user in session.query(orm.User)] == ["whole"]
+
+
+def add(session):
+    session.add(orm.User(name="half"))
+
+
+def change(session):
+    session.query(orm.User).one().name = "half"
+
+
+def delete(session):
+    session.delete(session.query(orm.User).one())
+
+
+def change_in_bulk(session):
+    session.query(orm.User).update({"name": "half"})
+
+
+def delete_in_bulk(session):
+    session.query(orm.User).delete()
+
+
+@pytest.mark.parametrize("write", [add, change, delete, change_in_bulk, delete_in_bulk])
+def test_nothing_that_still_waits_for_its_flush_or_was_written_in_bulk_is_lost_silently(
+    embedded_postgres, session, write
+):
+    mend.watch(session)
+    session.add(orm.User(name="kept"))
+    session.commit()
+    write(session)
+    cut(embedded_postgres, session)
+
+    with pytest.raises(OperationalError):
+        session.query(orm.User).all()
+    session.rollback()
+    assert [user.name for user in session.query(orm.User)] == ["kept"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -46,6 +47,14 @@ def without(name):
     return verb
 
 
+def hub_tokens(house, person_id):
+    with house.database.engine("hub").connect() as conn:
+        return conn.exec_driver_sql(
+            "select t.client_id from api_tokens t join users u on u.id = t.user_id where u.name = %s",
+            (person_id,),
+        ).all()
+
+
 def test_who_leaves_the_file_loses_everything_within_five_seconds(house, people):
     browser = house.sign_in("a-b")
     person_id = house.person_id("a-b")
@@ -64,6 +73,7 @@ def test_who_leaves_the_file_loses_everything_within_five_seconds(house, people)
             in conn.execute(select(audit_event.c.event).where(audit_event.c.person_id == person_id)).scalars().all()
         )
     until(lambda: not running.is_alive(server))
+    until(lambda: not hub_tokens(house, person_id), 5)
     assert house.browser().sign_in("a-b").status_code == 403
 
 
@@ -104,6 +114,26 @@ def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within
     again.sign_in("bertrand", "another")
     assert again.session
     assert house.person_id("bertrand") == person_id, "and is the same person as before"
+
+
+def test_a_server_that_does_not_listen_keeps_no_token_of_the_hubs_and_is_killed(house, people):
+    browser = house.sign_in("o'brien")
+    person_id = house.person_id("o'brien")
+    house.start_server(person_id)
+    server = running.find(house.state, person_id)
+    os.killpg(server.pid, signal.SIGSTOP)
+    assert hub_tokens(house, person_id)
+
+    def verb(document):
+        entry = next(entry for entry in document["people"] if entry["name"] == "o'brien")
+        entry["password"] = CHEAP.hash("another")
+
+    people(verb)
+    until(lambda: not browser.get("/", follow=False).is_success, 5)
+
+    # The server is still there for as long, so it is not its end that takes the tokens away.
+    until(lambda: not hub_tokens(house, person_id), running.STOP_SECONDS)
+    until(lambda: not running.is_alive(server), 20)
 
 
 def test_a_change_of_groups_in_the_file_counts_within_seconds(house, people):

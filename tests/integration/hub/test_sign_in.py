@@ -282,3 +282,16 @@ def test_a_people_file_that_is_broken_lets_nobody_in_and_removes_nobody(house):
     finally:
         path.write_text(good, encoding="utf-8")
     assert house.sign_in("ann").session
+
+
+def test_a_password_tried_past_the_sign_in_page_counts_like_any_other(house):
+    house.sign_in("chidi")
+    path = f"/users/{house.person_id('chidi')}/tokens"
+    before = audited(house, "sign-in-failed")
+
+    with house.hub_api() as api:
+        answer = api.post(path, json={"auth": {"username": "chidi", "password": "wrong"}})
+
+    assert answer.status_code == 403
+    counted = {"name": "chidi", "client": "127.0.0.1", "reason": "name and password do not match"}
+    assert audited(house, "sign-in-failed") == [*before, counted]

@@ -50,6 +50,10 @@ class ToldDirectory:
         return {person.key: person for person in answer if person.key in keys}
 
 
+def nobody(person_id):
+    raise AssertionError(person_id)
+
+
 @pytest.fixture
 def here(database, tmp_path):
     return Context(Settings(state=tmp_path), None, database.engine("hub"))
@@ -88,10 +92,11 @@ def events(database):
 
 
 def test_who_left_is_removed_and_nobody_else(here, known, events):
-    directory = ToldDirectory((BERTRAND,))
+    directory, ended = ToldDirectory((BERTRAND,)), []
 
-    asyncio.run(sweeper.look(here, directory))
+    asyncio.run(sweeper.look(here, directory, ended.append))
 
+    assert ended == [known["test:1"].id]
     assert directory.asked == [{"test:1", "test:2"}], "one question, about this directory's people only"
     assert people(here) == {"test:2": known["test:2"]}
     assert people(here, "other:").keys() == {"other:1"}
@@ -102,7 +107,9 @@ def test_who_left_is_removed_and_nobody_else(here, known, events):
 
 
 def test_a_new_name_and_new_groups_count(here, known, events):
-    asyncio.run(sweeper.look(here, ToldDirectory((replace(ANN, name="anna"), replace(BERTRAND, groups=frozenset())))))
+    asyncio.run(
+        sweeper.look(here, ToldDirectory((replace(ANN, name="anna"), replace(BERTRAND, groups=frozenset()))), nobody)
+    )
 
     assert {person.name: person.groups for person in people(here).values()} == {
         "anna": frozenset({"analysts"}),
@@ -125,12 +132,15 @@ def test_another_password_ends_all_that_was_open_and_nobody_elses(here, known, e
     ann = known["test:1"].id
     with here.engine.begin() as conn:
         service.launch_server(conn, ann, "s1", "credential", datetime.now(UTC))
-    asyncio.run(sweeper.look(here, marked("one")))
+    asyncio.run(sweeper.look(here, marked("one"), nobody))
     assert is_live(here, ann), "the first mark says only that there was none before"
     assert events() == []
 
-    asyncio.run(sweeper.look(here, marked("two")))
+    ended = []
 
+    asyncio.run(sweeper.look(here, marked("two"), ended.append))
+
+    assert ended == [ann]
     assert not is_live(here, ann)
     assert is_live(here, known["test:2"].id)
     assert events() == [("server-stopped", ann), ("password-changed", ann)]
@@ -140,14 +150,14 @@ def test_another_password_ends_all_that_was_open_and_nobody_elses(here, known, e
 
 def test_a_password_that_is_the_same_ends_nothing(here, known, events):
     for mark in ("one", "one", "", "one"):
-        asyncio.run(sweeper.look(here, marked(mark)))
+        asyncio.run(sweeper.look(here, marked(mark), nobody))
 
     assert is_live(here, known["test:1"].id), "nor does a directory that cannot tell for a while"
     assert events() == []
 
 
 def test_a_sweep_that_looked_before_a_sign_in_with_the_new_password_does_not_end_it(here, known, events):
-    asyncio.run(sweeper.look(here, marked("one")))
+    asyncio.run(sweeper.look(here, marked("one"), nobody))
     before = people(here)
     found = {"test:1": replace(ANN, password_mark="two"), "test:2": BERTRAND}
     with here.engine.begin() as conn:
@@ -165,7 +175,7 @@ def test_a_directory_that_is_away_changes_nothing(here, known, events):
     directory = ToldDirectory(None)
 
     with pytest.raises(DirectoryAway):
-        asyncio.run(sweeper.look(here, directory))
+        asyncio.run(sweeper.look(here, directory, nobody))
 
     assert people(here) == known
     assert events() == []
@@ -178,7 +188,7 @@ def test_looking_goes_on_after_a_directory_was_away(here, known, monkeypatch, ca
     async def story():
         taken, loop = asyncio.Event(), asyncio.get_running_loop()
         directory.when_all_were_given = lambda: loop.call_soon_threadsafe(taken.set)
-        looking = asyncio.ensure_future(sweeper.run(here, directory, logging.getLogger("swap.test")))
+        looking = asyncio.ensure_future(sweeper.run(here, directory, lambda _: None, logging.getLogger("swap.test")))
         await asyncio.wait_for(taken.wait(), 30)
         looking.cancel()
 
@@ -202,9 +212,11 @@ def test_a_people_file_cut_off_between_two_people_removes_nobody_while_it_is_bei
     os.utime(path, (moment, moment))
 
     if age_seconds > 0:
-        asyncio.run(sweeper.look(here, directory))
+        ended = []
+        asyncio.run(sweeper.look(here, directory, ended.append))
+        assert len(ended) == 1
         assert people(here, "file:").keys() == {"file:ann"}, "a file that was left alone means what it says"
     else:
         with pytest.raises(DirectoryAway, match="may be half written"):
-            asyncio.run(sweeper.look(here, directory))
+            asyncio.run(sweeper.look(here, directory, nobody))
         assert people(here, "file:").keys() == {"file:ann", "file:bertrand"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -87,3 +88,16 @@ def test_a_half_written_file_is_no_server(tmp_path, content):
 
 def test_nothing_runs_where_nothing_was_started(tmp_path):
     assert running.find(tmp_path, "pabcdefghi") is None
+
+
+def test_a_server_that_listens_is_asked_to_end(process):
+    assert asyncio.run(running.end(server(process)))
+    assert process.wait(5) == -signal.SIGTERM
+
+
+def test_a_server_that_does_not_listen_is_killed_after_a_while(monkeypatch, process):
+    monkeypatch.setattr(running, "STOP_SECONDS", 0.1)
+    os.killpg(process.pid, signal.SIGSTOP)
+
+    assert asyncio.run(running.end(server(process)))
+    assert process.wait(5) == -signal.SIGKILL

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.errors import Forbidden, NotFound, Unavailable
+from swap.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from swap.notebooks import service
 from swap.notebooks import workspace as workspaces
 from swap.notebooks.workspace import READ_LIMIT, Workspace, explained
@@ -80,6 +80,18 @@ def test_links_pipes_and_directories_are_not_notebooks(workspace: Workspace, hom
         assert not workspace.exists(path)
 
 
+def test_what_is_no_notebook_is_not_left_open(workspace: Workspace, home: Path) -> None:
+    (home / "directory.ipynb").mkdir()
+    os.mkfifo(home / "pipe.ipynb")
+    before = sorted(Path("/proc/self/fd").iterdir())
+    for path in ("directory.ipynb", "pipe.ipynb"):
+        for look in (workspace.read, workspace.open):
+            with pytest.raises(NotFound):
+                look(path)
+
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_a_missing_home_is_empty_and_is_made_when_it_is_written(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, PERSON)
     assert workspace.find() == ([], True)
@@ -94,6 +106,34 @@ def test_a_taken_name_is_never_written_over(workspace: Workspace, home: Path) ->
     assert service.new(workspace, "SELECT 1", token) == "untitled-3.ipynb"
     assert (home / "untitled-1.ipynb").read_text(encoding="utf-8") == "mine"
     assert sorted(path.name for path in home.iterdir()) == ["untitled-1.ipynb", "untitled-2.ipynb", "untitled-3.ipynb"]
+
+
+@pytest.mark.parametrize("first", [None, 1])
+def test_names_are_tried_to_a_limit(
+    workspace: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch, first: int | None
+) -> None:
+    monkeypatch.setattr(workspaces, "NAMES_LIMIT", 3)
+    for number in range(10):
+        (home / f"a-{number}.ipynb").touch()
+    (home / "a.ipynb").touch()
+
+    with pytest.raises(Conflict, match="3 files here are called a and a number"):
+        workspace.put("a", [b"{}"], "draft", first=first)
+    assert not (home / "draft").exists()
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_said_to_be(workspace: Workspace, home: Path) -> None:
+    (home / "a.ipynb").touch()
+    with pytest.raises(Invalid, match="too long"):
+        workspace.rename("a.ipynb", "a" * 300 + ".ipynb")
+    with pytest.raises(Invalid, match="too long"):
+        workspace.put("a" * 300, [b"{}"], "draft", first=None)
+    assert [path.name for path in home.iterdir()] == ["a.ipynb"]
+
+
+def test_a_file_with_too_many_names_is_said_to_have_them() -> None:
+    with pytest.raises(Conflict, match="too many names"), explained():
+        raise OSError(errno.EMLINK, "as the system says it")
 
 
 def test_a_home_that_is_no_directory_is_explained(tmp_path: Path) -> None:

@@ -1,8 +1,15 @@
-"""Which rows of a result have a text in them, batch by batch: text, numbers, dates and booleans, not what is nested."""
+"""Which rows of a result have a text in them, batch by batch: text, numbers, dates and booleans, not what is nested.
+
+A text is found where the cell shows it.  Arrow makes most texts as `format.text` does, for whole columns; the
+others are made by `format.text`.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import reduce
 
 import pyarrow as pa
@@ -10,11 +17,18 @@ import pyarrow.compute as pc
 
 from swap.errors import Invalid, LimitExceeded, Problem
 from swap.query.language.text import cut
+from swap.query.results import format as shown
 from swap.query.results.format import is_number, sql_type
 from swap.query.results.spool import Written
 
 FILTERED_BYTES = 1_000_000_000
 """Of a result that is looked through at once."""
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d)")
+_EPOCH = date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = ((day - _EPOCH).days for day in (date.min, date.max))
+_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +75,72 @@ def matches(batch: pa.RecordBatch, only: Filter) -> pa.Array:
 def _has(column: pa.Array, text: str) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp(column.type.unit))
     # As numbers are shown, so they are typed: 1,204,118.
-    sought = text.replace(",", "") if is_number(column.type) else text
-    return pc.fill_null(pc.match_substring(column.cast(pa.string()), sought, ignore_case=True), False)
+    sought = _THOUSANDS.sub("", text) if is_number(column.type) else text
+    return pc.fill_null(pc.match_substring(texts(column), sought, ignore_case=True), False)
+
+
+def texts(column: pa.Array) -> pa.Array:  # noqa: PLR0911 — one for each kind of type
+    """Return the texts that the cells of a column show, each as `format.text` makes it."""
+    type_ = column.type
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return column
+    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
+        return column.cast(pa.string())
+    if pa.types.is_floating(type_):
+        return _floats(column)
+    if pa.types.is_date32(type_):
+        near = _between(column.cast(pa.int32()), _FIRST_DAY, _LAST_DAY)
+        return _with_the_others(column, near, lambda days: days.cast(pa.string()))
+    if pa.types.is_timestamp(type_) and type_.unit in _MICROSECONDS and type_.tz in {None, "UTC"}:
+        return _moments(column)
+    # Of decimals with more digits than six after the point Arrow writes the small ones as 1E-7.
+    if pa.types.is_decimal(type_) and 0 <= type_.scale <= 6:
+        return column.cast(pa.string())
+    return _one_by_one(column)
+
+
+def _floats(column: pa.Array) -> pa.Array:
+    exact = pc.add(column.cast(pa.float64()), 0.0)  # and -0.0 is 0.0
+    size = pc.abs(exact)
+    # Beyond these Arrow writes an exponent, or none, where Python does not.
+    near = pc.or_(pc.equal(size, 0.0), pc.and_(pc.greater_equal(size, 1e-4), pc.less(size, 1e10)))
+    return _with_the_others(
+        exact, near, lambda values: pc.replace_substring_regex(values.cast(pa.string()), r"^(-?\d+)$", r"\1.0")
+    )
+
+
+def _moments(column: pa.Array) -> pa.Array:
+    second = 1_000_000 // _MICROSECONDS[column.type.unit]
+    first, end = (_FIRST_DAY * _DAY_SECONDS * second, (_LAST_DAY + 1) * _DAY_SECONDS * second)
+    near = _between(column.cast(pa.int64()), first, end - 1)
+
+    def written(moments: pa.Array) -> pa.Array:
+        text = moments.cast(pa.timestamp("us")).cast(pa.string())
+        return pc.replace_substring_regex(text, r"\.000000$", "")
+
+    zone = "+00:00" if column.type.tz else ""
+    return _with_the_others(column, near, lambda moments: pc.binary_join_element_wise(written(moments), zone, ""))
+
+
+def _between(values: pa.Array, first: int, last: int) -> pa.Array:
+    return pc.and_(pc.greater_equal(values, first), pc.less_equal(values, last))
+
+
+def _with_the_others(column: pa.Array, near: pa.Array, write: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """Let Arrow `write` what is `near`, and make the texts of the others one by one."""
+    near = pc.fill_null(near, True)
+    written = write(pc.if_else(near, column, pa.scalar(None, column.type)))
+    others = pc.invert(near)
+    if not pc.any(others).as_py():
+        return written
+    return pc.replace_with_mask(written, others, _one_by_one(column.filter(others)))
+
+
+def _one_by_one(column: pa.Array) -> pa.Array:
+    """Return texts as `format.text` makes them, each value's once."""
+    found = column.dictionary_encode()
+    return pa.array([shown.text(value) for value in shown.values(found.dictionary)], pa.string()).take(found.indices)
 
 
 def _readable(type_: pa.DataType) -> bool:

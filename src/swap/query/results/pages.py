@@ -1,7 +1,8 @@
-"""Rows of a kept result as text: a few at a time, sorted or filtered, at a cost that does not grow with the result.
+"""Rows of a kept result as text: a few at a time, sorted or filtered.
 
 Only the rows asked for are taken out of the mapped file, and long values are cut before Python sees them:
-one page is a few megabytes whatever the result holds.
+one page is a few megabytes whatever the result holds.  What grows with the result is the first page of a sort,
+which reads a column, and of a filter, which reads all that it looks into; their further pages do not.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ CELL_CHARACTERS = 10_000
 PAGE_CHARACTERS = 8_000_000
 _SORTING = threading.Semaphore(2)
 """Sorts at a time: each reads a whole column."""
+_FILTERING = threading.Semaphore(2)
+"""Filters at a time: each reads up to a whole result, and no sort waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def _found(spool: Spool, query_id: str, written: Written, only: Filter) -> pa.Ar
     if not written.complete:
         raise Invalid(Problem("A result can be filtered once it is complete."))
     filters.check(written, only)
-    with _SORTING:
+    with _FILTERING:
         return _matching(spool, query_id, only)
 
 

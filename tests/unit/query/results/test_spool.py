@@ -247,3 +247,17 @@ def test_no_row_of_a_filter_without_matches_is_shown(spool: Spool) -> None:
     page = pages.page(spool, "q1", 0, 2, "t", descending=False, only=Filter("%"))
 
     assert (page.total, page.rows) == (0, ())
+
+
+def test_sorts_do_not_wait_for_filters(spool: Spool) -> None:
+    kept(spool)
+    found: list[int] = []
+
+    def sort() -> None:
+        found.append(pages.page(spool, "q1", 0, 2, "n", descending=True).total)
+
+    with pages._FILTERING, pages._FILTERING:
+        sorting = threading.Thread(target=sort, daemon=True)
+        sorting.start()
+        sorting.join(30)
+        assert found == [30]
