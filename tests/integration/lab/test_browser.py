@@ -19,7 +19,6 @@ from playwright.sync_api import Browser, Page, expect
 import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
-from integration.lab.stand_ins import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -443,20 +442,25 @@ def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: S
     expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
 
 
-def test_a_cell_whose_kernel_was_restarted_stops_counting_and_its_query_is_cancelled(
-    window: Lab, server: Server
-) -> None:
+def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_to_the_gateway(window: Lab) -> None:
+    """The gateway knows which queries are to be kept, and ends the others itself."""
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_be_visible()
     window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
-    server.gateway.asked.clear()
+    asked: list[tuple[str, str]] = []
+    window.page.on("request", lambda request: asked.append((request.method, urlsplit(request.url).path)))
 
     window.page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
     window.page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel").first.click()
     window.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
     expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
+    expect(window.cell(1).locator(".sq-f")).to_contain_text(
+        "ends within a minute, unless it was started with keep=True"
+    )
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
-    wait_for("the query's end", lambda: ("DELETE", "/v1/queries/qrun") in [each[:2] for each in server.gateway.asked])
+    window.page.evaluate("0")  # what the page had asked by then is told before this is answered
+    assert [method for method, _ in asked if method == "POST"], "the restart"
+    assert [path for method, path in asked if method == "DELETE"] == []
 
 
 def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
