@@ -489,6 +489,27 @@ def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, 
     expect(dialog).to_have_count(0)
 
 
+def test_a_copy_that_cannot_be_saved_is_said_in_words(window: Lab, server: Server) -> None:
+    def write(source: str) -> None:
+        cells = [outputs.cell(1, source)]
+        (server.home / "away.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
+
+    write("as_opened = 1")
+    window.page.goto(f"{server.url}/lab/tree/away.ipynb?reset")
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    write("theirs = 1")
+    window.page.route(re.compile(r"/api/contents/away-mine"), lambda route: route.abort())
+
+    window.cell(1).locator(".cm-content").click()
+    window.page.keyboard.insert_text("mine = 1\n")
+    window.page.keyboard.press("Control+s")
+    dialog = window.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep mine as a copy").click(timeout=20_000)
+
+    expect(dialog).to_contain_text("No copy was saved. Your server does not answer. Nothing is lost")
+    assert "mine = 1" in window.source(1)
+
+
 def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:
     cells = [outputs.cell(1, "1/0"), *(outputs.cell(number, f"print({number})\n" * 9) for number in range(2, 41))]
     (server.home / "fails.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
