@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 import browsers
 from integration.lab import outputs
@@ -281,6 +281,34 @@ def test_a_result_s_table_can_be_filtered(window: Lab, server: Server) -> None:
     assert "column=country" in asked[-1]
     output.get_by_role("searchbox", name="Text in a row").fill("")
     expect(output.locator(".sq-f")).to_contain_text("1–10 of 310,482")
+
+
+@pytest.mark.parametrize("first", ["filter", "sort"])
+def test_what_is_wished_while_rows_are_on_their_way_is_not_lost(window: Lab, first: str) -> None:
+    output = window.cell(3)
+    held: list[Route] = []
+    # Playwright marks what it is given, and a built-in function takes no mark.
+    window.page.route(re.compile(r"/qdone/page"), lambda route: held.append(route), times=1)  # noqa: PLW0108
+    output.get_by_role("button", name="Filter").click()
+    wishes = {
+        "filter": lambda: output.get_by_role("searchbox", name="Text in a row").fill("country"),
+        "sort": lambda: output.get_by_role("button", name="views").click(),
+    }
+    asked: list[str] = []
+    window.page.on("request", lambda request: asked.append(request.url) if "/qdone/page" in request.url else None)
+
+    with window.page.expect_request(re.compile(r"/qdone/page")):
+        wishes.pop(first)()
+    (other,) = wishes.values()
+    other()
+    window.page.wait_for_timeout(400)  # a filter is asked for after a pause in the typing
+    assert len(asked) == 1, "one question at a time"
+    held[0].continue_()
+
+    expect(output.locator("th[aria-sort=ascending]")).to_contain_text("views")
+    expect(output.locator(".sq-f")).to_contain_text("that match, of 310,482")
+    last = parse_qs(urlsplit(asked[-1]).query)
+    assert (last["sort"], last["contains"]) == (["views"], ["country"])
 
 
 def test_a_page_has_as_many_rows_as_somebody_chooses(window: Lab) -> None:
