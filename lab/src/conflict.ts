@@ -5,7 +5,7 @@
  */
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import type { Contents } from '@jupyterlab/services';
+import { Contents, ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
 import { copyName } from './copy';
 import { el } from './dom';
@@ -31,8 +31,7 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
     try {
       switch (await choose(context.path)) {
         case 'copy': {
-          const path = await copyName(context.path, async name => contents.get(name, { content: false }).then(() => true, error => error?.response?.status !== 404));
-          await contents.save(path, options);
+          const path = await saveCopy(context.path, contents, options);
           await context.revert();
           open(path);
           return model;
@@ -49,6 +48,18 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
       asking = false;
     }
   };
+}
+
+/** Save a copy beside a notebook and return its path.  Throws in words that JupyterLab's dialog shows. */
+async function saveCopy(path: string, contents: Contents.IManager, options: Partial<Contents.IModel>): Promise<string> {
+  try {
+    const copy = await copyName(path, name => contents.get(name, { content: false }));
+    await contents.save(copy, options);
+    return copy;
+  } catch (error) {
+    const why = error instanceof ServerConnection.NetworkError ? 'Your server does not answer.' : (error as Error).message;
+    throw new Error(`No copy was saved. ${why} Nothing is lost: what you have is still here, and saving asks you again.`);
+  }
 }
 
 async function choose(path: string): Promise<string> {

@@ -29,11 +29,21 @@ export function range(offset: number, rows: number, total: number, all = total):
   return total ? `${count(offset + 1)}–${count(offset + rows)} of ${count(total)}` : 'No rows';
 }
 
+/** Which page of a result: how many rows from which on, in which order, of those that a filter leaves. */
+export interface View {
+  offset: number;
+  size: number;
+  order: Order | null;
+  filter: Filter;
+}
+
+export const FIRST: View = { offset: 0, size: SIZES[0], order: null, filter: { contains: '', column: '' } };
+
 /** Return what to ask the server for a page. */
-export function asked(offset: number, limit: number, order: Order | null, filter: Filter): Record<string, string> {
+export function asked({ offset, size, order, filter }: View): Record<string, string> {
   return {
     offset: String(offset),
-    limit: String(limit),
+    limit: String(size),
     ...(order ? { sort: order.column, descending: String(order.descending) } : {}),
     ...(filter.contains ? { contains: filter.contains, ...(filter.column ? { column: filter.column } : {}) } : {})
   };

@@ -27,19 +27,33 @@ export class PlotlyFigure extends Panel implements IRenderMime.IRenderer {
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    let factory: IRenderMime.IRendererFactory;
     try {
       loading ??= load();
-      const factory = await loading;
+      factory = await loading;
+    } catch (error) {
+      loading = null;
+      this._fail('its library did not load. Run the cell again.', error);
+      return;
+    }
+    try {
       if (!this._figure) {
+        this.node.replaceChildren();
         this._figure = factory.createRenderer(this._options);
         this.addWidget(this._figure);
       }
       await this._figure.renderModel(model);
     } catch (error) {
-      console.error(error);
-      loading = null;
-      this.node.textContent = 'This figure of plotly cannot be drawn: its library did not load. Run the cell again.';
+      this._fail('plotly cannot read it.', error);
     }
+  }
+
+  /** Say why there is no figure; the next one begins anew. */
+  private _fail(why: string, error: unknown): void {
+    console.error(error);
+    this._figure?.dispose();
+    this._figure = null;
+    this.node.textContent = `This figure of plotly cannot be drawn: ${why}`;
   }
 }
 

@@ -73,12 +73,11 @@ export class Progress extends SwapRenderer {
     });
   }
 
-  /** A kernel that was restarted, or has died, tells nothing more of what it ran; nobody would get the result. */
+  /** A kernel that was restarted, or has died, tells nothing more of what it ran.  What becomes of that is the gateway's. */
   private _heardOfKernel(_: unknown, status: string): void {
     if (ENDS_OF_KERNEL.has(status) && this._runs() && this._left === null && !this.isDisposed) {
       this._restarted = true;
       this._left = '';
-      void queries.cancel(this._run!.id).catch(() => undefined);
       this._draw();
     }
   }
@@ -143,9 +142,9 @@ export class Progress extends SwapRenderer {
       const what = this._restarted ? 'The kernel was restarted' : 'Was running when saved';
       this._box.replaceChildren(
         el('div', { class: 'sq-h' }, ring(false), el('b', {}, what), this._left ? el('span', { class: 's2' }, this._left) : null),
-        el('div', { class: 'sq-f' }, el('span', {}, `${this._restarted ? 'The query was cancelled: nobody waited for it any more. ' : ''}Run the cell again to get its result.`))
+        el('div', { class: 'sq-f' }, el('span', {}, `${this._restarted ? 'The query ends within a minute, unless it was started with keep=True. ' : ''}Run the cell again to get its result.`))
       );
-      this._say(this._restarted ? 'The kernel was restarted; the query was cancelled.' : 'The query was running when this notebook was saved.');
+      this._say(this._restarted ? 'The kernel was restarted; the query ends within a minute, unless it was started with keep=True.' : 'The query was running when this notebook was saved.');
       return;
     }
     const now = this._now();

@@ -10,7 +10,7 @@ import { bytes, count, plural, seconds } from '../format';
 import { cellOf } from '../hooks';
 import { waterfall } from '../waterfall';
 import { SwapRenderer } from './base';
-import { asked, chartLine, Filter, label, nextOrder, Order, pages, range, shown, SIZES, Suggested } from './page';
+import { asked, chartLine, FIRST, label, nextOrder, pages, range, shown, SIZES, Suggested, View } from './page';
 import { downloads, filters } from './tools';
 
 export const RESULT = 'application/vnd.swap.result+json';
@@ -46,14 +46,11 @@ let made = 0;
 export class ResultTable extends SwapRenderer {
   private _result!: Result;
   private _rows: Row[] = [];
-  private _offset = 0;
   private _total = 0;
-  private _order: Order | null = null;
-  private _filter: Filter = { contains: '', column: '' };
-  private _size = SIZES[0];
+  private _shown: View = FIRST;
+  private _wished: View = FIRST;
   private _gone = '';
   private _busy = false;
-  private _next: (() => Promise<void>) | null = null;
   private readonly _table = el('div', { class: 'rt-w', tabindex: 0, role: 'region' });
   private readonly _foot = el('div', { class: 'sq-f' });
   private readonly _said = el('span', { class: 'swap-vh', role: 'status', 'aria-live': 'polite' });
@@ -62,11 +59,8 @@ export class ResultTable extends SwapRenderer {
   protected fill(data: unknown): void {
     this._result = data as Result;
     this._rows = this._result.page.rows;
-    this._offset = this._result.page.offset;
+    this._shown = this._wished = { ...FIRST, offset: this._result.page.offset };
     this._total = this._result.rows;
-    this._order = null;
-    this._filter = { contains: '', column: '' };
-    this._size = SIZES[0];
     const notices = this._result.notices ?? [];
     this.node.replaceChildren(
       el(
@@ -90,7 +84,7 @@ export class ResultTable extends SwapRenderer {
       this._result.bytes ? `${bytes(this._result.bytes)} here` : ''
     ];
     const download = downloads(name || 'result', rows, format => queries.download(id, format), () => this._there());
-    const filter = filters(columns, chosen => void this._load(0, this._order, chosen));
+    const filter = filters(columns, filter => void this._load({ filter, offset: 0 }));
     const head = el(
       'div',
       { class: 'sq-h' },
@@ -128,7 +122,7 @@ export class ResultTable extends SwapRenderer {
   private _draw(): void {
     const focus = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>('[data-swap-focus]')?.dataset.swapFocus;
     const inside = this.node.contains(document.activeElement);
-    this._table.setAttribute('aria-label', label(this._result.name, this._offset, this._rows.length, this._total));
+    this._table.setAttribute('aria-label', label(this._result.name, this._shown.offset, this._rows.length, this._total));
     this._table.replaceChildren(
       el('table', { class: 'rt' }, el('thead', {}, this._headRow()), el('tbody', {}, ...this._rows.map((row, index) => this._row(row, index))))
     );
@@ -144,14 +138,14 @@ export class ResultTable extends SwapRenderer {
       {},
       el('th', { class: 'ix num', scope: 'col' }, el('span', { class: 'swap-vh' }, 'row')),
       ...this._result.columns.map((column, index) => {
-        const order = this._order?.column === column.name ? (this._order.descending ? 'descending' : 'ascending') : 'none';
+        const order = this._shown.order?.column === column.name ? (this._shown.order.descending ? 'descending' : 'ascending') : 'none';
         const sort = el(
           'button',
           { type: 'button', class: 'rt-s', 'data-swap-focus': `column-${index}`, title: `Sort by ${column.name}` },
           el('span', { class: 'rt-o', 'aria-hidden': 'true' }, order === 'none' ? '' : order === 'ascending' ? '▲' : '▼'),
           column.name
         );
-        sort.addEventListener('click', () => void this._sort(column.name));
+        sort.addEventListener('click', () => void this._load({ order: nextOrder(this._wished.order, column.name), offset: 0 }));
         return el(
           'th',
           { scope: 'col', class: column.align === 'right' ? 'num' : null, 'aria-sort': order === 'none' ? null : order },
@@ -166,7 +160,7 @@ export class ResultTable extends SwapRenderer {
     return el(
       'tr',
       {},
-      el('td', { class: 'ix' }, count(this._offset + index + 1)),
+      el('td', { class: 'ix' }, count(this._shown.offset + index + 1)),
       ...row.map((value, at) => {
         const column = this._result.columns[at];
         const node = el('td', { class: column?.align === 'right' ? 'num' : null });
@@ -185,17 +179,17 @@ export class ResultTable extends SwapRenderer {
   }
 
   private _footer(): HTMLElement[] {
-    const to = pages(this._offset, this._total, this._size);
+    const to = pages(this._shown.offset, this._total, this._shown.size);
     const buttons = PAGES.map(([label, name]) => {
       const offset = to[name];
       const node = button('', { icon: name, quiet: true, label });
       node.dataset.swapFocus = name;
       node.disabled = offset === null;
-      node.addEventListener('click', () => void this._load(offset ?? 0, this._order));
+      node.addEventListener('click', () => this._turn(offset ?? 0));
       return node;
     });
-    const parts: HTMLElement[] = [el('span', {}, range(this._offset, this._rows.length, this._total, this._result.rows))];
-    if (this._total > this._size) {
+    const parts: HTMLElement[] = [el('span', {}, range(this._shown.offset, this._rows.length, this._total, this._result.rows))];
+    if (this._total > this._shown.size) {
       parts.push(el('span', { class: 'sq-p', role: 'group', 'aria-label': 'Pages' }, ...buttons));
     }
     if (this._result.rows > SIZES[0]) {
@@ -216,12 +210,12 @@ export class ResultTable extends SwapRenderer {
     const node = el(
       'select',
       { class: 'sq-c', 'aria-label': 'Rows of a page', 'data-swap-focus': 'size' },
-      ...SIZES.map(size => el('option', { value: size, selected: size === this._size }, `${size} rows`))
+      ...SIZES.map(size => el('option', { value: size, selected: size === this._shown.size }, `${size} rows`))
     );
     node.addEventListener('change', () => {
-      this._size = Number(node.value);
+      const size = Number(node.value);
       // The first row in sight stays in sight.
-      void this._load(Math.floor(this._offset / this._size) * this._size, this._order);
+      this._turn(Math.floor(this._shown.offset / size) * size, size);
     });
     return node;
   }
@@ -250,43 +244,52 @@ export class ResultTable extends SwapRenderer {
     return node;
   }
 
-  private async _sort(column: string): Promise<void> {
-    await this._load(0, nextOrder(this._order, column));
+  /** Show another page of the rows in sight; where others are on their way, the first page of those. */
+  private _turn(offset: number, size = this._wished.size): void {
+    const { order, filter } = this._wished;
+    void this._load({ size, offset: order === this._shown.order && filter === this._shown.filter ? offset : 0 });
   }
 
-  private async _load(offset: number, order: Order | null, filter = this._filter): Promise<void> {
+  /** Show what is wished.  Wishes add up, and whoever types does not wait for every letter: the last is asked for. */
+  private async _load(wish: Partial<View>): Promise<void> {
+    this._wished = { ...this._wished, ...wish };
     if (this._busy) {
-      // Only the last wish counts: whoever types does not wait for every letter.
-      this._next = () => this._load(offset, order, filter);
       return;
     }
     this._busy = true;
     this._table.setAttribute('aria-busy', 'true');
     try {
-      const page = await queries.page(this._result.id, asked(offset, this._size, order, filter));
-      this._rows = page.rows;
-      this._offset = page.offset;
-      this._total = page.total;
-      this._order = order;
-      this._filter = filter;
-      this._gone = '';
-      this._said.textContent = range(this._offset, this._rows.length, this._total, this._result.rows);
-    } catch (error) {
-      this._tell(error);
+      while (this._wished !== this._shown) {
+        await this._ask(this._wished);
+        this._draw();
+      }
     } finally {
       this._busy = false;
       this._table.removeAttribute('aria-busy');
     }
-    const next = this._next;
-    this._next = null;
-    this._draw();
-    await next?.();
+  }
+
+  private async _ask(wished: View): Promise<void> {
+    try {
+      const page = await queries.page(this._result.id, asked(wished));
+      this._rows = page.rows;
+      this._total = page.total;
+      this._shown = { ...wished, offset: page.offset };
+      this._gone = '';
+      this._said.textContent = range(this._shown.offset, this._rows.length, this._total, this._result.rows);
+    } catch (error) {
+      this._tell(error);
+    }
+    if (this._wished === wished) {
+      // Also after a failure: what cannot be had is no wish any more.
+      this._wished = this._shown;
+    }
   }
 
   /** Ask before a download, so that a result that is gone says so here and not in an empty tab. */
   private async _there(): Promise<boolean> {
     try {
-      await queries.page(this._result.id, asked(0, 1, null, { contains: '', column: '' }));
+      await queries.page(this._result.id, asked({ ...FIRST, size: 1 }));
       return true;
     } catch (error) {
       this._tell(error);

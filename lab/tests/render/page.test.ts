@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Column } from '../../src/api';
-import { asked, chartLine, label, nextOrder, pages, range, shown } from '../../src/render/page';
+import { asked, FIRST, chartLine, label, nextOrder, pages, range, shown } from '../../src/render/page';
 
 const country: Column = { name: 'country', type: 'text', align: 'left', group: false };
 const year: Column = { name: 'year', type: 'int', align: 'right', group: false };
@@ -21,11 +21,11 @@ test('a filter says how many rows match, of how many', () => {
 
 test('the server is asked for what was chosen, and for no column without a text', () => {
   const order = { column: 'views', descending: true };
-  assert.deepEqual(asked(20, 25, order, { contains: 'a', column: 'page' }), {
+  assert.deepEqual(asked({ offset: 20, size: 25, order, filter: { contains: 'a', column: 'page' } }), {
     offset: '20', limit: '25', sort: 'views', descending: 'true', contains: 'a', column: 'page'
   });
-  assert.deepEqual(asked(0, 10, null, { contains: '', column: 'page' }), { offset: '0', limit: '10' });
-  assert.deepEqual(asked(0, 10, null, { contains: 'a', column: '' }), { offset: '0', limit: '10', contains: 'a' });
+  assert.deepEqual(asked({ ...FIRST, filter: { contains: '', column: 'page' } }), { offset: '0', limit: '10' });
+  assert.deepEqual(asked({ ...FIRST, filter: { contains: 'a', column: '' } }), { offset: '0', limit: '10', contains: 'a' });
 });
 
 test('a page may be larger', () => {

@@ -6,7 +6,6 @@ Loaded by `--ext=swap`, or by `%load_ext swap`.  Only registers; nothing is aske
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from types import TracebackType
 from typing import Any
@@ -27,9 +26,6 @@ def load(shell: Any) -> None:
     shell.register_magic_function(of_line, "line", "swap")
     if "swap" not in shell.user_ns:
         shell.push({"swap": sys.modules["swap"]}, interactive=False)
-    of_pip = no_var_expand(lambda line: packages.pip(shlex.split(line)))
-    shell.register_magic_function(of_pip, "line", "pip")
-    packages.add_layer()
     if magic.found not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(magic.found)
     shell.set_custom_exc((SwapError,), _show_error)
@@ -38,6 +34,9 @@ def load(shell: Any) -> None:
     complete.register(shell)
     altair.install()
     if "SWAP_TOKEN_SOCKET" in os.environ:
+        # Elsewhere the environment is the person's own, and so is IPython's %pip.
+        shell.register_magic_function(no_var_expand(packages.pip), "line", "pip")
+        packages.add_layer()
         _leave_the_log()
 
 

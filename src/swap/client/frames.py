@@ -190,16 +190,6 @@ def _interval_parts(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.
     )
 
 
-def first(batches: Iterable[pa.RecordBatch], count: int) -> pa.Table:
-    """Return the first rows; what comes after them is not fetched."""
-    found: list[pa.RecordBatch] = []
-    for batch in batches:
-        found.append(batch)
-        if sum(each.num_rows for each in found) >= count:
-            break
-    return pa.Table.from_batches(found).slice(0, count)
-
-
 def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
     """Yield named tuples of Python's values; a name that Python does not take as one is `_` and its place."""
     row: Any = None

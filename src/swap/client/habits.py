@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from swap.client.stream import Stream
+
 _SAME = {
     "df": "to_pandas",
     "to_df": "to_pandas",
@@ -83,6 +85,8 @@ class Rows(Protocol):
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows as they come."""
 
+    def _stream(self) -> Stream: ...
+
     def to_arrow(self) -> pa.Table:
         """Return all rows."""
 
@@ -116,7 +120,7 @@ class Habits:
 
         if not isinstance(n, int) or n < 0:
             raise Invalid(Problem(f"head({n!r}) is no number of rows.", todo="Write result.head(10)."))
-        return frames.to_pandas(frames.first(self.batches(), n))
+        return frames.to_pandas(self._stream().first(n))
 
     def __iter__(self: Rows) -> Iterator[tuple[Any, ...]]:
         """Yield the rows as named tuples of Python's values."""

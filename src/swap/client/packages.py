@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +19,20 @@ from pathlib import Path
 from swap.errors import Invalid, Problem, SwapError
 
 _READING = frozenset({"check", "config", "debug", "freeze", "help", "inspect", "list", "show"})
+_ALONE = re.compile(r"-[qv]+|--quiet|--verbose|--[\w-]+=.*", re.DOTALL)
+"""Options that surely do not take the word after them for their value."""
+_NOT_INTO_LAYER = (
+    "--force-reinstall",
+    "--ignore-installed",
+    "--prefix",
+    "--python",
+    "--root",
+    "--target",
+    "--user",
+)
+_NOT_INTO_LAYER_SHORT = re.compile(r"-[hqvVU]*[It]")
+_AS_IF_IN = "import runpy, sys; sys.prefix = sys.argv.pop(1); runpy.run_module('pip', run_name='__main__')"
+"""pip removes only what it takes for part of its own environment: with the layer for that, nothing of the site's."""
 
 
 def layer(home: Path | None = None) -> Path:
@@ -32,12 +48,13 @@ def add_layer() -> None:
         importlib.invalidate_caches()
 
 
-def pip(words: list[str]) -> None:
+def pip(line: str) -> None:
     """Run pip for the person: `install` writes into the layer, and what only reads sees both.
 
     Raises Invalid for what would change the site's packages, SwapError when pip fails.
     """
-    command = next((word for word in words if not word.startswith("-")), "help")
+    words = _words(line)
+    command = _command(words)
     if command != "install" and command not in _READING:
         raise Invalid(
             Problem(
@@ -47,10 +64,11 @@ def pip(words: list[str]) -> None:
         )
     with tempfile.TemporaryDirectory() as scratch:
         if command == "install":
+            _demand_layer(words)
             kept = Path(scratch, "constraints.txt")
             kept.write_text(_installed(), encoding="utf-8")
             words = [*words, "--prefix", str(layer()), "--constraint", str(kept), "--no-warn-script-location"]
-        status = _run([sys.executable, "-m", "pip", *words, "--disable-pip-version-check"])
+        status = _run([sys.executable, "-c", _AS_IF_IN, str(layer()), *words, "--disable-pip-version-check"])
     if status:
         raise SwapError(
             Problem(
@@ -60,6 +78,51 @@ def pip(words: list[str]) -> None:
             )
         )
     add_layer()
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise Invalid(
+            Problem(
+                "What stands after %pip cannot be read.",
+                why="A quote in it is not closed, or a backslash is its end.",
+                todo="Close the quote, or take the backslash away.",
+            )
+        ) from error
+
+
+def _command(words: list[str]) -> str:
+    """Return what pip is to do; without a word for it, it shows its help or its version."""
+    at = next((place for place, word in enumerate(words) if not word.startswith("-")), None)
+    if at is None:
+        return "help"
+    for word in words[:at]:
+        if not _ALONE.fullmatch(word):
+            raise Invalid(
+                Problem(
+                    f"%pip cannot tell its command after {word}.",
+                    todo=f"Write the command first, as in %pip install {word} ….",
+                )
+            )
+    return words[at]
+
+
+def _demand_layer(words: list[str]) -> None:
+    """Raise Invalid for an option that leads past the layer, or to copies of the site's packages in it."""
+    for word in words:
+        name = word.partition("=")[0]
+        # pip takes what its options begin with for the whole; --pre is one of its own.
+        whole = len(name) > 2 and name != "--pre" and any(option.startswith(name) for option in _NOT_INTO_LAYER)
+        if whole or _NOT_INTO_LAYER_SHORT.match(word):
+            raise Invalid(
+                Problem(
+                    f"%pip install takes no {name}.",
+                    why="It adds to the packages of this site, in a place of your own, and changes none of them.",
+                    todo=f"Leave {name} out.",
+                )
+            )
 
 
 def _run(command: list[str]) -> int:

@@ -73,6 +73,15 @@ class Stream:
         batches = list(self)
         return pa.Table.from_batches(batches, self._schema)
 
+    def first(self, count: int) -> pa.Table:
+        """Return the first rows; what comes after them is not fetched."""
+        found: list[pa.RecordBatch] = []
+        for batch in self:
+            found.append(batch)
+            if sum(each.num_rows for each in found) >= count:
+                break
+        return pa.Table.from_batches(found, self._schema).slice(0, count)
+
     def _connection(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches that one connection brings."""
         arrow, self._arrow = self._arrow, None

@@ -138,7 +138,61 @@ def build(
     `private` is this server's own directory, `prefix` the environment the server itself runs in, `lab_page`
     the text of JupyterLab's page there.
     """
-    lab = {
+    return {
+        "ServerApp": {**_server(environment), "tornado_settings": _answers(lab_page), "allow_root": root_user},
+        "LabApp": _lab(environment, private, prefix),
+        **_kernels(private),
+        "BoundedContents": {"delete_to_trash": False, "always_delete_dir": True},
+        "HTMLExporter": {
+            "template_name": "swap",
+            "extra_template_basedirs": [str(PACKAGE / "templates")],
+            "filters": {"clean_html": "swap.lab.exporting.clean"},
+        },
+        # The push ends access within seconds; the cache only spares the hub, which may be away meanwhile.
+        "HubOAuth": {"cache_max_age": 300},
+    }
+
+
+def _server(environment: Environment) -> dict[str, Any]:
+    """Return what the server is made of and where it works."""
+    return {
+        "jpserver_extensions": {
+            "jupyterlab": True,
+            "jupyter_server_terminals": True,
+            "swap.lab": True,
+            "jupyter_lsp": False,
+            "notebook_shim": False,
+            "jupyterhub": False,
+        },
+        "root_dir": str(environment.root),
+        "default_url": "/lab",
+        "open_browser": False,
+        "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
+        "contents_manager_class": "swap.lab.contents.BoundedContents",
+        "session_manager_class": "swap.lab.sessions.OneForEach",
+        "max_body_size": SENT_BYTES,
+        "max_buffer_size": SENT_BYTES,
+        "terminado_settings": {"shell_command": terminal(environment)},
+    }
+
+
+def _answers(lab_page: str) -> dict[str, Any]:
+    """Return what goes with each answer: its headers, its cookies and its line in the log."""
+    return {
+        "headers": {
+            "Content-Security-Policy": content_security_policy(lab_page),
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "same-origin",
+        },
+        "log_function": logs.log_request,
+        "cookie_options": {"SameSite": "Lax"},
+        "xsrf_cookie_kwargs": {"SameSite": "Lax"},
+    }
+
+
+def _lab(environment: Environment, private: Path, prefix: Path) -> dict[str, Any]:
+    """Return where JupyterLab finds its parts and settings, and that it neither asks for news nor changes itself."""
+    return {
         "labextensions_path": [str(prefix / "share" / "jupyter" / "labextensions")],
         "extra_labextensions_path": [str(private / "labextensions")],
         # Settings of the site, which are a person's defaults; and a directory that never is at home.
@@ -153,38 +207,11 @@ def build(
         "custom_css": False,
         "expose_app_in_browser": False,
     }
+
+
+def _kernels(private: Path) -> dict[str, dict[str, Any]]:
+    """Return which kernel there is, and how the server talks to it."""
     return {
-        "ServerApp": {
-            "jpserver_extensions": {
-                "jupyterlab": True,
-                "jupyter_server_terminals": True,
-                "swap.lab": True,
-                "jupyter_lsp": False,
-                "notebook_shim": False,
-                "jupyterhub": False,
-            },
-            "root_dir": str(environment.root),
-            "default_url": "/lab",
-            "allow_root": root_user,
-            "open_browser": False,
-            "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
-            "contents_manager_class": "swap.lab.contents.BoundedContents",
-            "max_body_size": SENT_BYTES,
-            "max_buffer_size": SENT_BYTES,
-            "session_manager_class": "swap.lab.sessions.OneForEach",
-            "terminado_settings": {"shell_command": terminal(environment)},
-            "tornado_settings": {
-                "headers": {
-                    "Content-Security-Policy": content_security_policy(lab_page),
-                    "X-Content-Type-Options": "nosniff",
-                    "Referrer-Policy": "same-origin",
-                },
-                "log_function": logs.log_request,
-                "cookie_options": {"SameSite": "Lax"},
-                "xsrf_cookie_kwargs": {"SameSite": "Lax"},
-            },
-        },
-        "LabApp": lab,
         "OneKernelSpec": {
             "ensure_native_kernel": False,
             "allowed_kernelspecs": {KERNEL},
@@ -195,12 +222,4 @@ def build(
             "kernel_manager_class": "swap.lab.kernels.ClosedKernelManager",
         },
         "ClosedKernelManager": transport(private / "run"),
-        "BoundedContents": {"delete_to_trash": False, "always_delete_dir": True},
-        "HTMLExporter": {
-            "template_name": "swap",
-            "extra_template_basedirs": [str(PACKAGE / "templates")],
-            "filters": {"clean_html": "swap.lab.exporting.clean"},
-        },
-        # The push ends access within seconds; the cache only spares the hub, which may be away meanwhile.
-        "HubOAuth": {"cache_max_age": 300},
     }

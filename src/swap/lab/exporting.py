@@ -29,8 +29,10 @@ STYLES = frozenset(
 """None of these takes an address, or leaves its place on the page."""
 _LINK = re.compile(r"(?:https?://|mailto:|#|[\w./%-]+(?:[?#]|$))", re.IGNORECASE)
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]+")
-_UNSEEN = re.compile(r"<(script|style|template|title)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-"""What stands inside is no text for people."""
+_UNSEEN = ("script", "style", "template", "title")
+"""What stands inside these is no text for people."""
+_BEGIN = re.compile(rf"<({'|'.join(_UNSEEN)})\b", re.IGNORECASE | re.ASCII)
+_END = {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE | re.ASCII) for tag in _UNSEEN}
 
 
 def clean(text: object) -> str:
@@ -46,7 +48,31 @@ def clean(text: object) -> str:
         strip=True,
         css_sanitizer=CSSSanitizer(allowed_css_properties=STYLES),
     )
-    return str(cleaner.clean(_UNSEEN.sub("", str(text))))
+    return str(cleaner.clean(seen(str(text))))
+
+
+def seen(text: str) -> str:
+    """Return HTML without the elements that hold no text for people; one that has no end stays as it is.
+
+    Each end is looked for from its beginning, and one that is not there once: the time grows as the text does.
+
+    >>> seen("a<script>go()</script>b<style>c")
+    'ab<style>c'
+    """
+    kept: list[str] = []
+    at = 0
+    endless: set[str] = set()
+    for begin in _BEGIN.finditer(text):
+        tag = begin[1].lower()
+        if begin.start() < at or tag in endless:
+            continue
+        end = _END[tag].search(text, begin.end())
+        if end is None:
+            endless.add(tag)
+            continue
+        kept.append(text[at : begin.start()])
+        at = end.end()
+    return "".join([*kept, text[at:]])
 
 
 def _may_stay(tag: str, name: str, value: str) -> bool:

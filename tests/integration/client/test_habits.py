@@ -170,6 +170,12 @@ def test_the_first_rows_come_while_the_others_stay(swap_gateway: Gateway) -> Non
     result.cancel()
 
 
+def test_a_result_without_rows_has_a_head_with_its_columns() -> None:
+    head = swap.sql("SELECT n, t FROM lake.big.numbers WHERE n < 0").head()
+
+    assert (head.shape, head.columns.tolist()) == ((0, 2), ["n", "t"])
+
+
 def test_infinity_is_shown() -> None:
     result = swap.sql("SELECT 'infinity'::DATE AS d, '-infinity'::TIMESTAMP AS t, 'infinity'::TIMESTAMPTZ AS z")
 

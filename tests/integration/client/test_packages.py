@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from integration.client.notebooks import Notebook
+from integration.client.notebooks import KERNEL, Notebook
 from swap.client.show import ERROR
 
 REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "kernel.in"
@@ -20,14 +22,15 @@ FIGURES = {
 }
 
 
-def wheel(folder: Path, name: str, needs: str = "") -> None:
+def wheel(folder: Path, name: str, needs: str = "", version: str = "1.0") -> None:
     """Write a package of one module that says where it is."""
-    about = f"{name}-1.0.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as file:
+    about = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
         file.writestr(f"{name}.py", "PLACE = __file__\n")
         file.writestr(
             f"{about}/METADATA",
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n" + (f"Requires-Dist: {needs}\n" if needs else ""),
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            + (f"Requires-Dist: {needs}\n" if needs else ""),
         )
         file.writestr(
             f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -93,6 +96,91 @@ def test_the_sites_packages_are_not_changed(notebook: Notebook, written: str) ->
     said = notebook.one(written, fails=True)[ERROR]["error"]["title"]
 
     assert said == f"%pip {written.split()[1]} cannot change the packages of this site."
+
+
+@dataclass(frozen=True)
+class Site:
+    """An environment of a test's own that has `sitething` beside all that the kernels have."""
+
+    home: Path
+    packages: Path
+    shelf: Path
+
+    def pip(self, line: str, **variables: str) -> str:
+        """Run %pip there and return what it says."""
+        done = subprocess.run(
+            [str(self.packages.parents[2] / "bin" / "python"), "-s", "-c", f"from swap.client import packages; packages.pip({line!r})"],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(self.home), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.shelf), **variables},
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )  # fmt: skip
+        return done.stdout
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    home, shelf, made = tmp_path / "home", tmp_path / "shelf", tmp_path / "site"
+    home.mkdir()
+    shelf.mkdir()
+    subprocess.run([str(KERNEL), "-m", "venv", "--without-pip", str(made)], check=True)
+    (packages,) = made.glob("lib/*/site-packages")
+    (kernels,) = KERNEL.parents[1].glob("lib/*/site-packages")
+    (packages / "kernels.pth").write_text(f"import site; site.addsitedir({str(kernels)!r})\n")
+    wheel(shelf, "sitething")
+    wheel(shelf, "ownthing")
+    with zipfile.ZipFile(shelf / "sitething-1.0-py3-none-any.whl") as file:
+        file.extractall(packages)
+    files = ("sitething.py", "METADATA", "WHEEL", "RECORD", "INSTALLER")
+    about = packages / "sitething-1.0.dist-info"
+    (about / "INSTALLER").write_text("pip\n")
+    (about / "RECORD").write_text(
+        "".join(f"{name if name.endswith('.py') else f'{about.name}/{name}'},,\n" for name in files)
+    )
+    return Site(home, packages, shelf)
+
+
+def project(folder: Path, made: Path) -> None:
+    """Write a project that is built without any other: what comes out is a wheel that is there."""
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "made"\nbackend-path = ["."]\n'
+    )
+    (folder / "made.py").write_text(
+        "import shutil\n\n"
+        "def build_wheel(directory, *_):\n"
+        f"    shutil.copy({str(made)!r}, directory)\n"
+        f"    return {made.name!r}\n"
+    )
+
+
+def test_what_pip_would_install_anew_leaves_the_sites_packages_where_they_are(site: Site) -> None:
+    project(site.home / "clone", site.shelf / "sitething-1.0-py3-none-any.whl")
+    before = {path: path.read_bytes() for path in site.packages.rglob("*") if path.is_file()}
+
+    for said in (
+        site.pip("install ./clone"),
+        site.pip("install sitething", PIP_FORCE_REINSTALL="1"),
+        site.pip("install -U sitething"),
+    ):
+        assert "sitething" in said
+
+    assert {path: path.read_bytes() for path in before if path.exists()} == before
+
+
+def test_a_package_of_mine_can_be_replaced_by_a_newer_one(site: Site) -> None:
+    site.pip("install ownthing")
+    wheel(site.shelf, "ownthing", version="1.1")
+
+    assert "Successfully installed ownthing-1.1" in site.pip("install -U ownthing")
+    assert [path.name for path in site.home.rglob("ownthing-*.dist-info")] == ["ownthing-1.1.dist-info"]
+
+
+def test_elsewhere_pip_is_ipythons(tmp_path: Path) -> None:
+    with Notebook(tmp_path, {}) as notebook:
+        assert notebook.value("get_ipython().find_line_magic('pip').__module__") == "IPython.core.magics.packaging"
 
 
 def test_the_sites_packages_win_over_mine(notebook: Notebook) -> None:

@@ -14,12 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
-from integration.lab.stand_ins import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +283,34 @@ def test_a_result_s_table_can_be_filtered(window: Lab, server: Server) -> None:
     expect(output.locator(".sq-f")).to_contain_text("1–10 of 310,482")
 
 
+@pytest.mark.parametrize("first", ["filter", "sort"])
+def test_what_is_wished_while_rows_are_on_their_way_is_not_lost(window: Lab, first: str) -> None:
+    output = window.cell(3)
+    held: list[Route] = []
+    # Playwright marks what it is given, and a built-in function takes no mark.
+    window.page.route(re.compile(r"/qdone/page"), lambda route: held.append(route), times=1)  # noqa: PLW0108
+    output.get_by_role("button", name="Filter").click()
+    wishes = {
+        "filter": lambda: output.get_by_role("searchbox", name="Text in a row").fill("country"),
+        "sort": lambda: output.get_by_role("button", name="views").click(),
+    }
+    asked: list[str] = []
+    window.page.on("request", lambda request: asked.append(request.url) if "/qdone/page" in request.url else None)
+
+    with window.page.expect_request(re.compile(r"/qdone/page")):
+        wishes.pop(first)()
+    (other,) = wishes.values()
+    other()
+    window.page.wait_for_timeout(400)  # a filter is asked for after a pause in the typing
+    assert len(asked) == 1, "one question at a time"
+    held[0].continue_()
+
+    expect(output.locator("th[aria-sort=ascending]")).to_contain_text("views")
+    expect(output.locator(".sq-f")).to_contain_text("that match, of 310,482")
+    last = parse_qs(urlsplit(asked[-1]).query)
+    assert (last["sort"], last["contains"]) == (["views"], ["country"])
+
+
 def test_a_page_has_as_many_rows_as_somebody_chooses(window: Lab) -> None:
     output = window.cell(3)
     output.get_by_role("combobox", name="Rows of a page").select_option("25 rows")
@@ -443,20 +470,25 @@ def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: S
     expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
 
 
-def test_a_cell_whose_kernel_was_restarted_stops_counting_and_its_query_is_cancelled(
-    window: Lab, server: Server
-) -> None:
+def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_to_the_gateway(window: Lab) -> None:
+    """The gateway knows which queries are to be kept, and ends the others itself."""
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_be_visible()
     window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
-    server.gateway.asked.clear()
+    asked: list[tuple[str, str]] = []
+    window.page.on("request", lambda request: asked.append((request.method, urlsplit(request.url).path)))
 
     window.page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
     window.page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel").first.click()
     window.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
     expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
+    expect(window.cell(1).locator(".sq-f")).to_contain_text(
+        "ends within a minute, unless it was started with keep=True"
+    )
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
-    wait_for("the query's end", lambda: ("DELETE", "/v1/queries/qrun") in [each[:2] for each in server.gateway.asked])
+    window.page.evaluate("0")  # what the page had asked by then is told before this is answered
+    assert [method for method, _ in asked if method == "POST"], "the restart"
+    assert [path for method, path in asked if method == "DELETE"] == []
 
 
 def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
@@ -483,6 +515,27 @@ def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, 
     assert "mine = 1" in holds("both-mine.ipynb")
     assert "theirs = 1" in holds("both.ipynb")
     expect(dialog).to_have_count(0)
+
+
+def test_a_copy_that_cannot_be_saved_is_said_in_words(window: Lab, server: Server) -> None:
+    def write(source: str) -> None:
+        cells = [outputs.cell(1, source)]
+        (server.home / "away.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
+
+    write("as_opened = 1")
+    window.page.goto(f"{server.url}/lab/tree/away.ipynb?reset")
+    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    write("theirs = 1")
+    window.page.route(re.compile(r"/api/contents/away-mine"), lambda route: route.abort())
+
+    window.cell(1).locator(".cm-content").click()
+    window.page.keyboard.insert_text("mine = 1\n")
+    window.page.keyboard.press("Control+s")
+    dialog = window.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Keep mine as a copy").click(timeout=20_000)
+
+    expect(dialog).to_contain_text("No copy was saved. Your server does not answer. Nothing is lost")
+    assert "mine = 1" in window.source(1)
 
 
 def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -62,6 +63,12 @@ def test_a_notebook_of_many_cells_is_refused_before_anything_is_built_of_it(serv
     assert answer.status_code == 413
     assert re.search(r"cells\.ipynb has 880,00\d parts", answer.text)
     assert peak(server) - before < 50_000_000
+
+
+def test_a_notebook_that_printed_json_and_charts_is_opened(server: Server) -> None:
+    printed = json.dumps({"text": json.dumps([{"a": [1]}] * 300_000)})
+    (server.home / "printed.ipynb").write_text(HEAD.replace('"metadata": {}', f'"metadata": {printed}') + "]}")
+    assert get(server, "/api/contents/printed.ipynb").status_code == 200
 
 
 def test_a_file_of_500_mb_is_downloaded_and_not_opened(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from integration.lab.conftest import Server, started
 FIGURE = px.bar(
     x=["a", "b"], y=[1, 2], title="how many <a href='javascript:alert(1)'>x</a><script>alert(1)</script>"
 ).add_layout_image(source="http://192.0.2.1/spy.png", sizex=1, sizey=1)
+
+
+GOOD = "{'data': [{'type': 'bar', 'x': ['a'], 'y': [1]}], 'layout': {}}"
+BAD = "None"
 
 
 def notebook(bundle: dict[str, Any]) -> str:
@@ -75,6 +80,37 @@ def test_without_a_figure_its_library_is_not_loaded(browser: Browser, server: Se
     expect(page.locator(".jp-OutputArea-output")).to_have_text("as plain text", timeout=60_000)
 
     assert [url for url in asked if "plotly" in url] == []
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("library", "shown", "why"),
+    [("away", GOOD, "its library did not load. Run the cell again."), ("there", BAD, "plotly cannot read it.")],
+)
+def test_a_figure_that_failed_says_why_and_the_next_one_is_drawn(
+    browser: Browser, server: Server, library: str, shown: str, why: str
+) -> None:
+    cells = [f"p = display({{M: {shown}}}, raw=True, display_id=True)", f"p.update({{M: {GOOD}}}, raw=True)"]
+    head = "M = 'application/vnd.plotly.v1+json'\n"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(head + each) for each in cells])
+    (server.home / f"{library}.ipynb").write_text(nbformat.writes(made))
+    context = browser.new_context()
+    page = context.new_page()
+    script = re.compile(r"/swap/plotly/static/remoteEntry")
+    if library == "away":
+        page.route(script, lambda route: route.abort())
+    page.goto(f"{server.url}/lab/workspaces/{library}/tree/{library}.ipynb")
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+
+    page.locator(".jp-Cell").first.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-OutputArea-output").first
+    expect(output).to_have_text(f"This figure of plotly cannot be drawn: {why}", timeout=30_000)
+    page.unroute(script)
+    page.keyboard.press("Shift+Enter")
+
+    expect(output.locator(".js-plotly-plot .bars .point")).to_have_count(1, timeout=30_000)
+    expect(output).not_to_contain_text("cannot be drawn")
     context.close()
 
 
