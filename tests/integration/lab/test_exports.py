@@ -187,7 +187,7 @@ def test_what_a_picture_says_of_itself_is_a_number_or_nothing(server: Server) ->
         assert ("width" in tag) == bool(expected)
 
 
-def test_jupyters_own_page_would_run_it(saved: str, page: Page) -> None:
+def test_where_nothing_cleans_it_it_runs(saved: str, page: Page) -> None:
     """The control: what the browser is given here does run where nothing cleans it."""
     del saved
     other = page.context.new_page()
