@@ -34,6 +34,8 @@ def _from_file(path: Path, info: ValidationInfo) -> Path:
 Location = Annotated[Path, AfterValidator(_from_file)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
+Address = Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")]
+"""host:port"""
 
 
 class Model(BaseModel):
@@ -164,7 +166,31 @@ class PostgresSource(SourceBase):
     )
 
 
-Source = Annotated[FilesSource | PostgresSource, Field(discriminator="kind")]
+class HiveSource(SourceBase):
+    """A Hive: Apache Hive's HiveServer2, or a Spark Thrift Server; its databases are SWAP's schemas."""
+
+    kind: Literal["hive"]
+    servers: tuple[Address, ...] = Field(
+        min_length=1, description="Where it answers, as host:port; of several, any that is up is asked."
+    )
+    user: str = Field(description="The account SWAP connects as.")
+    password: Secret | None = Field(default=None, description="The account's password.")
+    tls: Literal["verify-full", "disable"] = Field(
+        default="verify-full", description="Whether connections are encrypted and the server's certificate verified."
+    )
+    ca: Location | None = Field(
+        default=None, description="File of the authorities that certify the servers; by default the system's."
+    )
+    impersonate: bool = Field(
+        default=True, description="Whether Hive acts as the person who asks, whose name it knows, instead of as `user`."
+    )
+    queues: dict[str, str] = Field(
+        default={}, description="Group → the cluster's queue for its members' queries; the first that fits counts."
+    )
+    session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
+
+
+Source = Annotated[FilesSource | HiveSource | PostgresSource, Field(discriminator="kind")]
 
 
 class Grant(Model):
@@ -370,7 +396,7 @@ def _sentence(problem: ErrorDetails, models: list[type[Model]], where: tuple[str
     sentences = {
         "extra_forbidden": lambda: f"{name} is not a setting. {_near(models, where)}",
         "missing": lambda: f"{name} is missing: {known}",
-        "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "postgres".',
+        "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "hive", "postgres".',
         "union_tag_invalid": lambda: f"{name}.kind is {context['tag']!r}; SWAP knows {context['expected_tags']}.",
         "secret": lambda: (
             f'{name} must say where the secret is, {{ file = "…" }} or {{ env = "…" }}; the secret itself never stands'

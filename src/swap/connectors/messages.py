@@ -16,6 +16,8 @@ DATASETS = "datasets"
 """The key under which a harvest tells of some tables at once."""
 STATEMENT = "statement"
 """The key under which a reader tells what it asks its store."""
+PROGRESS = "progress"
+"""The key under which it tells how far the store is: its share and its line."""
 
 
 def encode_fragment(fragment: Fragment) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from swap.connectors.base import Connector
 from swap.connectors.files import FilesConnector
+from swap.connectors.hive import HiveConnector
 from swap.connectors.postgres import PostgresConnector
 from swap.settings import Source
 
 KINDS: dict[str, Callable[[str, Any], Connector]] = {
     "files": FilesConnector,
+    "hive": HiveConnector,
     "postgres": PostgresConnector,
 }
 

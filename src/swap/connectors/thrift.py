@@ -8,7 +8,7 @@ Source: https://github.com/apache/thrift/blob/master/doc/specs/thrift-binary-pro
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 

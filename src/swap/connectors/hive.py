@@ -1,0 +1,74 @@
+"""A HiveServer2 as a source: Apache Hive, or a Spark Thrift Server.  Reading happens in a child process.
+
+Each query has a session of its own, as the person who asks: the store checks its own rights too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from swap.connectors.base import NULL_TESTS, Capabilities, Comparison, OnBehalf
+from swap.connectors.store import StoreConnector
+from swap.settings import HiveSource
+
+_EXACT = ("integer", "decimal", "text", "date", "timestamp")
+_NO_NAN = (Comparison.EQ, Comparison.LT, Comparison.LE)
+"""To Hive NaN is neither equal to itself nor greater than anything, as it is to DuckDB."""
+
+CAPABILITIES = Capabilities(
+    comparisons=frozenset(
+        [(family, comparison) for family in _EXACT for comparison in Comparison]
+        + [("boolean", comparison) for comparison in (Comparison.EQ, Comparison.NE)]
+        + [("float", comparison) for comparison in _NO_NAN]
+        + [
+            (family, comparison)
+            for family in ("boolean", "float", "binary", "timestamptz", "nested")
+            for comparison in NULL_TESTS
+        ]
+    ),
+    limit=True,
+)
+
+
+class HiveConnector(StoreConnector):
+    """The servers of one Hive."""
+
+    capabilities = CAPABILITIES
+    module = "swap.connectors.hive_reader"
+
+    def __init__(self, name: str, source: HiveSource) -> None:
+        super().__init__(name, source.connect_timeout_seconds)
+        self._source = source
+
+    def account(self, on_behalf: OnBehalf) -> str:
+        """Return the person's name where Hive acts as them, else the name of SWAP's account."""
+        return on_behalf.name if self._source.impersonate else self._source.user
+
+    def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return servers and account, and with what settings a session is opened."""
+        source = self._source
+        settings = {f"set:hiveconf:{key}": value for key, value in (_PINNED | source.session).items()}
+        if on_behalf is not None:
+            if source.impersonate:
+                settings["hive.server2.proxy.user"] = on_behalf.name
+            for group, queue in source.queues.items():
+                if group in on_behalf.groups:
+                    settings |= {f"set:hiveconf:{key}": queue for key in _QUEUES}
+                    break
+        return {
+            "address": {
+                "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
+                "user": source.user,
+                "password": self.password(source.password) if source.password else "",
+                "tls": source.tls == "verify-full",
+                "ca": str(source.ca) if source.ca else "",
+                "connect_seconds": source.connect_timeout_seconds,
+                "configuration": settings,
+            },
+        }
+
+
+_PINNED = {"hive.local.time.zone": "UTC", "hive.query.name": "swap"}
+"""What a session means by a time with a zone must not depend on the server's."""
+_QUEUES = ("tez.queue.name", "mapreduce.job.queuename")

@@ -1,0 +1,145 @@
+"""What Hive and Spark say of a table (`DESCRIBE FORMATTED`, `SHOW PARTITIONS`), as the catalog keeps it.
+
+Both answer with three columns of text in sections that begin with `# …`; this reads them without knowing more of the
+two than that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from swap.connectors import hive_types
+from swap.connectors.base import NULL_TESTS, Column, Comparison, Dataset, Partition, Partitions
+from swap.connectors.hive_types import HiveType
+
+NULL = "__HIVE_DEFAULT_PARTITION__"
+KEPT = 60
+"""Partitions, or days where a day has hours, that the catalog keeps: every query reads the catalog."""
+FINER = "hour"
+_SENSITIVITY = re.compile(r"\[sensitivity:([^\]]*)\]\s*$")
+_STATISTICS = re.compile(r"(\d+) bytes(?:, (\d+) rows)?")
+
+Line = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class Described:
+    """A table's columns, those of its partitions last, and what else is said of it by name."""
+
+    columns: list[tuple[str, HiveType, str]] = field(default_factory=list)
+    """(name, type, comment) of the columns whose types we know."""
+    partitions: list[str] = field(default_factory=list)
+    about: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def types(self) -> dict[str, HiveType]:
+        """The columns' types by their names."""
+        return {name: type_ for name, type_, _ in self.columns}
+
+
+def described(lines: Iterable[Line]) -> Described:
+    """Read `DESCRIBE FORMATTED` or `DESCRIBE`."""
+    found = Described()
+    section = "# col_name"
+    for name, type_, comment in ((a.strip(), b.strip(), c.strip()) for a, b, c in lines):
+        if name.startswith("#"):
+            # The heading of the columns stands again below that of the partitions.
+            section = section if name == "# col_name" else name
+        elif name and section == "# col_name":
+            _column(found, name, type_, comment)
+        elif name and section == "# Partition Information":
+            found.partitions.append(name)
+            if name not in found.types:
+                _column(found, name, type_, comment)
+        elif name or type_:
+            # Below `Table Parameters:` a parameter's name stands in the second column, its value in the third.
+            key, value = (name.rstrip(":"), type_) if name else (type_, comment)
+            found.about[key.lower()] = value
+    return found
+
+
+def _column(found: Described, name: str, type_: str, comment: str) -> None:
+    if not hive_types.nameable(name):
+        return
+    try:
+        found.columns.append((name, hive_types.parse(type_), "" if comment == "null" else comment))
+    except hive_types.UnknownTypeError:
+        # A column of a type that has no exact form here cannot be named; the others can.
+        return
+
+
+def dataset(schema: str, name: str, found: Described, partitions: Partitions | None) -> Dataset:
+    """Return a table as the catalog keeps it."""
+    about = found.about
+    size, rows = numbers(about)
+    return Dataset(
+        schema,
+        name,
+        tuple(_as_column(*each, partition=each[0] in found.partitions) for each in found.columns),
+        about.get("comment", ""),
+        about.get("owner", ""),
+        rows,
+        size,
+        partitions=partitions,
+    )
+
+
+def numbers(about: dict[str, str]) -> tuple[int | None, int | None]:
+    """Return a table's bytes and rows, as far as somebody has counted them."""
+    statistics = _STATISTICS.search(about.get("statistics", ""))
+    if statistics is not None:
+        return int(statistics[1]), int(statistics[2]) if statistics[2] else None
+    size, rows = about.get("totalsize", ""), about.get("numrows", "")
+    # Hive writes 0 or -1 rows where nobody has counted.
+    return int(size) if size.isdigit() else None, int(rows) if rows.isdigit() and int(rows) else None
+
+
+def _as_column(name: str, of: HiveType, comment: str, *, partition: bool) -> Column:
+    said = _SENSITIVITY.search(comment)
+    text = comment if said is None else comment[: said.start()].rstrip()
+    return Column(
+        name,
+        of.type,
+        text,
+        partition=partition,
+        sensitivity="" if said is None else said[1].strip(),
+        inexact=frozenset(Comparison) - NULL_TESTS if of.padded else frozenset(),
+    )
+
+
+def partitions(keys: Sequence[str], names: Iterable[str], rows: int | None) -> Partitions:
+    """Return how a table is divided, from names like `year=2026/month=7`; `rows` of the table are a guess for each.
+
+    Only the newest are kept, and no more than those are held while the names are read.
+    """
+    grouping = tuple(keys[:-1] if len(keys) > 1 and keys[-1] == FINER else keys)
+    count = 0
+    groups: dict[tuple[str | None, ...], int] = {}
+    for name in names:
+        count += 1
+        values = _values(name)[: len(grouping)]
+        groups[values] = groups.get(values, 0) + 1
+        if len(groups) > 4 * KEPT:
+            groups = dict(_newest(groups))
+    each = (rows or 0) / count if count else 0.0
+    newest = tuple(Partition(values, parts, round(each * parts), exact=False) for values, parts in _newest(groups))
+    return Partitions(grouping, FINER if grouping != tuple(keys) else "", count, newest)
+
+
+def _newest(groups: dict[tuple[str | None, ...], int]) -> Iterator[tuple[tuple[str | None, ...], int]]:
+    ordered = sorted(groups.items(), key=lambda item: [_order(value) for value in item[0]], reverse=True)
+    yield from ordered[:KEPT]
+
+
+def _values(name: str) -> tuple[str | None, ...]:
+    written = (unquote(part.partition("=")[2]) for part in name.split("/"))
+    return tuple(None if value == NULL else value for value in written)
+
+
+def _order(value: str | None) -> tuple[int, int, str]:
+    if value is None:
+        return (0, 0, "")
+    return (1, int(value), "") if re.fullmatch(r"-?\d{1,18}", value) else (2, 0, value)

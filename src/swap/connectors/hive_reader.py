@@ -1,0 +1,243 @@
+"""The child process that reads a HiveServer2, and writes the rows as an Arrow stream to a descriptor it is given.
+
+It answers one request at a time and keeps nothing of it.  Every request has a session of its own, for whom it reads;
+when whoever asked is gone, the statement is cancelled at the server.  No text a person wrote is ever sent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from swap.arrow_stream import StreamWriter
+from swap.connectors import hive_catalog, hive_decode
+from swap.connectors.base import Dataset, Fragment, rows_without_columns
+from swap.connectors.hive_catalog import Described
+from swap.connectors.hive_session import ColumnBlock, Session, StatementError, ended
+from swap.connectors.hive_types import HiveType, identifier, nameable, select
+from swap.connectors.hive_wire import Server, failed
+from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.process import Tell, ToldError, serve
+from swap.connectors.thrift import Value
+from swap.connectors.wire import LostError
+from swap.errors import SourceFailed, SwapError, to_json
+
+_FETCH_ROWS = 10_000
+"""Rows asked for at once: what a server gives at most, unless told otherwise."""
+_FIRST_PAUSE_SECONDS, _PAUSE_SECONDS = 0.005, 0.5
+"""Between two questions how far a statement is."""
+_MEMORY_BYTES = 4 * 2**30
+_CANCEL_SECONDS = 3.0
+"""How long a server that is out of reach is asked to cancel."""
+_MAP_REDUCE = re.compile(r"(Stage-\d+) map = (\d+)%,\s+reduce = (\d+)%")
+_HARVESTED = 100
+"""Tables that are told of at once."""
+_OWN_DATABASES = frozenset({"information_schema", "sys"})
+
+
+def check(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — asks nothing
+    """Ask for nothing: the session is open."""
+    return 0
+
+
+def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell of every table and view that the account sees."""
+    count = 0
+    waiting: list[Dataset] = []
+
+    def ask(statement: str) -> Iterator[list[list[str]]]:
+        server.extend(time.monotonic() + request["question_seconds"])
+        return server.session.table(statement, math.ceil(request["question_seconds"]))
+
+    def say() -> None:
+        tell({DATASETS: [encode_dataset(each) for each in waiting]})
+        waiting.clear()
+
+    for schema in _column(ask("SHOW DATABASES"), 0):
+        if schema in _OWN_DATABASES or not nameable(schema):
+            continue
+        # Spark's answer has the database's name before the table's, and whether it is temporary after it.
+        for name in _column(ask(f"SHOW TABLES IN {identifier(schema)}"), 1):
+            found = _described(ask, schema, name) if nameable(name) else None
+            if found is not None and found.columns:
+                waiting.append(hive_catalog.dataset(schema, name, found, _partitions(ask, schema, name, found)))
+                count += 1
+            if len(waiting) == _HARVESTED:
+                say()
+    if waiting:
+        say()
+    return count
+
+
+Ask = Callable[[str], Iterator[list[list[str]]]]
+
+
+def _column(pieces: Iterator[list[list[str]]], at: int) -> list[str]:
+    return [value for piece in pieces for value in piece[min(at, len(piece) - 1)]]
+
+
+def _described(ask: Ask, schema: str, name: str) -> Described | None:
+    """Return what is said of a table; None for one that may not be read or is gone meanwhile."""
+    try:
+        pieces = list(ask(f"DESCRIBE FORMATTED {identifier(schema)}.{identifier(name)}"))
+    except StatementError:
+        return None
+    return hive_catalog.described(line for piece in pieces for line in zip(*piece[:3], strict=True))
+
+
+def _partitions(ask: Ask, schema: str, name: str, found: Described) -> Any:
+    if not found.partitions:
+        return None
+    try:
+        names = _column(ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}"), 0)
+    except StatementError:
+        return None
+    _, rows = hive_catalog.numbers(found.about)
+    return hive_catalog.partitions(found.partitions, names, rows)
+
+
+def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
+    """Tell the statement and how far it is, then write its rows; return how many they are."""
+    assert sink is not None
+    fragment = decode_fragment(request["fragment"])
+    source, session = request["source"], server.session
+    columns = _types(session, source, fragment)
+    statement = select(fragment, columns, spark=server.spark)
+    tell({STATEMENT: statement})
+    schema = fragment.columns_as(request["names"])
+    writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
+    operation = session.execute(statement, max(1, math.ceil(request["ends_at"] - time.monotonic())))
+    with _cancelled_unless_over(server, operation):
+        _watch(server, operation, tell)
+        types = [columns[each.name] for each in fragment.columns]
+        for blocks in session.rows(operation, _FETCH_ROWS):
+            arrays = _arrays(source, fragment, blocks, types, writer.rows)
+            count = blocks[0].values.count
+            writer.write(pa.RecordBatch.from_arrays(arrays, schema=schema) if arrays else rows_without_columns(count))
+    return writer.end()
+
+
+def _types(session: Session, source: str, fragment: Fragment) -> dict[str, HiveType]:
+    """Return the types of the table's columns now; refuse when one changed since the catalog was harvested."""
+    question = f"DESCRIBE {identifier(fragment.schema)}.{identifier(fragment.table)}"
+    pieces = list(session.table(question, 60))
+    types = hive_catalog.described(line for piece in pieces for line in zip(*piece[:3], strict=True)).types
+    for column in fragment.columns:
+        if column.name not in types or types[column.name].type != column.type:
+            raise failed(
+                source,
+                f"The column {column.name} of {fragment.schema}.{fragment.table} changed since the catalog was"
+                " renewed.",
+                "Run the query again in a few minutes.",
+            )
+    return types
+
+
+def _watch(server: Server, operation: Value, tell: Tell) -> None:
+    """Wait until a statement has its rows, and tell how far it is."""
+    session, logs = server.session, True
+    pause = _FIRST_PAUSE_SECONDS
+    while not ended(status := session.status(operation)):
+        share, line = status.share, ""
+        try:
+            lines = session.log_lines(operation) if logs else []
+        except StatementError:
+            logs, lines = False, []
+        for said in lines:
+            # Of the log only what says how far it is: other lines name hosts, accounts and files.
+            if found := _MAP_REDUCE.search(said):
+                line = f"{found[1]}: map {found[2]} %, reduce {found[3]} %"
+                share = (int(found[2]) + int(found[3])) / 200
+        if line or share is not None:
+            tell({PROGRESS: [share, line]})
+        # Hive keeps the question until it knows more; Spark answers at once.
+        server.pause(pause)
+        pause = min(2 * pause, _PAUSE_SECONDS)
+
+
+@contextmanager
+def _cancelled_unless_over(server: Server, operation: Value) -> Iterator[None]:
+    """Cancel the statement at the server when the block does not come to its end.
+
+    Over another connection: on this one an answer may be on its way, and a server looks at one call at a time.
+    """
+    try:
+        yield
+    except StatementError:
+        raise
+    except BaseException:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            try:
+                other = server.again(_CANCEL_SECONDS, ours.fileno())
+                try:
+                    other.session.cancel(operation)
+                    other.session.close(server.session.handle)
+                finally:
+                    other.drop()
+            except (SwapError, LostError, StatementError):
+                # Then the server finds out by itself that the connection is gone, and closes the session.
+                pass
+        server.drop()
+        raise
+
+
+def _arrays(
+    source: str, fragment: Fragment, blocks: list[ColumnBlock], types: list[HiveType], before: int
+) -> list[pa.Array]:
+    arrays = []
+    for column, block, of in zip(fragment.columns, blocks, types, strict=False):
+        try:
+            arrays.append(hive_decode.column(block, of.type, padded=of.padded))
+        except hive_decode.UnreadableError as error:
+            raise _unreadable(source, fragment, column.name, before + error.row, error) from None
+    return arrays
+
+
+def _unreadable(source: str, fragment: Fragment, column: str, row: int, error: Exception) -> SourceFailed:
+    return failed(
+        source,
+        f"The column {column} of {fragment.schema}.{fragment.table} holds {error}, first in row {row + 1} of the"
+        " answer.",
+        "Leave the column out, or leave such rows out with WHERE.",
+    )
+
+
+_DO: dict[str, Callable[[Server, Mapping[str, Any], int | None, Tell], int]] = {
+    "check": check,
+    "harvest": harvest,
+    "read": read,
+}
+
+
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do."""
+    return main
+
+
+def main(control: socket.socket) -> None:
+    """Answer requests, one after the other, until there are no more."""
+    # A value made to burst must end this process, not the machine.
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    pa.set_cpu_count(1)
+
+    def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
+        server = Server(request["source"], request["address"], control.fileno())
+        try:
+            server.connect(request["ends_at"])
+            with server.told():
+                return _DO[request["do"]](server, request, sink, tell)
+        except SwapError as error:
+            raise ToldError(to_json(error)) from None
+        finally:
+            server.close()
+
+    serve(answer, control)

@@ -1,0 +1,209 @@
+"""Hive's types as Arrow types, and the SQL that is sent: identifiers, literals, comparisons, projections."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from swap.connectors.base import Column, Comparison, Fragment, Predicate, fits, type_family
+
+_PLAIN: dict[str, pa.DataType] = {
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "string": pa.string(),
+    "varchar": pa.string(),
+    "char": pa.string(),
+    "binary": pa.binary(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "timestamp_ntz": pa.timestamp("us"),
+    "timestamp with local time zone": pa.timestamp("us", "UTC"),
+    "void": pa.string(),
+}
+_WORD = re.compile(r"timestamp with local time zone|[a-z_]+")
+_NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_FIELD = re.compile(r"`((?:[^`]|``)*)`\s*:|([^:<>,]+):")
+_OPERATORS = {
+    Comparison.EQ: "=",
+    Comparison.NE: "<>",
+    Comparison.LT: "<",
+    Comparison.LE: "<=",
+    Comparison.GT: ">",
+    Comparison.GE: ">=",
+}
+
+
+class UnknownTypeError(ValueError):
+    """A type that SWAP does not know; the message is the type."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiveType:
+    """A column's type: as Hive writes it, and as an Arrow type."""
+
+    text: str
+    type: pa.DataType
+
+    @property
+    def padded(self) -> bool:
+        """Whether its trailing spaces do not count."""
+        return self.text.startswith("char(")
+
+    @property
+    def nested(self) -> bool:
+        """Whether its values arrive as the text of a list, a map or a struct."""
+        return bool(pa.types.is_nested(self.type))
+
+
+def parse(text: str) -> HiveType:
+    """Return the type that Hive writes like this.  Raises UnknownTypeError.
+
+    >>> str(parse("map<string,array<decimal(9,2)>>").type)
+    'map<string, list<item: decimal128(9, 2)>>'
+    """
+    text = text.strip()
+    type_, end = _type(text, 0)
+    if end != len(text):
+        raise UnknownTypeError(text)
+    return HiveType(text.lower() if not pa.types.is_nested(type_) else text, type_)
+
+
+def _type(text: str, at: int) -> tuple[pa.DataType, int]:
+    found = _WORD.match(text.lower(), at)
+    if found is None:
+        raise UnknownTypeError(text)
+    word, at = found[0], found.end()
+    if word in ("array", "map", "struct"):
+        return _nested(word, text, at)
+    numbers = _NUMBERS.match(text, at)
+    at = at if numbers is None else numbers.end()
+    if word == "decimal":
+        precision, scale = (10, 0) if numbers is None else (int(numbers[1]), int(numbers[2] or 0))
+        return pa.decimal128(precision, scale), at
+    if word not in _PLAIN:
+        raise UnknownTypeError(text)
+    return _PLAIN[word], at
+
+
+def _nested(word: str, text: str, at: int) -> tuple[pa.DataType, int]:
+    if text[at : at + 1] != "<":
+        raise UnknownTypeError(text)
+    parts: list[tuple[str, pa.DataType]] = []
+    while text[at : at + 1] != ">" or not parts:
+        if at >= len(text):
+            raise UnknownTypeError(text)
+        at += 1
+        name = ""
+        if word == "struct":
+            field = _FIELD.match(text, at)
+            if field is None:
+                raise UnknownTypeError(text)
+            name = field[2].strip() if field[1] is None else field[1].replace("``", "`")
+            at = field.end()
+        at += len(text[at:]) - len(text[at:].lstrip())
+        type_, at = _type(text, at)
+        parts.append((name, type_))
+        if text[at : at + 1] not in (",", ">"):
+            raise UnknownTypeError(text)
+    at += 1
+    if len(parts) != {"array": 1, "map": 2}.get(word, len(parts)):
+        raise UnknownTypeError(text)
+    if word == "array":
+        return pa.list_(parts[0][1]), at
+    if word == "map":
+        return pa.map_(parts[0][1], parts[1][1]), at
+    return pa.struct([pa.field(name, type_) for name, type_ in parts]), at
+
+
+# ── SQL ─────────────────────────────────────────────────────────────────────────────────────────────
+def identifier(name: str) -> str:
+    """Return a name as Hive reads it.  Raises ValueError for one in which Hive would put a variable's value.
+
+    >>> identifier("a`b")
+    '`a``b`'
+    """
+    if not nameable(name):
+        raise ValueError(name)
+    return f"`{name.replace('`', '``')}`"
+
+
+def nameable(name: str) -> bool:
+    """Tell whether a name can be written in a statement."""
+    return bool(name) and "${" not in name and "\0" not in name
+
+
+def string(value: str) -> str:
+    r"""Return a text as a literal.
+
+    A dollar is written as its number: Hive puts variables in place of `${…}`, also in literals.
+
+    >>> print(string("it's ${env:HOME}\\"))
+    'it\'s \u0024{env:HOME}\\'
+    """
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
+    return f"'{escaped}'"
+
+
+def select(fragment: Fragment, columns: dict[str, HiveType], *, spark: bool) -> str:
+    """Return a fragment as SQL.  Raises ValueError for one that was planned wrongly."""
+    chosen = [_projection(each, columns[each.name], spark=spark) for each in fragment.columns] or ["1"]
+    # Nothing in it but quoted names and literals.
+    statement = f"SELECT {', '.join(chosen)} FROM {identifier(fragment.schema)}.{identifier(fragment.table)}"  # noqa: S608
+    if fragment.predicates:
+        statement += f" WHERE {' AND '.join(where(each, columns[each.column]) for each in fragment.predicates)}"
+    return statement if fragment.limit is None else f"{statement} LIMIT {int(fragment.limit)}"
+
+
+def _projection(column: Column, of: HiveType, *, spark: bool) -> str:
+    name = identifier(column.name)
+    # Spark writes texts in lists and structs without escaping them; its JSON does.
+    return f"to_json({name})" if spark and of.nested else name
+
+
+def where(predicate: Predicate, of: HiveType) -> str:
+    """Return one comparison."""
+    name = identifier(predicate.column)
+    if predicate.comparison is Comparison.IS_NULL:
+        return f"{name} IS NULL"
+    if predicate.comparison is Comparison.NOT_NULL:
+        return f"{name} IS NOT NULL"
+    if predicate.comparison is Comparison.IN:
+        values = ", ".join(literal(of.type, value) for value in predicate.value)
+        return f"{name} IN ({values})" if values else "FALSE"
+    return f"{name} {_OPERATORS[predicate.comparison]} {literal(of.type, predicate.value)}"
+
+
+def literal(type_: pa.DataType, value: Any) -> str:
+    """Return a value as a literal of the column's own type."""
+    if not fits(type_, value):
+        msg = f"a {type(value).__name__} cannot be compared exactly as {type_}"
+        raise ValueError(msg)
+    family = type_family(type_)
+    if family == "decimal":
+        return f"CAST({string(format(value, 'f'))} AS DECIMAL({type_.precision},{type_.scale}))"
+    if pa.types.is_float32(type_):
+        family = "float32"
+    return _LITERALS[family](value)
+
+
+_LITERALS: dict[str, Callable[[Any], str]] = {
+    "boolean": lambda value: "TRUE" if value else "FALSE",
+    "integer": lambda value: f"{value}L" if value > -(2**63) else "CAST('-9223372036854775808' AS BIGINT)",
+    "float32": lambda value: f"CAST('{value!r}' AS FLOAT)",
+    "float": lambda value: f"CAST('{value!r}' AS DOUBLE)",
+    "text": string,
+    "binary": lambda value: f"unhex('{value.hex()}')",
+    "date": lambda value: f"DATE '{dt.date.isoformat(value)}'",
+    "timestamp": lambda value: f"TIMESTAMP '{dt.datetime.isoformat(value, ' ')}'",
+}

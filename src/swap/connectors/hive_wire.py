@@ -1,0 +1,183 @@
+"""A HiveServer2 that is connected to, and what went wrong with it in people's words.
+
+Hosts and accounts, and the server's own words, which may quote values, are for the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from swap.connectors.hive_session import Session, StatementError
+from swap.connectors.hive_transport import Frames, Plain, RefusedError
+from swap.connectors.thrift import MalformedError
+from swap.connectors.wire import ConnectError, LostError, Wire, context
+from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+
+log = logging.getLogger(__name__)
+
+_ENDED_BY_TIME = ("Query timed out", "timed out after")
+_REFUSED = ("HiveAccessControlException", "Permission denied", "AccessControlException", "not have privilege")
+_GONE = ("Table not found", "TABLE_OR_VIEW_NOT_FOUND", "Invalid table alias", "UNRESOLVED_COLUMN", "Invalid column")
+
+
+class Server:
+    """One connection to one of a source's servers, with a session on it."""
+
+    def __init__(self, source: str, address: Mapping[str, Any], control: int) -> None:
+        self._source = source
+        self._address = address
+        self._control = control
+        self._wire: Wire | None = None
+        self._session: Session | None = None
+        self._at: tuple[str, int] | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session."""
+        assert self._session is not None, "connect comes first"
+        return self._session
+
+    @property
+    def spark(self) -> bool:
+        """Whether it is Spark that answers."""
+        return self.session.product().startswith("Spark")
+
+    def connect(self, ends_at: float) -> None:
+        """Connect to the first server that answers, in a random order, and open a session on it.
+
+        Raises SourceUnavailable, QueryTimedOut, EOFError.
+        """
+        servers: Sequence[Sequence[Any]] = self._address["servers"]
+        failure: SwapError | None = None
+        for host, port in random.sample(servers, len(servers)):
+            try:
+                self._open((host, port), ends_at)
+            except SourceUnavailable as error:
+                self.drop()
+                failure = error
+            else:
+                return
+        assert failure is not None
+        raise failure
+
+    def pause(self, seconds: float) -> None:
+        """Wait for a moment.  Raises QueryTimedOut, EOFError."""
+        assert self._wire is not None, "connect comes first"
+        self._wire.pause(seconds)
+
+    def extend(self, ends_at: float) -> None:
+        """Let what is asked next take until then."""
+        if self._wire is not None:
+            self._wire.ends_at = ends_at
+
+    def again(self, seconds: float, control: int) -> Server:
+        """Connect to the same server once more, without a session of its own, for so many seconds: to end one."""
+        other = Server(self._source, self._address, control)
+        assert self._at is not None
+        other._connect(self._at, time.monotonic() + seconds)
+        return other
+
+    def close(self) -> None:
+        """Close the session, so that nothing is left at the server, and disconnect."""
+        if self._session is not None and self._wire is not None:
+            self._wire.ends_at = time.monotonic() + 2.0
+            with suppress(LostError, StatementError, MalformedError, SwapError, EOFError):
+                self._session.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Disconnect."""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = self._session = None
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn what goes wrong within into errors that people understand."""
+        try:
+            yield
+        except LostError as error:
+            log.warning("%s: connection lost: %s", self._source, error)
+            raise SourceUnavailable(
+                Problem(
+                    f"{self._source} does not answer any more.",
+                    "The connection was lost while the query ran.",
+                    "Run the query again when the source is back.",
+                    source=self._source,
+                )
+            ) from None
+        except MalformedError as error:
+            raise failed(
+                self._source, f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator."
+            ) from None
+        except StatementError as error:
+            raise self._failed(error) from None
+
+    # Below
+
+    def _open(self, at: tuple[str, int], ends_at: float) -> None:
+        self._connect(at, ends_at)
+        try:
+            self.session.open(self._address["configuration"])
+        except (LostError, MalformedError) as error:
+            raise self._unavailable("It hung up.", error) from None
+        except StatementError as error:
+            raise self._unavailable("It opened no session for SWAP.", error) from None
+
+    def _connect(self, at: tuple[str, int], ends_at: float) -> None:
+        address = self._address
+        self._at = at
+        self._wire = Wire(self._control, ends_at)
+        # One that accepts and then says nothing is as good as down.
+        self._wire.ends_at = min(ends_at, time.monotonic() + address["connect_seconds"])
+        try:
+            tls = context(Path(address["ca"]) if address["ca"] else None) if address["tls"] else None
+            self._wire.connect(*at, tls, address["connect_seconds"])
+            frames = Frames(self._wire, Plain(address["user"], address["password"]))
+            frames.begin()
+        except ConnectError as error:
+            raise self._unavailable(f"It {error}.", error) from None
+        except RefusedError as error:
+            raise self._unavailable("It refused SWAP's account.", error) from None
+        except LostError as error:
+            raise self._unavailable("It hung up.", error) from None
+        except QueryTimedOut as error:
+            if time.monotonic() >= ends_at:
+                raise
+            raise self._unavailable(f"It did not answer within {address['connect_seconds']:g} s.", error) from None
+        except OSError as error:
+            raise self._unavailable("The certificates that it is checked by cannot be read.", error) from None
+        self._session = Session(frames)
+        self._wire.ends_at = ends_at
+
+    def _unavailable(self, why: str, error: Exception) -> SourceUnavailable:
+        log.warning("%s: no connection: %s", self._source, error)
+        todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self._source}]."
+        return SourceUnavailable(Problem(f"{self._source} does not answer.", why, todo, source=self._source))
+
+    def _failed(self, error: StatementError) -> SwapError:
+        log.warning("%s: SQLSTATE %s, code %s: %s", self._source, error.sql_state, error.code, type(error).__name__)
+        said = error.message
+        if any(part in said for part in _REFUSED):
+            why, todo = "It may not be read there as you.", "Ask the source's owner for the right to read the table."
+        elif any(part in said for part in _GONE):
+            why, todo = "The table or a column is gone.", "Look at the source's page: the catalog is renewed regularly."
+        else:
+            # Not the server's own words: they may quote a value, even one of a column that is closed to this person.
+            name = f" ({error.sql_state}, {error.code})" if error.sql_state else ""
+            why, todo = (
+                f"The statement failed there{name}.",
+                "Run the query again; if it fails again, show this to the source's owner.",
+            )
+        return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
+
+
+def failed(source: str, why: str, todo: str) -> SourceFailed:
+    """Return the error for an answer that is none."""
+    return SourceFailed(Problem(f"{source} answered, but not with what was asked for.", why, todo, source=source))

@@ -1,0 +1,194 @@
+"""What connectors to a server have in common: each request goes to a child process that connects, and is followed here.
+
+A kind of store adds how to connect (`request`) and for whom it reads; the child's module does the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from swap.connectors.base import (
+    Capabilities,
+    Dataset,
+    Deadline,
+    Fragment,
+    OnBehalf,
+    Progress,
+    ReadStats,
+    Sent,
+    unheard,
+)
+from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
+from swap.errors import (
+    Problem,
+    QueryCancelled,
+    QueryTimedOut,
+    SettingsError,
+    SourceUnavailable,
+    SwapError,
+    TimedOut,
+    from_json,
+)
+from swap.settings import Secret
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 4.0
+"""How long a reader process may take to cancel at the server before it is killed; it gives up a second sooner."""
+_START_SECONDS = 10.0
+"""How long a reader process may take to start, beside the time to connect."""
+_HARVEST_SECONDS = 3600.0
+"""How long a whole harvest may take."""
+QUESTION_SECONDS = 120.0
+"""How long each of its questions may take."""
+
+
+class StoreConnector(ABC):
+    """A source that is a server."""
+
+    capabilities: Capabilities
+    module: str
+    """What its reader processes run."""
+
+    def __init__(self, name: str, connect_seconds: float) -> None:
+        self.name = name
+        self._connect_seconds = connect_seconds
+        self._readers = Readers(name, PROGRAM, MODULES.index(self.module), GRACE_SECONDS)
+
+    @abstractmethod
+    def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:
+        """Return what a reader process needs to connect, for somebody or, to harvest, for SWAP itself.
+
+        Raises SourceUnavailable, Forbidden.
+        """
+
+    @abstractmethod
+    def account(self, on_behalf: OnBehalf) -> str:
+        """Return as whom it is read for somebody, in the source's words.  Raises Forbidden."""
+
+    def check(self) -> None:
+        """Connect and ask for nothing; this gets a reader process ready, too."""
+        deadline = Deadline(time.monotonic() + self._connect_seconds + _START_SECONDS)
+        for _ in self._asked("check", deadline):
+            pass
+
+    def harvest(self) -> Iterator[Sequence[Dataset]]:
+        """Yield every table and view that SWAP's own account may read, without the store's own schemas."""
+        for told in self._asked("harvest", Deadline(time.monotonic() + _HARVEST_SECONDS)):
+            if DATASETS in told:
+                yield [decode_dataset(each) for each in told[DATASETS]]
+
+    def read(
+        self,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None] = unheard,
+    ) -> StoreReader:
+        """Start a fragment."""
+        return StoreReader(self, fragment, on_behalf, deadline, tell)
+
+    def close(self) -> None:
+        """Cancel what runs, and end all reader processes."""
+        self._readers.close()
+
+    def ask(self, deadline: Deadline) -> Asked:
+        """Return a request to be made of a reader process."""
+        return self._readers.ask(deadline, _told)
+
+    def password(self, secret: Secret) -> str:
+        """Return an account's password.  Raises SourceUnavailable."""
+        try:
+            return secret.read()
+        except SettingsError as error:
+            log.warning("%s: %s", self.name, error)
+            raise unavailable(self.name, "SWAP cannot read the password of its account.") from None
+
+    def _asked(self, do: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+        ends_at = deadline.at if do == "check" else time.monotonic() + QUESTION_SECONDS
+        request = {
+            **self.request(do, ends_at, None),
+            "do": do,
+            "source": self.name,
+            "ends_at": ends_at,
+            "question_seconds": QUESTION_SECONDS,
+        }
+        try:
+            yield from self.ask(deadline).follow(request)
+        except QueryTimedOut:
+            raise SourceUnavailable(
+                Problem(
+                    f"{self.name} does not answer.",
+                    f"A question about its catalog took longer than {QUESTION_SECONDS:g} s.",
+                    "Other sources keep working.",
+                    source=self.name,
+                )
+            ) from None
+
+
+def _told(error: Any) -> SwapError:
+    """Return the error that the child tells of."""
+    told = from_json(error)
+    return QueryTimedOut() if isinstance(told, TimedOut) else told
+
+
+class StoreReader:
+    """One fragment, read by one child process."""
+
+    def __init__(
+        self,
+        connector: StoreConnector,
+        fragment: Fragment,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self.stats = ReadStats(account=connector.account(on_behalf))
+        self._connector = connector
+        self._fragment = fragment
+        self._on_behalf = on_behalf
+        self._deadline = deadline
+        self._tell = tell
+        self._asked = connector.ask(deadline)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that reads, while it does."""
+        return self._asked.pid
+
+    def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
+        """Let the child write the fragment's rows."""
+        connector, fragment = self._connector, self._fragment
+        rows: int | None = None
+        request = {
+            **connector.request(fragment.query_id or "query", self._deadline.at, self._on_behalf),
+            "do": "read",
+            "source": connector.name,
+            "ends_at": self._deadline.at,
+            "fragment": encode_fragment(fragment),
+            "names": list(names),
+        }
+        for told in self._asked.follow(request, sink):
+            if END in told:
+                rows = told[END]
+            elif STATEMENT in told:
+                self.stats.statement = told[STATEMENT]
+            elif PROGRESS in told:
+                self._tell(Progress(*told[PROGRESS]))
+            else:
+                self.stats.rows, self.stats.bytes = told["rows"], told["at"]
+                heard(Sent(told["rows"], told["at"]))
+        return rows
+
+    def cancel(self) -> None:
+        """Have the child cancel at the server, and end it; `send` then raises QueryCancelled."""
+        self._asked.stop(QueryCancelled())
+
+    def close(self) -> None:
+        """Give the child back when it has answered wholly, else end it."""
+        self._asked.close()
