@@ -52,6 +52,8 @@ NAMES = (
     "a--b",
     "slow",
     "held-up",
+    "changed",
+    "stopped",
 )
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _browsers = itertools.count()

@@ -91,13 +91,13 @@ def test_whoever_comes_back_under_the_same_key_is_somebody_else_with_an_empty_ho
 
 
 def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within_five_seconds(house, people):
-    browser = house.sign_in("bertrand")
-    person_id = house.person_id("bertrand")
+    browser = house.sign_in("changed")
+    person_id = house.person_id("changed")
     house.start_server(person_id)
     server = running.find(house.state, person_id)
 
     def verb(document):
-        entry = next(entry for entry in document["people"] if entry["name"] == "bertrand")
+        entry = next(entry for entry in document["people"] if entry["name"] == "changed")
         entry["password"] = CHEAP.hash("another")
 
     people(verb)
@@ -110,22 +110,22 @@ def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within
     assert "password-changed" in recorded
     assert "server-stopped" in recorded
     again = house.browser()
-    assert again.sign_in("bertrand", "demo-bertrand").status_code == 403
-    again.sign_in("bertrand", "another")
+    assert again.sign_in("changed", "demo-changed").status_code == 403
+    again.sign_in("changed", "another")
     assert again.session
-    assert house.person_id("bertrand") == person_id, "and is the same person as before"
+    assert house.person_id("changed") == person_id, "and is the same person as before"
 
 
 def test_a_server_that_does_not_listen_keeps_no_token_of_the_hubs_and_is_killed(house, people):
-    browser = house.sign_in("o'brien")
-    person_id = house.person_id("o'brien")
+    browser = house.sign_in("stopped")
+    person_id = house.person_id("stopped")
     house.start_server(person_id)
     server = running.find(house.state, person_id)
     os.killpg(server.pid, signal.SIGSTOP)
     assert hub_tokens(house, person_id)
 
     def verb(document):
-        entry = next(entry for entry in document["people"] if entry["name"] == "o'brien")
+        entry = next(entry for entry in document["people"] if entry["name"] == "stopped")
         entry["password"] = CHEAP.hash("another")
 
     people(verb)
