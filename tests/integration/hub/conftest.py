@@ -54,6 +54,7 @@ NAMES = (
     "held-up",
     "changed",
     "stopped",
+    "kept",
 )
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _browsers = itertools.count()

@@ -131,9 +131,44 @@ def test_a_server_that_does_not_listen_keeps_no_token_of_the_hubs_and_is_killed(
     people(verb)
     until(lambda: not browser.get("/", follow=False).is_success, 5)
 
-    # The server is still there for as long, so it is not its end that takes the tokens away.
-    until(lambda: not hub_tokens(house, person_id), running.STOP_SECONDS)
+    # It is not the server's end that takes the tokens away.
+    until(lambda: not running.is_alive(server) or not hub_tokens(house, person_id), 20)
+    assert running.is_alive(server)
     until(lambda: not running.is_alive(server), 20)
+
+
+def test_no_sign_in_counts_before_what_the_former_password_opened_is_forgotten(house, people):
+    before = house.sign_in("kept")
+    person_id = house.person_id("kept")
+
+    def verb(document):
+        entry = next(entry for entry in document["people"] if entry["name"] == "kept")
+        entry["password"] = CHEAP.hash("another")
+
+    with house.database.engine("hub").begin() as conn:
+        conn.exec_driver_sql(
+            "create function keep() returns trigger language plpgsql as"
+            " $$ begin raise exception 'it stays'; end $$;"
+            f"create trigger keep before update on users for each row when (new.name = '{person_id}')"
+            " execute function keep()"
+        )
+    try:
+        people(verb)
+        until(lambda: not before.get("/", follow=False).is_success)
+        refused = house.browser()
+        assert refused.sign_in("kept", "another").status_code == 503
+        assert not refused.session
+        assert not before.get("/", follow=False).is_success
+        assert hub_tokens(house, person_id)
+    finally:
+        with house.database.engine("hub").begin() as conn:
+            conn.exec_driver_sql("drop function keep cascade")
+
+    until(lambda: not hub_tokens(house, person_id))
+    again = house.browser()
+    again.sign_in("kept", "another")
+    assert again.session
+    assert not before.get("/", follow=False).is_success
 
 
 def test_a_change_of_groups_in_the_file_counts_within_seconds(house, people):
