@@ -28,6 +28,7 @@ from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
 from swap.launch import running
+from swap.launch.model import Running
 from swap.people import service
 from swap.people.ids import new_person_id
 
@@ -51,7 +52,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
         self.proving = Proving(self.directory)
-        self.ending: set[asyncio.Task[bool]] = set()
+        self.ending: set[asyncio.Task[None]] = set()
         self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self._end_all_of, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +155,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             task.add_done_callback(self.ending.discard)
         self._forget_all_of(person_id, also_the_servers=True)
 
-    async def _end(self, server: running.Running) -> None:
+    async def _end(self, server: Running) -> None:
         if not await running.end(server):
             self.log.error("Process %s of %s did not end", server.pid, server.person_id)
 

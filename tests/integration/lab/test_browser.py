@@ -483,7 +483,7 @@ def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_t
 
     expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
     expect(window.cell(1).locator(".sq-f")).to_contain_text(
-        "ends within a minute, unless it was started with keep=True"
+        "ends after a minute, unless it was started with keep=True"
     )
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
     window.page.evaluate("0")  # what the page had asked by then is told before this is answered
