@@ -482,9 +482,7 @@ def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_t
     window.page.get_by_role("dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
     expect(window.cell(1).locator(".sq-h b")).to_have_text("The kernel was restarted", timeout=20_000)
-    expect(window.cell(1).locator(".sq-f")).to_contain_text(
-        "ends after a minute, unless it was started with keep=True"
-    )
+    expect(window.cell(1).locator(".sq-f")).to_contain_text("ends after a minute, unless it was started with keep=True")
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_have_count(0)
     window.page.evaluate("0")  # what the page had asked by then is told before this is answered
     assert [method for method, _ in asked if method == "POST"], "the restart"
