@@ -45,7 +45,7 @@ _CLEANINGS: Final = (
     (re.compile(r"(/authorizations/)\S+"), r"\1…"),
     # Who and with what password, in the address of a database or a store; and what is shown in place of a password.
     (re.compile(r"(\w://)[^\s\"'<>]*@"), r"\1…@"),
-    (re.compile(r"(?i)\b(password\s*=\s*|bearer\s+)[^\s\"'<>,;]+"), r"\1…"),
+    (re.compile(r"(?i)(password[\"']?\s*[=:]\s*|\bbearer\s+)(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>,;]+)"), r"\1…"),
     (re.compile(r"(?i)\b((?:set-)?cookie|authorization|x-xsrftoken)\b(\W+)[^\n]*"), r"\1\2…"),
     # What has the look of a token, a cookie or a credential, and not of the id of a kernel.
     (

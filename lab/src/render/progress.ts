@@ -142,9 +142,9 @@ export class Progress extends SwapRenderer {
       const what = this._restarted ? 'The kernel was restarted' : 'Was running when saved';
       this._box.replaceChildren(
         el('div', { class: 'sq-h' }, ring(false), el('b', {}, what), this._left ? el('span', { class: 's2' }, this._left) : null),
-        el('div', { class: 'sq-f' }, el('span', {}, `${this._restarted ? 'The query ends within a minute, unless it was started with keep=True. ' : ''}Run the cell again to get its result.`))
+        el('div', { class: 'sq-f' }, el('span', {}, `${this._restarted ? 'The query ends after a minute, unless it was started with keep=True. ' : ''}Run the cell again to get its result.`))
       );
-      this._say(this._restarted ? 'The kernel was restarted; the query ends within a minute, unless it was started with keep=True.' : 'The query was running when this notebook was saved.');
+      this._say(this._restarted ? 'The kernel was restarted; the query ends after a minute, unless it was started with keep=True.' : 'The query was running when this notebook was saved.');
       return;
     }
     const now = this._now();

@@ -78,7 +78,7 @@ class Stream:
         found: list[pa.RecordBatch] = []
         for batch in self:
             found.append(batch)
-            if sum(each.num_rows for each in found) >= count:
+            if self._rows >= count:
                 break
         return pa.Table.from_batches(found, self._schema).slice(0, count)
 

@@ -100,18 +100,21 @@ def _keep_house(queries: Queries, stopping: threading.Event) -> None:
     due = time.monotonic() + HOUSEKEEPING_SECONDS
     while not stopping.wait(LOOK_SECONDS):
         _try(queries.look_after)
-        if time.monotonic() >= due:
-            _try(queries.keep_house)
+        if time.monotonic() >= due and _try(queries.keep_house):
             due = time.monotonic() + HOUSEKEEPING_SECONDS
 
 
-def _try(work: Callable[[], None]) -> None:
+def _try(work: Callable[[], None]) -> bool:
+    """Do it, and tell whether it is done; what is not is tried again at the next look."""
     try:
         work()
     except Unavailable as away:
         log.warning("Housekeeping waits: %s", away.problem.title)
     except Exception:
         log.exception("Housekeeping failed; it is tried again")
+    else:
+        return True
+    return False
 
 
 def _stop(queries: Queries, harvester: Harvester, news: AccessNews, sources: Mapping[str, Connector]) -> None:

@@ -28,6 +28,7 @@ from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
 from swap.launch import running
+from swap.launch.model import Running
 from swap.people import service
 from swap.people.ids import new_person_id
 
@@ -51,7 +52,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.tries = Tries()
         self.directory = registry.directory(self.context.settings)
         self.proving = Proving(self.directory)
-        self.ending: set[asyncio.Task[bool]] = set()
+        self.ending: set[asyncio.Task[None]] = set()
         self.sweeping = asyncio.ensure_future(sweeper.run(self.context, self.directory, self._end_all_of, self.log))
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────
@@ -108,7 +109,9 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         if changed:
             self._end_all_of(person_id)
         elif not was_live:
-            self._forget_all_of(person_id, also_the_servers=False)
+            # A server that no longer runs has left its token when its person's last end was cut short.
+            gone = running.find(self.context.settings.state, person_id) is None
+            self._forget_all_of(person_id, also_the_servers=gone)
         sign_in_id = secrets.token_hex(8)
         days = self.context.settings.people.sign_in_days
 
@@ -147,17 +150,25 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         server = running.find(self.context.settings.state, person_id)
         if server is not None:
             # Nobody waits: a server that does not listen is given its while, and others lose access meanwhile.
-            task = asyncio.ensure_future(running.end(server))
+            task = asyncio.ensure_future(self._end(server))
             self.ending.add(task)
             task.add_done_callback(self.ending.discard)
-        try:
-            self._forget_all_of(person_id, also_the_servers=True)
-        except SQLAlchemyError:
-            self.log.exception("What the hub gave to %s was not forgotten", person_id)
-            mend.begin_anew(self.db)
+        self._forget_all_of(person_id, also_the_servers=True)
+
+    async def _end(self, server: Running) -> None:
+        if not await running.end(server):
+            self.log.error("Process %s of %s did not end", server.pid, server.person_id)
 
     def _forget_all_of(self, person_id: str, *, also_the_servers: bool) -> None:
         """Delete the tokens browsers got before, and change what the hub's login cookie is worth."""
+        try:
+            self._forget(person_id, also_the_servers=also_the_servers)
+        except SQLAlchemyError:
+            # Whoever asked must know: nothing may be opened before this is done.
+            mend.begin_anew(self.db)
+            raise
+
+    def _forget(self, person_id: str, *, also_the_servers: bool) -> None:
         user = self.db.query(orm.User).filter_by(name=person_id).first()
         if user is None:
             return

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from logging import Logger
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
 from swap.errors import SwapError
@@ -27,23 +28,27 @@ LOOK_SECONDS = 2.0
 
 async def run(here: Context, directory: Directory, end: Callable[[str], None], log: Logger) -> None:
     """Look for ever; a failure is logged and tried again."""
+    left: set[str] = set()
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            await look(here, directory, end)
-        except (SwapError, OSError) as error:
+            await look(here, directory, end, left)
+        except (SwapError, OSError, SQLAlchemyError) as error:
             log.warning("The directory of people was not followed: %s", error)
 
 
-async def look(here: Context, directory: Directory, end: Callable[[str], None]) -> None:
+async def look(here: Context, directory: Directory, end: Callable[[str], None], left: set[str]) -> None:
     """Take over what the directory says of everybody known, and `end` what is the hub's of those whose access ended.
 
-    Raises DirectoryAway when it says nothing.
+    `left` are those of whom that is still to be done, also after a look that failed on the way.  Raises DirectoryAway
+    when the directory says nothing.
     """
     known = await here.transact(lambda conn: service.everybody(conn, directory.prefix))
     found = await asyncio.to_thread(directory.sweep, known.keys())
-    for person_id in await here.transact(lambda conn: follow(conn, known, found)):
+    left.update(await here.transact(lambda conn: follow(conn, known, found)))
+    for person_id in tuple(left):
         end(person_id)
+        left.discard(person_id)
 
 
 def follow(conn: Connection, known: Mapping[str, Person], found: Mapping[str, DirectoryPerson]) -> list[str]:

@@ -285,10 +285,11 @@ class Queries:
         self._pool.close()
 
     def look_after(self) -> None:
-        """Tell the database of ends that it missed, and stop what nobody waits for any more: every few seconds.
+        """Stop what nobody waits for any more, and tell the database of ends that it missed: every few seconds.
 
-        While the database is away, that raises.
+        While the database is away and has missed some, that raises.
         """
+        self._stop_abandoned()
         for query_id, (run, end) in list(self._unrecorded.items()):
             try:
                 self._record(run, end)
@@ -298,7 +299,6 @@ class Queries:
                 log.warning("The end of query %s cannot be recorded: %s", query_id, type(error).__name__)
             else:
                 self._unrecorded.pop(query_id, None)
-        self._stop_abandoned()
 
     def _stop_abandoned(self) -> None:
         going = [run for query_id in list(self._threads) if (run := self._runs.get(query_id)) and run.program]

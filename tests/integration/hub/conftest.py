@@ -52,6 +52,9 @@ NAMES = (
     "a--b",
     "slow",
     "held-up",
+    "changed",
+    "stopped",
+    "kept",
 )
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 _browsers = itertools.count()

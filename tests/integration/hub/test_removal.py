@@ -91,13 +91,13 @@ def test_whoever_comes_back_under_the_same_key_is_somebody_else_with_an_empty_ho
 
 
 def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within_five_seconds(house, people):
-    browser = house.sign_in("bertrand")
-    person_id = house.person_id("bertrand")
+    browser = house.sign_in("changed")
+    person_id = house.person_id("changed")
     house.start_server(person_id)
     server = running.find(house.state, person_id)
 
     def verb(document):
-        entry = next(entry for entry in document["people"] if entry["name"] == "bertrand")
+        entry = next(entry for entry in document["people"] if entry["name"] == "changed")
         entry["password"] = CHEAP.hash("another")
 
     people(verb)
@@ -110,30 +110,65 @@ def test_another_password_in_the_file_ends_sessions_tokens_and_the_server_within
     assert "password-changed" in recorded
     assert "server-stopped" in recorded
     again = house.browser()
-    assert again.sign_in("bertrand", "demo-bertrand").status_code == 403
-    again.sign_in("bertrand", "another")
+    assert again.sign_in("changed", "demo-changed").status_code == 403
+    again.sign_in("changed", "another")
     assert again.session
-    assert house.person_id("bertrand") == person_id, "and is the same person as before"
+    assert house.person_id("changed") == person_id, "and is the same person as before"
 
 
 def test_a_server_that_does_not_listen_keeps_no_token_of_the_hubs_and_is_killed(house, people):
-    browser = house.sign_in("o'brien")
-    person_id = house.person_id("o'brien")
+    browser = house.sign_in("stopped")
+    person_id = house.person_id("stopped")
     house.start_server(person_id)
     server = running.find(house.state, person_id)
     os.killpg(server.pid, signal.SIGSTOP)
     assert hub_tokens(house, person_id)
 
     def verb(document):
-        entry = next(entry for entry in document["people"] if entry["name"] == "o'brien")
+        entry = next(entry for entry in document["people"] if entry["name"] == "stopped")
         entry["password"] = CHEAP.hash("another")
 
     people(verb)
     until(lambda: not browser.get("/", follow=False).is_success, 5)
 
-    # The server is still there for as long, so it is not its end that takes the tokens away.
-    until(lambda: not hub_tokens(house, person_id), running.STOP_SECONDS)
+    # It is not the server's end that takes the tokens away.
+    until(lambda: not running.is_alive(server) or not hub_tokens(house, person_id), 20)
+    assert running.is_alive(server)
     until(lambda: not running.is_alive(server), 20)
+
+
+def test_no_sign_in_counts_before_what_the_former_password_opened_is_forgotten(house, people):
+    before = house.sign_in("kept")
+    person_id = house.person_id("kept")
+
+    def verb(document):
+        entry = next(entry for entry in document["people"] if entry["name"] == "kept")
+        entry["password"] = CHEAP.hash("another")
+
+    with house.database.engine("hub").begin() as conn:
+        conn.exec_driver_sql(
+            "create function keep() returns trigger language plpgsql as"
+            " $$ begin raise exception 'it stays'; end $$;"
+            f"create trigger keep before update on users for each row when (new.name = '{person_id}')"
+            " execute function keep()"
+        )
+    try:
+        people(verb)
+        until(lambda: not before.get("/", follow=False).is_success)
+        refused = house.browser()
+        assert refused.sign_in("kept", "another").status_code == 503
+        assert not refused.session
+        assert not before.get("/", follow=False).is_success
+        assert hub_tokens(house, person_id)
+    finally:
+        with house.database.engine("hub").begin() as conn:
+            conn.exec_driver_sql("drop function keep cascade")
+
+    until(lambda: not hub_tokens(house, person_id))
+    again = house.browser()
+    again.sign_in("kept", "another")
+    assert again.session
+    assert not before.get("/", follow=False).is_success
 
 
 def test_a_change_of_groups_in_the_file_counts_within_seconds(house, people):

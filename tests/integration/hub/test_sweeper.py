@@ -94,7 +94,7 @@ def events(database):
 def test_who_left_is_removed_and_nobody_else(here, known, events):
     directory, ended = ToldDirectory((BERTRAND,)), []
 
-    asyncio.run(sweeper.look(here, directory, ended.append))
+    asyncio.run(sweeper.look(here, directory, ended.append, set()))
 
     assert ended == [known["test:1"].id]
     assert directory.asked == [{"test:1", "test:2"}], "one question, about this directory's people only"
@@ -108,7 +108,9 @@ def test_who_left_is_removed_and_nobody_else(here, known, events):
 
 def test_a_new_name_and_new_groups_count(here, known, events):
     asyncio.run(
-        sweeper.look(here, ToldDirectory((replace(ANN, name="anna"), replace(BERTRAND, groups=frozenset()))), nobody)
+        sweeper.look(
+            here, ToldDirectory((replace(ANN, name="anna"), replace(BERTRAND, groups=frozenset()))), nobody, set()
+        )
     )
 
     assert {person.name: person.groups for person in people(here).values()} == {
@@ -132,13 +134,13 @@ def test_another_password_ends_all_that_was_open_and_nobody_elses(here, known, e
     ann = known["test:1"].id
     with here.engine.begin() as conn:
         service.launch_server(conn, ann, "s1", "credential", datetime.now(UTC))
-    asyncio.run(sweeper.look(here, marked("one"), nobody))
+    asyncio.run(sweeper.look(here, marked("one"), nobody, set()))
     assert is_live(here, ann), "the first mark says only that there was none before"
     assert events() == []
 
     ended = []
 
-    asyncio.run(sweeper.look(here, marked("two"), ended.append))
+    asyncio.run(sweeper.look(here, marked("two"), ended.append, set()))
 
     assert ended == [ann]
     assert not is_live(here, ann)
@@ -150,14 +152,14 @@ def test_another_password_ends_all_that_was_open_and_nobody_elses(here, known, e
 
 def test_a_password_that_is_the_same_ends_nothing(here, known, events):
     for mark in ("one", "one", "", "one"):
-        asyncio.run(sweeper.look(here, marked(mark), nobody))
+        asyncio.run(sweeper.look(here, marked(mark), nobody, set()))
 
     assert is_live(here, known["test:1"].id), "nor does a directory that cannot tell for a while"
     assert events() == []
 
 
 def test_a_sweep_that_looked_before_a_sign_in_with_the_new_password_does_not_end_it(here, known, events):
-    asyncio.run(sweeper.look(here, marked("one"), nobody))
+    asyncio.run(sweeper.look(here, marked("one"), nobody, set()))
     before = people(here)
     found = {"test:1": replace(ANN, password_mark="two"), "test:2": BERTRAND}
     with here.engine.begin() as conn:
@@ -175,7 +177,7 @@ def test_a_directory_that_is_away_changes_nothing(here, known, events):
     directory = ToldDirectory(None)
 
     with pytest.raises(DirectoryAway):
-        asyncio.run(sweeper.look(here, directory, nobody))
+        asyncio.run(sweeper.look(here, directory, nobody, set()))
 
     assert people(here) == known
     assert events() == []
@@ -213,10 +215,10 @@ def test_a_people_file_cut_off_between_two_people_removes_nobody_while_it_is_bei
 
     if age_seconds > 0:
         ended = []
-        asyncio.run(sweeper.look(here, directory, ended.append))
+        asyncio.run(sweeper.look(here, directory, ended.append, set()))
         assert len(ended) == 1
         assert people(here, "file:").keys() == {"file:ann"}, "a file that was left alone means what it says"
     else:
         with pytest.raises(DirectoryAway, match="may be half written"):
-            asyncio.run(sweeper.look(here, directory, nobody))
+            asyncio.run(sweeper.look(here, directory, nobody, set()))
         assert people(here, "file:").keys() == {"file:ann", "file:bertrand"}

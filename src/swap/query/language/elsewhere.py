@@ -100,7 +100,8 @@ _FORMS = (
         "Write list_transform(list, lambda x: x + 1) or list_filter(list, lambda x: x > 1).",
     ),
 )
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUOTED = re.compile(r"'[^']*+(?:''[^']*+)*+'?|\"[^\"]*+(?:\"\"[^\"]*+)*+\"?|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+"""A text, a quoted name or a comment, to the end where it has none of its own: so one pass finds them all."""
 
 
 NEARBY = 1_000
@@ -110,5 +111,10 @@ NEARBY = 1_000
 def instead(text: str, at: int | None = None) -> str:
     """Return what to write here for the first form of another database near a place; "" for none."""
     begin = max(0, (at or 0) - NEARBY)
-    plain = _QUOTED.sub("''", text[begin : (at or NEARBY) + NEARBY])
+    # Of the whole text, and as long as it was: a part of it may begin within quotes.
+    plain = _QUOTED.sub(_blank, text)[begin : (at or NEARBY) + NEARBY]
     return next((todo for form, todo in _FORMS if re.search(form, plain, re.IGNORECASE | re.DOTALL)), "")
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])

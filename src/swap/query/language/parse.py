@@ -148,13 +148,13 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
         raise _unread(stopped, text, tree) from None
     differ, at = difference(theirs, meaning(tree.sql(dialect=Dialect, comments=False)))
     if differ:
-        place = None if at is None else len(dollars.encode()[:at].decode(errors="ignore"))
+        where = None if at is None else len(dollars.encode()[:at].decode(errors="ignore"))
         raise _refused(
             "SWAP would run this statement with another meaning than DuckDB gives it.",
             text,
-            place,
+            where,
             why="The SQL is DuckDB's, and what stands there can be read in two ways.",
-            todo=instead(text, place)
+            todo=instead(text, where)
             or "Write it in a plainer way: brackets around what belongs together, no + before a value.",
         )
     _ALIKE.add(dollars)
@@ -208,7 +208,9 @@ def _check_named(tree: exp.Query, text: str) -> None:
     """Refuse functions that are named by a value and not listed: a list goes through them with `list_aggregate`."""
     for node in tree.find_all(exp.Anonymous):
         if node.name.lower() in NAMING:
-            named = node.expressions[1] if len(node.expressions) > 1 else None
+            # As a method, `l.list_aggregate('sum')`, it has the list before it.
+            at = 0 if isinstance(node.parent, exp.Dot) and node.arg_key == "expression" else 1
+            named = node.expressions[at] if len(node.expressions) > at else None
             if not (isinstance(named, exp.Literal) and named.is_string and named.name.lower() in AGGREGATES):
                 raise _not_listed(f"{node.name} needs the name of a listed aggregate, in quotes.", node, text)
 
@@ -287,11 +289,18 @@ def _unreadable(error: SqlglotError, text: str) -> QueryRefused:
         Problem(
             title,
             why=f"Nothing was run. {description}",
-            todo=instead(text) or "Check commas, brackets and quotes there.",
+            todo=instead(text, _offset(text, line, column)) or "Check commas, brackets and quotes there.",
             line=line,
             column=start,
         )
     )
+
+
+def _offset(text: str, line: int | None, column: int | None) -> int | None:
+    """Return the place of a line and a column, both counted from 1, in a text."""
+    if not line or not column:
+        return None
+    return sum(map(len, text.splitlines(keepends=True)[: line - 1])) + column - 1
 
 
 def _shown(node: exp.Expr) -> str:

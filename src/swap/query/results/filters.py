@@ -94,9 +94,8 @@ def texts(column: pa.Array) -> pa.Array:  # noqa: PLR0911 — one for each kind 
         return _with_the_others(column, near, lambda days: days.cast(pa.string()))
     if pa.types.is_timestamp(type_) and type_.unit in _MICROSECONDS and type_.tz in {None, "UTC"}:
         return _moments(column)
-    # Of decimals with more digits than six after the point Arrow writes the small ones as 1E-7.
-    if pa.types.is_decimal(type_) and 0 <= type_.scale <= 6:
-        return column.cast(pa.string())
+    if pa.types.is_decimal(type_) and type_.scale >= 0:
+        return _decimals(column)
     return _one_by_one(column)
 
 
@@ -108,6 +107,14 @@ def _floats(column: pa.Array) -> pa.Array:
     return _with_the_others(
         exact, near, lambda values: pc.replace_substring_regex(values.cast(pa.string()), r"^(-?\d+)$", r"\1.0")
     )
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    if column.type.scale <= 6:
+        return column.cast(pa.string())
+    # Below this Arrow writes an exponent where Python does not: 1E-7.
+    near = pc.greater_equal(pc.abs(column.cast(pa.float64())), 2e-6)
+    return _with_the_others(column, near, lambda values: values.cast(pa.string()))
 
 
 def _moments(column: pa.Array) -> pa.Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swap.errors import Invalid, Problem
+from swap.errors import Invalid, LimitExceeded, Problem
 from swap.query.language.text import cut
 from swap.query.results import filters
 from swap.query.results import format as shown
@@ -30,6 +31,8 @@ PAGE_ROWS = 1000
 CELL_CHARACTERS = 10_000
 """Characters of a value at most; fewer where a page has many cells."""
 PAGE_CHARACTERS = 8_000_000
+FILTER_SECONDS = 20.0
+"""How long a result is looked through for a filter: nobody who types waits longer, and others wait for their turn."""
 _SORTING = threading.Semaphore(2)
 """Sorts at a time: each reads a whole column."""
 _FILTERING = threading.Semaphore(2)
@@ -130,11 +133,19 @@ def _found(spool: Spool, query_id: str, written: Written, only: Filter) -> pa.Ar
 @lru_cache(maxsize=8)
 def _matching(spool: Spool, query_id: str, only: Filter) -> pa.Array:
     written, path = spool.written(query_id), spool.path(query_id)
-    parts = [
-        pc.add(pc.indices_nonzero(filters.matches(batch_at(path, written, index), only)).cast(pa.uint32()), start)
-        for index, start in enumerate(pa.array(written.rows[:-1], pa.uint32()))
-    ]
-    return pa.concat_arrays([part.cast(pa.uint32()) for part in parts]) if parts else pa.array([], pa.uint32())
+    ends_at = time.monotonic() + FILTER_SECONDS
+    parts = []
+    for index, start in enumerate(pa.array(written.rows[:-1], pa.uint32())):
+        if time.monotonic() > ends_at:
+            raise LimitExceeded(
+                Problem(
+                    f"This result cannot be looked through in {FILTER_SECONDS:g} s.",
+                    todo="Filter one column, or use WHERE in the statement.",
+                )
+            )
+        found = pc.indices_nonzero(filters.matches(batch_at(path, written, index), only)).cast(pa.uint32())
+        parts.append(pc.add(found, start).cast(pa.uint32()))
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.uint32())
 
 
 def _sorted(spool: Spool, query_id: str, written: Written, column: str, *, descending: bool) -> pa.Array:

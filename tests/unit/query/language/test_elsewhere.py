@@ -93,4 +93,15 @@ def test_a_word_in_a_text_or_a_comment_is_no_form(text: str) -> None:
 def test_no_text_takes_long_to_look_through(text: str) -> None:
     """What is looked at is bounded, whatever is sent: the same answer for the text and for its beginning."""
     assert instead(text) == instead(text[: 2 * NEARBY])
-    assert instead(text, len(text)) == instead(text[-NEARBY:])
+
+
+def test_only_what_stands_near_is_looked_through() -> None:
+    text = " " * 3 * NEARBY + "a <=> b"
+    assert instead(text) == ""
+    assert "IS NOT DISTINCT FROM" in instead(text, len(text))
+
+
+def test_texts_are_known_as_texts_wherever_the_place_is() -> None:
+    texts = ", ".join(f"'a->b{number}'" for number in range(200))
+    text = f"SELECT 1 FROM t WHERE a IN ({texts}) AND foo(1) = 2"
+    assert instead(text, text.index("foo")) == ""
