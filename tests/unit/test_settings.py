@@ -110,10 +110,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 
 
 def test_an_unknown_kind_of_source_is_told_with_the_known_ones(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, GOOD.replace('kind = "files"', 'kind = "hive"'))
-    assert found == "swap.toml:11: sources.lake.kind is 'hive'; SWAP knows 'files', 'postgres'."
+    (found,) = problems(tmp_path, GOOD.replace('kind = "files"', 'kind = "kudu"'))
+    assert found == "swap.toml:11: sources.lake.kind is 'kudu'; SWAP knows 'files', 'hive', 'postgres'."
     (found,) = problems(tmp_path, GOOD.replace('kind = "files"\n', ""))
-    assert found == 'swap.toml:11: sources.lake.kind is missing: one of "files", "postgres".'
+    assert found == 'swap.toml:11: sources.lake.kind is missing: one of "files", "hive", "postgres".'
 
 
 def test_a_source_name_that_sql_could_not_say_is_refused(tmp_path: Path) -> None:

@@ -194,6 +194,8 @@ def _read_map(data: memoryview, at: int, depth: int) -> tuple[dict[Any, Any], in
     key_kind, value_kind = data[at], data[at + 1]
     (count,) = _LENGTH.unpack_from(data, at + 2)
     at += 6
+    if key_kind in (STRUCT, MAP, SET, LIST):
+        raise MalformedError("a map whose keys are no plain values")
     found = {}
     for _ in range(count):
         key, at = _read(data, at, key_kind, depth + 1)
@@ -205,7 +207,8 @@ def _read_list(data: memoryview, at: int, depth: int) -> tuple[Block | list[Any]
     kind = data[at]
     (count,) = _LENGTH.unpack_from(data, at + 1)
     at += 5
-    if count < 0:
+    if not 0 <= count <= len(data) - at:
+        # Each takes a byte at least; a number made up of noise would take all memory.
         raise MalformedError(f"a list of {count} elements")
     if kind in _FIXED:
         end = at + count * _FIXED[kind].size
@@ -228,8 +231,8 @@ def _starts(data: memoryview, at: int, count: int) -> tuple[Ints, int]:
         return np.empty(0, np.int64), at
     # Dates, codes and flags mostly are of one length: then a look at every length's place tells that it is.
     stride = 4 + _size(data, at)
-    starts = np.arange(at, at + count * stride, stride, dtype=np.int64)
-    if starts[-1] + stride <= len(data):
+    if at + count * stride <= len(data):
+        starts = np.arange(at, at + count * stride, stride, dtype=np.int64)
         lengths = np.ndarray((count,), np.dtype(">i4"), data, offset=at, strides=(stride,))
         if (lengths == stride - 4).all():
             return starts, at + count * stride

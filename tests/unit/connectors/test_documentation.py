@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.connectors import postgres, process
+from swap.connectors import postgres, process, store
 from swap.connectors.filters import COMPARISONS
 from swap.connectors.registry import KINDS
 
@@ -28,4 +28,4 @@ def test_the_page_tells_the_numbers_of_the_reader_process() -> None:
     page = " ".join(PAGE.split())
 
     assert f"for {process.ANSWERS} answers each" in page
-    assert f"takes longer than {postgres._GRACE_SECONDS:g} s" in page
+    assert f"takes longer than {store.GRACE_SECONDS:g} s" in page

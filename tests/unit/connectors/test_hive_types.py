@@ -1,0 +1,88 @@
+"""Hive's types as Arrow's, and the SQL that is sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from swap.connectors import hive_types
+from swap.connectors.base import Column, Comparison, Fragment, Predicate
+from swap.connectors.hive_types import UnknownTypeError
+
+
+@pytest.mark.parametrize(
+    ("text", "type_"),
+    [
+        ("int", pa.int32()),
+        ("decimal", pa.decimal128(10, 0)),
+        ("decimal(38,18)", pa.decimal128(38, 18)),
+        ("varchar(20)", pa.string()),
+        ("timestamp with local time zone", pa.timestamp("us", "UTC")),
+        ("array<array<int>>", pa.list_(pa.list_(pa.int32()))),
+        ("map<string,struct<a:int,B c:decimal(9,2)>>", pa.map_(pa.string(), pa.struct([("a", pa.int32()), ("B c", pa.decimal128(9, 2))]))),
+        ("struct<`a:b`:int, c:string>", pa.struct([("a:b", pa.int32()), ("c", pa.string())])),
+    ],
+)  # fmt: skip
+def test_a_type_is_read(text: str, type_: pa.DataType) -> None:
+    assert hive_types.parse(text).type == type_
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "uniontype<int,string>",
+        "array<int",
+        "array<int,int>",
+        "map<int>",
+        "int>",
+        "interval_day_time",
+        "struct<int>",
+    ],
+)
+def test_a_type_that_has_no_exact_form_here_is_unknown(text: str) -> None:
+    with pytest.raises(UnknownTypeError):
+        hive_types.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "written"),
+    [
+        (pa.int64(), -(2**63), "CAST('-9223372036854775808' AS BIGINT)"),
+        (pa.int32(), -5, "-5L"),
+        (pa.float32(), 0.5, "CAST('0.5' AS FLOAT)"),
+        (pa.decimal128(9, 2), Decimal("1.25"), "CAST('1.25' AS DECIMAL(9,2))"),
+        (pa.string(), "it's ${x} \\ \n", "'it\\'s \\u0024{x} \\\\ \n'"),
+        (pa.date32(), date(2026, 1, 2), "DATE '2026-01-02'"),
+        (
+            pa.timestamp("us"),
+            datetime.fromisoformat("2026-01-02 03:04:05.000006"),
+            "TIMESTAMP '2026-01-02 03:04:05.000006'",
+        ),
+    ],
+)
+def test_a_value_is_a_literal_of_the_columns_type(type_: pa.DataType, value: Any, written: str) -> None:
+    assert hive_types.literal(type_, value) == written
+
+
+def test_a_fragment_is_written_with_quoted_names() -> None:
+    types = {"a`": hive_types.parse("int"), "l": hive_types.parse("array<int>")}
+    fragment = Fragment(
+        "s", "t", (Column("a`", pa.int32()), Column("l", types["l"].type)), (Predicate("a`", Comparison.IN, (1, 2)), Predicate("l", Comparison.NOT_NULL)), 5
+    )  # fmt: skip
+
+    assert hive_types.select(fragment, types, spark=False) == (
+        "SELECT `a```, `l` FROM `s`.`t` WHERE `a``` IN (1L, 2L) AND `l` IS NOT NULL LIMIT 5"
+    )
+    assert "to_json(`l`)" in hive_types.select(fragment, types, spark=True)
+
+
+@pytest.mark.parametrize("name", ["${env:HOME}", "a\0b", ""])
+def test_a_name_in_which_hive_would_put_something_else_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(name)):
+        hive_types.identifier(name)
