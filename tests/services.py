@@ -5,17 +5,23 @@ from __future__ import annotations
 import itertools
 import shutil
 import ssl
+import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from sqlalchemy import Engine
 
+from swap import ports
 from swap.db import migrate, roles
 from swap.db.embedded import EmbeddedPostgres
 from swap.db.engine import create
+from swap.demo.hive_server import HiveServer
 
+CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = "swap_template"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients of our own processes, which speak plain HTTP: it trusts nobody, and takes no time.
@@ -105,3 +111,48 @@ def fake_clock(clock: Path) -> dict[str, str]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "PYTHONPATH": str(Path(__file__).with_name("faketime")),
     }
+
+
+class RunningHive:
+    """A HiveServer2 of a test's own, which can be killed and started again."""
+
+    SETTINGS: ClassVar = {
+        # So that a table can be locked, and a query kept waiting.
+        "hive.support.concurrency": "true",
+        "hive.txn.manager": "org.apache.hadoop.hive.ql.lockmgr.DummyTxnManager",
+        "hive.lock.manager": "org.apache.hadoop.hive.ql.lockmgr.EmbeddedLockManager",
+        "hive.lock.sleep.between.retries": "100ms",
+        "hive.lock.numretries": "100000",
+    }
+
+    def __init__(self) -> None:
+        self.state = temporary_directory()
+        self.port, self.web_port = ports.free(2)
+        self._server = HiveServer(self.state, self.port, self.web_port, self.SETTINGS)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.revive()
+
+    def revive(self) -> None:
+        """Start it unless it runs, and wait until it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        with (self.state / "hive.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._server.command(CHECKOUT), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.state
+            )
+        ends = time.monotonic() + 120
+        while not (ports.answers(self.port) and ports.answers(self.web_port)):
+            assert self._process.poll() is None, (self.state / "hive.log").read_text(errors="replace")[-4000:]
+            assert time.monotonic() < ends, "Hive does not answer"
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Kill it, as the kernel would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it, and forget its things."""
+        self.kill()
+        shutil.rmtree(self.state, ignore_errors=True)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.subjects import SUBJECTS, Files, Postgres, Subject
+from conformance.subjects_hive import Hive
+
+ALL = (*SUBJECTS, Hive)
 
 
-@pytest.fixture(scope="session", params=SUBJECTS, ids=[subject.kind for subject in SUBJECTS])
+@pytest.fixture(scope="session", params=ALL, ids=[subject.kind for subject in ALL])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     """Return each source in turn."""
     made = request.param()

@@ -68,6 +68,10 @@ class Subject(ABC):
     def cost(self, reader: Reader) -> int:
         """Return how many bytes a finished read made the source give."""
 
+    def opened(self, reader: Reader) -> int:
+        """Return how many partitions, of a file each, a read looked into."""
+        return reader.stats.files
+
     @abstractmethod
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:

@@ -13,14 +13,12 @@ from swap.connectors.store import StoreConnector
 from swap.settings import HiveSource
 
 _EXACT = ("integer", "decimal", "text", "date", "timestamp")
-_NO_NAN = (Comparison.EQ, Comparison.LT, Comparison.LE)
-"""To Hive NaN is neither equal to itself nor greater than anything, as it is to DuckDB."""
+"""Not floats: to Hive -0.0 is another number than 0.0, and NaN is not equal to itself."""
 
 CAPABILITIES = Capabilities(
     comparisons=frozenset(
         [(family, comparison) for family in _EXACT for comparison in Comparison]
         + [("boolean", comparison) for comparison in (Comparison.EQ, Comparison.NE)]
-        + [("float", comparison) for comparison in _NO_NAN]
         + [
             (family, comparison)
             for family in ("boolean", "float", "binary", "timestamptz", "nested")
@@ -60,7 +58,7 @@ class HiveConnector(StoreConnector):
             "address": {
                 "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
                 "user": source.user,
-                "password": self.password(source.password) if source.password else "",
+                "password": self.password(source.password) if source.password else _NO_PASSWORD,
                 "tls": source.tls == "verify-full",
                 "ca": str(source.ca) if source.ca else "",
                 "connect_seconds": source.connect_timeout_seconds,
@@ -71,4 +69,6 @@ class HiveConnector(StoreConnector):
 
 _PINNED = {"hive.local.time.zone": "UTC", "hive.query.name": "swap"}
 """What a session means by a time with a zone must not depend on the server's."""
+_NO_PASSWORD = "anonymous"  # noqa: S105 — it is none
+"""A server that asks for no password still refuses an empty one."""
 _QUEUES = ("tez.queue.name", "mapreduce.job.queuename")

@@ -91,7 +91,7 @@ def _struct(text: str, at: int, type_: pa.DataType) -> tuple[dict[str, Any], int
 
 def _token(text: str, at: int) -> tuple[str, int]:
     if text[at] == '"':
-        token, at = scanstring(text, at + 1, False)  # noqa: FBT003 — its own signature
+        token, at = scanstring(text, at + 1, False)
         return str(token), at
     bare = _BARE.match(text, at)
     if bare is None:

