@@ -1,5 +1,7 @@
 """One run of SWAP: PostgreSQL → schema → Traefik → gateway, portal, hub; then watch; then stop in the reverse order.
 
+A demo's own stores are programs like the others, started before and stopped after them.
+
 Everything that waits looks at `time.monotonic()`, so a clock that jumps changes nothing.  Children are
 started from this one thread; the kernel ends them when it ends.
 """
@@ -12,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,12 +47,21 @@ class Stopped(Exception):
     """Somebody asked us to stop."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Sources that run with SWAP: programs, and what is done once all of them answer."""
+
+    services: Sequence[Service]
+    fill: Callable[[], None]
+
+
 @dataclass(slots=True)
 class Watched:
     """A program we keep running, and how it has been doing."""
 
     service: Service
     log: Path
+    environment: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     log_start: int = 0
@@ -67,9 +78,9 @@ class Run:
     site: Site
     programs: Programs | None = None
     after_database: AfterDatabase | None = None
+    stores: Stores | None = None
     postgres: EmbeddedPostgres | None = None
     watched: list[Watched] = field(default_factory=list)
-    environment: dict[str, str] = field(default_factory=dict)
     hurry: bool = False
     _stopping: bool = False
     _warned: bool = False
@@ -82,18 +93,27 @@ class Run:
         clear_the_way(site.state, site.bind, site.port)
         if site.embedded:
             self._start_database()
+        if self.stores is not None:
+            # Nothing of ours is theirs to know.
+            self._start([self._watched(service, os.environ) for service in self.stores.services])
+            self.stores.fill()
         made = apart.run(self._prepare)
-        self.environment = made["environment"]
-        self.watched = [
-            Watched(service, site.state / "logs" / f"{service.name}.log") for service in map(_service, made["services"])
-        ]
-        for group in (self.watched[:1], self.watched[1:]):
-            for watched in group:  # those of ours start side by side: each mostly waits for its imports
-                self._launch(watched)
-            for watched in group:
-                with terminal.step(watched.service.name) as details:
-                    self._wait_until_ready(watched)
-                    details.append(watched.service.at)
+        proxy, *others = [self._watched(_service(service), made["environment"]) for service in made["services"]]
+        self._start([proxy])
+        self._start(others)
+
+    def _watched(self, service: Service, environment: Mapping[str, str]) -> Watched:
+        return Watched(service, self.site.state / "logs" / f"{service.name}.log", environment)
+
+    def _start(self, group: Sequence[Watched]) -> None:
+        """Start programs side by side, each mostly waits for itself, and wait until they answer."""
+        self.watched += group
+        for watched in group:
+            self._launch(watched)
+        for watched in group:
+            with terminal.step(watched.service.name) as details:
+                self._wait_until_ready(watched)
+                details.append(watched.service.at)
 
     def watch(self) -> None:
         """Keep everything running until somebody asks us to stop."""
@@ -162,7 +182,7 @@ class Run:
         with watched.log.open("ab") as log:
             watched.log_start = log.tell()
             watched.process = child.start(
-                watched.service.argv, log=log, env=self.environment, cwd=self.site.state / "work"
+                watched.service.argv, log=log, env=watched.environment, cwd=self.site.state / "work"
             )
         watched.started, watched.start_at = time.monotonic(), None
 
@@ -272,13 +292,14 @@ def run(
     config: Path,
     *,
     after_database: AfterDatabase | None = None,
+    stores: Stores | None = None,
     at_ready: Callable[[Site], None] | None = None,
     programs: Programs | None = None,
 ) -> int:
     """Run SWAP until a signal; return the exit status.  Runs below a guard, which holds the lock."""
     site = apart.run(lambda: _read(config))
     site = Site(**site | {"state": Path(site["state"])})
-    this = Run(config, site, programs, after_database)
+    this = Run(config, site, programs, after_database, stores)
     family.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, this.on_signal)
