@@ -58,7 +58,7 @@ def encode_dataset(dataset: Dataset) -> dict[str, Any]:
         "newest": dataset.newest,
         "rows_exact": dataset.rows_exact,
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
-        "columns": [[each.comment, each.partition, each.sensitivity] for each in dataset.columns],
+        "columns": [_encode_column(each) for each in dataset.columns],
     }
     return {"about": about, "schema": encode_schema(pa.schema([(each.name, each.type) for each in dataset.columns]))}
 
@@ -69,10 +69,19 @@ def decode_dataset(told: Mapping[str, Any]) -> Dataset:
     described = zip(decode_schema(told["schema"]), fields.pop("columns"), strict=True)
     divided = fields.pop("partitions")
     return Dataset(
-        columns=tuple(Column(each.name, each.type, *rest) for each, rest in described),
+        columns=tuple(_decode_column(each, rest) for each, rest in described),
         partitions=Partitions.from_plain(divided) if divided else None,
         **fields,
     )
+
+
+def _encode_column(column: Column) -> list[Any]:
+    return [column.comment, column.partition, column.sensitivity, sorted(column.inexact)]
+
+
+def _decode_column(field: pa.Field, about: list[Any]) -> Column:
+    comment, partition, sensitivity, inexact = about
+    return Column(field.name, field.type, comment, partition, sensitivity, frozenset(map(Comparison, inexact)))
 
 
 def encode_schema(schema: pa.Schema) -> str:
