@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -11,8 +13,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import pymysql
 from sqlalchemy import Engine
 
 from swap import ports
@@ -94,6 +97,102 @@ def fresh_database(server: EmbeddedPostgres) -> Database:
     with server.administrator() as conn:
         conn.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE} OWNER {roles.OWNER}'.encode())
     return Database(server, name)
+
+
+class MariaDB:
+    """A MariaDB server of a test's own, in a temporary directory, with an account for the machine's users."""
+
+    def __init__(self) -> None:
+        self.state = temporary_directory()
+        self.socket = self.state / "socket"
+        (self.port,) = ports.free(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        user = ["--user=nobody"] if os.getuid() == 0 else []
+        if user:
+            shutil.chown(self.state, "nobody")
+        # Nothing of the machine's own configuration counts.
+        self._options = ["--no-defaults", f"--datadir={self.state / 'data'}", *user]
+        subprocess.run(
+            ["mariadb-install-db", *self._options, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True,
+            capture_output=True,
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, unless it runs, and wait until it answers."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        with (self.state / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    "/usr/sbin/mariadbd",
+                    *self._options,
+                    f"--socket={self.socket}",
+                    f"--port={self.port}",
+                    f"--pid-file={self.state / 'pid'}",
+                    "--bind-address=127.0.0.1",
+                    "--skip-name-resolve",
+                    "--innodb-flush-log-at-trx-commit=2",
+                    "--innodb-buffer-pool-size=64M",
+                    "--performance-schema=OFF",
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        ends = time.monotonic() + 60
+        while True:
+            try:
+                self.run("SELECT 1")
+            except (OSError, pymysql.Error):
+                if time.monotonic() > ends or self._process.poll() is not None:
+                    raise AssertionError((self.state / "log").read_text()) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def administrator(self) -> pymysql.connections.Connection:
+        """Connect as its administrator; the block it is used in closes it."""
+        connected = socket.socket(socket.AF_UNIX)
+        try:
+            connected.connect(str(self.socket))
+        except OSError:
+            connected.close()  # PyMySQL would not
+            raise
+        made = pymysql.connect(user="root", ssl_disabled=True, charset="utf8mb4", defer_connect=True)
+        made.connect(connected)
+        return made
+
+    def run(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements as its administrator, and return the last one's rows."""
+        rows: list[tuple[Any, ...]] = []
+        with self.administrator() as conn, conn.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = list(cursor.fetchall())
+            conn.commit()
+        return rows
+
+    def statements(self) -> list[str]:
+        """Return what it works on, in its own words."""
+        return [said for (said,) in self.run("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")]
+
+    def kill(self) -> None:
+        """Kill it without warning."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it, and remove what it stored."""
+        self.kill()
+        shutil.rmtree(self.state, ignore_errors=True)
 
 
 def fake_clock(clock: Path) -> dict[str, str]:

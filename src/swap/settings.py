@@ -6,6 +6,7 @@ name of an environment variable (`password_env`); its content is read when it is
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -17,7 +18,16 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from swap.errors import Problem, SettingsError
@@ -190,7 +200,60 @@ class HiveSource(SourceBase):
     session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
 
 
-Source = Annotated[FilesSource | HiveSource | PostgresSource, Field(discriminator="kind")]
+class MysqlSource(SourceBase):
+    """A MySQL or MariaDB server; its databases are SWAP's schemas."""
+
+    kind: Literal["mysql"]
+    host: str = Field(description="Host name or address, or the path of a unix socket.")
+    port: int = Field(default=3306, ge=1, le=65535, description="TCP port.")
+    user: str = Field(description="The read-only account SWAP connects as.")
+    password: Secret | None = Field(default=None, description="The account's password.")
+    tls: Literal["auto", "verify-full", "disable"] = Field(
+        default="auto",
+        description="Whether connections are encrypted and the server's certificate verified; `auto` does both but for"
+        " a unix socket and this machine's own addresses.",
+    )
+    ca: Location | None = Field(
+        default=None, description="File of the authorities that certify the server; by default the system's."
+    )
+    databases: tuple[str, ...] = Field(
+        default=("*",), description="Patterns of the databases that SWAP shows, for example `*wiki`."
+    )
+    text: tuple[str, ...] = Field(
+        default=(), description="Patterns of database.table.column: columns of bytes that hold text in UTF-8."
+    )
+    timestamps: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of database.table.column: columns of bytes that hold MediaWiki's fourteen digits of a"
+        " moment.",
+    )
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether connections are encrypted and verified."""
+        return self.tls == "verify-full" or (self.tls == "auto" and not _is_here(self.host))
+
+    @field_validator("text", "timestamps")
+    @classmethod
+    def _of_columns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if pattern.count(".") < 2:
+                msg = f"{pattern!r} must name database.table.column; * stands for any"
+                raise ValueError(msg)
+        return patterns
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether what is sent to a host does not leave this machine."""
+    if host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+Source = Annotated[FilesSource | HiveSource | MysqlSource | PostgresSource, Field(discriminator="kind")]
 
 
 class Grant(Model):
@@ -396,7 +459,7 @@ def _sentence(problem: ErrorDetails, models: list[type[Model]], where: tuple[str
     sentences = {
         "extra_forbidden": lambda: f"{name} is not a setting. {_near(models, where)}",
         "missing": lambda: f"{name} is missing: {known}",
-        "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "hive", "postgres".',
+        "union_tag_not_found": lambda: f'{name}.kind is missing: one of "files", "hive", "mysql", "postgres".',
         "union_tag_invalid": lambda: f"{name}.kind is {context['tag']!r}; SWAP knows {context['expected_tags']}.",
         "secret": lambda: (
             f'{name} must say where the secret is, {{ file = "…" }} or {{ env = "…" }}; the secret itself never stands'

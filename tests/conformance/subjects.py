@@ -15,6 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pyarrow as pa
@@ -28,9 +29,10 @@ from reading import batches as batches_of
 from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, OnBehalf, Predicate, Progress, Reader
 from swap.connectors.files import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
+from swap.connectors.mysql import MysqlConnector
 from swap.connectors.postgres import PostgresConnector
 from swap.db.embedded import EmbeddedPostgres
-from swap.settings import FilesSource, PostgresSource, Secret
+from swap.settings import FilesSource, MysqlSource, PostgresSource, Secret
 
 SCHEMA = "conformance"
 SOMEBODY = OnBehalf("paaaaaaaaa", "ann", frozenset({"analysts"}), frozenset())
@@ -59,6 +61,10 @@ class Subject(ABC):
     @abstractmethod
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         """Make a table in the source with these rows."""
+
+    def kept(self, rows: pa.Table) -> pa.Table:
+        """Return rows as the source can hold them: a value that none of its types has is null."""
+        return rows
 
     def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
         """Make a table whose `value` the source compares in one of `collations`."""
@@ -401,4 +407,135 @@ def _postgres_type(type_: pa.DataType) -> str:
     }[type_]
 
 
-SUBJECTS: tuple[type[Subject], ...] = (Memory, Postgres, Files)
+class Mysql(Subject):
+    """A MariaDB server of its own, behind the proxy."""
+
+    kind = "mysql"
+    collations = frozenset({"ignores case", "ignores trailing spaces"})
+    # BOOLEAN is a name for an integer; TIME is a span, of up to 838 hours either way.
+    unsupported = frozenset({"boolean", "time", "list", "texts", "amounts", "struct", "map", "null", "timestamp_ns"})
+    account = "conformance_reader"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connectors: list[MysqlConnector] = []
+        self.server = services.MariaDB()
+        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy.__enter__()
+        self.password_file = self.server.state / "password"
+        self.password_file.write_text("a secret")
+        self.server.run(
+            f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+            f"CREATE USER {self.account}@'127.0.0.1' IDENTIFIED BY 'a secret'",
+            f"GRANT SELECT ON {SCHEMA}.* TO {self.account}@'127.0.0.1'",
+        )
+        self.connector: MysqlConnector = self.connect()
+
+    def connect(self, **settings: Any) -> MysqlConnector:
+        """Return a connector to the server, by way of the proxy unless another port is named; `close` closes it."""
+        source = {
+            "kind": "mysql",
+            "host": "127.0.0.1",
+            "port": self.proxy.port,
+            "user": self.account,
+            "password": Secret(file=self.password_file),
+            "connect_timeout_seconds": 3.0,
+        }
+        connector = MysqlConnector(self.name, MysqlSource(**(source | settings)))
+        self._connectors.append(connector)
+        return connector
+
+    def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
+        self._make(name, rows, {field.name: _mysql_type(field.type) for field in rows.schema})
+
+    def publish_collated(self, name: str, rows: pa.Table, collation: str) -> None:
+        how = {
+            "ignores case": "LONGTEXT COLLATE utf8mb4_unicode_nopad_ci",
+            "ignores trailing spaces": "VARCHAR(6000) COLLATE utf8mb4_bin",
+        }
+        self._make(name, rows, {"id": "INT", "value": how[collation]})
+        self._harvested.clear()
+
+    def kept(self, rows: pa.Table) -> pa.Table:
+        return pa.table([_storable(column) for column in rows.columns], schema=rows.schema)
+
+    def _make(self, name: str, rows: pa.Table, types: Mapping[str, str]) -> None:
+        columns = ", ".join(f"`{column}` {type_}" for column, type_ in types.items())
+        table = f"{SCHEMA}.`{name}`"
+        self.server.run(f"DROP TABLE IF EXISTS {table}", f"CREATE TABLE {table} ({columns})")
+        places = ", ".join("CAST(%s AS DOUBLE)" if type_ in ("FLOAT", "DOUBLE") else "%s" for type_ in types.values())
+        with self.server.administrator() as conn, conn.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO {table} VALUES ({places})",
+                [
+                    [repr(value) if isinstance(value, float) else value for value in row]
+                    for row in zip(*(column.to_pylist() for column in self.kept(rows).columns), strict=True)
+                ],
+            )
+            conn.commit()
+            cursor.execute(f"ANALYZE TABLE {table}")
+
+    def cost(self, reader: Reader) -> int:
+        """Return the bytes that came through the proxy since the last time; reads run one at a time."""
+        passed = self.proxy.from_server
+        self.proxy.reset()
+        return passed
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        with self.server.administrator() as conn, conn.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {SCHEMA}.`{name}` WRITE")
+            yield
+
+    def works(self, query_id: str, reader: Reader) -> bool:
+        return any(said.startswith(f"/* swap:{query_id} */") for said in self.server.statements())
+
+    def kill(self, reader: Reader) -> None:
+        self.server.kill()
+
+    def revive(self) -> None:
+        self.proxy.heal()
+        self.server.start()
+
+    def close(self) -> None:
+        for connector in self._connectors:
+            connector.close()
+        self.proxy.__exit__(None, None, None)
+        self.server.close()
+
+
+def _mysql_type(type_: pa.DataType) -> str:
+    if pa.types.is_decimal(type_):
+        return f"DECIMAL({type_.precision}, {type_.scale})"
+    return {
+        pa.bool_(): "BOOLEAN",
+        pa.int16(): "SMALLINT",
+        pa.int32(): "INT",
+        pa.int64(): "BIGINT",
+        pa.float32(): "FLOAT",
+        pa.float64(): "DOUBLE",
+        pa.string(): "LONGTEXT",
+        pa.binary(): "LONGBLOB",
+        pa.date32(): "DATE",
+        pa.time64("us"): "TIME(6)",
+        pa.timestamp("us"): "DATETIME(6)",
+        pa.timestamp("us", "UTC"): "TIMESTAMP(6) NULL",
+    }[type_]
+
+
+def _storable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column with nulls for infinities, NaN, and moments in UTC that 32 bits of seconds do not reach.
+
+    Zero has no sign in MariaDB's SQL.
+    """
+    if pa.types.is_floating(column.type):
+        unsigned = pc.add(column, pa.scalar(0.0, column.type))
+        return pc.if_else(pc.is_finite(column), unsigned, pa.scalar(None, column.type))
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        moments = column.cast(pa.int64())
+        reached = pc.and_(pc.greater_equal(moments, 1_000_000), pc.less(moments, (2**31 - 1) * 1_000_000))
+        return pc.if_else(reached, column, pa.scalar(None, column.type))
+    return column
+
+
+SUBJECTS: tuple[type[Subject], ...] = (Memory, Postgres, Files, Mysql)

@@ -21,7 +21,12 @@ from swap.connectors.base import Deadline
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 from swap.forking import ForkServer, server_of, shared
 
-MODULES = ("swap.connectors.files_reader", "swap.connectors.hive_reader", "swap.connectors.postgres_reader")
+MODULES = (
+    "swap.connectors.files_reader",
+    "swap.connectors.hive_reader",
+    "swap.connectors.mysql_reader",
+    "swap.connectors.postgres_reader",
+)
 """What reader processes run, by the source's kind."""
 PROGRAM = server_of(*MODULES, needs=("numpy",))
 """What they are forked from, all from one: it holds Arrow and NumPy once, and nothing of any source."""

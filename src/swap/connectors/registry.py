@@ -8,12 +8,14 @@ from typing import Any
 from swap.connectors.base import Connector
 from swap.connectors.files import FilesConnector
 from swap.connectors.hive import HiveConnector
+from swap.connectors.mysql import MysqlConnector
 from swap.connectors.postgres import PostgresConnector
 from swap.settings import Source
 
 KINDS: dict[str, Callable[[str, Any], Connector]] = {
     "files": FilesConnector,
     "hive": HiveConnector,
+    "mysql": MysqlConnector,
     "postgres": PostgresConnector,
 }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import select
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from swap.errors import QueryTimedOut
@@ -60,6 +61,55 @@ class Wire:
             return
         raise ConnectError(why)
 
+    def connect_local(self, path: str, seconds: float) -> None:
+        """Connect to the unix socket at a path.  Raises ConnectError after so many seconds."""
+        late = f"did not answer within {seconds:g} s"
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Only a server whose queue is full keeps us waiting here.
+            made.settimeout(max(0.001, min(seconds, self.ends_at - time.monotonic())))
+            made.connect(path)
+        except OSError as error:
+            made.close()
+            raise ConnectError(late if isinstance(error, TimeoutError) else _REASONS[errno.ECONNREFUSED]) from None
+        made.setblocking(False)
+        self._socket = made
+
+    def through(self, speak: Callable[[socket.socket], socket.socket], seconds: float) -> None:
+        """Let a library that blocks speak over the connection; the socket it returns is the connection from then on.
+
+        The connection is shut down below it after so many seconds, at `ends_at`, and when nobody asks any more.
+        Raises ConnectError, QueryTimedOut, EOFError, and what the library raises.
+        """
+        made = self._made()
+        gives_up_at = time.monotonic() + seconds
+        ended: list[Exception] = []
+        over = os.eventfd(0)
+        below = socket.socket(fileno=os.dup(made.fileno()))
+
+        def guard() -> None:
+            try:
+                self._wait(over, select.POLLIN, gives_up_at, f"did not answer within {seconds:g} s")
+            except (ConnectError, QueryTimedOut, EOFError) as error:
+                ended.append(error)
+                with contextlib.suppress(OSError):
+                    below.shutdown(socket.SHUT_RDWR)
+
+        watching = threading.Thread(target=guard, daemon=True, name="guard a connection")
+        watching.start()
+        try:
+            made.setblocking(True)
+            self._socket = speak(made)
+            self._socket.setblocking(False)
+        finally:
+            os.eventfd_write(over, 1)
+            watching.join()
+            os.close(over)
+            below.close()
+            if ended:
+                # Whatever the library says of it: this is why.
+                raise ended[0]
+
     def send(self, data: bytes) -> None:
         """Send all of it.  Raises LostError, QueryTimedOut, EOFError."""
         left = memoryview(data)
@@ -84,6 +134,16 @@ class Wire:
             have += self._receive_into(view[have:])
         view.release()
         return bytes(whole)
+
+    def receive_some(self, view: memoryview, until: float = math.inf) -> int:
+        """Receive what has come, and return how many bytes; 0 when nothing came before `until`.
+
+        Not after `receive` or `line`, which may hold more than they gave.  Raises LostError, QueryTimedOut, EOFError.
+        """
+        try:
+            return self._receive_into(view, until)
+        except ConnectError:
+            return 0
 
     def line(self, longest: int) -> bytes:
         """Return the bytes up to and with the next line feed.  Raises LostError also when there are more than that."""
@@ -123,12 +183,12 @@ class Wire:
             raise LostError("not connected")
         return self._socket
 
-    def _receive_into(self, view: memoryview) -> int:
+    def _receive_into(self, view: memoryview, until: float = math.inf) -> int:
         while True:
             try:
                 got = self._made().recv_into(view[:_PIECE])
             except (BlockingIOError, ssl.SSLWantReadError):
-                self._wait(self._made().fileno(), select.POLLIN)
+                self._wait(self._made().fileno(), select.POLLIN, until)
             except ssl.SSLWantWriteError:
                 self._wait(self._made().fileno(), select.POLLOUT)
             except OSError as error:

@@ -1,0 +1,200 @@
+"""The child process that reads MySQL or MariaDB, and writes the rows as an Arrow stream to a descriptor it is given.
+
+It answers one request at a time and keeps nothing of it.  Every request has a connection of its own; what runs on it
+is killed at the server when whoever asked is gone.  Names are quoted and values are literals; no text a person wrote
+is ever sent.
+"""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from swap.arrow_stream import StreamWriter
+from swap.connectors import mysql_decode as decode
+from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
+from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, sensitivity, text
+from swap.connectors.mysql_wire import Link, Packets
+from swap.connectors.process import Tell, ToldError, serve
+from swap.errors import Problem, SourceFailed, SwapError, to_json
+
+_MEMORY_BYTES = 4 * 2**30
+_HARVESTED = 100
+"""Tables that are told of at once."""
+
+_DATABASES = """
+    SELECT schema_name FROM information_schema.schemata
+     WHERE schema_name NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+     ORDER BY schema_name
+"""
+_TABLES = """
+    SELECT table_name, table_type, table_comment, table_rows, data_length + index_length
+      FROM information_schema.tables
+     WHERE table_schema = {schema} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
+"""
+_COLUMNS = """
+    SELECT table_name, column_name, data_type, column_type, character_set_name, column_comment
+      FROM information_schema.columns
+     WHERE table_schema = {schema} {one} AND FIND_IN_SET('select', privileges)
+     ORDER BY table_name, ordinal_position
+"""
+
+Row = tuple[str | None, ...]
+
+
+def check(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — asks nothing
+    """Ask for nothing: the connection is made."""
+    return 0
+
+
+def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell of every table and view that the account may read, without the server's own databases."""
+
+    def ask(question: str) -> Iterator[Row]:
+        link.extend(time.monotonic() + request["question_seconds"])
+        return link.rows(question)
+
+    count = 0
+    for (schema,) in list(ask(_DATABASES)):
+        if schema is None or not any(fnmatchcase(schema, pattern) for pattern in request["databases"]):
+            continue
+        waiting: list[Dataset] = []
+        for dataset in _datasets(ask, schema, _meanings(request)):
+            waiting.append(dataset)
+            count += 1
+            if len(waiting) == _HARVESTED:
+                tell({DATASETS: [encode_dataset(each) for each in waiting]})
+                waiting = []
+        if waiting:
+            tell({DATASETS: [encode_dataset(each) for each in waiting]})
+    return count
+
+
+def _datasets(ask: Callable[[str], Iterator[Row]], schema: str, meanings: Meanings) -> Iterator[Dataset]:
+    tables = {str(name): rest for name, *rest in ask(_TABLES.format(schema=text(schema)))}
+    for name, described in groupby(ask(_COLUMNS.format(schema=text(schema), one="")), key=lambda row: str(row[0])):
+        if name not in tables:
+            continue
+        kind, comment, rows, size = tables[name]
+        view = kind == "VIEW"
+        yield Dataset(
+            schema,
+            name,
+            tuple(_described(row, schema, meanings) for row in described),
+            # Of a view it is the word VIEW, or that it is broken.
+            "" if view else comment or "",
+            row_estimate=None if view or rows is None else int(rows),
+            size_bytes=None if view or size is None else int(size),
+        )
+
+
+def _described(row: Row, schema: str, meanings: Meanings) -> Column:
+    about, marked = sensitivity(row[5] or "")
+    of = _column(row, schema, meanings)
+    return Column(of.name, of.type, about, sensitivity=marked)
+
+
+def _column(row: Row, schema: str, meanings: Meanings) -> SourceColumn:
+    table, name, data_type, column_type, charset = (each or "" for each in row[:5])
+    return column((schema, table, name), data_type.lower(), column_type.lower(), charset, meanings)
+
+
+def _meanings(request: Mapping[str, Any]) -> Meanings:
+    return Meanings(tuple(request["text"]), tuple(request["timestamps"]))
+
+
+def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
+    """Tell the statement, then write its rows; return how many they are."""
+    assert sink is not None
+    fragment = decode_fragment(request["fragment"])
+    columns = _columns(link, request, fragment)
+    statement = select(fragment, columns)
+    tell({STATEMENT: statement})
+    schema = fragment.columns_as(request["names"])
+    writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
+    for packets in link.stream(statement):
+        wanted = [columns[each.name] for each in fragment.columns]
+        writer.write(_batch(request["source"], fragment, packets, wanted, schema, writer.rows))
+    return writer.end()
+
+
+def _batch(
+    source: str, fragment: Fragment, packets: Packets, columns: list[SourceColumn], schema: pa.Schema, before: int
+) -> pa.RecordBatch:
+    if not columns:
+        return rows_without_columns(len(packets.starts))
+    try:
+        fields = decode.rows(packets.data, packets.starts, packets.ends, [(each.type, each.form) for each in columns])
+    except decode.UnreadableError as error:
+        raise _failed(
+            source,
+            f"The column {columns[error.column].name} of {fragment.schema}.{fragment.table} holds {error}, first in"
+            f" row {before + error.row + 1} of the answer.",
+            "Leave the column out, or leave such rows out with WHERE.",
+        ) from None
+    except decode.MalformedError as error:
+        raise _failed(source, f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator.") from None
+    return pa.RecordBatch.from_arrays(fields, schema=schema)
+
+
+def _columns(link: Link, request: Mapping[str, Any], fragment: Fragment) -> dict[str, SourceColumn]:
+    """Return how the table's columns travel now; refuse when one changed since the catalog was harvested."""
+    one = f"AND table_name = {text(fragment.table)}"
+    found = {
+        str(row[1]): _column(row, fragment.schema, _meanings(request))
+        for row in link.rows(_COLUMNS.format(schema=text(fragment.schema), one=one))
+        # Two names that differ in case alone may both be there, and are the same to the question.
+        if row[0] == fragment.table
+    }
+    for each in fragment.columns:
+        if each.name not in found or found[each.name].type != each.type:
+            raise _failed(
+                request["source"],
+                f"The column {each.name} of {fragment.schema}.{fragment.table} changed since the catalog was renewed.",
+                "Run the query again in a few minutes.",
+            )
+    return found
+
+
+def _failed(source: str, why: str, todo: str) -> SourceFailed:
+    return SourceFailed(Problem(f"{source} answered, but not with what was asked for.", why, todo, source=source))
+
+
+_DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
+    "check": check,
+    "harvest": harvest,
+    "read": read,
+}
+
+
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do."""
+    return main
+
+
+def main(control: socket.socket) -> None:
+    """Answer requests, one after the other, until there are no more."""
+    # A value made to burst must end this process, not the machine.
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    pa.set_cpu_count(1)
+
+    def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
+        link = Link(request["source"], request["address"], control.fileno())
+        try:
+            link.connect(request["ends_at"])
+            link.prepare(request["statement_seconds"])
+            return _DO[request["do"]](link, request, sink, tell)
+        except SwapError as error:
+            raise ToldError(to_json(error)) from None
+        finally:
+            link.close()
+
+    serve(answer, control)
