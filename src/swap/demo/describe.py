@@ -16,6 +16,11 @@ class About:
     partitions: dict[str, str] = field(default_factory=dict)
     newest: str = ""
 
+    def comment_of(self, column: str) -> str:
+        """Return a column's comment; a sensitive one says so at its end, as connectors read it."""
+        mark = f" [sensitivity: {self.sensitivity[column]}]" if column in self.sensitivity else ""
+        return self.columns[column] + mark
+
 
 _LAST_DAY = "22 November 2026"
 _HOURS = {"year": "integer", "month": "integer", "day": "integer", "hour": "integer"}

@@ -72,9 +72,9 @@ def load(url: str, progress: Progress = silent) -> None:
         application_name="swap demo",
         autocommit=True,
     ) as conn:
-        for schema, (comment, tables) in _schemas().items():
+        for schema, (comment, tables) in schemas().items():
             if conn.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [schema]).fetchone() == (
-                _stamp(comment),
+                stamp(comment),
             ):
                 continue
             progress(f"mediawiki.{schema}", done=False, size_bytes=0)
@@ -84,7 +84,7 @@ def load(url: str, progress: Progress = silent) -> None:
                     # Last in the transaction: a schema with this comment is whole.
                     conn.execute(
                         sql.SQL("COMMENT ON SCHEMA {} IS {}").format(
-                            sql.Identifier(schema), sql.Literal(_stamp(comment))
+                            sql.Identifier(schema), sql.Literal(stamp(comment))
                         )
                     )
             except psycopg.OperationalError as error:
@@ -101,14 +101,15 @@ def load(url: str, progress: Progress = silent) -> None:
             progress(f"mediawiki.{schema}", done=True, size_bytes=size)
 
 
-def _stamp(comment: str) -> str:
+def stamp(comment: str) -> str:
+    """Return the comment of a schema that is whole."""
     return f"{comment} Demo data, version {VERSION}."
 
 
 Tables = list[tuple[str, About, pa.Table]]
 
 
-def _schemas() -> Mapping[str, tuple[str, Callable[[], Tables]]]:
+def schemas() -> Mapping[str, tuple[str, Callable[[], Tables]]]:
     """Return schema → its comment, and what makes its tables."""
     made: dict[str, tuple[str, Callable[[], Tables]]] = {}
     for database in world.SIZES:
@@ -156,10 +157,11 @@ def _make_schema(conn: psycopg.Connection, schema: str, tables: Tables) -> int:
 def _comment(conn: psycopg.Connection, table: sql.Identifier, about: About) -> None:
     """Write the comments; a sensitive column says so at its comment's end, as the connector reads it."""
     conn.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(about.comment)))
-    for column, text in about.columns.items():
-        mark = f" [sensitivity: {about.sensitivity[column]}]" if column in about.sensitivity else ""
+    for column in about.columns:
         conn.execute(
-            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(table, sql.Identifier(column), sql.Literal(text + mark))
+            sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(
+                table, sql.Identifier(column), sql.Literal(about.comment_of(column))
+            )
         )
 
 
