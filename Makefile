@@ -12,9 +12,9 @@ SERVER := .swap/env/server/bin
 help:  ## Print this help
 	@awk 'BEGIN {FS = ":.*?## "} /^[a-z-]+:.*?## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo:  ## Install into this checkout and run SWAP with demo data on http://localhost:8000 (PORT=…)
-	@scripts/setup demo
-	@exec $(SERVER)/swap demo --port $(PORT)
+demo:  ## Install into this checkout and run SWAP with demo data on http://localhost:8000 (PORT=…, STORES=real)
+	@scripts/setup $(if $(filter real,$(STORES)),real,demo)
+	@exec $(SERVER)/swap demo --port $(PORT) $(if $(filter real,$(STORES)),--stores real --state .swap/demo-real)
 
 test:  ## Install what the tests need and run them (T=path or T=lab for some of them)
 	@scripts/setup test

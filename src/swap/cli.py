@@ -59,6 +59,13 @@ def up_command(config: Path) -> None:
     help="The directory that holds everything of the demo.",
 )
 @click.option(
+    "--stores",
+    type=click.Choice(["embedded", "real"]),
+    default="embedded",
+    show_default=True,
+    help="What holds the data: files and SWAP's own PostgreSQL, or an Apache Hive and a MariaDB.",
+)
+@click.option(
     "--port",
     type=click.IntRange(1, 65535),
     default=8000,
@@ -72,10 +79,10 @@ def up_command(config: Path) -> None:
     default=Path(sys.prefix).parent / "kernel",
     help="The environment of notebooks.",
 )
-def demo(state: Path, port: int, kernel_env: Path) -> None:
+def demo(state: Path, stores: str, port: int, kernel_env: Path) -> None:
     """Make demo settings, people and data where they are missing, then start SWAP."""
     # The demo's data is made with NumPy and with what pyarrow does with it.
-    arguments = (str(state.absolute()), str(port), str(kernel_env.absolute()))
+    arguments = (str(state.absolute()), str(port), str(kernel_env.absolute()), stores)
     guard.become(state, bare.service("swap.demo.__main__", *arguments, needs=("numpy", "pandas")))
 
 

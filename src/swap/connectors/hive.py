@@ -43,10 +43,11 @@ class HiveConnector(StoreConnector):
         """Return the person's name where Hive acts as them, else the name of SWAP's account."""
         return on_behalf.name if self._source.impersonate else self._source.user
 
-    def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002
+    def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002 — the statement has its time
         """Return servers and account, and with what settings a session is opened."""
         source = self._source
-        settings = {f"set:hiveconf:{key}": value for key, value in (_PINNED | source.session).items()}
+        named = {"hive.query.name": f"swap:{query_id}"}
+        settings = {f"set:hiveconf:{key}": value for key, value in (_PINNED | named | source.session).items()}
         if on_behalf is not None:
             if source.impersonate:
                 settings["hive.server2.proxy.user"] = on_behalf.name
@@ -67,7 +68,7 @@ class HiveConnector(StoreConnector):
         }
 
 
-_PINNED = {"hive.local.time.zone": "UTC", "hive.query.name": "swap"}
+_PINNED = {"hive.local.time.zone": "UTC"}
 """What a session means by a time with a zone must not depend on the server's."""
 _NO_PASSWORD = "anonymous"  # noqa: S105 — it is none
 """A server that asks for no password still refuses an empty one."""

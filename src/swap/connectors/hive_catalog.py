@@ -13,13 +13,13 @@ from urllib.parse import unquote
 
 from swap.connectors import hive_types
 from swap.connectors.base import NULL_TESTS, Column, Comparison, Dataset, Partition, Partitions
+from swap.connectors.comments import sensitivity
 from swap.connectors.hive_types import HiveType
 
 NULL = "__HIVE_DEFAULT_PARTITION__"
 KEPT = 60
 """Partitions, or days where a day has hours, that the catalog keeps: every query reads the catalog."""
 FINER = "hour"
-_SENSITIVITY = re.compile(r"\[sensitivity:([^\]]*)\]\s*$")
 _STATISTICS = re.compile(r"(\d+) bytes(?:, (\d+) rows)?")
 
 Line = tuple[str, str, str]
@@ -98,14 +98,13 @@ def numbers(about: dict[str, str]) -> tuple[int | None, int | None]:
 
 
 def _as_column(name: str, of: HiveType, comment: str, *, partition: bool) -> Column:
-    said = _SENSITIVITY.search(comment)
-    text = comment if said is None else comment[: said.start()].rstrip()
+    text, marked = sensitivity(comment)
     return Column(
         name,
         of.type,
         text,
         partition=partition,
-        sensitivity="" if said is None else said[1].strip(),
+        sensitivity=marked,
         inexact=frozenset(Comparison) - NULL_TESTS if of.padded else frozenset(),
     )
 

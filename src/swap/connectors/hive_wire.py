@@ -1,6 +1,6 @@
 """A HiveServer2 that is connected to, and what went wrong with it in people's words.
 
-Hosts and accounts, and the server's own words, which may quote values, are for the log.
+Hosts and accounts are for the log; the server's own words, which may quote values, stand nowhere.
 """
 
 from __future__ import annotations

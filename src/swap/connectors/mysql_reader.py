@@ -20,8 +20,9 @@ import pyarrow as pa
 from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
+from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
-from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, sensitivity, text
+from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, text
 from swap.connectors.mysql_wire import Link, Packets
 from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json

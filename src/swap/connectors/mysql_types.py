@@ -36,7 +36,6 @@ _SPATIAL = frozenset(
     }
 )
 _NUMBERS = re.compile(r"\((\d+)(?:,(\d+))?\)")
-_SENSITIVITY = re.compile(r"\[sensitivity:([^\]]*)\]\s*$")
 _LARGEST_DECIMAL = 38
 _OPERATORS = {
     Comparison.EQ: "=",
@@ -146,16 +145,6 @@ def _decimals(column_type: str) -> int:
     """
     found = _NUMBERS.search(column_type)
     return min(int(found[1]), 6) if found else 0
-
-
-def sensitivity(comment: str) -> tuple[str, str]:
-    """Split what a column comment says at its end about sensitivity from the rest.
-
-    >>> sensitivity("The editor's address. [sensitivity: personal]")
-    ("The editor's address.", 'personal')
-    """
-    found = _SENSITIVITY.search(comment)
-    return (comment[: found.start()].rstrip(), found[1].strip()) if found else (comment, "")
 
 
 def identifier(name: str) -> str:

@@ -1,8 +1,8 @@
 """One connection to MySQL or MariaDB, on which every wait ends in time: at the deadline, or when nobody asks any more.
 
 PyMySQL does the handshake and signs in; everything after that is said and read here.  Nothing here can send a file:
-a server that asks for one has broken the protocol.  Addresses, accounts and the server's own words, which may quote
-values, are for the log, never for an error: people's notebooks show errors.
+a server that asks for one has broken the protocol.  Addresses and accounts are for the log, never for an error:
+people's notebooks show errors.  The server's own words may quote values, and stand in neither.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ class Link:
         """Return what an error packet means.  The statement is over."""
         self._working = False
         number = int.from_bytes(packet[1:3], "little")
-        log.warning("%s: error %d: %s", self._source, number, packet[3:].decode(errors="replace"))
+        log.warning("%s: error %d", self._source, number)
         if number in _TOO_LONG:
             return QueryTimedOut()
         if number in _STOPS:

@@ -23,6 +23,7 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import postgres_decode as decode
 from swap.connectors import postgres_types as types
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
+from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.postgres_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
@@ -229,8 +230,8 @@ def _dataset(rows: list[tuple[str | None, ...]]) -> Dataset:
     columns = []
     for row in rows:
         described = types.column(str(row[6]), _int(row[7]), _int(row[8]), _int(row[9]), deterministic=True)
-        text, sensitivity = types.sensitivity(str(row[10]))
-        columns.append(Column(described.name, described.type, text, sensitivity=sensitivity))
+        text, marked = sensitivity(str(row[10]))
+        columns.append(Column(described.name, described.type, text, sensitivity=marked))
     return Dataset(
         str(schema),
         str(name),

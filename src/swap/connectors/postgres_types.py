@@ -7,7 +7,6 @@ the text PostgreSQL itself writes for it.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -46,7 +45,6 @@ _OPERATORS: dict[Comparison, sql.SQL] = {
 }
 _NUMERIC = 1700
 _OID = 26
-_SENSITIVITY = re.compile(r"\[sensitivity:([^\]]*)\]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +92,6 @@ def _decimal(typmod: int) -> pa.DataType:
     if scale > 1000:  # PostgreSQL keeps a negative scale in eleven bits
         precision, scale = precision + 2048 - scale, 0
     return pa.decimal128(min(max(precision, scale), 38), min(scale, 38))
-
-
-def sensitivity(comment: str) -> tuple[str, str]:
-    """Split what a column comment says at its end about sensitivity from the rest.
-
-    >>> sensitivity("The editor's address. [sensitivity: personal]")
-    ("The editor's address.", 'personal')
-    """
-    found = _SENSITIVITY.search(comment)
-    return (comment[: found.start()].rstrip(), found[1].strip()) if found else (comment, "")
 
 
 def where(predicate: Predicate, columns: Mapping[str, SourceColumn]) -> sql.Composable:

@@ -1,4 +1,4 @@
-"""The run behind `swap demo`: swap.demo.__main__ <state> <port> <kernel environment>, below a guard."""
+"""The run behind `swap demo`: swap.demo.__main__ <state> <port> <kernel environment> <stores>, below a guard."""
 
 from __future__ import annotations
 
@@ -6,39 +6,63 @@ import getpass
 import socket
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swap import apart, terminal
 from swap.db.embedded import EmbeddedPostgres
 from swap.demo.people import PEOPLE
 from swap.supervisor import up
-from swap.supervisor.model import Site
+from swap.supervisor.model import Answer, Service, Site
 
 if TYPE_CHECKING:
     from swap.demo.lake import Progress
 
 
-def run(state: Path, port: int, kernel_env: Path) -> int:
+def run(state: Path, port: int, kernel_env: Path, *, real: bool) -> int:
     """Make what is missing, start SWAP, and run until a signal; return the exit status."""
     new = not (state / "swap.toml").exists()
+    first = "three minutes" if real else "a minute"
     terminal.line(
         "SWAP starts with demo data."
         + (
-            " The first start makes the data, which takes up to a minute; later ones take about ten seconds."
+            f" The first start makes the data, which takes up to {first}; later ones take about"
+            f" {'twenty' if real else 'ten'} seconds."
             if new
             else ""
         )
     )
     up.clear_the_way(state, "127.0.0.1", port)
-    apart.run(lambda: _prepare(state, port, kernel_env))
-    return up.run(state / "swap.toml", after_database=_load, at_ready=introduce)
+    made = apart.run(lambda: _prepare(state, port, kernel_env, real=real))
+    if not real:
+        return up.run(state / "swap.toml", after_database=_load, at_ready=introduce)
+    services = [
+        Service(**each | {"answers": [Answer(**answer) for answer in each["answers"]]}) for each in made["services"]
+    ]
+    stores = up.Stores(services, lambda: apart.run(lambda: _fill(state, made["ports"])))
+    return up.run(state / "swap.toml", stores=stores, at_ready=introduce)
 
 
-def _prepare(state: Path, port: int, kernel_env: Path) -> None:
-    from swap.demo import setup  # noqa: PLC0415 — what makes data is loaded where it is made
+def _prepare(state: Path, port: int, kernel_env: Path, *, real: bool) -> dict[str, Any]:
+    from swap.demo import configuration, setup  # noqa: PLC0415 — what makes data is loaded where it is made
 
-    setup.prepare(state, port=port, kernel_env=kernel_env, progress=_progress())
+    ports = configuration.store_ports(state / "swap.toml") if real else None
+    setup.prepare(state, port=port, kernel_env=kernel_env, progress=_progress(), stores=ports)
+    if ports is None:
+        return {}
+    from swap.demo import real as stores  # noqa: PLC0415 — as above
+
+    return {
+        "services": [asdict(each) for each in stores.services(state, ports, setup.CHECKOUT)],
+        "ports": asdict(ports),
+    }
+
+
+def _fill(state: Path, ports: dict[str, int]) -> None:
+    from swap.demo import configuration, real  # noqa: PLC0415 — as above
+
+    real.fill(state, configuration.StorePorts(**ports), _progress())
 
 
 def _load(server: EmbeddedPostgres) -> None:
@@ -77,7 +101,8 @@ def introduce(site: Site) -> None:
 
 def main() -> None:
     """Run until a signal."""
-    terminal.leave(lambda: run(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])))
+    state, port, kernel_env, stores = sys.argv[1:]
+    terminal.leave(lambda: run(Path(state), int(port), Path(kernel_env), real=stores == "real"))
 
 
 if __name__ == "__main__":

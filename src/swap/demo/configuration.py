@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from tomlkit import TOMLDocument
 
 from swap import child, ports
 from swap.db.embedded import secret_path
-from swap.demo import mediawiki
+from swap.demo import mariadb_server, mariadb_wikis, mediawiki
 from swap.errors import Conflict
 
-TEMPLATE = """\
+_SITE = """\
 # The demo's settings. `swap demo` wrote this file; change what you like, it is kept.
 # Only ports and paths of the checkout are set anew. The page Settings of SWAP's help says what there is.
 state = "."
@@ -38,6 +39,9 @@ memory_bytes = 600_000_000
 source_bytes = 4_000_000_000
 spool_bytes = 4_000_000_000
 
+"""
+
+_EMBEDDED = """\
 [sources.lake]
 kind = "files"
 title = "Parquet files"
@@ -57,6 +61,34 @@ user = ""
 password = { file = "" }
 sslmode = "disable"  # the server is on this machine, and listens on loopback only
 
+"""
+
+_REAL = """\
+[sources.lake]
+kind = "hive"
+title = "Hive"
+owner = "data-platform"
+note = "Name a day: tables are kept by year, month, day and hour."
+servers = []
+user = "swap"
+tls = "disable"  # the server is on this machine, and listens on loopback only
+impersonate = false  # it knows no people
+
+[sources.mediawiki]
+kind = "mysql"
+title = "MariaDB"
+owner = "dba"
+note = "One database for each wiki: enwiki, dewiki, frwiki. Titles are without their namespace."
+host = "127.0.0.1"
+port = 0
+user = ""
+password = { file = "" }
+text = []
+timestamps = []
+
+"""
+
+_POLICY = """\
 [policy]
 ask = "data-platform"
 
@@ -113,15 +145,27 @@ because = "keeps who edited from where to data-privacy"
 ask = "data-privacy"
 """
 
+TEMPLATE = _SITE + _EMBEDDED + _POLICY
+REAL_TEMPLATE = _SITE + _REAL + _POLICY
 
-def write(path: Path, *, port: int, kernel_env: Path, examples: Path | None) -> None:
+
+@dataclass(frozen=True, slots=True)
+class StorePorts:
+    """Where the real stores answer."""
+
+    hive: int
+    mariadb: int
+
+
+def write(path: Path, *, port: int, kernel_env: Path, examples: Path | None, stores: StorePorts | None = None) -> None:
     """Write swap.toml, or bring an existing one's ports and paths up to date; whatever else it says is kept.
 
     The embedded server keeps its port from start to start; when somebody else has taken it, both places
-    that name it get another.
+    that name it get another.  With real `stores` the two sources point at them.
     """
     fresh = not path.exists()
-    file = tomlkit.parse(TEMPLATE if fresh else path.read_text(encoding="utf-8"))
+    template = TEMPLATE if stores is None else REAL_TEMPLATE
+    file = tomlkit.parse(template if fresh else path.read_text(encoding="utf-8"))
     _table(file, "site")["port"] = port
     file["kernel_env"] = str(kernel_env)
     if fresh or (
@@ -131,7 +175,10 @@ def write(path: Path, *, port: int, kernel_env: Path, examples: Path | None) -> 
             del file["examples"]
         else:
             file["examples"] = str(examples)
-    _fill_source(file, path.parent)
+    if stores is None:
+        _fill_source(file, path.parent)
+    else:
+        _fill_stores(file, stores)
     text = tomlkit.dumps(file)
     if fresh or text != path.read_text(encoding="utf-8"):
         draft = path.with_suffix(".new")
@@ -153,6 +200,37 @@ def _fill_source(file: TOMLDocument, state: Path) -> None:
     database["port"] = ports.free(1)[0]
     if source is not None and source.get("port") == before:
         source["port"] = database["port"]
+
+
+def store_ports(path: Path) -> StorePorts:
+    """Return where the real stores are to answer: where they did, if there is a swap.toml and the port is free."""
+    sources = tomlkit.parse(path.read_text(encoding="utf-8")).get("sources", {}) if path.exists() else {}
+    servers = sources.get("lake", {}).get("servers", [])
+    before = (
+        int(str(servers[0]).rpartition(":")[2] or 0) if servers else 0,
+        int(sources.get("mediawiki", {}).get("port", 0)),
+    )
+    others = ports.free(2)
+    return StorePorts(*(port if port and _free(port) else other for port, other in zip(before, others, strict=True)))
+
+
+def _fill_stores(file: TOMLDocument, stores: StorePorts) -> None:
+    """Let the sources point at the real stores, as far as they are there; the embedded database gets a port, too."""
+    sources = _table(file, "sources")
+    if "lake" in sources:
+        sources["lake"]["servers"] = [f"127.0.0.1:{stores.hive}"]
+    if "mediawiki" in sources:
+        source = sources["mediawiki"]
+        fresh = not source["port"]
+        source["port"] = stores.mariadb
+        if fresh:
+            source["user"] = mediawiki.READER
+            _table(source, "password")["file"] = str(mariadb_server.secret_path(Path(), mediawiki.READER))
+            source["text"] = list(mariadb_wikis.TEXT)
+            source["timestamps"] = list(mariadb_wikis.TIMESTAMPS)
+    database = _table(file, "database")
+    if not (port := int(database.get("port", 0))) or not _free(port):
+        database["port"] = ports.free(1)[0]
 
 
 def _free(port: int) -> bool:

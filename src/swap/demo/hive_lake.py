@@ -91,8 +91,10 @@ def statements(schema: str, table: str, place: Path, about: About) -> list[str]:
     made = [
         f"CREATE DATABASE IF NOT EXISTS {identifier(schema)}",
         f"DROP TABLE IF EXISTS {name}",
-        f"CREATE EXTERNAL TABLE {name} ({', '.join(columns)}) COMMENT {string(about.comment)}{partitioned}"
-        f" STORED AS PARQUET LOCATION {string(place.as_uri())}",
+        (
+            f"CREATE EXTERNAL TABLE {name} ({', '.join(columns)}) COMMENT {string(about.comment)}{partitioned}"
+            f" STORED AS PARQUET LOCATION {string(place.as_uri())}"
+        ),
         f"ALTER TABLE {name} SET OWNER USER {identifier(about.owner)}",
     ]
     if keys:

@@ -10,17 +10,24 @@ from pathlib import Path
 
 from swap.db.embedded import EmbeddedPostgres
 from swap.demo import configuration, lake, mediawiki, people
+from swap.demo.configuration import StorePorts
 from swap.demo.lake import Progress, silent
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 """The checkout's examples."""
 
 
-def prepare(state: Path, *, port: int, kernel_env: Path, progress: Progress = silent) -> Path:
+CHECKOUT = EXAMPLES.parent
+
+
+def prepare(
+    state: Path, *, port: int, kernel_env: Path, progress: Progress = silent, stores: StorePorts | None = None
+) -> Path:
     """Make the demo's settings, people file and lake below `state`; return the path of swap.toml."""
     state.mkdir(parents=True, exist_ok=True)
     config = state / "swap.toml"
-    configuration.write(config, port=port, kernel_env=kernel_env, examples=EXAMPLES if EXAMPLES.is_dir() else None)
+    examples = EXAMPLES if EXAMPLES.is_dir() else None
+    configuration.write(config, port=port, kernel_env=kernel_env, examples=examples, stores=stores)
     people.write(state / "people.toml")
     lake.make(state / "lake", progress)
     return config

@@ -106,9 +106,3 @@ def test_arrays_travel_as_lists_of_what_their_elements_travel_as() -> None:
 
     assert (numbers.type, numbers.cast) == (pa.list_(pa.int32()), None)
     assert (ids.type, ids.cast) == (pa.list_(pa.string()), sql.SQL("text[]"))
-
-
-def test_sensitivity_is_read_from_the_end_of_a_comment_only() -> None:
-    assert types.sensitivity("An address [sensitivity: personal]") == ("An address", "personal")
-    assert types.sensitivity("[sensitivity: personal] is written so") == ("[sensitivity: personal] is written so", "")
-    assert types.sensitivity("") == ("", "")
