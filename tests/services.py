@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import os
 import shutil
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pymysql
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
 from swap import ports
@@ -102,9 +107,10 @@ def fresh_database(server: EmbeddedPostgres) -> Database:
 class MariaDB:
     """A MariaDB server of a test's own, in a temporary directory, with an account for the machine's users."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.state = temporary_directory()
         self.socket = self.state / "socket"
+        self._more = options
         (self.port,) = ports.free(1)
         self._process: subprocess.Popen[bytes] | None = None
         user = ["--user=nobody"] if os.getuid() == 0 else []
@@ -136,6 +142,7 @@ class MariaDB:
                     "--innodb-flush-log-at-trx-commit=2",
                     "--innodb-buffer-pool-size=64M",
                     "--performance-schema=OFF",
+                    *self._more,
                 ],
                 stdout=log,
                 stderr=log,
@@ -193,6 +200,31 @@ class MariaDB:
         """End it, and remove what it stored."""
         self.kill()
         shutil.rmtree(self.state, ignore_errors=True)
+
+
+def certificate(directory: Path, name: str) -> tuple[Path, Path]:
+    """Return a new certificate for a host name, which certifies itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / f"{name}.pem", directory / f"{name}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
 
 
 def fake_clock(clock: Path) -> dict[str, str]:

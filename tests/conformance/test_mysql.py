@@ -19,8 +19,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
+import services
 from conformance.proxy import unanswered_port
 from conformance.subjects import SCHEMA, SOMEBODY, Mysql
+from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Comparison, Deadline, Predicate
 from swap.errors import QueryTimedOut, SourceFailed, SourceUnavailable
@@ -299,6 +301,42 @@ def test_a_socket_of_this_machine_is_a_host_too(mysql: Mysql) -> None:
     )
 
     mysql.connect(host=str(mysql.server.socket)).check()
+
+
+def test_a_server_is_asked_over_tls_when_its_certificate_and_its_name_are_right(mysql: Mysql, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for directory in tmp_path.parents[:2]:
+        directory.chmod(0o755)
+    ours, other = services.certificate(tmp_path, "localhost"), services.certificate(tmp_path, "elsewhere")
+    for _, key in (ours, other):
+        key.chmod(0o644)
+    for shown, trusted, said in (
+        (ours, ours, ""),
+        (ours, other, "has a certificate that is not trusted"),
+        (other, other, "has a certificate that is not trusted: Hostname mismatch"),
+    ):
+        server = services.MariaDB(f"--ssl-cert={shown[0]}", f"--ssl-key={shown[1]}")
+        try:
+            server.run(f"CREATE USER {mysql.account}@'127.0.0.1' IDENTIFIED BY 'a secret' REQUIRE SSL")
+            connector = mysql.connect(host="localhost", port=server.port, tls="verify-full", ca=trusted[0])
+            with pytest.raises(SourceUnavailable, match=said) if said else contextlib.nullcontext():
+                connector.check()
+        finally:
+            server.close()
+
+
+def test_a_server_that_stops_talking_in_the_middle_is_an_error_at_the_deadline(mysql: Mysql) -> None:
+    make(mysql, "silent", "id INT", "1")
+    fragment = mysql.fragment("silent", query_id="stalled")
+    with mysql.held("silent"):
+        reading = Reading(mysql.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 2)))
+        assert eventually(lambda: mysql.works("stalled", reading.reader))
+        mysql.proxy.blackhole()
+        reading.join(10)
+        mysql.proxy.heal()
+        assert isinstance(reading.error, QueryTimedOut)
+        # Nobody could tell the server to end it: it does so itself, at the time it was given.
+        assert eventually(lambda: not mysql.works("stalled", reading.reader), 5)
 
 
 def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql: Mysql) -> None:

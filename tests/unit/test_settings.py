@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from swap import settings as module
 from swap.errors import SettingsError
-from swap.settings import Settings, load
+from swap.settings import MysqlSource, Settings, load
 
 GOOD = """\
 state = "state"
@@ -110,10 +110,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 
 
 def test_an_unknown_kind_of_source_is_told_with_the_known_ones(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, GOOD.replace('kind = "files"', 'kind = "kudu"'))
-    assert found == "swap.toml:11: sources.lake.kind is 'kudu'; SWAP knows 'files', 'hive', 'postgres'."
+    (found,) = problems(tmp_path, GOOD.replace('kind = "files"', 'kind = "oracle"'))
+    assert found == "swap.toml:11: sources.lake.kind is 'oracle'; SWAP knows 'files', 'hive', 'mysql', 'postgres'."
     (found,) = problems(tmp_path, GOOD.replace('kind = "files"\n', ""))
-    assert found == 'swap.toml:11: sources.lake.kind is missing: one of "files", "hive", "postgres".'
+    assert found == 'swap.toml:11: sources.lake.kind is missing: one of "files", "hive", "mysql", "postgres".'
 
 
 def test_a_source_name_that_sql_could_not_say_is_refused(tmp_path: Path) -> None:
@@ -219,3 +219,26 @@ def test_a_public_port_shows_in_addresses() -> None:
 def test_a_home_directory_is_understood(tmp_path: Path) -> None:
     settings = load(write(tmp_path, GOOD.replace('state = "state"', 'state = "~/swap"')))
     assert settings.state == Path(os.path.expanduser("~/swap"))  # noqa: PTH111 — the other way to say it
+
+
+@pytest.mark.parametrize(
+    ("host", "tls", "encrypted"),
+    [
+        ("db.example.org", "auto", True),
+        ("10.0.0.1", "auto", True),
+        ("localhost.example.org", "auto", True),
+        ("127.0.0.1", "auto", False),
+        ("::1", "auto", False),
+        ("localhost", "auto", False),
+        ("/run/mysqld/mysqld.sock", "auto", False),
+        ("127.0.0.1", "verify-full", True),
+        ("db.example.org", "disable", False),
+    ],
+)
+def test_what_leaves_this_machine_is_encrypted_unless_it_is_said_openly(host: str, tls: str, encrypted: bool) -> None:
+    assert MysqlSource.model_validate({"kind": "mysql", "host": host, "user": "u", "tls": tls}).encrypted is encrypted
+
+
+def test_a_pattern_of_columns_names_database_table_and_column() -> None:
+    with pytest.raises(ValidationError, match=r"must name database\.table\.column"):
+        MysqlSource.model_validate({"kind": "mysql", "host": "h", "user": "u", "text": ["page_title"]})

@@ -28,6 +28,8 @@ from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 
 _MEMORY_BYTES = 4 * 2**30
+_DATABASE_SECONDS = 1200.0
+"""How long one question of a harvest may take: the server looks at all tables of a database before its first row."""
 _HARVESTED = 100
 """Tables that are told of at once."""
 
@@ -60,9 +62,10 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
     """Tell of every table and view that the account may read, without the server's own databases."""
 
     def ask(question: str) -> Iterator[Row]:
-        link.extend(time.monotonic() + request["question_seconds"])
+        link.extend(time.monotonic() + _DATABASE_SECONDS)
         return link.rows(question)
 
+    link.prepare(_DATABASE_SECONDS)
     count = 0
     for (schema,) in list(ask(_DATABASES)):
         if schema is None or not any(fnmatchcase(schema, pattern) for pattern in request["databases"]):

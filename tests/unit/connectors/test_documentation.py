@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.connectors import postgres, process, store
+from swap.connectors import hive, mysql, postgres, process, store
 from swap.connectors.filters import COMPARISONS
 from swap.connectors.registry import KINDS
 
@@ -17,7 +17,18 @@ def test_every_kind_has_a_section(kind: str) -> None:
     assert f"| `{kind}` |" in PAGE
 
 
-@pytest.mark.parametrize("family", sorted({family for family, _ in COMPARISONS | postgres.CAPABILITIES.comparisons}))
+@pytest.mark.parametrize(
+    "family",
+    sorted(
+        {
+            family
+            for family, _ in COMPARISONS
+            | hive.CAPABILITIES.comparisons
+            | mysql.CAPABILITIES.comparisons
+            | postgres.CAPABILITIES.comparisons
+        }
+    ),
+)
 def test_every_family_that_is_compared_is_in_the_table(family: str) -> None:
     rows = [line for line in PAGE.splitlines() if line.startswith("| ") and family in line.split("|")[1]]
 
