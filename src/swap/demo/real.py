@@ -27,4 +27,4 @@ def services(state: Path, ports: StorePorts, checkout: Path) -> list[Service]:
 def fill(state: Path, ports: StorePorts, progress: Progress) -> None:
     """Make what is missing of the demo's data in both, which run."""
     mariadb_wikis.ensure(MariadbServer(state, ports.mariadb), progress)
-    hive_lake.make(ports.hive, state / "lake", state / "hive", progress)
+    hive_lake.make(ports.hive, state / "lake", progress)

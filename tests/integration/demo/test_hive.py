@@ -1,0 +1,104 @@
+"""The demo's lake in a real Hive, read through SWAP's own connector."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pytest
+
+import services
+from reading import batches
+from swap.connectors.base import Comparison, Dataset, Deadline, Fragment, OnBehalf, Predicate
+from swap.connectors.hive import HiveConnector
+from swap.demo import describe, hive_lake, lake
+from swap.settings import HiveSource
+
+NAMES = ("event.navigationtiming", "canonical_data.wikis", "nyc.flights", "wmf.editors_daily")
+NOBODY = OnBehalf("p", "ann", frozenset(), frozenset())
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("lake")
+    made.chmod(0o755)
+    lake.make(made, tables={name: lake.TABLES[name] for name in NAMES})
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(root: Path) -> Iterator[services.RunningHive]:
+    made = services.RunningHive()
+    hive_lake.make(made.port, root, names=NAMES)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hive(server: services.RunningHive) -> Iterator[HiveConnector]:
+    source = HiveSource(
+        kind="hive", servers=(f"127.0.0.1:{server.port}",), user="swap", tls="disable", impersonate=False
+    )
+    made = HiveConnector("lake", source)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def harvested(hive: HiveConnector) -> dict[str, Dataset]:
+    return {f"{each.schema}.{each.name}": each for piece in hive.harvest() for each in piece}
+
+
+def read(hive: HiveConnector, dataset: Dataset, *where: Predicate) -> pa.Table:
+    fragment = Fragment(dataset.schema, dataset.name, dataset.columns, where, query_id="q1")
+    reader = hive.read(fragment, NOBODY, Deadline(time.monotonic() + 120))
+    return pa.Table.from_batches(list(batches(reader)), fragment.columns_as(()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_has_the_rows_of_its_files(
+    hive: HiveConnector, harvested: dict[str, Dataset], root: Path, name: str
+) -> None:
+    files = ds.dataset(root / Path(*name.split(".")), partitioning="hive").to_table()
+    rows = read(hive, harvested[name])
+
+    assert rows.num_rows == files.num_rows == harvested[name].row_estimate
+    assert set(rows.column_names) == set(files.column_names)
+    for column in rows.column_names:
+        assert rows[column].null_count == files[column].null_count, column
+        if pa.types.is_integer(rows[column].type):
+            assert pc.sum(rows[column]) == pc.sum(files[column].cast(pa.int64())), column
+        elif pa.types.is_string(rows[column].type):
+            assert pc.count_distinct(rows[column]) == pc.count_distinct(files[column].cast(pa.string())), column
+        elif pa.types.is_timestamp(rows[column].type):
+            assert pc.max(rows[column]).as_py() == pc.max(files[column]).as_py().replace(tzinfo=None), column
+
+
+def test_comments_owners_and_sensitivity_are_harvested(harvested: dict[str, Dataset]) -> None:
+    dataset, about = harvested["event.navigationtiming"], describe.LAKE["event.navigationtiming"]
+
+    assert (dataset.comment, dataset.owner) == (about.comment, about.owner)
+    assert {column.name: column.comment for column in dataset.columns} == about.columns
+    assert {column.name: column.sensitivity for column in dataset.columns if column.sensitivity} == about.sensitivity
+    assert [column.name for column in dataset.columns if column.partition] == ["year", "month", "day", "hour"]
+    assert dataset.partitions
+    assert (dataset.partitions.keys, dataset.partitions.finer) == (("year", "month", "day"), "hour")
+
+
+def test_a_partition_is_chosen_by_its_keys(hive: HiveConnector, harvested: dict[str, Dataset]) -> None:
+    rows = read(hive, harvested["nyc.flights"], Predicate("month", Comparison.EQ, 2))
+
+    assert rows.num_rows == 24_951
+    assert pc.unique(rows["month"]).to_pylist() == [2]
+
+
+def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: Path) -> None:
+    steps: list[str] = []
+
+    hive_lake.make(server.port, root, lambda step, *, done, size_bytes: steps.append(step), NAMES)
+
+    assert steps == []
