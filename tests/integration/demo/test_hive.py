@@ -99,6 +99,9 @@ def test_a_partition_is_chosen_by_its_keys(hive: HiveConnector, harvested: dict[
 def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: Path) -> None:
     steps: list[str] = []
 
-    hive_lake.make(server.port, root, lambda step, *, done, size_bytes: steps.append(step), NAMES)
+    def progress(step: str, **_: object) -> None:
+        steps.append(step)
+
+    hive_lake.make(server.port, root, progress, NAMES)
 
     assert steps == []
