@@ -274,7 +274,7 @@ def test_the_session_is_read_only_and_named_after_the_query(odd: Postgres) -> No
     assert row is not None
     assert row[0] == odd.account
     ours, control = socket.socketpair()
-    parameters = odd.connector.request("read", "probe", time.monotonic() + 5)["parameters"]
+    parameters = odd.connector.request("probe", time.monotonic() + 5, None)["parameters"]
     link = Link("stock", parameters, 5, control.fileno())
     link.connect(time.monotonic() + 5)
     try:

@@ -15,11 +15,10 @@ from conformance.subjects import SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap import channel
-from swap.connectors import postgres as module
 from swap.connectors.base import Deadline, Fragment
 from swap.connectors.messages import encode_fragment
-from swap.connectors.postgres import PostgresReader
-from swap.connectors.process import ReaderProcess
+from swap.connectors.process import MODULES, PROGRAM, ReaderProcess
+from swap.connectors.store import StoreReader
 from swap.errors import QueryCancelled, SourceFailed
 from swap.forking import ForkServer
 
@@ -34,7 +33,7 @@ def stock(postgres: Postgres) -> Postgres:
     return postgres
 
 
-def reader(stock: Postgres, fragment: Fragment) -> PostgresReader:
+def reader(stock: Postgres, fragment: Fragment) -> StoreReader:
     return stock.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 30))
 
 
@@ -57,10 +56,10 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_no_work_at_the_server(s
 
 
 def test_a_process_whose_gateway_is_gone_cancels_at_the_server_and_ends(stock: Postgres) -> None:
-    server = ForkServer(module.PROGRAM)
-    process = ReaderProcess(server, module._PLACE, 10)
+    server = ForkServer(PROGRAM)
+    process = ReaderProcess(server, MODULES.index(stock.connector.module), 10)
     fragment = stock.fragment("items", query_id="orphan")
-    request = stock.connector.request("read", "orphan", time.monotonic() + 30)
+    request = stock.connector.order("read", "orphan", time.monotonic() + 30, SOMEBODY)
     with stock.held("items"), Path(os.devnull).open("wb") as sink:
         channel.send(process._control, request | {"fragment": encode_fragment(fragment), "names": []}, [sink.fileno()])
         assert eventually(lambda: stock.works("orphan", None), 10)

@@ -97,6 +97,11 @@ class StoreConnector(ABC):
         """Cancel what runs, and end all reader processes."""
         self._readers.close()
 
+    def order(self, do: str, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> dict[str, Any]:
+        """Return what a reader process is told to do."""
+        about = {"do": do, "source": self.name, "ends_at": ends_at}
+        return {**self.request(query_id, ends_at, on_behalf), **about}
+
     def ask(self, deadline: Deadline) -> Asked:
         """Return a request to be made of a reader process."""
         return self._readers.ask(deadline, _told)
@@ -111,15 +116,9 @@ class StoreConnector(ABC):
 
     def _asked(self, do: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
         ends_at = deadline.at if do == "check" else time.monotonic() + QUESTION_SECONDS
-        request = {
-            **self.request(do, ends_at, None),
-            "do": do,
-            "source": self.name,
-            "ends_at": ends_at,
-            "question_seconds": QUESTION_SECONDS,
-        }
+        order = self.order(do, do, ends_at, None) | {"question_seconds": QUESTION_SECONDS}
         try:
-            yield from self.ask(deadline).follow(request)
+            yield from self.ask(deadline).follow(order)
         except QueryTimedOut:
             raise SourceUnavailable(
                 Problem(
@@ -165,15 +164,9 @@ class StoreReader:
         """Let the child write the fragment's rows."""
         connector, fragment = self._connector, self._fragment
         rows: int | None = None
-        request = {
-            **connector.request(fragment.query_id or "query", self._deadline.at, self._on_behalf),
-            "do": "read",
-            "source": connector.name,
-            "ends_at": self._deadline.at,
-            "fragment": encode_fragment(fragment),
-            "names": list(names),
-        }
-        for told in self._asked.follow(request, sink):
+        order = connector.order("read", fragment.query_id or "query", self._deadline.at, self._on_behalf)
+        order |= {"fragment": encode_fragment(fragment), "names": list(names)}
+        for told in self._asked.follow(order, sink):
             if END in told:
                 rows = told[END]
             elif STATEMENT in told:
