@@ -1,4 +1,4 @@
-"""Makes the demo's lake in a Hive that runs: what `hive_tables` says, where it is missing or older."""
+"""Makes the demo's lake in a Hive that runs: what `hive_tables` says, where it is missing, older or elsewhere."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SECONDS = 300.0
 
 
 def make(port: int, root: Path, progress: Progress = silent, names: Collection[str] = lake.TABLES) -> None:
-    """Make every table that is missing or older, in the server at the port, over the lake below `root`."""
+    """Make every table that is missing, older or elsewhere, in the server at the port, over the lake below `root`."""
     with session(port) as hive:
         for statement in hive_tables.databases():
             _run(hive, statement)
         for name in names:
-            if _version(hive, name) == hive_tables.VERSION:
+            if _version(hive, name) == hive_tables.version(root):
                 continue
             progress(f"hive.{name}", done=False, size_bytes=0)
             for statement in hive_tables.statements(root, name):
@@ -63,7 +63,7 @@ def _run(hive: Session, statement: str) -> None:
 
 def _version(hive: Session, name: str) -> str:
     try:
-        pieces = list(hive.table(hive_tables.version(name), math.ceil(_SECONDS)))
+        pieces = list(hive.table(hive_tables.version_of(name), math.ceil(_SECONDS)))
     except StatementError:
         return ""
     return pieces[0][-1][0] if pieces else ""

@@ -43,7 +43,12 @@ def databases() -> list[str]:
     return [f"CREATE DATABASE IF NOT EXISTS {identifier(name)}" for name in names]
 
 
-def version(name: str) -> str:
+def version(root: Path) -> str:
+    """Return what a table over the lake below `root` says of itself: a lake that moved is another one."""
+    return f"{VERSION} {root.absolute()}"
+
+
+def version_of(name: str) -> str:
     """Return the question for a table's version; a table that is not there is an error."""
     return f"SHOW TBLPROPERTIES {_quoted(name)}({string(PROPERTY)})"
 
@@ -74,7 +79,7 @@ def statements(root: Path, name: str) -> Iterator[str]:
     counted = f" PARTITION ({', '.join(map(identifier, about.partitions))})" if partitions else ""
     yield f"ANALYZE TABLE {table}{counted} COMPUTE STATISTICS"
     yield f"ALTER TABLE {table} SET OWNER ROLE {identifier(about.owner)}"
-    yield f"ALTER TABLE {table} SET TBLPROPERTIES ({string(PROPERTY)}={string(VERSION)})"
+    yield f"ALTER TABLE {table} SET TBLPROPERTIES ({string(PROPERTY)}={string(version(root))})"
 
 
 def hive_type(type_: pa.DataType) -> str:

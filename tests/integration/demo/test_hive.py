@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,15 @@ def test_a_table_has_the_rows_of_its_files(
             assert pc.count_distinct(rows[column]) == pc.count_distinct(files[column].cast(pa.string())), column
         elif pa.types.is_timestamp(rows[column].type):
             assert pc.max(rows[column]).as_py() == pc.max(files[column]).as_py().replace(tzinfo=None), column
+        elif pa.types.is_floating(rows[column].type):
+            assert pc.min_max(rows[column]) == pc.min_max(files[column].cast(rows[column].type)), column
+        elif pa.types.is_nested(rows[column].type):
+            assert texts(rows[column]) == texts(files[column]), column
+
+
+def texts(values: pa.ChunkedArray) -> list[str]:
+    """Return every value's text in an order of its own: the server's rows come in another one."""
+    return sorted(map(repr, values.to_pylist()))
 
 
 def test_comments_owners_and_sensitivity_are_harvested(harvested: dict[str, Dataset]) -> None:
@@ -105,3 +115,19 @@ def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: 
     hive_lake.make(server.port, root, progress, NAMES)
 
     assert steps == []
+
+
+def test_a_lake_that_moved_is_found_where_it_is(
+    server: services.RunningHive, hive: HiveConnector, harvested: dict[str, Dataset], root: Path, tmp_path: Path
+) -> None:
+    name = "canonical_data.wikis"
+    moved = tmp_path / "lake"
+    shutil.copytree(root / "canonical_data", moved / "canonical_data")
+    (root / "canonical_data").rename(root / "gone")
+    try:
+        hive_lake.make(server.port, moved, names=[name])
+
+        assert read(hive, harvested[name]).num_rows == harvested[name].row_estimate
+    finally:
+        (root / "gone").rename(root / "canonical_data")
+        hive_lake.make(server.port, root, names=[name])

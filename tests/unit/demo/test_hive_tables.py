@@ -48,6 +48,10 @@ def test_the_version_is_said_last_so_that_a_half_made_table_is_made_again(root: 
     assert not any(hive_tables.PROPERTY in statement for statement in made[:-1])
 
 
+def test_a_lake_that_moved_is_another_version(tmp_path: Path) -> None:
+    assert hive_tables.version(tmp_path / "here") != hive_tables.version(tmp_path / "there")
+
+
 def test_the_rows_of_each_partition_are_counted(root: Path) -> None:
     assert "ANALYZE TABLE `wmf`.`editors_daily` PARTITION (`month`) COMPUTE STATISTICS" in list(
         hive_tables.statements(root, "wmf.editors_daily")
