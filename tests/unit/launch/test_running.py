@@ -98,6 +98,8 @@ def test_a_server_that_listens_is_asked_to_end(process):
 def test_a_server_that_does_not_listen_is_killed_after_a_while(monkeypatch, process):
     monkeypatch.setattr(running, "STOP_SECONDS", 0.1)
     os.killpg(process.pid, signal.SIGSTOP)
+    stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    assert stopped.si_status == signal.SIGSTOP
 
     assert asyncio.run(running.end(server(process)))
     assert process.wait(5) == -signal.SIGKILL
