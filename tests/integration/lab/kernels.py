@@ -63,13 +63,16 @@ class Kernel:
         )
         return message_id
 
-    def run(self, code: str, seconds: float = 40) -> str:
-        """Run code and return what it printed; an error in it is an error here."""
+    def run(self, code: str, seconds: float = 40, *, prints: bool = False) -> str:
+        """Run code and return what it printed; an error in it is an error here.
+
+        What is printed goes its own way and may come after the end: what `prints` is waited for.
+        """
         message_id = self.send(code)
         printed: list[str] = []
         idle = replied = False
         ends = time.monotonic() + seconds
-        while not (idle and replied):
+        while not (idle and replied and (printed or not prints)):
             assert time.monotonic() < ends, f"the kernel did not finish within {seconds:g} s; printed {printed}"
             message = self.receive()
             if message is None or message["parent_header"].get("msg_id") != message_id:
@@ -91,4 +94,4 @@ class Kernel:
 
     def value(self, code: str) -> Any:
         """Run code that prints JSON, and return it."""
-        return json.loads(self.run(code))
+        return json.loads(self.run(code, prints=True))
