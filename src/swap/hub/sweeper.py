@@ -46,9 +46,16 @@ async def look(here: Context, directory: Directory, end: Callable[[str], None], 
     known = await here.transact(lambda conn: service.everybody(conn, directory.prefix))
     found = await asyncio.to_thread(directory.sweep, known.keys())
     left.update(await here.transact(lambda conn: follow(conn, known, found)))
+    failed: SQLAlchemyError | None = None
     for person_id in tuple(left):
-        end(person_id)
-        left.discard(person_id)
+        try:
+            end(person_id)
+        except SQLAlchemyError as error:  # one that cannot be ended now holds up nobody else's end
+            failed = error
+        else:
+            left.discard(person_id)
+    if failed is not None:
+        raise failed
 
 
 def follow(conn: Connection, known: Mapping[str, Person], found: Mapping[str, DirectoryPerson]) -> list[str]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from swap.db.tables import audit_event
 from swap.errors import NotSignedIn
@@ -104,6 +105,24 @@ def test_who_left_is_removed_and_nobody_else(here, known, events):
     with here.engine.begin() as conn:
         assert not service.access(conn, known["test:1"].id, datetime.now(UTC)).live
         assert service.access(conn, known["test:2"].id, datetime.now(UTC)).live
+
+
+def test_somebody_who_cannot_be_ended_now_holds_up_nobody_else(here, known):
+    asked, left = [], set()
+
+    def end(person_id):
+        asked.append(person_id)
+        if len(asked) == 1:
+            raise OperationalError("", {}, Exception())
+
+    with pytest.raises(OperationalError):
+        asyncio.run(sweeper.look(here, ToldDirectory(()), end, left))
+
+    assert set(asked) == {known["test:1"].id, known["test:2"].id}
+    assert left == {asked[0]}
+    asyncio.run(sweeper.look(here, ToldDirectory(()), end, left))
+    assert asked[2:] == [asked[0]]
+    assert left == set()
 
 
 def test_a_new_name_and_new_groups_count(here, known, events):
