@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pymysql
 from cryptography import x509
@@ -247,19 +247,10 @@ def fake_clock(clock: Path) -> dict[str, str]:
 class RunningHive:
     """A HiveServer2 of a test's own, which can be killed and started again."""
 
-    SETTINGS: ClassVar = {
-        # So that a table can be locked, and a query kept waiting.
-        "hive.support.concurrency": "true",
-        "hive.txn.manager": "org.apache.hadoop.hive.ql.lockmgr.DummyTxnManager",
-        "hive.lock.manager": "org.apache.hadoop.hive.ql.lockmgr.EmbeddedLockManager",
-        "hive.lock.sleep.between.retries": "100ms",
-        "hive.lock.numretries": "100000",
-    }
-
     def __init__(self) -> None:
         self.state = temporary_directory()
         self.port, self.web_port = ports.free(2)
-        self._server = HiveServer(self.state, self.port, self.web_port, self.SETTINGS)
+        self._server = HiveServer(self.state, self.port, self.web_port)
         self._process: subprocess.Popen[bytes] | None = None
         self.revive()
 

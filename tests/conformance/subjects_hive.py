@@ -21,13 +21,16 @@ from conformance.proxy import Proxy
 from conformance.subjects import SCHEMA, Subject
 from swap.connectors.base import Reader
 from swap.connectors.hive import HiveConnector
-from swap.connectors.hive_session import Session, StatementError
+from swap.connectors.hive_session import Session
 from swap.connectors.hive_types import identifier
 from swap.connectors.hive_wire import Server
-from swap.errors import SourceUnavailable
 from swap.settings import HiveSource
 
 _ZONED = "timestamp with local time zone"
+_PAUSE = "swap.test.pause"
+_SLEEPS = (
+    f"reflect('java.lang.Thread', 'sleep', CAST(reflect('java.lang.System', 'getProperty', '{_PAUSE}', '0') AS BIGINT))"
+)
 
 
 class Hive(Subject):
@@ -36,7 +39,7 @@ class Hive(Subject):
     kind = "hive"
     partitions = True
     account = "ann"
-    tells_progress = False
+    tells_progress = True
     collations = frozenset({"ignores trailing spaces"})
     unsupported = frozenset({"time", "null", "timestamp_ns"})
 
@@ -150,14 +153,20 @@ class Hive(Subject):
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
-        table = f"{SCHEMA}.{identifier(name)}"
-        self.run(f"LOCK TABLE {table} EXCLUSIVE")
+        """Put a view in the table's place whose job sleeps at each row, as long as a property of the server's says."""
+        table, behind = (f"{SCHEMA}.{identifier(each)}" for each in (name, f"{name}_behind"))
+        columns = ", ".join(identifier(column.name) for column in self.columns(name))
+        self.run(
+            f"ALTER TABLE {table} RENAME TO {behind}",
+            # Grouped, so that it is a job and not read while it is fetched.
+            f"CREATE VIEW {table} AS SELECT {columns} FROM {behind} WHERE coalesce({_SLEEPS}, '') <> 'awake' GROUP BY {columns}",
+            _set_pause("100"),
+        )
         try:
             yield
         finally:
-            # A server that was killed meanwhile comes back without its locks.
-            with contextlib.suppress(StatementError, SourceUnavailable):
-                self.run(f"UNLOCK TABLE {table}")
+            self.server.revive()  # one that was killed meanwhile has forgotten the property
+            self.run(_set_pause("0"), f"DROP VIEW {table}", f"ALTER TABLE {behind} RENAME TO {table}")
 
     def works(self, query_id: str, reader: Reader) -> bool:
         with (
@@ -182,6 +191,10 @@ class Hive(Subject):
         self.proxy.__exit__(None, None, None)
         self.server.close()
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def _set_pause(milliseconds: str) -> str:
+    return f"SELECT reflect('java.lang.System', 'setProperty', '{_PAUSE}', '{milliseconds}')"
 
 
 def _external(table: str, types: dict[str, str], place: Path, key: str = "") -> str:

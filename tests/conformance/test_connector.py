@@ -350,7 +350,7 @@ def test_progress_is_told_before_the_first_row_and_lies_between_0_and_1(subject:
     with subject.held(wide):
         reading = Reading(subject.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60), told.append))
         if subject.tells_progress:
-            assert eventually(lambda: told)
+            assert eventually(lambda: told, 20)
             assert reading.rows == 0
     reading.join(60)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -303,11 +304,16 @@ def test_a_socket_of_this_machine_is_a_host_too(mysql: Mysql) -> None:
     mysql.connect(host=str(mysql.server.socket)).check()
 
 
-def test_a_server_is_asked_over_tls_when_its_certificate_and_its_name_are_right(mysql: Mysql, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for directory in tmp_path.parents[:2]:
-        directory.chmod(0o755)
-    ours, other = services.certificate(tmp_path, "localhost"), services.certificate(tmp_path, "elsewhere")
+@pytest.fixture
+def readable() -> Iterator[Path]:
+    """A directory that the server's user may enter."""
+    made = services.temporary_directory()
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_server_is_asked_over_tls_when_its_certificate_and_its_name_are_right(mysql: Mysql, readable: Path) -> None:
+    ours, other = services.certificate(readable, "localhost"), services.certificate(readable, "elsewhere")
     for _, key in (ours, other):
         key.chmod(0o644)
     for shown, trusted, said in (
