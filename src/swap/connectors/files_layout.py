@@ -20,12 +20,11 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from swap.connectors.base import Comparison, Predicate
+from swap.connectors.partitioned import INTEGER, NULL, moment, order
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]{0,127}")
 """Names of schemas and tables.  Others, hidden ones and those with a leading _ are not tables."""
 
-NULL = "__HIVE_DEFAULT_PARTITION__"
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _TYPES = {
     "integer": pa.int32(),
     "int": pa.int32(),
@@ -170,13 +169,6 @@ def _walk(
                 yield from _walk(inside, f"{prefix}{name}/", (*partitions, (key, value)), predicates)
 
 
-def order(value: str) -> tuple[int, int, str]:
-    """Return what partitions are ordered by: null is the oldest, numbers are in the order of numbers."""
-    if value == NULL:
-        return 0, 0, ""
-    return (1, int(value), "") if _INTEGER.fullmatch(value) else (2, 0, value)
-
-
 def may_hold(written: str, predicate: Predicate) -> bool:
     """Tell whether the rows of a partition whose value is written so pass a predicate on its key."""
     if predicate.comparison in (Comparison.IS_NULL, Comparison.NOT_NULL):
@@ -211,7 +203,7 @@ def partition_value(written: str, type_: pa.DataType, key: str) -> int | str | d
         return None
     try:
         if pa.types.is_integer(type_):
-            return int(written) if _INTEGER.fullmatch(written) else int("")
+            return int(written) if INTEGER.fullmatch(written) else int("")
         return date.fromisoformat(written) if pa.types.is_date(type_) else written
     except ValueError:
         raise BrokenError(f"a partition's {key} is not of type {type_}") from None
@@ -226,26 +218,17 @@ def partition_types(files: Sequence[DataFile], about: About) -> dict[str, pa.Dat
     return {
         key: (
             about.partition_types.get(key)
-            or (pa.int64() if all(_INTEGER.fullmatch(v) or v == NULL for v in written) else pa.string())
+            or (pa.int64() if all(INTEGER.fullmatch(v) or v == NULL for v in written) else pa.string())
         )
         for key, written in values.items()
     }
 
 
 def newest(files: Sequence[DataFile]) -> str:
-    """Return the newest partition, written as a moment where its keys are year, month, day, hour.
-
-    >>> newest([DataFile("f", 1, (("year", "2026"), ("month", "9"), ("day", "3"), ("hour", "5")))])
-    '2026-09-03 05:00'
-    """
+    """Return the newest partition as a moment; nothing where there are none."""
     if not files or not files[-1].partitions:
         return ""
-    last = max((each.partitions for each in files), key=lambda pairs: [order(value) for _, value in pairs])
-    parts = dict(last)
-    if list(parts)[:1] == ["year"] and all(_INTEGER.fullmatch(value) for value in parts.values()):
-        text = "-".join(parts[key].zfill(2) for key in ("year", "month", "day") if key in parts)
-        return f"{text} {parts['hour'].zfill(2)}:00" if "hour" in parts else text
-    return ", ".join(value for _, value in last if value != NULL)
+    return moment(max((each.partitions for each in files), key=lambda pairs: [order(value) for _, value in pairs]))
 
 
 def read_about(table: Directory) -> About:

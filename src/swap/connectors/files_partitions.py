@@ -8,13 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from swap.connectors.base import Partition, Partitions
-from swap.connectors.files_layout import NULL, DataFile, order
-
-KEPT = 60
-"""Partitions, or days where a day has hours, of which the catalog keeps the rows: every query reads the catalog."""
-
-FINER = "hour"
-"""The last key that does not stand for itself: its partitions are counted by day."""
+from swap.connectors.files_layout import DataFile
+from swap.connectors.partitioned import FINER, KEPT, NULL, order
 
 
 class Rows:

@@ -7,7 +7,7 @@ two than that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -15,11 +15,8 @@ from swap.connectors import hive_types
 from swap.connectors.base import NULL_TESTS, Column, Comparison, Dataset, Partition, Partitions
 from swap.connectors.comments import sensitivity
 from swap.connectors.hive_types import HiveType
+from swap.connectors.partitioned import FINER, KEPT, NULL, moment, newer, order
 
-NULL = "__HIVE_DEFAULT_PARTITION__"
-KEPT = 60
-"""Partitions, or days where a day has hours, that the catalog keeps: every query reads the catalog."""
-FINER = "hour"
 _STATISTICS = re.compile(r"(\d+) bytes(?:, (\d+) rows)?")
 
 Line = tuple[str, str, str]
@@ -71,8 +68,8 @@ def _column(found: Described, name: str, type_: str, comment: str) -> None:
         return
 
 
-def dataset(schema: str, name: str, found: Described, partitions: Partitions | None) -> Dataset:
-    """Return a table as the catalog keeps it."""
+def dataset(schema: str, name: str, found: Described, divided: tuple[Partitions, str] | None) -> Dataset:
+    """Return a table as the catalog keeps it; `divided` is what `partitions` says of it."""
     about = found.about
     size, rows = numbers(about)
     return Dataset(
@@ -83,7 +80,8 @@ def dataset(schema: str, name: str, found: Described, partitions: Partitions | N
         about.get("owner", ""),
         rows,
         size,
-        partitions=partitions,
+        newest=divided[1] if divided else "",
+        partitions=divided[0] if divided else None,
     )
 
 
@@ -109,36 +107,36 @@ def _as_column(name: str, of: HiveType, comment: str, *, partition: bool) -> Col
     )
 
 
-def partitions(keys: Sequence[str], names: Iterable[str], rows: int | None) -> Partitions:
-    """Return how a table is divided, from names like `year=2026/month=7`; `rows` of the table are a guess for each.
+def partitions(keys: Sequence[str], names: Iterable[str], rows: int | None) -> tuple[Partitions, str]:
+    """Return how a table is divided, from names like `year=2026/month=7`, and the newest partition as a moment.
 
-    Only the newest are kept, and no more than those are held while the names are read.
+    `rows` of the table are a guess for each.  Only the newest are kept, and no more than those are held while the names
+    are read.
     """
     grouping = tuple(keys[:-1] if len(keys) > 1 and keys[-1] == FINER else keys)
     count = 0
-    groups: dict[tuple[str | None, ...], int] = {}
+    newest: list[tuple[str, str]] = []
+    groups: dict[tuple[str, ...], int] = {}
     for name in names:
         count += 1
-        values = _values(name)[: len(grouping)]
-        groups[values] = groups.get(values, 0) + 1
+        values = _values(name)
+        pairs = list(zip(keys, values, strict=False))
+        if newer(pairs, newest):
+            newest = pairs
+        groups[values[: len(grouping)]] = groups.get(values[: len(grouping)], 0) + 1
         if len(groups) > 4 * KEPT:
             groups = dict(_newest(groups))
     each = (rows or 0) / count if count else 0.0
-    newest = tuple(Partition(values, parts, round(each * parts), exact=False) for values, parts in _newest(groups))
-    return Partitions(grouping, FINER if grouping != tuple(keys) else "", count, newest)
+    kept = tuple(
+        Partition(tuple(None if value == NULL else value for value in values), parts, round(each * parts), exact=False)
+        for values, parts in _newest(groups)
+    )
+    return Partitions(grouping, FINER if grouping != tuple(keys) else "", count, kept), moment(newest)
 
 
-def _newest(groups: dict[tuple[str | None, ...], int]) -> Iterator[tuple[tuple[str | None, ...], int]]:
-    ordered = sorted(groups.items(), key=lambda item: [_order(value) for value in item[0]], reverse=True)
-    yield from ordered[:KEPT]
+def _newest(groups: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...], int]]:
+    return sorted(groups.items(), key=lambda item: [order(value) for value in item[0]], reverse=True)[:KEPT]
 
 
-def _values(name: str) -> tuple[str | None, ...]:
-    written = (unquote(part.partition("=")[2]) for part in name.split("/"))
-    return tuple(None if value == NULL else value for value in written)
-
-
-def _order(value: str | None) -> tuple[int, int, str]:
-    if value is None:
-        return (0, 0, "")
-    return (1, int(value), "") if re.fullmatch(r"-?\d{1,18}", value) else (2, 0, value)
+def _values(name: str) -> tuple[str, ...]:
+    return tuple(unquote(part.partition("=")[2]) for part in name.split("/"))

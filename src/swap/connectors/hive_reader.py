@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
 from swap.connectors import hive_catalog, hive_decode
-from swap.connectors.base import Dataset, Fragment, rows_without_columns
+from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
 from swap.connectors.hive_catalog import Described
 from swap.connectors.hive_session import ColumnBlock, Session, StatementError, ended
 from swap.connectors.hive_types import HiveType, identifier, nameable, select
@@ -93,7 +93,7 @@ def _described(ask: Ask, schema: str, name: str) -> Described | None:
     return hive_catalog.described(line for piece in pieces for line in zip(*piece[:3], strict=True))
 
 
-def _partitions(ask: Ask, schema: str, name: str, found: Described) -> Any:
+def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Partitions, str] | None:
     if not found.partitions:
         return None
     try:

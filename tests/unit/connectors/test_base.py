@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.connectors import base, files_layout, postgres_types
+from swap.connectors import base, partitioned, postgres_types
 from swap.connectors.base import Capabilities, Column, Comparison, fits
 
 NAIVE = dt.datetime.fromisoformat("2026-11-24T10:00:00.000001")
@@ -110,7 +110,7 @@ def test_capabilities_do_not_accept_what_a_column_computes_otherwise() -> None:
     assert capabilities.accepts(Column("title", pa.string()), Comparison.EQ, "a")
 
 
-@pytest.mark.parametrize("module", [base, files_layout, postgres_types])
+@pytest.mark.parametrize("module", [base, partitioned, postgres_types])
 def test_examples_in_docstrings_hold(module: Any) -> None:
     failed, tried = doctest.testmod(module)
 
