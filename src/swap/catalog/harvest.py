@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from swap.catalog import store
+from swap.catalog import history, store
 from swap.connectors.base import Connector
 from swap.errors import SwapError, Unavailable
 
@@ -36,7 +36,7 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
     try:
         for piece in connector.harvest():
             with engine.begin() as conn:
-                store.put(conn, connector.name, piece)
+                store.put(conn, connector.name, piece, now())
             seen.update((dataset.schema, dataset.name) for dataset in piece)
     except SwapError as error:
         log.warning("%s could not be harvested: %s", connector.name, error)
@@ -52,6 +52,7 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
         return False
     with engine.begin() as conn:
         store.forget_unseen(conn, connector.name, seen)
+        history.forget(conn, connector.name, now())
         store.record_health(conn, connector.name, up=True, problem="", now=now(), harvested=True)
     return True
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from swap.policy.model import Decision
 
 if TYPE_CHECKING:  # the portal, which only counts tables, does without Arrow
+    import pyarrow as pa
+
     from swap.connectors.base import Column, Dataset
 
 
@@ -85,6 +88,25 @@ class Listing:
 
     tables: tuple[Listed, ...]
     after: str
+
+
+class What(StrEnum):
+    """What can happen to a column of a source."""
+
+    ADDED = "added"
+    RETYPED = "retyped"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was seen to have happened to a column, and when: its type before and after, as far as there is one."""
+
+    at: datetime
+    column: str
+    what: What
+    was: pa.DataType | None
+    now: pa.DataType | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, and_, false, func, literal, not_, or_, select, true, tuple_
 
-from swap.catalog import keys, store
-from swap.catalog.model import Count, Listed, Listing, SourceState, TableName, VisibleColumn, VisibleDataset
+from swap.catalog import history, keys, store
+from swap.catalog.model import Change, Count, Listed, Listing, SourceState, TableName, VisibleColumn, VisibleDataset
 from swap.catalog.sight import Sight, each_column, sight
 from swap.db.tables import dataset as dataset_table
 from swap.errors import NotFound, Problem
@@ -29,6 +29,8 @@ from swap.settings import Policy, Settings
 Health = store.Health
 PAGE = 100
 """Tables of one page, unless somebody wants fewer."""
+CHANGES = 50
+"""Changes of a table that are told."""
 NEIGHBOURS = 100
 """Tables looked through in each place where one that is meant by a name that is not there may be."""
 LOOKED_AT = 20
@@ -100,6 +102,14 @@ class Catalog:
                 todo="Look through the tables you may see on the Data page.",
             )
         )
+
+    def changes(self, name: TableName) -> list[Change]:
+        """Return the newest changes of a table, of columns the person may discover, also of those that are gone."""
+        found = history.of(self.conn, name, CHANGES)
+        columns = sorted({keys.key(each.column) for each in found})
+        _, verdicts = decide_table(self.policy, self.principal, Action.DISCOVER, Resource(*name), columns)
+        known = {column for column, verdict in zip(columns, verdicts, strict=True) if verdict.allowed}
+        return [each for each in found if keys.key(each.column) in known]
 
     def tables(self, wanted: Wanted, *, after: str = "", limit: int = PAGE) -> Listing:
         """Return a page of tables, in the order of their names, beginning behind `after` of the page before."""

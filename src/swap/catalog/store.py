@@ -5,7 +5,6 @@ Nothing is read but what was asked for by name, or a page of it: how many tables
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import logging
@@ -15,7 +14,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -37,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy import Row as RowOf
 from sqlalchemy.dialects.postgresql import insert
 
-from swap.catalog import keys
+from swap.catalog import history, keys
 from swap.catalog.model import TableName
 from swap.connectors.base import Column, Comparison, Dataset, Partitions
 from swap.db.tables import dataset as dataset_table
@@ -81,9 +79,8 @@ class Health:
 
 def encode(dataset: Dataset) -> dict[str, Any]:
     """Return the JSON a dataset is kept as.  Arrow's own schema message holds the types, exactly."""
-    schema = pa.schema([pa.field(column.name, column.type) for column in dataset.columns])
     return {
-        "arrow_schema": base64.b64encode(schema.serialize().to_pybytes()).decode("ascii"),
+        "arrow_schema": history.arrow_schema({column.name: column.type for column in dataset.columns}),
         "columns": [
             {
                 "comment": column.comment,
@@ -105,7 +102,7 @@ def encode(dataset: Dataset) -> dict[str, Any]:
 
 def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
     """Return the dataset that `encode` was given."""
-    fields = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(definition["arrow_schema"])))
+    fields = history.read_schema(definition["arrow_schema"])
     columns = tuple(
         Column(
             field.name,
@@ -206,8 +203,11 @@ def counts(
     return {name: (visible, opened) for name, visible, opened in rows}
 
 
-def put(conn: Connection, source: str, datasets: Sequence[Dataset]) -> int:
-    """Keep these datasets of a source as they are now; return how many of them were new or had changed."""
+def put(conn: Connection, source: str, datasets: Sequence[Dataset], now: datetime) -> int:
+    """Keep these datasets of a source as they are now; return how many of them were new or had changed.
+
+    What changed in the columns of those that were known is remembered.
+    """
     table = dataset_table.c
     rows = [_row(source, _cleaned(dataset)) for dataset in datasets if _has_names(source, dataset)]
     known = {
@@ -221,9 +221,25 @@ def put(conn: Connection, source: str, datasets: Sequence[Dataset]) -> int:
     changed = [row for row in rows if known.get((row["schema"], row["name"])) != row["digest"]]
     if not changed:
         return 0
+    before = _columns(conn, source, [row["path"] for row in changed])
+    for row in changed:
+        name = TableName(source, row["schema"], row["name"])
+        if name in before:
+            history.record(conn, name, before[name], row["definition"]["arrow_schema"], now)
     _upsert(conn, dataset_table, [{key: row[key] for key in row if key != "definition"} for row in changed])
     _upsert(conn, dataset_definition, [{key: row[key] for key in (*_PRIMARY, "definition")} for row in changed])
     return len(changed)
+
+
+def _columns(conn: Connection, source: str, paths: Sequence[str]) -> dict[TableName, str]:
+    """Return the columns of the datasets at these paths as they are kept, as Arrow's schema message."""
+    table, long = dataset_table.c, dataset_definition.c
+    rows = conn.execute(
+        select(table.schema, table.name, long.definition["arrow_schema"].astext)
+        .join_from(dataset_table, dataset_definition)
+        .where(table.source == source, table.path == any_(literal(paths, ARRAY(Text))))
+    )
+    return {TableName(source, schema, name): columns for schema, name, columns in rows}
 
 
 def forget_unseen(conn: Connection, source: str, names: Collection[tuple[str, str]]) -> int:

@@ -49,6 +49,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "source_state": _KEEP,
         "dataset": _KEEP,
         "dataset_definition": _KEEP,
+        "dataset_change": _KEEP,
         "query_run": _ADD,
         "admission": _KEEP,
         "audit_event": _APPEND,

@@ -152,6 +152,22 @@ dataset_definition = Table(
     ),
 )
 
+dataset_change = Table(
+    "dataset_change",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("schema", Text, nullable=False),
+    Column("table", Text, nullable=False),
+    _moment("at"),
+    Column("column", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("was", Text, nullable=True),  # a type, as catalog.history writes it
+    Column("now", Text, nullable=True),
+    Index(None, "source", "schema", "table", "at"),
+    Index(None, "source", "at"),
+)
+
 # ── Queries ─────────────────────────────────────────────────────────────────────────────────────────
 query_run = Table(
     "query_run",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from swap.catalog import keys, names
 from swap.catalog import service as catalog_service
-from swap.catalog.model import Count, Listed, SourceState, TableName, VisibleDataset
+from swap.catalog.model import Change, Count, Listed, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
 from swap.gateway.asking import Body, Kernel, Parts, Person, WithParts
 from swap.gateway.auth import Caller
@@ -103,10 +103,12 @@ def catalog_find(
 
 
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
-    """Describe one table."""
+    """Describe one table, and what changed in it."""
     with with_parts.queries.engine.begin() as conn:
-        found = _known(conn, caller, with_parts).table(TableName(source, schema, table))
-    return _described(found)
+        known = _known(conn, caller, with_parts)
+        found = known.table(TableName(source, schema, table))
+        changes = known.changes(found.name)
+    return _described(found) | {"changes": [_change(each) for each in changes]}
 
 
 def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[str, Any]:
@@ -199,4 +201,14 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
             }
             for visible in table.columns
         ],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "at": change.at.isoformat(),
+        "column": change.column,
+        "what": change.what.value,
+        "was": change.was and sql_type(change.was),
+        "now": change.now and sql_type(change.now),
     }

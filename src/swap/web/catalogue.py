@@ -107,6 +107,15 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a column, in words, and when SWAP saw it."""
+
+    at: datetime
+    column: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A column of ten rows: its place in the result, or none for one that is locked."""
 
@@ -189,6 +198,18 @@ def locks(table: Mapping[str, Any]) -> tuple[Lock, ...]:
         Lock(rule, (columns[0].get("because") or "") if rule else "", ask, tuple(column["name"] for column in columns))
         for (rule, ask), columns in by_rule.items()
     )
+
+
+def changes(table: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return what changed in a table's columns, the newest first."""
+    return tuple(
+        Change(at, item["column"], _CHANGES[item["what"]].format(was=item["was"], now=item["now"]))
+        for item in table.get("changes", ())
+        if (at := words.moment(item["at"])) is not None
+    )
+
+
+_CHANGES = {"added": "was added as {now}", "retyped": "became {now}, was {was}", "gone": "is gone, was {was}"}
 
 
 def with_locked(table: Mapping[str, Any], result: Sequence[Mapping[str, Any]]) -> tuple[Shown, ...]:

@@ -145,6 +145,7 @@ def table(portal: Portal, visit: Visit) -> Response:
         readable=readable,
         hatched=catalogue.HATCHED,
         locks=catalogue.locks(found),
+        changes=catalogue.changes(found),
         divided=partitions.block(found, everything=visit.query("partitions") == "all"),
         newest=newest,
         keys=[column["name"] for column in columns if column.get("partition")],

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import services
-from swap.catalog import service
+from swap.catalog import history, service
 from swap.catalog.harvest import Harvester, harvest
 from swap.catalog.model import TableName
 from swap.catalog.service import Catalog, Wanted
@@ -27,6 +27,7 @@ ANN = Principal("paaaaaaaaa", "ann", frozenset({"analysts"}), Via.PORTAL)
 POLICY = Policy(
     grants=(
         Grant(name="all", groups=("analysts",), on=("lake", "wiki.s.*.a")),
+        Grant(name="everything", groups=("admins",), on=("wiki",)),
         Grant(name="known", groups=("*",), actions=("discover",), on=("lake",)),
     ),
     denials=(
@@ -49,6 +50,33 @@ def health(database: services.Database, name: str) -> service.Health:
 def names(database: services.Database, principal: Principal = ANN) -> list[str]:
     with database.engine("gateway").begin() as conn:
         return [str(table.name) for table in Catalog(conn, POLICY, principal).tables(Wanted()).tables]
+
+
+def changes(database: services.Database, principal: Principal = ANN) -> list[tuple[datetime, str, str, str, str]]:
+    with database.engine("gateway").begin() as conn:
+        found = Catalog(conn, POLICY, principal).changes(TableName("wiki", "s", "t"))
+    return [(each.at, each.column, each.what.value, str(each.was), str(each.now)) for each in found]
+
+
+def test_what_happens_to_columns_is_remembered_with_its_time(database: services.Database) -> None:
+    engine, everybody = database.engine("gateway"), Principal("paaaaaaaab", "bob", frozenset({"admins"}), Via.PORTAL)
+    first, second, third = (
+        pa.table(columns) for columns in ({"a": [1], "c": [1]}, {"a": ["x"]}, {"a": ["y"], "b": [1]})
+    )
+    for hour, rows in enumerate((first, second, second, third)):
+        wiki = MemoryConnector("wiki", {"s.t": rows})
+        assert harvest(engine, wiki, lambda hour=hour: START + timedelta(hours=hour))  # type: ignore[misc]
+
+    assert changes(database, everybody) == [
+        (START + timedelta(hours=3), "b", "added", "None", "int64"),
+        (START + timedelta(hours=1), "a", "retyped", "int64", "string"),
+        (START + timedelta(hours=1), "c", "gone", "int64", "None"),
+    ]
+    # Of a column that one may not know of there is no news, gone or not.
+    assert [change[1] for change in changes(database)] == ["a"]
+
+    assert harvest(engine, MemoryConnector("wiki", {"s.t": third}), lambda: START + history.KEPT + timedelta(hours=2))
+    assert [change[1] for change in changes(database, everybody)] == ["b"]
 
 
 def test_what_a_source_has_is_what_is_listed(database: services.Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from swap.connectors.base import Column, Dataset
 from swap.identity import Principal, Via
 from swap.settings import Denial, Grant, Policy
 
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ANN = Principal("paaaaaaaaa", "ann", frozenset({"analysts"}), Via.PORTAL)
 POLICY = Policy(
     grants=(Grant(name="all", groups=("analysts",), on=("pg", "lake")),),
@@ -50,7 +52,7 @@ def dataset(schema: str, name: str) -> Dataset:
 def filled(module_database: services.Database) -> services.Database:
     with module_database.engine("gateway").begin() as conn:
         for source, names in TABLES.items():
-            store.put(conn, source, [dataset(*name) for name in names])
+            store.put(conn, source, [dataset(*name) for name in names], NOW)
     return module_database
 
 
@@ -204,9 +206,11 @@ def test_a_change_of_rules_counts_at_once(conn: Connection) -> None:
 # ── What is kept ────────────────────────────────────────────────────────────────────────────────────
 def test_only_what_changed_is_written_again_and_what_has_no_name_is_not_kept(database: services.Database) -> None:
     with database.engine("gateway").begin() as conn:
-        assert store.put(conn, "pg", [dataset("s", "a"), dataset("s", "b"), dataset("", "c"), dataset("s", "")]) == 2
+        assert (
+            store.put(conn, "pg", [dataset("s", "a"), dataset("s", "b"), dataset("", "c"), dataset("s", "")], NOW) == 2
+        )
         changed = Dataset("s", "b", (Column("a", pa.int32()),), comment="What b holds")
-        assert store.put(conn, "pg", [dataset("s", "a"), changed]) == 1
+        assert store.put(conn, "pg", [dataset("s", "a"), changed], NOW) == 1
         assert store.forget_unseen(conn, "pg", {("s", "b")}) == 1
         (kept,) = store.find(conn, [TableName("pg", "s", "B"), TableName("pg", "s", "a")])
 
@@ -218,7 +222,7 @@ def test_a_table_that_cannot_be_named_holds_up_no_other(database: services.Datab
     odd = Dataset("s", "odd", (Column("a", pa.int64(), comment="x\0y"),), comment="half \ud800", newest="\0")
     bad = [Dataset("s", "bad", (Column("b\0c", pa.int64()),)), dataset("s\ud800", "t"), dataset("s", "t" * 3_000)]
     with database.engine("gateway").begin() as conn:
-        assert store.put(conn, "pg", [dataset("s", "a"), *bad, odd, dataset("s", "z")]) == 3
+        assert store.put(conn, "pg", [dataset("s", "a"), *bad, odd, dataset("s", "z")], NOW) == 3
         names = [TableName("pg", "s", each) for each in ("a", "odd", "z")]
         found = {each.dataset.name: each.dataset for each in store.find(conn, names)}
 
@@ -254,7 +258,7 @@ def test_of_a_closed_table_only_the_order_of_its_size_is_told(
         "s", "t", (Column("a", pa.int64()),), row_estimate=rows, size_bytes=size, rows_exact=True, newest="x"
     )
     with database.engine("gateway").begin() as conn:
-        store.put(conn, "pg", [table])
+        store.put(conn, "pg", [table], NOW)
         catalog = Catalog(conn, known, ANN)
         (each,) = catalog.tables(Wanted()).tables
         described = catalog.table(TableName("pg", "s", "t")).dataset
@@ -278,7 +282,7 @@ def with_columns(database: services.Database) -> Iterator[Connection]:
     with database.engine("gateway").begin() as conn:
         columns = tuple(Column(name, pa.int64()) for name in ("Page_ID", "city", "secret_id"))
         tables = [Dataset("wmf", "views", columns), Dataset("wmf", "other", columns[2:] + columns[:1])]
-        store.put(conn, "lake", [*tables, Dataset("wmf", "plain", (Column("a", pa.int64()),))])
+        store.put(conn, "lake", [*tables, Dataset("wmf", "plain", (Column("a", pa.int64()),))], NOW)
         yield conn
 
 
@@ -320,7 +324,7 @@ def test_a_source_is_as_fresh_as_the_tables_whose_partitions_one_may_know_of(dat
     with database.engine("gateway").begin() as conn:
         made = [table("open", "2026-11-20 05:00", "day"), table("older", "2026-11-19", "day")]
         hidden = [table("by_city", "2026-11-22", "city"), table("locked", "2026-12-01", "day")]
-        store.put(conn, "lake", [*made, *hidden, table("words", "Zagreb", "day")])
+        store.put(conn, "lake", [*made, *hidden, table("words", "Zagreb", "day")], NOW)
         locked = Denial(name="t", on=("lake.wmf.locked",), because="locks it", ask="x")
         policy = Policy(grants=HIDDEN_COLUMN.grants, denials=(*HIDDEN_COLUMN.denials, locked))
 

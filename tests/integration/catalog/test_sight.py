@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -64,7 +65,7 @@ def policy(chance: random.Random) -> Policy:
 
 def fill(conn: Connection, made: list[tuple[str, Dataset]]) -> None:
     for source in SOURCES:
-        store.put(conn, source, [each for where, each in made if where == source])
+        store.put(conn, source, [each for where, each in made if where == source], datetime.now(UTC))
 
 
 def judged(rules: Policy, who: Principal, source: str, table: Dataset) -> tuple[bool, bool]:

@@ -249,6 +249,10 @@ PAGEVIEWS = {
         column("month", "integer", partition=True),
         column("day", "integer", partition=True),
     ],
+    "changes": [
+        {"at": "2026-11-20T09:00:00+00:00", "column": "page_id", "what": "retyped", "was": "integer", "now": "bigint"},
+        {"at": "2026-11-10T09:00:00+00:00", "column": "is_<bot>", "what": "gone", "was": "boolean", "now": None},
+    ],
 }
 LOCKED = {
     "name": "lake.wmf.webrequest",

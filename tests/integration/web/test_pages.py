@@ -300,6 +300,16 @@ def test_a_table_shows_its_newest_partitions_with_the_hours_that_are_missing(por
     assert "All 182" not in everything
 
 
+def test_a_table_tells_what_changed_in_its_columns(portal: Portal) -> None:
+    browser = portal.signed_in()
+    text = browser.get("/data/lake/wmf/pageview_hourly").text
+    block = text[text.index('id="changes"') : text.index("</section>", text.index('id="changes"'))]
+    assert "<code>page_id</code> became bigint, was integer" in block
+    assert "<code>is_&lt;bot&gt;</code> is gone, was boolean" in block
+    assert 'datetime="2026-11-20T09:00:00' in block
+    assert 'id="changes"' not in browser.get("/data/mediawiki/nyc/airports").text
+
+
 def test_partitions_of_which_the_gateway_tells_nothing_are_not_shown(portal: Portal) -> None:
     portal.gateway.tables = TABLES | {
         "lake.wmf.pageview_hourly": TABLES["lake.wmf.pageview_hourly"] | {"divided": None}
