@@ -6,9 +6,9 @@ What is public is in docs/reference/client.md; everything here comes from swap.c
 from __future__ import annotations
 
 from swap import errors
-from swap.client.catalog import columns, describe, tables
+from swap.client.catalog import columns, describe, sources, tables
 from swap.client.extension import load as load_ipython_extension
 from swap.client.query import sql
 from swap.client.result import Result
 
-__all__ = ["Result", "columns", "describe", "errors", "load_ipython_extension", "sql", "tables"]
+__all__ = ["Result", "columns", "describe", "errors", "load_ipython_extension", "sources", "sql", "tables"]

@@ -1,4 +1,4 @@
-"""What there is to ask: tables and columns as this person may see them, readable or locked."""
+"""What there is to ask: sources, tables and columns as this person may see them, readable or locked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ LISTED = 1000
 """Tables that are listed unless more are asked for."""
 _READABLE, _LOCKED, _BLANK = "readable", "🔒 locked", " "
 _HEAD = {"align": "left", "group": False, "type": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source that you may know of: whether it answers, how many tables it has for you, and how fresh they are."""
+
+    name: str
+    title: str
+    kind: str
+    up: bool
+    tables: int
+    readable: int
+    newest: str
+    """Up to when the data goes of tables that say so."""
+    harvested_at: str
+    """When its tables were last looked through: a moment in UTC, as ISO 8601 has it."""
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +57,20 @@ class TableColumn:
     rule: str
     because: str
     ask: str
+
+
+class Sources(tuple[Source, ...]):
+    """Sources, shown as a list."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        if not self:
+            return "No source is open to you."
+        return f"{text.table(_SOURCE_HEADS, _source_rows(self))}\n\n{text.count(len(self), 'source')}"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{show.page_html(_SOURCE_HEADS, _source_rows(self))}</div>" if self else f"<p>{self!r}</p>"
 
 
 class Tables(tuple[Table, ...]):  # noqa: SLOT001 — a tuple with something of its own has no slots
@@ -106,6 +137,25 @@ class Description:
             f"partitions {', '.join(self.partitions)}" if self.partitions else "",
         )
         return " · ".join(fact for fact in facts if fact)
+
+
+def sources() -> Sources:
+    """Return the sources that you may know of."""
+    found = transport.default().call("GET", "/v1/catalog?fresh=true")
+    return Sources(
+        Source(
+            name=each["name"],
+            title=each.get("title") or each["kind"],
+            kind=each["kind"],
+            up=bool(each["up"]),
+            tables=each["tables"]["visible"],
+            readable=each["tables"]["readable"],
+            newest=each.get("newest") or "",
+            harvested_at=each.get("harvested_at") or "",
+            owner=each.get("owner") or "",
+        )
+        for each in found["sources"]
+    )
 
 
 def tables(pattern: str | None = None, limit: int = LISTED) -> Tables:
@@ -185,6 +235,16 @@ def _parts(name: str) -> list[str]:
 _NAME = re.compile(r"\.".join([r"""("(?:[^"]|"")+"|[^".]+)"""] * 3))
 
 
+_SOURCE_HEADS = (
+    {"name": "source", **_HEAD, "whole": True},
+    {"name": "what it is", **_HEAD},
+    {"name": "state", **_HEAD},
+    {"name": "tables", **_HEAD, "align": "right", "group": True},
+    {"name": "for you", **_HEAD, "align": "right", "group": True},
+    {"name": "data up to", **_HEAD},
+    {"name": "looked through (UTC)", **_HEAD},
+    {"name": "owner", **_HEAD},
+)
 _TABLE_HEADS = (
     {"name": "table", **_HEAD, "whole": True},
     {"name": "rows", **_HEAD, "align": "right", "group": True},
@@ -197,6 +257,22 @@ _COLUMN_HEADS = (
     {"name": "access", **_HEAD},
     {"name": "comment", **_HEAD},
 )
+
+
+def _source_rows(listed: Sources) -> list[list[str | None]]:
+    return [
+        [
+            source.name,
+            source.title,
+            "up" if source.up else "down",
+            str(source.tables),
+            str(source.readable),
+            source.newest or _BLANK,
+            source.harvested_at[:16].replace("T", " ") or _BLANK,
+            source.owner or _BLANK,
+        ]
+        for source in listed
+    ]
 
 
 def _table_rows(listed: Tables) -> list[list[str | None]]:

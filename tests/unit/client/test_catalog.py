@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from swap.client.catalog import Columns, Description, Table, TableColumn, Tables
+from swap.client.catalog import Columns, Description, Source, Sources, Table, TableColumn, Tables
 
 PAGEVIEWS = Table("lake.wmf.pageview_hourly", "Views by <hour>", 310482, readable=True)
 SALARIES = Table("lake.hr.salaries", "", None, readable=False)
@@ -79,3 +79,28 @@ def test_a_name_is_never_broken_into_lines_but_a_comment_is() -> None:
 
 def test_nothing_found_says_so() -> None:
     assert repr(Tables()) == "No table that you may see has this in its name or comment."
+
+
+def test_sources_tell_how_they_are() -> None:
+    lake = Source(
+        "lake", "Apache Hive", "hive", True, 42, 40, "2026-11-22", "2026-11-23T10:00:00+00:00", "data-platform"
+    )
+    wikis = Source("mediawiki", "MariaDB", "mysql", False, 15, 15, "", "", "")
+
+    shown = repr(Sources([lake, wikis])).splitlines()
+
+    assert shown[2].split() == [
+        "1",
+        "lake",
+        "Apache",
+        "Hive",
+        "up",
+        "42",
+        "40",
+        "2026-11-22",
+        "2026-11-23",
+        "10:00",
+        "data-platform",
+    ]
+    assert "down" in shown[3]
+    assert shown[-1] == "2 sources"
