@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from lab import Notebook, open_welcome
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from stage import Demo, Person, start_demo, stop_demo
 
@@ -42,7 +44,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-def _visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:
+def visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
     context.set_default_timeout(60_000)
     context.on("request", lambda request: demo.requests.append(request.url))
@@ -53,21 +55,32 @@ def _visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person
 
 @pytest.fixture(scope="session")
 def ann(browser: Browser, demo: Demo) -> Iterator[Person]:
-    person = _visit(browser, demo, "ann")
+    person = visit(browser, demo, "ann")
     yield person
     person.context.close()
 
 
+@pytest.fixture(scope="session")
+def homes(demo: Demo) -> Path:
+    return demo.state / "homes"
+
+
+@pytest.fixture(scope="session")
+def welcome(ann: Person, demo: Demo, homes: Path) -> Notebook:
+    """The Welcome notebook as ann has it after Run all."""
+    return open_welcome(ann.page, demo.url, homes)
+
+
 @pytest.fixture
 def bertrand(browser: Browser, demo: Demo) -> Iterator[Person]:
-    person = _visit(browser, demo, "bertrand")
+    person = visit(browser, demo, "bertrand")
     yield person
     person.context.close()
 
 
 @pytest.fixture
 def chidi(browser: Browser, demo: Demo) -> Iterator[Person]:
-    person = _visit(browser, demo, "chidi")
+    person = visit(browser, demo, "chidi")
     yield person
     person.context.close()
 

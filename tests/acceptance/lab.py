@@ -128,3 +128,11 @@ def open_example(page: Page, url: str, homes: Path, title: str) -> Notebook:
     page.goto(url)
     page.get_by_role("button", name=f"Copy the example {title}").click()
     return Notebook(page, homes)
+
+
+def open_welcome(page: Page, url: str, homes: Path) -> Notebook:
+    """Copy the Welcome notebook, which ships without outputs, and run all of it."""
+    notebook = open_example(page, url, homes, "Welcome to SWAP")
+    assert all(not cell.get("outputs") for cell in notebook.saved()["cells"]), "Welcome ships without outputs"
+    notebook.run_all()
+    return notebook

@@ -38,11 +38,11 @@ class Demo:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
-def start_demo(state: Path, port: int, log: Path) -> Demo:
+def start_demo(state: Path, port: int, log: Path, *options: str) -> Demo:
     """Start the demo as `make demo` does and wait until its sign-in page answers."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [SWAP, "demo", "--port", str(port), "--state", str(state)],
+            [SWAP, "demo", "--port", str(port), "--state", str(state), *options],
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pyarrow.dataset as ds
 import pytest
-from lab import CHART, ERROR, PROGRESS, RESULT, Notebook, open_example, open_new, outputs, until
+from lab import CHART, ERROR, PROGRESS, RESULT, Notebook, open_new, outputs, until
 from playwright.sync_api import Locator, expect
 from stage import Demo, Person
 
@@ -75,19 +75,6 @@ def running_in_mediawiki(demo: Demo) -> list[tuple[str, str]]:
             "SELECT application_name, coalesce(wait_event_type, '') FROM pg_stat_activity"
             " WHERE usename = 'mediawiki_reader' AND state = 'active' AND application_name LIKE 'swap:%'",
         ).fetchall()
-
-
-@pytest.fixture(scope="module")
-def homes(demo: Demo) -> Path:
-    return demo.state / "homes"
-
-
-@pytest.fixture(scope="module")
-def welcome(ann: Person, demo: Demo, homes: Path) -> Notebook:
-    notebook = open_example(ann.page, demo.url, homes, "Welcome to SWAP")
-    assert all(not cell.get("outputs") for cell in notebook.saved()["cells"]), "Welcome ships without outputs"
-    notebook.run_all()
-    return notebook
 
 
 def test_the_start_says_where_and_who(demo: Demo) -> None:
