@@ -65,6 +65,28 @@ class Rows:
         return pa.table({name: pa.array(values) for name, values in zip(self._names, columns, strict=True)})
 
 
+class Columns:
+    """Batches of columns as impyla has them, and how they become a table when the clock has stopped."""
+
+    def __init__(self, names: list[str], batches: list[Any]) -> None:
+        self._names, self._batches = names, batches
+
+    def table(self) -> pa.Table:
+        """Return the columns as a table."""
+        made = {}
+        for place, name in enumerate(self._names):
+            values: list[Any] = []
+            for batch in self._batches:
+                column = batch.columns[place]
+                values += [None if null else value for value, null in zip(column.values, column.nulls, strict=True)]
+            made[name.rpartition(".")[2]] = pa.array(values)
+        return pa.table(made)
+
+
+HIVE_ROWS = 10_000
+"""Rows of one answer, for every client: as many as Hive gives at most."""
+
+
 def psycopg_rows(uri: str, statement: str) -> Rows:
     """Connect, ask and fetch all rows."""
     with _module("psycopg").connect(uri) as connection:
@@ -85,6 +107,74 @@ def connectorx_arrow(uri: str, statement: str) -> pa.Table:
     return _module("connectorx").read_sql(uri, statement, return_type="arrow")
 
 
+def impyla_columns(port: int, statement: str) -> Columns:
+    """Connect, ask and fetch column by column, the fastest that impyla offers."""
+    with _module("impala.dbapi").connect("127.0.0.1", port, auth_mechanism="PLAIN") as connection:
+        cursor = connection.cursor()
+        cursor.arraysize = HIVE_ROWS
+        cursor.execute(statement)
+        return Columns([described[0] for described in cursor.description], cursor.fetchcolumnar())
+
+
+def pyhive_rows(port: int, statement: str) -> Rows:
+    """Connect, ask and fetch all rows with PyHive."""
+    with _module("pyhive.hive").connect("127.0.0.1", port, username="bench") as connection:
+        cursor = connection.cursor(arraysize=HIVE_ROWS)
+        cursor.execute(statement)
+        return Rows([described[0].rpartition(".")[2] for described in cursor.description], cursor.fetchall())
+
+
+def pymysql_rows(address: dict[str, Any], statement: str) -> Rows:
+    """Connect, ask and fetch all rows with PyMySQL."""
+    with _module("pymysql").connect(**address) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return Rows([described[0] for described in cursor.description], cursor.fetchall())
+
+
+_connectors: dict[str, Any] = {}
+
+
+def connector_arrow(kind: str, settings: dict[str, Any], schema: str, table: str) -> pa.Table:
+    """Read a whole table with SWAP's own connector and nothing else, into Arrow."""
+    base = _module("swap.connectors.base")
+    if kind not in _connectors:
+        of = {"hive": ("HiveConnector", "HiveSource"), "mysql": ("MysqlConnector", "MysqlSource")}[kind]
+        made = getattr(_module(f"swap.connectors.{kind}"), of[0])(kind, _settings(of[1], settings))
+        found = [each for piece in made.harvest() for each in piece if (each.schema, each.name) == (schema, table)]
+        _connectors[kind] = (made, found[0])
+    connector, dataset = _connectors[kind]
+    fragment = base.Fragment(schema, table, dataset.columns)
+    whom = base.OnBehalf("p", "bench", frozenset(), frozenset({(schema, table)}))
+    reader = connector.read(fragment, whom, base.Deadline(time.monotonic() + 600))
+    come, sink = os.pipe()
+    failed: list[BaseException] = []
+
+    def send() -> None:
+        try:
+            reader.send(sink, lambda _: None)
+        except BaseException as error:  # noqa: BLE001 — raised below
+            failed.append(error)
+        finally:
+            os.close(sink)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    with os.fdopen(come, "rb") as stream, pa.ipc.open_stream(stream) as batches:
+        table_read = batches.read_all()
+    sending.join()
+    reader.close()
+    if failed:
+        raise failed[0]
+    return table_read
+
+
+def _settings(name: str, given: dict[str, Any]) -> Any:
+    made = _module("swap.settings")
+    if "password" in given:
+        given = {**given, "password": made.Secret(file=given["password"])}
+    return getattr(made, name)(**given)
+
+
 def copy_drain(uri: str, statement: str) -> None:
     """Let the server write binary COPY, and look at nothing."""
     with (
@@ -99,7 +189,7 @@ def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-MEASURED: dict[str, Callable[..., pa.Table | Rows | None]] = {
+MEASURED: dict[str, Callable[..., pa.Table | Rows | Columns | None]] = {
     each.__name__: each
     for each in (
         swap_arrow,
@@ -110,6 +200,10 @@ MEASURED: dict[str, Callable[..., pa.Table | Rows | None]] = {
         adbc_arrow,
         connectorx_arrow,
         copy_drain,
+        impyla_columns,
+        pyhive_rows,
+        pymysql_rows,
+        connector_arrow,
     )
 }
 
@@ -126,7 +220,7 @@ def measured(call: str, times: int = 1, **given: Any) -> dict[str, Any]:
             touch(made)
         took.append(time.perf_counter() - began)
     used = cpu() - began_cpu
-    table = made.table() if isinstance(made, Rows) else made
+    table = made.table() if isinstance(made, Rows | Columns) else made
     columns = {} if table is None else {name: checksum(table[name]) for name in table.column_names}
     return {"seconds": took, "cpu": used, "rows": None if table is None else table.num_rows, "columns": columns}
 

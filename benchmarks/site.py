@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -66,10 +67,11 @@ user = "{reader}"
 password = {{ file = {password} }}
 sslmode = "disable"
 {places}
+{further}
 [[policy.grants]]
 name = "all"
 groups = ["analysts"]
-on = ["lake", "mediawiki"]
+on = {granted}
 """
 
 
@@ -215,10 +217,12 @@ class Site:
         *,
         places: str = "",
         limits: str = "",
+        further: Mapping[str, str] = MappingProxyType({}),
         before: Callable[[Database, Path], None] = lambda _database, _spool: None,
     ) -> Gateway:
         """Start a gateway, with lines of settings for each source and for limits, and wait for its first harvest.
 
+        `further` sources have names and settings of their own.
         What happened in its database and its spool `before` it starts is what the site has had already.
         """
         state = self.folder / name
@@ -234,6 +238,8 @@ class Site:
                 reader=READER,
                 places=places,
                 limits=limits,
+                further="\n".join(f"[sources.{source}]\n{lines}" for source, lines in further.items()),
+                granted=json.dumps(["lake", "mediawiki", *further]),
             )
         )
         database = services.fresh_database(self.server)
@@ -255,7 +261,7 @@ class Site:
                 },
             )
         self._opened.callback(_stop, process)
-        _wait(here, database, process)
+        _wait(here, database, process, 2 + len(further))
         return Gateway(self, name, here.gateway_url, process.pid, database, here.kernel_key, config, here.spool)
 
 
@@ -287,7 +293,7 @@ def same(answers: Mapping[str, Mapping[str, Any]]) -> None:
         assert len(set(sums.values())) == 1, f"the sides' values differ in {column}: {sums}"
 
 
-def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes]) -> None:
+def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes], sources: int) -> None:
     until = time.monotonic() + 60
     while True:
         assert process.poll() is None, (here.config.parent / "gateway.log").read_text()
@@ -296,7 +302,7 @@ def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes]) -
             known = conn.scalar(
                 select(func.count()).select_from(source_state).where(source_state.c.harvested_at.is_not(None))
             )
-            if known == 2 and httpx.get(f"{here.gateway_url}/v1/health", trust_env=False).is_success:
+            if known == sources and httpx.get(f"{here.gateway_url}/v1/health", trust_env=False).is_success:
                 return
         time.sleep(0.1)
 

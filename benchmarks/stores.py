@@ -1,0 +1,200 @@
+"""What it takes to bring 500,000 rows of Hive and 1 M rows of MariaDB into a notebook as Arrow, beside what people use.
+
+Eight columns of TPC-H's lineitem, through `swap.sql(…).to_arrow()` and through the bare connector; impyla's columns
+and PyHive's rows on the same HiveServer2, connectorx and PyMySQL on the same MariaDB, each with a connection of its
+own.  The peers stop the clock with what they give: Python objects for all but connectorx.  Columns are checksummed
+after that and compared.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import services
+from benchmarks import cost
+from benchmarks.figures import ROUNDS, Figure, begin, finish, ratio
+from benchmarks.site import STORE, Gateway, Side, running, same
+from swap.connectors.hive_types import identifier
+from swap.demo import hive_lake
+from swap.demo.hive_tables import hive_type
+
+HIVE_ROWS, MYSQL_ROWS = 500_000, 1_000_000
+TABLE = "lineitem"
+MADE = """
+    SELECT 1 + n // 4 AS l_orderkey, (hash(n) % 200000)::BIGINT AS l_partkey, (1 + n % 7)::INTEGER AS l_linenumber,
+        (1 + hash(n, 1) % 50)::DECIMAL(15, 2) AS l_quantity,
+        ((90000 + hash(n, 2) % 10400000) / 100)::DECIMAL(15, 2) AS l_extendedprice,
+        ['A', 'N', 'R'][1 + (hash(n, 3) % 3)::INTEGER] AS l_returnflag,
+        DATE '1992-01-02' + (hash(n, 4) % 2526)::INTEGER AS l_shipdate,
+        left('slyly final deposits ' || md5(n::TEXT), (10 + hash(n, 5) % 34)::INTEGER) AS l_comment
+    FROM range({rows}) t(n)"""
+"""Columns, types and widths of TPC-H's lineitem; the values are our own."""
+MYSQL_TYPES = {
+    pa.int64(): "BIGINT NOT NULL",
+    pa.int32(): "INT NOT NULL",
+    pa.date32(): "DATE NOT NULL",
+    pa.string(): "VARCHAR(44) NOT NULL",
+    pa.decimal128(15, 2): "DECIMAL(15,2) NOT NULL",
+}
+PASSWORD = "measured"
+
+
+def main() -> None:
+    """Measure, and print the figures and the last line."""
+    begin("stores")
+    with running() as site, _hive(site.folder) as hive, _mariadb(site.folder) as mariadb:
+        gateway = site.gateway(further={"hive": _lines(hive), "mariadb": _lines(mariadb)})
+        ours, peers, bare = gateway.person(), site.peer(), site.side("dev", {"PYTHONPATH": "tests"})
+        port, address = int(hive["servers"][0].rpartition(":")[2]), _address(mariadb)
+        figures = _measure(
+            gateway,
+            {"swap": ours, "connector": bare, "impyla": peers, "PyHive": peers},
+            {
+                "swap": {"call": "swap_arrow", "statement": f"SELECT * FROM hive.{STORE}.{TABLE}"},
+                "connector": _bare("hive", hive),
+                "impyla": {"call": "impyla_columns", "port": port, "statement": f"SELECT * FROM {STORE}.{TABLE}"},
+                "PyHive": {"call": "pyhive_rows", "port": port, "statement": f"SELECT * FROM {STORE}.{TABLE}"},
+            },
+            HIVE_ROWS,
+            {"impyla": 1.0, "connector": 1.15},
+        )
+        figures += _measure(
+            gateway,
+            {"swap": ours, "connector": bare, "PyMySQL": peers, "connectorx": peers},
+            {
+                "swap": {"call": "swap_arrow", "statement": f"SELECT * FROM mariadb.{STORE}.{TABLE}"},
+                "connector": _bare("mysql", mariadb),
+                "PyMySQL": {
+                    "call": "pymysql_rows",
+                    "address": address,
+                    "statement": f"SELECT * FROM {STORE}.{TABLE}",
+                },
+                "connectorx": {
+                    "call": "connectorx_arrow",
+                    "uri": "mysql://{user}:{password}@{host}:{port}/".format_map(address) + STORE,
+                    "statement": f"SELECT * FROM {STORE}.{TABLE}",
+                },
+            },
+            MYSQL_ROWS,
+            {"PyMySQL": 0.5, "connector": 1.15},
+        )
+    finish("stores", figures)
+
+
+def _measure(
+    gateway: Gateway,
+    sides: Mapping[str, Side],
+    asked: Mapping[str, Mapping[str, Any]],
+    rows: int,
+    targets: Mapping[str, float],
+) -> list[Figure]:
+    seconds: dict[str, list[float]] = defaultdict(list)
+    used: dict[str, list[float]] = defaultdict(list)
+    store = "hive" if "PyHive" in asked else "mariadb"
+    for number in range(ROUNDS + 1):
+        answers = {}
+        for name, given in asked.items():
+            before = cost.settled(gateway.pid)
+            answers[name] = answer = sides[name].ask("measured", **given)
+            if number:  # the first round fills caches, warms Java, and is not counted
+                seconds[name] += answer["seconds"]
+                used[name].append(answer["cpu"] + cost.settled(gateway.pid) - before)
+        same(answers)
+        assert {answer["rows"] for answer in answers.values()} == {rows}
+    with cost.Peak([gateway.pid]) as peak:
+        sides["swap"].ask("measured", **asked["swap"])
+    for name in asked:
+        took, cpu = statistics.median(seconds[name]), statistics.median(used[name])
+        beside = ratio(seconds["swap"], seconds[name])
+        print(f"  {store}, {name}: {took:.2f} s, CPU {cpu:.2f} s; swap takes {beside:.2f} times as long")
+    print(f"  {store}, swap: peak of the gateway's processes {peak}", flush=True)
+    return [
+        Figure(f"{store}: swap / {name}", ratio(seconds["swap"], seconds[name]), target)
+        for name, target in targets.items()
+    ]
+
+
+# ── Servers ─────────────────────────────────────────────────────────────────────────────────────
+@contextmanager
+def _hive(folder: Path) -> Iterator[dict[str, Any]]:
+    """Run a Hive with the table, and yield the settings of a source."""
+    files = folder / "lake" / STORE / f"{TABLE}_hive"
+    files.mkdir()
+    made = duckdb.sql(MADE.format(rows=HIVE_ROWS)).to_arrow_table()
+    pq.write_table(made, files / "0.parquet")
+    columns = ", ".join(f"{identifier(field.name)} {hive_type(field.type)}" for field in made.schema)
+    server = services.RunningHive()
+    try:
+        with hive_lake.session(server.port) as session:
+            for statement in (
+                f"CREATE DATABASE {STORE}",
+                f"CREATE EXTERNAL TABLE {STORE}.{TABLE} ({columns}) STORED AS PARQUET LOCATION 'file://{files}'",
+            ):
+                operation = session.execute(statement, 120)
+                session.finish(operation)
+                session.close_operation(operation)
+        yield {"servers": [f"127.0.0.1:{server.port}"], "user": "bench", "tls": "disable", "impersonate": False}
+    finally:
+        server.close()
+
+
+@contextmanager
+def _mariadb(folder: Path) -> Iterator[dict[str, Any]]:
+    """Run a MariaDB with the table, and yield the settings of a source."""
+    server = services.MariaDB()
+    try:
+        rows, password = server.state / f"{TABLE}.csv", folder / "password"
+        password.write_text(PASSWORD)
+        made = duckdb.sql(MADE.format(rows=MYSQL_ROWS))
+        schema = made.to_arrow_table().schema
+        made.write_csv(str(rows), header=False, sep="\t")
+        columns = ", ".join(f"{field.name} {MYSQL_TYPES[field.type]}" for field in schema)
+        server.run(
+            f"CREATE DATABASE {STORE} CHARACTER SET utf8mb4",
+            f"CREATE TABLE {STORE}.{TABLE} ({columns})",
+            f"LOAD DATA INFILE '{rows}' INTO TABLE {STORE}.{TABLE}",
+            f"ANALYZE TABLE {STORE}.{TABLE}",
+            f"CREATE USER bench@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT SELECT ON {STORE}.* TO bench@'127.0.0.1'",
+        )
+        yield {"host": "127.0.0.1", "port": server.port, "user": "bench", "password": str(password), "tls": "disable"}
+    finally:
+        server.close()
+
+
+def _lines(source: Mapping[str, Any]) -> str:
+    """Return a source's settings as lines of TOML."""
+    kind = "hive" if "servers" in source else "mysql"
+    # JSON's strings, numbers, lists and booleans are TOML's too.
+    said = {name: json.dumps(value) for name, value in source.items()}
+    if "password" in said:
+        said["password"] = f"{{ file = {said['password']} }}"
+    return "\n".join([f'kind = "{kind}"', *(f"{name} = {value}" for name, value in said.items())])
+
+
+def _bare(kind: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "call": "connector_arrow",
+        "kind": kind,
+        "settings": {"kind": kind, **source},
+        "schema": STORE,
+        "table": TABLE,
+    }
+
+
+def _address(source: Mapping[str, Any]) -> dict[str, Any]:
+    return {"host": source["host"], "port": source["port"], "user": source["user"], "password": PASSWORD}
+
+
+if __name__ == "__main__":
+    main()
