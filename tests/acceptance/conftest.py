@@ -15,7 +15,7 @@ import httpx
 import pytest
 from lab import Notebook, open_welcome
 from playwright.sync_api import Browser, Playwright, sync_playwright
-from stage import Demo, Person, start_demo, stop_demo
+from stage import Demo, Person, start_demo, stop_demo, visit
 
 import browsers
 from services import temporary_directory
@@ -42,15 +42,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser = browsers.launch(playwright)
     yield browser
     browser.close()
-
-
-def visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
-    context.set_default_timeout(60_000)
-    context.on("request", lambda request: demo.requests.append(request.url))
-    person = Person(name, context, context.new_page(), demo)
-    person.sign_in()
-    return person
 
 
 @pytest.fixture(scope="session")

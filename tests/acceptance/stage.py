@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 CHROMIUM = Path("/usr/bin/chromium")
 SWAP = Path(sys.executable).parent / "swap"
@@ -81,3 +81,13 @@ class Person:
         self.page.locator(f'[data-name="{self.name}"]').click()
         self.page.get_by_role("button", name="Sign in", exact=True).click()
         expect(self.page.get_by_role("heading", level=1)).to_contain_text(self.name)
+
+
+def visit(browser: Browser, demo: Demo, name: str, **options: object) -> Person:
+    """Let somebody sign in at a browser of their own; what it asks for is remembered."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(60_000)
+    context.on("request", lambda request: demo.requests.append(request.url))
+    person = Person(name, context, context.new_page(), demo)
+    person.sign_in()
+    return person
