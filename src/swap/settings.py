@@ -180,6 +180,9 @@ class HiveSource(SourceBase):
     """A Hive: Apache Hive's HiveServer2, or a Spark Thrift Server; its databases are SWAP's schemas."""
 
     kind: Literal["hive"]
+    product: Literal["hive", "spark"] = Field(
+        default="hive", description="Which of the two it is: they differ in types and in what they compare alike."
+    )
     servers: tuple[Address, ...] = Field(
         min_length=1, description="Where it answers, as host:port; of several, any that is up is asked."
     )

@@ -189,7 +189,7 @@ class Files(Subject):
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         table = self.table(name)
         shutil.rmtree(table, ignore_errors=True)
-        for directory, part in _parts(rows, partition_by):
+        for directory, part in parts(rows, partition_by):
             (table / directory).mkdir(parents=True, exist_ok=True)
             # Small tables get a row group for each row: then every value is once all that the statistics know.
             pq.write_table(part, table / directory / "part-0.parquet", row_group_size=1 if len(part) < 100 else 5000)
@@ -224,14 +224,15 @@ class Files(Subject):
         shutil.rmtree(self.root)
 
 
-def _parts(rows: pa.Table, partition_by: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+def parts(rows: pa.Table, partition_by: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows of each partition, without their keys, and its directory."""
     if not partition_by:
         yield "", rows
         return
     key, *rest = partition_by
     for value in pc.unique(rows[key]).to_pylist():
         chosen = rows.filter(pc.field(key) == value).drop_columns([key])
-        for below, part in _parts(chosen, rest):
+        for below, part in parts(chosen, rest):
             yield f"{key}={value}/{below}", part
 
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import time
 import urllib.request
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,26 +34,24 @@ _SLEEPS = (
 )
 
 
-class Hive(Subject):
-    """Tables are external ones over Parquet files that the test writes."""
+class Thrift(Subject):
+    """A server of HiveServer2's protocol, behind the proxy."""
 
-    kind = "hive"
     partitions = True
     account = "ann"
-    tells_progress = True
-    collations = frozenset({"ignores trailing spaces"})
-    unsupported = frozenset({"time", "null", "timestamp_ns"})
+    server: services.JavaServer
 
     def __init__(self) -> None:
         super().__init__()
         self.root = services.temporary_directory()
-        self.server = services.RunningHive()
+        self.server = self.start()
         self.proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.connector: HiveConnector = HiveConnector(
             self.name,
             HiveSource(
                 kind="hive",
+                product=self.kind,  # type: ignore[arg-type]  # one of the two
                 servers=(f"127.0.0.1:{self.proxy.port}",),
                 user="swap",
                 tls="disable",
@@ -60,8 +59,13 @@ class Hive(Subject):
         )
         self.run(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
 
-    def run(self, *statements: str) -> list[str]:
-        """Run statements as the one who owns the data, past the proxy; return the texts that the last one answers."""
+    @abstractmethod
+    def start(self) -> services.JavaServer:
+        """Start the server."""
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for the block as the one who owns the data, past the proxy."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             address = {
@@ -70,26 +74,59 @@ class Hive(Subject):
                 "password": "x",
                 "tls": False,
                 "ca": "",
+                "spark": self.kind == "spark",
                 "connect_seconds": 5.0,
                 "configuration": {},
             }
             server = Server(self.name, address, ours.fileno())
             try:
                 server.connect(time.monotonic() + 120)
-                return self._texts(server.session, statements)
+                yield server.session
             finally:
                 server.close()
 
-    @staticmethod
-    def _texts(session: Session, statements: Sequence[str]) -> list[str]:
+    def run(self, *statements: str) -> list[str]:
+        """Run statements as the one who owns the data; return the texts that the last one answers."""
         texts: list[str] = []
-        for statement in statements:
-            operation = session.execute(statement, 120)
-            session.finish(operation)
-            if statement.startswith("EXPLAIN"):
-                texts = [text for piece in session.rows(operation, 1000) for text in piece[0].values.texts()]
-            session.close_operation(operation)
+        with self.session() as session:
+            for statement in statements:
+                operation = session.execute(statement, 120)
+                session.finish(operation)
+                if statement.startswith("EXPLAIN"):
+                    texts = [text for piece in session.rows(operation, 1000) for text in piece[0].values.texts()]
+                session.close_operation(operation)
         return texts
+
+    def cost(self, reader: Reader) -> int:
+        """Return the bytes that came through the proxy since the last time; reads run one at a time."""
+        passed = self.proxy.from_server
+        self.proxy.reset()
+        return passed
+
+    def kill(self, reader: Reader) -> None:
+        self.server.kill()
+
+    def revive(self) -> None:
+        self.proxy.heal()
+        self.server.revive()
+
+    def close(self) -> None:
+        self.connector.close()
+        self.proxy.__exit__(None, None, None)
+        self.server.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class Hive(Thrift):
+    """Tables are external ones over Parquet files that the test writes."""
+
+    kind = "hive"
+    tells_progress = True
+    collations = frozenset({"ignores trailing spaces"})
+    unsupported = frozenset({"time", "null", "timestamp_ns"})
+
+    def start(self) -> services.JavaServer:
+        return services.RunningHive()
 
     def publish(self, name: str, rows: pa.Table, partition_by: Sequence[str] = ()) -> None:
         self._make(name, rows, partition_by, {field.name: _hive_type(field.type) for field in rows.schema})
@@ -110,7 +147,9 @@ class Hive(Subject):
             made = self._zoned(table, rows, zoned, types, place)
         else:
             pq.write_table(rows, place / "part-0.parquet")
-            made = [_external(table, types, place), f"ANALYZE TABLE {table} COMPUTE STATISTICS"]
+            # To count is a job of seconds: only rows that somebody asks the number of are counted.
+            counted = [f"ANALYZE TABLE {table} COMPUTE STATISTICS"] if rows.num_rows > 1000 else []
+            made = [_external(table, types, place), *counted]
         self.run(f"DROP TABLE IF EXISTS {table}", *made)
 
     def _partitioned(self, table: str, rows: pa.Table, key: str, types: dict[str, str], place: Path) -> list[str]:
@@ -140,12 +179,6 @@ class Hive(Subject):
                 f" STORED AS SEQUENCEFILE AS SELECT {chosen} FROM {staged}"
             ),
         ]
-
-    def cost(self, reader: Reader) -> int:
-        """Return the bytes that came through the proxy since the last time; reads run one at a time."""
-        passed = self.proxy.from_server
-        self.proxy.reset()
-        return passed
 
     def opened(self, reader: Reader) -> int:
         (told,) = self.run(f"EXPLAIN DEPENDENCY {reader.stats.statement}")
@@ -178,19 +211,6 @@ class Hive(Subject):
                 for each in json.load(told)
             )
         return False
-
-    def kill(self, reader: Reader) -> None:
-        self.server.kill()
-
-    def revive(self) -> None:
-        self.proxy.heal()
-        self.server.revive()
-
-    def close(self) -> None:
-        self.connector.close()
-        self.proxy.__exit__(None, None, None)
-        self.server.close()
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 def _set_pause(milliseconds: str) -> str:

@@ -15,28 +15,31 @@ from swap.settings import HiveSource
 _EXACT = ("integer", "decimal", "text", "date", "timestamp")
 """Not floats: to Hive -0.0 is another number than 0.0, and NaN is not equal to itself."""
 
-CAPABILITIES = Capabilities(
-    comparisons=frozenset(
-        [(family, comparison) for family in _EXACT for comparison in Comparison]
-        + [("boolean", comparison) for comparison in (Comparison.EQ, Comparison.NE)]
-        + [
-            (family, comparison)
-            for family in ("boolean", "float", "binary", "timestamptz", "nested")
-            for comparison in NULL_TESTS
-        ]
-    ),
-    limit=True,
+_HIVE = frozenset(
+    [(family, comparison) for family in _EXACT for comparison in Comparison]
+    + [("boolean", comparison) for comparison in (Comparison.EQ, Comparison.NE)]
+    + [
+        (family, comparison)
+        for family in ("boolean", "float", "binary", "timestamptz", "nested")
+        for comparison in NULL_TESTS
+    ]
 )
+CAPABILITIES = {
+    "hive": Capabilities(comparisons=_HIVE),
+    # To Spark a moment is what most tables call a time.
+    "spark": Capabilities(comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison}),
+}
+"""What each product computes exactly as the combiner would."""
 
 
 class HiveConnector(StoreConnector):
     """The servers of one Hive."""
 
-    capabilities = CAPABILITIES
     module = "swap.connectors.hive_reader"
 
     def __init__(self, name: str, source: HiveSource) -> None:
         super().__init__(name, source.connect_timeout_seconds)
+        self.capabilities = CAPABILITIES[source.product]
         self._source = source
 
     def account(self, on_behalf: OnBehalf) -> str:
@@ -47,7 +50,9 @@ class HiveConnector(StoreConnector):
         """Return servers and account, and with what settings a session is opened."""
         source = self._source
         named = {"hive.query.name": f"swap:{query_id}"}
-        settings = {f"set:hiveconf:{key}": value for key, value in (_PINNED | named | source.session).items()}
+        settings = {
+            f"set:hiveconf:{key}": value for key, value in (source.session | named | _PINNED[source.product]).items()
+        }
         if on_behalf is not None:
             if source.impersonate:
                 settings["hive.server2.proxy.user"] = on_behalf.name
@@ -62,14 +67,18 @@ class HiveConnector(StoreConnector):
                 "password": self.password(source.password) if source.password else _NO_PASSWORD,
                 "tls": source.tls == "verify-full",
                 "ca": str(source.ca) if source.ca else "",
+                "spark": source.product == "spark",
                 "connect_seconds": source.connect_timeout_seconds,
                 "configuration": settings,
             },
         }
 
 
-_PINNED = {"hive.local.time.zone": "UTC"}
-"""What a session means by a time with a zone must not depend on the server's."""
+_PINNED = {
+    "hive": {"hive.local.time.zone": "UTC"},
+    "spark": {"spark.sql.session.timeZone": "UTC", "spark.sql.parser.escapedStringLiterals": "false"},
+}
+"""What a statement means must not depend on the server's settings: its times, and where a text in it ends."""
 _NO_PASSWORD = "anonymous"  # noqa: S105 — it is none
 """A server that asks for no password still refuses an empty one."""
 _QUEUES = ("tez.queue.name", "mapreduce.job.queuename")

@@ -37,7 +37,7 @@ class Described:
         return {name: type_ for name, type_, _ in self.columns}
 
 
-def described(lines: Iterable[Line]) -> Described:
+def described(lines: Iterable[Line], *, spark: bool = False) -> Described:
     """Read `DESCRIBE FORMATTED` or `DESCRIBE`."""
     found = Described()
     section = "# col_name"
@@ -46,11 +46,11 @@ def described(lines: Iterable[Line]) -> Described:
             # The heading of the columns stands again below that of the partitions.
             section = section if name == "# col_name" else name
         elif name and section == "# col_name":
-            _column(found, name, type_, comment)
+            _column(found, name, type_, comment, spark=spark)
         elif name and section == "# Partition Information":
             found.partitions.append(name)
             if name not in found.types:
-                _column(found, name, type_, comment)
+                _column(found, name, type_, comment, spark=spark)
         elif name or type_:
             # Below `Table Parameters:` a parameter's name stands in the second column, its value in the third.
             key, value = (name.rstrip(":"), type_) if name else (type_, comment)
@@ -58,11 +58,11 @@ def described(lines: Iterable[Line]) -> Described:
     return found
 
 
-def _column(found: Described, name: str, type_: str, comment: str) -> None:
+def _column(found: Described, name: str, type_: str, comment: str, *, spark: bool) -> None:
     if not hive_types.nameable(name):
         return
     try:
-        found.columns.append((name, hive_types.parse(type_), "" if comment == "null" else comment))
+        found.columns.append((name, hive_types.parse(type_, spark=spark), "" if comment == "null" else comment))
     except hive_types.UnknownTypeError:
         # A column of a type that has no exact form here cannot be named; the others can.
         return
@@ -103,7 +103,7 @@ def _as_column(name: str, of: HiveType, comment: str, *, partition: bool) -> Col
         text,
         partition=partition,
         sensitivity=marked,
-        inexact=frozenset(Comparison) - NULL_TESTS if of.padded else frozenset(),
+        inexact=frozenset(Comparison) - NULL_TESTS if of.collated else frozenset(),
     )
 
 

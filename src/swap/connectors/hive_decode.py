@@ -27,14 +27,15 @@ class UnreadableError(ValueError):
     """Which of the block's rows, counted from 0."""
 
 
-def column(block: ColumnBlock, type_: pa.DataType, *, padded: bool = False) -> pa.Array:
+def column(block: ColumnBlock, type_: pa.DataType, *, padded: bool = False, json: bool = False) -> pa.Array:
     """Return one column of some rows as an array of its type.
 
-    `padded` values lose their trailing spaces, which are no part of a CHAR.  Raises UnreadableError, MalformedError.
+    `padded` values lose their trailing spaces, which are no part of a CHAR; nested ones are `json` where Spark was
+    asked for it.  Raises UnreadableError, MalformedError.
     """
     nulls = null_mask(block)
     if block.values.kind == thrift.STRING:
-        return _from_bytes(block.values, nulls, type_, padded=padded)
+        return _from_bytes(block.values, nulls, type_, padded=padded, json=json)
     if block.values.kind == thrift.BOOL:
         array = pa.array(block.values.numbers(">u1") != 0, mask=nulls)
     elif block.values.kind in _NUMBERS:
@@ -62,7 +63,7 @@ def null_mask(block: ColumnBlock) -> Mask | None:
     return mask if mask.any() else None
 
 
-def _from_bytes(block: Block, nulls: Mask | None, type_: pa.DataType, *, padded: bool) -> pa.Array:
+def _from_bytes(block: Block, nulls: Mask | None, type_: pa.DataType, *, padded: bool, json: bool) -> pa.Array:
     data = _bytes(block, nulls)
     if pa.types.is_binary(type_):
         return data
@@ -73,6 +74,8 @@ def _from_bytes(block: Block, nulls: Mask | None, type_: pa.DataType, *, padded:
     if pa.types.is_string(type_):
         return pc.utf8_rtrim(texts, " ") if padded else texts
     if pa.types.is_nested(type_):
+        if not json and _holds_bytes(type_) and texts.null_count < len(texts):
+            raise UnreadableError("bytes within another value, which are not sent exactly")
         return _nested(texts, type_)
     if pa.types.is_timestamp(type_):
         return _timestamps(texts, type_)
@@ -127,6 +130,10 @@ def _nested(texts: pa.Array, type_: pa.DataType) -> pa.Array:
         return pa.array(found, type_)
     except (pa.ArrowInvalid, OverflowError):
         raise UnreadableError(f"a number that its {type_} cannot hold") from None
+
+
+def _holds_bytes(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(type_)) or any(_holds_bytes(type_.field(at).type) for at in range(type_.num_fields))
 
 
 def _unreadable(texts: pa.Array, type_: pa.DataType) -> UnreadableError:

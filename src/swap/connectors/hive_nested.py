@@ -1,12 +1,13 @@
 """Lists, maps and structs, which a HiveServer2 sends as text, as values of their declared type.
 
-Hive writes JSON in which a map's keys are written like values (`{1:"a"}`); Spark's `to_json` writes JSON in which
-every key is a text and fields that are null are left out.  The type says what is read at each place, and text that is
-something else is an error.
+Hive writes JSON in which a map's keys are written like values (`{1:"a"}`).  Spark is asked for JSON: fields that are
+null are left out, bytes are base64, and a map is the list of its entries (`[{"key":1,"value":"a"}]`).  The type says
+what is read at each place, and text that is something else is an error.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 _BARE = re.compile(r"[^\s,:\]}\[{\"]+")
+_FINER = re.compile(r"\.\d{7}")
 _SPACE = re.compile(r"\s*")
 _FLOATS = {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}
 
@@ -33,7 +35,7 @@ def value(text: str, type_: pa.DataType) -> Any:
     """
     try:
         found, at = _value(text, _skip(text, 0), type_)
-    except (ValueError, IndexError, InvalidOperation) as error:
+    except (ValueError, LookupError, InvalidOperation) as error:
         raise NestedError(str(error) or type(error).__name__) from None
     if _skip(text, at) != len(text):
         raise NestedError(f"something after its end at {at}")
@@ -64,6 +66,9 @@ def _list(text: str, at: int, type_: pa.DataType) -> tuple[list[Any], int]:
 
 
 def _map(text: str, at: int, type_: pa.DataType) -> tuple[list[tuple[Any, Any]], int]:
+    if text[at] == "[":
+        entries, at = _list(text, at, pa.struct([("key", type_.key_type), ("value", type_.item_type)]))
+        return [(each["key"], each.get("value")) for each in entries], at
     found: list[tuple[Any, Any]] = []
     at = _open(text, at, "{")
     while text[at] != "}":
@@ -76,12 +81,12 @@ def _map(text: str, at: int, type_: pa.DataType) -> tuple[list[tuple[Any, Any]],
 
 def _struct(text: str, at: int, type_: pa.DataType) -> tuple[dict[str, Any], int]:
     found: dict[str, Any] = {}
-    # Hive's names of fields are lower-case wherever they are written otherwise.
-    fields = {field.name.lower(): field for field in type_}
+    # Hive's names of fields are lower-case wherever they are written otherwise; Spark's may differ in case alone.
+    fields = {field.name.lower(): field for field in type_} | {field.name: field for field in type_}
     at = _open(text, at, "{")
     while text[at] != "}":
         name, at = _token(text, at)
-        field = fields.get(name.lower())
+        field = fields.get(name) or fields.get(name.lower())
         if field is None:
             raise NestedError(f"the unknown field {name!r}")
         found[field.name], at = _value(text, _colon(text, at), field.type)
@@ -152,13 +157,14 @@ def _float(token: str) -> float:
 
 
 def _moment(token: str) -> datetime:
-    if len(token.partition(".")[2]) > 6:
+    if _FINER.search(token):
         raise NestedError("a time finer than microseconds")
     return datetime.fromisoformat(token)
 
 
 _SCALARS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str], Any]], ...] = (
     (pa.types.is_string, str),
+    (pa.types.is_binary, lambda token: base64.b64decode(token, validate=True)),
     (pa.types.is_boolean, _boolean),
     (pa.types.is_integer, int),
     (pa.types.is_floating, _float),

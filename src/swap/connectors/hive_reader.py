@@ -21,7 +21,7 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import hive_catalog, hive_decode
 from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
 from swap.connectors.hive_catalog import Described
-from swap.connectors.hive_session import ColumnBlock, Session, StatementError, ended
+from swap.connectors.hive_session import ColumnBlock, StatementError, ended
 from swap.connectors.hive_types import HiveType, identifier, nameable, select
 from swap.connectors.hive_wire import Server, failed
 from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_fragment, encode_dataset
@@ -66,7 +66,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
             continue
         # Spark's answer has the database's name before the table's, and whether it is temporary after it.
         for name in _column(ask(f"SHOW TABLES IN {identifier(schema)}"), 1):
-            found = _described(ask, schema, name) if nameable(name) else None
+            found = _described(ask, schema, name, spark=server.spark) if nameable(name) else None
             if found is not None and found.columns:
                 waiting.append(hive_catalog.dataset(schema, name, found, _partitions(ask, schema, name, found)))
                 count += 1
@@ -84,13 +84,13 @@ def _column(pieces: Iterator[list[list[str]]], at: int) -> list[str]:
     return [value for piece in pieces for value in piece[min(at, len(piece) - 1)]]
 
 
-def _described(ask: Ask, schema: str, name: str) -> Described | None:
+def _described(ask: Ask, schema: str, name: str, *, spark: bool) -> Described | None:
     """Return what is said of a table; None for one that may not be read or is gone meanwhile."""
     try:
         pieces = list(ask(f"DESCRIBE FORMATTED {identifier(schema)}.{identifier(name)}"))
     except StatementError:
         return None
-    return hive_catalog.described(line for piece in pieces for line in zip(*piece[:3], strict=True))
+    return hive_catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
 
 
 def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Partitions, str] | None:
@@ -109,8 +109,8 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     assert sink is not None
     fragment = decode_fragment(request["fragment"])
     source, session = request["source"], server.session
-    columns = _types(session, source, fragment)
-    statement = select(fragment, columns, spark=server.spark)
+    columns = _types(server, source, fragment)
+    statement = select(fragment, columns)
     tell({STATEMENT: statement})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
@@ -125,11 +125,12 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     return writer.end()
 
 
-def _types(session: Session, source: str, fragment: Fragment) -> dict[str, HiveType]:
+def _types(server: Server, source: str, fragment: Fragment) -> dict[str, HiveType]:
     """Return the types of the table's columns now; refuse when one changed since the catalog was harvested."""
     question = f"DESCRIBE {identifier(fragment.schema)}.{identifier(fragment.table)}"
-    pieces = list(session.table(question, 60))
-    types = hive_catalog.described(line for piece in pieces for line in zip(*piece[:3], strict=True)).types
+    pieces = list(server.session.table(question, 60))
+    lines = (line for piece in pieces for line in zip(*piece[:3], strict=True))
+    types = hive_catalog.described(lines, spark=server.spark).types
     for column in fragment.columns:
         if column.name not in types or types[column.name].type != column.type:
             raise failed(
@@ -196,7 +197,7 @@ def _arrays(
     arrays = []
     for column, block, of in zip(fragment.columns, blocks, types, strict=False):
         try:
-            arrays.append(hive_decode.column(block, of.type, padded=of.padded))
+            arrays.append(hive_decode.column(block, of.type, padded=of.padded, json=of.spark))
         except hive_decode.UnreadableError as error:
             raise _unreadable(source, fragment, column.name, before + error.row, error) from None
     return arrays

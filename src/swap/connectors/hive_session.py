@@ -146,11 +146,14 @@ class Session:
         return [plain(column[1]) for column in told[2][1]]
 
     def table(self, statement: str, seconds: int) -> Iterator[list[list[str]]]:
-        """Run a statement of which every column is text; yield its rows' columns, some rows at a time."""
+        """Run a statement and yield its rows' columns, some rows at a time; what is no text is told as none."""
         operation = self.execute(statement, seconds)
         self.finish(operation)
         for columns in self.rows(operation, 1000):
-            yield [column.values.texts() for column in columns]
+            yield [
+                column.values.texts() if column.values.kind == thrift.STRING else [""] * column.values.count
+                for column in columns
+            ]
         self.close_operation(operation)
 
     def finish(self, operation: Value) -> None:

@@ -31,8 +31,11 @@ _PLAIN: dict[str, pa.DataType] = {
     "timestamp with local time zone": pa.timestamp("us", "UTC"),
     "void": pa.string(),
 }
+_SPARK = {**_PLAIN, "timestamp": pa.timestamp("us", "UTC")}
+"""To Spark a TIMESTAMP is a moment, which it shows in the session's zone; Hive's has no zone."""
 _WORD = re.compile(r"timestamp with local time zone|[a-z_]+")
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_COLLATION = re.compile(r"\s+collate\s+\w+")
 _FIELD = re.compile(r"`((?:[^`]|``)*)`\s*:|([^:<>,]+):")
 _OPERATORS = {
     Comparison.EQ: "=",
@@ -50,10 +53,11 @@ class UnknownTypeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HiveType:
-    """A column's type: as Hive writes it, and as an Arrow type."""
+    """A column's type: as Hive or Spark writes it, and as an Arrow type."""
 
     text: str
     type: pa.DataType
+    spark: bool = False
 
     @property
     def padded(self) -> bool:
@@ -61,42 +65,51 @@ class HiveType:
         return self.text.startswith("char(")
 
     @property
+    def collated(self) -> bool:
+        """Whether its texts are compared by something else than their bytes."""
+        return self.padded or _COLLATION.search(self.text) is not None
+
+    @property
     def nested(self) -> bool:
         """Whether its values arrive as the text of a list, a map or a struct."""
         return bool(pa.types.is_nested(self.type))
 
 
-def parse(text: str) -> HiveType:
-    """Return the type that Hive writes like this.  Raises UnknownTypeError.
+def parse(text: str, *, spark: bool = False) -> HiveType:
+    """Return the type that Hive, or Spark, writes like this.  Raises UnknownTypeError.
 
     >>> str(parse("map<string,array<decimal(9,2)>>").type)
     'map<string, list<item: decimal128(9, 2)>>'
+    >>> str(parse("timestamp", spark=True).type)
+    'timestamp[us, tz=UTC]'
     """
     text = text.strip()
-    type_, end = _type(text, 0)
+    type_, end = _type(text, 0, _SPARK if spark else _PLAIN)
     if end != len(text):
         raise UnknownTypeError(text)
-    return HiveType(text.lower() if not pa.types.is_nested(type_) else text, type_)
+    return HiveType(text.lower() if not pa.types.is_nested(type_) else text, type_, spark)
 
 
-def _type(text: str, at: int) -> tuple[pa.DataType, int]:
+def _type(text: str, at: int, plain: dict[str, pa.DataType]) -> tuple[pa.DataType, int]:
     found = _WORD.match(text.lower(), at)
     if found is None:
         raise UnknownTypeError(text)
     word, at = found[0], found.end()
     if word in ("array", "map", "struct"):
-        return _nested(word, text, at)
+        return _nested(word, text, at, plain)
     numbers = _NUMBERS.match(text, at)
     at = at if numbers is None else numbers.end()
     if word == "decimal":
         precision, scale = (10, 0) if numbers is None else (int(numbers[1]), int(numbers[2] or 0))
         return pa.decimal128(precision, scale), at
-    if word not in _PLAIN:
+    if word not in plain:
         raise UnknownTypeError(text)
-    return _PLAIN[word], at
+    if plain[word] == pa.string() and (collation := _COLLATION.match(text.lower(), at)):
+        at = collation.end()
+    return plain[word], at
 
 
-def _nested(word: str, text: str, at: int) -> tuple[pa.DataType, int]:
+def _nested(word: str, text: str, at: int, plain: dict[str, pa.DataType]) -> tuple[pa.DataType, int]:
     if text[at : at + 1] != "<":
         raise UnknownTypeError(text)
     parts: list[tuple[str, pa.DataType]] = []
@@ -112,7 +125,7 @@ def _nested(word: str, text: str, at: int) -> tuple[pa.DataType, int]:
             name = field[2].strip() if field[1] is None else field[1].replace("``", "`")
             at = field.end()
         at += len(text[at:]) - len(text[at:].lstrip())
-        type_, at = _type(text, at)
+        type_, at = _type(text, at, plain)
         parts.append((name, type_))
         if text[at : at + 1] not in (",", ">"):
             raise UnknownTypeError(text)
@@ -156,9 +169,9 @@ def string(value: str) -> str:
     return f"'{escaped}'"
 
 
-def select(fragment: Fragment, columns: dict[str, HiveType], *, spark: bool) -> str:
+def select(fragment: Fragment, columns: dict[str, HiveType]) -> str:
     """Return a fragment as SQL.  Raises ValueError for one that was planned wrongly."""
-    chosen = [_projection(each, columns[each.name], spark=spark) for each in fragment.columns] or ["1"]
+    chosen = [_projection(each, columns[each.name]) for each in fragment.columns] or ["1"]
     # Nothing in it but quoted names and literals.
     statement = f"SELECT {', '.join(chosen)} FROM {identifier(fragment.schema)}.{identifier(fragment.table)}"  # noqa: S608
     if fragment.predicates:
@@ -166,10 +179,38 @@ def select(fragment: Fragment, columns: dict[str, HiveType], *, spark: bool) -> 
     return statement if fragment.limit is None else f"{statement} LIMIT {int(fragment.limit)}"
 
 
-def _projection(column: Column, of: HiveType, *, spark: bool) -> str:
+def _projection(column: Column, of: HiveType) -> str:
     name = identifier(column.name)
     # Spark writes texts in lists and structs without escaping them; its JSON does.
-    return f"to_json({name})" if spark and of.nested else name
+    return f"to_json({_keyed(name, of.type)}, {_JSON})" if of.spark and of.nested else name
+
+
+_JSON = (
+    "map('timestampFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSSXXX',"
+    " 'timestampNTZFormat', 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"
+)
+"""How Spark is to write JSON: by itself it would leave out what is finer than milliseconds."""
+
+
+def _keyed(value: str, type_: pa.DataType) -> str:
+    """Return an expression with lists of keys and values in place of maps whose keys are no text.
+
+    JSON's keys are texts, and what Spark writes there for a time, a date or bytes is not their value.
+    """
+    if not _any_map(type_):
+        return value
+    if pa.types.is_list(type_):
+        return f"transform({value}, x -> {_keyed('x', type_.value_type)})"
+    if pa.types.is_struct(type_):
+        fields = (f"{string(each.name)}, {_keyed(f'{value}.{identifier(each.name)}', each.type)}" for each in type_)
+        return f"if({value} IS NULL, NULL, named_struct({', '.join(fields)}))"
+    entry = pa.struct([("key", type_.key_type), ("value", type_.item_type)])
+    return _keyed(f"map_entries({value})", pa.list_(entry))
+
+
+def _any_map(type_: pa.DataType) -> bool:
+    """Tell whether there is a map in a type; a map is a list of its entries."""
+    return pa.types.is_map(type_) or any(_any_map(type_.field(at).type) for at in range(type_.num_fields))
 
 
 def where(predicate: Predicate, of: HiveType) -> str:
@@ -180,13 +221,14 @@ def where(predicate: Predicate, of: HiveType) -> str:
     if predicate.comparison is Comparison.NOT_NULL:
         return f"{name} IS NOT NULL"
     if predicate.comparison is Comparison.IN:
-        values = ", ".join(literal(of.type, value) for value in predicate.value)
+        values = ", ".join(literal(of, value) for value in predicate.value)
         return f"{name} IN ({values})" if values else "FALSE"
-    return f"{name} {_OPERATORS[predicate.comparison]} {literal(of.type, predicate.value)}"
+    return f"{name} {_OPERATORS[predicate.comparison]} {literal(of, predicate.value)}"
 
 
-def literal(type_: pa.DataType, value: Any) -> str:
+def literal(of: HiveType, value: Any) -> str:
     """Return a value as a literal of the column's own type."""
+    type_ = of.type
     if not fits(type_, value):
         msg = f"a {type(value).__name__} cannot be compared exactly as {type_}"
         raise ValueError(msg)
@@ -195,7 +237,7 @@ def literal(type_: pa.DataType, value: Any) -> str:
         return f"CAST({string(format(value, 'f'))} AS DECIMAL({type_.precision},{type_.scale}))"
     if pa.types.is_float32(type_):
         family = "float32"
-    return _LITERALS[family](value)
+    return (_SPARK_LITERALS if of.spark else _LITERALS)[family](value)
 
 
 def _float(value: float) -> str:
@@ -212,4 +254,8 @@ _LITERALS: dict[str, Callable[[Any], str]] = {
     "binary": lambda value: f"unhex('{value.hex()}')",
     "date": lambda value: f"DATE '{dt.date.isoformat(value)}'",
     "timestamp": lambda value: f"TIMESTAMP '{dt.datetime.isoformat(value, ' ')}'",
+}
+_SPARK_LITERALS = _LITERALS | {
+    "timestamp": lambda value: f"TIMESTAMP_NTZ '{dt.datetime.isoformat(value, ' ')}'",
+    "timestamptz": lambda value: f"TIMESTAMP_LTZ '{dt.datetime.isoformat(value.astimezone(dt.UTC), ' ')}'",
 }

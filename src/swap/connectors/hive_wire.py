@@ -45,8 +45,8 @@ class Server:
 
     @property
     def spark(self) -> bool:
-        """Whether it is Spark that answers."""
-        return self.session.product().startswith("Spark")
+        """Whether it is a Spark Thrift Server, as the settings say."""
+        return bool(self._address["spark"])
 
     def connect(self, ends_at: float) -> None:
         """Connect to the first server that answers, in a random order, and open a session on it.

@@ -23,7 +23,8 @@ def test_every_kind_has_a_section(kind: str) -> None:
         {
             family
             for family, _ in COMPARISONS
-            | hive.CAPABILITIES.comparisons
+            | hive.CAPABILITIES["hive"].comparisons
+            | hive.CAPABILITIES["spark"].comparisons
             | mysql.CAPABILITIES.comparisons
             | postgres.CAPABILITIES.comparisons
         }

@@ -31,6 +31,10 @@ STRUCT = pa.struct([("a", pa.int64()), ("b", pa.list_(pa.map_(pa.string(), pa.fl
         ('["2026-11-28",null]', pa.list_(pa.date32()), [date(2026, 11, 28), None]),
         ('["2026-11-28 01:02:03.123456"]', pa.list_(pa.timestamp("us")), [datetime.fromisoformat("2026-11-28 01:02:03.123456")]),
         ("[true,false]", pa.list_(pa.bool_()), [True, False]),
+        ('[{"key":"2026-11-28","value":1.50},{"key":"0001-01-01"}]', pa.map_(pa.date32(), pa.decimal128(9, 2)), [(date(2026, 11, 28), Decimal("1.50")), (date(1, 1, 1), None)]),
+        ('["AP8=",""]', pa.list_(pa.binary()), [b"\0\xff", b""]),
+        ('["2026-11-28T01:02:03.123456Z"]', pa.list_(pa.timestamp("us", "UTC")), [datetime.fromisoformat("2026-11-28T01:02:03.123456Z")]),
+        ('{"A":1,"a":2}', pa.struct([("A", pa.int32()), ("a", pa.int32())]), {"A": 1, "a": 2}),
         ("[-Infinity,1e300]", pa.list_(pa.float64()), [float("-inf"), 1e300]),
     ],
 )  # fmt: skip
@@ -55,6 +59,7 @@ def test_a_value_is_read_as_its_type_says(text: str, type_: pa.DataType, value: 
         ('["2026-13-01"]', pa.list_(pa.date32())),
         ('["2026-11-28 01:02:03.1234567"]', pa.list_(pa.timestamp("us"))),
         ('["x"]', pa.list_(pa.binary())),
+        ('[{"value":1}]', pa.map_(pa.int32(), pa.int32())),
         ("[x]", pa.list_(pa.decimal128(9, 2))),
     ],
 )
