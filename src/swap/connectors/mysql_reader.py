@@ -22,8 +22,9 @@ from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.mysql_packets import Packets
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, text
-from swap.connectors.mysql_wire import Link, Packets
+from swap.connectors.mysql_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 
