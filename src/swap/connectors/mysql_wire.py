@@ -56,6 +56,28 @@ class ClearTextRefused:
 _READABLE = {b"mysql_clear_password": ClearTextRefused, b"dialog": ClearTextRefused}
 
 
+class SignIn(pymysql.connections.Connection):  # type: ignore[misc]  # PyMySQL has no types
+    """PyMySQL's handshake, in which no server gets the password under a key that it sends itself.
+
+    Nobody has verified whose key that is: whoever sits between could send another one, and read the password.
+    """
+
+    def __init__(self, *, private: bool, **settings: Any) -> None:
+        super().__init__(defer_connect=True, **settings)
+        # Nobody can listen: then it takes the password itself, as PyMySQL knows only of connections that it makes.
+        self._secure = private
+
+    @property
+    def server_public_key(self) -> bytes:
+        """Not looked at before a server wants the password under its key."""
+        raise ConnectError("asked for the password under a key of its own, over a connection that is not encrypted")
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        if key is not None:
+            raise ConnectError("sent a key of its own for the password, over a connection that is not encrypted")
+
+
 class Link:
     """A connection that belongs to one thread.  It is closed, and what runs killed at the server, when `control` is.
 
@@ -175,7 +197,9 @@ class Link:
     def _sign_in(self, made: socket.socket) -> socket.socket:
         address = self._address
         encrypted = address["tls"]
-        connection = pymysql.connections.Connection(
+        local = address["host"].startswith("/")
+        connection = SignIn(
+            private=local,
             user=address["user"],
             password=address["password"].encode(),
             host=address["host"],
@@ -184,9 +208,8 @@ class Link:
             local_infile=False,
             ssl=context(Path(address["ca"]) if address["ca"] else None) if encrypted else None,
             ssl_disabled=not encrypted,
-            auth_plugin_map={} if encrypted or address["host"].startswith("/") else _READABLE,
+            auth_plugin_map={} if encrypted or local else _READABLE,
             program_name="swap",
-            defer_connect=True,
         )
         connection.connect(sock=made)
         self._number = connection.thread_id()
