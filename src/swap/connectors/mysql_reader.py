@@ -23,7 +23,8 @@ from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.mysql_packets import Packets
-from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, text
+from swap.connectors.mysql_select import select
+from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
 from swap.connectors.mysql_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json
@@ -42,14 +43,17 @@ _DATABASES = """
 _TABLES = """
     SELECT table_name, table_type, table_comment, table_rows, data_length + index_length
       FROM information_schema.tables
-     WHERE table_schema = {schema} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
+     WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema}
+       AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 """
 _COLUMNS = """
     SELECT table_name, column_name, data_type, column_type, character_set_name, column_comment
       FROM information_schema.columns
-     WHERE table_schema = {schema} {one} AND FIND_IN_SET('select', privileges)
-     ORDER BY table_name, ordinal_position
+     WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema} {one}
+       AND FIND_IN_SET('select', privileges)
+     ORDER BY CAST(table_name AS BINARY), ordinal_position
 """
+"""Names that differ in case alone are equal to the server's own questions, and may all be there."""
 
 Row = tuple[str | None, ...]
 
@@ -120,7 +124,7 @@ def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -
     """Tell the statement, then write its rows; return how many they are."""
     assert sink is not None
     fragment = decode_fragment(request["fragment"])
-    columns = _columns(link, request, fragment)
+    columns = columns_of(link, request, fragment)
     statement = select(fragment, columns)
     tell({STATEMENT: statement})
     schema = fragment.columns_as(request["names"])
@@ -150,13 +154,12 @@ def _batch(
     return pa.RecordBatch.from_arrays(fields, schema=schema)
 
 
-def _columns(link: Link, request: Mapping[str, Any], fragment: Fragment) -> dict[str, SourceColumn]:
+def columns_of(link: Link, request: Mapping[str, Any], fragment: Fragment) -> dict[str, SourceColumn]:
     """Return how the table's columns travel now; refuse when one changed since the catalog was harvested."""
     one = f"AND table_name = {text(fragment.table)}"
     found = {
         str(row[1]): _column(row, fragment.schema, _meanings(request))
         for row in link.rows(_COLUMNS.format(schema=text(fragment.schema), one=one))
-        # Two names that differ in case alone may both be there, and are the same to the question.
         if row[0] == fragment.table
     }
     for each in fragment.columns:
