@@ -200,14 +200,29 @@ class HiveSource(SourceBase):
     session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
 
 
+class MysqlAccount(Model):
+    """An account for the members of one group."""
+
+    group: str = Field(description="The group whose members' queries it reads.")
+    user: str = Field(description="The account's name at the server.")
+    password: Secret | None = Field(
+        default=None, description="Its password; what is in the file counts from the next query."
+    )
+
+
 class MysqlSource(SourceBase):
     """A MySQL or MariaDB server; its databases are SWAP's schemas."""
 
     kind: Literal["mysql"]
     host: str = Field(description="Host name or address, or the path of a unix socket.")
     port: int = Field(default=3306, ge=1, le=65535, description="TCP port.")
-    user: str = Field(description="The read-only account SWAP connects as.")
+    user: str = Field(default="", description="The read-only account SWAP connects as, for everybody.")
     password: Secret | None = Field(default=None, description="The account's password.")
+    accounts: tuple[MysqlAccount, ...] = Field(
+        default=(),
+        description="Instead of `user`, an account for each group: the smallest of a person's that reads all tables of"
+        " a query reads it, and never two.",
+    )
     tls: Literal["auto", "verify-full", "disable"] = Field(
         default="auto",
         description="Whether connections are encrypted and the server's certificate verified; `auto` does both but for"
@@ -232,6 +247,13 @@ class MysqlSource(SourceBase):
     def encrypted(self) -> bool:
         """Whether connections are encrypted and verified."""
         return self.tls == "verify-full" or (self.tls == "auto" and not _is_here(self.host))
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> MysqlSource:
+        if bool(self.user) == bool(self.accounts):
+            msg = "name either a user for everybody or accounts for groups"
+            raise ValueError(msg)
+        return self
 
     @field_validator("text", "timestamps")
     @classmethod

@@ -242,3 +242,9 @@ def test_what_leaves_this_machine_is_encrypted_unless_it_is_said_openly(host: st
 def test_a_pattern_of_columns_names_database_table_and_column() -> None:
     with pytest.raises(ValidationError, match=r"must name database\.table\.column"):
         MysqlSource.model_validate({"kind": "mysql", "host": "h", "user": "u", "text": ["page_title"]})
+
+
+@pytest.mark.parametrize("named", [{}, {"user": "u", "accounts": [{"group": "g", "user": "v"}]}])
+def test_a_server_is_read_by_one_account_or_by_accounts_of_groups(named: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="either a user for everybody or accounts for groups"):
+        MysqlSource.model_validate({"kind": "mysql", "host": "h", **named})

@@ -14,6 +14,8 @@ from swap.connectors.base import Column, Comparison, Dataset, Fragment, Partitio
 
 DATASETS = "datasets"
 """The key under which a harvest tells of some tables at once."""
+TABLES = "tables"
+"""The key under which a reader tells the names of some tables, as (schema, name)."""
 STATEMENT = "statement"
 """The key under which a reader tells what it asks its store."""
 PROGRESS = "progress"

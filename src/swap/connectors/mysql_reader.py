@@ -21,7 +21,7 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
-from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.messages import DATASETS, STATEMENT, TABLES, decode_fragment, encode_dataset
 from swap.connectors.mysql_packets import Packets
 from swap.connectors.mysql_select import select
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
@@ -34,6 +34,8 @@ _DATABASE_SECONDS = 1200.0
 """How long one question of a harvest may take: the server looks at all tables of a database before its first row."""
 _HARVESTED = 100
 """Tables that are told of at once."""
+_NAMED = 5_000
+"""Names that are told at once."""
 
 _DATABASES = """
     SELECT schema_name FROM information_schema.schemata
@@ -46,6 +48,12 @@ _TABLES = """
      WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema}
        AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 """
+_NAMES = """
+    SELECT table_schema, table_name
+      FROM information_schema.tables
+     WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+"""
+"""Of names alone, for which no table is opened."""
 _COLUMNS = """
     SELECT table_name, column_name, data_type, column_type, character_set_name, column_comment
       FROM information_schema.columns
@@ -85,6 +93,14 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         if waiting:
             tell({DATASETS: [encode_dataset(each) for each in waiting]})
     return count
+
+
+def tables(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell the names of all tables and views that the account sees."""
+    names = link.ask(_NAMES)
+    for start in range(0, len(names), _NAMED):
+        tell({TABLES: names[start : start + _NAMED]})
+    return len(names)
 
 
 def _datasets(ask: Callable[[str], Iterator[Row]], schema: str, meanings: Meanings) -> Iterator[Dataset]:
@@ -162,6 +178,12 @@ def columns_of(link: Link, request: Mapping[str, Any], fragment: Fragment) -> di
         for row in link.rows(_COLUMNS.format(schema=text(fragment.schema), one=one))
         if row[0] == fragment.table
     }
+    if not found:
+        raise _failed(
+            request["source"],
+            f"{fragment.schema}.{fragment.table} is gone, or the account that reads for you may not read it.",
+            "Look at the source's page, or ask the source's owner.",
+        )
     for each in fragment.columns:
         if each.name not in found or found[each.name].type != each.type:
             raise _failed(
@@ -180,6 +202,7 @@ _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
     "harvest": harvest,
     "read": read,
+    "tables": tables,
 }
 
 
