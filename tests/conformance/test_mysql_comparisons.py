@@ -44,9 +44,11 @@ class Asking:
         self._mysql = mysql
         self._ours, theirs = socket.socketpair()
         self._theirs = theirs
-        order = mysql.connector.order("read", "q1", time.monotonic() + 300, None)
+        connector = mysql.connector
+        order = connector.order("read", "q1", time.monotonic() + 300, None)
+        order |= connector._to(connector._shards[""], connector._accounts[0])
         self._order = order
-        self._link = Link("stock", order["address"], theirs.fileno())
+        self._link = Link("stock", "stock", order["address"], theirs.fileno())
         self._link.connect(order["ends_at"])
         self._link.prepare(order["statement_seconds"])
 

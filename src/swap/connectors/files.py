@@ -17,6 +17,7 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
 from swap.connectors.filters import COMPARISONS
@@ -58,6 +59,14 @@ class FilesConnector:
             raise unavailable(
                 self.name, f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
             ) from None
+
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
 
     def read(
         self,

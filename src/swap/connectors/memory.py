@@ -28,6 +28,7 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
 from swap.connectors.filters import COMPARISONS, expression
@@ -112,6 +113,14 @@ class MemoryConnector:
             if number == self.behaviour.fail_after_pieces:
                 raise self._unavailable()
             yield datasets[start : start + self.piece_tables]
+
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
 
     def read(
         self,

@@ -21,9 +21,11 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
-from swap.connectors.messages import DATASETS, STATEMENT, TABLES, decode_fragment, encode_dataset
+from swap.connectors.messages import DATASETS, NOTICE, SERVER, STATEMENT, TABLES, decode_fragment, encode_dataset
+from swap.connectors.mysql_lag import behind, state
 from swap.connectors.mysql_packets import Packets
 from swap.connectors.mysql_select import select
+from swap.connectors.mysql_shards import Places
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
 from swap.connectors.mysql_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
@@ -79,9 +81,13 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         return link.rows(question)
 
     link.prepare(_DATABASE_SECONDS)
+    tell({SERVER: state(link, request["heartbeat"])})
+    places = Places.from_plain(request["places"])
     count = 0
     for (schema,) in list(ask(_DATABASES)):
         if schema is None or not any(fnmatchcase(schema, pattern) for pattern in request["databases"]):
+            continue
+        if places.of(schema) != request["server"]:
             continue
         waiting: list[Dataset] = []
         for dataset in _datasets(ask, schema, _meanings(request)):
@@ -143,6 +149,10 @@ def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -
     columns = columns_of(link, request, fragment)
     statement = select(fragment, columns)
     tell({STATEMENT: statement})
+    if request["lag_limit_seconds"] is not None:
+        late = behind(link, request["called"], request["heartbeat"], request["lag_limit_seconds"])
+        if late:
+            tell({NOTICE: late})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
     for packets in link.stream(statement):
@@ -218,7 +228,7 @@ def main(control: socket.socket) -> None:
     pa.set_cpu_count(1)
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
-        link = Link(request["source"], request["address"], control.fileno())
+        link = Link(request["source"], request["called"], request["address"], control.fileno())
         try:
             link.connect(request["ends_at"])
             link.prepare(request["statement_seconds"])

@@ -84,12 +84,15 @@ class Link:
     `control` is the descriptor of a socket to whoever asks: every wait raises EOFError when nobody is there any more.
     """
 
-    def __init__(self, source: str, address: Mapping[str, Any], control: int) -> None:
+    def __init__(self, source: str, called: str, address: Mapping[str, Any], control: int) -> None:
         self._source = source
+        self._called = called
         self._address = address
         self._wire = Wire(control, math.inf)
         self._number = 0
-        self._version = ""
+        self.version = ""
+        self.names: tuple[str, ...] = ()
+        """What the columns of the newest answer are called."""
         self._working = False
 
     def connect(self, ends_at: float) -> None:
@@ -126,7 +129,7 @@ class Link:
             "net_write_timeout": str(kept),
             "wait_timeout": str(kept),
         }
-        if "MariaDB" in self._version:
+        if "MariaDB" in self.version:
             pinned |= {"tx_read_only": "1", "max_statement_time": f"{seconds:.3f}"}
         else:
             pinned |= {"transaction_read_only": "1", "max_execution_time": str(math.ceil(seconds * 1000))}
@@ -148,6 +151,11 @@ class Link:
     def ask(self, statement: str) -> list[tuple[str | None, ...]]:
         """Run a statement and return its rows as text."""
         return list(self.rows(statement))
+
+    def table(self, statement: str) -> list[dict[str, str | None]]:
+        """Run a statement and return its rows as text, by the columns' names."""
+        rows = self.ask(statement)
+        return [dict(zip(self.names, row, strict=True)) for row in rows]
 
     def stream(self, statement: str) -> Iterator[Packets]:
         """Run a statement and yield its rows' packets as they come, some at a time; the rows before an error, too."""
@@ -184,8 +192,7 @@ class Link:
         if not first or first[0] in _NO_COUNT:
             raise MalformedError("an answer that is neither rows nor an error")
         columns = first[0] if len(first) == 1 else int.from_bytes(first[1:], "little")
-        for _ in range(columns):
-            incoming.packet()
+        self.names = tuple(_name(incoming.packet()) for _ in range(columns))
         if incoming.packet()[:1] != b"\xfe":
             raise MalformedError("columns without an end")
         while not incoming.ended:
@@ -213,7 +220,7 @@ class Link:
         )
         connection.connect(sock=made)
         self._number = connection.thread_id()
-        self._version = connection.get_server_info()
+        self.version = connection.get_server_info()
         signed_in: socket.socket = connection._sock  # noqa: SLF001 — it has no other way to hand its socket over
         if encrypted and not isinstance(signed_in, ssl.SSLSocket):
             raise ConnectError("made no encrypted connection")
@@ -224,31 +231,30 @@ class Link:
     def _kill(self) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            other = Link(self._source, self._address, ours.fileno())
+            other = Link(self._source, self._called, self._address, ours.fileno())
             try:
                 other.connect(time.monotonic() + CANCEL_SECONDS)
                 other.ask(f"KILL QUERY {int(self._number)}")
             except SwapError as error:
                 # Then the server ends the statement itself, at the time it was given.
-                log.warning("%s: the statement could not be killed: %s", self._source, error)
+                log.warning("%s: the statement could not be killed: %s", self._called, error)
             finally:
                 other.close()
 
     # Errors, without addresses and accounts
 
     def _not_connected(self, why: str, error: Exception | None = None) -> SourceUnavailable:
-        log.warning("%s: no connection: %s", self._source, error or why)
+        log.warning("%s: no connection: %s", self._called, error or why)
         todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self._source}]."
-        return SourceUnavailable(Problem(f"{self._source} does not answer.", f"It {why}.", todo, source=self._source))
+        return SourceUnavailable(self._problem("does not answer.", f"It {why}.", todo))
 
     def _lost(self, message: str) -> SourceUnavailable:
-        log.warning("%s: connection lost: %s", self._source, message)
+        log.warning("%s: connection lost: %s", self._called, message)
         return SourceUnavailable(
-            Problem(
-                f"{self._source} does not answer any more.",
+            self._problem(
+                "does not answer any more.",
                 "The connection was lost while the query ran.",
                 "Run the query again when the source is back.",
-                source=self._source,
             )
         )
 
@@ -256,7 +262,7 @@ class Link:
         """Return what an error packet means.  The statement is over."""
         self._working = False
         number = int.from_bytes(packet[1:3], "little")
-        log.warning("%s: error %d", self._source, number)
+        log.warning("%s: error %d", self._called, number)
         if number in _TOO_LONG:
             return QueryTimedOut()
         if number in _STOPS:
@@ -275,12 +281,20 @@ class Link:
                 f"It said: error {number}.",
                 "Run the query again; if it fails again, show this to the source's owner.",
             )
-        return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
+        return SourceFailed(self._problem("answered with an error.", why, todo))
 
     def _answered(self, why: str, todo: str) -> SourceFailed:
-        return SourceFailed(
-            Problem(f"{self._source} was not asked.", why, todo, source=self._source),
-        )
+        return SourceFailed(self._problem("was not asked.", why, todo))
+
+    def _problem(self, what: str, why: str, todo: str) -> Problem:
+        # Of several servers it is one alone.
+        extra = {} if self._called == self._source else {"server": self._called}
+        return Problem(f"{self._called} {what}", why, todo, source=self._source, extra=extra)
+
+
+def _name(definition: bytes) -> str:
+    """Return the name in a column's definition: what it is called in the answer, after four names of where it is."""
+    return texts(definition, 0, len(definition), 5)[-1] or ""
 
 
 def _why(error: Exception) -> str:

@@ -20,9 +20,10 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
-from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.messages import DATASETS, NOTICE, PROGRESS, STATEMENT, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.errors import (
     Problem,
@@ -86,6 +87,14 @@ class StoreConnector(ABC):
         """Return what a reader process is told to read.  Raises SourceUnavailable, Forbidden."""
         order = self.order("read", fragment.query_id or "query", deadline.at, on_behalf)
         return order | {"fragment": encode_fragment(fragment)}
+
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
 
     def read(
         self,
@@ -179,6 +188,8 @@ class StoreReader:
                 rows = told[END]
             elif STATEMENT in told:
                 self.stats.statement = told[STATEMENT]
+            elif NOTICE in told:
+                self._tell(Progress(notice=told[NOTICE]))
             elif PROGRESS in told:
                 self._tell(Progress(*told[PROGRESS]))
             else:

@@ -103,6 +103,7 @@ source_state = Table(
     _moment("since"),
     _moment("checked_at"),
     _moment("harvested_at", nullable=True),
+    Column("servers", JSONB, nullable=False, server_default="[]"),  # catalog.store's encoding of each server's state
 )
 
 _KEY = Text(collation="C")  # compared by bytes: a prefix is a range of the index

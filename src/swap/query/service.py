@@ -23,7 +23,7 @@ from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
 from swap.query.execution.pool import Pool
-from swap.query.execution.queue import Queue
+from swap.query.execution.queue import Queue, at_server
 from swap.query.execution.uploads import Uploads
 from swap.query.language import names
 from swap.query.language.params import decoded
@@ -100,6 +100,7 @@ class Queries:
                 planned, references = self._plan(principal, statement, query_id)
             habit = self._usual.of(principal.id, statement)
             run = Run(query_id, principal, statement, planned, habit, news=self.news)
+            run.waits_for += self._servers(planned)
             # News of changed rights finds it from here on; what came before is seen by looking once more.
             self._runs[query_id] = run
             with self.engine.begin() as conn:
@@ -147,6 +148,15 @@ class Queries:
         if missing := [name for name in planned.sources if name not in self.connectors]:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
+
+    def _servers(self, planned: Plan) -> tuple[str, ...]:
+        """Return the lines at those servers that a plan reads, of the sources that have several."""
+        lines = {
+            at_server(item.source, server)
+            for item in planned.inputs
+            if item.fragment and (server := self.connectors[item.source].server_of(item.fragment.schema))
+        }
+        return tuple(sorted(lines))
 
     def _carry_out(self, run: Run, starts: bool) -> None:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""

@@ -253,6 +253,9 @@ class Execution:
 
     def _tell(self, item: Input, progress: Progress) -> None:
         """Show how far a source is: with several fragments, as far as with the slowest."""
+        if progress.notice:
+            self.run.remark(progress.notice)
+            return
         if item.fragment is None or item.fragment.scattered:
             return
         with self._lock:
