@@ -26,7 +26,7 @@ from conformance.proxy import unanswered_port
 from conformance.subjects import SCHEMA, SOMEBODY, Mysql
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
-from swap.connectors.base import Comparison, Deadline, Predicate
+from swap.connectors.base import Comparison, Deadline, Predicate, Progress
 from swap.errors import QueryTimedOut, SourceFailed, SourceUnavailable
 
 ZONE = ZoneInfo("UTC")
@@ -339,6 +339,32 @@ def test_a_server_that_stops_talking_in_the_middle_is_an_error_at_the_deadline(m
         assert isinstance(reading.error, QueryTimedOut)
         # Nobody could tell the server to end it: it does so itself, at the time it was given.
         assert eventually(lambda: not mysql.works("stalled", reading.reader), 5)
+
+
+def test_what_a_killed_reader_left_is_ended_by_whoever_knows_its_number(mysql: Mysql) -> None:
+    make(mysql, "left_over", "id INT", "1")
+    fragment = mysql.fragment("left_over", query_id="left")
+    told: list[Progress] = []
+    with mysql.held("left_over"):
+        reader = mysql.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60), told.append)
+        reading = Reading(reader)
+        assert eventually(lambda: mysql.works("left", reader))
+        (handle,) = [each.handle for each in told if each.handle is not None]
+        assert reader.pid is not None
+        os.kill(reader.pid, signal.SIGKILL)
+        reading.join(10)
+        other = mysql.connect()
+
+        # Its number may be somebody else's by now: then nothing ends.
+        assert not other.end(handle, "another")
+        assert not other.end({**handle, "user": "another"}, "left")
+        assert not other.end({**handle, "server": "another"}, "left")
+        assert not other.end({**handle, "number": handle["number"] + 1000}, "left")
+        assert mysql.works("left", reader)
+
+        assert other.end(handle, "left")
+        assert eventually(lambda: not mysql.works("left", reader))
+        assert not other.end(handle, "left")
 
 
 def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql: Mysql) -> None:

@@ -217,6 +217,8 @@ class Progress:
     line: str = ""
     notice: str = ""
     """What must be known of the answer; it stays with it."""
+    handle: Mapping[str, Any] | None = None
+    """By what `Connector.end` ends the statement at the source, should everybody who reads it be gone."""
 
 
 def unheard(_: Progress) -> None:
@@ -301,6 +303,12 @@ class Connector(Protocol):
         """Return a fragment, read for somebody, ready to be sent.  Returns at once; errors come from `send`.
 
         While it is sent, `tell` hears how far the source is, on the thread that sends.
+        """
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
+        """End what a reader that is gone left at the source, if it is still that query's; tell whether it was.
+
+        Raises SourceUnavailable.
         """
 
     def close(self) -> None:

@@ -6,7 +6,8 @@ The parent opens no data file.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from swap.connectors.base import (
     Capabilities,
@@ -77,6 +78,10 @@ class FilesConnector:
     ) -> FilesReader:
         """Start a fragment."""
         return FilesReader(str(self._root), fragment, self._readers.ask(deadline, self._failed))
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
 
     def close(self) -> None:
         """End all reader processes."""

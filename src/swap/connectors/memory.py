@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -134,6 +135,10 @@ class MemoryConnector:
         reader = MemoryReader(self, fragment, on_behalf, deadline, tell)
         self._open.add(reader)
         return reader
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
 
     def close(self) -> None:
         """Cancel what runs."""

@@ -17,7 +17,7 @@ from swap.connectors.accounts import Account, smallest
 from swap.connectors.base import NULL_TESTS, Capabilities, Comparison, Dataset, Deadline, Fragment, OnBehalf, Server
 from swap.connectors.messages import DATASETS, SERVER, TABLES, decode_dataset
 from swap.connectors.mysql_shards import Places, Shard, places, shards
-from swap.connectors.process import unavailable
+from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
 from swap.connectors.store import HARVEST_SECONDS, StoreConnector
 from swap.errors import SourceFailed, SwapError
@@ -116,6 +116,15 @@ class MysqlConnector(StoreConnector):
         """Return what a reader process is told to read, from the server that holds the database."""
         shard = self._shard(fragment.schema)
         return super().order_to_read(fragment, on_behalf, deadline) | self._to(shard, self._for(on_behalf))
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
+        """Kill the connection of a reader that is gone, if it is still that query's."""
+        shard = self._shards.get(handle["server"])
+        account = next((each for each in self._accounts if each.user == handle["user"]), None)
+        if shard is None or account is None:
+            return False
+        about = {"number": handle["number"], "query_id": query_id}
+        return any(told.get(END) for told in self._asked("kill", self.soon(), **about, **self._to(shard, account)))
 
     def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002 — asked for what is the same whichever server it is, and whoever asks
         """Return how long a server itself may work on a statement, and what is to be made of its columns."""

@@ -21,10 +21,19 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
-from swap.connectors.messages import DATASETS, NOTICE, SERVER, STATEMENT, TABLES, decode_fragment, encode_dataset
+from swap.connectors.messages import (
+    DATASETS,
+    HANDLE,
+    NOTICE,
+    SERVER,
+    STATEMENT,
+    TABLES,
+    decode_fragment,
+    encode_dataset,
+)
 from swap.connectors.mysql_lag import behind, state
 from swap.connectors.mysql_packets import Packets
-from swap.connectors.mysql_select import select
+from swap.connectors.mysql_select import comment, select
 from swap.connectors.mysql_shards import Places
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
 from swap.connectors.mysql_wire import Link
@@ -56,6 +65,8 @@ _NAMES = """
      WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
 """
 """Of names alone, for which no table is opened."""
+_WHO = "SELECT SUBSTRING_INDEX(USER(), '@', 1)"
+_CONNECTION = "SELECT user, info FROM information_schema.processlist WHERE id = {number}"
 _COLUMNS = """
     SELECT table_name, column_name, data_type, column_type, character_set_name, column_comment
       FROM information_schema.columns
@@ -109,6 +120,19 @@ def tables(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
     return len(names)
 
 
+def kill(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Kill a connection that an earlier reader left, if it works on that query; return how many that were.
+
+    A server that was started again has given its number to somebody else.
+    """
+    number, query = int(request["number"]), comment(request["query_id"])
+    (((user,),), found) = link.ask(_WHO), link.ask(_CONNECTION.format(number=number))
+    ours = [said for who, said in found if who == user and said is not None and said.startswith(query)]
+    if ours:
+        link.ask(f"KILL {number}")
+    return len(ours)
+
+
 def _datasets(ask: Callable[[str], Iterator[Row]], schema: str, meanings: Meanings) -> Iterator[Dataset]:
     tables = {str(name): rest for name, *rest in ask(_TABLES.format(schema=text(schema)))}
     for name, described in groupby(ask(_COLUMNS.format(schema=text(schema), one="")), key=lambda row: str(row[0])):
@@ -145,6 +169,7 @@ def _meanings(request: Mapping[str, Any]) -> Meanings:
 def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
     """Tell the statement, then write its rows; return how many they are."""
     assert sink is not None
+    tell({HANDLE: {"server": request["server"], "user": request["address"]["user"], "number": link.number}})
     fragment = decode_fragment(request["fragment"])
     columns = columns_of(link, request, fragment)
     statement = select(fragment, columns)
@@ -211,6 +236,7 @@ def _failed(source: str, why: str, todo: str) -> SourceFailed:
 _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
     "harvest": harvest,
+    "kill": kill,
     "read": read,
     "tables": tables,
 }

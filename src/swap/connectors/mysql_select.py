@@ -31,9 +31,8 @@ _OPERATORS = {
 def select(fragment: Fragment, columns: Mapping[str, SourceColumn]) -> str:
     """Return the statement of a fragment, named after its query."""
     projections = ", ".join(columns[each.name].projection for each in fragment.columns) or "1"
-    named = re.sub(r"[^A-Za-z0-9_-]", "", fragment.query_id)[:40]
     parts = [
-        f"/* swap:{named} */ SELECT {projections}",
+        f"{comment(fragment.query_id)} SELECT {projections}",
         f"FROM {identifier(fragment.schema)}.{identifier(fragment.table)}",
     ]
     if fragment.predicates:
@@ -41,6 +40,15 @@ def select(fragment: Fragment, columns: Mapping[str, SourceColumn]) -> str:
     if fragment.limit is not None:
         parts.append(f"LIMIT {int(fragment.limit)}")
     return " ".join(parts)
+
+
+def comment(query_id: str) -> str:
+    """Return that by which a statement is known as a query's.
+
+    >>> comment("q1 */ DROP")
+    '/* swap:q1DROP */'
+    """
+    return f"/* swap:{re.sub(r'[^A-Za-z0-9_-]', '', query_id)[:40]} */"
 
 
 def where(predicate: Predicate, of: SourceColumn) -> str:

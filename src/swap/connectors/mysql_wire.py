@@ -89,7 +89,8 @@ class Link:
         self._called = called
         self._address = address
         self._wire = Wire(control, math.inf)
-        self._number = 0
+        self.number = 0
+        """The connection's, as the server counts."""
         self.version = ""
         self.names: tuple[str, ...] = ()
         """What the columns of the newest answer are called."""
@@ -219,7 +220,7 @@ class Link:
             program_name="swap",
         )
         connection.connect(sock=made)
-        self._number = connection.thread_id()
+        self.number = connection.thread_id()
         self.version = connection.get_server_info()
         signed_in: socket.socket = connection._sock  # noqa: SLF001 — it has no other way to hand its socket over
         if encrypted and not isinstance(signed_in, ssl.SSLSocket):
@@ -234,7 +235,7 @@ class Link:
             other = Link(self._source, self._called, self._address, ours.fileno())
             try:
                 other.connect(time.monotonic() + CANCEL_SECONDS)
-                other.ask(f"KILL QUERY {int(self._number)}")
+                other.ask(f"KILL QUERY {int(self.number)}")
             except SwapError as error:
                 # Then the server ends the statement itself, at the time it was given.
                 log.warning("%s: the statement could not be killed: %s", self._called, error)

@@ -23,7 +23,7 @@ from swap.connectors.base import (
     Server,
     unheard,
 )
-from swap.connectors.messages import DATASETS, NOTICE, PROGRESS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.messages import DATASETS, HANDLE, NOTICE, PROGRESS, STATEMENT, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.errors import (
     Problem,
@@ -105,6 +105,10 @@ class StoreConnector(ABC):
     ) -> StoreReader:
         """Start a fragment."""
         return StoreReader(self, fragment, on_behalf, deadline, tell)
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
 
     def close(self) -> None:
         """Cancel what runs, and end all reader processes."""
@@ -188,6 +192,8 @@ class StoreReader:
                 rows = told[END]
             elif STATEMENT in told:
                 self.stats.statement = told[STATEMENT]
+            elif HANDLE in told:
+                self._tell(Progress(handle=told[HANDLE]))
             elif NOTICE in told:
                 self._tell(Progress(notice=told[NOTICE]))
             elif PROGRESS in told:

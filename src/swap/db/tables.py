@@ -165,6 +165,8 @@ query_run = Table(
     Column("sources", ARRAY(Text), nullable=False, server_default="{}"),
     Column("reads", JSONB, nullable=True),  # query.rights' encoding of the columns; without it the result is closed
     Column("state", Text, nullable=False),
+    # By what its statements can be ended at their sources, should everybody who reads them be killed.
+    Column("handles", JSONB, nullable=False, server_default="[]"),
     Column("error", JSONB, nullable=True),
     Column("row_count", BigInteger, nullable=True),
     Column("size_bytes", BigInteger, nullable=True),

@@ -6,12 +6,15 @@ query is its person's own: for anybody else its id does not exist.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
 from swap.catalog import service as catalog
@@ -172,13 +175,27 @@ class Queries:
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
-            Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
+            Execution(
+                run,
+                run.plan,
+                self.connectors,
+                self._pool,
+                self.settings.limits,
+                self.uploads.open,
+                lambda source, handle: self._keep_handle(run, source, handle),
+            )(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, run.why_cancelled or cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
         self._finish(run, state, error)
+
+    def _keep_handle(self, run: Run, source: str, handle: Mapping[str, Any]) -> None:
+        """Keep by what a statement can be ended at its source, for whoever comes after this process."""
+        # With the database away the source ends it itself, at the time it was given.
+        with contextlib.suppress(SQLAlchemyError, Unavailable), self._looking.connect() as conn:
+            store.keep_handle(conn, run.id, source, handle)
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -272,6 +289,7 @@ class Queries:
         """
         now = self._now()
         error = SwapError(Problem(why, todo="Run it again."))
+        left: list[tuple[str, str, Mapping[str, Any]]] = []
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
                 # A run is known here before the database hears of it, and for as long as its end is not recorded.
@@ -279,7 +297,20 @@ class Queries:
                     end = End(RunState.FAILED, error, now, now)
                     if store.ended(conn, row.id, end):
                         audit.record(conn, told.lost(row, end))
+                    left += [(row.id, each["source"], each["handle"]) for each in row.handles]
             self.queue.free_others(conn, self._goes_on)
+        if left:
+            threading.Thread(target=self._end_left, args=[left], daemon=True, name="end what was left").start()
+
+    def _end_left(self, left: list[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """End statements at their sources that nobody reads any more."""
+        for query_id, source, handle in left:
+            if source in self.connectors:
+                try:
+                    if self.connectors[source].end(handle, query_id):
+                        log.warning("%s still worked on query %s, which nobody read; it was ended", source, query_id)
+                except SwapError as error:
+                    log.warning("%s: what query %s left could not be ended: %s", source, query_id, error)
 
     def _goes_on(self, query_id: str) -> bool:
         run = self._runs.get(query_id)
