@@ -31,9 +31,6 @@ CANCEL_SECONDS = 3.0
 _QUERY = b"\x03"
 _NO_COUNT = frozenset({0xFB, 0xFD, 0xFE})
 """What a count of columns does not begin with; 0xFB asks for a file of ours."""
-_WRITE_SECONDS = 600
-"""How long the server waits for a reader that is slow, at least."""
-
 _REFUSED = frozenset({1044, 1045, 1251, 1524, 1698, 1862, 2061, 3118, 4151})
 _MAY_NOT_READ = frozenset({1142, 1143, 1227, 1345, 1370})
 _GONE = frozenset({1049, 1051, 1054, 1146})
@@ -120,7 +117,8 @@ class Link:
 
         The server ends a statement itself after so many seconds.
         """
-        kept = max(_WRITE_SECONDS, math.ceil(seconds))
+        # Who reads slowly may do so until then; who is gone behind a network that stalls is waited for no longer.
+        kept = math.ceil(seconds) + 1
         pinned = {
             "sql_mode": "''",
             "time_zone": "'+00:00'",
