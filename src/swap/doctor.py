@@ -102,6 +102,9 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     named |= {
         f"sources.{name}.password": getattr(source, "password", None) for name, source in settings.sources.items()
     }
+    for name, source in settings.sources.items():
+        for account in getattr(source, "accounts", ()):
+            named[f"sources.{name}.accounts, group {account.group}"] = account.password
     for name, secret in named.items():
         if secret is None:
             continue

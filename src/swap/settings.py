@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -154,6 +154,11 @@ class SourceBase(Model):
     slots: int = Field(default=8, ge=1, description="Queries this source runs at a time.")
     slots_per_person: int = Field(default=2, ge=1, description="Queries of one person this source runs at a time.")
 
+    @property
+    def server_slots(self) -> Mapping[str, int]:
+        """Of a source with several servers, the queries that each runs at a time."""
+        return {}
+
 
 class FilesSource(SourceBase):
     """Directories of Parquet files: <root>/<schema>/<table>/[<key>=<value>/…]*.parquet."""
@@ -203,14 +208,56 @@ class HiveSource(SourceBase):
     session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
 
 
+class MysqlAccount(Model):
+    """An account for the members of one group."""
+
+    group: str = Field(description="The group whose members' queries it reads.")
+    user: str = Field(description="The account's name at the server.")
+    password: Secret | None = Field(
+        default=None, description="Its password; what is in the file counts from the next query."
+    )
+
+
+class MysqlShard(Model):
+    """One of several servers of a source, and which databases it holds."""
+
+    server: Address = Field(description="Where it answers, as host:port.")
+    databases: tuple[str, ...] = Field(
+        default=(), description="Patterns of the databases that it holds; a name stands before a pattern."
+    )
+    databases_file: Location | None = Field(
+        default=None, description="A file with the name of a database it holds on each line; `#` begins a comment."
+    )
+    slots: int = Field(default=8, ge=1, description="Queries that are read from this server at a time.")
+
+
 class MysqlSource(SourceBase):
-    """A MySQL or MariaDB server; its databases are SWAP's schemas."""
+    """A MySQL or MariaDB server, or several that share the databases; these are SWAP's schemas."""
 
     kind: Literal["mysql"]
-    host: str = Field(description="Host name or address, or the path of a unix socket.")
+    host: str = Field(default="", description="Host name or address, or the path of a unix socket.")
     port: int = Field(default=3306, ge=1, le=65535, description="TCP port.")
-    user: str = Field(description="The read-only account SWAP connects as.")
+    shards: dict[Name, MysqlShard] = Field(
+        default={},
+        description="Instead of `host`, servers by names that people may see; one without databases holds the rest.",
+    )
+    heartbeat: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9_]+\.[A-Za-z0-9_]+)?$",
+        description="The table of pt-heartbeat, such as `heartbeat.heartbeat`, by which a server's lag is known;"
+        " without it servers are asked how far behind they are, which accounts must be allowed.",
+    )
+    lag_limit_seconds: Seconds | None = Field(
+        default=None,
+        description="A query says so when its server is further behind than this; by default it is not asked.",
+    )
+    user: str = Field(default="", description="The read-only account SWAP connects as, for everybody.")
     password: Secret | None = Field(default=None, description="The account's password.")
+    accounts: tuple[MysqlAccount, ...] = Field(
+        default=(),
+        description="Instead of `user`, an account for each group: the smallest of a person's that reads all tables of"
+        " a query reads it, and never two.",
+    )
     tls: Literal["auto", "verify-full", "disable"] = Field(
         default="auto",
         description="Whether connections are encrypted and the server's certificate verified; `auto` does both but for"
@@ -232,9 +279,26 @@ class MysqlSource(SourceBase):
     )
 
     @property
-    def encrypted(self) -> bool:
-        """Whether connections are encrypted and verified."""
-        return self.tls == "verify-full" or (self.tls == "auto" and not _is_here(self.host))
+    def server_slots(self) -> Mapping[str, int]:
+        """The queries that each shard runs at a time."""
+        return {name: shard.slots for name, shard in self.shards.items()}
+
+    def encrypts(self, host: str) -> bool:
+        """Tell whether connections to a host are encrypted and verified."""
+        return self.tls == "verify-full" or (self.tls == "auto" and not _is_here(host))
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> MysqlSource:
+        if bool(self.user) == bool(self.accounts):
+            msg = "name either a user for everybody or accounts for groups"
+            raise ValueError(msg)
+        if bool(self.host) == bool(self.shards):
+            msg = "name either a host or the servers as shards"
+            raise ValueError(msg)
+        if sum(not (each.databases or each.databases_file) for each in self.shards.values()) > 1:
+            msg = "only one of the shards can hold the databases that no other one names"
+            raise ValueError(msg)
+        return self
 
     @field_validator("text", "timestamps")
     @classmethod

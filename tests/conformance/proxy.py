@@ -20,6 +20,7 @@ class Proxy:
         self.to_server = 0
         self.from_server = 0
         self._swallow = threading.Event()
+        self._stalled = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._pairs: dict[socket.socket, socket.socket] = {}
@@ -50,9 +51,14 @@ class Proxy:
         """Forward nothing from now on; connections stay open and silent."""
         self._swallow.set()
 
+    def stall(self) -> None:
+        """Take nothing from anybody from now on: who sends waits until there is room again."""
+        self._order("stall")
+
     def heal(self) -> None:
         """Forward again what comes from now on."""
         self._swallow.clear()
+        self._order("heal")
 
     def _order(self, what: str) -> None:
         self._orders.append(what)
@@ -73,12 +79,25 @@ class Proxy:
                         self._forward(key.fileobj)
                 while self._orders:
                     order = self._orders.pop(0)
+                    if order in ("stall", "heal"):
+                        self._listen(stalled=order == "stall")
+                        continue
                     for sock in tuple(self._pairs):
                         self._close(sock)
                     if order == "stop":
                         for sock in (self._listener, self._wake_read, self._wake_write):
                             sock.close()
                         return
+
+    def _listen(self, *, stalled: bool) -> None:
+        """Look, or do not, at the connections that are there; new ones are made in any case."""
+        self._stalled = stalled
+        watched = self._selector.get_map()
+        for sock in self._pairs:
+            if stalled and sock in watched:
+                self._selector.unregister(sock)
+            elif not stalled and sock not in watched:
+                self._selector.register(sock, selectors.EVENT_READ)
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
@@ -91,7 +110,8 @@ class Proxy:
         self._clients.add(client)
         for sock, other in ((client, server), (server, client)):
             self._pairs[sock] = other
-            self._selector.register(sock, selectors.EVENT_READ)
+            if not self._stalled:
+                self._selector.register(sock, selectors.EVENT_READ)
 
     def _forward(self, sock: socket.socket) -> None:
         if sock not in self._pairs:
@@ -119,7 +139,8 @@ class Proxy:
         self._pairs.pop(other, None)
         for each in (sock, other):
             self._clients.discard(each)
-            self._selector.unregister(each)
+            if each in self._selector.get_map():
+                self._selector.unregister(each)
             each.close()
 
 

@@ -442,6 +442,8 @@ class Mysql(Subject):
             "password": Secret(file=self.password_file),
             "connect_timeout_seconds": 3.0,
         }
+        if "accounts" in settings:
+            del source["user"], source["password"]
         connector = MysqlConnector(self.name, MysqlSource(**(source | settings)))
         self._connectors.append(connector)
         return connector

@@ -19,13 +19,15 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 import services
 from conformance.proxy import unanswered_port
 from conformance.subjects import SCHEMA, SOMEBODY, Mysql
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
-from swap.connectors.base import Comparison, Deadline, Predicate
+from swap.connectors.base import Comparison, Deadline, Predicate, Progress
 from swap.errors import QueryTimedOut, SourceFailed, SourceUnavailable
 
 ZONE = ZoneInfo("UTC")
@@ -345,6 +347,32 @@ def test_a_server_that_stops_talking_in_the_middle_is_an_error_at_the_deadline(m
         assert eventually(lambda: not mysql.works("stalled", reading.reader), 5)
 
 
+def test_what_a_killed_reader_left_is_ended_by_whoever_knows_its_number(mysql: Mysql) -> None:
+    make(mysql, "left_over", "id INT", "1")
+    fragment = mysql.fragment("left_over", query_id="left")
+    told: list[Progress] = []
+    with mysql.held("left_over"):
+        reader = mysql.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60), told.append)
+        reading = Reading(reader)
+        assert eventually(lambda: mysql.works("left", reader))
+        (handle,) = [each.handle for each in told if each.handle is not None]
+        assert reader.pid is not None
+        os.kill(reader.pid, signal.SIGKILL)
+        reading.join(10)
+        other = mysql.connect()
+
+        # Its number may be somebody else's by now: then nothing ends.
+        assert not other.end(handle, "another")
+        assert not other.end({**handle, "user": "another"}, "left")
+        assert not other.end({**handle, "server": "another"}, "left")
+        assert not other.end({**handle, "number": handle["number"] + 1000}, "left")
+        assert mysql.works("left", reader)
+
+        assert other.end(handle, "left")
+        assert eventually(lambda: not mysql.works("left", reader))
+        assert not other.end(handle, "left")
+
+
 def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql: Mysql) -> None:
     mysql.server.run("SELECT 1")
     with Hostile() as hostile, pytest.raises(SourceUnavailable, match="made no encrypted connection"):
@@ -356,12 +384,29 @@ def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog"])
 def test_a_server_that_asks_for_the_password_itself_does_not_get_it(mysql: Mysql, plugin: bytes) -> None:
     with (
-        Hostile(signs_in=b"\xfe" + plugin + b"\0\0Password: ") as hostile,
+        Hostile(b"\xfe" + plugin + b"\0\0Password: ") as hostile,
         pytest.raises(SourceUnavailable, match="asked for the password itself"),
     ):
         mysql.connect(port=hostile.port).check()
 
     assert b"a secret" not in hostile.heard
+
+
+@pytest.mark.parametrize(
+    ("plugin", "first"), [(b"caching_sha2_password", [b"\1\4"]), (b"sha256_password", [])], ids=str
+)
+def test_a_server_gets_no_password_under_a_key_of_its_own(mysql: Mysql, plugin: bytes, first: list[bytes]) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    switch = b"\xfe" + plugin + b"\0" + b"12345678901234567890" + b"\0"
+    with (
+        Hostile(switch, *first, b"\1" + key.public_key().public_bytes(*form)) as hostile,
+        pytest.raises(SourceUnavailable, match="asked for the password under a key of its own"),
+    ):
+        mysql.connect(port=hostile.port).check()
+
+    with pytest.raises(ValueError, match=r"Decryption failed|Ciphertext length"):
+        key.decrypt(hostile.heard[-256:], padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
 
 
 @pytest.mark.parametrize("asks_at", [1, 2, 3])
@@ -382,10 +427,10 @@ def test_a_server_that_asks_for_a_file_gets_none(mysql: Mysql, tmp_path: Path, a
 class Hostile:
     """A server that greets as MySQL does, lets everybody in, answers statements, and then does as it was told."""
 
-    def __init__(self, signs_in: bytes = b"\0\0\0\2\0\0\0", asks_for: bytes = b"", asks_at: int = 0) -> None:
+    def __init__(self, *signs_in: bytes, asks_for: bytes = b"", asks_at: int = 0) -> None:
         self.heard = b""
         self.asked = False
-        self._signs_in = signs_in
+        self._signs_in = signs_in or (b"\0\0\0\2\0\0\0",)
         self._asks_for = asks_for
         self._asks_at = asks_at
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -418,11 +463,12 @@ class Hostile:
         greeting = b"\x0a5.7.1\0" + struct.pack("<I", 7) + b"12345678\0" + struct.pack("<H", capabilities & 0xFFFF)
         greeting += b"\x2d\2\0" + struct.pack("<HB", capabilities >> 16, 21) + bytes(10) + b"123456789012\0"
         self._say(connected, 0, greeting + b"mysql_native_password\0")
-        said = connected.recv(65536)
-        self.heard += said
-        if not said:
-            return
-        self._say(connected, 2, self._signs_in)
+        for packet in self._signs_in:
+            said = connected.recv(65536)
+            self.heard += said
+            if not said:
+                return
+            self._say(connected, said[3] + 1, packet)
         number = 0
         while said := connected.recv(65536):
             self.heard += said

@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from services import Database
 from swap import doctor, ports
 from swap.doctor import Finding
-from swap.settings import FilesSource, PostgresSource, Secret, Settings
+from swap.settings import FilesSource, MysqlSource, PostgresSource, Secret, Settings
 
 
 def findings(settings: Settings) -> dict[str, Finding]:
@@ -72,6 +72,19 @@ def test_a_secret_that_others_may_read_is_told_with_the_remedy(database: Databas
     found = findings(Settings(state=tmp_path, sources={"wikis": source}))["sources.wikis.password"]
     assert not found.works
     assert found.todo == f"chmod 600 {tmp_path / 'secret'}"
+
+
+def test_a_secret_of_a_groups_account_that_others_may_read_is_told(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    secret.chmod(0o640)
+    account = {"group": "analysts", "user": "research", "password": {"file": secret}}
+    source = MysqlSource.model_validate({"kind": "mysql", "host": str(tmp_path / "none"), "accounts": [account]})
+
+    found = findings(Settings(state=tmp_path, sources={"wikis": source}))["sources.wikis.accounts, group analysts"]
+
+    assert not found.works
+    assert found.todo == f"chmod 600 {secret}"
 
 
 def test_a_secret_that_is_not_there_is_told(database: Database, tmp_path: Path) -> None:

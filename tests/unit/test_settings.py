@@ -236,9 +236,30 @@ def test_a_home_directory_is_understood(tmp_path: Path) -> None:
     ],
 )
 def test_what_leaves_this_machine_is_encrypted_unless_it_is_said_openly(host: str, tls: str, encrypted: bool) -> None:
-    assert MysqlSource.model_validate({"kind": "mysql", "host": host, "user": "u", "tls": tls}).encrypted is encrypted
+    assert (
+        MysqlSource.model_validate({"kind": "mysql", "host": host, "user": "u", "tls": tls}).encrypts(host) is encrypted
+    )
 
 
 def test_a_pattern_of_columns_names_database_table_and_column() -> None:
     with pytest.raises(ValidationError, match=r"must name database\.table\.column"):
         MysqlSource.model_validate({"kind": "mysql", "host": "h", "user": "u", "text": ["page_title"]})
+
+
+@pytest.mark.parametrize("named", [{}, {"user": "u", "accounts": [{"group": "g", "user": "v"}]}])
+def test_a_server_is_read_by_one_account_or_by_accounts_of_groups(named: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="either a user for everybody or accounts for groups"):
+        MysqlSource.model_validate({"kind": "mysql", "host": "h", **named})
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({}, "either a host or the servers as shards"),
+        ({"host": "h", "shards": {"s1": {"server": "h:1"}}}, "either a host or the servers as shards"),
+        ({"shards": {"s1": {"server": "h:1"}, "s2": {"server": "h:2"}}}, "only one of the shards can hold"),
+    ],
+)
+def test_of_several_servers_it_is_known_which_holds_a_database(named: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        MysqlSource.model_validate({"kind": "mysql", "user": "u", **named})

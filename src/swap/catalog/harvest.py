@@ -30,7 +30,7 @@ RETRY_SECONDS = 15.0
 def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -> bool:
     """Bring one source's catalog up to date; tell whether the source answered, to the end.
 
-    When it breaks off, the tables it told of are recorded and none is forgotten.
+    When it breaks off, the tables it told of are recorded and none is forgotten; nor is one of a server that was away.
     """
     seen: set[tuple[str, str]] = set()
     try:
@@ -49,11 +49,16 @@ def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -
                 now=now(),
                 harvested=False,
             )
+            store.record_servers(conn, connector.name, connector.servers(), now())
         return False
+    servers = connector.servers()
+    away = [server for server in servers if server.problem]
     with engine.begin() as conn:
-        store.forget_unseen(conn, connector.name, seen)
+        kept = [schema for schema in store.schemas_of(conn, connector.name) if any(each.holds(schema) for each in away)]
+        store.forget_unseen(conn, connector.name, seen, kept)
         history.forget(conn, connector.name, now())
         store.record_health(conn, connector.name, up=True, problem="", now=now(), harvested=True)
+        store.record_servers(conn, connector.name, servers, now())
     return True
 
 

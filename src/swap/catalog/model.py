@@ -110,6 +110,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerState:
+    """How one of a source's servers did when its tables were last looked through; None is unknown."""
+
+    name: str
+    up: bool
+    since: datetime
+    harvested_at: datetime | None
+    lag_seconds: float | None
+    stopped: bool | None
+    read_only: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceState:
     """A source this person may query, and whether it answered when last asked."""
 
@@ -125,3 +138,5 @@ class SourceState:
     """Up to when the data of tables this person may read goes, where they say so and it was asked for."""
     harvested_at: datetime | None
     """When its tables were last looked through."""
+    servers: tuple[ServerState, ...] = ()
+    """Its servers, where it has several or their lag is known."""

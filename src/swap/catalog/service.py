@@ -246,6 +246,7 @@ def sources(conn: Connection, settings: Settings, principal: Principal, *, fresh
                 tables=counts.get(name, Count(0, 0)),
                 newest=catalog.newest(name) if fresh else "",
                 harvested_at=state.harvested_at if state else None,
+                servers=state.servers if state else (),
             )
         )
     return states

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -36,8 +36,8 @@ from sqlalchemy import Row as RowOf
 from sqlalchemy.dialects.postgresql import insert
 
 from swap.catalog import history, keys
-from swap.catalog.model import TableName
-from swap.connectors.base import Column, Comparison, Dataset, Partitions
+from swap.catalog.model import ServerState, TableName
+from swap.connectors.base import Column, Comparison, Dataset, Partitions, Server
 from swap.db.tables import dataset as dataset_table
 from swap.db.tables import dataset_definition, source_state
 
@@ -75,6 +75,7 @@ class Health:
     problem: str
     since: datetime
     harvested_at: datetime | None
+    servers: tuple[ServerState, ...] = ()
 
 
 def encode(dataset: Dataset) -> dict[str, Any]:
@@ -242,11 +243,16 @@ def _columns(conn: Connection, source: str, paths: Sequence[str]) -> dict[TableN
     return {TableName(source, schema, name): columns for schema, name, columns in rows}
 
 
-def forget_unseen(conn: Connection, source: str, names: Collection[tuple[str, str]]) -> int:
-    """Forget the datasets of a source that are not among these (schema, name); return how many."""
+def schemas_of(conn: Connection, source: str) -> list[str]:
+    """Return all schemas of a source."""
+    return list(conn.scalars(select(dataset_table.c.schema).where(dataset_table.c.source == source).distinct()))
+
+
+def forget_unseen(conn: Connection, source: str, names: Collection[tuple[str, str]], kept: Collection[str] = ()) -> int:
+    """Forget the datasets of a source that are not among these (schema, name), some schemas aside; return how many."""
     table = dataset_table.c
     known = conn.execute(select(table.schema, table.name).where(table.source == source))
-    gone = [(schema, name) for schema, name in known if (schema, name) not in names]
+    gone = [(schema, name) for schema, name in known if (schema, name) not in names and schema not in kept]
     for start in range(0, len(gone), 1000):
         conn.execute(
             delete(dataset_table).where(
@@ -337,7 +343,39 @@ def forget_sources_except(conn: Connection, names: Sequence[str]) -> None:
 def health(conn: Connection) -> dict[str, Health]:
     """Return each source's health, by name."""
     rows = conn.execute(select(source_state))
-    return {row.source: Health(row.source, row.up, row.problem, row.since, row.harvested_at) for row in rows}
+    return {
+        row.source: Health(
+            row.source, row.up, row.problem, row.since, row.harvested_at, tuple(map(_server, row.servers))
+        )
+        for row in rows
+    }
+
+
+def _server(kept: Mapping[str, Any]) -> ServerState:
+    moments = {name: datetime.fromisoformat(kept[name]) for name in ("since", "harvested_at") if kept[name]}
+    return ServerState(**{**kept, "harvested_at": None, **moments})
+
+
+def record_servers(conn: Connection, source: str, servers: Sequence[Server], now: datetime) -> None:
+    """Record how each server of a source did; `since` moves only when it goes up or down."""
+    state = source_state.c
+    before = {kept["name"]: kept for kept in conn.scalar(select(state.servers).where(state.source == source)) or ()}
+    kept = []
+    for server in servers:
+        last, up = before.get(server.name, {}), not server.problem
+        kept.append(
+            {
+                "name": server.name,
+                "up": up,
+                "since": last["since"] if last and last["up"] == up else now.isoformat(),
+                "harvested_at": now.isoformat() if up else last.get("harvested_at"),
+                "lag_seconds": server.lag_seconds,
+                "stopped": server.stopped,
+                "read_only": server.read_only,
+            }
+        )
+    if kept or before:
+        conn.execute(update(source_state).where(state.source == source).values(servers=kept))
 
 
 def record_health(conn: Connection, source: str, *, up: bool, problem: str, now: datetime, harvested: bool) -> None:

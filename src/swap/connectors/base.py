@@ -125,6 +125,24 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """How one of a source's servers did in the newest harvest; what one that was away holds is known from before.
+
+    `name` is what people are told of it, "" of an only one; `problem` is empty when it answered.
+    """
+
+    name: str
+    holds: Callable[[str], bool]
+    """Tells whether a schema is there."""
+    problem: str = ""
+    lag_seconds: float | None = None
+    """How far it is behind what it copies; None when that is not known."""
+    stopped: bool | None = None
+    """Whether its copying stands still."""
+    read_only: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """The closed list of what a connector computes exactly as the combiner would.
 
@@ -197,6 +215,10 @@ class Progress:
 
     share: float | None = None
     line: str = ""
+    notice: str = ""
+    """What must be known of the answer; it stays with it."""
+    handle: Mapping[str, Any] | None = None
+    """By what `Connector.end` ends the statement at the source, should everybody who reads it be gone."""
 
 
 def unheard(_: Progress) -> None:
@@ -265,6 +287,12 @@ class Connector(Protocol):
         Raises SourceUnavailable while iterating; then what was yielded counts, and nothing is known of the rest.
         """
 
+    def servers(self) -> Sequence[Server]:
+        """Return how each server did in the newest harvest, where the source has several or knows of a lag."""
+
+    def server_of(self, schema: str) -> str:
+        """Return the name of the server that holds a schema; "" where there is one for all."""
+
     def read(
         self,
         fragment: Fragment,
@@ -275,6 +303,12 @@ class Connector(Protocol):
         """Return a fragment, read for somebody, ready to be sent.  Returns at once; errors come from `send`.
 
         While it is sent, `tell` hears how far the source is, on the thread that sends.
+        """
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
+        """End what a reader that is gone left at the source, if it is still that query's; tell whether it was.
+
+        Raises SourceUnavailable.
         """
 
     def close(self) -> None:

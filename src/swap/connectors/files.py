@@ -6,7 +6,8 @@ The parent opens no data file.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from swap.connectors.base import (
     Capabilities,
@@ -17,6 +18,7 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
 from swap.connectors.filters import COMPARISONS
@@ -59,6 +61,14 @@ class FilesConnector:
                 self.name, f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
             ) from None
 
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
+
     def read(
         self,
         fragment: Fragment,
@@ -68,6 +78,10 @@ class FilesConnector:
     ) -> FilesReader:
         """Start a fragment."""
         return FilesReader(str(self._root), fragment, self._readers.ask(deadline, self._failed))
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
 
     def close(self) -> None:
         """End all reader processes."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,6 +29,7 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
 from swap.connectors.filters import COMPARISONS, expression
@@ -113,6 +115,14 @@ class MemoryConnector:
                 raise self._unavailable()
             yield datasets[start : start + self.piece_tables]
 
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
+
     def read(
         self,
         fragment: Fragment,
@@ -125,6 +135,10 @@ class MemoryConnector:
         reader = MemoryReader(self, fragment, on_behalf, deadline, tell)
         self._open.add(reader)
         return reader
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
 
     def close(self) -> None:
         """Cancel what runs."""

@@ -7,6 +7,7 @@ its row's end.  No value is rounded; one that has no exact counterpart raises `U
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
@@ -73,10 +74,10 @@ def rows(data: bytes, starts: Ints, ends: Ints, columns: Sequence[tuple[pa.DataT
     return arrays
 
 
-def texts(data: bytes, start: int, end: int) -> tuple[str | None, ...]:
-    """Return one row's fields as text.  Raises MalformedError."""
+def texts(data: bytes, start: int, end: int, most: int = sys.maxsize) -> tuple[str | None, ...]:
+    """Return one row's fields, or the first ones, as text.  Raises MalformedError."""
     found: list[str | None] = []
-    while start < end:
+    while start < end and len(found) < most:
         first = data[start]
         start += 1
         if first == _NULL:

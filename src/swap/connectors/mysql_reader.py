@@ -21,9 +21,22 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
-from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
-from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, text
-from swap.connectors.mysql_wire import Link, Packets
+from swap.connectors.messages import (
+    DATASETS,
+    HANDLE,
+    NOTICE,
+    SERVER,
+    STATEMENT,
+    TABLES,
+    decode_fragment,
+    encode_dataset,
+)
+from swap.connectors.mysql_lag import behind, state
+from swap.connectors.mysql_packets import Packets
+from swap.connectors.mysql_select import comment, select
+from swap.connectors.mysql_shards import Places
+from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
+from swap.connectors.mysql_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 
@@ -32,6 +45,8 @@ _DATABASE_SECONDS = 1200.0
 """How long one question of a harvest may take: the server looks at all tables of a database before its first row."""
 _HARVESTED = 100
 """Tables that are told of at once."""
+_NAMED = 5_000
+"""Names that are told at once."""
 
 _DATABASES = """
     SELECT schema_name FROM information_schema.schemata
@@ -41,14 +56,25 @@ _DATABASES = """
 _TABLES = """
     SELECT table_name, table_type, table_comment, table_rows, data_length + index_length
       FROM information_schema.tables
-     WHERE table_schema = {schema} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
+     WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema}
+       AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 """
+_NAMES = """
+    SELECT table_schema, table_name
+      FROM information_schema.tables
+     WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+"""
+"""Of names alone, for which no table is opened."""
+_WHO = "SELECT SUBSTRING_INDEX(USER(), '@', 1)"
+_CONNECTION = "SELECT user, info FROM information_schema.processlist WHERE id = {number}"
 _COLUMNS = """
     SELECT table_name, column_name, data_type, column_type, character_set_name, column_comment
       FROM information_schema.columns
-     WHERE table_schema = {schema} {one} AND FIND_IN_SET('select', privileges)
-     ORDER BY table_name, ordinal_position
+     WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema} {one}
+       AND FIND_IN_SET('select', privileges)
+     ORDER BY CAST(table_name AS BINARY), ordinal_position
 """
+"""Names that differ in case alone are equal to the server's own questions, and may all be there."""
 
 Row = tuple[str | None, ...]
 
@@ -66,9 +92,13 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         return link.rows(question)
 
     link.prepare(_DATABASE_SECONDS)
+    tell({SERVER: state(link, request["heartbeat"])})
+    places = Places.from_plain(request["places"])
     count = 0
     for (schema,) in list(ask(_DATABASES)):
         if schema is None or not any(fnmatchcase(schema, pattern) for pattern in request["databases"]):
+            continue
+        if places.of(schema) != request["server"]:
             continue
         waiting: list[Dataset] = []
         for dataset in _datasets(ask, schema, _meanings(request)):
@@ -80,6 +110,27 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         if waiting:
             tell({DATASETS: [encode_dataset(each) for each in waiting]})
     return count
+
+
+def tables(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell the names of all tables and views that the account sees."""
+    names = link.ask(_NAMES)
+    for start in range(0, len(names), _NAMED):
+        tell({TABLES: names[start : start + _NAMED]})
+    return len(names)
+
+
+def kill(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Kill a connection that an earlier reader left, if it works on that query; return how many that were.
+
+    A server that was started again has given its number to somebody else.
+    """
+    number, query = int(request["number"]), comment(request["query_id"])
+    (((user,),), found) = link.ask(_WHO), link.ask(_CONNECTION.format(number=number))
+    ours = [said for who, said in found if who == user and said is not None and said.startswith(query)]
+    if ours:
+        link.ask(f"KILL {number}")
+    return len(ours)
 
 
 def _datasets(ask: Callable[[str], Iterator[Row]], schema: str, meanings: Meanings) -> Iterator[Dataset]:
@@ -118,10 +169,15 @@ def _meanings(request: Mapping[str, Any]) -> Meanings:
 def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
     """Tell the statement, then write its rows; return how many they are."""
     assert sink is not None
+    tell({HANDLE: {"server": request["server"], "user": request["address"]["user"], "number": link.number}})
     fragment = decode_fragment(request["fragment"])
-    columns = _columns(link, request, fragment)
+    columns = columns_of(link, request, fragment)
     statement = select(fragment, columns)
     tell({STATEMENT: statement})
+    if request["lag_limit_seconds"] is not None:
+        late = behind(link, request["called"], request["heartbeat"], request["lag_limit_seconds"])
+        if late:
+            tell({NOTICE: late})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
     for packets in link.stream(statement):
@@ -149,15 +205,20 @@ def _batch(
     return pa.RecordBatch.from_arrays(fields, schema=schema)
 
 
-def _columns(link: Link, request: Mapping[str, Any], fragment: Fragment) -> dict[str, SourceColumn]:
+def columns_of(link: Link, request: Mapping[str, Any], fragment: Fragment) -> dict[str, SourceColumn]:
     """Return how the table's columns travel now; refuse when one changed since the catalog was harvested."""
     one = f"AND table_name = {text(fragment.table)}"
     found = {
         str(row[1]): _column(row, fragment.schema, _meanings(request))
         for row in link.rows(_COLUMNS.format(schema=text(fragment.schema), one=one))
-        # Two names that differ in case alone may both be there, and are the same to the question.
         if row[0] == fragment.table
     }
+    if not found:
+        raise _failed(
+            request["source"],
+            f"{fragment.schema}.{fragment.table} is gone, or the account that reads for you may not read it.",
+            "Look at the source's page, or ask the source's owner.",
+        )
     for each in fragment.columns:
         if each.name not in found or found[each.name].type != each.type:
             raise _failed(
@@ -175,7 +236,9 @@ def _failed(source: str, why: str, todo: str) -> SourceFailed:
 _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
     "harvest": harvest,
+    "kill": kill,
     "read": read,
+    "tables": tables,
 }
 
 
@@ -191,7 +254,7 @@ def main(control: socket.socket) -> None:
     pa.set_cpu_count(1)
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
-        link = Link(request["source"], request["address"], control.fileno())
+        link = Link(request["source"], request["called"], request["address"], control.fileno())
         try:
             link.connect(request["ends_at"])
             link.prepare(request["statement_seconds"])

@@ -1,31 +1,32 @@
-"""MySQL's and MariaDB's types as Arrow types, and the SQL that is sent: names, literals, comparisons.
+"""MySQL's and MariaDB's types as Arrow types, and what of them a column can hold.
 
-Text is compared by its bytes in UTF-8, whatever the column's collation: as DuckDB compares it.
+A server compares a literal with an index's key as the column would hold the literal: cut, rounded or padded.  So of
+each column it is known which values it can hold, and the largest one that is not above another (its floor).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Comparison, Fragment, Predicate, fits, type_family
 from swap.connectors.mysql_decode import Form
 
-_INTEGERS: dict[str, tuple[pa.DataType, pa.DataType]] = {
-    "tinyint": (pa.int8(), pa.uint8()),
-    "smallint": (pa.int16(), pa.uint16()),
-    "mediumint": (pa.int32(), pa.uint32()),
-    "int": (pa.int32(), pa.uint32()),
-    "bigint": (pa.int64(), pa.uint64()),
+_INTEGERS: dict[str, tuple[int, pa.DataType, pa.DataType]] = {
+    "tinyint": (8, pa.int8(), pa.uint8()),
+    "smallint": (16, pa.int16(), pa.uint16()),
+    "mediumint": (24, pa.int32(), pa.uint32()),
+    "int": (32, pa.int32(), pa.uint32()),
+    "bigint": (64, pa.int64(), pa.uint64()),
 }
-"""Integer type → signed, unsigned."""
+"""Integer type → its bits; as what it travels signed, unsigned."""
 _CHARACTERS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _TEXT = _CHARACTERS | {"enum", "set", "json"}
 _BYTES = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
@@ -37,14 +38,6 @@ _SPATIAL = frozenset(
 )
 _NUMBERS = re.compile(r"\((\d+)(?:,(\d+))?\)")
 _LARGEST_DECIMAL = 38
-_OPERATORS = {
-    Comparison.EQ: "=",
-    Comparison.NE: "<>",
-    Comparison.LT: "<",
-    Comparison.LE: "<=",
-    Comparison.GT: ">",
-    Comparison.GE: ">=",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +55,10 @@ class Meanings:
         return pa.string() if any(fnmatchcase(name, pattern) for pattern in self.text) else pa.binary(), Form.PLAIN
 
 
+Floor = Callable[[Any], Any]
+"""Returns the largest value that a column can hold and that is not above another one; None when there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
     """A column as the server describes it now."""
@@ -73,10 +70,10 @@ class SourceColumn:
     """The column in a select list."""
     compared: str
     """What of it is compared with a literal."""
+    floor: Floor = lambda value: value
+    """Of values as they are written: bytes where the column holds bytes, whatever they mean."""
     indexed: bool = False
     """Whether its own collation calls equal, at least, what has the same bytes in UTF-8: an index may be used."""
-    microseconds: int = 1
-    """What its moments are multiples of."""
 
 
 def column(
@@ -85,32 +82,38 @@ def column(
     """Return how one column travels; `place` is its database, table and name."""
     name = place[-1]
     quoted = identifier(name)
-
-    def plain(type_: pa.DataType, form: Form = Form.PLAIN, as_: str = quoted) -> SourceColumn:
-        return SourceColumn(name, type_, form, as_, as_)
-
     if data_type in _TEXT:
         by_bytes = f"CAST(CONVERT({quoted} USING utf8mb4) AS BINARY)"
         indexed = charset == "utf8mb4" and data_type in _CHARACTERS
-        return SourceColumn(name, pa.string(), Form.PLAIN, quoted, by_bytes, indexed)
+        return SourceColumn(name, pa.string(), Form.PLAIN, quoted, by_bytes, indexed=indexed)
     if data_type in _BYTES:
-        return plain(*meanings.of(*place))
+        type_, form = meanings.of(*place)
+        return SourceColumn(name, type_, form, quoted, quoted, _bytes_of(data_type, column_type))
     if (number := _number(data_type, column_type)) is not None:
-        return plain(number)
+        type_, floor = number
+        return SourceColumn(name, type_, Form.PLAIN, quoted, quoted, floor)
     if data_type in _OTHERS:
-        type_, form, written = _OTHERS[data_type]
-        return replace(plain(type_, form, written.format(quoted)), microseconds=10 ** (6 - _decimals(column_type)))
+        type_, form, projection = _OTHERS[data_type]
+        written = projection.format(quoted)
+        plain = SourceColumn(name, type_, form, written, written)
+        return replace(plain, **_COMPARED[data_type](quoted, column_type)) if data_type in _COMPARED else plain
     # Also a decimal of more digits than any engine behind us has: as text it is exact.
     as_text = f"CAST({quoted} AS CHAR)"
     return SourceColumn(name, pa.string(), Form.PLAIN, as_text, f"CAST(CONVERT({as_text} USING utf8mb4) AS BINARY)")
 
 
-def _number(data_type: str, column_type: str) -> pa.DataType | None:
-    """Return the type of what travels as the digits it is, if it does."""
+def _number(data_type: str, column_type: str) -> tuple[pa.DataType, Floor] | None:
+    """Return the type and the floor of what travels as the digits it is, if it does."""
+    unsigned = "unsigned" in column_type
     if data_type in _INTEGERS:
-        return _INTEGERS[data_type]["unsigned" in column_type]
+        bits, *types = _INTEGERS[data_type]
+        least = 0 if unsigned else -(2 ** (bits - 1))
+        return types[unsigned], _within(least, least + 2**bits - 1)
     precision, scale = _decimal(column_type)
-    return pa.decimal128(precision, scale) if data_type == "decimal" and precision <= _LARGEST_DECIMAL else None
+    if data_type != "decimal" or precision > _LARGEST_DECIMAL:
+        return None
+    most = Decimal((0, (9,) * precision, -scale))
+    return pa.decimal128(precision, scale), _within(Decimal(0) if unsigned else most.copy_negate(), most)
 
 
 _OTHERS: dict[str, tuple[pa.DataType, Form, str]] = {
@@ -125,6 +128,54 @@ _OTHERS: dict[str, tuple[pa.DataType, Form, str]] = {
     "bit": (pa.uint64(), Form.PLAIN, "CAST({} AS UNSIGNED)"),
     **dict.fromkeys(_SPATIAL, (pa.binary(), Form.PLAIN, "ST_AsWKB({})")),
 }
+
+
+def _within(least: Any, most: Any) -> Floor:
+    return lambda value: None if value < least else min(value, most)
+
+
+def _bytes_of(data_type: str, column_type: str) -> Floor:
+    """Return the floor of bytes: those of BINARY all have one length, those of VARBINARY have no more than theirs."""
+    found = _NUMBERS.search(column_type)
+    if found is None or data_type not in ("binary", "varbinary"):
+        return lambda value: value
+    size = int(found[1])
+
+    def floor(value: bytes) -> bytes | None:
+        if len(value) >= size or data_type == "varbinary":
+            return value[:size]
+        # It is before itself with zero bytes added, and after what comes before that.
+        padded = int.from_bytes(value.ljust(size, b"\0"))
+        return (padded - 1).to_bytes(size) if padded else None
+
+    return floor
+
+
+def _moments(column_type: str) -> Floor:
+    unit = 10 ** (6 - _decimals(column_type))
+    return lambda value: value.replace(microsecond=value.microsecond // unit * unit)
+
+
+def _stamps(column_type: str) -> Floor:
+    moments = _moments(column_type)
+    return lambda value: None if value < _FIRST_STAMP else moments(value)
+
+
+_FIRST_STAMP = dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC)
+_COMPARED: dict[str, Callable[[str, str], dict[str, Any]]] = {
+    "float": lambda _, type_: {"floor": _floats(type_)},
+    # With decimal places it would round what it is compared with.
+    "double": lambda name, type_: {"floor": _floats(type_), "compared": f"({name} + 0e0)" if "(" in type_ else name},
+    "datetime": lambda _, type_: {"floor": _moments(type_)},
+    "timestamp": lambda _, type_: {"floor": _stamps(type_)},
+    # Compared with a column of years, 70 is 1970.
+    "year": lambda name, _: {"compared": f"CAST({name} AS UNSIGNED)"},
+}
+
+
+def _floats(column_type: str) -> Floor:
+    most = sys.float_info.max
+    return _within(0.0 if "unsigned" in column_type else -most, most)
 
 
 def _decimal(column_type: str) -> tuple[int, int]:
@@ -163,110 +214,3 @@ def text(value: str) -> str:
     "_utf8mb4 X'612762'"
     """
     return f"_utf8mb4 X'{value.encode().hex()}'"
-
-
-def select(fragment: Fragment, columns: Mapping[str, SourceColumn]) -> str:
-    """Return the statement of a fragment, named after its query."""
-    projections = ", ".join(columns[each.name].projection for each in fragment.columns) or "1"
-    named = re.sub(r"[^A-Za-z0-9_-]", "", fragment.query_id)[:40]
-    parts = [
-        f"/* swap:{named} */ SELECT {projections}",
-        f"FROM {identifier(fragment.schema)}.{identifier(fragment.table)}",
-    ]
-    if fragment.predicates:
-        parts.append("WHERE " + " AND ".join(where(each, columns[each.column]) for each in fragment.predicates))
-    if fragment.limit is not None:
-        parts.append(f"LIMIT {int(fragment.limit)}")
-    return " ".join(parts)
-
-
-def where(predicate: Predicate, of: SourceColumn) -> str:
-    """Return one comparison as SQL that the server computes exactly as DuckDB would.
-
-    Raises ValueError for a value that does not fit the column: such a fragment was planned wrongly.
-    """
-    comparison, value = predicate.comparison, predicate.value
-    if comparison is Comparison.IS_NULL:
-        return f"{identifier(of.name)} IS NULL"
-    if comparison is Comparison.NOT_NULL:
-        return f"{identifier(of.name)} IS NOT NULL"
-    if comparison is Comparison.IN:
-        return _one_of(of, value)
-    if not fits(of.type, value):
-        msg = f"a {type(value).__name__} cannot be compared exactly as {of.type}"
-        raise ValueError(msg)
-    if not _held(of, value):
-        return _not_held(of, comparison, value)
-    exact = f"{of.compared} {_OPERATORS[comparison]} {literal(of, value)}"
-    if of.indexed and comparison is Comparison.EQ:
-        return f"({identifier(of.name)} = {text(value)} AND {exact})"
-    return exact
-
-
-def _one_of(of: SourceColumn, values: Sequence[Any]) -> str:
-    if not all(fits(of.type, value) for value in values):
-        msg = f"a value cannot be compared exactly as {of.type}"
-        raise ValueError(msg)
-    held = [value for value in values if _held(of, value)]
-    if not held:
-        return "FALSE"
-    exact = f"{of.compared} IN ({', '.join(literal(of, value) for value in held)})"
-    if of.indexed:
-        return f"({identifier(of.name)} IN ({', '.join(map(text, held))}) AND {exact})"
-    return exact
-
-
-def _held(of: SourceColumn, value: Any) -> bool:
-    """Tell whether a column can hold a value that its Arrow type can."""
-    if isinstance(value, dt.datetime):
-        return value.microsecond % of.microseconds == 0
-    return not (isinstance(value, float) and math.isinf(value))
-
-
-def _not_held(of: SourceColumn, comparison: Comparison, value: Any) -> str:
-    """Return a comparison with what the column cannot hold: an infinity, or a moment between two of its own.
-
-    Asked with such a moment, the server compares, by an index, with what is left of it in the column's precision.
-    """
-    upwards = comparison in (Comparison.GT, Comparison.GE)
-    if comparison in (Comparison.EQ, Comparison.NE):
-        passes = comparison is Comparison.NE
-    elif isinstance(value, float):
-        passes = upwards == (value < 0)
-    else:
-        below = value.replace(microsecond=value.microsecond // of.microseconds * of.microseconds)
-        return f"{of.compared} {'>' if upwards else '<='} {literal(of, below)}"
-    return f"{identifier(of.name)} IS NOT NULL" if passes else "FALSE"
-
-
-def literal(of: SourceColumn, value: Any) -> str:
-    """Return a value as a literal of the column's own type."""
-    if of.form is Form.STAMP:
-        # Digits that go on sort after their beginning, and before the next second.
-        fraction = f".{value.microsecond:06}" if value.microsecond else ""
-        return _bytes(f"{value.replace(microsecond=0).isoformat().translate(_NO_MARKS)}{fraction}".encode())
-    return _LITERALS[type_family(of.type)](value)
-
-
-_NO_MARKS = str.maketrans("", "", "-:T")
-
-
-def _bytes(value: bytes) -> str:
-    return f"X'{value.hex()}'"
-
-
-def _moment(value: dt.datetime) -> str:
-    return f"TIMESTAMP'{value.replace(tzinfo=None).isoformat(sep=' ', timespec='microseconds')}'"
-
-
-_LITERALS: dict[str, Callable[[Any], str]] = {
-    "integer": str,
-    # Written with an exponent a number is a double.
-    "float": lambda value: f"{value:.17e}",
-    "decimal": lambda value: format(value, "f"),
-    "text": lambda value: _bytes(value.encode()),
-    "binary": _bytes,
-    "date": lambda value: f"DATE'{value.isoformat()}'",
-    "timestamp": _moment,
-    "timestamptz": lambda value: _moment(value.astimezone(dt.UTC)),
-}

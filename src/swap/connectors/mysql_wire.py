@@ -14,53 +14,29 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pymysql
 
-from swap.connectors.mysql_decode import Ints, MalformedError, texts
+from swap.connectors.mysql_decode import MalformedError, texts
+from swap.connectors.mysql_packets import HEADER, LARGEST, Incoming, Packets
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 2_000_000
-BATCH_ROWS = 65_536
-BATCH_SECONDS = 0.2
-"""Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
 CANCEL_SECONDS = 3.0
 """How long a server that is out of reach is asked to cancel."""
-_PIECE = 1 << 18
-_LARGEST = 0xFFFFFF
-"""A packet of this size goes on in the next one."""
-_HEADER = struct.Struct("<I")
 _QUERY = b"\x03"
-_ROW_MARKS = 0xFE
-"""A row begins with its first field's length, which is never so large but in a packet of the largest size."""
-_END_BYTES = 9
 _NO_COUNT = frozenset({0xFB, 0xFD, 0xFE})
 """What a count of columns does not begin with; 0xFB asks for a file of ours."""
-_WRITE_SECONDS = 600
-"""How long the server waits for a reader that is slow, at least."""
-
 _REFUSED = frozenset({1044, 1045, 1251, 1524, 1698, 1862, 2061, 3118, 4151})
 _MAY_NOT_READ = frozenset({1142, 1143, 1227, 1345, 1370})
 _GONE = frozenset({1049, 1051, 1054, 1146})
 _STOPS = frozenset({1053, 1077, 1152, 1158, 1159, 1160, 1161, 1927})
 _FULL = frozenset({1040, 1041, 1135, 1203, 1226})
 _TOO_LONG = frozenset({1969, 3024})
-
-
-@dataclass(frozen=True, slots=True)
-class Packets:
-    """Rows as they came: where each one's packet starts and ends in the bytes."""
-
-    data: bytes
-    starts: Ints
-    ends: Ints
 
 
 class ClearTextRefused:
@@ -77,18 +53,44 @@ class ClearTextRefused:
 _READABLE = {b"mysql_clear_password": ClearTextRefused, b"dialog": ClearTextRefused}
 
 
+class SignIn(pymysql.connections.Connection):  # type: ignore[misc]  # PyMySQL has no types
+    """PyMySQL's handshake, in which no server gets the password under a key that it sends itself.
+
+    Nobody has verified whose key that is: whoever sits between could send another one, and read the password.
+    """
+
+    def __init__(self, *, private: bool, **settings: Any) -> None:
+        super().__init__(defer_connect=True, **settings)
+        # Nobody can listen: then it takes the password itself, as PyMySQL knows only of connections that it makes.
+        self._secure = private
+
+    @property
+    def server_public_key(self) -> bytes:
+        """Not looked at before a server wants the password under its key."""
+        raise ConnectError("asked for the password under a key of its own, over a connection that is not encrypted")
+
+    @server_public_key.setter
+    def server_public_key(self, key: bytes | None) -> None:
+        if key is not None:
+            raise ConnectError("sent a key of its own for the password, over a connection that is not encrypted")
+
+
 class Link:
     """A connection that belongs to one thread.  It is closed, and what runs killed at the server, when `control` is.
 
     `control` is the descriptor of a socket to whoever asks: every wait raises EOFError when nobody is there any more.
     """
 
-    def __init__(self, source: str, address: Mapping[str, Any], control: int) -> None:
+    def __init__(self, source: str, called: str, address: Mapping[str, Any], control: int) -> None:
         self._source = source
+        self._called = called
         self._address = address
         self._wire = Wire(control, math.inf)
-        self._number = 0
-        self._version = ""
+        self.number = 0
+        """The connection's, as the server counts."""
+        self.version = ""
+        self.names: tuple[str, ...] = ()
+        """What the columns of the newest answer are called."""
         self._working = False
 
     def connect(self, ends_at: float) -> None:
@@ -115,7 +117,8 @@ class Link:
 
         The server ends a statement itself after so many seconds.
         """
-        kept = max(_WRITE_SECONDS, math.ceil(seconds))
+        # Who reads slowly may do so until then; who is gone behind a network that stalls is waited for no longer.
+        kept = math.ceil(seconds) + 1
         pinned = {
             "sql_mode": "''",
             "time_zone": "'+00:00'",
@@ -125,7 +128,7 @@ class Link:
             "net_write_timeout": str(kept),
             "wait_timeout": str(kept),
         }
-        if "MariaDB" in self._version:
+        if "MariaDB" in self.version:
             pinned |= {"tx_read_only": "1", "max_statement_time": f"{seconds:.3f}"}
         else:
             pinned |= {"transaction_read_only": "1", "max_execution_time": str(math.ceil(seconds * 1000))}
@@ -148,14 +151,19 @@ class Link:
         """Run a statement and return its rows as text."""
         return list(self.rows(statement))
 
+    def table(self, statement: str) -> list[dict[str, str | None]]:
+        """Run a statement and return its rows as text, by the columns' names."""
+        rows = self.ask(statement)
+        return [dict(zip(self.names, row, strict=True)) for row in rows]
+
     def stream(self, statement: str) -> Iterator[Packets]:
         """Run a statement and yield its rows' packets as they come, some at a time; the rows before an error, too."""
         said = _QUERY + statement.encode()
-        if len(said) >= _LARGEST:
+        if len(said) >= LARGEST:
             raise self._answered("Its statement would be too long.", "Compare with fewer values.")
         self._working = True
         try:
-            self._wire.send(_HEADER.pack(len(said)) + said)
+            self._wire.send(HEADER.pack(len(said)) + said)
             incoming = Incoming(self._wire)
             yield from self._answer(incoming)
         except LostError as error:
@@ -183,8 +191,7 @@ class Link:
         if not first or first[0] in _NO_COUNT:
             raise MalformedError("an answer that is neither rows nor an error")
         columns = first[0] if len(first) == 1 else int.from_bytes(first[1:], "little")
-        for _ in range(columns):
-            incoming.packet()
+        self.names = tuple(_name(incoming.packet()) for _ in range(columns))
         if incoming.packet()[:1] != b"\xfe":
             raise MalformedError("columns without an end")
         while not incoming.ended:
@@ -196,7 +203,9 @@ class Link:
     def _sign_in(self, made: socket.socket) -> socket.socket:
         address = self._address
         encrypted = address["tls"]
-        connection = pymysql.connections.Connection(
+        local = address["host"].startswith("/")
+        connection = SignIn(
+            private=local,
             user=address["user"],
             password=address["password"].encode(),
             host=address["host"],
@@ -205,13 +214,12 @@ class Link:
             local_infile=False,
             ssl=context(Path(address["ca"]) if address["ca"] else None) if encrypted else None,
             ssl_disabled=not encrypted,
-            auth_plugin_map={} if encrypted or address["host"].startswith("/") else _READABLE,
+            auth_plugin_map={} if encrypted or local else _READABLE,
             program_name="swap",
-            defer_connect=True,
         )
         connection.connect(sock=made)
-        self._number = connection.thread_id()
-        self._version = connection.get_server_info()
+        self.number = connection.thread_id()
+        self.version = connection.get_server_info()
         signed_in: socket.socket = connection._sock  # noqa: SLF001 — it has no other way to hand its socket over
         if encrypted and not isinstance(signed_in, ssl.SSLSocket):
             raise ConnectError("made no encrypted connection")
@@ -222,31 +230,30 @@ class Link:
     def _kill(self) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            other = Link(self._source, self._address, ours.fileno())
+            other = Link(self._source, self._called, self._address, ours.fileno())
             try:
                 other.connect(time.monotonic() + CANCEL_SECONDS)
-                other.ask(f"KILL QUERY {int(self._number)}")
+                other.ask(f"KILL QUERY {int(self.number)}")
             except SwapError as error:
                 # Then the server ends the statement itself, at the time it was given.
-                log.warning("%s: the statement could not be killed: %s", self._source, error)
+                log.warning("%s: the statement could not be killed: %s", self._called, error)
             finally:
                 other.close()
 
     # Errors, without addresses and accounts
 
     def _not_connected(self, why: str, error: Exception | None = None) -> SourceUnavailable:
-        log.warning("%s: no connection: %s", self._source, error or why)
+        log.warning("%s: no connection: %s", self._called, error or why)
         todo = f"Other sources keep working. SWAP's administrator finds the setting in [sources.{self._source}]."
-        return SourceUnavailable(Problem(f"{self._source} does not answer.", f"It {why}.", todo, source=self._source))
+        return SourceUnavailable(self._problem("does not answer.", f"It {why}.", todo))
 
     def _lost(self, message: str) -> SourceUnavailable:
-        log.warning("%s: connection lost: %s", self._source, message)
+        log.warning("%s: connection lost: %s", self._called, message)
         return SourceUnavailable(
-            Problem(
-                f"{self._source} does not answer any more.",
+            self._problem(
+                "does not answer any more.",
                 "The connection was lost while the query ran.",
                 "Run the query again when the source is back.",
-                source=self._source,
             )
         )
 
@@ -254,7 +261,7 @@ class Link:
         """Return what an error packet means.  The statement is over."""
         self._working = False
         number = int.from_bytes(packet[1:3], "little")
-        log.warning("%s: error %d", self._source, number)
+        log.warning("%s: error %d", self._called, number)
         if number in _TOO_LONG:
             return QueryTimedOut()
         if number in _STOPS:
@@ -273,129 +280,20 @@ class Link:
                 f"It said: error {number}.",
                 "Run the query again; if it fails again, show this to the source's owner.",
             )
-        return SourceFailed(Problem(f"{self._source} answered with an error.", why, todo, source=self._source))
+        return SourceFailed(self._problem("answered with an error.", why, todo))
 
     def _answered(self, why: str, todo: str) -> SourceFailed:
-        return SourceFailed(
-            Problem(f"{self._source} was not asked.", why, todo, source=self._source),
-        )
+        return SourceFailed(self._problem("was not asked.", why, todo))
+
+    def _problem(self, what: str, why: str, todo: str) -> Problem:
+        # Of several servers it is one alone.
+        extra = {} if self._called == self._source else {"server": self._called}
+        return Problem(f"{self._called} {what}", why, todo, source=self._source, extra=extra)
 
 
-class Incoming:
-    """The packets of one answer: a few read one at a time, then rows until the end."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.ended = False
-        self.last = b""
-        """The packet after the last row: an end, or an error."""
-        self._wire = wire
-        self._data = bytearray()
-        self._piece = memoryview(bytearray(_PIECE))
-        self._at = 0
-        """Where the first packet begins that was not looked at."""
-        self._goes_on_at = 0
-        """Where its next part begins, for a packet of several."""
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._numbers: list[int] = []
-        self._expected = 1
-
-    def packet(self) -> bytes:
-        """Return the next packet.  Raises MalformedError, and what `Wire` raises."""
-        while not self._look():
-            self._receive(math.inf)
-        start, end = self._starts.pop(), self._ends.pop()
-        found = bytes(self._data[start:end])
-        del self._data[:end]
-        self._at = self._goes_on_at = 0
-        return found
-
-    def some(self) -> Packets | None:
-        """Return the rows that are enough for a batch, or that have waited, or that are the last."""
-        ready_at = time.monotonic() + BATCH_SECONDS
-        while not self._scan():
-            if not self._receive(ready_at if self._starts else math.inf):
-                break
-            if self._starts and time.monotonic() >= ready_at:
-                self._scan()
-                break
-        if not self._starts:
-            return None
-        starts, ends = np.array(self._starts, np.int64), np.array(self._ends, np.int64)
-        found = Packets(bytes(memoryview(self._data)[: self._ends[-1]]), starts, ends)
-        del self._data[: self._at]
-        self._goes_on_at -= self._at
-        self._at = 0
-        self._starts, self._ends = [], []
-        return found
-
-    def _scan(self) -> bool:
-        """Look at what has come; tell whether it is enough for a batch, or the end."""
-        while True:
-            self._scan_plain_rows()
-            if len(self._starts) >= BATCH_ROWS or self._at >= BATCH_BYTES:
-                return True
-            if not self._look():
-                return False
-            start, end = self._starts[-1], self._ends[-1]
-            first = self._data[start] if end > start else 0
-            if first == 0xFF or (first == _ROW_MARKS and end - start < _END_BYTES):
-                self.ended = True
-                self.last = bytes(self._data[start:end])
-                del self._starts[-1], self._ends[-1]
-                return True
-
-    def _scan_plain_rows(self) -> None:
-        """Find rows of one packet each, up to one that may be something else."""
-        data, at, expected, whole = self._data, self._at, self._expected, len(self._data) - 4
-        if self._goes_on_at != at:
-            return
-        unpack, starts, ends = _HEADER.unpack_from, self._starts, self._ends
-        room = BATCH_ROWS - len(starts)
-        # One turn for each row of the source: nothing more may happen in it.
-        while room and at < whole:
-            head = unpack(data, at)[0]
-            size = head & _LARGEST
-            after = at + 4 + size
-            if after > whole + 4 or not 0 < size < _LARGEST or head >> 24 != expected or data[at + 4] >= _ROW_MARKS:
-                break
-            starts.append(at + 4)
-            ends.append(after)
-            at = after
-            expected = (expected + 1) & 0xFF
-            room -= 1
-        self._at = self._goes_on_at = at
-        self._expected = expected
-
-    def _look(self) -> bool:
-        """Find the next whole packet, of however many parts; tell whether there is one."""
-        data = self._data
-        while len(data) - self._goes_on_at >= 4:
-            at = self._goes_on_at
-            head = _HEADER.unpack_from(data, at)[0]
-            size = head & _LARGEST
-            if len(data) - at - 4 < size:
-                return False
-            if head >> 24 != self._expected:
-                raise MalformedError("packets out of their order")
-            self._expected = (self._expected + 1) & 0xFF
-            if at == self._at:
-                at += 4
-            else:
-                # Of a packet of several parts only the first keeps its header.
-                del data[at : at + 4]
-            self._goes_on_at = at + size
-            if size < _LARGEST:
-                self._starts.append(self._at + 4)
-                self._ends.append(self._goes_on_at)
-                self._at = self._goes_on_at
-                return True
-        return False
-
-    def _receive(self, until: float) -> int:
-        got = self._wire.receive_some(self._piece, until)
-        self._data += self._piece[:got]
-        return got
+def _name(definition: bytes) -> str:
+    """Return the name in a column's definition: what it is called in the answer, after four names of where it is."""
+    return texts(definition, 0, len(definition), 5)[-1] or ""
 
 
 def _why(error: Exception) -> str:

@@ -20,9 +20,10 @@ from swap.connectors.base import (
     Progress,
     ReadStats,
     Sent,
+    Server,
     unheard,
 )
-from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.messages import DATASETS, HANDLE, NOTICE, PROGRESS, STATEMENT, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.errors import (
     Problem,
@@ -40,9 +41,9 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 4.0
 """How long a reader process may take to cancel at the server before it is killed; it gives up a second sooner."""
-_START_SECONDS = 10.0
+START_SECONDS = 10.0
 """How long a reader process may take to start, beside the time to connect."""
-_HARVEST_SECONDS = 3600.0
+HARVEST_SECONDS = 3600.0
 """How long a whole harvest may take."""
 QUESTION_SECONDS = 120.0
 """How long each of its questions may take."""
@@ -73,15 +74,27 @@ class StoreConnector(ABC):
 
     def check(self) -> None:
         """Connect and ask for nothing; this gets a reader process ready, too."""
-        deadline = Deadline(time.monotonic() + self._connect_seconds + _START_SECONDS)
-        for _ in self._asked("check", deadline):
+        for _ in self._asked("check", self.soon()):
             pass
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table and view that SWAP's own account may read, without the store's own schemas."""
-        for told in self._asked("harvest", Deadline(time.monotonic() + _HARVEST_SECONDS)):
+        for told in self._asked("harvest", Deadline(time.monotonic() + HARVEST_SECONDS)):
             if DATASETS in told:
                 yield [decode_dataset(each) for each in told[DATASETS]]
+
+    def order_to_read(self, fragment: Fragment, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
+        """Return what a reader process is told to read.  Raises SourceUnavailable, Forbidden."""
+        order = self.order("read", fragment.query_id or "query", deadline.at, on_behalf)
+        return order | {"fragment": encode_fragment(fragment)}
+
+    def servers(self) -> Sequence[Server]:
+        """Return nothing: there is one, of which nothing else is known."""
+        return ()
+
+    def server_of(self, schema: str) -> str:  # noqa: ARG002 — it holds all
+        """Return no name: there is one."""
+        return ""
 
     def read(
         self,
@@ -93,9 +106,17 @@ class StoreConnector(ABC):
         """Start a fragment."""
         return StoreReader(self, fragment, on_behalf, deadline, tell)
 
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
+        """Find nothing: what its readers began ends with them."""
+        return False
+
     def close(self) -> None:
         """Cancel what runs, and end all reader processes."""
         self._readers.close()
+
+    def soon(self) -> Deadline:
+        """Return by when a server that is up has answered a short question."""
+        return Deadline(time.monotonic() + self._connect_seconds + START_SECONDS)
 
     def order(self, do: str, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> dict[str, Any]:
         """Return what a reader process is told to do."""
@@ -114,9 +135,9 @@ class StoreConnector(ABC):
             log.warning("%s: %s", self.name, error)
             raise unavailable(self.name, "SWAP cannot read the password of its account.") from None
 
-    def _asked(self, do: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+    def _asked(self, do: str, deadline: Deadline, **more: Any) -> Iterator[dict[str, Any]]:
         ends_at = deadline.at if do == "check" else time.monotonic() + QUESTION_SECONDS
-        order = self.order(do, do, ends_at, None) | {"question_seconds": QUESTION_SECONDS}
+        order = self.order(do, do, ends_at, None) | {"question_seconds": QUESTION_SECONDS} | more
         try:
             yield from self.ask(deadline).follow(order)
         except QueryTimedOut:
@@ -147,7 +168,7 @@ class StoreReader:
         deadline: Deadline,
         tell: Callable[[Progress], None],
     ) -> None:
-        self.stats = ReadStats(account=connector.account(on_behalf))
+        self.stats = ReadStats()
         self._connector = connector
         self._fragment = fragment
         self._on_behalf = on_behalf
@@ -164,13 +185,17 @@ class StoreReader:
         """Let the child write the fragment's rows."""
         connector, fragment = self._connector, self._fragment
         rows: int | None = None
-        order = connector.order("read", fragment.query_id or "query", self._deadline.at, self._on_behalf)
-        order |= {"fragment": encode_fragment(fragment), "names": list(names)}
+        self.stats.account = connector.account(self._on_behalf)
+        order = connector.order_to_read(fragment, self._on_behalf, self._deadline) | {"names": list(names)}
         for told in self._asked.follow(order, sink):
             if END in told:
                 rows = told[END]
             elif STATEMENT in told:
                 self.stats.statement = told[STATEMENT]
+            elif HANDLE in told:
+                self._tell(Progress(handle=told[HANDLE]))
+            elif NOTICE in told:
+                self._tell(Progress(notice=told[NOTICE]))
             elif PROGRESS in told:
                 self._tell(Progress(*told[PROGRESS]))
             else:

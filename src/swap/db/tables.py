@@ -103,6 +103,7 @@ source_state = Table(
     _moment("since"),
     _moment("checked_at"),
     _moment("harvested_at", nullable=True),
+    Column("servers", JSONB, nullable=False, server_default="[]"),  # catalog.store's encoding of each server's state
 )
 
 _KEY = Text(collation="C")  # compared by bytes: a prefix is a range of the index
@@ -180,6 +181,8 @@ query_run = Table(
     Column("sources", ARRAY(Text), nullable=False, server_default="{}"),
     Column("reads", JSONB, nullable=True),  # query.rights' encoding of the columns; without it the result is closed
     Column("state", Text, nullable=False),
+    # By what its statements can be ended at their sources, should everybody who reads them be killed.
+    Column("handles", JSONB, nullable=False, server_default="[]"),
     Column("error", JSONB, nullable=True),
     Column("row_count", BigInteger, nullable=True),
     Column("size_bytes", BigInteger, nullable=True),

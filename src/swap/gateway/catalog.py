@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from swap.catalog import keys, names
 from swap.catalog import service as catalog_service
-from swap.catalog.model import Change, Count, Listed, SourceState, TableName, VisibleDataset
+from swap.catalog.model import Change, Count, Listed, ServerState, SourceState, TableName, VisibleDataset
 from swap.catalog.service import Catalog
 from swap.gateway.asking import Body, Kernel, Parts, Person, WithParts
 from swap.gateway.auth import Caller
@@ -147,6 +147,19 @@ def _source(source: SourceState) -> dict[str, Any]:
         "tables": _counted(source.tables),
         "newest": source.newest,
         "harvested_at": source.harvested_at and source.harvested_at.isoformat(),
+        "servers": [_server(each) for each in source.servers],
+    }
+
+
+def _server(server: ServerState) -> dict[str, Any]:
+    return {
+        "name": server.name,
+        "up": server.up,
+        "since": server.since.isoformat(),
+        "harvested_at": server.harvested_at and server.harvested_at.isoformat(),
+        "lag_seconds": server.lag_seconds,
+        "stopped": server.stopped,
+        "read_only": server.read_only,
     }
 
 

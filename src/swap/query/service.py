@@ -6,12 +6,15 @@ query is its person's own: for anybody else its id does not exist.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
 from swap.catalog import service as catalog
@@ -23,7 +26,7 @@ from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
 from swap.query.execution.pool import Pool
-from swap.query.execution.queue import Queue
+from swap.query.execution.queue import Queue, at_server
 from swap.query.execution.uploads import Uploads
 from swap.query.language import names
 from swap.query.language.params import decoded
@@ -100,6 +103,7 @@ class Queries:
                 planned, references = self._plan(principal, statement, query_id)
             habit = self._usual.of(principal.id, statement)
             run = Run(query_id, principal, statement, planned, habit, news=self.news)
+            run.waits_for += self._servers(planned)
             # News of changed rights finds it from here on; what came before is seen by looking once more.
             self._runs[query_id] = run
             with self.engine.begin() as conn:
@@ -148,6 +152,15 @@ class Queries:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
 
+    def _servers(self, planned: Plan) -> tuple[str, ...]:
+        """Return the lines at those servers that a plan reads, of the sources that have several."""
+        lines = {
+            at_server(item.source, server)
+            for item in planned.inputs
+            if item.fragment and (server := self.connectors[item.source].server_of(item.fragment.schema))
+        }
+        return tuple(sorted(lines))
+
     def _carry_out(self, run: Run, starts: bool) -> None:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
@@ -162,13 +175,27 @@ class Queries:
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
-            Execution(run, run.plan, self.connectors, self._pool, self.settings.limits, self.uploads.open)(run.result)
+            Execution(
+                run,
+                run.plan,
+                self.connectors,
+                self._pool,
+                self.settings.limits,
+                self.uploads.open,
+                lambda source, handle: self._keep_handle(run, source, handle),
+            )(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, run.why_cancelled or cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
             error = self._failures.explain(failed, run)
         self._finish(run, state, error)
+
+    def _keep_handle(self, run: Run, source: str, handle: Mapping[str, Any]) -> None:
+        """Keep by what a statement can be ended at its source, for whoever comes after this process."""
+        # With the database away the source ends it itself, at the time it was given.
+        with contextlib.suppress(SQLAlchemyError, Unavailable), self._looking.connect() as conn:
+            store.keep_handle(conn, run.id, source, handle)
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -262,6 +289,7 @@ class Queries:
         """
         now = self._now()
         error = SwapError(Problem(why, todo="Run it again."))
+        left: list[tuple[str, str, Mapping[str, Any]]] = []
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
                 # A run is known here before the database hears of it, and for as long as its end is not recorded.
@@ -269,7 +297,20 @@ class Queries:
                     end = End(RunState.FAILED, error, now, now)
                     if store.ended(conn, row.id, end):
                         audit.record(conn, told.lost(row, end))
+                    left += [(row.id, each["source"], each["handle"]) for each in row.handles]
             self.queue.free_others(conn, self._goes_on)
+        if left:
+            threading.Thread(target=self._end_left, args=[left], daemon=True, name="end what was left").start()
+
+    def _end_left(self, left: list[tuple[str, str, Mapping[str, Any]]]) -> None:
+        """End statements at their sources that nobody reads any more."""
+        for query_id, source, handle in left:
+            if source in self.connectors:
+                try:
+                    if self.connectors[source].end(handle, query_id):
+                        log.warning("%s still worked on query %s, which nobody read; it was ended", source, query_id)
+                except SwapError as error:
+                    log.warning("%s: what query %s left could not be ended: %s", source, query_id, error)
 
     def _goes_on(self, query_id: str) -> bool:
         run = self._runs.get(query_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, cast, func, insert, literal_column, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from swap.db.tables import query_run
 from swap.errors import to_json
@@ -44,6 +45,12 @@ def add(
 def started(conn: Connection, query_id: str) -> None:
     """Record that it runs."""
     conn.execute(update(query_run).where(query_run.c.id == query_id).values(state=RunState.RUNNING.value))
+
+
+def keep_handle(conn: Connection, query_id: str, source: str, handle: Mapping[str, Any]) -> None:
+    """Record by what a query's statement at a source can be ended."""
+    kept = cast([{"source": source, "handle": dict(handle)}], JSONB)
+    conn.execute(update(query_run).where(query_run.c.id == query_id).values(handles=query_run.c.handles.op("||")(kept)))
 
 
 def ended(conn: Connection, query_id: str, end: End) -> bool:

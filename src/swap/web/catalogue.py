@@ -33,6 +33,25 @@ class Source:
     visible: int
     newest: str
     harvested_at: datetime | None
+    servers: tuple[Server, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One of a source's servers and how it did last; None is unknown."""
+
+    name: str
+    up: bool
+    since: datetime | None
+    harvested_at: datetime | None
+    lag_seconds: float | None
+    stopped: bool
+    read_only: bool
+
+    @property
+    def known(self) -> bool:
+        """Whether there is something to tell of it beside what is told of the source."""
+        return bool(self.name) or self.lag_seconds is not None or self.stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +157,21 @@ def sources(found: Iterable[Mapping[str, Any]]) -> tuple[Source, ...]:
             int(item["tables"]["visible"]),
             item.get("newest") or "",
             words.moment(item.get("harvested_at")),
+            tuple(server for each in item.get("servers") or () if (server := _server(each)).known),
         )
         for item in found
+    )
+
+
+def _server(found: Mapping[str, Any]) -> Server:
+    return Server(
+        found["name"],
+        bool(found["up"]),
+        words.moment(found.get("since")),
+        words.moment(found.get("harvested_at")),
+        found.get("lag_seconds"),
+        bool(found.get("stopped")),
+        bool(found.get("read_only")),
     )
 
 

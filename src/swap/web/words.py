@@ -76,11 +76,13 @@ def size(number: float | None) -> str:
 
 
 def seconds(number: float) -> str:
-    """Return a duration: one decimal under a minute, then minutes and seconds.
+    """Return a duration: one decimal under a minute, then minutes and seconds, then hours and minutes.
 
-    >>> seconds(1.34), seconds(182)
-    ('1.3 s', '3 m 02 s')
+    >>> seconds(1.34), seconds(182), seconds(12_000)
+    ('1.3 s', '3 m 02 s', '3 h 20 m')
     """
+    if number >= HOUR:
+        return f"{int(number // HOUR)} h {int(number % HOUR // MINUTE):02d} m"
     return f"{number:.1f} s" if number < MINUTE else f"{int(number // 60)} m {int(number % 60):02d} s"
 
 

@@ -16,7 +16,7 @@ from swap.catalog import history, service
 from swap.catalog.harvest import Harvester, harvest
 from swap.catalog.model import TableName
 from swap.catalog.service import Catalog, Wanted
-from swap.connectors.base import Dataset
+from swap.connectors.base import Dataset, Server
 from swap.connectors.memory import MemoryConnector
 from swap.errors import NotFound
 from swap.identity import Principal, Via
@@ -121,6 +121,37 @@ def test_a_table_that_is_gone_is_forgotten_by_a_harvest_that_came_to_its_end(dat
 
     assert names(database) == ["lake.s.one", "lake.s.two", "wiki.s.gone"]
     assert health(database, "lake").up
+
+
+def test_what_a_server_holds_that_is_away_is_kept_with_its_age_and_the_rest_renewed(
+    database: services.Database,
+) -> None:
+    class TwoServers(MemoryConnector):
+        problem = ""
+
+        def servers(self) -> Sequence[Server]:
+            return (
+                Server("s1", lambda schema: schema == "one", lag_seconds=3.0, read_only=True),
+                Server("s2", lambda schema: schema == "two", self.problem),
+            )
+
+    engine, rows = database.engine("gateway"), pa.table({"a": [1]})
+    lake = TwoServers("lake", {f"{schema}.{name}": rows for schema in ("one", "two") for name in ("kept", "gone")})
+    assert harvest(engine, lake, lambda: START)
+    later = START + timedelta(minutes=5)
+    lake.problem = "lake (s2) does not answer."
+    # What s2 holds is not told of, and one table of s1 is gone.
+    lake.tables = {"one.kept": lake.tables["one.kept"]}
+
+    assert harvest(engine, lake, lambda: later)
+
+    assert names(database) == ["lake.one.kept", "lake.two.gone", "lake.two.kept"]
+    state = health(database, "lake")
+    assert (state.up, state.harvested_at) == (True, later)
+    first, second = state.servers
+    assert (first.name, first.up, first.since, first.harvested_at) == ("s1", True, START, later)
+    assert (first.lag_seconds, first.stopped, first.read_only) == (3.0, None, True)
+    assert (second.name, second.up, second.since, second.harvested_at) == ("s2", False, later, START)
 
 
 def test_each_piece_is_seen_before_the_next_is_told(database: services.Database) -> None:

@@ -20,8 +20,9 @@ from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki
 from services import NO_TLS
-from swap.connectors.base import Comparison, Predicate
+from swap.connectors.base import Comparison, Predicate, Progress
 from swap.identity import Via
+from swap.query.execution.queue import Places
 
 
 def test_one_statement_joins_two_sources(ann: Person, swap: Gateway) -> None:
@@ -491,6 +492,31 @@ def test_waiting_shows_the_position_and_the_rule(make_gateway: Callable[..., Gat
     states = [ann.ended(first), bob.ended(second), ann.ended(third)]
     assert [state["state"] for state in states] == ["done"] * 3
     assert states[2]["summary"].startswith("waited ")
+
+
+def test_of_a_source_with_several_servers_a_query_waits_for_the_one_it_reads(swap: Gateway) -> None:
+    swap.mediawiki.server_of = lambda schema: schema  # type: ignore[method-assign]
+    queue = swap.app.state.parts.queries.queue
+    queue._places |= {f"mediawiki ({schema})": Places(1, 1) for schema in ("enwiki", "dewiki")}
+    ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
+    swap.mediawiki.behaviour.gate = threading.Event()
+    first, second = (who.start("SELECT page_len FROM mediawiki.enwiki.page") for who in (ann, bob))
+    third = ann.start("SELECT page_len FROM mediawiki.dewiki.page")
+
+    waiting = bob.until(second, lambda state: state["headline"] == "Waiting, position 1")
+    ann.until(third, lambda state: state["state"] == "running")
+
+    assert waiting["note"].startswith("mediawiki (enwiki) runs 1 query at a time")
+    swap.mediawiki.behaviour.gate.set()
+    assert [who.ended(each)["state"] for who, each in ((ann, first), (bob, second), (ann, third))] == ["done"] * 3
+
+
+def test_what_a_source_says_of_an_answer_stays_with_it(swap: Gateway, ann: Person) -> None:
+    swap.lake.behaviour.progress = {"numbers": [Progress(notice="lake is 2 h behind.")] * 2}
+
+    state = ann.ended(ann.start("SELECT n FROM lake.big.numbers LIMIT 1"))
+
+    assert (state["state"], state["notices"]) == ("done", ["lake is 2 h behind."])
 
 
 def test_a_waiting_query_can_be_cancelled(make_gateway: Callable[..., Gateway]) -> None:

@@ -6,11 +6,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from queue import Queue
 
 import sqlalchemy
 from sqlalchemy import text
 
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki
+from swap.connectors.base import Progress
 from swap.query.run.presence import GONE_SECONDS, Presence
 
 
@@ -62,6 +64,25 @@ def test_what_a_killed_gateway_left_has_an_end_in_the_audit_and_holds_no_place(
     ended = [row for row in second.audit("query-ended") if row.detail["query_id"] in left]
     assert [(row.person_id, row.detail["state"]) for row in ended] == [(ann.id, "failed")] * 2
     assert Person(second, ann.id).rows("SELECT count(*) FROM lake.big.numbers") == [(50_000,)]
+
+
+def test_what_a_killed_gateway_left_at_a_source_is_ended_there(make_gateway: Callable[..., Gateway]) -> None:
+    handle = {"server": "s1", "user": "research", "number": 7}
+    first_lake = lake()
+    first = make_gateway({"lake": first_lake, "mediawiki": mediawiki()})
+    first_lake.behaviour.progress = {"numbers": [Progress(handle=handle)]}
+    held(first)
+    ann = first.person("ann", "analysts")
+    left = running(ann)
+    asked: Queue[tuple[object, str]] = Queue()
+    mediawiki_too, next_lake = mediawiki(), lake()
+    for connector in (next_lake, mediawiki_too):
+        connector.end = lambda handle, query_id: asked.put((handle, query_id)) or True  # type: ignore[func-returns-value, method-assign]
+
+    make_gateway({"lake": next_lake, "mediawiki": mediawiki_too})
+
+    assert asked.get(timeout=10) == (handle, left)
+    assert asked.empty()
 
 
 def test_a_place_that_nobody_holds_is_given_back_by_the_sweep(ann: Person, swap: Gateway) -> None:

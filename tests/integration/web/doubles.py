@@ -315,6 +315,7 @@ class GatewayDouble(Double):
         self.claims: list[tokens.Claims] = []
         self.tables: dict[str, dict[str, Any]] = dict(TABLES)
         self.down: set[str] = set()
+        self.servers: dict[str, list[dict[str, Any]]] = {}
         self.failure: dict[str, Any] | None = None
         self.run_seconds = 0.0
         self.gate: threading.Event | None = None
@@ -438,6 +439,7 @@ class GatewayDouble(Double):
                         "tables": _counted(own),
                         "newest": "2026-11-22 13:00" if name == "lake" and fresh else "",
                         "harvested_at": "2026-11-24T09:30:00+00:00",
+                        "servers": self.servers.get(name, []),
                     }
                 )
         return sources

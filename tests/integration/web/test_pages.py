@@ -239,6 +239,24 @@ def test_a_source_says_how_fresh_it_is(portal: Portal) -> None:
     assert "tables looked through" in home
 
 
+def test_a_source_says_how_each_of_its_servers_does(portal: Portal) -> None:
+    known = {"up": True, "since": "2026-11-24T09:12:00+00:00", "harvested_at": "2026-11-24T09:30:00+00:00"}
+    known |= {"lag_seconds": None, "stopped": None, "read_only": None}
+    portal.gateway.servers["mediawiki"] = [
+        {**known, "name": "s1", "lag_seconds": 2.0, "read_only": True},
+        {**known, "name": "s2", "up": False},
+        {**known, "name": "s3", "stopped": True, "lag_seconds": 12_000},
+        {**known, "name": "<s4>"},
+    ]
+
+    page = " ".join(re.sub(r"<[^>]+>", "", portal.signed_in().get("/data/mediawiki").text).split())
+
+    assert "s1 2.0 s behind its primary, read only" in page
+    assert re.search(r"s2 does not answer since .{5,20}; its tables were last looked through .{5,20} s3", page)
+    assert "s3 has stopped copying its primary, 3 h 20 m ago" in page
+    assert "&lt;s4&gt; answers" in page
+
+
 def test_an_example_that_asks_a_locked_table_is_marked_and_stands_last(portal: Portal) -> None:
     def example(name: str, title: str, *cells: tuple[str, list[str]]) -> None:
         code = [

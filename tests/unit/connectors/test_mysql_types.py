@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
+import sys
+from decimal import Decimal
 
 import pytest
 
 from swap.connectors.base import Column, Comparison, Fragment, Predicate
-from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, where
+from swap.connectors.mysql_select import select, where
+from swap.connectors.mysql_types import Meanings, SourceColumn, column
 
 NONE = Meanings()
+moment = dt.datetime.fromisoformat
 
 
 def of(name: str, column_type: str, charset: str = "", meanings: Meanings = NONE) -> SourceColumn:
     """Return a column of the table d.t."""
-    return column(("d", "t", name), column_type.partition("(")[0], column_type, charset, meanings)
+    return column(("d", "t", name), re.split(r"[( ]", column_type)[0], column_type, charset, meanings)
 
 
 def test_no_name_and_no_value_can_become_sql() -> None:
@@ -48,16 +54,44 @@ def test_a_value_that_does_not_fit_is_never_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("comparison", "said"),
+    ("type_", "value", "floor"),
     [
-        (Comparison.EQ, "FALSE"),
-        (Comparison.NE, "`a` IS NOT NULL"),
-        (Comparison.LT, "`a` IS NOT NULL"),
-        (Comparison.GE, "FALSE"),
+        ("tinyint", -129, None),
+        ("tinyint", 128, 127),
+        ("bigint unsigned", -1, None),
+        ("decimal(5,2) unsigned", Decimal("-0.01"), None),
+        ("decimal(5,2)", Decimal(1000), Decimal("999.99")),
+        ("double", math.inf, sys.float_info.max),
+        ("double", -math.inf, None),
+        ("double unsigned", -1.0, None),
+        ("datetime(3)", moment("2026-01-01T00:00:00.001999"), moment("2026-01-01T00:00:00.001000")),
+        ("timestamp", moment("1970-01-01T00:00:00+00:00"), None),
+        ("binary(3)", b"a", b"`\xff\xff"),
+        ("binary(3)", b"", None),
+        ("binary(3)", b"aaaa", b"aaa"),
+        ("varbinary(3)", b"a", b"a"),
+        ("varbinary(3)", b"aaaa", b"aaa"),
     ],
 )
-def test_nothing_is_as_large_as_infinity(comparison: Comparison, said: str) -> None:
-    assert where(Predicate("a", comparison, float("inf")), of("a", "double")) == said
+def test_what_a_column_can_hold_is_known(type_: str, value: object, floor: object) -> None:
+    assert of("a", type_).floor(value) == floor
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value", "said"),
+    [
+        (Comparison.EQ, 300, "FALSE"),
+        (Comparison.NE, 300, "`a` IS NOT NULL"),
+        (Comparison.LT, 300, "`a` <= 127"),
+        (Comparison.GE, 300, "`a` > 127"),
+        (Comparison.LE, -300, "FALSE"),
+        (Comparison.GT, -300, "`a` IS NOT NULL"),
+        (Comparison.IN, (-300, 5, 300), "`a` IN (5)"),
+        (Comparison.IN, (-300, 300), "FALSE"),
+    ],
+)
+def test_no_literal_is_sent_that_the_column_cannot_hold(comparison: Comparison, value: object, said: str) -> None:
+    assert where(Predicate("a", comparison, value), of("a", "tinyint(4)")) == said
 
 
 def test_patterns_say_which_bytes_are_text_and_which_are_moments() -> None:

@@ -33,6 +33,17 @@ def test_sources_keep_what_the_gateway_says() -> None:
     assert source.since is not None
 
 
+def test_of_a_sources_servers_those_stand_of_which_something_is_known() -> None:
+    known = {"up": True, "since": "2026-11-24T09:12:00Z", "harvested_at": None, "stopped": None, "read_only": True}
+    servers = [
+        {**known, "name": name, "lag_seconds": lag} for name, lag in (("", None), ("", 3.0), ("s1", None), ("s2", 5.0))
+    ]
+
+    source = catalogue.sources([{**SOURCES[0], "servers": servers}])[0]
+
+    assert [(each.name, each.lag_seconds) for each in source.servers] == [("", 3.0), ("s1", None), ("s2", 5.0)]
+
+
 def test_tables_stand_by_schema_with_what_is_known_of_it() -> None:
     tables = tuple(map(catalogue.table, TABLES))
     many = Count(240, 200)

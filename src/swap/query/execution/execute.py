@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -60,6 +61,8 @@ class Execution:
     limits: Limits
     upload: Callable[[str], int]
     """Opens an upload by its id, for reading."""
+    keep: Callable[[str, Mapping[str, Any]], None] = lambda _source, _handle: None
+    """Keeps by what a source's statement can be ended, should this process be killed."""
     _feeds: list[_Feed] = field(default_factory=list)
     _combiner: Combiner | None = None
     _error: SwapError | None = None
@@ -253,6 +256,12 @@ class Execution:
 
     def _tell(self, item: Input, progress: Progress) -> None:
         """Show how far a source is: with several fragments, as far as with the slowest."""
+        if progress.handle is not None:
+            self.keep(item.source, progress.handle)
+            return
+        if progress.notice:
+            self.run.remark(progress.notice)
+            return
         if item.fragment is None or item.fragment.scattered:
             return
         with self._lock:

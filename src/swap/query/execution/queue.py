@@ -47,6 +47,20 @@ WITHOUT_SOURCE = Places(8, 2)
 """Queries without a source that run at a time; as many as one source has unless the settings say otherwise."""
 
 
+def at_server(source: str, server: str) -> str:
+    """Return the name of the line at one server of a source."""
+    return f"{source} ({server})"
+
+
+def source_of(line: str) -> str:
+    """Return the source of a line.
+
+    >>> source_of(at_server("mediawiki", "s1")), source_of("lake")
+    ('mediawiki', 'lake')
+    """
+    return line.partition(" (")[0]
+
+
 @dataclass(slots=True)
 class _Asking:
     person_id: str
@@ -61,6 +75,9 @@ class Queue:
         self._places = {
             name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()
         }
+        for name, source in settings.sources.items():
+            for server, slots in source.server_slots.items():
+                self._places[at_server(name, server)] = Places(slots, source.slots_per_person)
         self._places[NO_SOURCE] = WITHOUT_SOURCE
         self._waiting_per_person = settings.limits.waiting_per_person
         self._changed = threading.Condition()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swap.errors import QueryCancelled
-from swap.query.execution.queue import Places, Queue
+from swap.query.execution.queue import Places, Queue, source_of
 from swap.query.model import NO_SOURCE
 from swap.query.run.run import Run
 
@@ -25,7 +25,7 @@ def for_places(run: Run, queue: Queue) -> None:
         queue.wait()
     if waited:
         for source in run.waits_for:
-            run.finish(f"wait:{source}")
+            run.finish(f"wait:{source_of(source)}")
     else:
         skipped(run)
 
@@ -33,14 +33,18 @@ def for_places(run: Run, queue: Queue) -> None:
 def skipped(run: Run) -> None:
     """Say of a run that it had its places at once.  Raises QueryCancelled."""
     for source in run.waits_for:
-        run.skip(f"wait:{source}")
+        run.skip(f"wait:{source_of(source)}")
     if run.cancelled.is_set():
         raise QueryCancelled
 
 
 def _show(run: Run, queue: Queue, positions: Mapping[str, int], *, first: bool) -> None:
-    said = {name: _place_in_line(position) for name, position in positions.items()}
-    source = max(positions, key=lambda name: positions[name])
+    behind: dict[str, int] = {}
+    for name, position in positions.items():
+        behind[source_of(name)] = max(position, behind.get(source_of(name), 0))
+    said = {name: _place_in_line(position) for name, position in behind.items()}
+    # Where both stand alike, it is the server that has the fewer places.
+    source = max(positions, key=lambda name: (positions[name], name != source_of(name)))
     run.note = _why(source, queue.places(source))
     if first or said != run.details("wait"):
         for name, detail in said.items():

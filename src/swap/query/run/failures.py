@@ -55,7 +55,8 @@ class Failures:
     def _source_down(self, error: SourceUnavailable, run: Run) -> SwapError:
         source = error.problem.source or next(iter(run.plan.sources), "")
         settings = self._settings.sources.get(source)
-        if settings is None:
+        # Where one of several servers is away, the source is not.
+        if settings is None or error.problem.extra.get("server"):
             return error
         with contextlib.suppress(SwapError):
             with self._engine.begin() as conn:

@@ -59,6 +59,7 @@ class Run:
         self._revision = 1
         self._changed = threading.Condition(threading.RLock())
         self._stages = stages.of(plan)
+        self._remarks: list[str] = []
         self.waits_for = plan.sources or (NO_SOURCE,)
 
     # ── What happens to it ──────────────────────────────────────────────────────────────────────
@@ -73,6 +74,13 @@ class Run:
         with self._changed:
             self._stages[key].finish(self.elapsed, detail)
             self._touch()
+
+    def remark(self, notice: str) -> None:
+        """Say, once, what must be known of the answer."""
+        with self._changed:
+            if notice not in self._remarks:
+                self._remarks.append(notice)
+                self._touch()
 
     def skip(self, key: str) -> None:
         """Forget a step that does not happen, such as waiting when there was a place at once."""
@@ -197,7 +205,7 @@ class Run:
                 source_rows={name: progress.rows for name, progress in self.sources.items()},
                 source_bytes={name: progress.bytes for name, progress in self.sources.items()},
                 summary=view.summary(steps, now),
-                notices=self.plan.notices,
+                notices=(*self.plan.notices, *self._remarks),
                 note=self.note,
                 columns=view.columns(written),
                 error=self.error,

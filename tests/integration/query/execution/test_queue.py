@@ -13,7 +13,7 @@ import services
 from swap.db.tables import admission
 from swap.errors import LimitExceeded
 from swap.query.execution.queue import Queue
-from swap.settings import FilesSource, Limits, Settings
+from swap.settings import FilesSource, Limits, MysqlSource, Settings
 
 
 @pytest.fixture
@@ -87,6 +87,19 @@ def test_a_query_of_two_sources_takes_both_places_or_none(make: Callable[..., Qu
 
     assert queue.try_start("q2") == (False, {"lake": 1, "wiki": 1})
     assert queue.try_start("q3")[0], "what q2 cannot use yet stands open to others"
+
+
+def test_each_server_of_a_source_has_places_of_its_own(database: services.Database, tmp_path: Path) -> None:
+    shards = {name: {"server": "h:1", "databases": [name], "slots": 1} for name in ("s1", "s2")}
+    wiki = MysqlSource.model_validate({"kind": "mysql", "user": "u", "shards": shards, "slots": 8})
+    queue = Queue(database.engine("gateway"), Settings(state=tmp_path, sources={"wiki": wiki}))
+
+    assert enqueue(queue, "q1", "ann", ["wiki", "wiki (s1)"])
+    assert not enqueue(queue, "q2", "bob", ["wiki", "wiki (s1)"])
+    assert enqueue(queue, "q3", "cid", ["wiki", "wiki (s2)"])
+
+    leave(queue, "q1")
+    assert queue.try_start("q2")[0]
 
 
 def test_opposite_orders_never_wait_for_one_another(make: Callable[..., Queue]) -> None:

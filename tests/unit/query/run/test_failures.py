@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from swap.catalog.service import Health
-from swap.errors import QueryRefused, SourceFailed, SwapError
+from swap.errors import Problem, QueryRefused, SourceFailed, SourceUnavailable, SwapError
 from swap.identity import Principal, Via
 from swap.query.model import Statement
 from swap.query.run.failures import Failures, source_down
@@ -59,6 +59,16 @@ def test_what_went_wrong_in_our_code_is_logged_and_not_told(
 
 def test_what_a_source_says_is_told_as_it_is(failures: Failures, run: Run) -> None:
     error: SwapError = SourceFailed("mediawiki cannot read this.")
+
+    assert failures.explain(error, run) is error
+
+
+def test_one_server_of_several_that_is_away_does_not_make_its_source_one_that_is_down(
+    failures: Failures, run: Run
+) -> None:
+    # There is no database here: whoever marks the source fails.
+    problem = Problem("mediawiki (s2) does not answer.", source="mediawiki", extra={"server": "mediawiki (s2)"})
+    error = SourceUnavailable(problem)
 
     assert failures.explain(error, run) is error
 

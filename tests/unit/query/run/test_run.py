@@ -157,3 +157,15 @@ def test_how_far_a_source_is_stands_beside_its_stage_before_any_row(clock: Clock
     run.finish("run:mediawiki", "3 files")
     run.progressed("mediawiki", "60 %")
     assert stages(run)["run:mediawiki"].detail == "3 files"
+
+
+def test_what_must_be_known_of_an_answer_is_told_once_and_stays(clock: Clock) -> None:
+    run = begun(Usual(), clock)
+    before = run.revision
+
+    for _ in range(2):
+        run.remark("mediawiki is 2 h behind.")
+    end(run)
+
+    assert run.view().notices == ("mediawiki is 2 h behind.",)
+    assert run.revision == before + 2
