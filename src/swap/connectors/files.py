@@ -13,6 +13,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Native,
     OnBehalf,
     Progress,
     ReadStats,
@@ -61,12 +62,13 @@ class FilesConnector:
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,  # noqa: ARG002 — files are read as the gateway
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — its first rows come at once
     ) -> FilesReader:
         """Start a fragment."""
+        assert isinstance(fragment, Fragment), "files have no dialect"
         return FilesReader(str(self._root), fragment, self._readers.ask(deadline, self._failed))
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ CAPABILITIES = Capabilities(
         + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
+    dialect="mysql",
 )
 
 

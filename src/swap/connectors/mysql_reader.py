@@ -22,6 +22,7 @@ from swap.connectors import mysql_decode as decode
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.mysql_native import native
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, select, text
 from swap.connectors.mysql_wire import Link, Packets
 from swap.connectors.process import Tell, ToldError, serve
@@ -176,6 +177,7 @@ _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
     "harvest": harvest,
     "read": read,
+    "native": native,
 }
 
 

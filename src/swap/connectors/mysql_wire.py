@@ -90,6 +90,10 @@ class Link:
         self._number = 0
         self._version = ""
         self._working = False
+        self.columns: list[bytes] = []
+        """How the server described the columns of its newest answer, a packet each."""
+        self.error = 0
+        """The number of its newest error."""
 
     def connect(self, ends_at: float) -> None:
         """Connect and sign in.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
@@ -125,11 +129,16 @@ class Link:
             "net_write_timeout": str(kept),
             "wait_timeout": str(kept),
         }
-        if "MariaDB" in self._version:
+        if self.is_mariadb:
             pinned |= {"tx_read_only": "1", "max_statement_time": f"{seconds:.3f}"}
         else:
             pinned |= {"transaction_read_only": "1", "max_execution_time": str(math.ceil(seconds * 1000))}
         self.ask("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in pinned.items()))
+
+    @property
+    def is_mariadb(self) -> bool:
+        """Whether it is MariaDB that answers."""
+        return "MariaDB" in self._version
 
     def extend(self, ends_at: float) -> None:
         """Let what is asked next take until then."""
@@ -183,8 +192,7 @@ class Link:
         if not first or first[0] in _NO_COUNT:
             raise MalformedError("an answer that is neither rows nor an error")
         columns = first[0] if len(first) == 1 else int.from_bytes(first[1:], "little")
-        for _ in range(columns):
-            incoming.packet()
+        self.columns = [incoming.packet() for _ in range(columns)]
         if incoming.packet()[:1] != b"\xfe":
             raise MalformedError("columns without an end")
         while not incoming.ended:
@@ -253,7 +261,7 @@ class Link:
     def _failed(self, packet: bytes) -> SwapError:
         """Return what an error packet means.  The statement is over."""
         self._working = False
-        number = int.from_bytes(packet[1:3], "little")
+        self.error = number = int.from_bytes(packet[1:3], "little")
         log.warning("%s: error %d", self._source, number)
         if number in _TOO_LONG:
             return QueryTimedOut()

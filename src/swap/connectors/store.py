@@ -16,6 +16,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Native,
     OnBehalf,
     Progress,
     ReadStats,
@@ -85,7 +86,7 @@ class StoreConnector(ABC):
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,
@@ -142,7 +143,7 @@ class StoreReader:
     def __init__(
         self,
         connector: StoreConnector,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None],
@@ -164,8 +165,12 @@ class StoreReader:
         """Let the child write the fragment's rows."""
         connector, fragment = self._connector, self._fragment
         rows: int | None = None
-        order = connector.order("read", fragment.query_id or "query", self._deadline.at, self._on_behalf)
-        order |= {"fragment": encode_fragment(fragment), "names": list(names)}
+        do = "native" if isinstance(fragment, Native) else "read"
+        order = connector.order(do, fragment.query_id or "query", self._deadline.at, self._on_behalf)
+        if isinstance(fragment, Native):
+            order |= {"text": fragment.text, "tables": fragment.tables, "query_id": fragment.query_id}
+        else:
+            order |= {"fragment": encode_fragment(fragment), "names": list(names)}
         for told in self._asked.follow(order, sink):
             if END in told:
                 rows = told[END]

@@ -37,13 +37,7 @@ def bind(
                 )
             )
         if node.name not in params:
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{cut(node.name)} has no value.",
-                    why="Nothing was run.",
-                    todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).',
-                )
-            )
+            raise without_value(node.name)
         unused.discard(node.name)
         if todo := _misplaced(node):
             raise QueryRefused(
@@ -71,6 +65,17 @@ def bind(
             )
         )
     return tree
+
+
+def without_value(name: str) -> QueryRefused:
+    """Return the error for a parameter that was not passed."""
+    return QueryRefused(
+        Problem(
+            f"The parameter :{cut(name)} has no value.",
+            why="Nothing was run.",
+            todo=f'Pass it: swap.sql(…, params={{"{cut(name)}": …}}).',
+        )
+    )
 
 
 def _fill(node: exp.In, found: Mapping[int, list[exp.Expr]]) -> None:
