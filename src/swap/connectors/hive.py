@@ -26,6 +26,7 @@ CAPABILITIES = Capabilities(
         ]
     ),
     limit=True,
+    dialect="hive",
 )
 
 
