@@ -130,11 +130,12 @@ class QueryAccepted(Event):
     datasets: tuple[str, ...]
     columns: tuple[str, ...]
     rules: tuple[str, ...]
+    dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryRefused(Event):
-    """A statement was refused before anything ran."""
+    """A statement was refused before anything ran: by SWAP, or, in a source's own dialect, as the source read it."""
 
     event: ClassVar[str] = "query-refused"
     kernel_id: str
@@ -142,6 +143,7 @@ class QueryRefused(Event):
     category: str
     reason: str
     rule: str = ""
+    dialect: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

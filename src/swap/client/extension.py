@@ -62,7 +62,11 @@ def _line(namespace: dict[str, Any], statement: str) -> Result:
                 todo="Write %swap SELECT …, or %%swap in a cell's first line and the SQL below it.",
             )
         )
-    return query.sql(statement, magic.given(statement, namespace), magic.own_tables(statement, namespace))
+    dialect, statement = magic.with_dialect(statement)
+    values = magic.given(statement, namespace, dialect)
+    return query.sql(
+        statement, values, magic.own_tables(statement, namespace) if dialect is None else {}, dialect=dialect
+    )
 
 
 def _show_error(

@@ -10,17 +10,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_TOKEN = re.compile(
-    r"""(?P<skip>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
+_GRAMMAR = r"""(?P<skip>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
       | (?P<text>'(?:[^']|'')*(?:'|\Z)|\$\$.*?(?:\$\$|\Z))
       | (?P<quoted>"(?:[^"]|"")*(?:"|\Z))
       | (?P<number>\d[\w.]*)
       | (?P<param>[:$](?=[A-Za-z_]))
       | (?P<cast>::)
       | (?P<word>[^\W\d]\w*)
-      | (?P<mark>.)""",
+      | (?P<mark>.)"""
+_TOKEN = re.compile(_GRAMMAR, re.VERBOSE | re.DOTALL)
+_ELSEWHERE = re.compile(
+    rf"""(?P<other>\#[^\n]*|'(?:[^'\\]|\\.|'')*(?:'|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z)|`[^`]*(?:`|\Z)) | {_GRAMMAR}""",
     re.VERBOSE | re.DOTALL,
 )
+"""The words of other dialects: a backslash keeps the mark behind it, and names stand in backticks."""
 _KEYWORDS = frozenset(
     (
         "ALL",
@@ -105,20 +108,22 @@ class _Token:
         return self.text.upper() if self.kind == "word" else ""
 
 
-def parameters(statement: str) -> list[str]:
-    """Return the names of a statement's parameters, each once, in order.
+def parameters(statement: str, dialect: str | None = None) -> list[str]:
+    r"""Return the names of a statement's parameters, each once, in order.
 
     >>> parameters("SELECT a::date, ':x', {'k':v} FROM t WHERE b = :day AND c IN :wikis -- :no")
     ['day', 'wikis']
+    >>> parameters(r"SELECT 'it\'s :x', `:y` FROM t WHERE b = :day # :no", "mysql")
+    ['day']
     """
     found: dict[str, None] = {}
-    tokens = list(_tokens(statement))
+    tokens = list(_tokens(statement, _ELSEWHERE if dialect else _TOKEN))
     for index, token in enumerate(tokens[:-1]):
         if token.kind != "param":
             continue
         before = tokens[index - 1] if index else None
         ends_operand = before is not None and (
-            before.kind in {"text", "quoted", "number"}
+            before.kind in {"text", "quoted", "number", "other"}
             or before.text in {")", "]", "}"}
             or (before.kind == "word" and before.upper not in _KEYWORDS)
         )
@@ -194,8 +199,8 @@ def _upper(tokens: list[_Token], index: int) -> str:
     return tokens[index].upper if 0 <= index < len(tokens) else ""
 
 
-def _tokens(statement: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(statement):
+def _tokens(statement: str, grammar: re.Pattern[str] = _TOKEN) -> Iterator[_Token]:
+    for match in grammar.finditer(statement):
         kind = match.lastgroup or "mark"
         if kind != "skip":
             yield _Token(kind, match.group())

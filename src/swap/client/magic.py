@@ -1,4 +1,4 @@
-"""`%%swap name`: a cell of SQL, whose result is left in `name` and shown.
+"""`%%swap name`, `%%swap --dialect mysql name`: a cell of SQL, whose result is left in `name` and shown.
 
 Parameters and own tables come from the notebook's variables: plain values for `:name`, frames for a
 name without a dot in FROM.  A table of a source always has dots, so a variable never stands in for one.
@@ -16,17 +16,20 @@ from swap.client import advice, lexer, query
 from swap.client.result import Result
 from swap.errors import Invalid, Problem
 
+_DIALECT = re.compile(r"\s*--dialect(?:(?:\s+|=)(?P<name>\S+)|\s*$)")
 _MAGIC = re.compile(r"\s*%%swap(?:\s|$)")
 
 
 def cell(namespace: dict[str, Any], line: str, statement: str) -> Result | None:
     """Run a cell: leave the result under the name in its first line, or return it to be shown."""
-    name = _name(line)
+    name, dialect = _first_line(line)
     if not statement.strip():
         raise Invalid(Problem("There is no statement.", todo="Write the SQL below %%swap, in the same cell."))
     # IPython ends every cell with a line of its own; an error's place is sought in the text as it stands there.
     statement = statement.rstrip("\n")
-    result = query.sql(statement, given(statement, namespace), own_tables(statement, namespace), name=name)
+    values = given(statement, namespace, dialect)
+    own = own_tables(statement, namespace) if dialect is None else {}
+    result = query.sql(statement, values, own, dialect=dialect, name=name)
     if name is None:
         return result
     namespace[name] = result
@@ -62,13 +65,13 @@ def misplaced() -> None:
     )
 
 
-def given(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+def given(statement: str, namespace: Mapping[str, Any], dialect: str | None = None) -> dict[str, Any]:
     """Return the values of the statement's parameters.
 
     Raises QueryRefused for a variable that is missing.
     """
     values = {}
-    for name in lexer.parameters(statement):
+    for name in lexer.parameters(statement, dialect):
         if name not in namespace:
             raise advice.without_value(
                 name,
@@ -88,16 +91,34 @@ def own_tables(statement: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _name(line: str) -> str | None:
-    words = line.split()
+def with_dialect(line: str) -> tuple[str | None, str]:
+    """Return the dialect at the beginning of a line, and the rest of it.  Raises Invalid."""
+    found = _DIALECT.match(line)
+    if found is None:
+        return None, line
+    if not found["name"]:
+        raise Invalid(
+            Problem(
+                "--dialect needs the name of one.",
+                why="Nothing was run.",
+                todo="Write %%swap --dialect mysql, or hive, and the SQL below it.",
+            )
+        )
+    return found["name"], line[found.end() :]
+
+
+def _first_line(line: str) -> tuple[str | None, str | None]:
+    """Return what a cell's first line says: the result's name and the dialect.  Raises Invalid."""
+    dialect, rest = with_dialect(line)
+    words = rest.split()
     if not words:
-        return None
+        return None, dialect
     if len(words) == 1 and words[0].isidentifier() and not keyword.iskeyword(words[0]):
-        return words[0]
+        return words[0], dialect
     raise Invalid(
         Problem(
-            f"{line.strip()} is not the name of a variable.",
-            why="The first line is %%swap and, if you like, a name for the result. Nothing was run.",
+            f"{rest.strip()} is not the name of a variable.",
+            why="The first line is %%swap and, if you like, --dialect and a name for the result. Nothing was run.",
             todo="Write %%swap pages, and the SQL below it.",
         )
     )

@@ -41,6 +41,7 @@ def sql(
     params: Mapping[str, Any] | None = None,
     tables: Mapping[str, Any] | None = None,
     *,
+    dialect: str | None = None,
     name: str | None = None,
     wait: bool = True,
     keep: bool = False,
@@ -48,8 +49,9 @@ def sql(
     """Run one SELECT over all sources and return its result.
 
     `:name` in the statement takes its value from `params`; `tables` brings your own tables along under the
-    names the statement uses: pandas, polars, pyarrow, or another result.  `name` is what the result is called
-    where it is shown.  With `wait=False` the result comes at once and its rows follow as they arrive.
+    names the statement uses: pandas, polars, pyarrow, or another result.  With `dialect="hive"` or `"mysql"` the
+    statement is about one source, in its own SQL.  `name` is what the result is called where it is shown.  With
+    `wait=False` the result comes at once and its rows follow as they arrive.
     A query ends a minute after its kernel, unless it is to `keep` on.
     Raises the classes of swap.errors; an interrupt cancels the query at its sources.
     """
@@ -66,6 +68,7 @@ def sql(
                 own: _upload(gateway, own, data)
                 for own, data in _named(tables, "Tables of yours", _TABLES_FORM).items()
             },
+            **({"dialect": _dialect(dialect)} if dialect is not None else {}),
             **({} if keep else {"program": follow.PROGRAM}),
             # What is quick is answered at once, with what its cell shows, and with its rows if they are few.
             **({"wait": follow.QUIET_SECONDS, "rows": PAGE_ROWS, "arrow": SMALL_BYTES} if wait else {}),
@@ -116,6 +119,12 @@ def _text(statement: Any) -> str:
             )
         )
     return statement
+
+
+def _dialect(dialect: Any) -> str:
+    if not isinstance(dialect, str) or not dialect:
+        raise Invalid(Problem("dialect is a source's own SQL: text.", todo='Write swap.sql(…, dialect="mysql").'))
+    return dialect
 
 
 def _named(values: Any, what: str, form: str) -> Mapping[str, Any]:

@@ -152,6 +152,8 @@ class Capabilities:
 
     comparisons: frozenset[tuple[str, Comparison]]
     limit: bool = True
+    dialect: str = ""
+    """The dialect of its own in which it also takes whole statements."""
 
     def accepts(self, column: Column, comparison: Comparison, value: Any = None) -> bool:
         """Tell whether this connector compares this column exactly as DuckDB does.
@@ -182,6 +184,19 @@ class Fragment:
         """Return its columns as they are sent, under other names if those are given."""
         called = names or [column.name for column in self.columns]
         return pa.schema([pa.field(name, column.type) for name, column in zip(called, self.columns, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """What one source is asked for in its own dialect: a statement that we wrote, and all that it may read.
+
+    `tables` holds what each table is called in it, its schema and its name.  Before it runs, the source itself is asked
+    what it would read, and that may be nothing else.  What columns its rows have, only the source knows.
+    """
+
+    text: str
+    tables: tuple[tuple[str, str, str], ...]
+    query_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,13 +310,15 @@ class Connector(Protocol):
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,
     ) -> Reader:
         """Return a fragment, read for somebody, ready to be sent.  Returns at once; errors come from `send`.
 
+        A `Native` is for those alone whose capabilities name a dialect.  Its rows have the source's own columns, and
+        `send` raises QueryRefused where the source would read something else than it may.
         While it is sent, `tell` hears how far the source is, on the thread that sends.
         """
 

@@ -14,6 +14,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Native,
     OnBehalf,
     Progress,
     ReadStats,
@@ -71,12 +72,13 @@ class FilesConnector:
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,  # noqa: ARG002 — files are read as the gateway
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,  # noqa: ARG002 — its first rows come at once
     ) -> FilesReader:
         """Start a fragment."""
+        assert isinstance(fragment, Fragment), "files have no dialect"
         return FilesReader(str(self._root), fragment, self._readers.ask(deadline, self._failed))
 
     def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none

@@ -25,7 +25,7 @@ _HIVE = frozenset(
     ]
 )
 CAPABILITIES = {
-    "hive": Capabilities(comparisons=_HIVE),
+    "hive": Capabilities(comparisons=_HIVE, dialect="hive"),
     # To Spark a moment is what most tables call a time.
     "spark": Capabilities(comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison}),
 }

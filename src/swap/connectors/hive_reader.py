@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import hive_catalog, hive_decode
+from swap.connectors import hive_catalog, hive_decode, hive_native
 from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
 from swap.connectors.hive_catalog import Described
 from swap.connectors.hive_session import ColumnBlock, StatementError, ended
@@ -125,6 +125,19 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     return writer.end()
 
 
+def native(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
+    """Have Hive read the statement a second time, then write its rows; return how many they are."""
+    assert sink is not None
+    session = server.session
+    operation = session.execute(hive_native.begin(server, request, tell), hive_native.seconds(request))
+    with _cancelled_unless_over(server, operation):
+        _watch(server, operation, tell)
+        rows = hive_native.Rows(request["source"], session.described(operation), sink, tell)
+        for blocks in session.rows(operation, _FETCH_ROWS):
+            rows.write(blocks)
+    return rows.end()
+
+
 def _types(server: Server, source: str, fragment: Fragment) -> dict[str, HiveType]:
     """Return the types of the table's columns now; refuse when one changed since the catalog was harvested."""
     question = f"DESCRIBE {identifier(fragment.schema)}.{identifier(fragment.table)}"
@@ -216,6 +229,7 @@ _DO: dict[str, Callable[[Server, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
     "harvest": harvest,
     "read": read,
+    "native": native,
 }
 
 

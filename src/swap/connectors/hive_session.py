@@ -67,6 +67,15 @@ class ColumnBlock:
     nulls: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A column of a result as the server describes it: of what is `nested` in it nothing is said."""
+
+    name: str
+    type: str
+    nested: bool
+
+
 class Transport(Protocol):
     """What carries messages."""
 
@@ -142,8 +151,12 @@ class Session:
 
     def schema(self, operation: Value) -> list[str]:
         """Return the names of a statement's columns."""
+        return [each.name for each in self.described(operation)]
+
+    def described(self, operation: Value) -> list[Described]:
+        """Return what a statement's columns are."""
         told = self._ask("GetResultSetMetadata", fields({1: operation}))
-        return [plain(column[1]) for column in told[2][1]]
+        return [_described(column) for column in told[2][1]]
 
     def table(self, statement: str, seconds: int) -> Iterator[list[list[str]]]:
         """Run a statement and yield its rows' columns, some rows at a time; what is no text is told as none."""
@@ -212,6 +225,25 @@ def ended(status: Status) -> bool:
     if status.state is State.FINISHED:
         return True
     raise StatementError(status.sql_state, status.code, status.message or status.state.name.lower())
+
+
+_TYPES = (
+    *("boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "string", "timestamp", "binary"),
+    *("array", "map", "struct", "uniontype", "user-defined", "decimal", "void", "date", "varchar", "char"),
+    *("interval_year_month", "interval_day_time", "timestamp with local time zone"),
+)
+"""Types by their numbers (TTypeId)."""
+_NESTED = frozenset({"array", "map", "struct", "uniontype"})
+_SIZES = ("precision", "scale", "characterMaximumLength")
+
+
+def _described(column: Fields) -> Described:
+    primitive = column[2][1][0].get(1, {})
+    number = primitive.get(1, -1)
+    name = _TYPES[number] if 0 <= number < len(_TYPES) else "unknown"
+    qualifiers = {plain(key): value.get(1) for key, value in (primitive.get(2, {}).get(1) or {}).items()}
+    sizes = ",".join(str(qualifiers[key]) for key in _SIZES if qualifiers.get(key) is not None)
+    return Described(plain(column.get(1)), f"{name}({sizes})" if sizes else name, name in _NESTED)
 
 
 def handle(told: Fields) -> Value:

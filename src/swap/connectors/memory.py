@@ -24,6 +24,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Native,
     OnBehalf,
     Predicate,
     Progress,
@@ -125,12 +126,13 @@ class MemoryConnector:
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,
     ) -> MemoryReader:
         """Start a fragment."""
+        assert isinstance(fragment, Fragment), "memory has no dialect"
         self.fragments.append(fragment)
         reader = MemoryReader(self, fragment, on_behalf, deadline, tell)
         self._open.add(reader)

@@ -14,13 +14,23 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from swap.connectors.accounts import Account, smallest
-from swap.connectors.base import NULL_TESTS, Capabilities, Comparison, Dataset, Deadline, Fragment, OnBehalf, Server
+from swap.connectors.base import (
+    NULL_TESTS,
+    Capabilities,
+    Comparison,
+    Dataset,
+    Deadline,
+    Fragment,
+    Native,
+    OnBehalf,
+    Server,
+)
 from swap.connectors.messages import DATASETS, SERVER, TABLES, decode_dataset
 from swap.connectors.mysql_shards import Places, Shard, places, shards
 from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
 from swap.connectors.store import HARVEST_SECONDS, StoreConnector
-from swap.errors import SourceFailed, SwapError
+from swap.errors import Problem, QueryRefused, SourceFailed, SwapError
 from swap.settings import MysqlAccount, MysqlSource
 
 log = logging.getLogger(__name__)
@@ -33,6 +43,7 @@ CAPABILITIES = Capabilities(
         + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
+    dialect="mysql",
 )
 KNOWN_SECONDS = 300.0
 """How long it is known which tables an account sees, where a person has several accounts to choose from."""
@@ -112,10 +123,23 @@ class MysqlConnector(StoreConnector):
         """Return the smallest account of the person's groups that sees all the query's tables.  Raises Forbidden."""
         return self._for(on_behalf).user
 
-    def order_to_read(self, fragment: Fragment, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
-        """Return what a reader process is told to read, from the server that holds the database."""
-        shard = self._shard(fragment.schema)
-        return super().order_to_read(fragment, on_behalf, deadline) | self._to(shard, self._for(on_behalf))
+    def order_to_read(self, asked: Fragment | Native, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
+        """Return what a reader process is told to read, from the server that holds the database.
+
+        Raises QueryRefused for a statement over databases of several servers.
+        """
+        databases = {schema for _, schema, _ in asked.tables} if isinstance(asked, Native) else {asked.schema}
+        shard, *others = {self._shard(database) for database in sorted(databases)}
+        if others:
+            raise QueryRefused(
+                Problem(
+                    f"{' and '.join(sorted(databases))} are on different servers of {self.name}.",
+                    why="Nothing was run. A statement in MySQL's own dialect is run by one server.",
+                    todo="Leave dialect out: then SWAP puts them together.",
+                    source=self.name,
+                )
+            )
+        return super().order_to_read(asked, on_behalf, deadline) | self._to(shard, self._for(on_behalf))
 
     def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
         """Kill the connection of a reader that is gone, if it is still that query's."""

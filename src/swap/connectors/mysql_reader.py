@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
 from swap.connectors import mysql_decode as decode
+from swap.connectors import mysql_native
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import (
@@ -169,21 +170,33 @@ def _meanings(request: Mapping[str, Any]) -> Meanings:
 def read(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
     """Tell the statement, then write its rows; return how many they are."""
     assert sink is not None
-    tell({HANDLE: {"server": request["server"], "user": request["address"]["user"], "number": link.number}})
+    _begin(link, request, tell)
     fragment = decode_fragment(request["fragment"])
     columns = columns_of(link, request, fragment)
     statement = select(fragment, columns)
     tell({STATEMENT: statement})
-    if request["lag_limit_seconds"] is not None:
-        late = behind(link, request["called"], request["heartbeat"], request["lag_limit_seconds"])
-        if late:
-            tell({NOTICE: late})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
     for packets in link.stream(statement):
         wanted = [columns[each.name] for each in fragment.columns]
         writer.write(_batch(request["source"], fragment, packets, wanted, schema, writer.rows))
     return writer.end()
+
+
+def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
+    """Write the rows of a statement in the server's own dialect; return how many they are."""
+    assert sink is not None
+    _begin(link, request, tell)
+    return mysql_native.native(link, request, sink, tell)
+
+
+def _begin(link: Link, request: Mapping[str, Any], tell: Tell) -> None:
+    """Tell by what the statement can be killed, and how far the server is behind when that is too far."""
+    tell({HANDLE: {"server": request["server"], "user": request["address"]["user"], "number": link.number}})
+    if request["lag_limit_seconds"] is not None:
+        late = behind(link, request["called"], request["heartbeat"], request["lag_limit_seconds"])
+        if late:
+            tell({NOTICE: late})
 
 
 def _batch(
@@ -238,6 +251,7 @@ _DO: dict[str, Callable[[Link, Mapping[str, Any], int | None, Tell], int]] = {
     "harvest": harvest,
     "kill": kill,
     "read": read,
+    "native": native,
     "tables": tables,
 }
 

@@ -89,9 +89,11 @@ class Link:
         self.number = 0
         """The connection's, as the server counts."""
         self.version = ""
-        self.names: tuple[str, ...] = ()
-        """What the columns of the newest answer are called."""
         self._working = False
+        self.columns: list[bytes] = []
+        """How the server described the columns of its newest answer, a packet each."""
+        self.error = 0
+        """The number of its newest error."""
 
     def connect(self, ends_at: float) -> None:
         """Connect and sign in.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
@@ -128,11 +130,16 @@ class Link:
             "net_write_timeout": str(kept),
             "wait_timeout": str(kept),
         }
-        if "MariaDB" in self.version:
+        if self.is_mariadb:
             pinned |= {"tx_read_only": "1", "max_statement_time": f"{seconds:.3f}"}
         else:
             pinned |= {"transaction_read_only": "1", "max_execution_time": str(math.ceil(seconds * 1000))}
         self.ask("SET SESSION " + ", ".join(f"{name} = {value}" for name, value in pinned.items()))
+
+    @property
+    def is_mariadb(self) -> bool:
+        """Whether it is MariaDB that answers."""
+        return "MariaDB" in self.version
 
     def extend(self, ends_at: float) -> None:
         """Let what is asked next take until then."""
@@ -154,7 +161,8 @@ class Link:
     def table(self, statement: str) -> list[dict[str, str | None]]:
         """Run a statement and return its rows as text, by the columns' names."""
         rows = self.ask(statement)
-        return [dict(zip(self.names, row, strict=True)) for row in rows]
+        names = [_name(column) for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def stream(self, statement: str) -> Iterator[Packets]:
         """Run a statement and yield its rows' packets as they come, some at a time; the rows before an error, too."""
@@ -191,7 +199,7 @@ class Link:
         if not first or first[0] in _NO_COUNT:
             raise MalformedError("an answer that is neither rows nor an error")
         columns = first[0] if len(first) == 1 else int.from_bytes(first[1:], "little")
-        self.names = tuple(_name(incoming.packet()) for _ in range(columns))
+        self.columns = [incoming.packet() for _ in range(columns)]
         if incoming.packet()[:1] != b"\xfe":
             raise MalformedError("columns without an end")
         while not incoming.ended:
@@ -260,7 +268,7 @@ class Link:
     def _failed(self, packet: bytes) -> SwapError:
         """Return what an error packet means.  The statement is over."""
         self._working = False
-        number = int.from_bytes(packet[1:3], "little")
+        self.error = number = int.from_bytes(packet[1:3], "little")
         log.warning("%s: error %d", self._called, number)
         if number in _TOO_LONG:
             return QueryTimedOut()

@@ -16,6 +16,7 @@ from swap.connectors.base import (
     Dataset,
     Deadline,
     Fragment,
+    Native,
     OnBehalf,
     Progress,
     ReadStats,
@@ -83,10 +84,13 @@ class StoreConnector(ABC):
             if DATASETS in told:
                 yield [decode_dataset(each) for each in told[DATASETS]]
 
-    def order_to_read(self, fragment: Fragment, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
+    def order_to_read(self, asked: Fragment | Native, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
         """Return what a reader process is told to read.  Raises SourceUnavailable, Forbidden."""
-        order = self.order("read", fragment.query_id or "query", deadline.at, on_behalf)
-        return order | {"fragment": encode_fragment(fragment)}
+        do = "native" if isinstance(asked, Native) else "read"
+        order = self.order(do, asked.query_id or "query", deadline.at, on_behalf)
+        if isinstance(asked, Native):
+            return order | {"text": asked.text, "tables": asked.tables, "query_id": asked.query_id}
+        return order | {"fragment": encode_fragment(asked)}
 
     def servers(self) -> Sequence[Server]:
         """Return nothing: there is one, of which nothing else is known."""
@@ -98,7 +102,7 @@ class StoreConnector(ABC):
 
     def read(
         self,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None] = unheard,
@@ -163,7 +167,7 @@ class StoreReader:
     def __init__(
         self,
         connector: StoreConnector,
-        fragment: Fragment,
+        fragment: Fragment | Native,
         on_behalf: OnBehalf,
         deadline: Deadline,
         tell: Callable[[Progress], None],

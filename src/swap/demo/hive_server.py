@@ -80,6 +80,8 @@ class HiveServer:
             "hive.query.results.cache.directory": f"{state}/cache",
             "hive.server2.logging.operation.log.location": f"{state}/operations",
             "hive.execution.engine": "mr",
+            # The small side of a join would be read by a program of Hadoop's, which is not there.
+            "hive.auto.convert.join": "false",
             "hive.server2.materializedviews.registry.impl": "DUMMY",
             "hive.server2.thrift.bind.host": "127.0.0.1",
             "hive.server2.thrift.port": str(self.port),

@@ -56,6 +56,7 @@ class QueryBody(Body):
     rows: int = Field(default=0, ge=0, le=PAGE_ROWS)
     arrow: int = Field(default=0, ge=0, le=SMALL_BYTES)
     program: str = Field(default="", max_length=64)
+    dialect: str = Field(default="", max_length=64)
 
 
 def health() -> dict[str, bool]:
@@ -114,7 +115,7 @@ async def _until_gone(request: Request, tell: Callable[[], None]) -> None:
 def start_query(body: QueryBody, caller: Person, with_parts: WithParts) -> JSONResponse:
     """Accept a statement; wait a while for its end if asked to, and give the first rows, or all, of what is there."""
     queries = with_parts.queries
-    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id, body.program)
+    statement = Statement(body.statement, body.params, body.tables, caller.kernel_id, body.program, body.dialect)
     run = queries.run(caller.principal, statement)
     run.wait_end(body.wait)
     page = small = None

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from swap.catalog.model import VisibleColumn, VisibleDataset
-from swap.connectors.base import Column, Fragment
+from swap.connectors.base import Column, Fragment, Native
 from swap.errors import SwapError
 from swap.policy.model import Resource
 
@@ -33,6 +33,8 @@ class Statement:
     kernel_id: str = ""
     program: str = ""
     """The process that waits for the answer, as it calls itself; the query ends with it.  "" for none."""
+    dialect: str = ""
+    """Whose SQL it is: "" is DuckDB's, over all sources; another is that of the one source it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,20 @@ class Input:
     columns: tuple[Column, ...]
     rows: int | None = None
     """How many will come, as the catalog counts them, when the whole table is asked for."""
+    native: Native | None = None
+    """Instead of a fragment, the whole statement in the source's own dialect."""
+
+    @property
+    def asked(self) -> Fragment | Native | None:
+        """What the source is asked for."""
+        return self.native or self.fragment
+
+    @property
+    def tables(self) -> frozenset[tuple[str, str]]:
+        """The tables of the source that it reads: schema, name."""
+        if self.native is not None:
+            return frozenset((schema, name) for _, schema, name in self.native.tables)
+        return frozenset({(self.fragment.schema, self.fragment.table)}) if self.fragment is not None else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,11 @@ class Plan:
     """What the columns are called where the result is its only input as it comes: then no combiner is needed."""
 
     @property
+    def alone(self) -> bool:
+        """Whether the result is what its only input sends, so that no combiner is needed."""
+        return bool(self.passed) or any(item.native is not None for item in self.inputs)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The sources it reads, each once, in the order of their names."""
         return tuple(sorted({item.source for item in self.inputs if item.source}))
@@ -173,7 +194,11 @@ class Plan:
             self,
             sql="",
             inputs=tuple(
-                replace(item, fragment=replace(item.fragment, predicates=()) if item.fragment else None)
+                replace(
+                    item,
+                    fragment=replace(item.fragment, predicates=()) if item.fragment else None,
+                    native=replace(item.native, text="") if item.native else None,
+                )
                 for item in self.inputs
             ),
         )

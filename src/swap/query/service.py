@@ -28,10 +28,12 @@ from swap.query.execution.execute import Execution
 from swap.query.execution.pool import Pool
 from swap.query.execution.queue import Queue, at_server
 from swap.query.execution.uploads import Uploads
-from swap.query.language import names
+from swap.query.language import names, native
+from swap.query.language.dialects import demand_none, language
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
 from swap.query.model import End, Plan, Reference, RunState, Statement
+from swap.query.planning.native import plan as plan_native
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.query.planning.turns import Planning
@@ -140,14 +142,21 @@ class Queries:
             raise failed from error
 
     def _plan(self, principal: Principal, statement: Statement, query_id: str) -> tuple[Plan, list[Reference]]:
-        tree = parse(statement.text, statement.params, self.settings.limits.statement_bytes)
+        longest = self.settings.limits.statement_bytes
+        spoken = None
+        if statement.dialect:
+            demand_none(statement.tables)
+            spoken = native.parse(statement.text, statement.params, longest, language(statement.dialect))
+        tree = spoken.tree if spoken else parse(statement.text, statement.params, longest)
         own = {name: self.uploads.table(principal, name, upload_id) for name, upload_id in statement.tables.items()}
         with self._looking.connect() as conn:
             known = catalog.Catalog(conn, self.settings.policy, principal)
             resolved = resolve(tree, statement.text, known.find(names.tables(tree)), known.near, own)
         rights.decide(self.settings.policy, principal, resolved)
         capabilities = {name: connector.capabilities for name, connector in self.connectors.items()}
-        planned = plan(resolved, capabilities, query_id)
+        planned = (
+            plan_native(spoken, resolved, capabilities, query_id) if spoken else plan(resolved, capabilities, query_id)
+        )
         if missing := [name for name in planned.sources if name not in self.connectors]:
             raise QueryRefused(Problem(f"There is no source {missing[0]}.", why="Nothing was run."))
         return planned, resolved.references
@@ -239,6 +248,8 @@ class Queries:
     def _end(self, conn: Connection, run: Run, end: End) -> None:
         """Record the end once, also when the database has heard of it before and could not say so; leave the line."""
         if store.ended(conn, run.id, end):
+            if isinstance(end.error, QueryRefused):
+                audit.record(conn, told.refused_there(run, end.error))
             audit.record(conn, told.ended(run, end))
         self.queue.leave(conn, run.id)
 

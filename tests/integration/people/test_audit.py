@@ -32,6 +32,7 @@ def test_an_event_becomes_one_row_with_its_fields(database):
         "category": "refused",
         "reason": "not a SELECT",
         "rule": "",
+        "dialect": "",
     }
 
 

@@ -27,6 +27,19 @@ def test_parameters_are_found_where_a_value_may_stand(statement: str, names: lis
 @pytest.mark.parametrize(
     ("statement", "names"),
     [
+        (r"SELECT 'it\'s :x', :y", ["y"]),
+        (r'SELECT "it\"s :x", :y', ["y"]),
+        ("SELECT `a:b`, :y # :z", ["y"]),
+        ("SELECT 1 -- :x\n, :y /* :z */", ["y"]),
+    ],
+)
+def test_parameters_are_found_in_other_dialects(statement: str, names: list[str]) -> None:
+    assert parameters(statement, "mysql") == names
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
         ("SELECT * FROM mine", ["mine"]),
         ("SELECT * FROM lake.wmf.t JOIN mine AS m ON true LEFT JOIN other USING (x)", ["mine", "other"]),
         ("FROM mine SELECT 1", ["mine"]),

@@ -80,11 +80,11 @@ class Execution:
             self.run.on_cancel = lambda: self.stop(QueryCancelled())
             if self.run.cancelled.is_set():
                 raise QueryCancelled
-            if not self.plan.passed:
+            if not self.plan.alone:
                 self._take_combiner()
             alarm.start()  # waiting is not counted
             deadline = Deadline(time.monotonic() + self.limits.seconds)
-            if self.plan.passed:
+            if self.plan.alone:
                 self._pass_on(self.plan.inputs[0], result, deadline)
             else:
                 self._combine(result, deadline)
@@ -183,7 +183,7 @@ class Execution:
 
     def _open(self, item: Input, deadline: Deadline) -> int:
         """Return a descriptor from which the combiner will read this input."""
-        if item.fragment is None:
+        if item.asked is None:
             return self.upload(item.upload_id)
         ours, theirs = os.pipe2(os.O_CLOEXEC)
         # Who has many pipes already gets no large one, which is slower and nothing else.
@@ -198,9 +198,9 @@ class Execution:
         return ours
 
     def _feed(self, item: Input, sink: int, deadline: Deadline) -> _Feed:
-        assert item.fragment is not None
+        assert item.asked is not None
         reader = self.connectors[item.source].read(
-            item.fragment, self._on_behalf(item.source), deadline, lambda told: self._tell(item, told)
+            item.asked, self._on_behalf(item.source), deadline, lambda told: self._tell(item, told)
         )
         feed = _Feed(item, reader, sink)
         with self._lock:
@@ -211,10 +211,8 @@ class Execution:
 
     def _on_behalf(self, source: str) -> OnBehalf:
         principal = self.run.principal
-        fragments = [item.fragment for item in self.plan.inputs if item.source == source and item.fragment]
-        return OnBehalf(
-            principal.id, principal.name, principal.groups, frozenset((each.schema, each.table) for each in fragments)
-        )
+        tables = frozenset(table for item in self.plan.inputs if item.source == source for table in item.tables)
+        return OnBehalf(principal.id, principal.name, principal.groups, tables)
 
     def _pump(self, feed: _Feed) -> None:
         """Let one source write into its pipe."""
@@ -262,7 +260,7 @@ class Execution:
         if progress.notice:
             self.run.remark(progress.notice)
             return
-        if item.fragment is None or item.fragment.scattered:
+        if item.asked is None or _is_scattered(item):
             return
         with self._lock:
             self._progress[item.name] = progress
@@ -288,7 +286,7 @@ class Execution:
             over = sum(other.sent.at for other in self._feeds) > self.limits.source_bytes
             first = not feed.begun and sent.rows > 0
             feed.begun = feed.begun or first
-            read = (0 if _is_scattered(feed) else feed.reader.stats.bytes) or sent.at
+            read = (0 if _is_scattered(feed.item) else feed.reader.stats.bytes) or sent.at
             more, feed.counted_bytes = read - feed.counted_bytes, read
             quiet = all(other.begun or other.ended for other in self._feeds if other.item.source == source)
         if first:
@@ -322,7 +320,7 @@ class Execution:
             self._ran(feed)
         if source_ended:
             self.run.finish(f"fetch:{source}")
-        if all_ended and not self.plan.passed:
+        if all_ended and not self.plan.alone:
             self.run.begin("combine")
 
     def _end(self) -> None:
@@ -334,19 +332,19 @@ class Execution:
         # Those for which there was no thread.
         for feed in self._feeds[len(self._threads) :]:
             feed.reader.close()
-            if not self.plan.passed:
+            if not self.plan.alone:
                 os.close(feed.sink)
         for thread in self._threads:
             thread.join(timeout=10.0)
 
 
-def _is_scattered(feed: _Feed) -> bool:
+def _is_scattered(item: Input) -> bool:
     """Tell whether what was read on the way to the rows, such as files, is not told; nor is any progress."""
-    return feed.item.fragment is not None and feed.item.fragment.scattered
+    return item.fragment is not None and item.fragment.scattered
 
 
 def _done(feed: _Feed) -> str:
-    if _is_scattered(feed):
+    if _is_scattered(feed.item):
         return ""
     stats = feed.reader.stats
     return f"{stats.files:,} file{'s' if stats.files != 1 else ''}" if stats.files else ""

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-def _words(*groups: str) -> frozenset[str]:
+def words(*groups: str) -> frozenset[str]:
+    """Return the words of some lines."""
     return frozenset(word for group in groups for word in group.split())
 
 
-CLAUSES = _words(
+CLAUSES = words(
     "Select Union Except Intersect Values Subquery",  # queries
     "With CTE TableAlias From Join Table Lateral Unnest",  # where rows come from; resolve gives each name its meaning
     "Where Group Having Order Ordered Limit Fetch LimitOptions Offset Distinct Qualify",  # clauses of a query
@@ -123,15 +124,15 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 Each is pure: it reads no file, no setting, no catalog and no clock but the statement's own, and changes nothing.
 """
 
-AGGREGATES = _words(*FUNCTIONS["aggregates"])
-NAMING = _words("array_aggregate list_aggregate")
+AGGREGATES = words(*FUNCTIONS["aggregates"])
+NAMING = words("array_aggregate list_aggregate")
 """Functions whose second argument is the name of an aggregate."""
-TABLE_FUNCTIONS = _words("generate_series range unnest")
+TABLE_FUNCTIONS = words("generate_series range unnest")
 """Functions that may stand in FROM: their rows are made of their arguments alone, as many as the limits let pass."""
 
-FUNCTION_NAMES = _words(*(line for lines in FUNCTIONS.values() for line in lines))
+FUNCTION_NAMES = words(*(line for lines in FUNCTIONS.values() for line in lines))
 
-OPERATORS = _words(
+OPERATORS = words(
     "+ - * / // % ** ^ @ !",  # arithmetic
     "& | << >> ~",  # bits
     "||",  # texts and lists put together
@@ -141,7 +142,7 @@ OPERATORS = _words(
 )
 """Operators, as DuckDB's parser names them: they are functions there."""
 
-FUNCTION_NODES = _words(
+FUNCTION_NODES = words(
     # Functions that sqlglot knows: dialect.py says why no more
     "Count Explode Coalesce FirstValue LastValue NthValue Lag Lead PercentileCont PercentileDisc",
     "Extract StrPosition Substring Trim",  # those with a grammar of their own
@@ -153,7 +154,7 @@ FUNCTION_NODES = _words(
 NODES = CLAUSES | FUNCTION_NODES
 ANONYMOUS = frozenset({"Anonymous", "AnonymousAggFunc", "CombinedAggFunc", "ParameterizedAgg"})
 
-TYPES = _words(
+TYPES = words(
     "BOOLEAN NULL UNKNOWN BIT",  # truth, nothing, bits
     "TINYINT SMALLINT INT BIGINT INT128 UTINYINT USMALLINT UINT UBIGINT UINT128",  # integers
     "FLOAT DOUBLE DECIMAL",  # other numbers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -15,8 +15,14 @@ from swap.query.language.params import demand_few, size
 from swap.query.language.text import HALF, cut
 
 
-def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
-    """Return the tree with each parameter's value in its place.  Raises QueryRefused, LimitExceeded."""
+def bind(
+    tree: exp.Query, params: Mapping[str, Any], as_literal: Callable[[Any, str], exp.Expr] | None = None
+) -> exp.Query:
+    """Return the tree with each parameter's value in its place.  Raises QueryRefused, LimitExceeded.
+
+    `as_literal` makes a literal of a value, as another dialect than DuckDB's reads it.
+    """
+    as_literal = as_literal or literal
     unused = set(params)
     sizes = {name: size(value) for name, value in params.items()}
     values = characters = 0
@@ -31,13 +37,7 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
                 )
             )
         if node.name not in params:
-            raise QueryRefused(
-                Problem(
-                    f"The parameter :{cut(node.name)} has no value.",
-                    why="Nothing was run.",
-                    todo=f'Pass it: swap.sql(…, params={{"{cut(node.name)}": …}}).',
-                )
-            )
+            raise without_value(node.name)
         unused.discard(node.name)
         if todo := _misplaced(node):
             raise QueryRefused(
@@ -50,9 +50,9 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
         if isinstance(node.parent, exp.In) and node.arg_key in {"field", "expressions"}:
             items = value if isinstance(value, (list, tuple)) else [value]
             _, found = members.setdefault(id(node.parent), (node.parent, {}))
-            found[id(node)] = [literal(item, node.name) for item in items]
+            found[id(node)] = [as_literal(item, node.name) for item in items]
         else:
-            node.replace(literal(value, node.name))
+            node.replace(as_literal(value, node.name))
     for member, found in members.values():
         _fill(member, found)
     if unused:
@@ -65,6 +65,17 @@ def bind(tree: exp.Query, params: Mapping[str, Any]) -> exp.Query:
             )
         )
     return tree
+
+
+def without_value(name: str) -> QueryRefused:
+    """Return the error for a parameter that was not passed."""
+    return QueryRefused(
+        Problem(
+            f"The parameter :{cut(name)} has no value.",
+            why="Nothing was run.",
+            todo=f'Pass it: swap.sql(…, params={{"{cut(name)}": …}}).',
+        )
+    )
 
 
 def _fill(node: exp.In, found: Mapping[int, list[exp.Expr]]) -> None:

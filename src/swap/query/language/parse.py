@@ -7,9 +7,11 @@ Values of parameters enter the tree as literals, never as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
@@ -51,6 +53,20 @@ _WORDS = {
 
 def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed = ALLOWED) -> exp.Query:
     """Return the statement's tree with its parameters bound.  Raises QueryRefused saying why and where."""
+    demand_plain(text, max_bytes)
+    with reading(text):
+        dialect = Dialect()
+        dollars = _with_dollars(text, dialect, params)
+        tree = one_query(text, dialect.tokenize(dollars), dialect)
+        _check_nodes(tree, text, allowed)
+        _demand_duckdbs(dollars, text, tree)
+        bound = bind(tree, params)
+        _check_named(bound, text)
+    return bound
+
+
+def demand_plain(text: str, max_bytes: int) -> None:
+    """Refuse a text that is too long, or holds what is no character.  Raises LimitExceeded, QueryRefused."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > max_bytes:
         raise LimitExceeded(
@@ -61,25 +77,23 @@ def parse(text: str, params: Mapping[str, Any], max_bytes: int, allowed: Allowed
             )
         )
     if "\0" in text:
-        raise _refused("The statement contains a NUL character.", text, text.index("\0"))
+        raise refused("The statement contains a NUL character.", text, text.index("\0"))
     if half := HALF.search(text):
-        raise _refused("The statement contains half a character.", text, half.start())
+        raise refused("The statement contains half a character.", text, half.start())
+
+
+@contextmanager
+def reading(text: str, *, hints: bool = True) -> Iterator[None]:
+    """Refuse whatever sqlglot cannot read within, whatever it raises; with `hints` to what DuckDB's SQL has instead."""
     try:
-        dollars = _with_dollars(text, Dialect(), params)
-        tree = _one_query(text, dollars)
-        _check_depth(tree)
-        _check_nodes(tree, text, allowed)
-        _demand_duckdbs(dollars, text, tree)
-        bound = bind(tree, params)
-        _check_named(bound, text)
+        yield
     except RecursionError:
-        raise _refused("The statement is nested too deeply.", text, None) from None
+        raise refused("The statement is nested too deeply.", text, None) from None
     except SqlglotError as error:
-        raise _unreadable(error, text) from None
+        raise _unreadable(error, text, hints=hints) from None
     except (IndexError, KeyError, ValueError, TypeError, AttributeError, AssertionError):
         # sqlglot has crashed on odd input before; what it cannot read is refused, whatever it raises.
-        raise _refused("The statement cannot be read.", text, None) from None
-    return bound
+        raise refused("The statement cannot be read.", text, None) from None
 
 
 def offset_of(node: exp.Expr) -> int | None:
@@ -88,11 +102,10 @@ def offset_of(node: exp.Expr) -> int | None:
     return min(starts) if starts else None
 
 
-def _one_query(text: str, dollars: str) -> exp.Query:
-    dialect = Dialect()
-    tokens = dialect.tokenize(dollars)
+def one_query(text: str, tokens: list[Token], dialect: sqlglot.Dialect) -> exp.Query:
+    """Return the tree of `text`'s words: exactly one query, nested no deeper than we follow.  Raises QueryRefused."""
     if len(tokens) > MAX_TOKENS:
-        raise _refused(f"The statement has more than {MAX_TOKENS:,} words.", text, None)
+        raise refused(f"The statement has more than {MAX_TOKENS:,} words.", text, None)
     _check_nesting(tokens, text)
     first = tokens[0] if tokens else None
     trees = [
@@ -102,9 +115,9 @@ def _one_query(text: str, dollars: str) -> exp.Query:
     ]
     if len(trees) > 1:
         second = next((token for token in tokens if token.token_type is TokenType.SEMICOLON), None)
-        raise _refused("There is more than one statement.", text, second.start if second else None)
+        raise refused("There is more than one statement.", text, second.start if second else None)
     if not trees:
-        raise _refused("There is no statement.", text, None)
+        raise refused("There is no statement.", text, None)
     tree = trees[0]
     while isinstance(tree, exp.Subquery) and not tree.args.get("alias"):
         if any(tree.args.get(key) for key in ("with_", "order", "limit", "offset", "joins", "pivots", "sample")):
@@ -112,7 +125,8 @@ def _one_query(text: str, dollars: str) -> exp.Query:
         tree = tree.this
     if not isinstance(tree, (exp.Select, exp.SetOperation, exp.Subquery)):
         word = cut(first.text.upper()) if first and _NAME.fullmatch(first.text) else "This"
-        raise _refused(f"{word} is not a SELECT.", text, first.start if first else None, todo=STATEMENTS.get(word, ""))
+        raise refused(f"{word} is not a SELECT.", text, first.start if first else None, todo=STATEMENTS.get(word, ""))
+    _check_depth(tree)
     return tree
 
 
@@ -149,7 +163,7 @@ def _demand_duckdbs(dollars: str, text: str, tree: exp.Query) -> None:
     differ, at = difference(theirs, meaning(tree.sql(dialect=Dialect, comments=False)))
     if differ:
         where = None if at is None else len(dollars.encode()[:at].decode(errors="ignore"))
-        raise _refused(
+        raise refused(
             "SWAP would run this statement with another meaning than DuckDB gives it.",
             text,
             where,
@@ -166,7 +180,7 @@ def _unread(stopped: Unread, text: str, tree: exp.Query) -> QueryRefused:
         todo = "A JOIN needs ON … or USING (…). For every pair of rows write CROSS JOIN."
     where = f" near {cut(stopped.near)}" if stopped.near else ""
     title = "The statement ends too early." if stopped.at_end else f"The statement cannot be read{where}."
-    return _refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
+    return refused(title, text, stopped.offset, why="DuckDB's SQL has no such form.", todo=todo)
 
 
 def _is_unlinked(join: exp.Join) -> bool:
@@ -178,7 +192,7 @@ def _check_nesting(tokens: list[Token], text: str) -> None:
     for token in tokens:
         depth += (token.token_type in OPENING) - (token.token_type in CLOSING)
         if depth > MAX_DEPTH:
-            raise _refused(f"The statement nests deeper than {MAX_DEPTH} levels.", text, token.start)
+            raise refused(f"The statement nests deeper than {MAX_DEPTH} levels.", text, token.start)
 
 
 def _check_depth(tree: exp.Expr) -> None:
@@ -230,7 +244,7 @@ def _check_details(node: exp.Expr, text: str, allowed: Allowed) -> None:
     ):
         raise _not_listed("Hints are not part of the SQL that SWAP runs.", node, text)
     if isinstance(node, exp.Join) and (node.method or "").upper() in {"NATURAL", "POSITIONAL"}:
-        raise _refused(
+        raise refused(
             f"{node.method.upper()} JOIN is not part of the SQL that SWAP runs.",
             text,
             offset_of(node),
@@ -248,7 +262,7 @@ def _makes_rows(node: exp.Expr) -> bool:
 
 
 def _no_table(node: exp.Expr, text: str) -> QueryRefused:
-    return _refused(
+    return refused(
         "This function cannot stand in FROM.",
         text,
         offset_of(node),
@@ -257,7 +271,8 @@ def _no_table(node: exp.Expr, text: str) -> QueryRefused:
     )
 
 
-def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, todo: str = "") -> QueryRefused:
+def refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, todo: str = "") -> QueryRefused:
+    """Return the error for what stands at that place of a statement."""
     at = place(text, offset)
     return QueryRefused(
         Problem(
@@ -272,10 +287,10 @@ def _refused(title: str, text: str, offset: int | None, why: str = _ONE_SELECT, 
 
 def _not_listed(title: str, node: exp.Expr, text: str, todo: str = "") -> QueryRefused:
     why = "The SQL that SWAP runs is a closed list, which is in Help."
-    return _refused(title, text, offset_of(node), why=why, todo=todo or instead(text, offset_of(node)))
+    return refused(title, text, offset_of(node), why=why, todo=todo or instead(text, offset_of(node)))
 
 
-def _unreadable(error: SqlglotError, text: str) -> QueryRefused:
+def _unreadable(error: SqlglotError, text: str, *, hints: bool) -> QueryRefused:
     details: dict[str, Any] = next(iter(getattr(error, "errors", None) or []), {})
     line, column = details.get("line"), details.get("col")
     near = details.get("highlight") or ""
@@ -289,7 +304,7 @@ def _unreadable(error: SqlglotError, text: str) -> QueryRefused:
         Problem(
             title,
             why=f"Nothing was run. {description}",
-            todo=instead(text, _offset(text, line, column)) or "Check commas, brackets and quotes there.",
+            todo=(hints and instead(text, _offset(text, line, column))) or "Check commas, brackets and quotes there.",
             line=line,
             column=start,
         )

@@ -28,7 +28,13 @@ class Usual:
 
     def of(self, person_id: str, statement: Statement) -> Habit:
         """Return what is known of a person's statement, and where to write what this run of it takes."""
-        parts = (person_id, statement.text, sorted(statement.params.items()), sorted(statement.tables))
+        parts = (
+            person_id,
+            statement.dialect,
+            statement.text,
+            sorted(statement.params.items()),
+            sorted(statement.tables),
+        )
         digest = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).digest()
         with self._lock:
             return Habit(self, digest, self._spans.get(digest, {}))

@@ -36,6 +36,7 @@ class Run:
         self.id = query_id
         self.principal = principal
         self.statement = statement.text
+        self.dialect = statement.dialect
         self.kernel_id = statement.kernel_id
         self.program = statement.program and f"{principal.id} {statement.kernel_id} {statement.program}"
         """Who waits for the answer, as `Presence` knows them; "" for nobody."""

@@ -55,5 +55,5 @@ class SourceProgress:
 def of(plan: Plan) -> dict[str, Stage]:
     """Return the steps a plan will take, in their order."""
     steps = [f"{step}:{name}" for name in plan.sources for step in ("wait", "run", "fetch")] or [f"wait:{NO_SOURCE}"]
-    combined = [] if plan.passed else ["combine"]
+    combined = [] if plan.alone else ["combine"]
     return {key: Stage(key) for key in ("rights", *steps, *combined)}

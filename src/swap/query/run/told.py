@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from swap import audit
 from swap.catalog.model import VisibleDataset
-from swap.errors import Problem, SwapError
+from swap.errors import Problem, QueryRefused, SwapError
 from swap.identity import Principal, Via
 from swap.query.language.text import cut
 from swap.query.language.verify import too_deep
@@ -68,6 +68,7 @@ def accepted(
         datasets=tuple(sorted({str(table.name) for table, _ in read})),
         columns=tuple(sorted(columns)),
         rules=tuple(sorted(rules)),
+        dialect=statement.dialect,
     )
 
 
@@ -81,7 +82,13 @@ def refused(principal: Principal, statement: Statement, error: SwapError) -> aud
         category=error.category,
         reason=str(error),
         rule=error.problem.rule or "",
+        dialect=statement.dialect[:MAX_TOLD],
     )
+
+
+def refused_there(run: Run, error: QueryRefused) -> audit.QueryRefused:
+    """Return the audit's record of a statement that is not run because its source reads it otherwise."""
+    return refused(run.principal, Statement(run.statement, kernel_id=run.kernel_id, dialect=run.dialect), error)
 
 
 def ended(run: Run, end: End) -> audit.QueryEnded:

@@ -1,0 +1,125 @@
+"""A statement in Hive's own dialect: Hive says what it depends on, then it runs, and its columns are what Hive says.
+
+`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, so
+that no statement of this kind is given to it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from swap.arrow_stream import StreamWriter
+from swap.connectors import hive_decode
+from swap.connectors.hive_session import ColumnBlock, Described, StatementError
+from swap.connectors.hive_types import HiveType, UnknownTypeError, parse
+from swap.connectors.hive_wire import Server, failed
+from swap.connectors.messages import STATEMENT
+from swap.connectors.process import Tell
+from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
+from swap.errors import Problem, QueryRefused, SourceFailed
+
+_VIEWS = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
+_TEXT = HiveType("string", pa.string())
+"""What lists, maps and structs are here: Hive tells what they hold of a table's columns, not of a result's."""
+
+
+def begin(server: Server, request: Mapping[str, Any], tell: Tell) -> str:
+    """Return the statement once Hive has been asked what it would read.  Raises QueryRefused."""
+    statement: str = request["text"]
+    demand(server, request["source"], statement, {(schema, table) for _, schema, table in request["tables"]})
+    tell({STATEMENT: statement})
+    return statement
+
+
+def demand(server: Server, source: str, statement: str, tables: set[tuple[str, str]]) -> None:
+    """Let a statement pass in which Hive finds the plan's tables and no other.  Raises QueryRefused."""
+    if server.spark:
+        raise QueryRefused(
+            Problem(
+                f"{source} is a Spark Thrift Server, which takes no statements in its own dialect.",
+                why="Nothing was run. Spark does not say beforehand what a statement reads.",
+                todo="Leave dialect out.",
+                source=source,
+            )
+        )
+    try:
+        ((told,),) = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+    except StatementError as error:
+        raise not_understood(source, f"Its error is {error.code} ({error.sql_state}).") from None
+    found = json.loads(told)["input_tables"]
+    known = {(schema.casefold(), table.casefold()) for schema, table in tables}
+    for each in found:
+        schema, _, table = str(each["tablename"]).partition("@")
+        if each.get("tabletype") in _VIEWS and (schema.casefold(), table.casefold()) in known:
+            raise is_view(source, f"{schema}.{table}")
+    if any(tuple(str(each["tablename"]).casefold().split("@")) not in known for each in found):
+        raise disagrees(source)
+
+
+def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:
+    pieces = server.session.table(statement, 60)
+    return [row for piece in pieces for row in zip(*piece, strict=True)]
+
+
+class Rows:
+    """Writes the rows of a result, whose columns Hive describes."""
+
+    def __init__(self, source: str, described: list[Described], sink: int, tell: Tell) -> None:
+        self._source = source
+        self._names = unique([_name(each.name) for each in described])
+        self._types = [_type(source, name, each) for name, each in zip(self._names, described, strict=True)]
+        fields = [pa.field(name, of.type) for name, of in zip(self._names, self._types, strict=True)]
+        self._schema = pa.schema(fields)
+        self._writer = StreamWriter(sink, self._schema, lambda rows, at: tell({"rows": rows, "at": at}))
+
+    def write(self, blocks: list[ColumnBlock]) -> None:
+        """Write some rows."""
+        arrays = [
+            self._array(name, of, block) for name, of, block in zip(self._names, self._types, blocks, strict=True)
+        ]
+        self._writer.write(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def end(self) -> int:
+        """Write the end mark; return the rows."""
+        return self._writer.end()
+
+    def _array(self, name: str, of: HiveType, block: ColumnBlock) -> pa.Array:
+        try:
+            return hive_decode.column(block, of.type, padded=of.padded)
+        except hive_decode.UnreadableError as error:
+            row = self._writer.rows + error.row + 1
+            raise failed(
+                self._source,
+                f"The column {name} holds {error}, first in row {row} of the answer.",
+                "Leave the column out, or make it text with CAST.",
+            ) from None
+
+
+def seconds(request: Mapping[str, Any]) -> int:
+    """Return how long the server may work on it."""
+    ends_at: float = request["ends_at"]
+    return max(1, math.ceil(ends_at - time.monotonic()))
+
+
+def _name(written: str) -> str:
+    """Return a column's name without the table's, which Hive puts before those that a star opened."""
+    return written.rpartition(".")[2] or written
+
+
+def _type(source: str, name: str, described: Described) -> HiveType:
+    if described.nested:
+        return _TEXT
+    try:
+        return parse(described.type)
+    except UnknownTypeError:
+        raise _unknown(source, name) from None
+
+
+def _unknown(source: str, name: str) -> SourceFailed:
+    return failed(source, f"The column {name} has a type that does not travel exactly.", "Make it text with CAST.")
