@@ -185,6 +185,14 @@ class HiveSource(SourceBase):
     )
     user: str = Field(description="The account SWAP connects as.")
     password: Secret | None = Field(default=None, description="The account's password.")
+    transport: Literal["binary", "http"] = Field(
+        default="binary", description="How Hive is spoken to: hive.server2.transport.mode."
+    )
+    http_path: str = Field(
+        default="cliservice",
+        pattern=r"^[A-Za-z0-9._~%/-]+$",
+        description="The path of transport over HTTP: hive.server2.thrift.http.path.",
+    )
     tls: Literal["verify-full", "disable"] = Field(
         default="verify-full", description="Whether connections are encrypted and the server's certificate verified."
     )

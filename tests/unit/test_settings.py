@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from swap import settings as module
 from swap.errors import SettingsError
-from swap.settings import MysqlSource, Settings, load
+from swap.settings import HiveSource, MysqlSource, Settings, load
 
 GOOD = """\
 state = "state"
@@ -67,6 +67,11 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
     assert settings.sources["mediawiki"].password.file == tmp_path / "secrets/reader"  # type: ignore[union-attr]
     assert settings.site.url == "http://localhost:8000"
     assert settings.site.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
+
+
+def test_a_path_of_http_is_one_line() -> None:
+    with pytest.raises(ValidationError, match="http_path"):
+        HiveSource(kind="hive", servers=("h:1",), user="swap", http_path="a\r\nb")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ class HiveConnector(StoreConnector):
                 "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
                 "user": source.user,
                 "password": self.password(source.password) if source.password else _NO_PASSWORD,
+                "http_path": source.http_path.lstrip("/") if source.transport == "http" else "",
                 "tls": source.tls == "verify-full",
                 "ca": str(source.ca) if source.ca else "",
                 "connect_seconds": source.connect_timeout_seconds,

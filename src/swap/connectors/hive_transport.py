@@ -1,4 +1,4 @@
-"""How messages travel to a HiveServer2 and back: in SASL frames over a socket, or as bodies of HTTP requests."""
+"""How messages travel to a HiveServer2 and back over a socket: in SASL frames.  Over HTTP: `hive_http`."""
 
 from __future__ import annotations
 

@@ -31,6 +31,8 @@ class HiveServer:
     """Where it tells of the queries that run; 0 for nowhere."""
     settings: Mapping[str, str] = field(default_factory=dict)
     memory: str = "1g"
+    hadoop: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are Hadoop's: core-site.xml."""
 
     def command(self, checkout: Path) -> list[str]:
         """Write its settings and return what starts it, with the Java and the jars that scripts/setup fetched.
@@ -96,6 +98,6 @@ class HiveServer:
         local = {"mapreduce.framework.name": "local", "mapreduce.jobtracker.staging.root.dir": f"{state}/staging"}
         return {
             "hive-site.xml": {**hive, **self.settings},
-            "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop"},
+            "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop", **self.hadoop},
             "mapred-site.xml": local,
         }
