@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -261,12 +262,20 @@ class RunningHive:
         self,
         settings: Mapping[str, str] = SETTINGS,
         hadoop: Mapping[str, str] = MappingProxyType({}),
+        properties: Mapping[str, str] = MappingProxyType({}),
+        java: Path | None = None,
     ) -> None:
         self.state = temporary_directory()
         self.port, self.web_port = ports.free(2)
-        self._server = HiveServer(self.state, self.port, self.web_port, settings, hadoop=hadoop)
+        self._server = HiveServer(
+            self.state, self.port, self.web_port, settings, hadoop=hadoop, properties=properties, java=java
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self.revive()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Give it other settings, from its next start on."""
+        self._server = replace(self._server, settings=settings)
 
     def revive(self) -> None:
         """Start it unless it runs, and wait until it answers."""

@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from swap.connectors import hive_kerberos
+from swap.connectors.gss import GssError
 from swap.connectors.hive_http import Bodies
 from swap.connectors.hive_session import Session, StatementError, Transport
-from swap.connectors.hive_transport import Frames, Plain, RefusedError
+from swap.connectors.hive_transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
 from swap.connectors.thrift import MalformedError
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -25,7 +27,7 @@ from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable,
 log = logging.getLogger(__name__)
 
 ZONE = "set:hiveconf:hive.local.time.zone"
-"""What pins a session's zone.  Without it a time with a zone comes in the server's, and is no time but in UTC."""
+"""What pins a session's zone.  Without it times with a zone come in the server's, and can be read if that is UTC."""
 _ZONE_IS_FIXED = "Cannot modify hive.local.time.zone"
 _CLOSE_SECONDS = 2.0
 _ENDED_BY_TIME = ("Query timed out", "timed out after")
@@ -35,11 +37,13 @@ _GONE = ("Table not found", "TABLE_OR_VIEW_NOT_FOUND", "Invalid table alias", "U
 FAILURES = (
     ConnectError,
     EOFError,
+    GssError,
     LostError,
     MalformedError,
     RefusedError,
     StatementError,
     SwapError,
+    UnprotectedError,
 )
 """What asking a server may raise."""
 
@@ -129,7 +133,7 @@ class Server:
         """Turn what goes wrong within into errors that people understand."""
         try:
             yield
-        except (LostError, ConnectError) as error:
+        except (LostError, ConnectError, GssError) as error:
             log.warning("%s: connection lost: %s", self._source, error)
             raise SourceUnavailable(
                 Problem(
@@ -178,7 +182,11 @@ class Server:
 
     def _frames(self, wire: Wire, at: tuple[str, int]) -> Transport:
         address = self._address
-        frames = Frames(wire, Plain(address["user"], address["password"]))
+        mechanism: Mechanism = Plain(address["user"], address["password"])
+        if about := address.get("kerberos"):
+            # Before the server is connected to, which is not to wait for a third one.
+            mechanism = hive_kerberos.mechanism(wire, about, at[0], address["connect_seconds"])
+        frames = Frames(wire, mechanism)
         # One that accepts and then says nothing is as good as down.
         wire.ends_at = min(wire.ends_at, time.monotonic() + address["connect_seconds"])
         self._reach(wire, at)
@@ -189,6 +197,8 @@ class Server:
         address = self._address
 
         def prove() -> str:
+            if about := address.get("kerberos"):
+                return hive_kerberos.negotiate(wire, about, at[0], address["connect_seconds"])
             account = f"{address['user']}:{address['password']}".encode()
             return f"Basic {base64.b64encode(account).decode()}"
 
@@ -209,6 +219,10 @@ class Server:
             raise self._unavailable(f"It {error}.", error) from None
         except RefusedError as error:
             raise self._refused(error) from None
+        except UnprotectedError as error:
+            raise self._unavailable("It does not offer the protection of messages that `qop` demands.", error) from None
+        except GssError as error:
+            raise self._unavailable("SWAP got no Kerberos ticket for it.", error) from None
         except (LostError, MalformedError) as error:
             raise self._unavailable("It hung up.", error) from None
         except StatementError as error:
