@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pymysql
@@ -202,7 +203,7 @@ class MariaDB:
         shutil.rmtree(self.state, ignore_errors=True)
 
 
-def certificate(directory: Path, name: str) -> tuple[Path, Path]:
+def certificate(directory: Path, name: str, ends_in: dt.timedelta = dt.timedelta(days=1)) -> tuple[Path, Path]:
     """Return a new certificate for a host name, which certifies itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -213,8 +214,8 @@ def certificate(directory: Path, name: str) -> tuple[Path, Path]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=9))
+        .not_valid_after(now + ends_in)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -297,8 +298,30 @@ class JavaServer:
 class RunningHive(JavaServer):
     """A HiveServer2 of a test's own."""
 
+    def __init__(
+        self,
+        settings: Mapping[str, str] = MappingProxyType({}),
+        hadoop: Mapping[str, str] = MappingProxyType({}),
+        properties: Mapping[str, str] = MappingProxyType({}),
+        java: Path | None = None,
+    ) -> None:
+        self._settings, self._hadoop, self._properties, self._java = settings, hadoop, properties, java
+        super().__init__()
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """Give it other settings, from its next start on."""
+        self._settings = settings
+
     def command(self) -> list[str]:
-        java, *rest = HiveServer(self.state, self.port, self.web_port).command(CHECKOUT)
+        java, *rest = HiveServer(
+            self.state,
+            self.port,
+            self.web_port,
+            self._settings,
+            hadoop=self._hadoop,
+            properties=self._properties,
+            java=self._java,
+        ).command(CHECKOUT)
         return [java, *QUICKLY, *rest]
 
 

@@ -6,6 +6,7 @@ Asks and changes nothing.  Works with SWAP running or stopped; stopped is said, 
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import socket
 import sys
@@ -21,7 +22,7 @@ from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
 from swap.runtime import Runtime
-from swap.settings import Secret, Settings, load
+from swap.settings import HiveSource, Secret, Settings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,24 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         except SwapError as error:
             yield Finding(name, works=False, saw=error.problem.title, todo=error.problem.todo)
             continue
-        if secret.file is not None and secret.file.stat().st_mode & 0o077:
-            yield Finding(name, works=False, saw=f"other users may read {secret.file}", todo=f"chmod 600 {secret.file}")
+        if secret.file is not None:
+            yield from _closed(name, secret.file)
+    for name, source in settings.sources.items():
+        if isinstance(source, HiveSource) and source.kerberos is not None:
+            yield from _keytab(f"sources.{name}.kerberos", source.kerberos.keytab)
+
+
+def _keytab(name: str, keytab: Path) -> Iterator[Finding]:
+    if os.access(keytab, os.R_OK):
+        yield from _closed(name, keytab)
+    else:
+        todo = "Get it from whoever keeps the realm; it must be readable by SWAP's own user."
+        yield Finding(name, works=False, saw=f"the keytab {keytab} cannot be read", todo=todo)
+
+
+def _closed(name: str, secret: Path) -> Iterator[Finding]:
+    if secret.stat().st_mode & 0o077:
+        yield Finding(name, works=False, saw=f"other users may read {secret}", todo=f"chmod 600 {secret}")
 
 
 def _database(here: Runtime) -> Finding:

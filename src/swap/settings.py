@@ -181,6 +181,26 @@ class PostgresSource(SourceBase):
     )
 
 
+class Kerberos(Model):
+    """How SWAP signs in with Kerberos, and what then protects what is said."""
+
+    principal: str = Field(
+        pattern=r"^[^\s@]+@[^\s@]+$", description="SWAP's own principal, for example swap/host.example.org@EXAMPLE.ORG."
+    )
+    keytab: Location = Field(description="The file with the principal's keys, readable by SWAP's own user only.")
+    service: str = Field(
+        default="hive", pattern=r"^[^\s@/]+$", description="The servers' principals are <service>/<host>@<realm>."
+    )
+    qop: Literal["auth", "auth-int", "auth-conf"] | None = Field(
+        default=None,
+        description="The protection of messages that is demanded: none, against change, also against reading; by"
+        " default the strongest that a server offers.",
+    )
+    config: Location | None = Field(
+        default=None, description="The file that tells where the realm's KDC is; by default the machine's krb5.conf."
+    )
+
+
 class HiveSource(SourceBase):
     """A Hive: Apache Hive's HiveServer2, or a Spark Thrift Server; its databases are SWAP's schemas."""
 
@@ -191,8 +211,17 @@ class HiveSource(SourceBase):
     servers: tuple[Address, ...] = Field(
         min_length=1, description="Where it answers, as host:port; of several, any that is up is asked."
     )
-    user: str = Field(description="The account SWAP connects as.")
+    user: str = Field(default="", description="The account SWAP connects as; needed without Kerberos.")
     password: Secret | None = Field(default=None, description="The account's password.")
+    kerberos: Kerberos | None = Field(default=None, description="How SWAP signs in where Hive asks for Kerberos.")
+    transport: Literal["binary", "http"] = Field(
+        default="binary", description="How Hive is spoken to: hive.server2.transport.mode."
+    )
+    http_path: str = Field(
+        default="cliservice",
+        pattern=r"^[A-Za-z0-9._~%/-]+$",
+        description="The path of transport over HTTP: hive.server2.thrift.http.path.",
+    )
     tls: Literal["verify-full", "disable"] = Field(
         default="verify-full", description="Whether connections are encrypted and the server's certificate verified."
     )
@@ -206,6 +235,21 @@ class HiveSource(SourceBase):
         default={}, description="Group → the cluster's queue for its members' queries; the first that fits counts."
     )
     session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
+
+    @property
+    def account(self) -> str:
+        """SWAP's own account, as Hive knows it."""
+        return self.user or (re.split("[/@]", self.kerberos.principal)[0] if self.kerberos else "")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> HiveSource:
+        if bool(self.user) == (self.kerberos is not None):
+            msg = "name user, with or without a password, or kerberos, and not both"
+            raise ValueError(msg)
+        if self.kerberos and self.kerberos.qop and self.transport == "http":
+            msg = "kerberos.qop protects the binary transport; over HTTP tls protects, so leave qop out"
+            raise ValueError(msg)
+        return self
 
 
 class MysqlAccount(Model):

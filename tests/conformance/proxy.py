@@ -19,6 +19,8 @@ class Proxy:
         self.connections = 0
         self.to_server = 0
         self.from_server = 0
+        self.passed: bytearray | None = None
+        """All that passed, either way, once it is a bytearray."""
         self._swallow = threading.Event()
         self._stalled = False
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -129,6 +131,8 @@ class Proxy:
             self.to_server += len(data)
         else:
             self.from_server += len(data)
+        if self.passed is not None:
+            self.passed += data
         with contextlib.suppress(OSError):
             self._pairs[sock].sendall(data)
 

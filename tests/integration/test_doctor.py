@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from services import Database
 from swap import doctor, ports
 from swap.doctor import Finding
-from swap.settings import FilesSource, MysqlSource, PostgresSource, Secret, Settings
+from swap.settings import FilesSource, HiveSource, Kerberos, MysqlSource, PostgresSource, Secret, Settings
 
 
 def findings(settings: Settings) -> dict[str, Finding]:
@@ -93,6 +93,19 @@ def test_a_secret_that_is_not_there_is_told(database: Database, tmp_path: Path) 
     assert (
         "cannot be read" in findings(Settings(state=tmp_path, sources={"wikis": source}))["sources.wikis.password"].saw
     )
+
+
+def test_a_keytab_that_others_may_read_or_nobody_is_told(tmp_path: Path) -> None:
+    keytab = tmp_path / "swap.keytab"
+    kerberos = Kerberos(principal="swap@EXAMPLE.ORG", keytab=keytab, config=Path("/dev/null"))
+    lake = HiveSource(kind="hive", servers=("127.0.0.1:1",), kerberos=kerberos)
+    settings = Settings(state=tmp_path, sources={"lake": lake})
+
+    assert "cannot be read" in findings(settings)["sources.lake.kerberos"].saw
+    keytab.touch(mode=0o644)
+    assert findings(settings)["sources.lake.kerberos"].todo == f"chmod 600 {keytab}"
+    keytab.chmod(0o600)
+    assert "sources.lake.kerberos" not in findings(settings)
 
 
 def test_a_stopped_swap_is_told_and_the_report_counts_it(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from swap import settings as module
 from swap.errors import SettingsError
-from swap.settings import MysqlSource, Settings, load
+from swap.settings import HiveSource, MysqlSource, Settings, load
+
+KERBEROS = {"principal": "swap/swap.example.org@EXAMPLE.ORG", "keytab": "swap.keytab"}
 
 GOOD = """\
 state = "state"
@@ -67,6 +70,27 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
     assert settings.sources["mediawiki"].password.file == tmp_path / "secrets/reader"  # type: ignore[union-attr]
     assert settings.site.url == "http://localhost:8000"
     assert settings.site.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({}, "name user"),
+        ({"user": "swap", "kerberos": KERBEROS}, "name user"),
+        ({"kerberos": KERBEROS | {"qop": "auth-int"}, "transport": "http"}, "over HTTP tls protects"),
+        ({"kerberos": KERBEROS | {"principal": "swap"}}, "principal"),
+        ({"user": "swap", "http_path": "a\r\nb"}, "http_path"),
+    ],
+)
+def test_a_hive_has_one_way_in(how: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        HiveSource.model_validate({"kind": "hive", "servers": ["h:1"]} | how)
+
+
+def test_with_kerberos_the_account_is_the_principals_first_name() -> None:
+    source = HiveSource.model_validate({"kind": "hive", "servers": ["h:1"], "kerberos": KERBEROS})
+
+    assert source.account == "swap"
 
 
 @pytest.mark.parametrize(

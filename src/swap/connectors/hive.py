@@ -10,7 +10,7 @@ from typing import Any
 
 from swap.connectors.base import NULL_TESTS, Capabilities, Comparison, OnBehalf
 from swap.connectors.store import StoreConnector
-from swap.settings import HiveSource
+from swap.settings import HiveSource, Kerberos
 
 _EXACT = ("integer", "decimal", "text", "date", "timestamp")
 """Not floats: to Hive -0.0 is another number than 0.0, and NaN is not equal to itself."""
@@ -44,7 +44,7 @@ class HiveConnector(StoreConnector):
 
     def account(self, on_behalf: OnBehalf) -> str:
         """Return the person's name where Hive acts as them, else the name of SWAP's account."""
-        return on_behalf.name if self._source.impersonate else self._source.user
+        return on_behalf.name if self._source.impersonate else self._source.account
 
     def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002 — the statement has its time
         """Return servers and account, and with what settings a session is opened."""
@@ -63,8 +63,10 @@ class HiveConnector(StoreConnector):
         return {
             "address": {
                 "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
-                "user": source.user,
+                "user": source.account,
                 "password": self.password(source.password) if source.password else _NO_PASSWORD,
+                "kerberos": None if source.kerberos is None else _signs_in(source.kerberos),
+                "http_path": source.http_path.lstrip("/") if source.transport == "http" else "",
                 "tls": source.tls == "verify-full",
                 "ca": str(source.ca) if source.ca else "",
                 "spark": source.product == "spark",
@@ -72,6 +74,16 @@ class HiveConnector(StoreConnector):
                 "configuration": settings,
             },
         }
+
+
+def _signs_in(kerberos: Kerberos) -> dict[str, str]:
+    return {
+        "principal": kerberos.principal,
+        "keytab": str(kerberos.keytab),
+        "service": kerberos.service,
+        "qop": kerberos.qop or "",
+        "config": str(kerberos.config or ""),
+    }
 
 
 _PINNED = {

@@ -23,11 +23,10 @@ from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_col
 from swap.connectors.hive_catalog import Described
 from swap.connectors.hive_session import ColumnBlock, StatementError, ended
 from swap.connectors.hive_types import HiveType, identifier, nameable, select
-from swap.connectors.hive_wire import Server, failed
+from swap.connectors.hive_wire import FAILURES, Server, failed
 from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
 from swap.connectors.thrift import Value
-from swap.connectors.wire import LostError
 from swap.errors import SourceFailed, SwapError, to_json
 
 _FETCH_ROWS = 10_000
@@ -188,18 +187,13 @@ def _cancelled_unless_over(server: Server, operation: Value) -> Iterator[None]:
     except StatementError:
         raise
     except BaseException:
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            try:
-                other = server.again(_CANCEL_SECONDS, ours.fileno())
-                try:
-                    other.session.cancel(operation)
-                    other.session.close(server.session.handle)
-                finally:
-                    other.drop()
-            except (SwapError, LostError, StatementError):
-                # Then the server finds out by itself that the connection is gone, and closes the session.
-                pass
+        try:
+            with server.again(_CANCEL_SECONDS) as other:
+                other.session.cancel(operation)
+                other.session.close(server.session.handle)
+        except FAILURES:
+            # Then the server finds out by itself that the connection is gone, and closes the session.
+            pass
         server.drop()
         raise
 

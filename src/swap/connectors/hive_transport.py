@@ -1,4 +1,4 @@
-"""How messages travel to a HiveServer2 and back: in SASL frames over a socket, or as bodies of HTTP requests."""
+"""How messages travel to a HiveServer2 and back over a socket: in SASL frames.  Over HTTP: `hive_http`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ class RefusedError(Exception):
     """The server took neither the account nor its password; the message is the server's own, for the log."""
 
 
+class UnprotectedError(Exception):
+    """The server protects messages less than is demanded."""
+
+
 class Mechanism(Protocol):
     """A SASL mechanism: what proves who we are, and what then wraps every message."""
 
     name: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that it takes was said."""
 
     def step(self, challenge: bytes | None) -> bytes:
         """Return the answer to a challenge; the first has none."""
@@ -37,6 +45,7 @@ class Plain:
     """Account and password, in the clear but for TLS (RFC 4616).  Nothing is wrapped."""
 
     name = "PLAIN"
+    complete = True
 
     def __init__(self, user: str, password: str) -> None:
         self._user = user
@@ -63,7 +72,7 @@ class Frames:
         self._mechanism = mechanism
 
     def begin(self) -> None:
-        """Prove who we are.  Raises RefusedError, LostError."""
+        """Prove who we are.  Raises RefusedError, UnprotectedError, LostError."""
         mechanism = self._mechanism
         self._say(_START, mechanism.name.encode())
         self._say(_OK, mechanism.step(None))
@@ -73,8 +82,8 @@ class Frames:
                 raise LostError("a SASL message of no sensible length")
             payload = self._wire.receive(size)
             if status == _COMPLETE:
-                if payload:
-                    mechanism.step(payload)
+                if not mechanism.complete:
+                    raise RefusedError("the server ended the mechanism early")
                 return
             if status in (_BAD, _ERROR):
                 raise RefusedError(payload.decode(errors="replace"))

@@ -5,25 +5,47 @@ Hosts and accounts are for the log; the server's own words, which may quote valu
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from swap.connectors.hive_session import Session, StatementError
-from swap.connectors.hive_transport import Frames, Plain, RefusedError
+from swap.connectors import hive_kerberos
+from swap.connectors.gss import GssError
+from swap.connectors.hive_http import Bodies
+from swap.connectors.hive_session import Session, StatementError, Transport
+from swap.connectors.hive_transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
 from swap.connectors.thrift import MalformedError
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 log = logging.getLogger(__name__)
 
+ZONE = "set:hiveconf:hive.local.time.zone"
+"""What pins a session's zone.  Without it times with a zone come in the server's, and can be read if that is UTC."""
+_ZONE_IS_FIXED = "Cannot modify hive.local.time.zone"
+_CLOSE_SECONDS = 2.0
 _ENDED_BY_TIME = ("Query timed out", "timed out after")
 _REFUSED = ("HiveAccessControlException", "Permission denied", "AccessControlException", "not have privilege")
 _GONE = ("Table not found", "TABLE_OR_VIEW_NOT_FOUND", "Invalid table alias", "UNRESOLVED_COLUMN", "Invalid column")
+
+FAILURES = (
+    ConnectError,
+    EOFError,
+    GssError,
+    LostError,
+    MalformedError,
+    RefusedError,
+    StatementError,
+    SwapError,
+    UnprotectedError,
+)
+"""What asking a server may raise."""
 
 
 class Server:
@@ -76,19 +98,28 @@ class Server:
         if self._wire is not None:
             self._wire.ends_at = ends_at
 
-    def again(self, seconds: float, control: int) -> Server:
-        """Connect to the same server once more, without a session of its own, for so many seconds: to end one."""
-        other = Server(self._source, self._address, control)
+    @contextmanager
+    def again(self, seconds: float) -> Iterator[Server]:
+        """Connect to the same server once more, without a session of its own, for so many seconds: to end this one."""
         assert self._at is not None
-        other._connect(self._at, time.monotonic() + seconds)
-        return other
+        # Nobody asks for this any more: it is waited for all the same.
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            other = Server(self._source, self._address, ours.fileno())
+            try:
+                other._connect(self._at, time.monotonic() + seconds)
+                yield other
+            finally:
+                other.drop()
 
     def close(self) -> None:
         """Close the session, so that nothing is left at the server, and disconnect."""
         if self._session is not None and self._wire is not None:
             self._wire.ends_at = time.monotonic() + 2.0
-            with suppress(LostError, StatementError, MalformedError, SwapError, EOFError):
+            try:
                 self._session.close()
+            except FAILURES:
+                self._close_elsewhere()
         self.drop()
 
     def drop(self) -> None:
@@ -102,7 +133,7 @@ class Server:
         """Turn what goes wrong within into errors that people understand."""
         try:
             yield
-        except LostError as error:
+        except (LostError, ConnectError, GssError) as error:
             log.warning("%s: connection lost: %s", self._source, error)
             raise SourceUnavailable(
                 Problem(
@@ -112,6 +143,8 @@ class Server:
                     source=self._source,
                 )
             ) from None
+        except RefusedError as error:
+            raise self._refused(error) from None
         except MalformedError as error:
             raise failed(
                 self._source, f"Its answer cannot be read: {error}.", "Show this to SWAP's administrator."
@@ -121,40 +154,89 @@ class Server:
 
     # Below
 
+    def _close_elsewhere(self) -> None:
+        """Close a session of HTTP, which no connection's end closes, while an answer is still on its way."""
+        if self.session.handle is not None and self._address.get("http_path"):
+            with suppress(*FAILURES), self.again(_CLOSE_SECONDS) as other:
+                other.session.close(self.session.handle)
+
     def _open(self, at: tuple[str, int], ends_at: float) -> None:
         self._connect(at, ends_at)
+        configuration: Mapping[str, str] = self._address["configuration"]
+        with self._reached(ends_at):
+            try:
+                self.session.open(configuration)
+            except StatementError as error:
+                # A Hive that checks rights of its own lets sessions set what is on a list, without the zone.
+                if ZONE not in configuration or _ZONE_IS_FIXED not in error.message:
+                    raise
+                self.session.open({key: value for key, value in configuration.items() if key != ZONE})
+
+    def _connect(self, at: tuple[str, int], ends_at: float) -> None:
+        self._at = at
+        self._wire = Wire(self._control, ends_at)
+        with self._reached(ends_at):
+            transport = self._http(self._wire, at) if self._address.get("http_path") else self._frames(self._wire, at)
+        self._session = Session(transport)
+        self._wire.ends_at = ends_at
+
+    def _frames(self, wire: Wire, at: tuple[str, int]) -> Transport:
+        address = self._address
+        mechanism: Mechanism = Plain(address["user"], address["password"])
+        if about := address.get("kerberos"):
+            # Before the server is connected to, which is not to wait for a third one.
+            mechanism = hive_kerberos.mechanism(wire, about, at[0], address["connect_seconds"])
+        frames = Frames(wire, mechanism)
+        # One that accepts and then says nothing is as good as down.
+        wire.ends_at = min(wire.ends_at, time.monotonic() + address["connect_seconds"])
+        self._reach(wire, at)
+        frames.begin()
+        return frames
+
+    def _http(self, wire: Wire, at: tuple[str, int]) -> Transport:
+        address = self._address
+
+        def prove() -> str:
+            if about := address.get("kerberos"):
+                return hive_kerberos.negotiate(wire, about, at[0], address["connect_seconds"])
+            account = f"{address['user']}:{address['password']}".encode()
+            return f"Basic {base64.b64encode(account).decode()}"
+
+        self._reach(wire, at)
+        return Bodies(wire, lambda: self._reach(wire, at), f"{at[0]}:{at[1]}", address["http_path"], prove)
+
+    def _reach(self, wire: Wire, at: tuple[str, int]) -> None:
+        address = self._address
+        tls = context(Path(address["ca"]) if address["ca"] else None) if address["tls"] else None
+        wire.connect(*at, tls, address["connect_seconds"])
+
+    @contextmanager
+    def _reached(self, ends_at: float) -> Iterator[None]:
+        """Turn what goes wrong before there is a session into errors that people understand."""
         try:
-            self.session.open(self._address["configuration"])
+            yield
+        except ConnectError as error:
+            raise self._unavailable(f"It {error}.", error) from None
+        except RefusedError as error:
+            raise self._refused(error) from None
+        except UnprotectedError as error:
+            raise self._unavailable("It does not offer the protection of messages that `qop` demands.", error) from None
+        except GssError as error:
+            raise self._unavailable("SWAP got no Kerberos ticket for it.", error) from None
         except (LostError, MalformedError) as error:
             raise self._unavailable("It hung up.", error) from None
         except StatementError as error:
             raise self._unavailable("It opened no session for SWAP.", error) from None
-
-    def _connect(self, at: tuple[str, int], ends_at: float) -> None:
-        address = self._address
-        self._at = at
-        self._wire = Wire(self._control, ends_at)
-        # One that accepts and then says nothing is as good as down.
-        self._wire.ends_at = min(ends_at, time.monotonic() + address["connect_seconds"])
-        try:
-            tls = context(Path(address["ca"]) if address["ca"] else None) if address["tls"] else None
-            self._wire.connect(*at, tls, address["connect_seconds"])
-            frames = Frames(self._wire, Plain(address["user"], address["password"]))
-            frames.begin()
-        except ConnectError as error:
-            raise self._unavailable(f"It {error}.", error) from None
-        except RefusedError as error:
-            raise self._unavailable("It refused SWAP's account.", error) from None
-        except LostError as error:
-            raise self._unavailable("It hung up.", error) from None
         except QueryTimedOut as error:
             if time.monotonic() >= ends_at:
                 raise
-            raise self._unavailable(f"It did not answer within {address['connect_seconds']:g} s.", error) from None
+            within = f"{self._address['connect_seconds']:g} s"
+            raise self._unavailable(f"It did not answer within {within}.", error) from None
         except OSError as error:
             raise self._unavailable("The certificates that it is checked by cannot be read.", error) from None
-        self._session = Session(frames)
-        self._wire.ends_at = ends_at
+
+    def _refused(self, error: Exception) -> SourceUnavailable:
+        return self._unavailable("It refused SWAP's account.", error)
 
     def _unavailable(self, why: str, error: Exception) -> SourceUnavailable:
         log.warning("%s: no connection: %s", self._source, error)

@@ -13,9 +13,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from swap.errors import QueryTimedOut
 
+_Found = TypeVar("_Found")
 _PIECE = 1 << 20
 _REASONS = {
     errno.ECONNREFUSED: "does not listen at its address",
@@ -110,6 +112,35 @@ class Wire:
                 # Whatever the library says of it: this is why.
                 raise ended[0]
 
+    def aside(self, work: Callable[[], _Found], seconds: float, late: str) -> _Found:
+        """Let work that can be neither stopped nor waited for within limits run on a thread of its own.
+
+        After so many seconds it is left to itself, and ConnectError raised with the words for being late.  Raises also
+        QueryTimedOut, EOFError, and what the work raises.
+        """
+        found: list[_Found] = []
+        failed: list[Exception] = []
+        done = os.eventfd(0)
+        waker = os.dup(done)
+
+        def run() -> None:
+            try:
+                found.append(work())
+            except Exception as error:  # noqa: BLE001 — it is raised where it is waited for
+                failed.append(error)
+            finally:
+                os.eventfd_write(waker, 1)
+                os.close(waker)
+
+        threading.Thread(target=run, daemon=True, name="aside").start()
+        try:
+            self._wait(done, select.POLLIN, time.monotonic() + seconds, late)
+        finally:
+            os.close(done)
+        if failed:
+            raise failed[0]
+        return found[0]
+
     def send(self, data: bytes) -> None:
         """Send all of it.  Raises LostError, QueryTimedOut, EOFError."""
         left = memoryview(data)
@@ -199,26 +230,16 @@ class Wire:
                 return got
 
     def _addresses(self, host: str, port: int, gives_up_at: float, late: str) -> Sequence[tuple[int, tuple[str, int]]]:
-        """Look the host up on a thread of its own: the resolver can be neither waited for within limits nor stopped."""
-        found: list[tuple[int, tuple[str, int]]] = []
-        done = os.eventfd(0)
-        waker = os.dup(done)
+        """Look the host up aside: the resolver waits as long as it likes."""
 
-        def look_up() -> None:
+        def look_up() -> list[tuple[int, tuple[str, int]]]:
             try:
-                for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-                    found.append((family, (str(address[0]), port)))
+                told = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             except OSError:
-                pass
-            finally:
-                os.eventfd_write(waker, 1)
-                os.close(waker)
+                return []
+            return [(family, (str(address[0]), port)) for family, _, _, _, address in told]
 
-        threading.Thread(target=look_up, daemon=True, name="look up a store").start()
-        try:
-            self._wait(done, select.POLLIN, gives_up_at, late)
-        finally:
-            os.close(done)
+        found = self.aside(look_up, gives_up_at - time.monotonic(), late)
         if not found:
             raise ConnectError("has a host name that leads nowhere")
         return found

