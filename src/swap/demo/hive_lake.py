@@ -18,9 +18,15 @@ ACCOUNT = "swap"
 _SECONDS = 300.0
 
 
-def make(port: int, root: Path, progress: Progress = silent, names: Collection[str] = lake.TABLES) -> None:
-    """Make every table that is missing, older or elsewhere, in the server at the port, over the lake below `root`."""
-    with session(port) as hive:
+def make(
+    port: int, root: Path, progress: Progress = silent, names: Collection[str] = lake.TABLES, *, owner: str
+) -> None:
+    """Make every table that is missing, older or elsewhere, in the server at the port, over the lake below `root`.
+
+    `owner` is who may put tables over files there.
+    """
+    # The rest somebody else does: a table tells who changed it last.
+    with session(port, ACCOUNT) as hive, session(port, owner) as files:
         for statement in hive_tables.databases():
             _run(hive, statement)
         for name in names:
@@ -28,19 +34,19 @@ def make(port: int, root: Path, progress: Progress = silent, names: Collection[s
                 continue
             progress(f"hive.{name}", done=False, size_bytes=0)
             for statement in hive_tables.statements(root, name):
-                _run(hive, statement)
+                _run(files if hive_tables.needs_files(statement) else hive, statement)
             progress(f"hive.{name}", done=True, size_bytes=0)
 
 
 @contextmanager
-def session(port: int) -> Iterator[Session]:
-    """Open a session at our own server."""
+def session(port: int, account: str) -> Iterator[Session]:
+    """Open a session at our own server, which believes every name."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         address = {
             "servers": [["127.0.0.1", port]],
-            "user": ACCOUNT,
-            "password": ACCOUNT,
+            "user": account,
+            "password": account,
             "tls": False,
             "ca": "",
             "connect_seconds": 30.0,

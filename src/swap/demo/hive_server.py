@@ -1,6 +1,7 @@
 """A HiveServer2 of our own, with its metastore inside: for the demo, and for the tests.
 
-Nothing of it is for a site: whoever connects is believed, and all data is local files.
+Nothing of it is for a site: whoever connects is believed, and all data is local files.  `guarded` keeps it from running
+programs, and from reading files, for anybody but its owner.
 """
 
 from __future__ import annotations
@@ -19,6 +20,22 @@ _OPENED = (
     "java.sql/java.sql",
 )
 """Packages of Java's own that Hive, older than their walls, looks into."""
+
+_AUTHORIZER = "org.apache.hadoop.hive.ql.security.authorization.plugin.fallback.FallbackHiveAuthorizerFactory"
+"""Hive's own: it lets everybody ask for tables, and nobody but an administrator for files, functions and scripts."""
+
+
+def guarded(owner: str) -> dict[str, str]:
+    """Return the settings of a server whose only administrator has a name that nobody can guess: its password."""
+    return {
+        "hive.security.authorization.enabled": "true",
+        "hive.security.authorization.manager": _AUTHORIZER,
+        "hive.security.authenticator.manager": "org.apache.hadoop.hive.ql.security.SessionStateUserAuthenticator",
+        "hive.users.in.admin.role": owner,
+        "hive.security.authorization.sqlstd.confwhitelist.append": r"hive\.local\.time\.zone",
+        # No set, which would show the owner's name; no add, dfs, compile.
+        "hive.security.command.whitelist": "reset",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,7 @@ class HiveServer:
     def _write(self) -> Path:
         conf = self.state / "conf"
         conf.mkdir(parents=True, exist_ok=True)
+        conf.chmod(0o700)
         for name, settings in self._files().items():
             properties = "".join(
                 f"<property><name>{escape(key)}</name><value>{escape(value)}</value></property>\n"

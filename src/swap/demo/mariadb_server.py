@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import getpass
 import os
-import secrets
 import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from swap.demo import secret
 from swap.errors import NotFound, Problem, Unavailable
 
 _SOCKET = "socket"
@@ -99,7 +99,7 @@ class MariadbServer:
         self.execute(
             [
                 f"CREATE USER IF NOT EXISTS {name}",
-                f"ALTER USER {name} IDENTIFIED BY '{self.password(account)}'",  # its letters are those of base64
+                f"ALTER USER {name} IDENTIFIED BY '{self.password(account)}'",  # letters and digits, or base64's
                 f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {name}",
                 *(f"GRANT SELECT, SHOW VIEW ON `{database}`.* TO {name}" for database in databases),
             ]
@@ -107,16 +107,7 @@ class MariadbServer:
 
     def password(self, account: str) -> str:
         """Return an account's password, made at its first use."""
-        path = secret_path(self.state, account)
-        if path.exists():
-            return path.read_text(encoding="ascii")
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        password = secrets.token_urlsafe(32)
-        draft = path.with_suffix(".new")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(password)
-        draft.replace(path)
-        return password
+        return secret.kept(secret_path(self.state, account))
 
     def _initialise(self) -> None:
         """Make the data directory beside its place and move it there whole, so that a half-made one is never used."""

@@ -13,13 +13,17 @@ import pyarrow.dataset as ds
 import pytest
 
 import services
+import sign_in
 from reading import batches
 from swap.connectors.base import Comparison, Dataset, Deadline, Fragment, OnBehalf, Predicate
 from swap.connectors.hive import HiveConnector
+from swap.connectors.hive_session import StatementError
 from swap.demo import describe, hive_lake, lake
+from swap.demo.hive_server import guarded
 from swap.settings import HiveSource
 
 NAMES = ("event.navigationtiming", "canonical_data.wikis", "nyc.flights", "wmf.editors_daily")
+OWNER = "a name that nobody knows"
 NOBODY = OnBehalf("p", "ann", frozenset(), frozenset())
 
 
@@ -33,8 +37,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(root: Path) -> Iterator[services.RunningHive]:
-    made = services.RunningHive()
-    hive_lake.make(made.port, root, names=NAMES)
+    made = services.RunningHive(guarded(OWNER))
+    hive_lake.make(made.port, root, names=NAMES, owner=OWNER)
     yield made
     made.close()
 
@@ -106,13 +110,55 @@ def test_a_partition_is_chosen_by_its_keys(hive: HiveConnector, harvested: dict[
     assert pc.unique(rows["month"]).to_pylist() == [2]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT TRANSFORM(1) USING 'id'",
+        "SELECT reflect('java.lang.System', 'getProperty', 'user.home')",
+        "SELECT java_method('java.lang.System', 'getProperty', 'user.home')",
+        "SELECT in_file('root', '/etc/passwd')",
+        "CREATE TEMPORARY FUNCTION f AS 'org.apache.hadoop.hive.ql.udf.UDFPI'",
+        "CREATE FUNCTION f AS 'C' USING JAR 'file:///tmp/c.jar'",
+        "ADD JAR /tmp/c.jar",
+        "DFS -ls /",
+        "COMPILE `x` AS GROOVY NAMED x",
+        "SET hive.users.in.admin.role",
+        "SET hive.exec.pre.hooks=",
+        "CREATE EXTERNAL TABLE mine (said string) LOCATION 'file:///etc'",
+        "CREATE TABLE mine (said string) LOCATION '/etc'",
+        "CREATE DATABASE mine LOCATION '/etc'",
+        "ALTER TABLE canonical_data.wikis SET LOCATION 'file:///etc'",
+        "LOAD DATA LOCAL INPATH '/etc/passwd' INTO TABLE canonical_data.wikis",
+        "LOAD DATA INPATH '/etc/passwd' INTO TABLE canonical_data.wikis",
+        "INSERT OVERWRITE LOCAL DIRECTORY '/tmp/mine' SELECT 1",
+    ],
+)
+def test_who_is_not_the_owner_can_have_it_run_no_program_and_read_no_file(
+    server: services.RunningHive, statement: str
+) -> None:
+    with (
+        sign_in.session(server.port, {"user": "swap", "password": "x"}) as session,
+        pytest.raises(StatementError, match=r"Permission denied|Insufficient privileges|not allowed|disallowed"),
+    ):
+        sign_in.run(session, statement)
+
+
+def test_it_tells_nobody_its_owners_name(server: services.RunningHive) -> None:
+    questions = ["DESCRIBE FORMATTED canonical_data.wikis", "DESCRIBE DATABASE EXTENDED canonical_data"]
+    with sign_in.session(server.port, {"user": "swap", "password": "x"}) as session:
+        said = [column for question in questions for piece in session.table(question, 60) for column in piece]
+
+    assert any(describe.LAKE["canonical_data.wikis"].owner in text for texts in said for text in texts)
+    assert not any(OWNER in text for texts in said for text in texts)
+
+
 def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: Path) -> None:
     steps: list[str] = []
 
     def progress(step: str, **_: object) -> None:
         steps.append(step)
 
-    hive_lake.make(server.port, root, progress, NAMES)
+    hive_lake.make(server.port, root, progress, NAMES, owner=OWNER)
 
     assert steps == []
 
@@ -125,9 +171,9 @@ def test_a_lake_that_moved_is_found_where_it_is(
     shutil.copytree(root / "canonical_data", moved / "canonical_data")
     (root / "canonical_data").rename(root / "gone")
     try:
-        hive_lake.make(server.port, moved, names=[name])
+        hive_lake.make(server.port, moved, names=[name], owner=OWNER)
 
         assert read(hive, harvested[name]).num_rows == harvested[name].row_estimate
     finally:
         (root / "gone").rename(root / "canonical_data")
-        hive_lake.make(server.port, root, names=[name])
+        hive_lake.make(server.port, root, names=[name], owner=OWNER)

@@ -32,13 +32,13 @@ def test_a_table_is_external_over_the_files_that_are_there(root: Path) -> None:
 def test_partitions_are_columns_of_their_own_and_are_added_in_order(root: Path) -> None:
     made = list(hive_tables.statements(root, "wmf.editors_daily"))
     assert "PARTITIONED BY (`month` string COMMENT 'Month: 2026-10')" in made[1]
-    assert made[2].endswith("ADD PARTITION (`month`='2026-10') PARTITION (`month`='2026-9')")
+    assert made[3].endswith("ADD PARTITION (`month`='2026-10') PARTITION (`month`='2026-9')")
 
 
 def test_a_sensitive_column_says_so_and_the_owner_is_named(root: Path) -> None:
     made = list(hive_tables.statements(root, "wmf.editors_daily"))
     assert "`country_code` string COMMENT 'ISO country of the edits [sensitivity: location]'" in made[1]
-    assert f"SET OWNER ROLE `{describe.LAKE['wmf.editors_daily'].owner}`" in made[4]
+    assert f"SET OWNER ROLE `{describe.LAKE['wmf.editors_daily'].owner}`" in made[2]
 
 
 def test_the_version_is_said_last_so_that_a_half_made_table_is_made_again(root: Path) -> None:
