@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from swap.connectors.accounts import Account, smallest
@@ -20,7 +21,7 @@ from swap.connectors.mysql_shards import Places, Shard, places, shards
 from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
 from swap.connectors.store import HARVEST_SECONDS, StoreConnector
-from swap.errors import SourceFailed, SwapError
+from swap.errors import SourceFailed, SourceUnavailable, SwapError
 from swap.settings import MysqlAccount, MysqlSource
 
 log = logging.getLogger(__name__)
@@ -61,8 +62,14 @@ class MysqlConnector(StoreConnector):
         """Connect to each server as each account."""
         for shard in self._shards.values():
             for account in self._accounts:
-                for _ in self._asked("check", self.soon(), **self._to(shard, account)):
-                    pass
+                try:
+                    for _ in self._asked("check", self.soon(), **self._to(shard, account)):
+                        pass
+                except SourceUnavailable as error:
+                    if not account.group:
+                        raise
+                    why = f"{error.problem.why} That was the account for {account.group}."
+                    raise SourceUnavailable(replace(error.problem, why=why)) from None
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table and view that one of the accounts may read, some servers at a time.

@@ -92,6 +92,8 @@ class Link:
         self.names: tuple[str, ...] = ()
         """What the columns of the newest answer are called."""
         self._working = False
+        self._curious = False
+        """Whether what is asked now may be refused, which is no news."""
 
     def connect(self, ends_at: float) -> None:
         """Connect and sign in.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
@@ -152,8 +154,12 @@ class Link:
         return list(self.rows(statement))
 
     def table(self, statement: str) -> list[dict[str, str | None]]:
-        """Run a statement and return its rows as text, by the columns' names."""
-        rows = self.ask(statement)
+        """Run a statement that may be refused, and return its rows as text, by the columns' names."""
+        self._curious = True
+        try:
+            rows = self.ask(statement)
+        finally:
+            self._curious = False
         return [dict(zip(self.names, row, strict=True)) for row in rows]
 
     def stream(self, statement: str) -> Iterator[Packets]:
@@ -261,7 +267,7 @@ class Link:
         """Return what an error packet means.  The statement is over."""
         self._working = False
         number = int.from_bytes(packet[1:3], "little")
-        log.warning("%s: error %d", self._called, number)
+        log.log(logging.DEBUG if self._curious else logging.WARNING, "%s: error %d", self._called, number)
         if number in _TOO_LONG:
             return QueryTimedOut()
         if number in _STOPS:
@@ -293,7 +299,10 @@ class Link:
 
 def _name(definition: bytes) -> str:
     """Return the name in a column's definition: what it is called in the answer, after four names of where it is."""
-    return texts(definition, 0, len(definition), 5)[-1] or ""
+    names = texts(definition, 0, len(definition), 5)
+    if len(names) < 5:
+        raise MalformedError("a column without a name")
+    return names[-1] or ""
 
 
 def _why(error: Exception) -> str:
