@@ -94,17 +94,26 @@ class MysqlConnector(StoreConnector):
             raise failed[0]
 
     def _harvest_one(self, shard: Shard, where: Places) -> Generator[Sequence[Dataset], None, Server]:
-        """Yield what a server holds, each table as the first account that may read it sees it; return how it does."""
+        """Yield what a server holds, each table as the first account that may read it sees it; return how it does.
+
+        An account that it refuses takes no other with it: that is raised at the end, so that nothing is forgotten.
+        """
         told: set[tuple[str, str]] = set()
         about: dict[str, Any] = {}
+        problems: list[SwapError] = []
         for account in self._accounts:
             deadline = Deadline(time.monotonic() + HARVEST_SECONDS)
-            for message in self._asked("harvest", deadline, places=where.plain(), **self._to(shard, account)):
-                about |= message.get(SERVER, {})
-                tables = [decode_dataset(each) for each in message.get(DATASETS, ())]
-                if new := [each for each in tables if (each.schema, each.name) not in told]:
-                    told |= {(each.schema, each.name) for each in new}
-                    yield new
+            try:
+                for message in self._asked("harvest", deadline, places=where.plain(), **self._to(shard, account)):
+                    about |= message.get(SERVER, {})
+                    tables = [decode_dataset(each) for each in message.get(DATASETS, ())]
+                    if new := [each for each in tables if (each.schema, each.name) not in told]:
+                        told |= {(each.schema, each.name) for each in new}
+                        yield new
+            except SwapError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
         return Server(shard.name, _held_by(shard, where), **about)
 
     def servers(self) -> Sequence[Server]:
