@@ -40,17 +40,17 @@ _TOO_LONG = frozenset({1969, 3024})
 
 
 class ClearTextRefused:
-    """What answers a server that asks for the password itself, over a connection that others can read."""
+    """What answers a server that asks for the password, or a hash it is known by, where others can read along."""
 
     def __init__(self, connection: Any) -> None:
         pass
 
     def authenticate(self, packet: Any) -> None:  # noqa: ARG002 — whatever it says
         """Send nothing."""
-        raise ConnectError("asked for the password itself over a connection that is not encrypted")
+        raise ConnectError("asked for the password itself, or as good as that, over a connection that is not encrypted")
 
 
-_READABLE = {b"mysql_clear_password": ClearTextRefused, b"dialog": ClearTextRefused}
+_READABLE = dict.fromkeys((b"mysql_clear_password", b"dialog", b"mysql_old_password"), ClearTextRefused)
 
 
 class SignIn(pymysql.connections.Connection):  # type: ignore[misc]  # PyMySQL has no types
