@@ -381,7 +381,7 @@ def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql
     assert hostile.heard == b""
 
 
-@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog"])
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
 def test_a_server_that_asks_for_the_password_itself_does_not_get_it(mysql: Mysql, plugin: bytes) -> None:
     with (
         Hostile(b"\xfe" + plugin + b"\0\0Password: ") as hostile,

@@ -92,6 +92,18 @@ def test_a_harvest_tells_of_what_any_account_reads_and_of_each_table_once(mysql:
     assert sorted(names) == ["account", "log", "page", "secret"]
 
 
+def test_an_account_that_is_refused_takes_no_other_with_it_in_a_harvest(mysql: Mysql) -> None:
+    (mysql.server.state / "wrong").write_text("no password")
+    wrong = accounts(mysql.server.state)
+    wrong[0]["password"] = {"file": mysql.server.state / "wrong"}
+    told: list[str] = []
+
+    with pytest.raises(SourceUnavailable, match="refused SWAP's account"):
+        told.extend(each.name for piece in mysql.connect(accounts=wrong).harvest() for each in piece)
+
+    assert sorted(told) == ["account", "log", "page", "secret"]
+
+
 def test_a_password_that_was_changed_counts_for_the_next_query(mysql: Mysql) -> None:
     file = mysql.server.state / "research"
     assert read_by(mysql, mysql.connector, {"analysts"}, "page") == {"research"}
@@ -107,8 +119,8 @@ def test_a_password_that_was_changed_counts_for_the_next_query(mysql: Mysql) -> 
 def test_a_check_tries_every_account(mysql: Mysql) -> None:
     mysql.connector.check()
     (mysql.server.state / "nothing").write_text("no password")
-    wrong = [*accounts(mysql.server.state)[:2], {**accounts(mysql.server.state)[2]}]
+    wrong = accounts(mysql.server.state)
     wrong[2]["password"] = {"file": mysql.server.state / "nothing"}
 
-    with pytest.raises(SourceUnavailable, match="refused SWAP's account"):
+    with pytest.raises(SourceUnavailable, match=r"refused SWAP's account\. That was the account for data-privacy\."):
         mysql.connect(accounts=wrong).check()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from swap.connectors.accounts import Account, smallest
@@ -30,7 +31,7 @@ from swap.connectors.mysql_shards import Places, Shard, places, shards
 from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
 from swap.connectors.store import HARVEST_SECONDS, StoreConnector
-from swap.errors import Problem, QueryRefused, SourceFailed, SwapError
+from swap.errors import Problem, QueryRefused, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import MysqlAccount, MysqlSource
 
 log = logging.getLogger(__name__)
@@ -72,8 +73,14 @@ class MysqlConnector(StoreConnector):
         """Connect to each server as each account."""
         for shard in self._shards.values():
             for account in self._accounts:
-                for _ in self._asked("check", self.soon(), **self._to(shard, account)):
-                    pass
+                try:
+                    for _ in self._asked("check", self.soon(), **self._to(shard, account)):
+                        pass
+                except SourceUnavailable as error:
+                    if not account.group:
+                        raise
+                    why = f"{error.problem.why} That was the account for {account.group}."
+                    raise SourceUnavailable(replace(error.problem, why=why)) from None
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table and view that one of the accounts may read, some servers at a time.
@@ -98,17 +105,26 @@ class MysqlConnector(StoreConnector):
             raise failed[0]
 
     def _harvest_one(self, shard: Shard, where: Places) -> Generator[Sequence[Dataset], None, Server]:
-        """Yield what a server holds, each table as the first account that may read it sees it; return how it does."""
+        """Yield what a server holds, each table as the first account that may read it sees it; return how it does.
+
+        An account that it refuses takes no other with it: that is raised at the end, so that nothing is forgotten.
+        """
         told: set[tuple[str, str]] = set()
         about: dict[str, Any] = {}
+        problems: list[SwapError] = []
         for account in self._accounts:
             deadline = Deadline(time.monotonic() + HARVEST_SECONDS)
-            for message in self._asked("harvest", deadline, places=where.plain(), **self._to(shard, account)):
-                about |= message.get(SERVER, {})
-                tables = [decode_dataset(each) for each in message.get(DATASETS, ())]
-                if new := [each for each in tables if (each.schema, each.name) not in told]:
-                    told |= {(each.schema, each.name) for each in new}
-                    yield new
+            try:
+                for message in self._asked("harvest", deadline, places=where.plain(), **self._to(shard, account)):
+                    about |= message.get(SERVER, {})
+                    tables = [decode_dataset(each) for each in message.get(DATASETS, ())]
+                    if new := [each for each in tables if (each.schema, each.name) not in told]:
+                        told |= {(each.schema, each.name) for each in new}
+                        yield new
+            except SwapError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
         return Server(shard.name, _held_by(shard, where), **about)
 
     def servers(self) -> Sequence[Server]:

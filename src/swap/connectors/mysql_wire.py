@@ -40,17 +40,17 @@ _TOO_LONG = frozenset({1969, 3024})
 
 
 class ClearTextRefused:
-    """What answers a server that asks for the password itself, over a connection that others can read."""
+    """What answers a server that asks for the password, or a hash it is known by, where others can read along."""
 
     def __init__(self, connection: Any) -> None:
         pass
 
     def authenticate(self, packet: Any) -> None:  # noqa: ARG002 — whatever it says
         """Send nothing."""
-        raise ConnectError("asked for the password itself over a connection that is not encrypted")
+        raise ConnectError("asked for the password itself, or as good as that, over a connection that is not encrypted")
 
 
-_READABLE = {b"mysql_clear_password": ClearTextRefused, b"dialog": ClearTextRefused}
+_READABLE = dict.fromkeys((b"mysql_clear_password", b"dialog", b"mysql_old_password"), ClearTextRefused)
 
 
 class SignIn(pymysql.connections.Connection):  # type: ignore[misc]  # PyMySQL has no types
@@ -94,6 +94,8 @@ class Link:
         """How the server described the columns of its newest answer, a packet each."""
         self.error = 0
         """The number of its newest error."""
+        self._curious = False
+        """Whether what is asked now may be refused, which is no news."""
 
     def connect(self, ends_at: float) -> None:
         """Connect and sign in.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
@@ -159,8 +161,12 @@ class Link:
         return list(self.rows(statement))
 
     def table(self, statement: str) -> list[dict[str, str | None]]:
-        """Run a statement and return its rows as text, by the columns' names."""
-        rows = self.ask(statement)
+        """Run a statement that may be refused, and return its rows as text, by the columns' names."""
+        self._curious = True
+        try:
+            rows = self.ask(statement)
+        finally:
+            self._curious = False
         names = [_name(column) for column in self.columns]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -269,7 +275,7 @@ class Link:
         """Return what an error packet means.  The statement is over."""
         self._working = False
         self.error = number = int.from_bytes(packet[1:3], "little")
-        log.warning("%s: error %d", self._called, number)
+        log.log(logging.DEBUG if self._curious else logging.WARNING, "%s: error %d", self._called, number)
         if number in _TOO_LONG:
             return QueryTimedOut()
         if number in _STOPS:
@@ -301,7 +307,10 @@ class Link:
 
 def _name(definition: bytes) -> str:
     """Return the name in a column's definition: what it is called in the answer, after four names of where it is."""
-    return texts(definition, 0, len(definition), 5)[-1] or ""
+    names = texts(definition, 0, len(definition), 5)
+    if len(names) < 5:
+        raise MalformedError("a column without a name")
+    return names[-1] or ""
 
 
 def _why(error: Exception) -> str:
