@@ -27,6 +27,8 @@ _MICROSECOND_DAYS = (-100_000_000, 100_000_000)
 """Days from 1970 that surely have a number of microseconds."""
 _POLARS_DAYS = (-95_000_000, 95_000_000)
 """Days that polars can surely show."""
+_WIDEST = 38
+"""Digits of the decimals that every library has."""
 _UNITS_A_DAY = {"s": 86_400, "ms": 86_400_000, "us": DAY_MICROSECONDS, "ns": DAY_MICROSECONDS * 1000}
 
 _NULLABLE = {
@@ -209,9 +211,12 @@ def rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
 def portable(table: pa.Table) -> pa.Table:
     """Return a table as every library of frames can read it: each name once, and no interval of Arrow's own kind.
 
-    Intervals become durations; where one has months, structs of months, days and microseconds.
+    Intervals become durations; where one has months, structs of months, days and microseconds.  Decimals are no wider
+    than their values need.
     """
-    columns = [_portable(column) if pa.types.is_interval(column.type) else column for column in table.columns]
+    columns = [
+        _portable(column) if pa.types.is_interval(column.type) else _narrowed(column) for column in table.columns
+    ]
     return pa.Table.from_arrays(columns, distinct(table.column_names))
 
 
@@ -222,6 +227,16 @@ def _portable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     parts = dict(zip(("months", "days", "microseconds"), map(pa.array, _interval_parts(column)), strict=True))
     mask = pa.array(column.is_null().to_numpy())
     return pa.chunked_array([pa.StructArray.from_arrays(list(parts.values()), list(parts), mask=mask)])
+
+
+def _narrowed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return decimals of up to 76 digits, as a sum of MySQL's is, with 38 where those hold them; else as they are."""
+    if not pa.types.is_decimal256(column.type) or column.type.scale > _WIDEST:
+        return column
+    try:
+        return column.cast(pa.decimal128(_WIDEST, column.type.scale))
+    except pa.ArrowInvalid:
+        return column
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
@@ -244,7 +259,16 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
                 "polars has no type for the intervals in it.",
                 "Use to_pandas(), or make it text in the statement: CAST(… AS TEXT).",
             )
-    frame = pl.from_arrow(portable(table))
+    plain = portable(table)
+    for field in plain.schema:
+        if pa.types.is_decimal256(field.type):
+            raise _not_for(
+                "polars",
+                field.name,
+                f"It has numbers of more than {_WIDEST} digits.",
+                "Use to_pandas(), or make it text in the statement with CAST.",
+            )
+    frame = pl.from_arrow(plain)
     assert isinstance(frame, pl.DataFrame)
     return frame
 

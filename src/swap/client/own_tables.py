@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+_WIDEST = 38
+"""Digits of the combiner's decimals."""
 _PLAIN_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
 
@@ -37,7 +39,7 @@ def _write(name: str, reader: pa.RecordBatchReader, file: IO[bytes]) -> None:
     schema = pa.schema([pa.field(str(field.name), _plain(field.type)) for field in reader.schema])
     with pa.ipc.new_stream(file, schema) as writer:
         for batch in reader:
-            plain = [_undone(column, field.type) for column, field in zip(batch.columns, schema, strict=True)]
+            plain = [_undone(name, column, field) for column, field in zip(batch.columns, schema, strict=True)]
             writer.write_batch(pa.RecordBatch.from_arrays(plain, schema=schema))
 
 
@@ -114,13 +116,22 @@ def _from_pandas(name: str, frame: pd.DataFrame) -> pa.Table:
 
 def _plain(type_: pa.DataType) -> pa.DataType:
     """Return the type without encodings that only some readers know."""
+    if pa.types.is_decimal256(type_) and 0 <= type_.scale <= _WIDEST:
+        return pa.decimal128(_WIDEST, type_.scale)
     return _plain(type_.value_type) if pa.types.is_dictionary(type_) else _PLAIN_VIEWS.get(type_, type_)
 
 
-def _undone(column: pa.Array, type_: pa.DataType) -> pa.Array:
+def _undone(name: str, column: pa.Array, field: pa.Field) -> pa.Array:
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary.cast(type_).take(column.indices)
-    return column if column.type == type_ else column.cast(type_)
+        column = column.dictionary.cast(field.type).take(column.indices)
+    if column.type == field.type:
+        return column
+    try:
+        return column.cast(field.type)
+    except pa.ArrowInvalid:
+        if not pa.types.is_decimal256(column.type):
+            raise
+        raise _not_sent(name, field.name, f"numbers of more than {_WIDEST} digits", "Make it text.") from None
 
 
 def _is(module: str, name: str, data: Any) -> bool:

@@ -1,8 +1,8 @@
 """A statement in MySQL's own dialect: the server reads it a second time, then it runs; its columns are what it says.
 
 `EXPLAIN FORMAT=JSON` names every table by the name it has in the statement, and ours has names for the plan's tables
-that nobody else knows.  Where the server would answer from its statistics it names none; then its own words for the
-whole statement are read, name by name.
+that nobody else knows.  The server's own words for the statement, a note beside EXPLAIN, tell which table has such a
+name; and where the server would answer from its statistics, and names none, they are read name by name.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
 # ── What the server would read ──────────────────────────────────────────────────────────────────────
 def demand(link: Link, source: str, statement: str, tables: Tables) -> None:
     """Let a statement pass in which the server finds the plan's tables and no other.  Raises QueryRefused."""
+    link.ask("SET SESSION max_error_count = 65535")
     for schema, table in dict.fromkeys(tables.values()):
         if ("VIEW",) in link.ask(_VIEWS.format(schema=text(schema), table=text(table))):
             raise is_view(source, f"{schema}.{table}")
@@ -96,22 +97,38 @@ def demand(link: Link, source: str, statement: str, tables: Tables) -> None:
         name not in tables and not _MADE.fullmatch(name) for name in names
     ):
         raise disagrees(source)
-    if set(_MESSAGE.findall(told)) - _SAYS_NOTHING:
-        _demand_in_words(link, source, statement, tables)
+    _demand_in_words(
+        source, _words(link, source, statement), tables, strict=bool(set(_MESSAGE.findall(told)) - _SAYS_NOTHING)
+    )
 
 
-def _demand_in_words(link: Link, source: str, statement: str, tables: Tables) -> None:
-    """Read the whole statement as the server understood it: every name with a dot must be one of a plan's table."""
+def _words(link: Link, source: str, statement: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return each name in the statement as the server understood it, in its parts, with the alias behind it."""
     link.ask(f"EXPLAIN EXTENDED {statement}" if link.is_mariadb else f"EXPLAIN {statement}")
     notes = [said or "" for _, number, said in link.ask("SHOW WARNINGS") if number == str(_NOTE)]
     if not notes:
         raise disagrees(source)
-    own = {(schema, table) for schema, table in tables.values()}
+    found = []
+    for note in notes:
+        named = [each for each in _WORDS.finditer(note) if each["name"]]
+        for each, after in zip(named, [*named[1:], None], strict=True):
+            aliased = after is not None and note[each.end() : after.start()] == " "
+            found.append((_parts(each["name"]), _parts(after["name"])[0] if after and aliased else ""))
+    return found
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part.replace("``", "`") for part in _NAME.findall(name))
+
+
+def _demand_in_words(source: str, words: list[tuple[tuple[str, ...], str]], tables: Tables, *, strict: bool) -> None:
+    """Refuse names of ours behind other tables; if `strict`, also each name with a dot that is none of the plan's."""
+    own = set(tables.values())
     aliased = {(schema, name) for name, (schema, _) in tables.items()}
-    for words in (found["name"] for note in notes for found in _WORDS.finditer(note)):
-        parts = tuple(name.replace("``", "`") for name in _NAME.findall(words or ""))
-        known = parts in own or parts[:2] in aliased or parts[0] in tables if len(parts) > 1 else True
-        if not known:
+    for parts, alias in words:
+        if len(parts) > 1 and alias in tables and parts != tables[alias]:
+            raise disagrees(source)
+        if strict and len(parts) > 1 and not (parts in own or parts[:2] in aliased or parts[0] in tables):
             raise disagrees(source)
 
 

@@ -23,6 +23,10 @@ def maria() -> Iterator[services.MariaDB]:
         "CREATE DATABASE enwiki CHARACTER SET utf8mb4",
         "CREATE TABLE enwiki.page (page_id INT, page_title VARCHAR(99))",
         "INSERT INTO enwiki.page VALUES (1, 'Main Page'), (2, 'main page'), (3, 'Berlin')",
+        "CREATE TABLE enwiki.money (id INT, amount DECIMAL(60,30), n BIGINT)",
+        "INSERT INTO enwiki.money VALUES"
+        " (1, 123456789012345678901234567890.000000000000000000000000000001, 9223372036854775807),"
+        " (2, NULL, 9223372036854775807), (3, -2, 1)",
         "CREATE USER reader@'127.0.0.1'",
         "GRANT SELECT ON enwiki.* TO reader@'127.0.0.1'",
     )
@@ -59,6 +63,16 @@ def test_a_call_names_the_dialect(notebook: Notebook) -> None:
     notebook.run("line = %swap --dialect mysql SELECT page_id FROM mediawiki.enwiki.page WHERE page_title = 'BERLIN'")
 
     assert notebook.value("[here.rows, there.rows, line.rows]") == [0, 1, 1]
+
+
+def test_wide_decimals_stay_exact_in_a_notebook(notebook: Notebook) -> None:
+    notebook.run(
+        "%%swap --dialect mysql money\nSELECT amount, SUM(n) OVER () AS s FROM mediawiki.enwiki.money ORDER BY id"
+    )
+
+    amount = "123456789012345678901234567890.000000000000000000000000000001"
+    assert notebook.value("[str(money.to_pandas().amount[0]), str(money.to_pandas().s[0])]") == [amount, str(2**64 - 1)]
+    assert notebook.value("[list(row) for row in money.page(sort='amount').rows][1]") == [amount, str(2**64 - 1)]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from swap.connectors import hive_native, registry
 from swap.connectors.hive_wire import Server
 from swap.errors import QueryRefused
 from swap.query.language import dialects
+from swap.query.planning import native as planning
 from swap.settings import Denial, Grant, HiveSource, Policy
 
 POLICY = Policy(
@@ -255,6 +256,20 @@ def test_what_hive_reads_beyond_the_plan_is_refused_and_would_have_told(link: Se
 
     # Without it, the store itself keeps nothing back.
     assert "hunter2" in answer(link, MISREAD[name])
+
+
+def test_a_mistake_of_the_planners_is_refused_by_hive(
+    monkeypatch: pytest.MonkeyPatch, real: Gateway, ann: Person
+) -> None:
+    monkeypatch.setattr(
+        planning, "_sub_query", lambda _language, _reference, name: f"(SELECT pw AS title FROM db.secret AS `{name}`)"
+    )
+
+    error = ann.fails("SELECT title FROM lake.db.views", dialect="hive")
+
+    assert error["title"] == "lake would read something else than SWAP found in the statement."
+    refused, ended = real.audit()[-2:]
+    assert (refused.event, ended.event, ended.detail["rows"]) == ("query-refused", "query-ended", 0)
 
 
 def test_a_view_is_refused_with_the_reason(real: Gateway, ann: Person) -> None:

@@ -19,6 +19,7 @@ from swap.connectors import mysql_native, registry
 from swap.connectors.mysql_wire import Link
 from swap.errors import QueryRefused
 from swap.query.language import dialects
+from swap.query.planning import native as planning
 from swap.settings import Denial, Grant, MysqlSource, Policy, Secret
 
 POLICY = Policy(
@@ -47,6 +48,9 @@ TABLES = (
     ),
     "CREATE TABLE db.secret (id INT PRIMARY KEY, pw VARCHAR(50), KEY (pw))",
     "INSERT INTO db.secret VALUES (1, 'hunter2')",
+    "CREATE TABLE db.odd (flags BIT(3), place POINT, day DATE)",
+    "SET sql_mode = ''",
+    "INSERT INTO db.odd VALUES (b'101', POINT(1, 2), '0000-00-00')",
     "CREATE VIEW db.seen AS SELECT id, pw FROM db.secret",
 )
 
@@ -97,7 +101,7 @@ def ask(person: Person, statement: str, **more: Any) -> list[tuple[Any, ...]]:
         ("SELECT COUNT(*) FROM wiki.db.user WHERE name = 'ANN'", [(2,)]),
         ("SELECT 'a' = 'A', 7 DIV 2, 7 / 2 FROM wiki.db.user WHERE id = 1", [(1, 3, Decimal("3.5000"))]),
         ("SELECT name, COUNT(*) AS n FROM wiki.db.user GROUP BY name ORDER BY n DESC, name", [("Ann", 2), ("Bob", 1)]),
-        ("SELECT GROUP_CONCAT(name ORDER BY id SEPARATOR ', ') AS names FROM wiki.db.user", [("Ann, ann, Bob",)]),
+        ("SELECT GROUP_CONCAT(CONVERT(name USING utf8mb4) ORDER BY id SEPARATOR ', ') AS names FROM wiki.db.user", [("Ann, ann, Bob",)]),
         ("SELECT id, RANK() OVER (ORDER BY edits DESC) r FROM wiki.db.user ORDER BY id", [(1, 1), (2, 2), (3, 2)]),
         ("SELECT MAX(id), MIN(u.name) FROM wiki.db.user u", [(3, "Ann")]),
         ("SELECT MAX(id) FROM wiki.db.user", [(3,)]),
@@ -127,6 +131,57 @@ def test_values_are_exact_to_the_last_digit(ann: Person) -> None:
     (row,) = table.to_pylist()
     assert str(row["money"]) == "123456789012345678901234567890.000000000000000000000000000001"
     assert (row["s"], row["ratio"], str(row["seen"])) == (10, 0.10000000149011612, "2026-01-01 00:00:00.500000")
+
+
+KINDS: dict[str, tuple[pa.DataType, str]] = {
+    "1 + 1": (pa.int32(), "2"),
+    "CAST(-9999999999 AS SIGNED)": (pa.int64(), "-9999999999"),
+    "CAST(18446744073709551615 AS UNSIGNED)": (pa.uint64(), str(2**64 - 1)),
+    "CAST(1.5 AS DECIMAL(38,30))": (pa.decimal128(38, 30), f"1.5{'0' * 29}"),
+    "CAST(1.5 AS DECIMAL(65,30))": (pa.decimal256(65, 30), f"1.5{'0' * 29}"),
+    "7 / 2": (pa.decimal128(5, 4), "3.5000"),
+    "AVG(id)": (pa.decimal128(14, 4), "2.0000"),
+    "SUM(edits)": (pa.decimal256(41, 0), "20"),
+    "1e300 * 10": (pa.float64(), "1e+301"),
+    "ratio * 3": (pa.float64(), "0.30000000447034836"),
+    "NULL": (pa.string(), "None"),
+    "'ä'": (pa.string(), "ä"),
+    "CONCAT(name, 1)": (pa.string(), "Ann1"),
+    "CAST('ä' AS BINARY)": (pa.binary(), "b'\\xc3\\xa4'"),
+    "X'00ff'": (pa.binary(), "b'\\x00\\xff'"),
+    "DATE '2026-01-02'": (pa.date32(), "2026-01-02"),
+    "TIMESTAMP '2026-01-02 03:04:05.5'": (pa.timestamp("us"), "2026-01-02 03:04:05.500000"),
+    "TIMEDIFF('30:00:00', '00:00:01')": (pa.duration("us"), "1 day, 5:59:59"),
+    "JSON_EXTRACT('[1]', '$[0]')": (pa.string(), "1"),
+}
+
+
+@pytest.mark.parametrize("expression", KINDS)
+def test_a_results_type_is_what_the_server_says(ann: Person, expression: str) -> None:
+    table = ann.sql(f"SELECT {expression} AS v FROM wiki.db.user GROUP BY 1 = 1 ORDER BY id", dialect="mysql")
+
+    assert (table.schema.field("v").type, str(table["v"][0].as_py())) == KINDS[expression]
+
+
+@pytest.mark.parametrize(
+    ("expression", "why", "instead", "value"),
+    [
+        ("flags", "The column flags has a type that does not travel exactly.", "CAST(flags AS UNSIGNED)", 5),
+        ("place", "The column place has a type that does not travel exactly.", "ST_AsText(place)", "POINT(1 2)"),
+        (
+            "day",
+            "The column day holds a date that does not exist, as 0000-00-00, first in row 1 of the answer.",
+            "CAST(day AS CHAR)",
+            "0000-00-00",
+        ),
+    ],
+)
+def test_what_does_not_travel_is_told_with_what_does(
+    ann: Person, expression: str, why: str, instead: str, value: Any
+) -> None:
+    assert ann.fails(f"SELECT {expression} FROM wiki.db.odd", dialect="mysql")["why"] == why
+
+    assert ask(ann, f"SELECT {instead} AS v FROM wiki.db.odd") == [(value,)]
 
 
 def test_parameters_are_literals_of_their_own_types(ann: Person) -> None:
@@ -267,6 +322,7 @@ MISREAD = {
     "statistics": "SELECT MAX(pw) FROM db.secret",
     "one row": "SELECT pw FROM db.secret WHERE id = 1",
     "no row": "SELECT IF(COUNT(*) = 0, 'hunter2', '') FROM db.secret WHERE id = 1 AND pw = 'x'",
+    "a name of ours": "SELECT pw FROM db.secret AS swap_q1_t_0",
     "a name of the server's": "SELECT pw FROM db.secret AS `<derived2>`",
     "a name in disguise": 'SELECT pw FROM db.secret AS `x": "swap_q1_t_0`',
 }
@@ -305,6 +361,20 @@ def test_a_plan_that_is_read_as_it_is_passes(link: Link) -> None:
         f"SELECT `id` FROM {TABLE} UNION SELECT `id` FROM {TABLE} GROUP BY `id` HAVING COUNT(*) > 7",
     ):
         mysql_native.demand(link, "wiki", statement, PLANNED)
+
+
+def test_a_mistake_of_the_planners_is_refused_by_the_server(
+    monkeypatch: pytest.MonkeyPatch, real: Gateway, ann: Person
+) -> None:
+    monkeypatch.setattr(
+        planning, "_sub_query", lambda _language, _reference, name: f"(SELECT pw AS name FROM db.secret AS `{name}`)"
+    )
+
+    error = ann.fails("SELECT name FROM wiki.db.user", dialect="mysql")
+
+    assert error["title"] == "wiki would read something else than SWAP found in the statement."
+    refused, ended = real.audit()[-2:]
+    assert (refused.event, ended.event, ended.detail["rows"]) == ("query-refused", "query-ended", 0)
 
 
 def test_a_view_is_refused_with_the_reason(real: Gateway, ann: Person) -> None:

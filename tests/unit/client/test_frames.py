@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,23 @@ def test_two_columns_may_have_one_name() -> None:
     assert frames.to_pandas(table).to_numpy().tolist() == [[1, 2]]
     assert frames.to_pandas(table).columns.tolist() == ["a", "a"]
     assert frames.to_polars(table).columns == ["a", "a_2"]
+
+
+WIDE = pa.table({"sum": pa.array([Decimal(2**64), None], pa.decimal256(41, 0))})
+TOO_WIDE = pa.table({"sum": pa.array([Decimal(10**40), None], pa.decimal256(41, 0))})
+
+
+def test_decimals_of_a_wide_type_are_handed_on_where_their_values_are_not() -> None:
+    assert frames.to_polars(WIDE)["sum"].to_list() == [Decimal(2**64), None]
+    assert sent(WIDE)["sum"].to_pylist() == [Decimal(2**64), None]
+    assert frames.to_pandas(TOO_WIDE)["sum"][0] == Decimal(10**40)
+
+
+def test_wider_decimals_are_refused_by_name() -> None:
+    with pytest.raises(Invalid, match="The column sum cannot be handed to polars"):
+        frames.to_polars(TOO_WIDE)
+    with pytest.raises(Invalid, match="The column sum of your table mine cannot be sent"):
+        sent(TOO_WIDE)
 
 
 def test_no_rows_and_no_columns_are_frames_too() -> None:
