@@ -25,9 +25,12 @@ _HIVE = frozenset(
     ]
 )
 CAPABILITIES = {
-    "hive": Capabilities(comparisons=_HIVE),
+    "hive": Capabilities(comparisons=_HIVE, orders=frozenset(_EXACT)),
     # To Spark a moment is what most tables call a time.
-    "spark": Capabilities(comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison}),
+    "spark": Capabilities(
+        comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison},
+        orders=frozenset({*_EXACT, "boolean", "float", "binary", "timestamptz"}),
+    ),
 }
 """What each product computes exactly as the combiner would."""
 

@@ -176,6 +176,13 @@ def select(fragment: Fragment, columns: dict[str, HiveType]) -> str:
     statement = f"SELECT {', '.join(chosen)} FROM {identifier(fragment.schema)}.{identifier(fragment.table)}"  # noqa: S608
     if fragment.predicates:
         statement += f" WHERE {' AND '.join(where(each, columns[each.column]) for each in fragment.predicates)}"
+    if fragment.order:
+        keys = ", ".join(
+            f"{identifier(each.column)} {'DESC' if each.descending else 'ASC'}"
+            f" NULLS {'FIRST' if each.nulls_first else 'LAST'}"
+            for each in fragment.order
+        )
+        statement += f" ORDER BY {keys}"
     return statement if fragment.limit is None else f"{statement} LIMIT {int(fragment.limit)}"
 
 

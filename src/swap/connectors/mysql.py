@@ -22,6 +22,8 @@ CAPABILITIES = Capabilities(
         + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
+    # Of texts and bytes the server sorts by the beginning (max_sort_length); a zero date is before every date.
+    orders=frozenset({"integer", "float", "decimal"}),
 )
 
 
