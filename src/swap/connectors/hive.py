@@ -64,6 +64,9 @@ class HiveConnector(StoreConnector):
                     settings |= {f"set:hiveconf:{key}": queue for key in _QUEUES}
                     break
         return {
+            "partitioned_time": [
+                [pattern, each.column, each.keys, each.slack_hours] for pattern, each in source.partitioned_time.items()
+            ],
             "address": {
                 "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
                 "user": source.user,
