@@ -41,7 +41,7 @@ class Thrift(Subject):
         super().__init__()
         self.root = services.temporary_directory()
         self.server = self.start()
-        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy: Proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.connector: HiveConnector = HiveConnector(
             self.name,
@@ -105,6 +105,9 @@ class Thrift(Subject):
 
     def kill(self, reader: Reader) -> None:
         self.server.kill()
+
+    def pids(self) -> Sequence[int]:
+        return (self.server.pid,)
 
     def revive(self) -> None:
         self.proxy.heal()
