@@ -201,6 +201,23 @@ class Kerberos(Model):
     )
 
 
+class PartitionedTime(Model):
+    """How the partitions of some of Hive's tables follow from a column's time."""
+
+    column: str = Field(
+        default="dt", description="The column: a timestamp, or text in ISO 8601 (`2026-11-22T05:30:00Z`), in UTC."
+    )
+    keys: tuple[str, ...] = Field(
+        default=("year", "month", "day", "hour"),
+        min_length=1,
+        max_length=4,
+        description="The partition columns that are its year, month, day and hour, or the first of these.",
+    )
+    slack_hours: int = Field(
+        default=0, ge=0, le=24 * 31, description="By how many hours a row may stand in a later partition than its own."
+    )
+
+
 class HiveSource(SourceBase):
     """A Hive: Apache Hive's HiveServer2, or a Spark Thrift Server; its databases are SWAP's schemas."""
 
@@ -235,6 +252,11 @@ class HiveSource(SourceBase):
         default={}, description="Group → the cluster's queue for its members' queries; the first that fits counts."
     )
     session: dict[str, str] = Field(default={}, description="Hive's own settings for every session.")
+    partitioned_time: dict[str, PartitionedTime] = Field(
+        default={},
+        description="Pattern of schema.table → how its partitions follow from a time, so that a filter on the time"
+        " alone opens few; the first that fits counts.",
+    )
 
     @property
     def account(self) -> str:

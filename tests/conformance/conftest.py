@@ -13,23 +13,31 @@ from conformance.subjects_spark import Spark
 ALL = (*SUBJECTS, Hive, Spark)
 
 
-@pytest.fixture(scope="session", params=ALL, ids=[subject.kind for subject in ALL])
-def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
-    """Return each source in turn."""
-    if request.param is Spark:
-        yield request.getfixturevalue("spark")
-        return
-    made = request.param()
+@pytest.fixture(scope="session")
+def running() -> Iterator[dict[type[Subject], Subject]]:
+    """Return the sources that were started, which all end together: several files ask them."""
+    made: dict[type[Subject], Subject] = {}
     yield made
-    made.close()
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture(scope="session", params=ALL, ids=[subject.kind for subject in ALL])
+def subject(request: pytest.FixtureRequest, running: dict[type[Subject], Subject]) -> Subject:
+    """Return each source in turn."""
+    return _started(request.param, running)
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Spark]:
+def spark(running: dict[type[Subject], Subject]) -> Subject:
     """Return a Spark Thrift Server as a source."""
-    made = Spark()
-    yield made
-    made.close()
+    return _started(Spark, running)
+
+
+def _started(kind: type[Subject], running: dict[type[Subject], Subject]) -> Subject:
+    if kind not in running:
+        running[kind] = kind()
+    return running[kind]
 
 
 @pytest.fixture(scope="module")

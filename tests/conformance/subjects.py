@@ -52,6 +52,8 @@ class Subject(ABC):
     """Whether the source tells how far it is before its first row, while it is held."""
     collations: frozenset[str] = frozenset()
     """How the source can be made to compare text otherwise than by its bytes."""
+    proxy: Proxy | None = None
+    """By way of what the source is reached, if it is a server."""
     unsupported: frozenset[str] = frozenset()
     """Names of the columns of `nasty.TYPES` that this source has no type for."""
 
@@ -94,6 +96,10 @@ class Subject(ABC):
     @abstractmethod
     def revive(self) -> None:
         """Make the source answer again."""
+
+    def pids(self) -> Sequence[int]:
+        """Return the server's processes; none where there is no server."""
+        return ()
 
     @abstractmethod
     def close(self) -> None:
@@ -270,7 +276,7 @@ class Postgres(Subject):
                 f"CREATE SCHEMA {SCHEMA}; GRANT USAGE ON SCHEMA {SCHEMA} TO {self.account};"
                 f"ALTER DEFAULT PRIVILEGES IN SCHEMA {SCHEMA} GRANT SELECT ON TABLES TO {self.account}".encode()
             )
-        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy: Proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.password_file = self.state / "secrets" / f"postgres-{self.account}"
         self.connector: PostgresConnector = self.connect()
@@ -364,6 +370,10 @@ class Postgres(Subject):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def pids(self) -> Sequence[int]:
+        assert self.server.process is not None
+        return (self.server.process.pid, *_children_of_data(self.server.data))
+
     def revive(self) -> None:
         self.proxy.heal()
         if self.server.process is None or self.server.process.poll() is not None:
@@ -421,7 +431,7 @@ class Mysql(Subject):
         super().__init__()
         self._connectors: list[MysqlConnector] = []
         self.server = services.MariaDB()
-        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy: Proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.password_file = self.server.state / "password"
         self.password_file.write_text("a secret")
@@ -495,6 +505,9 @@ class Mysql(Subject):
 
     def kill(self, reader: Reader) -> None:
         self.server.kill()
+
+    def pids(self) -> Sequence[int]:
+        return (self.server.pid,)
 
     def revive(self) -> None:
         self.proxy.heal()

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import services
 from conformance.proxy import Proxy
-from conformance.subjects import SCHEMA, Subject
+from conformance.subjects import SCHEMA, Subject, parts
 from swap.connectors.base import Reader
 from swap.connectors.hive import HiveConnector
 from swap.connectors.hive_session import Session
@@ -45,7 +44,7 @@ class Thrift(Subject):
         super().__init__()
         self.root = services.temporary_directory()
         self.server = self.start()
-        self.proxy = Proxy(("127.0.0.1", self.server.port))
+        self.proxy: Proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
         self.connector: HiveConnector = HiveConnector(
             self.name,
@@ -97,6 +96,10 @@ class Thrift(Subject):
                 session.close_operation(operation)
         return texts
 
+    @abstractmethod
+    def statements(self) -> list[str]:
+        """Return what it was asked so far and remembers, in its own words."""
+
     def cost(self, reader: Reader) -> int:
         """Return the bytes that came through the proxy since the last time; reads run one at a time."""
         passed = self.proxy.from_server
@@ -105,6 +108,9 @@ class Thrift(Subject):
 
     def kill(self, reader: Reader) -> None:
         self.server.kill()
+
+    def pids(self) -> Sequence[int]:
+        return (self.server.pid,)
 
     def revive(self) -> None:
         self.proxy.heal()
@@ -142,7 +148,7 @@ class Hive(Thrift):
         table = f"{SCHEMA}.{identifier(name)}"
         zoned = [column for column in types if types[column] == _ZONED]
         if partition_by:
-            made = self._partitioned(table, rows, partition_by[0], types, place)
+            made = self._partitioned(table, rows, partition_by, types, place)
         elif zoned:
             made = self._zoned(table, rows, zoned, types, place)
         else:
@@ -152,15 +158,17 @@ class Hive(Thrift):
             made = [_external(table, types, place), *counted]
         self.run(f"DROP TABLE IF EXISTS {table}", *made)
 
-    def _partitioned(self, table: str, rows: pa.Table, key: str, types: dict[str, str], place: Path) -> list[str]:
-        for value in pc.unique(rows[key]).to_pylist():
-            part = place / f"{key}={value}"
-            part.mkdir()
-            pq.write_table(rows.filter(pc.field(key) == value).drop_columns([key]), part / "part-0.parquet")
+    def _partitioned(
+        self, table: str, rows: pa.Table, keys: Sequence[str], types: dict[str, str], place: Path
+    ) -> list[str]:
+        for directory, part in parts(rows, keys):
+            (place / directory).mkdir(parents=True)
+            pq.write_table(part, place / directory / "part-0.parquet")
+        counted = f"ANALYZE TABLE {table} PARTITION ({', '.join(map(identifier, keys))}) COMPUTE STATISTICS"
         return [
-            _external(table, types, place, key),
+            _external(table, types, place, keys),
             f"MSCK REPAIR TABLE {table}",
-            f"ANALYZE TABLE {table} PARTITION ({identifier(key)}) COMPUTE STATISTICS",
+            *([counted] if rows.num_rows > 1000 else []),
         ]
 
     def _zoned(self, table: str, rows: pa.Table, zoned: list[str], types: dict[str, str], place: Path) -> list[str]:
@@ -202,24 +210,27 @@ class Hive(Thrift):
             self.run(_set_pause("0"), f"DROP VIEW {table}", f"ALTER TABLE {behind} RENAME TO {table}")
 
     def works(self, query_id: str, reader: Reader) -> bool:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{self.server.web_port}/api/v1/queries/active", timeout=5) as told,
-        ):
-            return any(
-                each["running"] and SCHEMA in (each["queryDisplay"] or {}).get("queryString", "")
-                for each in json.load(told)
-            )
-        return False
+        return any(running and SCHEMA in said for said, running in self._queries("active"))
+
+    def statements(self) -> list[str]:
+        return [said for which in ("active", "historical") for said, _ in self._queries(which)]
+
+    def _queries(self, which: str) -> list[tuple[str, bool]]:
+        """Return queries in the server's own words, and whether they run."""
+        address = f"http://127.0.0.1:{self.server.web_port}/api/v1/queries/{which}"
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as told:
+            return [((each["queryDisplay"] or {}).get("queryString", ""), each["running"]) for each in json.load(told)]
+        return []
 
 
 def _set_pause(milliseconds: str) -> str:
     return f"SELECT reflect('java.lang.System', 'setProperty', '{_PAUSE}', '{milliseconds}')"
 
 
-def _external(table: str, types: dict[str, str], place: Path, key: str = "") -> str:
-    columns = ", ".join(f"{identifier(column)} {types[column]}" for column in types if column != key)
-    partitioned = f" PARTITIONED BY ({identifier(key)} {types[key]})" if key else ""
+def _external(table: str, types: dict[str, str], place: Path, keys: Sequence[str] = ()) -> str:
+    columns = ", ".join(f"{identifier(column)} {types[column]}" for column in types if column not in keys)
+    divided = ", ".join(f"{identifier(key)} {types[key]}" for key in keys)
+    partitioned = f" PARTITIONED BY ({divided})" if keys else ""
     return f"CREATE EXTERNAL TABLE {table} ({columns}){partitioned} STORED AS PARQUET LOCATION 'file://{place}'"
 
 

@@ -10,6 +10,7 @@ import shutil
 import threading
 import urllib.request
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,7 +52,7 @@ class Spark(Thrift):
         place.mkdir()
         table = f"{SCHEMA}.{identifier(name)}"
         for directory, part in parts(rows, partition_by):
-            (place / directory).mkdir(exist_ok=True)
+            (place / directory).mkdir(parents=True, exist_ok=True)
             pq.write_table(part, place / directory / "part-0.parquet")
         columns = ", ".join(f"{identifier(column)} {type_}" for column, type_ in types.items())
         keys = ", ".join(map(identifier, partition_by))
@@ -66,6 +67,8 @@ class Spark(Thrift):
     def opened(self, reader: Reader) -> int:
         told = "\n".join(self.run(f"EXPLAIN FORMATTED {reader.stats.statement}"))
         scanned = re.search(r"InMemoryFileIndex \[(.*)\]", told)
+        if (whole := re.search(r"CatalogFileIndex.*\[file:(.*)\]", told)) is not None:
+            return len(list(Path(whole[1]).rglob("*.parquet")))
         if scanned is None:  # not even a scan is left
             return 0
         more = re.search(r"(\d+) entries", scanned[1])
@@ -78,7 +81,7 @@ class Spark(Thrift):
         holding = threading.Thread(target=self._hold, args=[over])
         holding.start()
         try:
-            while holding.is_alive() and not any("'sleep'" in said for said in self._statements()):
+            while holding.is_alive() and not any("'sleep'" in said for said in self._unfinished()):
                 over.wait(0.05)
             yield
         finally:
@@ -93,16 +96,22 @@ class Spark(Thrift):
             session.cancel(operation)
 
     def works(self, query_id: str, reader: Reader) -> bool:
-        return any(said.startswith("SELECT") and f"FROM `{SCHEMA}`" in said for said in self._statements())
+        return any(said.startswith("SELECT") and f"FROM `{SCHEMA}`" in said for said in self._unfinished())
 
-    def _statements(self) -> list[str]:
-        """Return the statements that it has not closed, from its own page of them."""
+    def statements(self) -> list[str]:
+        return [said for said, _ in self._told()]
+
+    def _unfinished(self) -> list[str]:
+        """Return the statements that it has not closed."""
+        return [said for said, state in self._told() if state not in _OVER]
+
+    def _told(self) -> list[tuple[str, str]]:
+        """Return statements and their states from its own page of them."""
         with (
             contextlib.suppress(OSError),
             urllib.request.urlopen(f"http://127.0.0.1:{self.server.web_port}/sqlserver/", timeout=5) as told,
         ):
-            found = _STATEMENT.findall(told.read().decode())
-            return [html.unescape(said).strip() for said, state in found if state not in _OVER]
+            return [(html.unescape(said).strip(), state) for said, state in _STATEMENT.findall(told.read().decode())]
         return []
 
 

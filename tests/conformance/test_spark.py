@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from conformance.subjects import SCHEMA
+from conformance.subjects import SCHEMA, SOMEBODY
 from conformance.subjects_spark import Spark
-from swap.connectors.base import Comparison
+from reading import batches
+from swap.connectors.base import Comparison, Deadline, Predicate
+from swap.connectors.hive import HiveConnector
 from swap.errors import SourceFailed
 
 NESTED: dict[str, tuple[pa.DataType, list[Any]]] = {
@@ -95,3 +98,21 @@ def test_a_time_beyond_the_year_9999_is_an_error_that_names_column_and_row(spark
 
     with pytest.raises(SourceFailed, match=r"days of conformance\.late .* row 1 of the\s+answer"):
         spark.read(spark.fragment("late", "days"))
+
+
+def test_a_sites_settings_cannot_move_the_end_of_a_text(spark: Spark) -> None:
+    text = "x\\' OR 1 = 1 OR value = '"
+    spark.publish("quoted", pa.table({"id": pa.array([1, 2], pa.int32()), "value": [text, "other"]}))
+    source = spark.connector._source.model_copy(
+        update={
+            "session": {"spark.sql.parser.escapedStringLiterals": "true", "spark.sql.session.timeZone": "Asia/Tokyo"}
+        }
+    )
+    connector = HiveConnector(spark.name, source)
+    try:
+        fragment = spark.fragment("quoted", where=[Predicate("value", Comparison.EQ, text)])
+        found = list(batches(connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 60))))
+    finally:
+        connector.close()
+
+    assert [value for batch in found for value in batch["id"].to_pylist()] == [1]

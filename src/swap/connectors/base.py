@@ -49,6 +49,15 @@ class Predicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """One key by which rows are sorted."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column as the source describes it; `type` is its Arrow type in results."""
 
@@ -154,6 +163,12 @@ class Capabilities:
     limit: bool = True
     dialect: str = ""
     """The dialect of its own in which it also takes whole statements."""
+    orders: frozenset[str] = frozenset()
+    """Families of types that it sorts as DuckDB does, nulls on either side."""
+
+    def sorts(self, column: Column) -> bool:
+        """Tell whether this connector sorts by this column exactly as DuckDB does."""
+        return type_family(column.type) in self.orders and not column.inexact & {Comparison.LT, Comparison.GT}
 
     def accepts(self, column: Column, comparison: Comparison, value: Any = None) -> bool:
         """Tell whether this connector compares this column exactly as DuckDB does.
@@ -169,7 +184,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """What one source is asked for: columns of one table, a conjunction of comparisons, a limit."""
+    """What one source is asked for: columns of one table, a conjunction of comparisons, a limit.
+
+    With an order, the rows within the limit are the first by it; they come in any order.
+    """
 
     schema: str
     table: str
@@ -179,6 +197,7 @@ class Fragment:
     query_id: str = ""
     scattered: bool = False
     """Who asks may not read a partition column: neither the order of partitions nor the batches may tell of it."""
+    order: tuple[Order, ...] = ()
 
     def columns_as(self, names: Sequence[str]) -> pa.Schema:
         """Return its columns as they are sent, under other names if those are given."""

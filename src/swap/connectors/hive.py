@@ -25,9 +25,12 @@ _HIVE = frozenset(
     ]
 )
 CAPABILITIES = {
-    "hive": Capabilities(comparisons=_HIVE, dialect="hive"),
+    "hive": Capabilities(comparisons=_HIVE, orders=frozenset(_EXACT), dialect="hive"),
     # To Spark a moment is what most tables call a time.
-    "spark": Capabilities(comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison}),
+    "spark": Capabilities(
+        comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison},
+        orders=frozenset({*_EXACT, "boolean", "float", "binary", "timestamptz"}),
+    ),
 }
 """What each product computes exactly as the combiner would."""
 
@@ -61,6 +64,9 @@ class HiveConnector(StoreConnector):
                     settings |= {f"set:hiveconf:{key}": queue for key in _QUEUES}
                     break
         return {
+            "partitioned_time": [
+                [pattern, each.column, each.keys, each.slack_hours] for pattern, each in source.partitioned_time.items()
+            ],
             "address": {
                 "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
                 "user": source.account,

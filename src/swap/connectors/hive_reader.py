@@ -18,10 +18,11 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import hive_catalog, hive_decode, hive_native
+from swap.connectors import hive_catalog, hive_decode, hive_native, hive_time
 from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
 from swap.connectors.hive_catalog import Described
 from swap.connectors.hive_session import ColumnBlock, StatementError, ended
+from swap.connectors.hive_time import PartitionedTime
 from swap.connectors.hive_types import HiveType, identifier, nameable, select
 from swap.connectors.hive_wire import FAILURES, Server, failed
 from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_fragment, encode_dataset
@@ -109,7 +110,8 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     fragment = decode_fragment(request["fragment"])
     source, session = request["source"], server.session
     columns = _types(server, source, fragment)
-    statement = select(fragment, columns)
+    rules = map(PartitionedTime.from_plain, request["partitioned_time"])
+    statement = select(fragment, columns, hive_time.condition(fragment, columns, rules))
     tell({STATEMENT: statement})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))

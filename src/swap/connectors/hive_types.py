@@ -169,13 +169,23 @@ def string(value: str) -> str:
     return f"'{escaped}'"
 
 
-def select(fragment: Fragment, columns: dict[str, HiveType]) -> str:
-    """Return a fragment as SQL.  Raises ValueError for one that was planned wrongly."""
+def select(fragment: Fragment, columns: dict[str, HiveType], partitions: str = "") -> str:
+    """Return a fragment as SQL, with what follows for the partitions.  Raises ValueError for one planned wrongly."""
     chosen = [_projection(each, columns[each.name]) for each in fragment.columns] or ["1"]
     # Nothing in it but quoted names and literals.
     statement = f"SELECT {', '.join(chosen)} FROM {identifier(fragment.schema)}.{identifier(fragment.table)}"  # noqa: S608
-    if fragment.predicates:
-        statement += f" WHERE {' AND '.join(where(each, columns[each.column]) for each in fragment.predicates)}"
+    conditions = [where(each, columns[each.column]) for each in fragment.predicates] + (
+        [partitions] if partitions else []
+    )
+    if conditions:
+        statement += f" WHERE {' AND '.join(conditions)}"
+    if fragment.order:
+        keys = ", ".join(
+            f"{identifier(each.column)} {'DESC' if each.descending else 'ASC'}"
+            f" NULLS {'FIRST' if each.nulls_first else 'LAST'}"
+            for each in fragment.order
+        )
+        statement += f" ORDER BY {keys}"
     return statement if fragment.limit is None else f"{statement} LIMIT {int(fragment.limit)}"
 
 

@@ -6,6 +6,7 @@ to fail.  It never touches a file or a socket.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from swap.connectors.base import (
     Fragment,
     Native,
     OnBehalf,
+    Order,
     Predicate,
     Progress,
     ReadStats,
@@ -37,6 +39,7 @@ from swap.connectors.filters import COMPARISONS, expression
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 _ROW = "row number"
+_SORTED = frozenset({family for family, comparison in COMPARISONS if comparison is Comparison.EQ})
 
 
 @dataclass(slots=True)
@@ -86,7 +89,7 @@ class MemoryConnector:
         impersonates: bool = False,
     ) -> None:
         self.name = name
-        self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
+        self.capabilities = Capabilities(comparisons=COMPARISONS, orders=_SORTED)
         self.tables = {key: table if isinstance(table, Table) else Table(table) for key, table in tables.items()}
         self.behaviour = Behaviour()
         self.fragments: list[Fragment] = []
@@ -232,6 +235,8 @@ class MemoryReader:
         if table.readers is not None and self.stats.account not in table.readers:
             raise self._failed(f"{self.stats.account} may not read {fragment.schema}.{fragment.table}.")
         rows = _passing(table, fragment.predicates)
+        for order in reversed(fragment.order):
+            rows = _sorted(rows, order, table.compares_by.get(order.column))
         if fragment.limit is not None:
             rows = rows.slice(0, fragment.limit)
         return rows.select([column.name for column in fragment.columns])
@@ -269,6 +274,23 @@ def _passing(table: Table, predicates: Sequence[Predicate]) -> pa.Table:
     if chosen is None:
         return table.rows
     return table.rows.take(compared.filter(chosen)[_ROW])
+
+
+def _sorted(rows: pa.Table, order: Order, key: Callable[[str], str] | None) -> pa.Table:
+    """Sort by one key, rows that are equal in it staying as they were: NaN is last, text goes by its bytes."""
+    values = rows[order.column].to_pylist()
+
+    def rank(row: int) -> Any:
+        value = values[row]
+        if isinstance(value, float):
+            return (math.isnan(value), 0.0 if math.isnan(value) else value)
+        return (key(value) if key else value).encode() if isinstance(value, str) else value
+
+    nulls = [row for row, value in enumerate(values) if value is None]
+    present = [row for row, value in enumerate(values) if value is not None]
+    present.sort(key=rank, reverse=order.descending)
+    chosen = [*nulls, *present] if order.nulls_first else [*present, *nulls]
+    return rows.take(pa.array(chosen, pa.int64()))
 
 
 def _compared(predicate: Predicate, key: Callable[[str], str] | None) -> Predicate:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Column, Comparison, Dataset, Fragment, Partitions, Predicate
+from swap.connectors.base import Column, Comparison, Dataset, Fragment, Order, Partitions, Predicate
 
 DATASETS = "datasets"
 """The key under which a harvest tells of some tables at once."""
@@ -38,6 +38,7 @@ def encode_fragment(fragment: Fragment) -> dict[str, Any]:
         "limit": fragment.limit,
         "query_id": fragment.query_id,
         "scattered": fragment.scattered,
+        "order": [[each.column, each.descending, each.nulls_first] for each in fragment.order],
     }
 
 
@@ -51,6 +52,7 @@ def decode_fragment(plain: Mapping[str, Any]) -> Fragment:
         plain["limit"],
         plain["query_id"],
         plain["scattered"],
+        tuple(Order(*each) for each in plain["order"]),
     )
 
 

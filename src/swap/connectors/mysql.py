@@ -45,6 +45,8 @@ CAPABILITIES = Capabilities(
     ),
     limit=True,
     dialect="mysql",
+    # Of texts and bytes the server sorts by the beginning (max_sort_length); a zero date is before every date.
+    orders=frozenset({"integer", "float", "decimal"}),
 )
 KNOWN_SECONDS = 300.0
 """How long it is known which tables an account sees, where a person has several accounts to choose from."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Comparison, Fragment, Predicate, fits
+from swap.connectors.base import Comparison, Fragment, Order, Predicate, fits
 from swap.connectors.mysql_decode import Form
 from swap.connectors.mysql_types import SourceColumn, identifier, text
 
@@ -37,9 +37,23 @@ def select(fragment: Fragment, columns: Mapping[str, SourceColumn]) -> str:
     ]
     if fragment.predicates:
         parts.append("WHERE " + " AND ".join(where(each, columns[each.column]) for each in fragment.predicates))
+    if fragment.order:
+        parts.append("ORDER BY " + ", ".join(key(each, columns[each.column]) for each in fragment.order))
     if fragment.limit is not None:
         parts.append(f"LIMIT {int(fragment.limit)}")
     return " ".join(parts)
+
+
+def key(order: Order, of: SourceColumn) -> str:
+    """Return one key of an order as SQL.
+
+    The server puts nulls before everything, and so last where it sorts downwards; an index serves that order alone.
+    """
+    direction = f"{of.compared} {'DESC' if order.descending else 'ASC'}"
+    if order.nulls_first is not order.descending:
+        return direction
+    null = "IS NOT NULL" if order.nulls_first else "IS NULL"
+    return f"{identifier(of.name)} {null}, {direction}"
 
 
 def comment(query_id: str) -> str:

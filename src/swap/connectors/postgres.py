@@ -24,6 +24,7 @@ CAPABILITIES = Capabilities(
         + [("nested", comparison) for comparison in NULL_TESTS]
     ),
     limit=True,
+    orders=frozenset(_FAMILIES),
 )
 
 

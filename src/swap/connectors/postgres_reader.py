@@ -220,6 +220,10 @@ def _select(fragment: Fragment, columns: dict[str, types.SourceColumn]) -> sql.C
                 sql.SQL(" AND ").join(types.where(each, columns) for each in fragment.predicates)
             )
         )
+    if fragment.order:
+        parts.append(
+            sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(types.key(each, columns) for each in fragment.order))
+        )
     if fragment.limit is not None:
         parts.append(sql.SQL("LIMIT {}").format(sql.SQL(str(int(fragment.limit)))))
     return sql.SQL(" ").join(parts)

@@ -14,7 +14,7 @@ from typing import Any, LiteralString
 import pyarrow as pa
 from psycopg import sql
 
-from swap.connectors.base import Comparison, Predicate, fits, type_family
+from swap.connectors.base import Comparison, Order, Predicate, fits, type_family
 
 UNCONSTRAINED = pa.decimal128(38, 10)
 """`numeric` without precision and scale: ten decimal places.  A value with more is an error."""
@@ -116,6 +116,16 @@ def where(predicate: Predicate, columns: Mapping[str, SourceColumn]) -> sql.Comp
         values = sql.SQL(", ").join(literal(of.type, value) for value in predicate.value)
         return sql.SQL("{} IN ({})").format(name, values)
     return sql.SQL("{} {} {}").format(name, _OPERATORS[predicate.comparison], literal(of.type, predicate.value))
+
+
+def key(order: Order, columns: Mapping[str, SourceColumn]) -> sql.Composable:
+    """Return one key of an order as SQL that PostgreSQL sorts by exactly as DuckDB would."""
+    of = columns[order.column]
+    name = sql.Identifier(of.name) if pa.types.is_decimal(of.type) else of.projection
+    if pa.types.is_string(of.type):
+        name = sql.SQL('({}) COLLATE "C"').format(name)
+    direction = sql.SQL("DESC" if order.descending else "ASC")
+    return sql.SQL("{} {} {}").format(name, direction, sql.SQL("NULLS FIRST" if order.nulls_first else "NULLS LAST"))
 
 
 def literal(type_: pa.DataType, value: Any) -> sql.Composable:

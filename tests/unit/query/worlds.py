@@ -36,7 +36,9 @@ POLICY = Policy(
     ),
 )
 FAMILIES = ("boolean", "integer", "float", "decimal", "text", "date", "timestamp", "timestamptz")
-ABLE = Capabilities(frozenset((family, comparison) for family in FAMILIES for comparison in Comparison))
+ABLE = Capabilities(
+    frozenset((family, comparison) for family in FAMILIES for comparison in Comparison), orders=frozenset(FAMILIES)
+)
 CAPABILITIES = {"lake": ABLE, "mediawiki": ABLE}
 
 

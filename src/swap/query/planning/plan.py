@@ -48,15 +48,17 @@ def _input(
     if isinstance(table, OwnTable):
         return Input(name, "", None, table.upload_id, columns)
     able, scattered = capabilities.get(table.source), table.divided_in_secret
+    # A limit stops where the first partitions have enough rows, which tells how many those have.
+    limit = limit if able is not None and able.limit and not scattered else None
     fragment = Fragment(
         schema=table.dataset.schema,
         table=table.dataset.name,
         columns=columns,
         predicates=pushdown.predicates(reference),
-        # A limit stops where the first partitions have enough rows, which tells how many those have.
-        limit=limit if able is not None and able.limit and not scattered else None,
+        limit=limit,
         query_id=query_id,
         scattered=scattered,
+        order=pushdown.order() or () if limit is not None else (),
     )
     whole = not fragment.predicates and fragment.limit is None and not _may_stop_early(reference)
     return Input(name, table.source, fragment, "", columns, rows=table.dataset.row_estimate if whole else None)

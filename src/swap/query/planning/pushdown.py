@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from swap.connectors.base import Capabilities, Column, Comparison, Predicate, type_family
+from swap.connectors.base import Capabilities, Column, Comparison, Order, Predicate, type_family
 from swap.query.language.dialect import Dialect
 from swap.query.model import Reference, Resolved
 
@@ -111,9 +111,12 @@ class Pushdown:
             "expressions",
             "from_",
             "where",
+            "order",
             "limit",
             "offset",
         } or not self.is_whole(tree):
+            return None
+        if self.order() is None:
             return None
         if not tree.args.get("limit") or not all(
             isinstance(node, _PLAIN) for item in tree.expressions for node in item.walk()
@@ -121,6 +124,24 @@ class Pushdown:
             return None
         bounds = [count(tree.args.get("limit")), count(tree.args["offset"]) if tree.args.get("offset") else 0]
         return None if None in bounds else sum(bound for bound in bounds if bound is not None)
+
+    def order(self) -> tuple[Order, ...] | None:
+        """Return by what the statement sorts the only table, if its source sorts alike; nothing where it does not sort.
+
+        None where a source may not sort for it.
+        """
+        tree = self._resolved.tree
+        found = []
+        for item in tree.args["order"].expressions if tree.args.get("order") else ():
+            column = self._column(_unaliased(tree, item.this)) if type(item) is exp.Ordered else None
+            if column is None or item.args.get("with_fill"):
+                return None
+            reference, described = column
+            capabilities = self._capabilities.get(getattr(reference.table, "source", ""))
+            if capabilities is None or not capabilities.sorts(described):
+                return None
+            found.append(Order(described.name, bool(item.args.get("desc")), bool(item.args.get("nulls_first"))))
+        return tuple(found)
 
     # ── Where a comparison may be applied below the join it stands above ───────────────────────────
     def _push(self, select: exp.Select) -> None:
@@ -260,6 +281,20 @@ def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
             stack.extend(part.iter_expressions())
         else:
             yield part
+
+
+def _unaliased(tree: exp.Expr, node: exp.Expr) -> exp.Expr:
+    """Return what an alias of the select list stands for where ORDER BY names one; else the node itself."""
+    if not isinstance(node, exp.Column) or len(node.parts) != 1:
+        return node
+    named = [
+        each.this for each in tree.args["expressions"] if isinstance(each, exp.Alias) and _same(each.alias, node.name)
+    ]
+    return named[0] if len(named) == 1 else node
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def count(node: exp.Expr | None) -> int | None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from swap.connectors.base import Capabilities
+from swap.connectors.base import Capabilities, Order
 from unit.query.worlds import planned, pushed
 
 V = "lake.wmf.pageview_hourly"
@@ -150,7 +150,9 @@ def test_two_uses_of_a_table_are_filtered_apart() -> None:
         ("SELECT * FROM {v} LIMIT 5 OFFSET 3", 8),
         ("SELECT year + 1 AS y FROM {v} WHERE year = 2026 LIMIT 5", 5),
         ("SELECT year FROM {v} WHERE page_title LIKE 'a%' LIMIT 5", None),
-        ("SELECT year FROM {v} ORDER BY year LIMIT 5", None),
+        ("SELECT year FROM {v} ORDER BY year LIMIT 5 OFFSET 2", 7),
+        ("SELECT year FROM {v} ORDER BY raw LIMIT 5", None),
+        ("SELECT DISTINCT year FROM {v} ORDER BY year LIMIT 5", None),
         ("SELECT year FROM {v} WHERE year BETWEEN 1 AND 2 LIMIT 5", 5),
         ("SELECT year FROM {v} WHERE year BETWEEN 1 AND page_id LIMIT 5", None),
         ("SELECT DISTINCT year FROM {v} LIMIT 5", None),
@@ -176,6 +178,49 @@ def test_a_limit_goes_to_the_source_only_when_few_rows_are_certainly_enough(stat
 
     assert fragment is not None
     assert fragment.limit == limit
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("year", [Order("year")]),
+        ("v.year DESC", [Order("year", descending=True)]),
+        ("year DESC NULLS FIRST, ts", [Order("year", descending=True, nulls_first=True), Order("ts")]),
+        ("shown, country_code", [Order("page_id"), Order("country_code")]),
+        ("country_code NULLS FIRST", [Order("country_code", nulls_first=True)]),
+        # What the source may not sort by: then it may not limit either.
+        ("year + 1", []),
+        ("country_code COLLATE NOCASE", []),
+        ("1", []),
+        ("ALL", []),
+        ("event", []),
+        ("raw", []),
+        ("twice", []),
+        ("year, random()", []),
+    ],
+)
+def test_an_order_goes_with_its_limit_where_the_source_sorts_alike(order: str, expected: list[Order]) -> None:
+    statement = f"SELECT *, page_id AS shown, year AS twice, page_id AS twice FROM {V} v ORDER BY {order} LIMIT 5"
+    fragment = planned(statement).inputs[0].fragment
+
+    assert fragment is not None
+    assert list(fragment.order) == expected
+    assert fragment.limit == (5 if expected else None)
+
+
+def test_an_order_without_a_limit_is_the_combiners() -> None:
+    fragment = planned(f"SELECT year FROM {V} ORDER BY year").inputs[0].fragment
+
+    assert fragment is not None
+    assert fragment.order == ()
+
+
+def test_a_source_that_sorts_otherwise_limits_nothing_that_is_sorted() -> None:
+    able = Capabilities(frozenset())
+    fragment = planned(f"SELECT year FROM {V} ORDER BY year LIMIT 5", capabilities={"lake": able}).inputs[0].fragment
+
+    assert fragment is not None
+    assert (fragment.limit, fragment.order) == (None, ())
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,35 @@ def test_a_limit_that_is_pushed_down_gives_as_many_rows_of_the_same_table(seed: 
         assert not Counter(map(repr, limited)) - Counter(map(repr, whole)), text
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_first_rows_of_an_order_are_the_same_rows(seed: int) -> None:
+    chance = random.Random(seed)
+    connector = world(chance)
+    pushed = 0
+    for _ in range(20):
+        # Rows that are equal in every key may stand for one another: only the keys are looked at.
+        keys = chance.sample(list(TYPES), chance.randint(1, 3))
+        order = ", ".join(
+            f"p.{key} {chance.choice(['', 'ASC', 'DESC'])} {chance.choice(['', 'NULLS FIRST', 'NULLS LAST'])}"
+            for key in keys
+        )
+        where = chance.choice(["", f"WHERE {condition(chance, ['p'], 1)}"])
+        shown = ", ".join(f"p.{key} AS k{at}" for at, key in enumerate(keys))
+        text = f"SELECT {shown} FROM mem.s.one p {where} ORDER BY {order} LIMIT {chance.randint(0, 6)} OFFSET 1"
+        made = planned(text, connector, connector.capabilities)
+        pushed += sum(bool(item.fragment and item.fragment.order) for item in made.inputs)
+
+        found, expected = answer(made, connector), answer(planned(text, connector, NONE), connector)
+
+        assert [_unsigned(row) for row in found] == [_unsigned(row) for row in expected], text
+    assert pushed
+
+
+def _unsigned(row: tuple[Any, ...]) -> str:
+    """Return a row's text, zeros without their sign: they are equal."""
+    return repr([each + 0.0 if isinstance(each, float) else each for each in row])
+
+
 def test_a_wrong_pushdown_would_be_seen() -> None:
     """The test's own test: a predicate dropped below a left join on its open side changes an answer it compares."""
     chance = random.Random(1)
