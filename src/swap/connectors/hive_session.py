@@ -20,7 +20,6 @@ OLDEST = 5
 """V6, the first that sends columns."""
 _SUCCESS, _WITH_INFO, _STILL = 0, 1, 2
 _NEXT = 0
-_PRODUCT = 17
 _ROWS, _LOG = 0, 1
 
 
@@ -101,11 +100,6 @@ class Session:
         if told.get(2, 0) < OLDEST:
             raise StatementError("", 0, f"a server of the protocol {told.get(2, 0)}, which sends no columns")
         self._handle = handle(told[3])
-
-    def product(self) -> str:
-        """Return what the server calls itself: `Apache Hive`, `Spark SQL`."""
-        asked = {1: self._handle, 2: Value(thrift.I32, _PRODUCT)}
-        return plain(self._ask("GetInfo", fields(asked))[2].get(1))
 
     def execute(self, statement: str, seconds: int) -> Value:
         """Start a statement that the server ends after so many seconds; return its handle."""
