@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,9 @@ from swap.db import engine, migrate
 from swap.errors import SwapError
 from swap.runtime import Runtime
 from swap.settings import HiveSource, Secret, Settings, load
+
+_SOON = timedelta(days=21)
+"""How long before its end a certificate is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _process("web", here.web_port, "/ping", settings.state)
         yield _process("hub", here.hub_port, "/hub/health", settings.state)
         yield from _proxy(settings)
+        yield from _lines(here, settings)
     for name in settings.sources:
-        yield _source(settings, name)
+        yield from _source(settings, name)
     yield _name_resolution(settings)
 
 
@@ -192,21 +197,52 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _source(settings: Settings, name: str) -> Finding:
+def _source(settings: Settings, name: str) -> Iterator[Finding]:
+    """Yield whether a source answers, what ends there, and what SWAP's accounts may do that they need not."""
     try:
         connector = registry.create(name, settings.sources[name])
         try:
-            connector.check()
+            standing = connector.check()
         finally:
             connector.close()
     except SwapError as error:
-        return Finding(
+        yield Finding(
             f"source {name}",
             works=False,
             saw=error.problem.title,
             todo=" ".join(filter(None, (error.problem.why, error.problem.todo))),
         )
-    return Finding(f"source {name}", works=True, saw="answers")
+        return
+    saw = ["answers"]
+    if standing.ticket_ends is not None:
+        saw.append(f"SWAP's ticket ends {standing.ticket_ends:%Y-%m-%d %H:%M} UTC and is renewed before")
+    if standing.certificate_ends is not None:
+        saw.append(f"its certificate ends {standing.certificate_ends:%Y-%m-%d}")
+    yield Finding(f"source {name}", works=True, saw="; ".join(saw))
+    if standing.certificate_ends is not None and standing.certificate_ends - datetime.now(UTC) < _SOON:
+        todo = "Ask the source's owner for a new one: SWAP does not connect when it has ended."
+        saw_end = f"ends {standing.certificate_ends:%Y-%m-%d}"
+        yield Finding(f"source {name}, certificate", works=False, saw=saw_end, todo=todo)
+    if standing.excess:
+        rights = ", ".join(standing.excess)
+        todo = "Take these rights away at the source: SWAP only reads."
+        yield Finding(f"source {name}, rights", works=False, saw=f"SWAP's account may also {rights}", todo=todo)
+
+
+def _lines(here: Runtime, settings: Settings) -> Iterator[Finding]:
+    """Yield how many queries run at each source, and wait for it."""
+    owner = engine.create(here.database_urls["owner"], connections=1)
+    question = "SELECT source, count(*) FILTER (WHERE running), count(*) FILTER (WHERE NOT running) FROM swap.admission"
+    try:
+        with owner.connect() as conn:
+            found = {name: (runs, waits) for name, runs, waits in conn.execute(text(f"{question} GROUP BY source"))}
+    except SwapError:
+        return  # what is wrong with the database is told already
+    finally:
+        owner.dispose()
+    for name in settings.sources:
+        runs, waits = found.get(name, (0, 0))
+        yield Finding(f"line of {name}", works=True, saw=f"{runs} running, {waits} waiting")
 
 
 def _name_resolution(settings: Settings) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,7 +215,9 @@ def test_a_demand_for_another_protection_than_offered_is_an_error(realm: Kerberi
     realm.protect("auth")
     with connected(realm.server.port, kerberos=realm.about(qop=demanded), tls="disable") as hive:
         if demanded == "auth":
-            hive.check()
+            ends = hive.check().ticket_ends
+            assert ends is not None
+            assert ends > dt.datetime.now(dt.UTC)
         else:
             with pytest.raises(SourceUnavailable, match="does not offer the protection of messages that `qop` demands"):
                 hive.check()

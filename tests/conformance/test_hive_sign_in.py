@@ -104,6 +104,9 @@ both = pytest.mark.parametrize("transport", ["binary", "http"])
 def test_the_right_password_reads(guarded: Guarded, transport: str) -> None:
     with guarded.connected(transport) as hive:
         assert said(hive, "pay.salaries") == SALARIES
+        ends = hive.check().certificate_ends
+        assert ends is not None
+        assert ends > dt.datetime.now(dt.UTC)
 
 
 @both

@@ -298,6 +298,17 @@ def test_a_wrong_password_is_said_without_the_account(mysql: Mysql, tmp_path: Pa
     assert "127.0.0.1" not in str(raised.value)
 
 
+def test_rights_that_reading_does_not_need_are_seen(mysql: Mysql) -> None:
+    mysql.server.run(
+        "CREATE OR REPLACE USER careless@'127.0.0.1' IDENTIFIED BY 'a secret'",
+        f"GRANT SELECT, INSERT ON {SCHEMA}.* TO careless@'127.0.0.1'",
+        "GRANT FILE, PROCESS ON *.* TO careless@'127.0.0.1'",
+    )
+
+    assert set(mysql.connect(user="careless").check().excess) == {"FILE", "INSERT"}
+    assert mysql.connector.check().excess == ()
+
+
 def test_a_socket_of_this_machine_is_a_host_too(mysql: Mysql) -> None:
     mysql.server.run(
         f"CREATE USER IF NOT EXISTS {mysql.account}@localhost IDENTIFIED BY 'a secret'",
@@ -328,7 +339,9 @@ def test_a_server_is_asked_over_tls_when_its_certificate_and_its_name_are_right(
             server.run(f"CREATE USER {mysql.account}@'127.0.0.1' IDENTIFIED BY 'a secret' REQUIRE SSL")
             connector = mysql.connect(host="localhost", port=server.port, tls="verify-full", ca=trusted[0])
             with pytest.raises(SourceUnavailable, match=said) if said else contextlib.nullcontext():
-                connector.check()
+                ends = connector.check().certificate_ends
+                assert ends is not None
+                assert ends > dt.datetime.now(dt.UTC)
         finally:
             server.close()
 

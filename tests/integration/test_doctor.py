@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+import services
 from services import Database
 from swap import doctor, ports
 from swap.doctor import Finding
@@ -106,6 +107,19 @@ def test_a_keytab_that_others_may_read_or_nobody_is_told(tmp_path: Path) -> None
     assert findings(settings)["sources.lake.kerberos"].todo == f"chmod 600 {keytab}"
     keytab.chmod(0o600)
     assert "sources.lake.kerberos" not in findings(settings)
+
+
+def test_rights_that_reading_does_not_need_are_told(tmp_path: Path) -> None:
+    server = services.MariaDB()
+    try:
+        server.run("CREATE USER careless@'127.0.0.1'", "GRANT SELECT, DELETE ON *.* TO careless@'127.0.0.1'")
+        source = MysqlSource(kind="mysql", host="127.0.0.1", port=server.port, user="careless")
+        found = findings(Settings(state=tmp_path, sources={"wikis": source}))
+    finally:
+        server.close()
+
+    assert found["source wikis"].works
+    assert found["source wikis, rights"].saw == "SWAP's account may also DELETE"
 
 
 def test_a_stopped_swap_is_told_and_the_report_counts_it(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from swap.connectors.standing import Standing
+
 
 class Comparison(StrEnum):
     """The comparisons a fragment may carry.  `IN` takes a tuple of values, the null tests none."""
@@ -312,8 +314,8 @@ class Connector(Protocol):
     name: str
     capabilities: Capabilities
 
-    def check(self) -> None:
-        """Connect and ask for nothing.  Raises SourceUnavailable within the connect time-out."""
+    def check(self) -> Standing:
+        """Connect, and tell how SWAP stands with the source.  Raises SourceUnavailable within the connect time-out."""
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table the source's own accounts can see, some at a time, each once.

@@ -25,6 +25,7 @@ from swap.connectors.base import (
 from swap.connectors.filters import COMPARISONS
 from swap.connectors.messages import DATASETS, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
+from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
 from swap.settings import FilesSource
 
@@ -41,13 +42,14 @@ class FilesConnector:
         self._root = source.root
         self._readers = Readers(name, PROGRAM, _PLACE)
 
-    def check(self) -> None:
+    def check(self) -> Standing:
         """Look whether the root is there, and get a reader process ready."""
         try:
             next(self._root.iterdir(), None)
         except OSError as error:
             raise unavailable(self.name, f"Its directory cannot be read: {error.strerror}.") from None
         self._readers.prepare()
+        return Standing()
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table, described by its newest files and its `_table.toml`, as the reader process finds them."""

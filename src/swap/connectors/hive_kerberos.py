@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,11 @@ def negotiate(wire: Wire, about: Mapping[str, Any], host: str, seconds: float) -
 
     token = wire.aside(begin, seconds, _LATE.format(seconds))
     return f"Negotiate {base64.b64encode(token).decode()}"
+
+
+def ticket_ends(about: Mapping[str, Any]) -> datetime:
+    """Return when the ticket ends that this process has.  Raises GssError."""
+    return datetime.now(UTC) + timedelta(seconds=_ticket(about).seconds)
 
 
 def _ticket(about: Mapping[str, Any]) -> Ticket:

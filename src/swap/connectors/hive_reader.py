@@ -25,7 +25,7 @@ from swap.connectors.hive_session import ColumnBlock, StatementError, ended
 from swap.connectors.hive_time import PartitionedTime
 from swap.connectors.hive_types import HiveType, identifier, nameable, select
 from swap.connectors.hive_wire import FAILURES, Server, failed
-from swap.connectors.messages import DATASETS, PROGRESS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.messages import DATASETS, PROGRESS, STANDING, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
 from swap.connectors.thrift import Value
 from swap.errors import SourceFailed, SwapError, to_json
@@ -43,8 +43,9 @@ _HARVESTED = 100
 _OWN_DATABASES = frozenset({"information_schema", "sys"})
 
 
-def check(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — asks nothing
-    """Ask for nothing: the session is open."""
+def check(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell how SWAP stands with the server: the session is open."""
+    tell({STANDING: server.standing().plain()})
     return 0
 
 

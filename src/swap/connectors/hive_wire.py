@@ -20,6 +20,7 @@ from swap.connectors.gss import GssError
 from swap.connectors.hive_http import Bodies
 from swap.connectors.hive_session import Session, StatementError, Transport
 from swap.connectors.hive_transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
+from swap.connectors.standing import Standing
 from swap.connectors.thrift import MalformedError
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -87,6 +88,12 @@ class Server:
                 return
         assert failure is not None
         raise failure
+
+    def standing(self) -> Standing:
+        """Return when the server's certificate and SWAP's ticket end."""
+        assert self._wire is not None, "connect comes first"
+        about = self._address.get("kerberos")
+        return Standing(self._wire.certificate_ends, hive_kerberos.ticket_ends(about) if about else None)
 
     def pause(self, seconds: float) -> None:
         """Wait for a moment.  Raises QueryTimedOut, EOFError."""

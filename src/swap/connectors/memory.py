@@ -36,6 +36,7 @@ from swap.connectors.base import (
     unheard,
 )
 from swap.connectors.filters import COMPARISONS, expression
+from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 _ROW = "row number"
@@ -105,10 +106,11 @@ class MemoryConnector:
         """How many reads are neither finished nor closed."""
         return len(self._open)
 
-    def check(self) -> None:
+    def check(self) -> Standing:
         """Raise SourceUnavailable when told to be down."""
         if self.behaviour.down:
             raise self._unavailable()
+        return Standing()
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield the tables, as many at a time as it was made for."""

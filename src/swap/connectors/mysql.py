@@ -30,6 +30,7 @@ from swap.connectors.messages import DATASETS, SERVER, TABLES, decode_dataset
 from swap.connectors.mysql_shards import Places, Shard, places, shards
 from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
+from swap.connectors.standing import Standing
 from swap.connectors.store import HARVEST_SECONDS, StoreConnector
 from swap.errors import Problem, QueryRefused, SourceFailed, SourceUnavailable, SwapError
 from swap.settings import MysqlAccount, MysqlSource
@@ -71,18 +72,19 @@ class MysqlConnector(StoreConnector):
         self._seen: dict[tuple[str, str], tuple[float, frozenset[tuple[str, str]]]] = {}
         """Server and account → since when it is known what it sees there, and that."""
 
-    def check(self) -> None:
+    def check(self) -> Standing:
         """Connect to each server as each account."""
+        found = Standing()
         for shard in self._shards.values():
             for account in self._accounts:
                 try:
-                    for _ in self._asked("check", self.soon(), **self._to(shard, account)):
-                        pass
+                    found = found.beside(self._standing(**self._to(shard, account)))
                 except SourceUnavailable as error:
                     if not account.group:
                         raise
                     why = f"{error.problem.why} That was the account for {account.group}."
                     raise SourceUnavailable(replace(error.problem, why=why)) from None
+        return found
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table and view that one of the accounts may read, some servers at a time.

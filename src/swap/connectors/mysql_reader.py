@@ -7,10 +7,11 @@ is ever sent.
 
 from __future__ import annotations
 
+import re
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
@@ -27,6 +28,7 @@ from swap.connectors.messages import (
     HANDLE,
     NOTICE,
     SERVER,
+    STANDING,
     STATEMENT,
     TABLES,
     decode_fragment,
@@ -39,6 +41,7 @@ from swap.connectors.mysql_shards import Places
 from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
 from swap.connectors.mysql_wire import Link
 from swap.connectors.process import Tell, ToldError, serve
+from swap.connectors.standing import Standing
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 
 _MEMORY_BYTES = 4 * 2**30
@@ -60,6 +63,13 @@ _TABLES = """
      WHERE table_schema = {schema} AND CAST(table_schema AS BINARY) = {schema}
        AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 """
+_READING = frozenset(
+    {
+        *("USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS"),
+        *("REPLICATION CLIENT", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR"),
+    }
+)
+"""Rights to read, and to know how far a replica is."""
 _NAMES = """
     SELECT table_schema, table_name
       FROM information_schema.tables
@@ -80,9 +90,26 @@ _COLUMNS = """
 Row = tuple[str | None, ...]
 
 
-def check(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — asks nothing
-    """Ask for nothing: the connection is made."""
+def check(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell how SWAP stands with the server."""
+    grants = [said or "" for (said,) in link.ask("SHOW GRANTS")]
+    tell({STANDING: Standing(link.certificate_ends, excess=excess(grants)).plain()})
     return 0
+
+
+def excess(grants: Sequence[str]) -> tuple[str, ...]:
+    """Return what grants give beside reading.
+
+    >>> excess(["GRANT FILE ON *.* TO `a`@`%`", "GRANT SELECT (`b, c`), INSERT (`d`) ON `w`.* TO `a`@`%`"])
+    ('FILE', 'INSERT')
+    """
+    rights = (
+        right.strip().upper()
+        for grant in grants
+        for right in re.sub(r"\([^)]*\)", "", grant).partition(" ON ")[0].removeprefix("GRANT ").split(",")
+        if " ON " in grant  # otherwise it is a role, whose own are listed beside it
+    )
+    return tuple(dict.fromkeys(right for right in rights if right not in _READING))
 
 
 def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows

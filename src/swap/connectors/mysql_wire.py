@@ -14,6 +14,7 @@ import ssl
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,11 @@ class Link:
     def is_mariadb(self) -> bool:
         """Whether it is MariaDB that answers."""
         return "MariaDB" in self.version
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the server's certificate ends, where it shows one."""
+        return self._wire.certificate_ends
 
     def extend(self, ends_at: float) -> None:
         """Let what is asked next take until then."""

@@ -24,8 +24,18 @@ from swap.connectors.base import (
     Server,
     unheard,
 )
-from swap.connectors.messages import DATASETS, HANDLE, NOTICE, PROGRESS, STATEMENT, decode_dataset, encode_fragment
+from swap.connectors.messages import (
+    DATASETS,
+    HANDLE,
+    NOTICE,
+    PROGRESS,
+    STANDING,
+    STATEMENT,
+    decode_dataset,
+    encode_fragment,
+)
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
+from swap.connectors.standing import Standing
 from swap.errors import (
     Problem,
     QueryCancelled,
@@ -73,10 +83,13 @@ class StoreConnector(ABC):
     def account(self, on_behalf: OnBehalf) -> str:
         """Return as whom it is read for somebody, in the source's words.  Raises Forbidden."""
 
-    def check(self) -> None:
-        """Connect and ask for nothing; this gets a reader process ready, too."""
-        for _ in self._asked("check", self.soon()):
-            pass
+    def check(self) -> Standing:
+        """Connect, and tell how SWAP stands with the source; this gets a reader process ready, too."""
+        return self._standing()
+
+    def _standing(self, **about: Any) -> Standing:
+        told = [message[STANDING] for message in self._asked("check", self.soon(), **about) if STANDING in message]
+        return Standing.from_plain(told[0]) if told else Standing()
 
     def harvest(self) -> Iterator[Sequence[Dataset]]:
         """Yield every table and view that SWAP's own account may read, without the store's own schemas."""

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -140,6 +141,12 @@ class Wire:
         if failed:
             raise failed[0]
         return found[0]
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the other side's certificate ends, where it has shown one."""
+        shown = self._socket.getpeercert() if isinstance(self._socket, ssl.SSLSocket) else None
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC) if shown else None
 
     def send(self, data: bytes) -> None:
         """Send all of it.  Raises LostError, QueryTimedOut, EOFError."""

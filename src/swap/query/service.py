@@ -166,7 +166,8 @@ class Queries:
         lines = {
             at_server(item.source, server)
             for item in planned.inputs
-            if item.fragment and (server := self.connectors[item.source].server_of(item.fragment.schema))
+            for schema, _ in item.tables
+            if (server := self.connectors[item.source].server_of(schema))
         }
         return tuple(sorted(lines))
 

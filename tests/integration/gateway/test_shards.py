@@ -65,3 +65,14 @@ def test_a_source_of_several_servers_answers_as_one_until_one_is_away(pair: Pair
 
     pair.replica.start()
     assert eventually(lambda: ann.rows(both) == [(2,)])
+
+
+def test_a_statement_in_the_servers_own_dialect_is_one_servers(pair: Pair, swap: Gateway) -> None:
+    ann = swap.person("ann", "analysts")
+    query_id = ann.start("SELECT id FROM wikis.dewiki.page", dialect="mysql")
+    assert ann.ended(query_id)["state"] == "done"
+    # It has waited in the line at that server, too.
+    assert swap.app.state.parts.queries._runs[query_id].waits_for == ("wikis", "wikis (s2)")
+
+    error = ann.fails("SELECT 1 FROM wikis.enwiki.page AS a, wikis.dewiki.page AS b", dialect="mysql")
+    assert error["title"] == "dewiki and enwiki are on different servers of wikis."
