@@ -318,6 +318,13 @@ def test_a_table_shows_its_newest_partitions_with_the_hours_that_are_missing(por
     assert "All 182" not in everything
 
 
+def test_a_source_that_is_down_shows_what_was_there_and_when(portal: Portal) -> None:
+    portal.gateway.down = {"mediawiki"}
+    text = portal.signed_in().get("/data/mediawiki").text
+    assert "mediawiki does not answer now." in text
+    assert 'from <time datetime="2026-11-24T09:30:00+00:00"' in text
+
+
 def test_a_table_tells_what_changed_in_its_columns(portal: Portal) -> None:
     browser = portal.signed_in()
     text = browser.get("/data/lake/wmf/pageview_hourly").text
