@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -298,6 +298,8 @@ class JavaServer:
 class RunningHive(JavaServer):
     """A HiveServer2 of a test's own."""
 
+    java_options: Sequence[str] = QUICKLY
+
     def __init__(
         self,
         settings: Mapping[str, str] = MappingProxyType({}),
@@ -322,7 +324,7 @@ class RunningHive(JavaServer):
             properties=self._properties,
             java=self._java,
         ).command(CHECKOUT)
-        return [java, *QUICKLY, *rest]
+        return [java, *self.java_options, *rest]
 
 
 class RunningSpark(JavaServer):
