@@ -48,6 +48,7 @@ def session(port: int, account: str) -> Iterator[Session]:
             "user": account,
             "password": account,
             "tls": False,
+            "spark": False,
             "ca": "",
             "connect_seconds": 30.0,
             "configuration": {},

@@ -336,7 +336,7 @@ def link(server: services.MariaDB) -> Iterator[Link]:
         "connect_seconds": 3.0,
     }  # fmt: skip
     with ours, theirs:
-        made = Link("wiki", address, ours.fileno())
+        made = Link("wiki", "wiki", address, ours.fileno())
         made.connect(time.monotonic() + 20)
         made.prepare(20)
         yield made
