@@ -44,7 +44,7 @@ SECRET = pa.table({"id": pa.array([1], pa.int32()), "pw": ["hunter2"]})
 
 def server_of(hive: services.RunningHive, control: int) -> Server:
     address = {
-        "servers": [["127.0.0.1", hive.port]], "user": "owner", "password": "x", "tls": False, "ca": "",
+        "servers": [["127.0.0.1", hive.port]], "user": "owner", "password": "x", "tls": False, "spark": False, "ca": "",
         "connect_seconds": 5.0, "configuration": {},
     }  # fmt: skip
     made = Server("lake", address, control)
