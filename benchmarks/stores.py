@@ -24,7 +24,7 @@ import services
 from benchmarks import cost
 from benchmarks.figures import ROUNDS, Figure, begin, finish, ratio
 from benchmarks.site import STORE, Gateway, Side, running, same
-from swap.connectors.hive_types import identifier
+from swap.connectors.hive.types import identifier
 from swap.demo import hive_lake
 from swap.demo.hive_tables import hive_type
 

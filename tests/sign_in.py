@@ -21,9 +21,9 @@ import services
 from reading import batches
 from swap import ports
 from swap.connectors.base import Column, Deadline, Fragment, OnBehalf
-from swap.connectors.hive import HiveConnector
-from swap.connectors.hive_session import Session
-from swap.connectors.hive_wire import Server
+from swap.connectors.hive.connector import HiveConnector
+from swap.connectors.hive.session import Session
+from swap.connectors.hive.wire import Server
 from swap.settings import HiveSource
 
 _SLAPD = """\

@@ -57,7 +57,7 @@ def busy_with_queries(demo: Demo) -> list[int]:
     def ticks() -> dict[int, int]:
         found = {}
         for pid, args in processes_of(demo).items():
-            if "files_reader" in args or "fork_server" in args:
+            if "files.reader" in args or "fork_server" in args:
                 with suppress(OSError):  # it has ended
                     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                     found[pid] = int(fields[11]) + int(fields[12])

@@ -27,10 +27,10 @@ import services
 from conformance.proxy import Proxy
 from reading import batches as batches_of
 from swap.connectors.base import Column, Connector, Dataset, Deadline, Fragment, OnBehalf, Predicate, Progress, Reader
-from swap.connectors.files import FilesConnector
+from swap.connectors.files.connector import FilesConnector
 from swap.connectors.memory import MemoryConnector, Table
-from swap.connectors.mysql import MysqlConnector
-from swap.connectors.postgres import PostgresConnector
+from swap.connectors.mysql.connector import MysqlConnector
+from swap.connectors.postgres.connector import PostgresConnector
 from swap.db.embedded import EmbeddedPostgres
 from swap.settings import FilesSource, MysqlSource, PostgresSource, Secret
 

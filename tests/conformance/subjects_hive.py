@@ -20,10 +20,10 @@ import services
 from conformance.proxy import Proxy
 from conformance.subjects import SCHEMA, Subject, parts
 from swap.connectors.base import Reader
-from swap.connectors.hive import HiveConnector
-from swap.connectors.hive_session import Session
-from swap.connectors.hive_types import identifier
-from swap.connectors.hive_wire import Server
+from swap.connectors.hive.connector import HiveConnector
+from swap.connectors.hive.session import Session
+from swap.connectors.hive.types import identifier
+from swap.connectors.hive.wire import Server
 from swap.settings import HiveSource
 
 _ZONED = "timestamp with local time zone"

@@ -19,8 +19,8 @@ import services
 from conformance.subjects import SCHEMA, parts
 from conformance.subjects_hive import Thrift
 from swap.connectors.base import Reader
-from swap.connectors.hive_session import StatementError
-from swap.connectors.hive_types import identifier
+from swap.connectors.hive.session import StatementError
+from swap.connectors.hive.types import identifier
 from swap.connectors.wire import LostError
 from swap.errors import SwapError
 

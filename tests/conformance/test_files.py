@@ -20,7 +20,7 @@ from conformance.subjects import SCHEMA, SOMEBODY, Files
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
-from swap.connectors.files import FilesConnector
+from swap.connectors.files.connector import FilesConnector
 from swap.connectors.process import Readers
 from swap.errors import QueryCancelled, SourceFailed, SourceUnavailable
 from swap.settings import FilesSource

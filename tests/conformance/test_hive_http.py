@@ -12,8 +12,8 @@ from typing import Self
 
 import pytest
 
-from swap.connectors.hive_http import Bodies
-from swap.connectors.hive_transport import LARGEST_BYTES, RefusedError
+from swap.connectors.hive.http import Bodies
+from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError
 from swap.connectors.wire import LostError, Wire
 from swap.errors import QueryTimedOut
 

@@ -15,8 +15,8 @@ import services
 import sign_in
 from sign_in import ANN, BOB, EVE, said
 from swap import ports
-from swap.connectors.hive import HiveConnector
-from swap.connectors.hive_session import Session
+from swap.connectors.hive.connector import HiveConnector
+from swap.connectors.hive.session import Session
 from swap.errors import SourceFailed, SourceUnavailable
 
 PASSWORDS = {"swap": "a secret", "owner": "another"}

@@ -13,7 +13,7 @@ import pytest
 from conformance.subjects import SCHEMA, Mysql
 from reading import batches as batches_of
 from swap.connectors.base import Deadline, Fragment, OnBehalf
-from swap.connectors.mysql import MysqlConnector
+from swap.connectors.mysql.connector import MysqlConnector
 from swap.errors import Forbidden, SourceFailed, SourceUnavailable
 
 GRANTS = {

@@ -13,9 +13,9 @@ import pytest
 from conformance.nasty_mysql import KINDS, Kind
 from conformance.subjects import SCHEMA, Mysql
 from swap.connectors.base import Comparison, Predicate
-from swap.connectors.mysql_reader import columns_of
-from swap.connectors.mysql_select import select
-from swap.connectors.mysql_wire import Link
+from swap.connectors.mysql.reader import columns_of
+from swap.connectors.mysql.select import select
+from swap.connectors.mysql.wire import Link
 
 HOLDS = {
     Comparison.EQ: operator.eq,

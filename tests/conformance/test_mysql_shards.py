@@ -13,7 +13,7 @@ from conformance.subjects import SOMEBODY
 from conformance.test_connector import eventually
 from reading import batches as batches_of
 from swap.connectors.base import Dataset, Deadline, Fragment, Progress
-from swap.connectors.mysql import MysqlConnector
+from swap.connectors.mysql.connector import MysqlConnector
 from swap.errors import SourceFailed, SourceUnavailable
 from swap.settings import MysqlSource
 

@@ -12,7 +12,7 @@ from conformance.subjects import SCHEMA, SOMEBODY, Subject
 from conformance.subjects_hive import Thrift
 from reading import batches as batches_of
 from swap.connectors.base import Comparison, Deadline, Predicate, Reader
-from swap.connectors.hive import HiveConnector
+from swap.connectors.hive.connector import HiveConnector
 from swap.settings import HiveSource, PartitionedTime
 
 HOURS = 60

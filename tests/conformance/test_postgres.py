@@ -16,7 +16,7 @@ from conformance.subjects import SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
-from swap.connectors.postgres_wire import Link
+from swap.connectors.postgres.wire import Link
 from swap.errors import QueryCancelled, SourceFailed, SourceUnavailable
 
 CREATED = f"""

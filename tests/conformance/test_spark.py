@@ -14,7 +14,7 @@ from conformance.subjects import SCHEMA, SOMEBODY
 from conformance.subjects_spark import Spark
 from reading import batches
 from swap.connectors.base import Comparison, Deadline, Predicate
-from swap.connectors.hive import HiveConnector
+from swap.connectors.hive.connector import HiveConnector
 from swap.errors import SourceFailed
 
 NESTED: dict[str, tuple[pa.DataType, list[Any]]] = {

@@ -1,1 +1,1 @@
-"""The sources, one module each."""
+"""The sources, one package each, and what they share."""

@@ -22,10 +22,10 @@ from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, So
 from swap.forking import ForkServer, server_of, shared
 
 MODULES = (
-    "swap.connectors.files_reader",
-    "swap.connectors.hive_reader",
-    "swap.connectors.mysql_reader",
-    "swap.connectors.postgres_reader",
+    "swap.connectors.files.reader",
+    "swap.connectors.hive.reader",
+    "swap.connectors.mysql.reader",
+    "swap.connectors.postgres.reader",
 )
 """What reader processes run, by the source's kind."""
 PROGRAM = server_of(*MODULES, needs=("numpy",))

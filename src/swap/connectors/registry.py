@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from swap.connectors.base import Connector
-from swap.connectors.files import FilesConnector
-from swap.connectors.hive import HiveConnector
-from swap.connectors.mysql import MysqlConnector
-from swap.connectors.postgres import PostgresConnector
+from swap.connectors.files.connector import FilesConnector
+from swap.connectors.hive.connector import HiveConnector
+from swap.connectors.mysql.connector import MysqlConnector
+from swap.connectors.postgres.connector import PostgresConnector
 from swap.settings import Source
 
 KINDS: dict[str, Callable[[str, Any], Connector]] = {

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from swap.connectors.hive_session import Session, StatementError
-from swap.connectors.hive_wire import Server
+from swap.connectors.hive.session import Session, StatementError
+from swap.connectors.hive.wire import Server
 from swap.demo import hive_tables, lake
 from swap.demo.lake import Progress, silent
 

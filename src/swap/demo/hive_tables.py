@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from swap.connectors.hive_types import identifier, string
+from swap.connectors.hive.types import identifier, string
 from swap.demo import describe, lake
 
 VERSION = f"{lake.VERSION}.1"

@@ -16,8 +16,8 @@ import services
 import sign_in
 from reading import batches
 from swap.connectors.base import Comparison, Dataset, Deadline, Fragment, OnBehalf, Predicate
-from swap.connectors.hive import HiveConnector
-from swap.connectors.hive_session import StatementError
+from swap.connectors.hive.connector import HiveConnector
+from swap.connectors.hive.session import StatementError
 from swap.demo import describe, hive_lake, lake
 from swap.demo.hive_server import guarded
 from swap.settings import HiveSource

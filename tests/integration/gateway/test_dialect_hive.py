@@ -16,8 +16,9 @@ import pytest
 
 import services
 from integration.gateway.gateways import Gateway, Person, running
-from swap.connectors import hive_native, registry
-from swap.connectors.hive_wire import Server
+from swap.connectors import registry
+from swap.connectors.hive import native
+from swap.connectors.hive.wire import Server
 from swap.errors import QueryRefused
 from swap.query.language import dialects
 from swap.query.planning import native as planning
@@ -252,7 +253,7 @@ def answer(server: Server, statement: str) -> str:
 @pytest.mark.parametrize("name", MISREAD)
 def test_what_hive_reads_beyond_the_plan_is_refused_and_would_have_told(link: Server, name: str) -> None:
     with pytest.raises(QueryRefused, match="would read something else"):
-        hive_native.demand(link, "lake", MISREAD[name], {("db", "views")})
+        native.demand(link, "lake", MISREAD[name], {("db", "views")})
 
     # Without it, the store itself keeps nothing back.
     assert "hunter2" in answer(link, MISREAD[name])

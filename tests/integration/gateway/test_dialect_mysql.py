@@ -15,8 +15,9 @@ import pytest
 import services
 from conformance.test_connector import eventually
 from integration.gateway.gateways import Gateway, Person, running
-from swap.connectors import mysql_native, registry
-from swap.connectors.mysql_wire import Link
+from swap.connectors import registry
+from swap.connectors.mysql import native
+from swap.connectors.mysql.wire import Link
 from swap.errors import QueryRefused
 from swap.query.language import dialects
 from swap.query.planning import native as planning
@@ -346,7 +347,7 @@ def link(server: services.MariaDB) -> Iterator[Link]:
 @pytest.mark.parametrize("name", MISREAD)
 def test_what_the_server_reads_beyond_the_plan_is_refused_and_would_have_told(link: Link, name: str) -> None:
     with pytest.raises(QueryRefused, match="would read something else"):
-        mysql_native.demand(link, "wiki", MISREAD[name], PLANNED)
+        native.demand(link, "wiki", MISREAD[name], PLANNED)
 
     # Without it, the store itself keeps nothing back.
     assert "hunter2" in repr(link.ask(MISREAD[name]))
@@ -360,7 +361,7 @@ def test_a_plan_that_is_read_as_it_is_passes(link: Link) -> None:
         f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 1) SELECT * FROM `w` JOIN `w` AS `v` USING (`id`)",
         f"SELECT `id` FROM {TABLE} UNION SELECT `id` FROM {TABLE} GROUP BY `id` HAVING COUNT(*) > 7",
     ):
-        mysql_native.demand(link, "wiki", statement, PLANNED)
+        native.demand(link, "wiki", statement, PLANNED)
 
 
 def test_a_mistake_of_the_planners_is_refused_by_the_server(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from swap.connectors import mysql_decode
+from swap.connectors.mysql import decode as mysql_decode
 from unit.connectors.fuzz_postgres_decode import REFUSED, Bytes, RefusedError, checks, damage, without
 
 Decoded = tuple[Any, list[Any]]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from swap.connectors import postgres_decode
+from swap.connectors.postgres import decode as postgres_decode
 
 Decoded = list[list[Any]] | str
 

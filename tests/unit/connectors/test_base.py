@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.connectors import base, partitioned, postgres_types
+from swap.connectors import base, partitioned
 from swap.connectors.base import Capabilities, Column, Comparison, fits
+from swap.connectors.postgres import types
 
 NAIVE = dt.datetime.fromisoformat("2026-11-24T10:00:00.000001")
 AWARE = NAIVE.replace(tzinfo=dt.UTC)
@@ -110,7 +111,7 @@ def test_capabilities_do_not_accept_what_a_column_computes_otherwise() -> None:
     assert capabilities.accepts(Column("title", pa.string()), Comparison.EQ, "a")
 
 
-@pytest.mark.parametrize("module", [base, partitioned, postgres_types])
+@pytest.mark.parametrize("module", [base, partitioned, types])
 def test_examples_in_docstrings_hold(module: Any) -> None:
     failed, tried = doctest.testmod(module)
 

@@ -6,8 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from swap.connectors import hive, hive_types, mysql, mysql_types, postgres, postgres_types, process, store
+from swap.connectors import process, store
 from swap.connectors.filters import COMPARISONS
+from swap.connectors.hive import connector as hive
+from swap.connectors.hive import types as hive_types
+from swap.connectors.mysql import connector as mysql
+from swap.connectors.mysql import types as mysql_types
+from swap.connectors.postgres import connector as postgres
+from swap.connectors.postgres import types as postgres_types
 from swap.connectors.registry import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "connectors.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from swap.connectors.files_reader import _AHEAD_BATCHES, _ahead
+from swap.connectors.files.reader import _AHEAD_BATCHES, _ahead
 
 
 class Decoder:

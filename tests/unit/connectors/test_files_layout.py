@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from swap.connectors import files_layout as layout
 from swap.connectors.base import Comparison, Predicate
-from swap.connectors.files_layout import About, BrokenError, DataFile, Directory
+from swap.connectors.files import layout
+from swap.connectors.files.layout import About, BrokenError, DataFile, Directory
 
 
 def make(root: Path, *paths: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from swap.connectors.base import Partition
-from swap.connectors.files_layout import DataFile
-from swap.connectors.files_partitions import KEPT, Rows, divided
+from swap.connectors.files.layout import DataFile
+from swap.connectors.files.partitions import KEPT, Rows, divided
 
 
 def hour(day: int, number: int, part: int = 0) -> DataFile:

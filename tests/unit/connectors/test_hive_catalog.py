@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swap.connectors.base import Partition
-from swap.connectors.hive_catalog import partitions
+from swap.connectors.hive.catalog import partitions
 from swap.connectors.partitioned import KEPT, NULL
 
 

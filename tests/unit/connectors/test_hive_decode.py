@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from swap.connectors import hive_decode, thrift
-from swap.connectors.hive_decode import UnreadableError
-from swap.connectors.hive_session import ColumnBlock
-from swap.connectors.thrift import Block, MalformedError
+from swap.connectors.hive import decode, thrift
+from swap.connectors.hive.decode import UnreadableError
+from swap.connectors.hive.session import ColumnBlock
+from swap.connectors.hive.thrift import Block, MalformedError
 
 
 def block(kind: int, values: list[Any], nulls: bytes = b"") -> ColumnBlock:
@@ -23,7 +23,7 @@ def block(kind: int, values: list[Any], nulls: bytes = b"") -> ColumnBlock:
         encoded = [value if isinstance(value, bytes) else value.encode() for value in values]
         data = b"".join(struct.pack(">i", len(value)) + value for value in encoded)
     else:
-        data = np.array(values, hive_decode._NUMBERS.get(kind, ">u1")).tobytes()
+        data = np.array(values, decode._NUMBERS.get(kind, ">u1")).tobytes()
     told = thrift.read(struct.pack(">bhbi", thrift.LIST, 1, kind, len(values)) + data + b"\0")
     assert isinstance(told[1], Block)
     return ColumnBlock(told[1], nulls)
@@ -49,21 +49,21 @@ def block(kind: int, values: list[Any], nulls: bytes = b"") -> ColumnBlock:
 def test_a_column_comes_back_with_its_nulls(
     kind: int, values: list[Any], type_: pa.DataType, expected: list[Any]
 ) -> None:
-    array = hive_decode.column(block(kind, values, b"\2"), type_)
+    array = decode.column(block(kind, values, b"\2"), type_)
 
     assert array.type == type_
     assert array.to_pylist() == expected
 
 
 def test_nulls_that_are_told_in_fewer_bits_than_rows_are_the_first_rows() -> None:
-    array = hive_decode.column(block(thrift.I32, list(range(20)), b"\1"), pa.int32())
+    array = decode.column(block(thrift.I32, list(range(20)), b"\1"), pa.int32())
 
     assert array.null_count == 1
     assert array[0].as_py() is None
 
 
 def test_the_padding_of_a_char_is_no_part_of_it() -> None:
-    assert hive_decode.column(block(thrift.STRING, ["a  ", "  "]), pa.string(), padded=True).to_pylist() == ["a", ""]
+    assert decode.column(block(thrift.STRING, ["a  ", "  "]), pa.string(), padded=True).to_pylist() == ["a", ""]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_padding_of_a_char_is_no_part_of_it() -> None:
 )
 def test_text_that_is_no_value_is_an_error_that_names_the_row(values: list[str], type_: pa.DataType) -> None:
     with pytest.raises(UnreadableError) as raised:
-        hive_decode.column(block(thrift.STRING, values), type_)
+        decode.column(block(thrift.STRING, values), type_)
 
     assert raised.value.row == 2
 
@@ -88,4 +88,4 @@ def test_text_that_is_no_value_is_an_error_that_names_the_row(values: list[str],
 )
 def test_a_column_of_another_type_than_was_declared_is_refused(kind: int, type_: pa.DataType) -> None:
     with pytest.raises(MalformedError):
-        hive_decode.column(block(kind, [1]), type_)
+        decode.column(block(kind, [1]), type_)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from swap.connectors.hive_kerberos import protection
-from swap.connectors.hive_transport import UnprotectedError
+from swap.connectors.hive.kerberos import protection
+from swap.connectors.hive.transport import UnprotectedError
 
 
 @pytest.mark.parametrize(

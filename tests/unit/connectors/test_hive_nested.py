@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from swap.connectors import hive_nested
-from swap.connectors.hive_nested import NestedError
+from swap.connectors.hive import nested
+from swap.connectors.hive.nested import NestedError
 
 STRUCT = pa.struct([("a", pa.int64()), ("b", pa.list_(pa.map_(pa.string(), pa.float64())))])
 
@@ -39,8 +39,8 @@ STRUCT = pa.struct([("a", pa.int64()), ("b", pa.list_(pa.map_(pa.string(), pa.fl
     ],
 )  # fmt: skip
 def test_a_value_is_read_as_its_type_says(text: str, type_: pa.DataType, value: Any) -> None:
-    assert repr(hive_nested.value(text, type_)) == repr(value)
-    pa.array([hive_nested.value(text, type_)], type_)
+    assert repr(nested.value(text, type_)) == repr(value)
+    pa.array([nested.value(text, type_)], type_)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_value_is_read_as_its_type_says(text: str, type_: pa.DataType, value: 
 )
 def test_text_that_is_no_value_is_refused(text: str, type_: pa.DataType) -> None:
     with pytest.raises(NestedError):
-        hive_nested.value(text, type_)
+        nested.value(text, type_)

@@ -10,13 +10,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from swap.connectors import hive_types
 from swap.connectors.base import Comparison, Fragment, Predicate
-from swap.connectors.hive_time import PartitionedTime, condition
+from swap.connectors.hive import types
+from swap.connectors.hive.partition_time import PartitionedTime, condition
 
 KEYS = ("year", "month", "day", "hour")
-WHOLE = {key: hive_types.parse("int") for key in KEYS}
-TEXT = WHOLE | {"dt": hive_types.parse("string")}
+WHOLE = {key: types.parse("int") for key in KEYS}
+TEXT = WHOLE | {"dt": types.parse("string")}
 RULE = PartitionedTime("event.*", "dt", KEYS)
 
 
@@ -101,7 +101,7 @@ def test_every_row_that_passes_is_in_a_partition_that_is_kept(kind: str, seed: i
     stands = [moment + timedelta(hours=chance.randint(0, slack)) for moment in moments]
     dt = [moment.strftime("%Y-%m-%dT%H:%M:%SZ") if kind == "text" else moment for moment in moments]
     rows = pa.table({"dt": pa.array(dt, TYPES[kind])} | {key: [getattr(each, key) for each in stands] for key in KEYS})
-    columns = WHOLE | {"dt": hive_types.parse(HIVE[kind])}
+    columns = WHOLE | {"dt": types.parse(HIVE[kind])}
     kept = left_out = 0
     with duckdb.connect() as duck:
         duck.execute("SET TimeZone = 'UTC'")

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from swap.connectors import mysql_decode as decode
-from swap.connectors.mysql_decode import Form
+from swap.connectors.mysql import decode
+from swap.connectors.mysql.decode import Form
 
 TEXT = (pa.string(), Form.PLAIN)
 

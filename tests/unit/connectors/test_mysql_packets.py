@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from swap.connectors import mysql_packets
-from swap.connectors.mysql_decode import MalformedError
-from swap.connectors.mysql_packets import Incoming
+from swap.connectors.mysql import packets as mysql_packets
+from swap.connectors.mysql.decode import MalformedError
+from swap.connectors.mysql.packets import Incoming
 from swap.connectors.wire import LostError, Wire
 
 END = b"\xfe\0\0\2\0"

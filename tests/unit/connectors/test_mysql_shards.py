@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.connectors.mysql_shards import Places, places, shards
+from swap.connectors.mysql.shards import Places, places, shards
 from swap.settings import MysqlSource
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from swap.connectors.base import Column, Comparison, Fragment, Predicate
-from swap.connectors.mysql_select import select, where
-from swap.connectors.mysql_types import Meanings, SourceColumn, column
+from swap.connectors.mysql.select import select, where
+from swap.connectors.mysql.types import Meanings, SourceColumn, column
 
 NONE = Meanings()
 moment = dt.datetime.fromisoformat

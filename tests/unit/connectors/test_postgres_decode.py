@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swap.connectors import postgres_decode as decode
+from swap.connectors.postgres import decode
 from unit.connectors import fuzz_postgres_decode
 
 

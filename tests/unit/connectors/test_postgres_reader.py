@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from swap.connectors.base import Column, Fragment
-from swap.connectors.postgres_decode import SIGNATURE, TRAILER
-from swap.connectors.postgres_reader import Rows
-from swap.connectors.postgres_types import SourceColumn
+from swap.connectors.postgres.decode import SIGNATURE, TRAILER
+from swap.connectors.postgres.reader import Rows
+from swap.connectors.postgres.types import SourceColumn
 from swap.errors import SourceFailed
 
 HEADER = SIGNATURE + bytes(8)

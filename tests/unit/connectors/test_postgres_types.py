@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from swap.connectors import postgres_types as types
 from swap.connectors.base import Comparison, Predicate
+from swap.connectors.postgres import types
 
 NUMERIC = 1700
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import typing
 from pathlib import Path
 
-from swap.connectors.files import FilesConnector
-from swap.connectors.postgres import PostgresConnector
+from swap.connectors.files.connector import FilesConnector
+from swap.connectors.postgres.connector import PostgresConnector
 from swap.connectors.registry import KINDS, create
 from swap.settings import FilesSource, PostgresSource, Source
 

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from swap.connectors import thrift
-from swap.connectors.thrift import Block, CallError, MalformedError, Value
+from swap.connectors.hive import thrift
+from swap.connectors.hive.thrift import Block, CallError, MalformedError, Value
 
 TEXTS = ["", "a", "äöü", "x" * 300, "", "same", "same"]
 

@@ -11,7 +11,7 @@ from sqlglot import parser
 from sqlglot.dialects.hive import Hive
 from sqlglot.parsers.hive import HiveParser
 
-from swap.connectors.hive_types import identifier, string
+from swap.connectors.hive.types import identifier, string
 from swap.query.language.allow import ANONYMOUS, Allowed, words
 from swap.query.language.native import Language, unfit
 

@@ -1,6 +1,6 @@
 """MySQL's and MariaDB's dialect: its closed lists, and how its names and values are written.
 
-A session in which such a statement runs has an empty `sql_mode` and speaks utf8mb4 (`connectors/mysql_wire.py`).
+A session in which such a statement runs has an empty `sql_mode` and speaks utf8mb4 (`connectors/mysql/wire.py`).
 """
 
 from __future__ import annotations

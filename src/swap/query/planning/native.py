@@ -2,7 +2,7 @@
 
 Each table becomes a sub-query of the columns that the person may read and the statement uses, under a name that
 nobody can know before: whatever else the source finds in the text, it cannot find another column, and what it reads
-is told by these names when it is asked (`connectors/mysql_native.py`, `connectors/hive_native.py`).
+is told by these names when it is asked (`connectors/mysql/native.py`, `connectors/hive/native.py`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from swap.connectors.base import Column, Fragment
-from swap.connectors.files import FilesConnector
+from swap.connectors.files.connector import FilesConnector
 from swap.errors import SwapError
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
@@ -79,12 +79,12 @@ def dies(lake: FilesConnector, directory: Path, when: str) -> None:
     program.write_text(
         "import os, signal\n"
         "from swap import arrow_stream, fork_server\n"
-        "from swap.connectors import files_reader\n"
+        "from swap.connectors.files import reader\n"
         "Writer = arrow_stream.StreamWriter\n"
         "write, end, batches = Writer.write, Writer.end, []\n"
         "def die(): os.kill(os.getpid(), signal.SIGKILL)\n"
         f"{when}\n"
-        "fork_server.run(files_reader.main)\n"
+        "fork_server.run(reader.main)\n"
     )
     lake._readers.close()
     lake._readers._server.close()

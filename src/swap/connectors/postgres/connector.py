@@ -32,7 +32,7 @@ class PostgresConnector(StoreConnector):
     """One PostgreSQL database."""
 
     capabilities = CAPABILITIES
-    module = "swap.connectors.postgres_reader"
+    module = "swap.connectors.postgres.reader"
 
     def __init__(self, name: str, source: PostgresSource) -> None:
         super().__init__(name, source.connect_timeout_seconds)

@@ -19,8 +19,6 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import mysql_decode as decode
-from swap.connectors import mysql_native
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import (
@@ -34,12 +32,14 @@ from swap.connectors.messages import (
     decode_fragment,
     encode_dataset,
 )
-from swap.connectors.mysql_lag import behind, state
-from swap.connectors.mysql_packets import Packets
-from swap.connectors.mysql_select import comment, select
-from swap.connectors.mysql_shards import Places
-from swap.connectors.mysql_types import Meanings, SourceColumn, column, text
-from swap.connectors.mysql_wire import Link
+from swap.connectors.mysql import decode
+from swap.connectors.mysql import native as mysql_native
+from swap.connectors.mysql.lag import behind, state
+from swap.connectors.mysql.packets import Packets
+from swap.connectors.mysql.select import comment, select
+from swap.connectors.mysql.shards import Places
+from swap.connectors.mysql.types import Meanings, SourceColumn, column, text
+from swap.connectors.mysql.wire import Link
 from swap.connectors.process import Tell, ToldError, serve
 from swap.connectors.standing import Standing
 from swap.errors import Problem, SourceFailed, SwapError, to_json

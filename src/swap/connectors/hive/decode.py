@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swap.connectors import hive_nested, thrift
-from swap.connectors.hive_session import ColumnBlock
-from swap.connectors.thrift import Block, MalformedError
+from swap.connectors.hive import nested, thrift
+from swap.connectors.hive.session import ColumnBlock
+from swap.connectors.hive.thrift import Block, MalformedError
 
 _NUMBERS = {thrift.BYTE: ">i1", thrift.I16: ">i2", thrift.I32: ">i4", thrift.I64: ">i8", thrift.DOUBLE: ">f8"}
 
@@ -121,8 +121,8 @@ def _nested(texts: pa.Array, type_: pa.DataType) -> pa.Array:
     found = []
     for row, text in enumerate(texts.to_pylist()):
         try:
-            found.append(None if text is None else hive_nested.value(text, type_))
-        except hive_nested.NestedError as error:
+            found.append(None if text is None else nested.value(text, type_))
+        except nested.NestedError as error:
             unreadable = UnreadableError(f"a text that is no {type_}: {error}")
             unreadable.row = row
             raise unreadable from None

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from swap.connectors.base import Comparison, Fragment, Predicate
-from swap.connectors.hive_types import HiveType, identifier
+from swap.connectors.hive.types import HiveType, identifier
 
 _WRITTEN = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d))?)?)?", re.ASCII)
 _HOUR = timedelta(hours=1)

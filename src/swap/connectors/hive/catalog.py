@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from swap.connectors import hive_types
 from swap.connectors.base import NULL_TESTS, Column, Comparison, Dataset, Partition, Partitions
 from swap.connectors.comments import sensitivity
-from swap.connectors.hive_types import HiveType
+from swap.connectors.hive import types as hive_types
+from swap.connectors.hive.types import HiveType
 from swap.connectors.partitioned import FINER, KEPT, NULL, moment, newer, order
 
 _STATISTICS = re.compile(r"(\d+) bytes(?:, (\d+) rows)?")

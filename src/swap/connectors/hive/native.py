@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import hive_decode
-from swap.connectors.hive_session import ColumnBlock, Described, StatementError
-from swap.connectors.hive_types import HiveType, UnknownTypeError, parse
-from swap.connectors.hive_wire import Server, failed
+from swap.connectors.hive import decode
+from swap.connectors.hive.session import ColumnBlock, Described, StatementError
+from swap.connectors.hive.types import HiveType, UnknownTypeError, parse
+from swap.connectors.hive.wire import Server, failed
 from swap.connectors.messages import STATEMENT
 from swap.connectors.process import Tell
 from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
@@ -91,8 +91,8 @@ class Rows:
 
     def _array(self, name: str, of: HiveType, block: ColumnBlock) -> pa.Array:
         try:
-            return hive_decode.column(block, of.type, padded=of.padded)
-        except hive_decode.UnreadableError as error:
+            return decode.column(block, of.type, padded=of.padded)
+        except decode.UnreadableError as error:
             row = self._writer.rows + error.row + 1
             raise failed(
                 self._source,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from swap.connectors.gss import Context, GssError, Ticket
-from swap.connectors.hive_transport import RefusedError, UnprotectedError
+from swap.connectors.hive.gss import Context, GssError, Ticket
+from swap.connectors.hive.transport import RefusedError, UnprotectedError
 from swap.connectors.wire import LostError, Wire
 
 _LATE = "is signed in to with Kerberos, which did not answer within {:g} s"

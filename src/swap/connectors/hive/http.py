@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from swap.connectors.hive_transport import LARGEST_BYTES, RefusedError
+from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError
 from swap.connectors.wire import ConnectError, LostError, Wire
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: |\r?\n)")

@@ -18,16 +18,17 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import hive_catalog, hive_decode, hive_native, hive_time
 from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
-from swap.connectors.hive_catalog import Described
-from swap.connectors.hive_session import ColumnBlock, StatementError, ended
-from swap.connectors.hive_time import PartitionedTime
-from swap.connectors.hive_types import HiveType, identifier, nameable, select
-from swap.connectors.hive_wire import FAILURES, Server, failed
+from swap.connectors.hive import catalog, decode, partition_time
+from swap.connectors.hive import native as hive_native
+from swap.connectors.hive.catalog import Described
+from swap.connectors.hive.partition_time import PartitionedTime
+from swap.connectors.hive.session import ColumnBlock, StatementError, ended
+from swap.connectors.hive.thrift import Value
+from swap.connectors.hive.types import HiveType, identifier, nameable, select
+from swap.connectors.hive.wire import FAILURES, Server, failed
 from swap.connectors.messages import DATASETS, PROGRESS, STANDING, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, ToldError, serve
-from swap.connectors.thrift import Value
 from swap.errors import SourceFailed, SwapError, to_json
 
 _FETCH_ROWS = 10_000
@@ -69,7 +70,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
         for name in _column(ask(f"SHOW TABLES IN {identifier(schema)}"), 1):
             found = _described(ask, schema, name, spark=server.spark) if nameable(name) else None
             if found is not None and found.columns:
-                waiting.append(hive_catalog.dataset(schema, name, found, _partitions(ask, schema, name, found)))
+                waiting.append(catalog.dataset(schema, name, found, _partitions(ask, schema, name, found)))
                 count += 1
             if len(waiting) == _HARVESTED:
                 say()
@@ -91,7 +92,7 @@ def _described(ask: Ask, schema: str, name: str, *, spark: bool) -> Described | 
         pieces = list(ask(f"DESCRIBE FORMATTED {identifier(schema)}.{identifier(name)}"))
     except StatementError:
         return None
-    return hive_catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
+    return catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
 
 
 def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Partitions, str] | None:
@@ -101,8 +102,8 @@ def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Par
         names = _column(ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}"), 0)
     except StatementError:
         return None
-    _, rows = hive_catalog.numbers(found.about)
-    return hive_catalog.partitions(found.partitions, names, rows)
+    _, rows = catalog.numbers(found.about)
+    return catalog.partitions(found.partitions, names, rows)
 
 
 def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
@@ -112,7 +113,7 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     source, session = request["source"], server.session
     columns = _types(server, source, fragment)
     rules = map(PartitionedTime.from_plain, request["partitioned_time"])
-    statement = select(fragment, columns, hive_time.condition(fragment, columns, rules))
+    statement = select(fragment, columns, partition_time.condition(fragment, columns, rules))
     tell({STATEMENT: statement})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
@@ -145,7 +146,7 @@ def _types(server: Server, source: str, fragment: Fragment) -> dict[str, HiveTyp
     question = f"DESCRIBE {identifier(fragment.schema)}.{identifier(fragment.table)}"
     pieces = list(server.session.table(question, 60))
     lines = (line for piece in pieces for line in zip(*piece[:3], strict=True))
-    types = hive_catalog.described(lines, spark=server.spark).types
+    types = catalog.described(lines, spark=server.spark).types
     for column in fragment.columns:
         if column.name not in types or types[column.name].type != column.type:
             raise failed(
@@ -207,8 +208,8 @@ def _arrays(
     arrays = []
     for column, block, of in zip(fragment.columns, blocks, types, strict=False):
         try:
-            arrays.append(hive_decode.column(block, of.type, padded=of.padded, json=of.spark))
-        except hive_decode.UnreadableError as error:
+            arrays.append(decode.column(block, of.type, padded=of.padded, json=of.spark))
+        except decode.UnreadableError as error:
             raise _unreadable(source, fragment, column.name, before + error.row, error) from None
     return arrays
 

@@ -1,4 +1,4 @@
-"""How messages travel to a HiveServer2 and back over a socket: in SASL frames.  Over HTTP: `hive_http`."""
+"""How messages travel to a HiveServer2 and back over a socket: in SASL frames.  Over HTTP: `http`."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from swap.connectors.base import Comparison, Fragment, Order, Predicate, fits
-from swap.connectors.mysql_decode import Form
-from swap.connectors.mysql_types import SourceColumn, identifier, text
+from swap.connectors.mysql.decode import Form
+from swap.connectors.mysql.types import SourceColumn, identifier, text
 
 _OPERATORS = {
     Comparison.EQ: "=",

@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 
 from swap import logs
 from swap.arrow_stream import StreamWriter, typed
-from swap.connectors import files_layout as layout
 from swap.connectors.base import Column, Comparison, Dataset, Fragment, rows_without_columns
-from swap.connectors.files_layout import BrokenError, DataFile, Directory
-from swap.connectors.files_partitions import Rows, divided
+from swap.connectors.files import layout
+from swap.connectors.files.layout import BrokenError, DataFile, Directory
+from swap.connectors.files.partitions import Rows, divided
 from swap.connectors.filters import expression, passes_nan
 from swap.connectors.messages import DATASETS, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, ToldError, serve

@@ -15,13 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from swap.connectors import hive_kerberos
-from swap.connectors.gss import GssError
-from swap.connectors.hive_http import Bodies
-from swap.connectors.hive_session import Session, StatementError, Transport
-from swap.connectors.hive_transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
+from swap.connectors.hive import kerberos
+from swap.connectors.hive.gss import GssError
+from swap.connectors.hive.http import Bodies
+from swap.connectors.hive.session import Session, StatementError, Transport
+from swap.connectors.hive.thrift import MalformedError
+from swap.connectors.hive.transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
 from swap.connectors.standing import Standing
-from swap.connectors.thrift import MalformedError
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
@@ -93,7 +93,7 @@ class Server:
         """Return when the server's certificate and SWAP's ticket end."""
         assert self._wire is not None, "connect comes first"
         about = self._address.get("kerberos")
-        return Standing(self._wire.certificate_ends, hive_kerberos.ticket_ends(about) if about else None)
+        return Standing(self._wire.certificate_ends, kerberos.ticket_ends(about) if about else None)
 
     def pause(self, seconds: float) -> None:
         """Wait for a moment.  Raises QueryTimedOut, EOFError."""
@@ -192,7 +192,7 @@ class Server:
         mechanism: Mechanism = Plain(address["user"], address["password"])
         if about := address.get("kerberos"):
             # Before the server is connected to, which is not to wait for a third one.
-            mechanism = hive_kerberos.mechanism(wire, about, at[0], address["connect_seconds"])
+            mechanism = kerberos.mechanism(wire, about, at[0], address["connect_seconds"])
         frames = Frames(wire, mechanism)
         # One that accepts and then says nothing is as good as down.
         wire.ends_at = min(wire.ends_at, time.monotonic() + address["connect_seconds"])
@@ -205,7 +205,7 @@ class Server:
 
         def prove() -> str:
             if about := address.get("kerberos"):
-                return hive_kerberos.negotiate(wire, about, at[0], address["connect_seconds"])
+                return kerberos.negotiate(wire, about, at[0], address["connect_seconds"])
             account = f"{address['user']}:{address['password']}".encode()
             return f"Basic {base64.b64encode(account).decode()}"
 

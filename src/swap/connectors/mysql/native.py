@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import mysql_decode as decode
 from swap.connectors.messages import STATEMENT
-from swap.connectors.mysql_decode import Form
-from swap.connectors.mysql_select import comment
-from swap.connectors.mysql_types import text
-from swap.connectors.mysql_wire import Link
+from swap.connectors.mysql import decode
+from swap.connectors.mysql.decode import Form
+from swap.connectors.mysql.select import comment
+from swap.connectors.mysql.types import text
+from swap.connectors.mysql.wire import Link
 from swap.connectors.process import Tell
 from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
 from swap.errors import Problem, SourceFailed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from swap.connectors.mysql_decode import Ints, MalformedError
+from swap.connectors.mysql.decode import Ints, MalformedError
 from swap.connectors.wire import Wire
 
 BATCH_BYTES = 2_000_000

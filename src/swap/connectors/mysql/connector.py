@@ -27,7 +27,7 @@ from swap.connectors.base import (
     Server,
 )
 from swap.connectors.messages import DATASETS, SERVER, TABLES, decode_dataset
-from swap.connectors.mysql_shards import Places, Shard, places, shards
+from swap.connectors.mysql.shards import Places, Shard, places, shards
 from swap.connectors.process import END, unavailable
 from swap.connectors.side_by_side import side_by_side
 from swap.connectors.standing import Standing
@@ -61,7 +61,7 @@ class MysqlConnector(StoreConnector):
     """The servers of MySQL or MariaDB that share a source's databases, of which each is on one."""
 
     capabilities = CAPABILITIES
-    module = "swap.connectors.mysql_reader"
+    module = "swap.connectors.mysql.reader"
 
     def __init__(self, name: str, source: MysqlSource) -> None:
         super().__init__(name, source.connect_timeout_seconds)

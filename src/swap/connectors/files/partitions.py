@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from swap.connectors.base import Partition, Partitions
-from swap.connectors.files_layout import DataFile
+from swap.connectors.files.layout import DataFile
 from swap.connectors.partitioned import FINER, KEPT, NULL, order
 
 

@@ -38,7 +38,7 @@ CAPABILITIES = {
 class HiveConnector(StoreConnector):
     """The servers of one Hive."""
 
-    module = "swap.connectors.hive_reader"
+    module = "swap.connectors.hive.reader"
 
     def __init__(self, name: str, source: HiveSource) -> None:
         super().__init__(name, source.connect_timeout_seconds)

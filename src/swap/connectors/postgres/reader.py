@@ -20,12 +20,11 @@ import pyarrow as pa
 from psycopg import sql
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors import postgres_decode as decode
-from swap.connectors import postgres_types as types
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
-from swap.connectors.postgres_wire import Link
+from swap.connectors.postgres import decode, types
+from swap.connectors.postgres.wire import Link
 from swap.connectors.process import Tell, ToldError, serve
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.mysql_decode import Form
+from swap.connectors.mysql.decode import Form
 
 _INTEGERS: dict[str, tuple[int, pa.DataType, pa.DataType]] = {
     "tinyint": (8, pa.int8(), pa.uint8()),

@@ -20,8 +20,8 @@ from typing import Any
 
 import pymysql
 
-from swap.connectors.mysql_decode import MalformedError, texts
-from swap.connectors.mysql_packets import HEADER, LARGEST, Incoming, Packets
+from swap.connectors.mysql.decode import MalformedError, texts
+from swap.connectors.mysql.packets import HEADER, LARGEST, Incoming, Packets
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from swap.connectors.mysql_types import identifier
-from swap.connectors.mysql_wire import Link
+from swap.connectors.mysql.types import identifier
+from swap.connectors.mysql.wire import Link
 from swap.errors import SourceFailed
 
 _HEARTBEAT = """

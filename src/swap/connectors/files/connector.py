@@ -29,7 +29,7 @@ from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
 from swap.settings import FilesSource
 
-_PLACE = MODULES.index("swap.connectors.files_reader")
+_PLACE = MODULES.index("swap.connectors.files.reader")
 _HARVEST_SECONDS = 600.0
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol
 
-from swap.connectors import thrift
-from swap.connectors.thrift import Block, Fields, Value, fields, plain, text, texts
+from swap.connectors.hive import thrift
+from swap.connectors.hive.thrift import Block, Fields, Value, fields, plain, text, texts
 
 PROTOCOL = 9
 """HIVE_CLI_SERVICE_PROTOCOL_V10: columns, progress.  A server answers with its own when that is older."""

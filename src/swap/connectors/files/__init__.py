@@ -1,0 +1,1 @@
+"""Directories of Parquet as a source, from their connector to their layout."""

@@ -1,0 +1,1 @@
+"""MySQL and MariaDB as a source, from their connector down to the packets of their protocol."""

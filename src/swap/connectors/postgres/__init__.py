@@ -1,0 +1,1 @@
+"""PostgreSQL as a source, from its connector down to the bytes of its protocol."""
