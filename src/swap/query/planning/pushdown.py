@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from swap.connectors.base import Capabilities, Column, Comparison, Order, Predicate, type_family
+from swap.connectors.base import Capabilities, Column, Comparison, Order, Predicate
+from swap.connectors.exact import type_family
 from swap.query.language.dialect import Dialect
 from swap.query.model import Reference, Resolved
 
