@@ -80,6 +80,10 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
         ({"kerberos": KERBEROS | {"qop": "auth-int"}, "transport": "http"}, "over HTTP tls protects"),
         ({"kerberos": KERBEROS | {"principal": "swap"}}, "principal"),
         ({"user": "swap", "http_path": "a\r\nb"}, "http_path"),
+        ({"user": "swap", "servers": ["h"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["h:0"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["h:65536"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["a b:1"]}, "it must be host:port"),
     ],
 )
 def test_a_hive_has_one_way_in(how: dict[str, Any], message: str) -> None:

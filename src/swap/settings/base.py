@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -18,10 +19,18 @@ def _from_file(path: Path, info: ValidationInfo) -> Path:
     return path if base is None else Path(os.path.normpath(base / path))
 
 
+def _with_a_port(address: str) -> str:
+    found = re.fullmatch(r"[^\s:/@]+:([0-9]{1,5})", address)
+    if found is None or not 0 < int(found[1]) < 2**16:
+        msg = "it must be host:port, for example db1.example.org:3306"
+        raise ValueError(msg)
+    return address
+
+
 Location = Annotated[Path, AfterValidator(_from_file)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
-Address = Annotated[str, Field(pattern=r"^[^\s:/@]+:[0-9]{1,5}$")]
+Address = Annotated[str, AfterValidator(_with_a_port)]
 """host:port"""
 
 
