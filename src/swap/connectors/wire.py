@@ -53,11 +53,17 @@ class Wire:
         gives_up_at = time.monotonic() + seconds
         late = f"did not answer within {seconds:g} s"
         why = "cannot be reached"
-        for family, address in self._addresses(host, port, gives_up_at, late):
+        addresses = self._addresses(host, port, gives_up_at, late)
+        for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            # An address from which nothing comes leaves time for the others.
+            now = time.monotonic()
             try:
-                self._socket = self._open(family, address, gives_up_at, late)
+                self._socket = self._open(family, address, now + (gives_up_at - now) / left, late)
             except OSError as error:
                 why = _REASONS.get(error.errno or 0, why)
+                continue
+            except ConnectError as error:
+                why = str(error)
                 continue
             if tls is not None:
                 self._socket = self._encrypted(self._socket, tls, host, gives_up_at, late)
