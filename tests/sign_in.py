@@ -129,9 +129,7 @@ def session(port: int, address: Mapping[str, Any]) -> Iterator[Session]:
 def run(session: Session, *statements: str) -> None:
     """Run statements."""
     for statement in statements:
-        operation = session.execute(statement, 120)
-        session.finish(operation)
-        session.close_operation(operation)
+        session.run(statement, 120)
 
 
 def works(server: services.RunningHive) -> bool:

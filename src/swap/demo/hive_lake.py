@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import time
 from collections.abc import Collection, Iterator
@@ -15,7 +14,7 @@ from swap.demo import hive_tables, lake
 from swap.demo.lake import Progress, silent
 
 ACCOUNT = "swap"
-_SECONDS = 300.0
+_SECONDS = 300
 
 
 def make(
@@ -28,13 +27,13 @@ def make(
     # The rest somebody else does: a table tells who changed it last.
     with session(port, ACCOUNT) as hive, session(port, owner) as files:
         for statement in hive_tables.databases():
-            _run(hive, statement)
+            hive.run(statement, _SECONDS)
         for name in names:
             if _version(hive, name) == hive_tables.version(root):
                 continue
             progress(f"hive.{name}", done=False, size_bytes=0)
             for statement in hive_tables.statements(root, name):
-                _run(files if hive_tables.needs_files(statement) else hive, statement)
+                (files if hive_tables.needs_files(statement) else hive).run(statement, _SECONDS)
             progress(f"hive.{name}", done=True, size_bytes=0)
 
 
@@ -62,15 +61,9 @@ def session(port: int, account: str) -> Iterator[Session]:
             server.close()
 
 
-def _run(hive: Session, statement: str) -> None:
-    operation = hive.execute(statement, math.ceil(_SECONDS))
-    hive.finish(operation)
-    hive.close_operation(operation)
-
-
 def _version(hive: Session, name: str) -> str:
     try:
-        pieces = list(hive.table(hive_tables.version_of(name), math.ceil(_SECONDS)))
+        pieces = list(hive.table(hive_tables.version_of(name), _SECONDS))
     except StatementError:
         return ""
     return pieces[0][-1][0] if pieces else ""

@@ -55,9 +55,7 @@ def server_of(hive: services.RunningHive, control: int) -> Server:
 
 def run(server: Server, *statements: str) -> None:
     for statement in statements:
-        operation = server.session.execute(statement, 120)
-        server.session.finish(operation)
-        server.session.close_operation(operation)
+        server.session.run(statement, 120)
 
 
 @pytest.fixture(scope="module")

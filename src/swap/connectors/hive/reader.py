@@ -23,7 +23,7 @@ from swap.connectors.hive import catalog, decode, partition_time
 from swap.connectors.hive import native as hive_native
 from swap.connectors.hive.catalog import Described
 from swap.connectors.hive.partition_time import PartitionedTime
-from swap.connectors.hive.session import ColumnBlock, StatementError, ended
+from swap.connectors.hive.session import ColumnBlock, StatementError
 from swap.connectors.hive.thrift import Value
 from swap.connectors.hive.types import HiveType, identifier, nameable, select
 from swap.connectors.hive.wire import FAILURES, Server, failed
@@ -33,8 +33,6 @@ from swap.errors import SourceFailed, SwapError, to_json
 
 _FETCH_ROWS = 10_000
 """Rows asked for at once: what a server gives at most, unless told otherwise."""
-_FIRST_PAUSE_SECONDS, _PAUSE_SECONDS = 0.005, 0.5
-"""Between two questions how far a statement is."""
 _MEMORY_BYTES = 4 * 2**30
 _CANCEL_SECONDS = 3.0
 """How long a server that is out of reach is asked to cancel."""
@@ -161,8 +159,7 @@ def _types(server: Server, source: str, fragment: Fragment) -> dict[str, HiveTyp
 def _watch(server: Server, operation: Value, tell: Tell) -> None:
     """Wait until a statement has its rows, and tell how far it is."""
     session, logs = server.session, True
-    pause = _FIRST_PAUSE_SECONDS
-    while not ended(status := session.status(operation)):
+    for status in session.until_finished(operation):
         share, line = status.share, ""
         try:
             lines = session.log_lines(operation) if logs else []
@@ -175,9 +172,6 @@ def _watch(server: Server, operation: Value, tell: Tell) -> None:
                 share = (int(found[2]) + int(found[3])) / 200
         if line or share is not None:
             tell({PROGRESS: [share, line]})
-        # Hive keeps the question until it knows more; Spark answers at once.
-        server.pause(pause)
-        pause = min(2 * pause, _PAUSE_SECONDS)
 
 
 @contextmanager

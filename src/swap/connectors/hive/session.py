@@ -6,7 +6,7 @@ Source: https://github.com/apache/hive/blob/master/service-rpc/if/TCLIService.th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol
@@ -19,6 +19,8 @@ PROTOCOL = 9
 OLDEST = 5
 """V6, the first that sends columns."""
 _SUCCESS, _WITH_INFO, _STILL = 0, 1, 2
+_FIRST_PAUSE_SECONDS, _PAUSE_SECONDS = 0.005, 0.5
+"""Between two questions how a statement is doing: Hive keeps a question until it knows more, Spark answers at once."""
 _NEXT = 0
 _ROWS, _LOG = 0, 1
 
@@ -49,7 +51,7 @@ class Status:
 
 
 class StatementError(Exception):
-    """The server refused a call or failed at a statement; its own words are for the log, they may quote values."""
+    """The server refused a call or failed at a statement; its own words, which may quote values, are told to nobody."""
 
     def __init__(self, sql_state: str, code: int, message: str) -> None:
         super().__init__(message)
@@ -88,8 +90,10 @@ class Transport(Protocol):
 class Session:
     """A session, spoken to by one thread.  Raises StatementError, LostError, QueryTimedOut, EOFError throughout."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, pause: Callable[[float], None]) -> None:
+        """Make one that is not open yet; `pause` waits for so many seconds, and may raise what ends the session."""
         self._transport = transport
+        self._pause = pause
         self._numbers = itertools.count(1)
         self._handle: Value | None = None
 
@@ -163,10 +167,24 @@ class Session:
             ]
         self.close_operation(operation)
 
+    def run(self, statement: str, seconds: int) -> None:
+        """Run a statement that has no rows to its end."""
+        operation = self.execute(statement, seconds)
+        self.finish(operation)
+        self.close_operation(operation)
+
     def finish(self, operation: Value) -> None:
-        """Wait until a statement has its rows.  Raises StatementError when it has none."""
-        while not ended(self.status(operation)):
+        """Wait until a statement has its rows.  Raises StatementError when it will have none."""
+        for _ in self.until_finished(operation):
             pass
+
+    def until_finished(self, operation: Value) -> Iterator[Status]:
+        """Yield how a statement is doing, again and again, until it has its rows.  Raises as `finish` does."""
+        pause = _FIRST_PAUSE_SECONDS
+        while not ended(status := self.status(operation)):
+            yield status
+            self._pause(pause)
+            pause = min(2 * pause, _PAUSE_SECONDS)
 
     def cancel(self, operation: Value) -> None:
         """Cancel a statement, of this session or another."""

@@ -1,6 +1,7 @@
 """A HiveServer2 that is connected to, and what went wrong with it in people's words.
 
-Hosts and accounts are for the log; the server's own words, which may quote values, stand nowhere.
+Hosts and accounts are for the log, and so is why a server opens no session; what it says of a statement, which may
+quote values, stands nowhere.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ZONE = "set:hiveconf:hive.local.time.zone"
 """What pins a session's zone.  Without it times with a zone come in the server's, and can be read if that is UTC."""
 _ZONE_IS_FIXED = "Cannot modify hive.local.time.zone"
 _CLOSE_SECONDS = 2.0
+"""How long a server is asked to close a session."""
 _ENDED_BY_TIME = ("Query timed out", "timed out after")
 _REFUSED = ("HiveAccessControlException", "Permission denied", "AccessControlException", "not have privilege")
 _GONE = ("Table not found", "TABLE_OR_VIEW_NOT_FOUND", "Invalid table alias", "UNRESOLVED_COLUMN", "Invalid column")
@@ -95,11 +97,6 @@ class Server:
         about = self._address.get("kerberos")
         return Standing(self._wire.certificate_ends, kerberos.ticket_ends(about) if about else None)
 
-    def pause(self, seconds: float) -> None:
-        """Wait for a moment.  Raises QueryTimedOut, EOFError."""
-        assert self._wire is not None, "connect comes first"
-        self._wire.pause(seconds)
-
     def extend(self, ends_at: float) -> None:
         """Let what is asked next take until then."""
         if self._wire is not None:
@@ -122,7 +119,7 @@ class Server:
     def close(self) -> None:
         """Close the session, so that nothing is left at the server, and disconnect."""
         if self._session is not None and self._wire is not None:
-            self._wire.ends_at = time.monotonic() + 2.0
+            self._wire.ends_at = time.monotonic() + _CLOSE_SECONDS
             try:
                 self._session.close()
             except FAILURES:
@@ -184,7 +181,7 @@ class Server:
         self._wire = Wire(self._control, ends_at)
         with self._reached(ends_at):
             transport = self._http(self._wire, at) if self._address.get("http_path") else self._frames(self._wire, at)
-        self._session = Session(transport)
+        self._session = Session(transport, self._wire.pause)
         self._wire.ends_at = ends_at
 
     def _frames(self, wire: Wire, at: tuple[str, int]) -> Transport:
