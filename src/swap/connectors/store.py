@@ -56,8 +56,6 @@ START_SECONDS = 10.0
 """How long a reader process may take to start, beside the time to connect."""
 HARVEST_SECONDS = 3600.0
 """How long a whole harvest may take."""
-QUESTION_SECONDS = 120.0
-"""How long each of its questions may take."""
 
 
 class StoreConnector(ABC):
@@ -66,6 +64,8 @@ class StoreConnector(ABC):
     capabilities: Capabilities
     module: str
     """What its reader processes run."""
+    question_seconds = 120.0
+    """How long each question of a harvest may take."""
 
     def __init__(self, name: str, connect_seconds: float) -> None:
         self.name = name
@@ -153,15 +153,16 @@ class StoreConnector(ABC):
             raise unavailable(self.name, "SWAP cannot read the password of its account.") from None
 
     def _asked(self, do: str, deadline: Deadline, **more: Any) -> Iterator[dict[str, Any]]:
-        ends_at = deadline.at if do == "check" else time.monotonic() + QUESTION_SECONDS
-        order = self.order(do, do, ends_at, None) | {"question_seconds": QUESTION_SECONDS} | more
+        now = time.monotonic()
+        seconds = min(self.question_seconds, deadline.at - now)
+        order = self.order(do, do, now + seconds, None) | {"question_seconds": seconds} | more
         try:
             yield from self.ask(deadline).follow(order)
         except QueryTimedOut:
             raise SourceUnavailable(
                 Problem(
                     f"{self.name} does not answer.",
-                    f"A question about its catalog took longer than {QUESTION_SECONDS:g} s.",
+                    f"A question about its catalog took longer than {seconds:.0f} s.",
                     "Other sources keep working.",
                     source=self.name,
                 )

@@ -51,8 +51,6 @@ CAPABILITIES = Capabilities(
 )
 KNOWN_SECONDS = 300.0
 """How long it is known which tables an account sees, where a person has several accounts to choose from."""
-
-
 HARVESTED_AT_ONCE = 4
 """Servers that are looked through at a time."""
 
@@ -62,6 +60,8 @@ class MysqlConnector(StoreConnector):
 
     capabilities = CAPABILITIES
     module = "swap.connectors.mysql.reader"
+    question_seconds = 1200.0
+    """A server looks at all tables of a database before its first row."""
 
     def __init__(self, name: str, source: MysqlSource) -> None:
         super().__init__(name, source.connect_timeout_seconds)

@@ -45,8 +45,6 @@ from swap.connectors.standing import Standing
 from swap.errors import Problem, SourceFailed, SwapError, to_json
 
 _MEMORY_BYTES = 4 * 2**30
-_DATABASE_SECONDS = 1200.0
-"""How long one question of a harvest may take: the server looks at all tables of a database before its first row."""
 _HARVESTED = 100
 """Tables that are told of at once."""
 _NAMED = 5_000
@@ -116,10 +114,9 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
     """Tell of every table and view that the account may read, without the server's own databases."""
 
     def ask(question: str) -> Iterator[Row]:
-        link.extend(time.monotonic() + _DATABASE_SECONDS)
+        link.extend(time.monotonic() + request["question_seconds"])
         return link.rows(question)
 
-    link.prepare(_DATABASE_SECONDS)
     tell({SERVER: state(link, request["heartbeat"])})
     places = Places.from_plain(request["places"])
     count = 0

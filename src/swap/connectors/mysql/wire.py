@@ -173,7 +173,10 @@ class Link:
             rows = self.ask(statement)
         finally:
             self._curious = False
-        names = [_name(column) for column in self.columns]
+        try:
+            names = [_name(column) for column in self.columns]
+        except MalformedError as error:
+            raise self._lost(str(error)) from None
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def stream(self, statement: str) -> Iterator[Packets]:
