@@ -19,7 +19,10 @@ from swap.connectors.standing import Standing
 
 
 class Comparison(StrEnum):
-    """The comparisons a fragment may carry.  `IN` takes a tuple of values, the null tests none."""
+    """The comparisons a fragment may carry, each by its operator in SQL.
+
+    `IN` takes a tuple of values, the null tests none.
+    """
 
     EQ = "="
     NE = "<>"

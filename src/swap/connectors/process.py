@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import signal
 import socket
 import threading
@@ -16,9 +17,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
-from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
+from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError, to_json
 from swap.forking import ForkServer, server_of, shared
 
 MODULES = (
@@ -268,12 +271,20 @@ def _gone(source: str, status: int) -> SourceFailed:
 Tell = Callable[[Mapping[str, Any]], None]
 
 
-def serve(answer: Callable[[dict[str, Any], int | None, Tell], int], control: socket.socket) -> None:
-    """Answer requests, one after the other, until there are no more.
+MEMORY_BYTES = 4 * 2**30
+"""Memory that a reader process may have: a value made to burst ends it, not the machine."""
+
+
+def serve(
+    answer: Callable[[dict[str, Any], int | None, Tell], int], control: socket.socket, *, threads: int = 1
+) -> None:
+    """Answer requests, one after the other, until there are no more, with so many threads of Arrow's.
 
     `answer` writes rows to the descriptor, if it is given one, and returns how many; it tells what goes wrong at
-    the source by raising ToldError.
+    the source by raising SwapError or ToldError.
     """
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    pa.set_cpu_count(threads)
 
     def tell(message: Mapping[str, Any]) -> None:
         send(control, message)
@@ -298,6 +309,8 @@ def _answered(
         return {END: None}
     except ToldError as error:
         return {ERROR: error.told}
+    except SwapError as error:
+        return {ERROR: to_json(error)}
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             return {NO_ROOM: error.errno}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import resource
 import socket
 import sys
 import time
@@ -44,7 +43,6 @@ _SEND_SECONDS = 0.1
 _TELL_TABLES = 500
 _TELL_SECONDS = 1.0
 """How many tables a harvest tells of at once, and how long the first of them waits: each telling is a transaction."""
-_MEMORY_BYTES = 4 * 2**30
 _NEWEST_FOOTERS = 300
 _OLDER_FOOTERS = 50
 """Footers a harvest reads of one table.
@@ -361,8 +359,5 @@ def prepare() -> Callable[[socket.socket], None]:
 
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
-    # A file made to burst must end this process, not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    pa.set_cpu_count(2)
     pa.set_io_thread_count(2)
-    serve(answer, control)
+    serve(answer, control, threads=2)

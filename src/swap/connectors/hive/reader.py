@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import resource
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +27,11 @@ from swap.connectors.hive.thrift import Value
 from swap.connectors.hive.types import HiveType, identifier, nameable, select
 from swap.connectors.hive.wire import FAILURES, Server, failed
 from swap.connectors.messages import DATASETS, PROGRESS, STANDING, STATEMENT, decode_fragment, encode_dataset
-from swap.connectors.process import Tell, ToldError, serve
-from swap.errors import SourceFailed, SwapError, to_json
+from swap.connectors.process import Tell, serve
+from swap.errors import SourceFailed
 
 _FETCH_ROWS = 10_000
 """Rows asked for at once: what a server gives at most, unless told otherwise."""
-_MEMORY_BYTES = 4 * 2**30
 _CANCEL_SECONDS = 3.0
 """How long a server that is out of reach is asked to cancel."""
 _MAP_REDUCE = re.compile(r"(Stage-\d+) map = (\d+)%,\s+reduce = (\d+)%")
@@ -232,9 +230,6 @@ def prepare() -> Callable[[socket.socket], None]:
 
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
-    # A value made to burst must end this process, not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    pa.set_cpu_count(1)
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
         server = Server(request["source"], request["address"], control.fileno())
@@ -242,8 +237,6 @@ def main(control: socket.socket) -> None:
             server.connect(request["ends_at"])
             with server.told():
                 return _DO[request["do"]](server, request, sink, tell)
-        except SwapError as error:
-            raise ToldError(to_json(error)) from None
         finally:
             server.close()
 

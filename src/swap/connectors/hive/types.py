@@ -38,14 +38,6 @@ _WORD = re.compile(r"timestamp with local time zone|[a-z_]+")
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _COLLATION = re.compile(r"\s+collate\s+\w+")
 _FIELD = re.compile(r"`((?:[^`]|``)*)`\s*:|([^:<>,]+):")
-_OPERATORS = {
-    Comparison.EQ: "=",
-    Comparison.NE: "<>",
-    Comparison.LT: "<",
-    Comparison.LE: "<=",
-    Comparison.GT: ">",
-    Comparison.GE: ">=",
-}
 
 
 class UnknownTypeError(ValueError):
@@ -234,7 +226,7 @@ def where(predicate: Predicate, of: HiveType) -> str:
     if predicate.comparison is Comparison.IN:
         values = ", ".join(literal(of, value) for value in predicate.value)
         return f"{name} IN ({values})" if values else "FALSE"
-    return f"{name} {_OPERATORS[predicate.comparison]} {literal(of, predicate.value)}"
+    return f"{name} {predicate.comparison.value} {literal(of, predicate.value)}"
 
 
 def literal(of: HiveType, value: Any) -> str:

@@ -8,7 +8,6 @@ is ever sent.
 from __future__ import annotations
 
 import re
-import resource
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,11 +39,10 @@ from swap.connectors.mysql.select import comment, select
 from swap.connectors.mysql.shards import Places
 from swap.connectors.mysql.types import Meanings, SourceColumn, column, text
 from swap.connectors.mysql.wire import Link
-from swap.connectors.process import Tell, ToldError, serve
+from swap.connectors.process import Tell, serve
 from swap.connectors.standing import Standing
-from swap.errors import Problem, SourceFailed, SwapError, to_json
+from swap.errors import Problem, SourceFailed
 
-_MEMORY_BYTES = 4 * 2**30
 _HARVESTED = 100
 """Tables that are told of at once."""
 _NAMED = 5_000
@@ -287,9 +285,6 @@ def prepare() -> Callable[[socket.socket], None]:
 
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
-    # A value made to burst must end this process, not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    pa.set_cpu_count(1)
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
         link = Link(request["source"], request["called"], request["address"], control.fileno())
@@ -297,8 +292,6 @@ def main(control: socket.socket) -> None:
             link.connect(request["ends_at"])
             link.prepare(request["statement_seconds"])
             return _DO[request["do"]](link, request, sink, tell)
-        except SwapError as error:
-            raise ToldError(to_json(error)) from None
         finally:
             link.close()
 

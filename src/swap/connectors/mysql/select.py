@@ -19,15 +19,6 @@ from swap.connectors.exact import fits
 from swap.connectors.mysql.decode import Form
 from swap.connectors.mysql.types import SourceColumn, identifier, text
 
-_OPERATORS = {
-    Comparison.EQ: "=",
-    Comparison.NE: "<>",
-    Comparison.LT: "<",
-    Comparison.LE: "<=",
-    Comparison.GT: ">",
-    Comparison.GE: ">=",
-}
-
 
 def select(fragment: Fragment, columns: Mapping[str, SourceColumn]) -> str:
     """Return the statement of a fragment, named after its query."""
@@ -84,7 +75,7 @@ def where(predicate: Predicate, of: SourceColumn) -> str:
     floor = of.floor(wanted)
     if floor != wanted:
         return _beside(of, comparison, floor)
-    exact = f"{of.compared} {_OPERATORS[comparison]} {_literal(wanted)}"
+    exact = f"{of.compared} {comparison.value} {_literal(wanted)}"
     if of.indexed and comparison is Comparison.EQ:
         return f"({identifier(of.name)} = {text(value)} AND {exact})"
     return exact

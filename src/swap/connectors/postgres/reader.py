@@ -7,7 +7,6 @@ own type; no text a person wrote is ever sent.
 
 from __future__ import annotations
 
-import resource
 import socket
 import time
 from array import array
@@ -25,14 +24,13 @@ from swap.connectors.comments import sensitivity
 from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.postgres import decode, types
 from swap.connectors.postgres.wire import Link
-from swap.connectors.process import Tell, ToldError, serve
-from swap.errors import Problem, SourceFailed, SwapError, to_json
+from swap.connectors.process import Tell, serve
+from swap.errors import Problem, SourceFailed
 
 _BATCH_BYTES = 2_000_000
 _BATCH_ROWS = 65_536
 _BATCH_SECONDS = 0.2
 """Rows do not wait longer than this for company: a slow source's first rows are shown while it works."""
-_MEMORY_BYTES = 4 * 2**30
 _HARVEST_TABLES = 500
 """Tables whose columns a harvest asks for at once."""
 
@@ -264,17 +262,12 @@ def prepare() -> Callable[[socket.socket], None]:
 
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
-    # A value made to burst must end this process, not the machine.
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    pa.set_cpu_count(1)
 
     def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
         link = Link(request["source"], request["parameters"], request["connect_seconds"], control.fileno())
         try:
             link.connect(request["ends_at"])
             return _DO[request["do"]](link, request, sink, tell)
-        except SwapError as error:
-            raise ToldError(to_json(error)) from None
         finally:
             link.close()
 

@@ -36,14 +36,6 @@ _BINARY: dict[int, pa.DataType] = {
     1184: pa.timestamp("us", "UTC"),
 }
 """Type oid → the Arrow type its binary format is decoded to.  Oids of built-in types never change."""
-_OPERATORS: dict[Comparison, sql.SQL] = {
-    Comparison.EQ: sql.SQL("="),
-    Comparison.NE: sql.SQL("<>"),
-    Comparison.LT: sql.SQL("<"),
-    Comparison.LE: sql.SQL("<="),
-    Comparison.GT: sql.SQL(">"),
-    Comparison.GE: sql.SQL(">="),
-}
 _NUMERIC = 1700
 _OID = 26
 
@@ -116,7 +108,7 @@ def where(predicate: Predicate, columns: Mapping[str, SourceColumn]) -> sql.Comp
             return sql.SQL("FALSE")
         values = sql.SQL(", ").join(literal(of.type, value) for value in predicate.value)
         return sql.SQL("{} IN ({})").format(name, values)
-    return sql.SQL("{} {} {}").format(name, _OPERATORS[predicate.comparison], literal(of.type, predicate.value))
+    return sql.SQL("{} {} {}").format(name, sql.SQL(predicate.comparison.value), literal(of.type, predicate.value))
 
 
 def key(order: Order, columns: Mapping[str, SourceColumn]) -> sql.Composable:
