@@ -22,7 +22,16 @@ def running() -> Iterator[dict[type[Subject], Subject]]:
         each.close()
 
 
-@pytest.fixture(scope="session", params=ALL, ids=[subject.kind for subject in ALL])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask every source, or those alone of which a test's mark says that they are what it is about."""
+    if "subject" in metafunc.fixturenames:
+        marks = metafunc.definition.iter_markers("sources")
+        wanted = [mark.args[0] for mark in marks]
+        kinds = [kind for kind in ALL if all(is_wanted(kind) for is_wanted in wanted)]
+        metafunc.parametrize("subject", kinds, ids=[kind.kind for kind in kinds], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def subject(request: pytest.FixtureRequest, running: dict[type[Subject], Subject]) -> Subject:
     """Return each source in turn."""
     return _started(request.param, running)

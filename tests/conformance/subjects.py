@@ -44,6 +44,10 @@ class Subject(ABC):
     kind: str
     name = "stock"
     connector: Connector
+    is_server = False
+    """Whether the source is a server, behind a proxy, that can be made to stand still."""
+    sorts = False
+    """Whether the source sorts where it limits."""
     partitions = False
     """Whether the source has partitions that predicates can rule out."""
     account = ""
@@ -136,6 +140,7 @@ class Memory(Subject):
 
     kind = "memory"
     tells_progress = True
+    sorts = True
     collations = frozenset({"ignores case", "ignores trailing spaces"})
 
     def __init__(self) -> None:
@@ -246,6 +251,7 @@ class Postgres(Subject):
     """A PostgreSQL server of its own, behind the proxy."""
 
     kind = "postgres"
+    is_server = sorts = True
     # The server under test is built without ICU, and so without a collation that ignores case.
     collations = frozenset({"ignores trailing spaces"})
     unsupported = frozenset({"struct", "map", "null", "timestamp_ns"})
@@ -422,6 +428,7 @@ class Mysql(Subject):
     """A MariaDB server of its own, behind the proxy."""
 
     kind = "mysql"
+    is_server = sorts = True
     collations = frozenset({"ignores case", "ignores trailing spaces"})
     # BOOLEAN is a name for an integer; TIME is a span, of up to 838 hours either way.
     unsupported = frozenset({"boolean", "time", "list", "texts", "amounts", "struct", "map", "null", "timestamp_ns"})

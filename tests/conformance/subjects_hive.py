@@ -36,6 +36,7 @@ _SLEEPS = (
 class Thrift(Subject):
     """A server of HiveServer2's protocol, behind the proxy."""
 
+    is_server = sorts = True
     partitions = True
     account = "ann"
     server: services.JavaServer

@@ -167,10 +167,8 @@ def test_a_limit_stops_the_source_early(subject: Subject, wide: str) -> None:
     assert subject.cost(few) * 10 < whole
 
 
+@pytest.mark.sources(lambda kind: kind.partitions)
 def test_partitions_that_cannot_match_are_not_opened(subject: Subject, wide: str) -> None:
-    if not subject.partitions:
-        pytest.skip("this source has no partitions")
-
     for comparison, value, files in (
         (Comparison.EQ, 3, 1),
         (Comparison.IN, (3, 11, 99), 2),
@@ -259,9 +257,8 @@ def _keys(rows: pa.Table) -> list[str]:
     return sorted(repr(value + 0.0 if isinstance(value, float) else value) for value in rows["value"].to_pylist())
 
 
+@pytest.mark.sources(lambda kind: kind.sorts)
 def test_only_the_first_rows_of_an_order_travel(subject: Subject, wide: str) -> None:
-    if not subject.connector.capabilities.orders:
-        pytest.skip("this source does not sort")
     _, all_of_it = subject.read(subject.fragment(wide))
     whole = subject.cost(all_of_it)
 
@@ -272,15 +269,16 @@ def test_only_the_first_rows_of_an_order_travel(subject: Subject, wide: str) -> 
     assert subject.cost(few) * 10 < whole
 
 
-@pytest.mark.parametrize("collation", ["ignores case", "ignores trailing spaces"])
-def test_a_column_that_the_source_compares_its_own_way_selects_the_rows_that_duckdb_selects(
-    subject: Subject, collation: str
-) -> None:
-    if collation not in subject.collations:
-        pytest.skip(f"this source has no column that {collation}")
-    subject.publish_collated("collated", nasty.table("text"), collation)
+def test_it_is_known_which_sources_sort(subject: Subject) -> None:
+    assert bool(subject.connector.capabilities.orders) is subject.sorts
 
-    assert _compare(subject, "collated", "text") >= len(NULL_TESTS)
+
+@pytest.mark.sources(lambda kind: kind.collations)
+def test_a_column_that_the_source_compares_its_own_way_selects_the_rows_that_duckdb_selects(subject: Subject) -> None:
+    for collation in sorted(subject.collations):
+        subject.publish_collated("collated", nasty.table("text"), collation)
+
+        assert _compare(subject, "collated", "text") >= len(NULL_TESTS), collation
 
 
 def _compare(subject: Subject, table: str, name: str) -> int:

@@ -15,14 +15,14 @@ from swap.connectors.base import Comparison, Deadline, Predicate, Reader
 from swap.connectors.hive.connector import HiveConnector
 from swap.settings import HiveSource, PartitionedTime
 
+pytestmark = pytest.mark.sources(lambda kind: issubclass(kind, Thrift))
 HOURS = 60
 
 
 @pytest.fixture(scope="session")
 def lake(subject: Subject) -> Thrift:
     """Publish 60 hours of events over the end of a month, a row every twenty minutes, a partition for each hour."""
-    if not isinstance(subject, Thrift):
-        pytest.skip("this source does not say when its partitions were")
+    assert isinstance(subject, Thrift)
     moments = [datetime(2026, 11, 29) + timedelta(minutes=20 * row) for row in range(3 * HOURS)]  # noqa: DTZ001
     columns: dict[str, pa.Array] = {
         "id": pa.array(range(len(moments)), pa.int32()),

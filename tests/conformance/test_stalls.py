@@ -16,6 +16,7 @@ from conformance.test_connector import Reading, eventually
 from swap.connectors.base import Deadline
 from swap.errors import QueryTimedOut
 
+pytestmark = pytest.mark.sources(lambda kind: kind.is_server)
 SECONDS = 5.0
 """How long each query has: a Hive may need two of them to begin."""
 
@@ -23,8 +24,6 @@ SECONDS = 5.0
 @pytest.fixture(scope="session")
 def served(subject: Subject) -> Subject:
     """Return a source that is a server, with a table."""
-    if subject.proxy is None:
-        pytest.skip("this source is no server")
     subject.publish("stalled", pa.table({"id": pa.array(range(10), pa.int32())}))
     subject.columns("stalled")
     return subject
