@@ -27,13 +27,13 @@ def make(
     """
     with session(port, OWNER, password) as hive:
         for statement in hive_tables.databases():
-            _run(hive, statement)
+            hive.run(statement, math.ceil(_SECONDS))
         for name in names:
             if _version(hive, name) == hive_tables.version(root):
                 continue
             progress(f"hive.{name}", done=False, size_bytes=0)
             for statement in hive_tables.statements(root, name):
-                _run(hive, statement)
+                hive.run(statement, math.ceil(_SECONDS))
             progress(f"hive.{name}", done=True, size_bytes=0)
 
 
@@ -59,12 +59,6 @@ def session(port: int, account: str, password: str) -> Iterator[Session]:
                 yield server.session
         finally:
             server.close()
-
-
-def _run(hive: Session, statement: str) -> None:
-    operation = hive.execute(statement, math.ceil(_SECONDS))
-    hive.finish(operation)
-    hive.close_operation(operation)
 
 
 def _version(hive: Session, name: str) -> str:

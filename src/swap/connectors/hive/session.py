@@ -163,6 +163,12 @@ class Session:
             ]
         self.close_operation(operation)
 
+    def run(self, statement: str, seconds: int) -> None:
+        """Run a statement whose rows, if it has any, nobody wants."""
+        operation = self.execute(statement, seconds)
+        self.finish(operation)
+        self.close_operation(operation)
+
     def finish(self, operation: Value) -> None:
         """Wait until a statement has its rows.  Raises StatementError when it has none."""
         while not ended(self.status(operation)):
