@@ -14,7 +14,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -56,13 +56,14 @@ def dataset_files(path: str, columns: list[str]) -> pa.Table:
 class Rows:
     """Rows as Python values, and how they become a table when the clock has stopped."""
 
-    def __init__(self, names: list[str], rows: list[tuple[Any, ...]]) -> None:
-        self._names, self._rows = names, rows
+    def __init__(self, names: list[str], rows: list[tuple[Any, ...]], dates: Collection[str] = ()) -> None:
+        self._names, self._rows, self._dates = names, rows, dates
 
     def table(self) -> pa.Table:
-        """Return the rows as a table."""
+        """Return the rows as a table; `dates` are columns whose dates came as text."""
         columns = zip(*self._rows, strict=True) if self._rows else ([] for _ in self._names)
-        return pa.table({name: pa.array(values) for name, values in zip(self._names, columns, strict=True)})
+        made = {name: pa.array(values) for name, values in zip(self._names, columns, strict=True)}
+        return pa.table(made | {name: made[name].cast(pa.date32()) for name in self._dates})
 
 
 class Columns:
@@ -78,7 +79,9 @@ class Columns:
             values: list[Any] = []
             for batch in self._batches:
                 column = batch.columns[place]
-                values += [None if null else value for value, null in zip(column.values, column.nulls, strict=True)]
+                # impyla's bits of a column fill whole bytes.
+                bits = zip(column.values, column.nulls, strict=False)
+                values += [None if null else value for value, null in bits]
             made[name.rpartition(".")[2]] = pa.array(values)
         return pa.table(made)
 
@@ -121,7 +124,9 @@ def pyhive_rows(port: int, statement: str) -> Rows:
     with _module("pyhive.hive").connect("127.0.0.1", port, username="bench") as connection:
         cursor = connection.cursor(arraysize=HIVE_ROWS)
         cursor.execute(statement)
-        return Rows([described[0].rpartition(".")[2] for described in cursor.description], cursor.fetchall())
+        names = {described[0].rpartition(".")[2]: described[1] for described in cursor.description}
+        dates = [name for name, type_ in names.items() if type_ == "DATE_TYPE"]
+        return Rows(list(names), cursor.fetchall(), dates)
 
 
 def pymysql_rows(address: dict[str, Any], statement: str) -> Rows:
@@ -139,7 +144,7 @@ def connector_arrow(kind: str, settings: dict[str, Any], schema: str, table: str
     base = _module("swap.connectors.base")
     if kind not in _connectors:
         of = {"hive": ("HiveConnector", "HiveSource"), "mysql": ("MysqlConnector", "MysqlSource")}[kind]
-        made = getattr(_module(f"swap.connectors.{kind}"), of[0])(kind, _settings(of[1], settings))
+        made = getattr(_module(f"swap.connectors.{kind}.connector"), of[0])(kind, _settings(of[1], settings))
         found = [each for piece in made.harvest() for each in piece if (each.schema, each.name) == (schema, table)]
         _connectors[kind] = (made, found[0])
     connector, dataset = _connectors[kind]

@@ -113,15 +113,15 @@ def _measure(
                 used[name].append(answer["cpu"] + cost.settled(gateway.pid) - before)
         same(answers)
         assert {answer["rows"] for answer in answers.values()} == {rows}
+    for name in asked:
+        took, cpu = statistics.median(seconds[name]), statistics.median(used[name])
+        beside = ratio(seconds["swap"], seconds[name])
+        print(f"  {store}, {name}: {took:.2f} s, CPU {cpu:.2f} s; swap takes {beside:.2f} times as long", flush=True)
     peaks = []
     for statement in (asked["swap"]["statement"], asked["swap"]["statement"].replace(TABLE, LARGE)):
         with cost.Peak([gateway.pid]) as peak:
             sides["swap"].ask("measured", call="swap_arrow", statement=statement)
         peaks.append(peak)
-    for name in asked:
-        took, cpu = statistics.median(seconds[name]), statistics.median(used[name])
-        beside = ratio(seconds["swap"], seconds[name])
-        print(f"  {store}, {name}: {took:.2f} s, CPU {cpu:.2f} s; swap takes {beside:.2f} times as long")
     for count, peak in zip((rows, MOST_ROWS), peaks, strict=True):
         print(f"  {store}, {count:,} rows, swap: peak of the gateway's processes {peak}", flush=True)
     few, most = (peak.most.total() for peak in peaks)
@@ -152,9 +152,11 @@ def _hive(folder: Path) -> Iterator[dict[str, Any]]:
         pq.write_table(made, files / "0.parquet")
         columns = ", ".join(f"{identifier(field.name)} {hive_type(field.type)}" for field in made.schema)
         tables.append(f"CREATE EXTERNAL TABLE {STORE}.{name} ({columns}) STORED AS PARQUET LOCATION 'file://{files}'")
-    server = _Hive()
+    # Large tables too are read as they are asked for: not written down by a job first, which takes minutes on one
+    # machine and is the same for everybody, nor gathered in the server's memory.
+    server = _Hive({"hive.fetch.task.conversion.threshold": "-1", "hive.fetch.task.caching": "false"})
     try:
-        with hive_lake.session(server.port) as session:
+        with hive_lake.session(server.port, "bench") as session:
             for statement in (f"CREATE DATABASE {STORE}", *tables):
                 operation = session.execute(statement, 120)
                 session.finish(operation)

@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent / "reference"
 SETTINGS_HEAD = """\
 # Settings
 
-<!-- Written by docs/build_reference.py from src/swap/settings.py; change it there. -->
+<!-- Written by docs/build_reference.py from src/swap/settings/; change it there. -->
 
 Everything SWAP can be told stands in one file, `swap.toml`. Relative paths are meant from the file's directory. A key
 that is not listed here is an error, which names the nearest one that is. Secrets never stand in the file: it names a

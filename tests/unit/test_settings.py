@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from swap import settings as module
 from swap.errors import SettingsError
-from swap.settings import HiveSource, MysqlSource, Settings, load
+from swap.settings import HiveSource, MysqlSource, Secret, Settings, Site, load
+from swap.settings.base import Model
 
 KERBEROS = {"principal": "swap/swap.example.org@EXAMPLE.ORG", "keytab": "swap.keytab"}
 
@@ -80,6 +80,10 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
         ({"kerberos": KERBEROS | {"qop": "auth-int"}, "transport": "http"}, "over HTTP tls protects"),
         ({"kerberos": KERBEROS | {"principal": "swap"}}, "principal"),
         ({"user": "swap", "http_path": "a\r\nb"}, "http_path"),
+        ({"user": "swap", "servers": ["h"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["h:0"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["h:65536"]}, "it must be host:port"),
+        ({"user": "swap", "servers": ["a b:1"]}, "it must be host:port"),
     ],
 )
 def test_a_hive_has_one_way_in(how: dict[str, Any], message: str) -> None:
@@ -198,12 +202,8 @@ def test_a_missing_file_says_which(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.toml")
 
 
-def models() -> list[type[BaseModel]]:
-    return [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, module.Model) and value is not module.Model
-    ]
+def models(base: type[BaseModel] = Model) -> list[type[BaseModel]]:
+    return [model for each in base.__subclasses__() for model in (each, *models(each))]
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda m: m.__name__)
@@ -223,19 +223,19 @@ def test_a_secret_is_read_when_used_and_its_end_of_line_is_no_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "s").write_text("hush\n")
-    assert module.Secret(file=tmp_path / "s").read() == "hush"
+    assert Secret(file=tmp_path / "s").read() == "hush"
     monkeypatch.setenv("HUSH", "quiet")
-    assert module.Secret(env="HUSH").read() == "quiet"
+    assert Secret(env="HUSH").read() == "quiet"
     monkeypatch.delenv("HUSH")
     with pytest.raises(SettingsError, match="HUSH is not set"):
-        module.Secret(env="HUSH").read()
+        Secret(env="HUSH").read()
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
-        module.Secret(file=tmp_path / "none").read()
-    assert "hush" not in repr(module.Secret(file=tmp_path / "s"))
+        Secret(file=tmp_path / "none").read()
+    assert "hush" not in repr(Secret(file=tmp_path / "s"))
 
 
 def test_a_public_port_shows_in_addresses() -> None:
-    site = module.Site(port=8000, public_port=9000)
+    site = Site(port=8000, public_port=9000)
     assert site.url == "http://localhost:9000"
     assert Settings(state=Path("x"), site=site).site.person_url("pa") == "http://pa.localhost:9000"
 

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from swap.connectors.base import NULL_TESTS, Comparison, Predicate, fits, type_family
+from swap.connectors.base import NULL_TESTS, Comparison, Predicate
+from swap.connectors.exact import fits, type_family
 
 _FAMILIES = ("boolean", "integer", "decimal", "text", "binary", "date", "time", "timestamp", "timestamptz")
 _ALL = tuple(Comparison)

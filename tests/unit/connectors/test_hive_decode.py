@@ -74,6 +74,8 @@ def test_the_padding_of_a_char_is_no_part_of_it() -> None:
         (["2026-11-28 00:00:00", "2026-11-28 00:00:00.1", "2026-11-28 00:00:00.1234567", "x"], pa.timestamp("us")),
         (["[1]", "[]", '["a"]', "x"], pa.list_(pa.int32())),
         (["[1]", "[]", "[1", "x"], pa.list_(pa.int32())),
+        (["[1]", "[]", "[300]", "[400]"], pa.list_(pa.int8())),
+        (["[1]", "[]", "[1.555]", "[1]"], pa.list_(pa.decimal128(9, 2))),
     ],
 )
 def test_text_that_is_no_value_is_an_error_that_names_the_row(values: list[str], type_: pa.DataType) -> None:

@@ -82,7 +82,7 @@ def test_a_fragment_is_written_with_quoted_names() -> None:
 
 def test_spark_is_asked_for_json_in_which_nothing_is_lost() -> None:
     types = {"l": hive_types.parse("array<timestamp>", spark=True), "m": hive_types.parse("map<date,int>", spark=True)}
-    fragment = Fragment("s", "t", tuple(Column(name, of.type) for name, of in hive_types.items()))
+    fragment = Fragment("s", "t", tuple(Column(name, of.type) for name, of in types.items()))
 
     statement = hive_types.select(fragment, types)
 

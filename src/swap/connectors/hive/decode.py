@@ -6,6 +6,8 @@ the column's type raises `UnreadableError`.  Only lists, maps and structs, which
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -129,7 +131,17 @@ def _nested(texts: pa.Array, type_: pa.DataType) -> pa.Array:
     try:
         return pa.array(found, type_)
     except (pa.ArrowInvalid, OverflowError):
-        raise UnreadableError(f"a number that its {type_} cannot hold") from None
+        unreadable = UnreadableError(f"a number that its {type_} cannot hold")
+        unreadable.row = next(row for row, value in enumerate(found) if not _holds(type_, value))
+        raise unreadable from None
+
+
+def _holds(type_: pa.DataType, value: Any) -> bool:
+    try:
+        pa.array([value], type_)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
 
 
 def _holds_bytes(type_: pa.DataType) -> bool:

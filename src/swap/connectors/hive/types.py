@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Column, Comparison, Fragment, Predicate, fits, type_family
+from swap.connectors.base import Column, Comparison, Fragment, Predicate
+from swap.connectors.exact import fits, type_family
 
 _PLAIN: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),

@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from swap.connectors.base import Comparison, Fragment, Order, Predicate, fits
+from swap.connectors.base import Comparison, Fragment, Order, Predicate
+from swap.connectors.exact import fits
 from swap.connectors.mysql.decode import Form
 from swap.connectors.mysql.types import SourceColumn, identifier, text
 

@@ -14,7 +14,8 @@ from typing import Any, LiteralString
 import pyarrow as pa
 from psycopg import sql
 
-from swap.connectors.base import Comparison, Order, Predicate, fits, type_family
+from swap.connectors.base import Comparison, Order, Predicate
+from swap.connectors.exact import fits, type_family
 
 UNCONSTRAINED = pa.decimal128(38, 10)
 """`numeric` without precision and scale: ten decimal places.  A value with more is an error."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
-from swap.connectors.base import Capabilities, Column, Comparison, Order, Predicate, type_family
+from swap.connectors.base import Capabilities, Column, Comparison, Order, Predicate
+from swap.connectors.exact import type_family
 from swap.query.language.dialect import Dialect
 from swap.query.model import Reference, Resolved
 
@@ -388,15 +389,14 @@ def _moment(text: str, cast: str) -> Any:
 
 
 def _zoned(text: str) -> Any:
-    return (
-        _parsed(datetime.fromisoformat, text)
-        if re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text, re.ASCII)
-        else _UNSET
-    )
+    if not re.fullmatch(_TIMESTAMP.pattern + r"[+-]\d\d:\d\d", text, re.ASCII):
+        return _UNSET
+    # In UTC, as the sources are told it: the first and the last moments that can be written have none there.
+    return _parsed(lambda written: datetime.fromisoformat(written).astimezone(UTC), text)
 
 
 def _parsed(read: Any, text: str) -> Any:
     try:
         return read(text)
-    except (ValueError, InvalidOperation):
+    except (ValueError, OverflowError, InvalidOperation):
         return _UNSET

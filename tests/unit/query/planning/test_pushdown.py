@@ -34,6 +34,7 @@ P = "mediawiki.enwiki.page"
             [f"ts < {datetime(2026, 11, 22, 10, 0, 0, 500000)!r}"],  # noqa: DTZ001
         ),
         ("zoned < TIMESTAMPTZ '2026-11-22 10:00:00+00:00'", [f"zoned < {datetime(2026, 11, 22, 10, tzinfo=UTC)!r}"]),
+        ("zoned < TIMESTAMPTZ '2026-11-22 10:00:00+02:00'", [f"zoned < {datetime(2026, 11, 22, 8, tzinfo=UTC)!r}"]),
         ("price = 1.25", [f"price = {Decimal('1.25')!r}"]),
         ("price = CAST('-1.25' AS DECIMAL(9, 2))", [f"price = {Decimal('-1.25')!r}"]),
         ("price = CAST('1.250' AS DECIMAL)", [f"price = {Decimal('1.250')!r}"]),
@@ -67,6 +68,9 @@ def test_a_comparison_with_a_value_is_pushed_down(condition: str, expected: list
         "day = '2026-1-2'",
         "ts = '2026-11-22T10:00'",
         "zoned = '2026-11-22'",
+        # In UTC it is in a year that Python does not have.
+        "zoned > TIMESTAMPTZ '0001-01-01 00:00:00+14:00'",
+        "zoned < TIMESTAMPTZ '9999-12-31 23:59:59-14:00'",
         "year = 99999999999",
         "year = 2147483648",
         "ts = DATE '2026-11-22 10:00:00'",

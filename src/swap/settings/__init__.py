@@ -1,0 +1,44 @@
+"""One swap.toml → frozen models.  Unknown keys are errors that name the near miss; secrets stay in files.
+
+Only values: nothing here opens a socket or a database.  A secret is a path or the name of an environment variable;
+its content is read when it is used and never printed.
+"""
+
+from __future__ import annotations
+
+from swap.settings.base import Secret
+from swap.settings.file import load
+from swap.settings.model import Launch, Limits, Settings, Site
+from swap.settings.policy import Denial, Grant, Policy
+from swap.settings.sources import (
+    FilesSource,
+    HiveSource,
+    Kerberos,
+    MysqlAccount,
+    MysqlShard,
+    MysqlSource,
+    PartitionedTime,
+    PostgresSource,
+    Source,
+)
+
+__all__ = [
+    "Denial",
+    "FilesSource",
+    "Grant",
+    "HiveSource",
+    "Kerberos",
+    "Launch",
+    "Limits",
+    "MysqlAccount",
+    "MysqlShard",
+    "MysqlSource",
+    "PartitionedTime",
+    "Policy",
+    "PostgresSource",
+    "Secret",
+    "Settings",
+    "Site",
+    "Source",
+    "load",
+]
