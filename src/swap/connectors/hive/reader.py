@@ -99,11 +99,13 @@ def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Par
     if not found.partitions:
         return None
     try:
-        names = _column(ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}"), 0)
+        pieces = ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}")
+        # Piece by piece: a table of a million partitions is not to be held whole.
+        names = (value for piece in pieces for value in piece[0])
+        _, rows = catalog.numbers(found.about)
+        return catalog.partitions(found.partitions, names, rows)
     except StatementError:
         return None
-    _, rows = catalog.numbers(found.about)
-    return catalog.partitions(found.partitions, names, rows)
 
 
 def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
