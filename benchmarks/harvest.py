@@ -32,6 +32,8 @@ from swap.people.ids import new_person_id
 
 SIZES = (500, 5_000, 50_000)
 PER_DATABASE = 100
+FEWEST = SIZES[0] // PER_DATABASE
+"""Tables of a name that are there at every size."""
 SOURCE = "mariadb"
 SMALL = f"SELECT id, name FROM lake.{STORE}.country WHERE id <= 10 ORDER BY id"
 AT_REST, ENOUGH = 60, 15
@@ -156,7 +158,7 @@ def _requests(gateway: Gateway, count: int) -> dict[str, list[float]]:
     wikis = [_wiki(int(number * step)) for number in range(REQUESTS)]
     paths = {
         "a page of the list": [f"/v1/catalog/tables?source={SOURCE}&schema={wiki}&limit=50" for wiki in wikis],
-        "a search": [f"/v1/catalog/tables?text={_table(number)}+{SOURCE}&limit=50" for number in range(REQUESTS)],
+        "a search": [f"/v1/catalog/tables?text={_table(number)}+{SOURCE}&limit={FEWEST}" for number in range(REQUESTS)],
         "one table": [f"/v1/catalog/{SOURCE}/{wiki}/{_table(7)}" for wiki in wikis],
     }
     found: dict[str, list[float]] = {}
