@@ -6,6 +6,7 @@ when whoever asked is gone, the statement is cancelled at the server.  No text a
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import resource
@@ -75,10 +76,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
         for name in _column(ask(f"SHOW TABLES IN {identifier(schema)}"), 1):
             found = _described(ask, schema, name, spark=server.spark) if nameable(name) else None
             if found is not None and found.columns:
-                names = _partitions(ask, schema, name, found)
-                if uncounted and names and len(names) <= _COUNTED:
-                    found = _counted(server, ask, schema, name) or found
-                waiting.append(catalog.dataset(schema, name, found, names))
+                waiting.append(_dataset(server, ask, schema, name, found, uncounted=uncounted))
                 count += 1
             if len(waiting) == _HARVESTED:
                 say()
@@ -103,14 +101,20 @@ def _described(ask: Ask, schema: str, name: str, *, spark: bool) -> Described | 
     return catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
 
 
-def _partitions(ask: Ask, schema: str, name: str, found: Described) -> list[str] | None:
-    """Return the names of a table's partitions; None for one that has none or does not tell."""
+def _dataset(server: Server, ask: Ask, schema: str, name: str, found: Described, *, uncounted: bool) -> Dataset:
+    """Return a table, with its partitions if it has any and tells them."""
     if not found.partitions:
-        return None
+        return catalog.dataset(schema, name, found, None)
+    pieces = ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}")
+    # Piece by piece: a table of a million partitions is not to be held whole.
+    names = (value for piece in pieces for value in piece[0])
     try:
-        return _column(ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}"), 0)
+        few = list(itertools.islice(names, _COUNTED + 1))
+        if uncounted and 0 < len(few) <= _COUNTED:
+            found = _counted(server, ask, schema, name) or found
+        return catalog.dataset(schema, name, found, itertools.chain(few, names))
     except StatementError:
-        return None
+        return catalog.dataset(schema, name, found, None)
 
 
 def _counted(server: Server, ask: Ask, schema: str, name: str) -> Described | None:
