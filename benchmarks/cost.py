@@ -109,6 +109,8 @@ class Peak:
     """Looks at the memory of families again and again while the block runs; keeps the most."""
 
     roots: Sequence[int]
+    every_seconds: float = SAMPLE_SECONDS
+    """Looking takes time of the processor itself: what goes on for minutes is looked at less often."""
     most: Counter[str] = field(default_factory=Counter)
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -128,7 +130,7 @@ class Peak:
             now = memory(*self.roots)
             if now.total() > self.most.total():
                 self.most = now
-            if self._ended.wait(SAMPLE_SECONDS):
+            if self._ended.wait(self.every_seconds):
                 return
 
     def __str__(self) -> str:

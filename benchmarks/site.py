@@ -11,10 +11,12 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +25,8 @@ from types import MappingProxyType
 from typing import Any
 
 import httpx
-from sqlalchemy import func, select
+import psutil
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 import services
@@ -129,6 +132,18 @@ class Gateway:
     kernel_key: str
     config: Path
     spool: Path
+    _runtime: Runtime
+
+    def restart(self, unawaited: Sequence[str] = ()) -> None:
+        """End its process and start it again on what it has kept; the unawaited sources are harvested meanwhile."""
+        self.stop()
+        self.pid = self.site.start(self._runtime, self.database, unawaited)
+
+    def stop(self) -> None:
+        """End its process."""
+        os.kill(self.pid, signal.SIGTERM)
+        while psutil.pid_exists(self.pid) and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.05)
 
     def person(self, person_id: str = "") -> Side:
         """Return the kernel of somebody who is signed in: somebody new, or who is known already."""
@@ -219,10 +234,11 @@ class Site:
         limits: str = "",
         further: Mapping[str, str] = MappingProxyType({}),
         before: Callable[[Database, Path], None] = lambda _database, _spool: None,
+        unawaited: Sequence[str] = (),
     ) -> Gateway:
         """Start a gateway, with lines of settings for each source and for limits, and wait for its first harvest.
 
-        `further` sources have names and settings of their own.
+        `further` sources have names and settings of their own; those that are `unawaited` may still be harvested.
         What happened in its database and its spool `before` it starts is what the site has had already.
         """
         state = self.folder / name
@@ -247,7 +263,13 @@ class Site:
         before(database, state / "spool")
         here = runtime_for(database, state, ports.free(1)[0])
         runtime.write(here, state / "runtime.json")
-        with (state / "gateway.log").open("wb") as log:
+        pid = self.start(here, database, unawaited)
+        return Gateway(self, name, here.gateway_url, pid, database, here.kernel_key, config, here.spool, here)
+
+    def start(self, here: Runtime, database: Database, unawaited: Sequence[str]) -> int:
+        """Start a gateway's process, wait until it answers and has harvested the other sources; return its id."""
+        state = here.config.parent
+        with (state / "gateway.log").open("ab") as log:
             process = subprocess.Popen(
                 processes.COMMANDS["gateway"],
                 stdout=log,
@@ -261,8 +283,9 @@ class Site:
                 },
             )
         self._opened.callback(_stop, process)
-        _wait(here, database, process, 2 + len(further))
-        return Gateway(self, name, here.gateway_url, process.pid, database, here.kernel_key, config, here.spool)
+        awaited = set(tomllib.loads(here.config.read_text())["sources"]) - set(unawaited)
+        _wait(here, database, process, awaited)
+        return process.pid
 
 
 @contextlib.contextmanager
@@ -293,16 +316,14 @@ def same(answers: Mapping[str, Mapping[str, Any]]) -> None:
         assert len(set(sums.values())) == 1, f"the sides' values differ in {column}: {sums}"
 
 
-def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes], sources: int) -> None:
+def _wait(here: Runtime, database: Database, process: subprocess.Popen[bytes], awaited: set[str]) -> None:
     until = time.monotonic() + 60
     while True:
         assert process.poll() is None, (here.config.parent / "gateway.log").read_text()
         assert time.monotonic() < until, "the gateway is not ready"
         with contextlib.suppress(httpx.TransportError), database.engine("owner").begin() as conn:
-            known = conn.scalar(
-                select(func.count()).select_from(source_state).where(source_state.c.harvested_at.is_not(None))
-            )
-            if known == sources and httpx.get(f"{here.gateway_url}/v1/health", trust_env=False).is_success:
+            known = set(conn.scalars(select(source_state.c.source).where(source_state.c.harvested_at.is_not(None))))
+            if known >= awaited and httpx.get(f"{here.gateway_url}/v1/health", trust_env=False).is_success:
                 return
         time.sleep(0.1)
 

@@ -3,8 +3,8 @@
 Eight columns of TPC-H's lineitem, through `swap.sql(…).to_arrow()` and through the bare connector; impyla's columns
 and PyHive's rows on the same HiveServer2, connectorx and PyMySQL on the same MariaDB, each with a connection of its
 own.  The peers stop the clock with what they give: Python objects for all but connectorx.  Columns are checksummed
-after that and compared.  Memory is measured in rounds of its own, also with 5 M rows: what stands between a store and
-a notebook should not grow with them.
+after that and compared.  Memory is measured in rounds of its own, also with 5 M rows, and of a Spark Thrift Server,
+too: what stands between a store and a notebook should not grow with them.
 """
 
 from __future__ import annotations
@@ -54,8 +54,14 @@ PASSWORD = "measured"
 def main() -> None:
     """Measure, and print the figures and the last line."""
     begin("stores")
-    with running() as site, _hive(site.folder) as hive, _mariadb(site.folder) as mariadb:
-        gateway = site.gateway(further={"hive": _lines(hive), "mariadb": _lines(mariadb)})
+    with (
+        running() as site,
+        _hive(site.folder) as hive,
+        _spark(site.folder) as spark,
+        _mariadb(site.folder) as mariadb,
+    ):
+        stores = {"hive": hive, "spark": spark, "mariadb": mariadb}
+        gateway = site.gateway(further={name: _lines(source) for name, source in stores.items()})
         ours, peers, bare = gateway.person(), site.peer(), site.side("dev", {"PYTHONPATH": "tests"})
         port, address = int(hive["servers"][0].rpartition(":")[2]), _address(mariadb)
         figures = _measure(
@@ -90,6 +96,7 @@ def main() -> None:
             MYSQL_ROWS,
             {"PyMySQL": 0.5, "connector": 1.15},
         )
+        figures.append(_memory(gateway, ours, "spark", HIVE_ROWS))
     finish("stores", figures)
 
 
@@ -117,21 +124,27 @@ def _measure(
         took, cpu = statistics.median(seconds[name]), statistics.median(used[name])
         beside = ratio(seconds["swap"], seconds[name])
         print(f"  {store}, {name}: {took:.2f} s, CPU {cpu:.2f} s; swap takes {beside:.2f} times as long", flush=True)
-    peaks = []
-    for statement in (asked["swap"]["statement"], asked["swap"]["statement"].replace(TABLE, LARGE)):
-        with cost.Peak([gateway.pid]) as peak:
-            sides["swap"].ask("measured", call="swap_arrow", statement=statement)
-        peaks.append(peak)
-    for count, peak in zip((rows, MOST_ROWS), peaks, strict=True):
-        print(f"  {store}, {count:,} rows, swap: peak of the gateway's processes {peak}", flush=True)
-    few, most = (peak.most.total() for peak in peaks)
     return [
-        Figure(f"{store}: peak memory, {MOST_ROWS:,} rows / {rows:,}", most / few, FLAT),
+        _memory(gateway, sides["swap"], store, rows),
         *(
             Figure(f"{store}: swap / {name}", ratio(seconds["swap"], seconds[name]), target)
             for name, target in targets.items()
         ),
     ]
+
+
+def _memory(gateway: Gateway, person: Side, store: str, rows: int) -> Figure:
+    """Return how many times the memory of the smaller table the larger one takes on its way."""
+    peaks = []
+    for table, count in ((TABLE, rows), (LARGE, MOST_ROWS)):
+        with cost.Peak([gateway.pid]) as peak:
+            statement = f"SELECT * FROM {store}.{STORE}.{table}"
+            answer = person.ask("measured", call="swap_arrow", statement=statement)
+        assert answer["rows"] == count
+        print(f"  {store}, {count:,} rows, swap: peak of the gateway's processes {peak}", flush=True)
+        peaks.append(peak.most.total())
+    few, most = peaks
+    return Figure(f"{store}: peak memory, {MOST_ROWS:,} rows / {rows:,}", most / few, FLAT)
 
 
 # ── Servers ─────────────────────────────────────────────────────────────────────────────────────
@@ -143,24 +156,39 @@ class _Hive(services.RunningHive):
 
 @contextmanager
 def _hive(folder: Path) -> Iterator[dict[str, Any]]:
-    """Run a Hive with the table, and yield the settings of a source."""
-    tables = []
-    for name, rows in ((TABLE, HIVE_ROWS), (LARGE, MOST_ROWS)):
-        files = folder / "hive" / name
-        files.mkdir(parents=True)
-        made = duckdb.sql(MADE.format(rows=rows)).to_arrow_table()
-        pq.write_table(made, files / "0.parquet")
-        columns = ", ".join(f"{identifier(field.name)} {hive_type(field.type)}" for field in made.schema)
-        tables.append(f"CREATE EXTERNAL TABLE {STORE}.{name} ({columns}) STORED AS PARQUET LOCATION 'file://{files}'")
+    """Run a Hive with the tables, and yield the settings of a source."""
     # Large tables too are read as they are asked for: not written down by a job first, which takes minutes on one
     # machine and is the same for everybody, nor gathered in the server's memory.
-    server = _Hive({"hive.fetch.task.conversion.threshold": "-1", "hive.fetch.task.caching": "false"})
+    reads = {"hive.fetch.task.conversion.threshold": "-1", "hive.fetch.task.caching": "false"}
+    with _thrift(_Hive(reads), folder / "hive") as source:
+        yield source
+
+
+@contextmanager
+def _spark(folder: Path) -> Iterator[dict[str, Any]]:
+    """Run a Spark Thrift Server with the same tables, and yield the settings of a source."""
+    # Otherwise it has the whole answer in its own memory before it sends a row.
+    sends = {"spark.sql.thriftServer.incrementalCollect": "true"}
+    with _thrift(services.RunningSpark(), folder / "spark") as source:
+        yield source | {"product": "spark", "session": sends}
+
+
+@contextmanager
+def _thrift(server: services.JavaServer, folder: Path) -> Iterator[dict[str, Any]]:
     try:
-        with hive_lake.session(server.port, "bench") as session:
+        tables = []
+        for name, rows in ((TABLE, HIVE_ROWS), (LARGE, MOST_ROWS)):
+            files = folder / name
+            files.mkdir(parents=True)
+            made = duckdb.sql(MADE.format(rows=rows)).to_arrow_table()
+            pq.write_table(made, files / "0.parquet")
+            columns = ", ".join(f"{identifier(field.name)} {hive_type(field.type)}" for field in made.schema)
+            tables.append(
+                f"CREATE EXTERNAL TABLE {STORE}.{name} ({columns}) STORED AS PARQUET LOCATION 'file://{files}'"
+            )
+        with hive_lake.session(server.port, "bench", PASSWORD) as session:
             for statement in (f"CREATE DATABASE {STORE}", *tables):
-                operation = session.execute(statement, 120)
-                session.finish(operation)
-                session.close_operation(operation)
+                session.run(statement, 120)
         yield {"servers": [f"127.0.0.1:{server.port}"], "user": "bench", "tls": "disable", "impersonate": False}
     finally:
         server.close()
@@ -198,11 +226,17 @@ def _mariadb(folder: Path) -> Iterator[dict[str, Any]]:
 def _lines(source: Mapping[str, Any]) -> str:
     """Return a source's settings as lines of TOML."""
     kind = "hive" if "servers" in source else "mysql"
-    # JSON's strings, numbers, lists and booleans are TOML's too.
-    said = {name: json.dumps(value) for name, value in source.items()}
+    said = {name: _toml(value) for name, value in source.items()}
     if "password" in said:
         said["password"] = f"{{ file = {said['password']} }}"
     return "\n".join([f'kind = "{kind}"', *(f"{name} = {value}" for name, value in said.items())])
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
+    # JSON's strings, numbers, lists and booleans are TOML's too.
+    return json.dumps(value)
 
 
 def _bare(kind: str, source: Mapping[str, Any]) -> dict[str, Any]:

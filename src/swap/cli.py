@@ -116,6 +116,21 @@ def doctor(config: Path) -> None:
     _become([*PYTHON, "swap.doctor", str(config)])
 
 
+@main.command()
+@CONFIG
+def queries(config: Path) -> None:
+    """List the queries that wait or run, with their ids."""
+    _become([*PYTHON, "swap.under_way", str(config)])
+
+
+@main.command()
+@click.argument("query_id")
+@CONFIG
+def cancel(query_id: str, config: Path) -> None:
+    """Cancel somebody's query: its person is told, and its sources end it even if the gateway hangs."""
+    _become([*PYTHON, "swap.under_way", str(config), query_id])
+
+
 def _process(name: str, help_text: str) -> Callable[[], None]:
     @main.command(name=name, help=help_text)
     def command() -> None:

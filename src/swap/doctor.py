@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psutil
 from sqlalchemy import text
 
-from swap import terminal
+from swap import runtime, terminal
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
@@ -59,7 +58,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Yield the findings: disk, secrets, database, sources, processes, proxy, origins."""
     yield _disk(settings.state)
     yield from _secrets(settings)
-    here = _runtime(settings.state)
+    here = runtime.of_running(settings.state)
     if here is None:
         yield Finding(
             "SWAP",
@@ -77,16 +76,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for name in settings.sources:
         yield from _source(settings, name)
     yield _name_resolution(settings)
-
-
-def _runtime(state: Path) -> Runtime | None:
-    """Return the runtime of a SWAP that runs now."""
-    try:
-        here = Runtime.model_validate_json((state / "runtime.json").read_text(encoding="utf-8"))
-        pid = int((state / "lock").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # pydantic's ValidationError is one
-        return None
-    return here if here.socket_directory.exists() and psutil.pid_exists(pid) else None
 
 
 def _disk(state: Path) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
 from pydantic import BaseModel, ConfigDict
 
 ENVIRONMENT = "SWAP_RUNTIME"
@@ -66,6 +67,16 @@ class Runtime(BaseModel):
 def read() -> Runtime:
     """Return the runtime this process was started in."""
     return Runtime.model_validate_json(Path(os.environ[ENVIRONMENT]).read_text(encoding="utf-8"))
+
+
+def of_running(state: Path) -> Runtime | None:
+    """Return the runtime of the SWAP that runs now on a state directory, if one does."""
+    try:
+        here = Runtime.model_validate_json((state / "runtime.json").read_text(encoding="utf-8"))
+        pid = int((state / "lock").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # pydantic's ValidationError is one
+        return None
+    return here if here.socket_directory.exists() and psutil.pid_exists(pid) else None
 
 
 def write(runtime: Runtime, path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from swap.connectors.hive.http import Bodies
 from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError
+from swap.connectors.hive.wire import Server
 from swap.connectors.wire import LostError, Wire
-from swap.errors import QueryTimedOut
+from swap.errors import QueryTimedOut, SourceUnavailable
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nanswer"
 COOKIE = OK.replace(b"\r\n\r\n", b'\r\nSet-Cookie: hive.server2.auth="cu=swap&s=x"; Secure; HttpOnly\r\n\r\n')
@@ -196,6 +197,34 @@ def test_an_answer_that_is_none_is_a_lost_connection(stack: ExitStack, answer: b
 
     with pytest.raises(LostError):
         client.ask()
+
+
+def hive(stack: ExitStack, server: Scripted) -> Server:
+    ours, theirs = socket.socketpair()
+    stack.enter_context(ours)
+    stack.enter_context(theirs)
+    address = {
+        "servers": [["127.0.0.1", server.port]], "user": "swap", "password": "x", "http_path": "cliservice",
+        "tls": False, "ca": "", "spark": False, "connect_seconds": 0.3, "configuration": {},
+    }  # fmt: skip
+    made = Server("lake", address, ours.fileno())
+    stack.callback(made.close)
+    return made
+
+
+def test_a_server_that_accepts_and_says_nothing_is_down_long_before_the_deadline(stack: ExitStack) -> None:
+    silent = stack.enter_context(Scripted())
+
+    with pytest.raises(SourceUnavailable, match=r"did not answer within 0\.3 s"):
+        hive(stack, silent).connect(time.monotonic() + 3600)
+
+
+def test_a_server_that_is_there_has_until_the_deadline_to_open_a_session(stack: ExitStack) -> None:
+    slow = stack.enter_context(Scripted(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"))
+
+    with pytest.raises(QueryTimedOut):
+        hive(stack, slow).connect(time.monotonic() + 1.5)
+    assert [request.split()[0] for request in slow.requests] == [b"OPTIONS", b"POST"]
 
 
 @pytest.mark.parametrize(

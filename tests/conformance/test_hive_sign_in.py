@@ -133,6 +133,11 @@ def test_who_has_no_grant_is_refused_by_the_store(guarded: Guarded, transport: s
         assert said(hive, "pay.salaries", ANN) == SALARIES
 
 
+def test_a_hive_that_lets_few_settings_be_set_is_harvested(guarded: Guarded) -> None:
+    with guarded.connected("binary") as hive:
+        assert [f"{each.schema}.{each.name}" for piece in hive.harvest() for each in piece] == ["pay.salaries"]
+
+
 def test_a_person_whom_swap_may_not_act_for_is_refused(guarded: Guarded) -> None:
     with (
         guarded.connected("binary") as hive,

@@ -287,3 +287,13 @@ def test_a_server_is_read_by_one_account_or_by_accounts_of_groups(named: dict[st
 def test_of_several_servers_it_is_known_which_holds_a_database(named: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         MysqlSource.model_validate({"kind": "mysql", "user": "u", **named})
+
+
+@pytest.mark.parametrize(("own", "in_all"), [({}, 16), ({"slots": 3}, 3)])
+def test_a_source_runs_what_its_servers_run_together_unless_it_says_otherwise(own: dict[str, int], in_all: int) -> None:
+    shards = {f"s{n}": {"server": f"h:{n}", "databases": [f"wiki{n}"], "slots": 2} for n in range(1, 9)}
+    source = MysqlSource.model_validate({"kind": "mysql", "user": "u", "shards": shards, **own})
+    assert source.slots_in_all == in_all
+    assert MysqlSource.model_validate({"kind": "mysql", "user": "u", "host": "h", **own}).slots_in_all == own.get(
+        "slots", 8
+    )

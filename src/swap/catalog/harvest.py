@@ -25,19 +25,30 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 300.0
 RETRY_SECONDS = 15.0
 """How long after a failure a source is asked again."""
+LONGEST_PAUSE_SECONDS = 0.25
+"""How long it waits at most between two pieces, so that a large source is not renewed for hours."""
 
 
-def harvest(engine: Engine, connector: Connector, now: Callable[[], datetime]) -> bool:
+def harvest(
+    engine: Engine,
+    connector: Connector,
+    now: Callable[[], datetime],
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
     """Bring one source's catalog up to date; tell whether the source answered, to the end.
 
+    Queries share the process: after each piece it lets them have it for as long as the piece has used it.
     When it breaks off, the tables it told of are recorded and none is forgotten; nor is one of a server that was away.
     """
     seen: set[tuple[str, str]] = set()
+    used = time.thread_time()
     try:
         for piece in connector.harvest():
             with engine.begin() as conn:
                 store.put(conn, connector.name, piece, now())
             seen.update((dataset.schema, dataset.name) for dataset in piece)
+            pause(min(time.thread_time() - used, LONGEST_PAUSE_SECONDS))
+            used = time.thread_time()
     except SwapError as error:
         log.warning("%s could not be harvested: %s", connector.name, error)
         with engine.begin() as conn:

@@ -13,7 +13,7 @@ from tomlkit import TOMLDocument
 
 from swap import child, ports
 from swap.db.embedded import secret_path
-from swap.demo import mariadb_server, mariadb_wikis, mediawiki
+from swap.demo import hive_server, mariadb_server, mariadb_wikis, mediawiki
 from swap.errors import Conflict
 
 _SITE = """\
@@ -70,7 +70,8 @@ title = "Hive"
 owner = "data-platform"
 note = "Name a day: tables are kept by year, month, day and hour."
 servers = []
-user = "swap"
+user = ""
+password = { file = "" }
 tls = "disable"  # the server is on this machine, and listens on loopback only
 impersonate = false  # it knows no people
 
@@ -218,7 +219,11 @@ def _fill_stores(file: TOMLDocument, stores: StorePorts) -> None:
     """Let the sources point at the real stores, as far as they are there; the embedded database gets a port, too."""
     sources = _table(file, "sources")
     if "lake" in sources:
-        sources["lake"]["servers"] = [f"127.0.0.1:{stores.hive}"]
+        source = sources["lake"]
+        source["servers"] = [f"127.0.0.1:{stores.hive}"]
+        if not _table(source, "password").get("file"):
+            source["user"] = hive_server.READER
+            _table(source, "password")["file"] = str(hive_server.secret_path(Path(), hive_server.READER))
     if "mediawiki" in sources:
         source = sources["mediawiki"]
         fresh = not source["port"]

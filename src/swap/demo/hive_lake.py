@@ -11,21 +11,20 @@ from pathlib import Path
 from swap.connectors.hive.session import Session, StatementError
 from swap.connectors.hive.wire import Server
 from swap.demo import hive_tables, lake
+from swap.demo.hive_server import OWNER
 from swap.demo.lake import Progress, silent
 
-ACCOUNT = "swap"
 _SECONDS = 300
 
 
 def make(
-    port: int, root: Path, progress: Progress = silent, names: Collection[str] = lake.TABLES, *, owner: str
+    port: int, root: Path, progress: Progress = silent, names: Collection[str] = lake.TABLES, *, password: str
 ) -> None:
     """Make every table that is missing, older or elsewhere, in the server at the port, over the lake below `root`.
 
-    `owner` is who may put tables over files there.
+    `password` is its owner's.
     """
-    # The rest somebody else does: a table tells who changed it last.
-    with session(port, ACCOUNT) as hive, session(port, owner) as files:
+    with session(port, OWNER, password) as hive:
         for statement in hive_tables.databases():
             hive.run(statement, _SECONDS)
         for name in names:
@@ -33,19 +32,19 @@ def make(
                 continue
             progress(f"hive.{name}", done=False, size_bytes=0)
             for statement in hive_tables.statements(root, name):
-                (files if hive_tables.needs_files(statement) else hive).run(statement, _SECONDS)
+                hive.run(statement, _SECONDS)
             progress(f"hive.{name}", done=True, size_bytes=0)
 
 
 @contextmanager
-def session(port: int, account: str) -> Iterator[Session]:
-    """Open a session at our own server, which believes every name."""
+def session(port: int, account: str, password: str) -> Iterator[Session]:
+    """Open a session at our own server."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         address = {
             "servers": [["127.0.0.1", port]],
             "user": account,
-            "password": account,
+            "password": password,
             "tls": False,
             "spark": False,
             "ca": "",

@@ -1,11 +1,12 @@
 """A HiveServer2 of our own, with its metastore inside: for the demo, and for the tests.
 
-Nothing of it is for a site: whoever connects is believed, and all data is local files.  `guarded` keeps it from running
-programs, and from reading files, for anybody but its owner.
+Nothing of it is for a site: all data is local files, and whoever connects is believed unless it is `guarded`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,19 +22,34 @@ _OPENED = (
 )
 """Packages of Java's own that Hive, older than their walls, looks into."""
 
-_AUTHORIZER = "org.apache.hadoop.hive.ql.security.authorization.plugin.fallback.FallbackHiveAuthorizerFactory"
-"""Hive's own: it lets everybody ask for tables, and nobody but an administrator for files, functions and scripts."""
+OWNER, READER = "owner", "swap"
+"""The accounts of a server that is guarded: who makes its tables, and who reads them for people."""
+_GUARD = Path(__file__).with_name("Guard.java")
+_RIGHTS = "swap.Guard$Factory"
 
 
-def guarded(owner: str) -> dict[str, str]:
-    """Return the settings of a server whose only administrator has a name that nobody can guess: its password."""
+def secret_path(state: Path, account: str) -> Path:
+    """Return where an account's password is kept, for settings that name the file."""
+    return state / "secrets" / f"hive-{account}"
+
+
+def guarded(passwords: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a server that lets in who knows an account's password, and lets only its owner write.
+
+    Nobody can guess the passwords: their plain digests stand in its settings.
+    """
     return {
+        "hive.server2.authentication": "CUSTOM",
+        "hive.server2.custom.authentication.class": "swap.Guard$Door",
+        **{f"swap.account.{name}": hashlib.sha256(said.encode()).hexdigest() for name, said in passwords.items()},
+        # A statement could show what Hive knows of its settings, its environment and its Java.
+        "hive.variable.substitute": "false",
         "hive.security.authorization.enabled": "true",
-        "hive.security.authorization.manager": _AUTHORIZER,
+        "hive.security.authorization.manager": _RIGHTS,
         "hive.security.authenticator.manager": "org.apache.hadoop.hive.ql.security.SessionStateUserAuthenticator",
-        "hive.users.in.admin.role": owner,
+        "hive.users.in.admin.role": OWNER,
         "hive.security.authorization.sqlstd.confwhitelist.append": r"hive\.local\.time\.zone",
-        # No set, which would show the owner's name; no add, dfs, compile.
+        # No add, dfs, compile; no set, which would show settings.
         "hive.security.command.whitelist": "reset",
     }
 
@@ -62,6 +78,10 @@ class HiveServer:
         """
         properties = {"derby.stream.error.file": str(self.state / "derby.log"), **self.properties}
         start = program(checkout, self.state, self._files(), self.memory, properties, self.java)
+        if self.settings.get("hive.security.authorization.manager") == _RIGHTS:
+            # Hive brings a compiler, and the Java that is fetched has none.
+            compiler = ["org.codehaus.janino.SimpleCompiler", str(_GUARD), "swap.Guard"]
+            subprocess.run([*start, *compiler, str(_GUARD), str(self.state / "conf")], check=True)  # noqa: S603 — our own
         return [*start, "org.apache.hive.service.server.HiveServer2"]
 
     def _files(self) -> dict[str, dict[str, str]]:

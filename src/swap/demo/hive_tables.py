@@ -73,7 +73,6 @@ def statements(root: Path, name: str) -> Iterator[str]:
         + (f" PARTITIONED BY ({partitions})" if partitions else "")
         + f" STORED AS PARQUET LOCATION {string(f'file://{place}')}"
     )
-    # At once: until then it tells who made it.
     yield f"ALTER TABLE {table} SET OWNER ROLE {identifier(about.owner)}"
     if partitions:
         specs = sorted(_spec(file.parent.relative_to(place)) for file in place.rglob("*.parquet"))
@@ -81,11 +80,6 @@ def statements(root: Path, name: str) -> Iterator[str]:
     counted = f" PARTITION ({', '.join(map(identifier, about.partitions))})" if partitions else ""
     yield f"ANALYZE TABLE {table}{counted} COMPUTE STATISTICS"
     yield f"ALTER TABLE {table} SET TBLPROPERTIES ({string(PROPERTY)}={string(version(root))})"
-
-
-def needs_files(statement: str) -> bool:
-    """Tell whether one of the statements puts a table over files."""
-    return statement.startswith("CREATE EXTERNAL TABLE")
 
 
 def hive_type(type_: pa.DataType) -> str:

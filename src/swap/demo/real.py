@@ -6,7 +6,7 @@ from pathlib import Path
 
 from swap.demo import hive_lake, mariadb_wikis, secret
 from swap.demo.configuration import StorePorts
-from swap.demo.hive_server import HiveServer, guarded
+from swap.demo.hive_server import OWNER, READER, HiveServer, guarded, secret_path
 from swap.demo.lake import Progress
 from swap.demo.mariadb_server import MariadbServer
 from swap.supervisor.model import Answer, Service
@@ -16,7 +16,7 @@ _GRACE_SECONDS = 10.0
 
 def services(state: Path, ports: StorePorts, checkout: Path) -> list[Service]:
     """Return both as programs to be kept running.  Raises NotFound when one is not installed."""
-    hive = HiveServer(state / "hive", ports.hive, settings=guarded(_owner(state))).command(checkout)
+    hive = HiveServer(state / "hive", ports.hive, settings=guarded(_passwords(state))).command(checkout)
     mariadb = MariadbServer(state, ports.mariadb).command()
     return [
         Service("hive", hive, (Answer(ports.hive),), f"127.0.0.1:{ports.hive}", _GRACE_SECONDS),
@@ -27,8 +27,8 @@ def services(state: Path, ports: StorePorts, checkout: Path) -> list[Service]:
 def fill(state: Path, ports: StorePorts, progress: Progress) -> None:
     """Make what is missing of the demo's data in both, which run."""
     mariadb_wikis.ensure(MariadbServer(state, ports.mariadb), progress)
-    hive_lake.make(ports.hive, state / "lake", progress, owner=_owner(state))
+    hive_lake.make(ports.hive, state / "lake", progress, password=_passwords(state)[OWNER])
 
 
-def _owner(state: Path) -> str:
-    return secret.kept(state / "secrets" / "hive-owner")
+def _passwords(state: Path) -> dict[str, str]:
+    return {account: secret.kept(secret_path(state, account)) for account in (OWNER, READER)}

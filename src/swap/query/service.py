@@ -198,7 +198,10 @@ class Queries:
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, run.why_cancelled or cancelled
         except Exception as failed:  # noqa: BLE001 — whatever it was, the run ends and its person is told
-            error = self._failures.explain(failed, run)
+            if why := self._cancelled_elsewhere(run):
+                state, error = RunState.CANCELLED, why
+            else:
+                error = self._failures.explain(failed, run)
         self._finish(run, state, error)
 
     def _keep_handle(self, run: Run, source: str, handle: Mapping[str, Any]) -> None:
@@ -206,6 +209,12 @@ class Queries:
         # With the database away the source ends it itself, at the time it was given.
         with contextlib.suppress(SQLAlchemyError, Unavailable), self._looking.connect() as conn:
             store.keep_handle(conn, run.id, source, handle)
+
+    def _cancelled_elsewhere(self, run: Run) -> QueryCancelled | None:
+        """Return why it was cancelled, if its sources failed because somebody ended it there (`swap cancel`)."""
+        with contextlib.suppress(SQLAlchemyError, Unavailable), self._looking.connect() as conn:
+            return store.cancelled(conn, run.id)
+        return None
 
     def _demand_rights(self, conn: Connection, run: Run) -> None:
         """Rights may have changed since they were looked at: what may not be read is not, nor under old groups.
@@ -277,11 +286,16 @@ class Queries:
         return run.state
 
     def recheck(self, person_id: str | None) -> None:
-        """Cancel what somebody runs who may not any more; None means that anybody's access may have changed."""
+        """Cancel what somebody runs who may not any more, and what was cancelled from elsewhere (`swap cancel`).
+
+        None means that anybody's access may have changed.
+        """
         for run in list(self._runs.values()):
             if not run.state.ended and person_id in {None, run.principal.id}:
                 try:
                     with self._looking.connect() as conn:
+                        if why := store.cancelled(conn, run.id):
+                            run.cancel(why)
                         self._demand_rights(conn, run)
                 except Exception:  # noqa: BLE001 — who cannot be looked up may not go on either
                     run.cancel()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, cast, func, insert, literal_column, sele
 from sqlalchemy.dialects.postgresql import JSONB
 
 from swap.db.tables import query_run
-from swap.errors import to_json
+from swap.errors import QueryCancelled, from_json, to_json
 from swap.identity import Principal
 from swap.query import rights
 from swap.query.model import End, Plan, RunState, Statement
@@ -105,5 +105,13 @@ def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, no
 
 
 def unfinished(conn: Connection) -> list[Row[Any]]:
-    """Return what has no end yet."""
-    return list(conn.execute(select(query_run).where(query_run.c.ended_at.is_(None))))
+    """Return what has no end yet, the oldest first."""
+    return list(conn.execute(select(query_run).where(query_run.c.ended_at.is_(None)).order_by(query_run.c.created_at)))
+
+
+def cancelled(conn: Connection, query_id: str) -> QueryCancelled | None:
+    """Return why a query was cancelled, if the database says that it was."""
+    error = conn.scalar(
+        select(query_run.c.error).where(query_run.c.id == query_id, query_run.c.state == RunState.CANCELLED.value)
+    )
+    return QueryCancelled(from_json(error).problem) if error else None

@@ -25,6 +25,11 @@ class SourceBase(Model):
     slots_per_person: int = Field(default=2, ge=1, description="Queries of one person this source runs at a time.")
 
     @property
+    def slots_in_all(self) -> int:
+        """The queries that the source runs at a time, whichever of its servers they need."""
+        return self.slots
+
+    @property
     def server_slots(self) -> Mapping[str, int]:
         """Of a source with several servers, the queries that each runs at a time."""
         return {}
@@ -164,7 +169,12 @@ class MysqlShard(Model):
     databases_file: Location | None = Field(
         default=None, description="A file with the name of a database it holds on each line; `#` begins a comment."
     )
-    slots: int = Field(default=8, ge=1, description="Queries that are read from this server at a time.")
+    slots: int = Field(
+        default=8,
+        ge=1,
+        description="Queries that are read from this server at a time. The source runs as many as its servers together,"
+        " unless it names its own `slots`.",
+    )
 
 
 class MysqlSource(SourceBase):
@@ -213,6 +223,11 @@ class MysqlSource(SourceBase):
         description="Patterns of database.table.column: columns of bytes that hold MediaWiki's fourteen digits of a"
         " moment.",
     )
+
+    @property
+    def slots_in_all(self) -> int:
+        """Return what is said for the source; else its servers' together: it is no narrower than they are."""
+        return self.slots if "slots" in self.model_fields_set or not self.shards else sum(self.server_slots.values())
 
     @property
     def server_slots(self) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ import pytest
 
 import services
 from swap.catalog import history, service
-from swap.catalog.harvest import Harvester, harvest
+from swap.catalog.harvest import LONGEST_PAUSE_SECONDS, Harvester, harvest
 from swap.catalog.model import TableName
 from swap.catalog.service import Catalog, Wanted
 from swap.connectors.base import Dataset, Server
@@ -167,6 +167,15 @@ def test_each_piece_is_seen_before_the_next_is_told(database: services.Database)
     harvest(database.engine("gateway"), Watched("lake", {f"s.{n}": rows for n in "abc"}, piece_tables=1), lambda: START)
 
     assert seen == [1, 2, 3]
+
+
+def test_after_each_piece_queries_have_the_process_for_as_long_as_it_took(database: services.Database) -> None:
+    pauses: list[float] = []
+
+    harvest(database.engine("gateway"), source("lake", *"abc", piece_tables=1), lambda: START, pauses.append)
+
+    assert len(pauses) == 3
+    assert all(0 < pause <= LONGEST_PAUSE_SECONDS for pause in pauses)
 
 
 def test_a_hidden_table_and_a_table_without_a_visible_column_do_not_exist(database: services.Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,13 +18,13 @@ import sign_in
 from reading import batches
 from swap.connectors.base import Comparison, Dataset, Deadline, Fragment, OnBehalf, Predicate
 from swap.connectors.hive.connector import HiveConnector
-from swap.connectors.hive.session import StatementError
+from swap.connectors.hive.session import Session, StatementError
 from swap.demo import describe, hive_lake, lake
-from swap.demo.hive_server import guarded
-from swap.settings import HiveSource
+from swap.demo.hive_server import OWNER, READER, guarded
+from swap.errors import SourceUnavailable
 
 NAMES = ("event.navigationtiming", "canonical_data.wikis", "nyc.flights", "wmf.editors_daily")
-OWNER = "a name that nobody knows"
+PASSWORDS = {OWNER: "the owner's", READER: "the reader's"}
 NOBODY = OnBehalf("p", "ann", frozenset(), frozenset())
 
 
@@ -37,20 +38,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(root: Path) -> Iterator[services.RunningHive]:
-    made = services.RunningHive(guarded(OWNER))
-    hive_lake.make(made.port, root, names=NAMES, owner=OWNER)
+    made = services.RunningHive(guarded(PASSWORDS))
+    hive_lake.make(made.port, root, names=NAMES, password=PASSWORDS[OWNER])
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def hive(server: services.RunningHive) -> Iterator[HiveConnector]:
-    source = HiveSource(
-        kind="hive", servers=(f"127.0.0.1:{server.port}",), user="swap", tls="disable", impersonate=False
-    )
-    made = HiveConnector("lake", source)
-    yield made
-    made.close()
+def hive(server: services.RunningHive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveConnector]:
+    password = tmp_path_factory.mktemp("secrets") / "reader"
+    password.write_text(PASSWORDS[READER])
+    with sign_in.connected(
+        server.port, user=READER, password={"file": password}, tls="disable", impersonate=False
+    ) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,29 @@ def test_a_partition_is_chosen_by_its_keys(hive: HiveConnector, harvested: dict[
     assert pc.unique(rows["month"]).to_pylist() == [2]
 
 
+def reading(server: services.RunningHive) -> AbstractContextManager[Session]:
+    """Return a session of the account that reads for people."""
+    return sign_in.session(server.port, {"user": READER, "password": PASSWORDS[READER]})
+
+
+@pytest.mark.parametrize(
+    ("account", "password"), [(READER, PASSWORDS[OWNER]), (OWNER, PASSWORDS[READER]), ("root", "")]
+)
+def test_who_knows_no_password_is_not_let_in(server: services.RunningHive, account: str, password: str) -> None:
+    with (
+        pytest.raises(SourceUnavailable, match="It refused SWAP's account"),
+        sign_in.session(server.port, {"user": account, "password": password}),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["hive.server2.proxy.user", "set:hiveconf:hive.users.in.admin.role"])
+def test_who_is_let_in_does_not_become_the_owner(server: services.RunningHive, name: str) -> None:
+    address = {"user": READER, "password": PASSWORDS[READER], "configuration": {name: OWNER}}
+    with pytest.raises(SourceUnavailable, match="It opened no session"), sign_in.session(server.port, address):
+        pass
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -124,32 +148,63 @@ def test_a_partition_is_chosen_by_its_keys(hive: HiveConnector, harvested: dict[
         "COMPILE `x` AS GROOVY NAMED x",
         "SET hive.users.in.admin.role",
         "SET hive.exec.pre.hooks=",
+        "SET hive.variable.substitute=true",
         "CREATE EXTERNAL TABLE mine (said string) LOCATION 'file:///etc'",
         "CREATE TABLE mine (said string) LOCATION '/etc'",
         "CREATE DATABASE mine LOCATION '/etc'",
+        "CREATE DATABASE mine MANAGEDLOCATION '/etc'",
         "ALTER TABLE canonical_data.wikis SET LOCATION 'file:///etc'",
+        "ALTER TABLE nyc.flights ADD PARTITION (month=13) LOCATION '/etc'",
         "LOAD DATA LOCAL INPATH '/etc/passwd' INTO TABLE canonical_data.wikis",
         "LOAD DATA INPATH '/etc/passwd' INTO TABLE canonical_data.wikis",
-        "INSERT OVERWRITE LOCAL DIRECTORY '/tmp/mine' SELECT 1",
+        "EXPORT TABLE canonical_data.wikis TO '/tmp/mine'",
+        # A table of this kind holds the names of the files that it is read from.
+        (
+            "CREATE TABLE mine (said string) STORED AS"
+            " INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'"
+            " OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'"
+        ),
+        "CREATE TEMPORARY TABLE mine (said string)",
+        "CREATE TABLE mine AS SELECT 1",
+        # What holds the files of the lake itself.
+        "INSERT OVERWRITE TABLE canonical_data.wikis SELECT * FROM canonical_data.wikis",
+        "ALTER TABLE canonical_data.wikis SET TBLPROPERTIES ('external.table.purge'='true')",
+        "DROP TABLE canonical_data.wikis",
+        "DROP DATABASE canonical_data CASCADE",
     ],
 )
-def test_who_is_not_the_owner_can_have_it_run_no_program_and_read_no_file(
+def test_who_is_not_the_owner_can_have_it_run_no_program_and_touch_no_file(
     server: services.RunningHive, statement: str
 ) -> None:
     with (
-        sign_in.session(server.port, {"user": "swap", "password": "x"}) as session,
+        reading(server) as session,
         pytest.raises(StatementError, match=r"Permission denied|Insufficient privileges|not allowed|disallowed"),
     ):
         sign_in.run(session, statement)
 
 
-def test_it_tells_nobody_its_owners_name(server: services.RunningHive) -> None:
-    questions = ["DESCRIBE FORMATTED canonical_data.wikis", "DESCRIBE DATABASE EXTENDED canonical_data"]
-    with sign_in.session(server.port, {"user": "swap", "password": "x"}) as session:
-        said = [column for question in questions for piece in session.table(question, 60) for column in piece]
+@pytest.mark.parametrize("local", ["", "LOCAL "])
+def test_nobody_but_the_owner_writes_a_directory(server: services.RunningHive, tmp_path: Path, local: str) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "kept").touch()
+    statement = f"INSERT OVERWRITE {local}DIRECTORY '{mine}' SELECT 1"
 
-    assert any(describe.LAKE["canonical_data.wikis"].owner in text for texts in said for text in texts)
-    assert not any(OWNER in text for texts in said for text in texts)
+    with reading(server) as session, pytest.raises(StatementError, match="Permission denied"):
+        sign_in.run(session, statement)
+    assert [each.name for each in mine.iterdir()] == ["kept"]
+
+    with sign_in.session(server.port, {"user": OWNER, "password": PASSWORDS[OWNER]}) as session:
+        sign_in.run(session, statement)
+    assert "000000_0" in [each.name for each in mine.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["hiveconf:hive.users.in.admin.role", "env:PATH", "system:user.home"])
+def test_a_statement_shows_nothing_of_its_settings_and_surroundings(server: services.RunningHive, name: str) -> None:
+    with reading(server) as session:
+        (((said,),),) = session.table(f"SELECT '${{{name}}}'", 60)
+
+    assert said == f"${{{name}}}"
 
 
 def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: Path) -> None:
@@ -158,7 +213,7 @@ def test_a_second_start_makes_nothing_again(server: services.RunningHive, root: 
     def progress(step: str, **_: object) -> None:
         steps.append(step)
 
-    hive_lake.make(server.port, root, progress, NAMES, owner=OWNER)
+    hive_lake.make(server.port, root, progress, NAMES, password=PASSWORDS[OWNER])
 
     assert steps == []
 
@@ -171,9 +226,9 @@ def test_a_lake_that_moved_is_found_where_it_is(
     shutil.copytree(root / "canonical_data", moved / "canonical_data")
     (root / "canonical_data").rename(root / "gone")
     try:
-        hive_lake.make(server.port, moved, names=[name], owner=OWNER)
+        hive_lake.make(server.port, moved, names=[name], password=PASSWORDS[OWNER])
 
         assert read(hive, harvested[name]).num_rows == harvested[name].row_estimate
     finally:
         (root / "gone").rename(root / "canonical_data")
-        hive_lake.make(server.port, root, names=[name], owner=OWNER)
+        hive_lake.make(server.port, root, names=[name], password=PASSWORDS[OWNER])

@@ -8,7 +8,8 @@ from pathlib import Path
 from swap import settings
 from swap.demo import configuration, mediawiki
 from swap.demo.configuration import StorePorts
-from swap.settings import HiveSource, MysqlSource
+from swap.demo.hive_server import READER
+from swap.settings import HiveSource, MysqlSource, Secret
 
 
 def written(state: Path, stores: StorePorts) -> settings.Settings:
@@ -22,6 +23,7 @@ def test_the_sources_point_at_the_real_stores(tmp_path: Path) -> None:
     lake, mediawiki_source = made.sources["lake"], made.sources["mediawiki"]
     assert isinstance(lake, HiveSource)
     assert lake.servers == ("127.0.0.1:21001",)
+    assert (lake.user, lake.password) == (READER, Secret(file=tmp_path / "secrets" / f"hive-{READER}"))
     assert isinstance(mediawiki_source, MysqlSource)
     assert (mediawiki_source.port, mediawiki_source.user) == (21002, mediawiki.READER)
     assert "*wiki.page.page_title" in mediawiki_source.text

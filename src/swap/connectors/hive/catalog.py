@@ -68,10 +68,11 @@ def _column(found: Described, name: str, type_: str, comment: str, *, spark: boo
         return
 
 
-def dataset(schema: str, name: str, found: Described, divided: tuple[Partitions, str] | None) -> Dataset:
-    """Return a table as the catalog keeps it; `divided` is what `partitions` says of it."""
+def dataset(schema: str, name: str, found: Described, names: Iterable[str] | None) -> Dataset:
+    """Return a table as the catalog keeps it; `names` are its partitions', None where it tells none."""
     about = found.about
     size, rows = numbers(about)
+    divided = None if names is None else partitions(found.partitions, names, rows)
     return Dataset(
         schema,
         name,

@@ -44,6 +44,15 @@ class Bodies:
         self._message = b""
         self._cookies: dict[str, str] = {}
 
+    def greet(self) -> None:
+        """Wait for the server to say anything of HTTP: whatever it makes of OPTIONS, it is there.
+
+        The first call, which opens a session, may rightly take long.  Raises LostError, QueryTimedOut, EOFError.
+        """
+        head = [f"OPTIONS /{self._path} HTTP/1.1", f"Host: {self._host}", "Content-Length: 0", "", ""]
+        self._wire.send("\r\n".join(head).encode("latin-1"))
+        self._answer()
+
     def send(self, message: bytes) -> None:
         """Send a call.  Raises RefusedError, LostError, QueryTimedOut, EOFError."""
         self._message = message

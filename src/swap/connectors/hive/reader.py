@@ -6,6 +6,7 @@ when whoever asked is gone, the statement is cancelled at the server.  No text a
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import socket
@@ -17,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors.base import Dataset, Fragment, Partitions, rows_without_columns
+from swap.connectors.base import Dataset, Fragment, rows_without_columns
 from swap.connectors.hive import catalog, decode, partition_time
 from swap.connectors.hive import native as hive_native
 from swap.connectors.hive.catalog import Described
@@ -37,6 +38,10 @@ _CANCEL_SECONDS = 3.0
 _MAP_REDUCE = re.compile(r"(Stage-\d+) map = (\d+)%,\s+reduce = (\d+)%")
 _HARVESTED = 100
 """Tables that are told of at once."""
+_SET_SECONDS = 60.0
+_UNCOUNTED = "hive.describe.partitionedtable.ignore.stats"
+_COUNTED = 1000
+"""How many partitions of a table Hive is asked to add up: it fetches each, and takes minutes where they are 20,000."""
 _OWN_DATABASES = frozenset({"information_schema", "sys"})
 
 
@@ -59,6 +64,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
         tell({DATASETS: [encode_dataset(each) for each in waiting]})
         waiting.clear()
 
+    uncounted = not server.spark and _set(server, _UNCOUNTED, "true")
     for schema in _column(ask("SHOW DATABASES"), 0):
         if schema in _OWN_DATABASES or not nameable(schema):
             continue
@@ -66,7 +72,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
         for name in _column(ask(f"SHOW TABLES IN {identifier(schema)}"), 1):
             found = _described(ask, schema, name, spark=server.spark) if nameable(name) else None
             if found is not None and found.columns:
-                waiting.append(catalog.dataset(schema, name, found, _partitions(ask, schema, name, found)))
+                waiting.append(_dataset(server, ask, schema, name, found, uncounted=uncounted))
                 count += 1
             if len(waiting) == _HARVESTED:
                 say()
@@ -91,15 +97,39 @@ def _described(ask: Ask, schema: str, name: str, *, spark: bool) -> Described | 
     return catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
 
 
-def _partitions(ask: Ask, schema: str, name: str, found: Described) -> tuple[Partitions, str] | None:
+def _dataset(server: Server, ask: Ask, schema: str, name: str, found: Described, *, uncounted: bool) -> Dataset:
+    """Return a table, with its partitions if it has any and tells them."""
     if not found.partitions:
-        return None
+        return catalog.dataset(schema, name, found, None)
+    pieces = ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}")
+    # Piece by piece: a table of a million partitions is not to be held whole.
+    names = (value for piece in pieces for value in piece[0])
     try:
-        names = _column(ask(f"SHOW PARTITIONS {identifier(schema)}.{identifier(name)}"), 0)
+        few = list(itertools.islice(names, _COUNTED + 1))
+        if uncounted and 0 < len(few) <= _COUNTED:
+            found = _counted(server, ask, schema, name) or found
+        return catalog.dataset(schema, name, found, itertools.chain(few, names))
     except StatementError:
+        return catalog.dataset(schema, name, found, None)
+
+
+def _counted(server: Server, ask: Ask, schema: str, name: str) -> Described | None:
+    """Return what is said of a table when Hive adds up what it knows of each partition."""
+    if not _set(server, _UNCOUNTED, "false"):
         return None
-    _, rows = catalog.numbers(found.about)
-    return catalog.partitions(found.partitions, names, rows)
+    found = _described(ask, schema, name, spark=False)
+    _set(server, _UNCOUNTED, "true")
+    return found
+
+
+def _set(server: Server, setting: str, value: str) -> bool:
+    """Tell whether the session has the setting now: a Hive that checks rights of its own lets few be set."""
+    server.extend(time.monotonic() + _SET_SECONDS)
+    try:
+        server.session.run(f"SET {setting}={value}", math.ceil(_SET_SECONDS))
+    except StatementError:
+        return False
+    return True
 
 
 def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:

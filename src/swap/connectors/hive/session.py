@@ -168,7 +168,7 @@ class Session:
         self.close_operation(operation)
 
     def run(self, statement: str, seconds: int) -> None:
-        """Run a statement that has no rows to its end."""
+        """Run a statement whose rows, if it has any, nobody wants."""
         operation = self.execute(statement, seconds)
         self.finish(operation)
         self.close_operation(operation)

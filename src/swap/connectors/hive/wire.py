@@ -191,9 +191,7 @@ class Server:
             # Before the server is connected to, which is not to wait for a third one.
             mechanism = kerberos.mechanism(wire, about, at[0], address["connect_seconds"])
         frames = Frames(wire, mechanism)
-        # One that accepts and then says nothing is as good as down.
-        wire.ends_at = min(wire.ends_at, time.monotonic() + address["connect_seconds"])
-        self._reach(wire, at)
+        self._reach_in_time(wire, at)
         frames.begin()
         return frames
 
@@ -206,8 +204,15 @@ class Server:
             account = f"{address['user']}:{address['password']}".encode()
             return f"Basic {base64.b64encode(account).decode()}"
 
+        bodies = Bodies(wire, lambda: self._reach(wire, at), f"{at[0]}:{at[1]}", address["http_path"], prove)
+        self._reach_in_time(wire, at)
+        bodies.greet()
+        return bodies
+
+    def _reach_in_time(self, wire: Wire, at: tuple[str, int]) -> None:
+        """Connect; a server that accepts and then says nothing is as good as down, and given up as soon."""
+        wire.ends_at = min(wire.ends_at, time.monotonic() + self._address["connect_seconds"])
         self._reach(wire, at)
-        return Bodies(wire, lambda: self._reach(wire, at), f"{at[0]}:{at[1]}", address["http_path"], prove)
 
     def _reach(self, wire: Wire, at: tuple[str, int]) -> None:
         address = self._address

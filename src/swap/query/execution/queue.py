@@ -73,7 +73,7 @@ class Queue:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._places = {
-            name: Places(source.slots, source.slots_per_person) for name, source in settings.sources.items()
+            name: Places(source.slots_in_all, source.slots_per_person) for name, source in settings.sources.items()
         }
         for name, source in settings.sources.items():
             for server, slots in source.server_slots.items():

@@ -102,6 +102,16 @@ def test_each_server_of_a_source_has_places_of_its_own(database: services.Databa
     assert queue.try_start("q2")[0]
 
 
+def test_a_source_is_no_narrower_than_its_servers_together(database: services.Database, tmp_path: Path) -> None:
+    shards = {name: {"server": "h:1", "databases": [name], "slots": 5} for name in ("s1", "s2")}
+    wiki = MysqlSource.model_validate({"kind": "mysql", "user": "u", "shards": shards})
+    queue = Queue(database.engine("gateway"), Settings(state=tmp_path, sources={"wiki": wiki}))
+
+    for number in range(10):
+        assert enqueue(queue, f"q{number}", f"person{number}", ["wiki", f"wiki (s{number % 2 + 1})"])
+    assert not enqueue(queue, "q10", "one more", ["wiki", "wiki (s1)"])
+
+
 def test_opposite_orders_never_wait_for_one_another(make: Callable[..., Queue]) -> None:
     queue = make(slots=1, waiting_per_person=1000)
     finished: list[str] = []
