@@ -56,7 +56,7 @@ def cancel(settings: Settings, query_id: str, say: Say) -> int:
             audit.record(conn, told.lost(row, end))
         # The gateway looks at what the person runs.
         people.announce(conn, row.person_id)
-    say(f"{query_id} is cancelled.")
+    say(f"{query_id} is cancelled; what else is done for it, its gateway stops as soon as it answers.")
     failed = False
     for each in row.handles:
         failed |= not _ended(settings, each["source"], each["handle"], query_id, say)
