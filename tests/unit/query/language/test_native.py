@@ -100,6 +100,24 @@ def test_an_empty_list_is_refused() -> None:
         sent(f"SELECT year FROM {VIEWS} t WHERE year IN (:ids)", "mysql", ids=[])
 
 
+@pytest.mark.parametrize("dialect", ["hive", "mysql"])
+@pytest.mark.parametrize("word", ["\u017fELECT year", "SELECT ran\u212a()", "SELECT year l\u0131ke 'a'"])
+def test_a_word_in_letters_that_become_others_is_refused(dialect: str, word: str) -> None:
+    # ſ is S when it is upper-case, the Kelvin sign k when it is lower-case: not to every parser.
+    with pytest.raises(QueryRefused, match="is not part of"):
+        sent(f"{word} FROM {VIEWS} v", dialect)
+
+    assert sent(f"SELECT year AS \u017f\u212a\u0131 FROM {VIEWS} v", dialect).startswith(
+        "SELECT `year` AS `\u017f\u212a\u0131`"
+    )
+
+
+@pytest.mark.parametrize("name", ["INPUT__FILE__NAME", "row__id", "FILE__PATH", "v.RAW__DATA__SIZE"])
+def test_what_hive_adds_to_tables_is_no_column(name: str) -> None:
+    with pytest.raises(QueryRefused, match="is no column of a table"):
+        sent(f"SELECT {name} FROM {VIEWS} v, (SELECT 1 + 1) x", "hive")
+
+
 @pytest.mark.parametrize(
     ("statement", "title"),
     [
