@@ -17,11 +17,11 @@ import pyarrow as pa
 from swap.arrow_stream import StreamWriter
 from swap.connectors.hive import decode
 from swap.connectors.hive.session import ColumnBlock, Described, StatementError
-from swap.connectors.hive.types import HiveType, UnknownTypeError, parse
+from swap.connectors.hive.types import HiveType, UnknownTypeError, identifier, parse
 from swap.connectors.hive.wire import Server, failed
 from swap.connectors.messages import STATEMENT
 from swap.connectors.process import Tell
-from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
+from swap.connectors.second_reading import closed_view, disagrees, not_understood, unique
 from swap.errors import Problem, QueryRefused, SourceFailed
 
 _VIEWS = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
@@ -49,17 +49,39 @@ def demand(server: Server, source: str, statement: str, tables: set[tuple[str, s
             )
         )
     try:
-        ((told,),) = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+        found = _reads(server, source, statement)
     except StatementError as error:
         raise not_understood(source, f"Its error is {error.code} ({error.sql_state}).") from None
-    found = json.loads(told)["input_tables"]
     known = {(schema.casefold(), table.casefold()) for schema, table in tables}
-    for each in found:
-        schema, _, table = str(each["tablename"]).partition("@")
-        if each.get("tabletype") in _VIEWS and (schema.casefold(), table.casefold()) in known:
-            raise is_view(source, f"{schema}.{table}")
-    if any(tuple(str(each["tablename"]).casefold().split("@")) not in known for each in found):
+    behind: set[Table] = set()
+    for schema, table in sorted(each for each, kind in found.items() if kind in _VIEWS and each in known):
+        try:
+            behind |= set(_reads(server, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}"))  # noqa: S608 — quoted
+        except StatementError:
+            raise closed_view(source, f"{schema}.{table}") from None
+    if not set(found) <= known | behind:
         raise disagrees(source)
+
+
+Table = tuple[str, str]
+"""A schema and a name, without case."""
+
+
+def _reads(server: Server, source: str, statement: str) -> dict[Table, str]:
+    """Return the tables that Hive would read, and what kind each is: views, and what they read, among them.
+
+    Raises StatementError, and QueryRefused where Hive does not say it plainly.
+    """
+    rows = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+    try:
+        ((told,),) = rows
+        found: dict[Table, str] = {}
+        for each in json.loads(told)["input_tables"]:
+            schema, table = each["tablename"].casefold().split("@")
+            found[schema, table] = each["tabletype"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise disagrees(source) from None
+    return found
 
 
 def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:
