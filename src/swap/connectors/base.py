@@ -165,6 +165,8 @@ class Capabilities:
     limit: bool = True
     dialect: str = ""
     """The dialect of its own in which it also takes whole statements."""
+    no_dialect: str = ""
+    """Why it takes none, where people would expect it to: a sentence."""
     orders: frozenset[str] = frozenset()
     """Families of types that it sorts as DuckDB does, nulls on either side."""
 

@@ -1,7 +1,7 @@
 """A statement in Hive's own dialect: Hive says what it depends on, then it runs, and its columns are what Hive says.
 
-`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, so
-that no statement of this kind is given to it.
+`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, and
+its capabilities name no dialect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from swap.connectors.hive.wire import Server, failed
 from swap.connectors.messages import STATEMENT
 from swap.connectors.process import Tell
 from swap.connectors.second_reading import closed_view, disagrees, not_understood, unique
-from swap.errors import Problem, QueryRefused, SourceFailed
+from swap.errors import SourceFailed
 
 _VIEWS = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
 _TEXT = HiveType("string", pa.string())
@@ -39,15 +39,6 @@ def begin(server: Server, request: Mapping[str, Any], tell: Tell) -> str:
 
 def demand(server: Server, source: str, statement: str, tables: set[tuple[str, str]]) -> None:
     """Let a statement pass in which Hive finds the plan's tables and no other.  Raises QueryRefused."""
-    if server.spark:
-        raise QueryRefused(
-            Problem(
-                f"{source} is a Spark Thrift Server, which takes no statements in its own dialect.",
-                why="Nothing was run. Spark does not say beforehand what a statement reads.",
-                todo="Leave dialect out.",
-                source=source,
-            )
-        )
     try:
         found = _reads(server, source, statement)
     except StatementError as error:
