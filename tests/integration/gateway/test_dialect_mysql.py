@@ -53,6 +53,8 @@ TABLES = (
     "SET sql_mode = ''",
     "INSERT INTO db.odd VALUES (b'101', POINT(1, 2), '0000-00-00')",
     "CREATE VIEW db.seen AS SELECT id, pw FROM db.secret",
+    "CREATE TABLE db.page (id INT PRIMARY KEY, title VARBINARY(255), touched BINARY(14), raw VARBINARY(9))",
+    "INSERT INTO db.page VALUES (1, 'Zürich', '20260102030405', X'ff'), (2, NULL, NULL, NULL)",
     "CREATE VIEW db.counted AS SELECT COUNT(*) AS n, MAX(s.pw) AS top FROM db.secret AS s",
     "CREATE ALGORITHM=TEMPTABLE VIEW db.nested AS SELECT n.id, n.pw, c.top FROM db.seen n JOIN db.counted c",
 )
@@ -82,7 +84,7 @@ def real(
     password.chmod(0o600)
     source = MysqlSource(
         kind="mysql", host="127.0.0.1", port=server.port, user="reader", password=Secret(file=password),
-        databases=("db",),
+        databases=("db",), text=("db.page.title",), timestamps=("db.page.touched",),
     )  # fmt: skip
     sources = {name: registry.create(name, source) for name in ("wiki", "other")}
     with running(module_database, directory, sources, POLICY, seconds=20) as gateway:
@@ -164,6 +166,38 @@ def test_a_results_type_is_what_the_server_says(ann: Person, expression: str) ->
     table = ann.sql(f"SELECT {expression} AS v FROM wiki.db.user GROUP BY 1 = 1 ORDER BY id", dialect="mysql")
 
     assert (table.schema.field("v").type, str(table["v"][0].as_py())) == KINDS[expression]
+
+
+TEXT, MOMENT, BYTES = pa.string(), pa.timestamp("us"), pa.binary()
+
+
+@pytest.mark.parametrize(
+    ("statement", "types"),
+    [
+        ("SELECT title, touched AS t, raw FROM wiki.db.page", (TEXT, MOMENT, BYTES)),
+        ("SELECT * FROM wiki.db.page p ORDER BY id", (pa.int32(), TEXT, MOMENT, BYTES)),
+        ("SELECT p.*, q.raw, q.title FROM wiki.db.page p JOIN wiki.db.page q USING (id)",
+         (pa.int32(), TEXT, MOMENT, BYTES, BYTES, TEXT)),
+        ("SELECT * FROM wiki.db.page p LEFT JOIN wiki.db.user u ON u.id = p.id",
+         (pa.int32(), TEXT, MOMENT, BYTES, pa.int32(), TEXT, pa.int64(), pa.decimal256(60, 30), pa.float64(), MOMENT)),
+        ("SELECT title, MAX(touched), CONCAT(title) FROM wiki.db.page GROUP BY title", (TEXT, BYTES, BYTES)),
+        # From here on they are what the server says: the name alone does not tell whose column it is.
+        ("SELECT title FROM (SELECT title FROM wiki.db.page) p", (BYTES,)),
+        ("SELECT title FROM wiki.db.page UNION SELECT raw FROM wiki.db.page", (BYTES,)),
+        ("SELECT *, 1 FROM wiki.db.page p JOIN wiki.db.page q USING (id)",
+         (pa.int32(), BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, pa.int32())),
+        ("SELECT (SELECT title FROM wiki.db.page WHERE id = 1), title FROM wiki.db.page", (BYTES, TEXT)),
+    ],
+)  # fmt: skip
+def test_a_tables_own_bytes_mean_what_the_settings_say(ann: Person, statement: str, types: tuple[Any, ...]) -> None:
+    assert tuple(ann.sql(statement, dialect="mysql").schema.types) == types
+
+
+def test_bytes_that_are_text_or_a_moment_come_as_such(ann: Person) -> None:
+    (row, empty) = ann.sql("SELECT title, touched FROM wiki.db.page ORDER BY id", dialect="mysql").to_pylist()
+
+    assert (row["title"], str(row["touched"])) == ("Zürich", "2026-01-02 03:04:05")
+    assert empty == {"title": None, "touched": None}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors.messages import STATEMENT
+from swap.connectors.messages import STATEMENT, decode_schema
 from swap.connectors.mysql import decode
 from swap.connectors.mysql.decode import Form
 from swap.connectors.mysql.select import comment
@@ -63,7 +63,7 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
     def begin() -> StreamWriter:
         nonlocal columns, schema
         try:
-            names, columns = _described(source, link.columns)
+            names, columns = _described(source, link.columns, decode_schema(request["columns"]).types)
         except (IndexError, ValueError):
             raise _unreadable(source, "columns are described in no way that is known") from None
         schema = pa.schema([pa.field(name, type_) for name, (type_, _) in zip(names, columns, strict=True)])
@@ -256,7 +256,10 @@ _STRINGS = frozenset({15, 247, 248, 249, 250, 251, 252, 253, 254})
 _LARGEST = 38
 
 
-def _described(source: str, packets: list[bytes]) -> tuple[list[str], list[tuple[pa.DataType, Form]]]:
+def _described(
+    source: str, packets: list[bytes], known: list[pa.DataType]
+) -> tuple[list[str], list[tuple[pa.DataType, Form]]]:
+    """Return the names and types of a result's columns; `known` are the catalog's types of those that are a table's."""
     names, types = [], []
     for packet in packets:
         fields = list(_strings(packet, 6))
@@ -265,7 +268,18 @@ def _described(source: str, packets: list[bytes]) -> tuple[list[str], list[tuple
         kind, flags, decimals = rest[6], int.from_bytes(rest[7:9], "little"), rest[9]
         names.append(name)
         types.append(_type(source, name, kind, charset, length, decimals, unsigned=bool(flags & _UNSIGNED)))
+    if len(known) == len(types):
+        types = [_meant(*each) for each in zip(types, known, strict=True)]
     return unique(names), types
+
+
+def _meant(sent: tuple[pa.DataType, Form], known: pa.DataType) -> tuple[pa.DataType, Form]:
+    """Return how a column is read that is a table's own: bytes are what the source's settings call them."""
+    if not pa.types.is_binary(sent[0]):
+        return sent
+    if pa.types.is_timestamp(known):
+        return known, Form.STAMP
+    return (known, Form.PLAIN) if pa.types.is_string(known) else sent
 
 
 def _type(
