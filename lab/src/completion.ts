@@ -10,14 +10,16 @@ import {
   KernelCompleterProvider
 } from '@jupyterlab/completer';
 import { call } from './api';
-import { inCell, inSql, place, Reply } from './place';
+import { dialectOf, inCell, inSql, option, place, Reply } from './place';
 
 function standsInSql(context: ICompletionContext): boolean {
   const editor = context.editor;
   if (!editor) {
     return false;
   }
-  return inSql(editor.model.sharedModel.getSource(), editor.getOffsetAt(editor.getCursorPosition()));
+  const text = editor.model.sharedModel.getSource();
+  const at = editor.getOffsetAt(editor.getCursorPosition());
+  return inSql(text, at) || option(text, Array.from(text.slice(0, at)).length) !== null;
 }
 
 /** Completes from the catalog, as this person may see it. */
@@ -31,12 +33,16 @@ export class SwapProvider implements ICompletionProvider {
   }
 
   async fetch(request: CompletionHandler.IRequest): Promise<CompletionHandler.ICompletionItemsReply> {
+    const typed = option(request.text, request.offset);
+    if (typed) {
+      return typed;
+    }
     const at = place(request.text, request.offset);
     const none = { start: request.offset, end: request.offset, items: [] };
     if (!at) {
       return none;
     }
-    const body = JSON.stringify({ sql: at.sql, offset: at.offset });
+    const body = JSON.stringify({ sql: at.sql, offset: at.offset, dialect: dialectOf(request.text) });
     const reply = await call<Reply>('complete', {}, { method: 'POST', body }).catch(() => null);
     return reply ? inCell(reply, at) : none;
   }

@@ -50,6 +50,29 @@ export function place(text: string, offset: number): Place | null {
   return { sql: text.slice(start, close < 0 ? undefined : close), offset: offset - base, base };
 }
 
+const OPTION = /\s(?:--dialect(?:[ \t]+|=)(\w*)|(-[-a-z]*))$/;
+const NAMED = /%%swap\s+--dialect(?:[ \t]+|=)(\w+)(?=\s|$)/;
+/** The dialects of sources: a test compares them with the gateway's. */
+export const DIALECTS = ['hive', 'mysql'];
+
+/** Return the dialect that a cell's first line names; empty where it names none. */
+export function dialectOf(text: string): string {
+  return MAGIC.test(text) ? (NAMED.exec(text.slice(0, magicLength(text)))?.[1] ?? '') : '';
+}
+
+/** Return what an option in a cell's first line can be at a cursor, or null elsewhere.  `offset` counts code points. */
+export function option(text: string, offset: number): { start: number; end: number; items: { label: string; type: string }[] } | null {
+  const before = Array.from(text).slice(0, offset).join('');
+  const typed = MAGIC.test(text) && before.length <= magicLength(text) && !before.endsWith('\n') ? OPTION.exec(before) : null;
+  if (!typed || !MAGIC.test(before)) {
+    return null;
+  }
+  const found = typed[1] ?? typed[2];
+  const all = typed[1] === undefined ? ['--dialect'] : DIALECTS;
+  const items = all.filter(each => each.startsWith(found)).map(label => ({ label, type: 'option' }));
+  return { start: offset - found.length, end: offset, items };
+}
+
 /** Tell whether a cursor is in SQL.  `cursor` counts UTF-16 units, as editors do. */
 export function inSql(text: string, cursor: number): boolean {
   return place(text, Array.from(text.slice(0, cursor)).length) !== null;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inCell, inSql, MAGIC, magicLength, place, sqlOfString } from '../src/place';
+import { DIALECTS, dialectOf, inCell, inSql, MAGIC, magicLength, option, place, sqlOfString } from '../src/place';
 
 /** Return the place at the mark, which counts in code points. */
 function at(marked: string) {
@@ -84,4 +84,20 @@ test('only the first argument of swap.sql is SQL', () => {
   for (const before of ['', 'print(', 'swap.sql', 'swap.sql(a, ', 'swap.sql(name=', 'swap.tables(', 'swap.sql("a" + ']) {
     assert.equal(sqlOfString(before, '"x"'), null, before);
   }
+});
+
+test('the dialect is the one that the first line names', () => {
+  const texts = ['%%swap --dialect mysql x\nSELECT', '\n%%swap --dialect=hive\nSELECT', '%%swap x\n--dialect hive\n', 'x = 1'];
+  assert.deepEqual(texts.map(dialectOf), ['mysql', 'hive', '', '']);
+});
+
+test('an option is offered in the first line of a cell alone', () => {
+  const offered = (marked: string) => {
+    const found = option(marked.replace('|', ''), Array.from(marked).indexOf('|'));
+    return found && [found.start, found.items.map(item => item.label)];
+  };
+  assert.deepEqual(offered('%%swap -|\nSELECT 1'), [7, ['--dialect']]);
+  assert.deepEqual(offered('%%swap --dialect |'), [17, DIALECTS]);
+  assert.deepEqual(offered('# 😀\n%%swap --dialect=my|\n'), [21, ['mysql']]);
+  assert.deepEqual(['%%swap pages|', '%%swap\nSELECT -|', 'x -|', '%%swap --other|'].map(offered), [null, null, null, [7, []]]);
 });

@@ -14,6 +14,11 @@ from swap.errors import SwapError
 WAIT_SECONDS = 1.0
 _CELL = re.compile(r"\s*%%swap(?=\s|$)[^\n]*\n")
 _LINE = re.compile(r"(?:^|\n|=)[ \t]*%swap[ \t]+([^\n]*)$")
+_HEAD = re.compile(r"\s*%%swap(?=\s)[^\n]*")
+_OPTION = re.compile(r"(?:^|\s)(?:--dialect(?:[ \t]+|=)(\w*)|(-[-a-z]*))$")
+_DIALECT = re.compile(r"\s*--dialect(?:[ \t]+|=)(\w+)(?:\s|$)")
+DIALECTS = ("hive", "mysql")
+"""A test compares them with the gateway's."""
 _CALL = re.compile(r"swap\.sql\(\s*[rRfF]{0,2}(\"\"\"|'''|\"|')((?:(?!\1)[\s\S])*)$")
 
 
@@ -45,15 +50,46 @@ def sql_at(text: str, cursor: int) -> Sql | None:
     return Sql(call[2] + (rest if end < 0 else rest[:end]), len(call[2]))
 
 
+def option_at(text: str, cursor: int) -> tuple[str, tuple[str, ...]] | None:
+    """Return what is typed of an option in a cell's first line, and what it can be; None elsewhere.
+
+    >>> option_at("%%swap --dialect my", 19)
+    ('my', ('mysql',))
+    """
+    head = _HEAD.match(text[:cursor])
+    typed = _OPTION.search(head[0]) if head and head.end() == cursor else None
+    if typed is None:
+        return None
+    if typed[1] is not None:
+        return typed[1], tuple(name for name in DIALECTS if name.startswith(typed[1]))
+    return typed[2], ("--dialect",) if "--dialect".startswith(typed[2]) else ()
+
+
+def dialect_of(text: str, sql: Sql) -> tuple[str, Sql]:
+    """Return the dialect that a cell's first line, or `%swap`'s own, names, and the statement without it.
+
+    >>> dialect_of("%swap --dialect hive SELECT ", Sql("--dialect hive SELECT ", 22))
+    ('hive', Sql(text='SELECT ', offset=7))
+    """
+    head = _CELL.match(text)
+    if head:
+        named = _DIALECT.match(head[0].strip().removeprefix("%%swap"))
+        return (named[1] if named else ""), sql
+    named = _DIALECT.match(sql.text[: sql.offset])
+    return (named[1], Sql(sql.text[named.end() :], sql.offset - named.end())) if named else ("", sql)
+
+
 def matches(text: str, cursor: int) -> tuple[str, list[tuple[str, str]]]:
     """Return the fragment before the cursor and (text, type) of what could stand in its place."""
+    if option := option_at(text, cursor):
+        return option[0], [(each, "option") for each in option[1]]
     found = sql_at(text, cursor)
     if found is None:
         return "", []
+    dialect, found = dialect_of(text, found)
+    asked = {"sql": found.text, "offset": found.offset, "dialect": dialect}
     try:
-        answer = transport.default().call(
-            "POST", "/v1/complete", {"sql": found.text, "offset": found.offset}, seconds=WAIT_SECONDS
-        )
+        answer = transport.default().call("POST", "/v1/complete", asked, seconds=WAIT_SECONDS)
         start = int(answer["start"])
         return found.text[start : found.offset], [(item["insert"], item.get("type") or "") for item in answer["items"]]
     except (SwapError, TimeoutError, KeyError):

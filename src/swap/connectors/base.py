@@ -167,6 +167,8 @@ class Capabilities:
     limit: bool = True
     dialect: str = ""
     """The dialect of its own in which it also takes whole statements."""
+    no_dialect: str = ""
+    """Why it takes none, where people would expect it to: a sentence."""
     orders: frozenset[str] = frozenset()
     """Families of types that it sorts as DuckDB does, nulls on either side."""
 
@@ -214,12 +216,15 @@ class Native:
     """What one source is asked for in its own dialect: a statement that we wrote, and all that it may read.
 
     `tables` holds what each table is called in it, its schema and its name.  Before it runs, the source itself is asked
-    what it would read, and that may be nothing else.  What columns its rows have, only the source knows.
+    what it would read, and that may be nothing else.  What columns its rows have, only the source knows; of those that
+    certainly are a table's own, `columns` holds what the catalog says, None of the others; it is empty where it is not
+    even known how many there will be.
     """
 
     text: str
     tables: tuple[tuple[str, str, str], ...]
     query_id: str = ""
+    columns: tuple[pa.DataType | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,16 @@ def disagrees(source: str) -> QueryRefused:
     )
 
 
-def is_view(source: str, name: str) -> QueryRefused:
-    """Return the error for a view: what it reads is not in the catalog."""
+def closed_view(source: str, name: str) -> QueryRefused:
+    """Return the error for a view of which the source does not say what it reads."""
     return QueryRefused(
         Problem(
-            f"{source}.{name} is a view, which a statement with a dialect cannot read.",
-            why="Nothing was run. What a view reads is checked by nobody but the source.",
-            todo="Leave dialect out: SWAP then reads the view's rows, and DuckDB computes with them.",
+            f"{source} does not tell SWAP what the view {name} reads.",
+            why="Nothing was run. Without that nobody can see whether the statement reads anything else.",
+            todo=(
+                "Leave dialect out: SWAP then reads the view's rows, and DuckDB computes with them. Or ask the source's"
+                " owner to let SWAP's account explain the view."
+            ),
             source=source,
         )
     )
@@ -55,11 +58,14 @@ def unique(names: Collection[str]) -> list[str]:
     """
     found: list[str] = []
     taken: set[str] = set()
+    # The last number of each name: one that is there thousands of times is not counted from the beginning each time.
+    numbers: dict[str, int] = {}
     for name in names:
-        wanted, number = name, 0
+        wanted, number = name, numbers.get(name.casefold(), 0)
         while wanted.casefold() in taken:
             number += 1
             wanted = f"{name}_{number}"
+        numbers[name.casefold()] = number
         taken.add(wanted.casefold())
         found.append(wanted)
     return found

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from swap.connectors.base import (
     Capabilities,
     Dataset,
@@ -33,6 +35,7 @@ from swap.connectors.messages import (
     STATEMENT,
     decode_dataset,
     encode_fragment,
+    encode_schema,
 )
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.connectors.standing import Standing
@@ -102,7 +105,9 @@ class StoreConnector(ABC):
         do = "native" if isinstance(asked, Native) else "read"
         order = self.order(do, asked.query_id or "query", deadline.at, on_behalf)
         if isinstance(asked, Native):
-            return order | {"text": asked.text, "tables": asked.tables, "query_id": asked.query_id}
+            known = pa.schema([(str(at), type_ or pa.null()) for at, type_ in enumerate(asked.columns)])
+            about = {"text": asked.text, "tables": asked.tables, "query_id": asked.query_id}
+            return order | about | {"columns": encode_schema(known)}
         return order | {"fragment": encode_fragment(asked)}
 
     def servers(self) -> Sequence[Server]:

@@ -18,6 +18,7 @@ from swap.gateway.auth import Caller
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
 from swap.query import complete as completion
+from swap.query.language.dialects import language
 from swap.query.results.format import sql_type
 
 MAX_LISTED = 1000
@@ -41,10 +42,11 @@ class TablesQuery(Body):
 
 
 class CompleteBody(Body):
-    """A statement being typed, and where the cursor is, in code points."""
+    """A statement being typed, where the cursor is, in code points, and the dialect if it is a source's own."""
 
     sql: str
     offset: int = Field(ge=0)
+    dialect: str = Field(default="", max_length=100)
 
 
 def catalog(caller: Person, with_parts: WithParts, fresh: bool = False) -> dict[str, Any]:
@@ -119,8 +121,13 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
         for name in settings.sources
         if decide(settings.policy, caller.principal, Action.DISCOVER, Resource(name)).allowed
     ]
+    words = completion.DUCKDB
+    if body.dialect:
+        words = completion.words_of(language(body.dialect))
+        connectors = with_parts.queries.connectors
+        sources = [name for name in sources if connectors[name].capabilities.dialect == body.dialect]
     with with_parts.queries.engine.begin() as conn:
-        found = completion.complete(sql, body.offset, sources, _known(conn, caller, with_parts))
+        found = completion.complete(sql, body.offset, sources, _known(conn, caller, with_parts), words)
     return {
         "start": found.start,
         "end": found.end,

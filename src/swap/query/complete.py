@@ -6,7 +6,7 @@ Works on words, not on a tree.  Offers only what may be read: completing a locke
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -15,6 +15,7 @@ from swap.catalog import names
 from swap.catalog.model import Listed, TableName, VisibleDataset
 from swap.query.language.allow import FUNCTION_NAMES
 from swap.query.language.names import MAX_TABLES
+from swap.query.language.native import Language
 from swap.query.results.format import sql_type
 
 MAX_ITEMS = 200
@@ -67,6 +68,12 @@ KEYWORDS = (
     "EXCEPT",
     "INTERSECT",
 )
+_NOT_IN_A_DIALECT = frozenset({"ILIKE", "QUALIFY"})
+_OF_DIALECTS = {
+    "hive": ("LATERAL VIEW", "LEFT SEMI JOIN", "RLIKE", "DIV", "WITH ROLLUP", "WITH CUBE", "GROUPING SETS"),
+    "mysql": ("REGEXP", "DIV", "MOD", "COLLATE", "CONVERT", "SEPARATOR", "WITH ROLLUP", "RECURSIVE"),
+}
+"""Keywords beside the common ones, by the dialect's name."""
 _SKIP = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*|[^\s]')
 _PATH = re.compile(r'(?:(?:"(?:[^"]|"")*"|[A-Za-z_][A-Za-z0-9_]*)\s*\.\s*)*(?:"[^"]*|[A-Za-z_][A-Za-z0-9_]*)?\Z')
@@ -154,8 +161,30 @@ class Known(Protocol):
         """Return tables of a schema that begin like this."""
 
 
-def complete(sql: str, offset: int, sources: Sequence[str], known: Known) -> Completion:
-    """Return what could stand at `offset`; `sources` are those the person may know of."""
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is offered beside names, and how names are written."""
+
+    functions: tuple[str, ...]
+    keywords: tuple[str, ...]
+    written: Callable[..., str] = names.written
+
+
+DUCKDB = Words(tuple(sorted(FUNCTION_NAMES)), KEYWORDS)
+
+
+def words_of(language: Language) -> Words:
+    """Return what is offered in a statement in a source's own dialect."""
+
+    def written(*parts: str) -> str:
+        return ".".join(part if names.written(part) == part else language.identifier(part) for part in parts)
+
+    keywords = (*(word for word in KEYWORDS if word not in _NOT_IN_A_DIALECT), *_OF_DIALECTS[language.name])
+    return Words(tuple(sorted(language.allowed.functions)), keywords, written)
+
+
+def complete(sql: str, offset: int, sources: Sequence[str], known: Known, words: Words = DUCKDB) -> Completion:
+    """Return what could stand at `offset`; `sources` are those the person may know of, and that speak the dialect."""
     offset = min(offset, len(sql))
     blanked = _blank(sql)
     before = blanked[:offset]
@@ -167,11 +196,11 @@ def complete(sql: str, offset: int, sources: Sequence[str], known: Known) -> Com
     start = offset - len(prefix) - (1 if _OPEN_QUOTE.search(path) else 0)
     in_sight = _aliases(blanked, known)
     if qualifier:
-        found = _after_dot(qualifier, prefix, in_sight, sources, known)
+        found = _after_dot(qualifier, prefix, in_sight, sources, known, words)
     elif _wants_table(before[: len(before) - len(path)]):
-        found = _tables(prefix, sources, known, blanked)
+        found = _tables(prefix, sources, known, blanked, words)
     else:
-        found = _anything(in_sight, sources)
+        found = _anything(in_sight, sources, words)
     return Completion(start, offset, tuple(_matching(found, prefix))[:MAX_ITEMS])
 
 
@@ -190,49 +219,56 @@ def _matching(found: Iterable[Item], prefix: str) -> Iterator[Item]:
 
 
 def _after_dot(
-    qualifier: list[str], prefix: str, in_sight: Mapping[str, VisibleDataset], sources: Sequence[str], known: Known
+    qualifier: list[str],
+    prefix: str,
+    in_sight: Mapping[str, VisibleDataset],
+    sources: Sequence[str],
+    known: Known,
+    words: Words,
 ) -> Iterator[Item]:
     if len(qualifier) == 1 and (table := in_sight.get(qualifier[0].casefold())):
-        yield from _columns(table)
+        yield from _columns(table, words)
     if len(qualifier) == len(TableName._fields):
         for table in known.find([TableName(*qualifier)]).values():
-            yield from _columns(table)
+            yield from _columns(table, words)
     source = next((each for each in sources if each.casefold() == qualifier[0].casefold()), None)
     if source is not None and len(qualifier) == 1:
         for schema in known.schemas(source, beginning=prefix, limit=MAX_ITEMS):
-            yield Item(schema, names.written(schema), "schema", f"Schema of {source}")
+            yield Item(schema, words.written(schema), "schema", f"Schema of {source}")
     if source is not None and len(qualifier) == 2:  # source.schema
         for each in known.inside(source, qualifier[1], beginning=prefix, limit=MAX_ITEMS):
-            yield Item(each.name.table, names.written(each.name.table), "table", each.comment)
+            yield Item(each.name.table, words.written(each.name.table), "table", each.comment)
 
 
-def _tables(prefix: str, sources: Sequence[str], known: Known, sql: str) -> Iterator[Item]:
+def _tables(prefix: str, sources: Sequence[str], known: Known, sql: str, words: Words) -> Iterator[Item]:
     for name in dict.fromkeys(re.findall(r"(?i)(?:\bwith(?:\s+recursive)?|,)\s+([a-z_][a-z0-9_]*)\s+as\s*\(", sql)):
         yield Item(name, name, "table", "Named in WITH")
     for source in sources:
-        yield Item(source, names.written(source), "source", "A source")
+        yield Item(source, words.written(source), "source", "A source")
     for table in known.starting(prefix, MAX_TABLES_OFFERED):
-        yield Item(str(table.name), names.written(*table.name), "table", table.comment, table.name)
+        if words is not DUCKDB and table.name.source not in sources:
+            continue
+        yield Item(str(table.name), words.written(*table.name), "table", table.comment, table.name)
 
 
-def _anything(in_sight: Mapping[str, VisibleDataset], sources: Sequence[str]) -> Iterator[Item]:
+def _anything(in_sight: Mapping[str, VisibleDataset], sources: Sequence[str], words: Words) -> Iterator[Item]:
     for table in {table.name: table for table in in_sight.values()}.values():
-        yield from _columns(table)
+        yield from _columns(table, words)
     for alias, table in in_sight.items():
-        yield Item(alias, names.written(alias), "alias", str(table.name))
+        yield Item(alias, words.written(alias), "alias", str(table.name))
     for source in sources:
-        yield Item(source, names.written(source), "source", "A source")
-    for name in sorted(FUNCTION_NAMES):
+        yield Item(source, words.written(source), "source", "A source")
+    for name in words.functions:
         yield Item(name, f"{name}(", "function", "")
-    for word in KEYWORDS:
+    for word in words.keywords:
         yield Item(word, word, "keyword", "")
 
 
-def _columns(table: VisibleDataset) -> Iterator[Item]:
+def _columns(table: VisibleDataset, words: Words) -> Iterator[Item]:
     for visible in table.columns:
         if visible.read.allowed:
             column = visible.column
-            name = names.written(column.name)
+            name = words.written(column.name)
             yield Item(column.name, name, sql_type(column.type), column.comment or str(table.name))
 
 

@@ -74,6 +74,7 @@ def hive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.RunningH
         run(
             server,
             "CREATE VIEW db.seen AS SELECT id, pw FROM db.secret",
+            "CREATE VIEW db.nested AS SELECT id, pw FROM db.seen WHERE id > 0",
             f"CREATE EXTERNAL TABLE db.days (id INT) PARTITIONED BY (year INT) STORED AS PARQUET LOCATION '{root}/days'",
         )
         server.close()
@@ -199,10 +200,27 @@ ATTACKS = {
     "B38 name": "SELECT id AS `${env:HOME}` FROM lake.db.views",
     "B39": "SELECT INPUT__FILE__NAME FROM lake.db.views",
     "B39 open": "SELECT INPUT__FILE__NAME FROM lake.db.views LATERAL VIEW explode(split(title, ' ')) e AS w",
+    "B38 default": "SELECT '' || ${system:user.name} FROM lake.db.views",
+    "B39 hidden beside another": "SELECT RAW__DATA__SIZE FROM lake.db.views v CROSS JOIN (SELECT 1 + 1) x",
+    "B39 path": "SELECT v.FILE__PATH FROM lake.db.views v",
     "B39 block": "SELECT BLOCK__OFFSET__INSIDE__FILE FROM lake.db.views",
     "reflect": "SELECT reflect('java.lang.System', 'getenv') FROM lake.db.views",
     "reflect2": "SELECT reflect2(title, 'length') FROM lake.db.views",
     "java_method": "SELECT java_method('java.lang.System', 'getProperty', 'user.name') FROM lake.db.views",
+    "keyword in other letters": "\u017fELECT id FROM lake.db.views",
+    "columns by a pattern": "SELECT `(ip)?+.+` FROM lake.db.views",
+    "a function over tables": "SELECT id FROM noop(ON lake.db.views)",
+    "a function of a database": "SELECT default.f(id) FROM lake.db.views",
+    "a version": "SELECT id FROM lake.db.views FOR SYSTEM_TIME AS OF '2020-01-01'",
+    "a table of a table": "SELECT id FROM lake.db.`views.history`",
+    "distribute": "SELECT id FROM lake.db.views DISTRIBUTE BY id",
+    "all memory": "SELECT length(printf('%2000000000d', 1)) FROM lake.db.views",
+    "a table in a lateral view": (
+        "SELECT id FROM lake.db.views LATERAL VIEW explode(array((SELECT MAX(pw) FROM db.secret))) e AS w"
+    ),
+    "window": "SELECT id, ROW_NUMBER() OVER (PARTITION BY ip) FROM lake.db.views",
+    "grouping sets": "SELECT hits FROM lake.db.views GROUP BY hits GROUPING SETS ((ip), (hits))",
+    "semi join": "SELECT a.id FROM lake.db.views a LEFT SEMI JOIN lake.db.views b ON a.ip = b.ip",
     "in_file": "SELECT in_file(title, '/etc/passwd') FROM lake.db.views",
     "xpath": "SELECT xpath_string(title, 'a') FROM lake.db.views",
     "who": "SELECT current_user() FROM lake.db.views",
@@ -271,12 +289,28 @@ def test_a_mistake_of_the_planners_is_refused_by_hive(
     assert (refused.event, ended.event, ended.detail["rows"]) == ("query-refused", "query-ended", 0)
 
 
-def test_a_view_is_refused_with_the_reason(real: Gateway, ann: Person) -> None:
-    error = ann.fails("SELECT id FROM lake.db.seen", dialect="hive")
+def test_a_view_is_read_without_a_right_to_what_is_behind_it(ann: Person) -> None:
+    statement = "SELECT v.id, s.pw FROM lake.db.views v JOIN lake.db.nested s ON s.id = v.id"
 
-    assert error["title"] == "lake.db.seen is a view, which a statement with a dialect cannot read."
-    refused, ended = real.audit()[-2:]
-    assert (refused.event, refused.detail["dialect"], ended.event) == ("query-refused", "hive", "query-ended")
+    assert ask(ann, statement) == [(1, "hunter2")]
+
+
+def test_beside_a_view_hive_may_read_only_what_is_behind_it(link: Server) -> None:
+    seen = "(SELECT `id` FROM `db`.`nested` AS `swap_q1_t_0`) AS `s`"
+
+    native.demand(link, "lake", f"SELECT s.id FROM {seen}", {("db", "nested")})
+    with pytest.raises(QueryRefused, match="would read something else"):
+        native.demand(link, "lake", f"SELECT v.id FROM {seen} JOIN db.views v ON v.id = s.id", {("db", "nested")})
+
+
+def test_a_view_of_which_hive_cannot_tell_what_it_reads_is_refused(link: Server) -> None:
+    run(link, "CREATE TABLE db.behind (id INT)", "CREATE VIEW db.broken AS SELECT id FROM db.behind")
+    statement = "SELECT `id` FROM (SELECT `id` FROM `db`.`broken` AS `swap_q1_t_0`) AS `s`"
+    native.demand(link, "lake", statement, {("db", "broken")})
+    run(link, "DROP TABLE db.behind")
+
+    with pytest.raises(QueryRefused, match="lake does not understand the statement"):
+        native.demand(link, "lake", statement, {("db", "broken")})
 
 
 def test_hives_mistakes_are_told_without_its_words(ann: Person) -> None:
@@ -311,5 +345,15 @@ def test_a_locked_column_is_not_there_even_where_rights_are_not_asked(
     monkeypatch.setattr("swap.query.rights.decide", lambda *_: None)
 
     error = ann.fails("SELECT ip FROM lake.db.views", dialect="hive")
+
+    assert error["title"] == "lake does not understand the statement."
+
+
+@pytest.mark.parametrize("name", ["INPUT__FILE__NAME", "RAW__DATA__SIZE", "ROW__ID", "FILE__PATH", "ip"])
+def test_what_no_catalog_lists_is_not_in_sight_either(monkeypatch: pytest.MonkeyPatch, ann: Person, name: str) -> None:
+    known = dialects.LANGUAGES["hive"]
+    monkeypatch.setitem(dialects.LANGUAGES, "hive", replace(known, hidden=frozenset()))
+
+    error = ann.fails(f"SELECT x.{name} FROM lake.db.views v CROSS JOIN (SELECT 1 + 1) x", dialect="hive")
 
     assert error["title"] == "lake does not understand the statement."

@@ -53,6 +53,10 @@ TABLES = (
     "SET sql_mode = ''",
     "INSERT INTO db.odd VALUES (b'101', POINT(1, 2), '0000-00-00')",
     "CREATE VIEW db.seen AS SELECT id, pw FROM db.secret",
+    "CREATE TABLE db.page (id INT PRIMARY KEY, title VARBINARY(255), touched BINARY(14), raw VARBINARY(9))",
+    "INSERT INTO db.page VALUES (1, 'Zürich', '20260102030405', X'ff'), (2, NULL, NULL, NULL)",
+    "CREATE VIEW db.counted AS SELECT COUNT(*) AS n, MAX(s.pw) AS top FROM db.secret AS s",
+    "CREATE ALGORITHM=TEMPTABLE VIEW db.nested AS SELECT n.id, n.pw, c.top FROM db.seen n JOIN db.counted c",
 )
 
 
@@ -80,7 +84,7 @@ def real(
     password.chmod(0o600)
     source = MysqlSource(
         kind="mysql", host="127.0.0.1", port=server.port, user="reader", password=Secret(file=password),
-        databases=("db",),
+        databases=("db",), text=("db.page.title",), timestamps=("db.page.touched",),
     )  # fmt: skip
     sources = {name: registry.create(name, source) for name in ("wiki", "other")}
     with running(module_database, directory, sources, POLICY, seconds=20) as gateway:
@@ -162,6 +166,38 @@ def test_a_results_type_is_what_the_server_says(ann: Person, expression: str) ->
     table = ann.sql(f"SELECT {expression} AS v FROM wiki.db.user GROUP BY 1 = 1 ORDER BY id", dialect="mysql")
 
     assert (table.schema.field("v").type, str(table["v"][0].as_py())) == KINDS[expression]
+
+
+TEXT, MOMENT, BYTES = pa.string(), pa.timestamp("us"), pa.binary()
+
+
+@pytest.mark.parametrize(
+    ("statement", "types"),
+    [
+        ("SELECT title, touched AS t, raw FROM wiki.db.page", (TEXT, MOMENT, BYTES)),
+        ("SELECT * FROM wiki.db.page p ORDER BY id", (pa.int32(), TEXT, MOMENT, BYTES)),
+        ("SELECT p.*, q.raw, q.title FROM wiki.db.page p JOIN wiki.db.page q USING (id)",
+         (pa.int32(), TEXT, MOMENT, BYTES, BYTES, TEXT)),
+        ("SELECT * FROM wiki.db.page p LEFT JOIN wiki.db.user u ON u.id = p.id",
+         (pa.int32(), TEXT, MOMENT, BYTES, pa.int32(), TEXT, pa.int64(), pa.decimal256(60, 30), pa.float64(), MOMENT)),
+        ("SELECT title, MAX(touched), CONCAT(title) FROM wiki.db.page GROUP BY title", (TEXT, BYTES, BYTES)),
+        # From here on they are what the server says: the name alone does not tell whose column it is.
+        ("SELECT title FROM (SELECT title FROM wiki.db.page) p", (BYTES,)),
+        ("SELECT title FROM wiki.db.page UNION SELECT raw FROM wiki.db.page", (BYTES,)),
+        ("SELECT *, 1 FROM wiki.db.page p JOIN wiki.db.page q USING (id)",
+         (pa.int32(), BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, pa.int32())),
+        ("SELECT (SELECT title FROM wiki.db.page WHERE id = 1), title FROM wiki.db.page", (BYTES, TEXT)),
+    ],
+)  # fmt: skip
+def test_a_tables_own_bytes_mean_what_the_settings_say(ann: Person, statement: str, types: tuple[Any, ...]) -> None:
+    assert tuple(ann.sql(statement, dialect="mysql").schema.types) == types
+
+
+def test_bytes_that_are_text_or_a_moment_come_as_such(ann: Person) -> None:
+    (row, empty) = ann.sql("SELECT title, touched FROM wiki.db.page ORDER BY id", dialect="mysql").to_pylist()
+
+    assert (row["title"], str(row["touched"])) == ("Zürich", "2026-01-02 03:04:05")
+    assert empty == {"title": None, "touched": None}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +304,21 @@ ATTACKS = {
     "partition": "SELECT name FROM wiki.db.user PARTITION (p0)",
     "quoted function": "SELECT `sleep`(1) FROM wiki.db.user",
     "stored function": "SELECT db.f(1) FROM wiki.db.user",
+    "keyword in other letters": "\u017fELECT id FROM wiki.db.user",
+    "sequence": "SELECT NEXT VALUE FOR db.seq FROM wiki.db.user",
+    "sequence by name": "SELECT NEXTVAL(db.seq), SETVAL(db.seq, 9) FROM wiki.db.user",
+    "history": "SELECT id FROM wiki.db.user FOR SYSTEM_TIME ALL",
+    "history of a query": "WITH w AS (SELECT id FROM wiki.db.user) SELECT id FROM w FOR SYSTEM_TIME ALL",
+    "a row's hidden number": "SELECT _rowid FROM wiki.db.user",
+    "in another table": "SELECT name FROM wiki.db.user WHERE name IN (TABLE db.secret)",
+    "ODBC": "SELECT {fn SLEEP(1)} FROM wiki.db.user",
+    "lateral": "SELECT * FROM wiki.db.user u, LATERAL (SELECT u.ip) x",
+    "alias in HAVING": "SELECT id AS ip FROM wiki.db.user HAVING ip > 1",
+    "alias in GROUP BY": "SELECT id AS ip FROM wiki.db.user GROUP BY ip",
+    "a correlated sub-query": "SELECT (SELECT x.ip FROM wiki.db.user x WHERE x.id = u.id) FROM wiki.db.user u",
+    "recursive": "WITH RECURSIVE secret AS (SELECT id, ip FROM wiki.db.user UNION SELECT id, ip FROM secret) SELECT * FROM secret",
+    "a later query": "WITH RECURSIVE a AS (SELECT * FROM secret), secret AS (SELECT 1) SELECT * FROM a, wiki.db.user",
+    "deep": f"SELECT {'(' * 200}id{')' * 200} FROM wiki.db.user",
     "two sources": "SELECT u.id FROM wiki.db.user u JOIN other.db.user o ON u.id = o.id",
     "no table": "SELECT 1",
     "a comment that ends elsewhere": "SELECT 1 /* /* */ FROM wiki.db.user -- */ UNION SELECT pw FROM db.secret",
@@ -317,6 +368,7 @@ MISREAD = {
     "B07 join": f"SELECT pw FROM {TABLE} JOIN db.secret s ON s.id = u.id",
     "B07 order": f"SELECT 'hunter2' FROM {TABLE} ORDER BY (SELECT MAX(pw) FROM db.secret)",
     "B11 view": f"SELECT pw FROM {TABLE} JOIN db.seen s ON s.id = u.id",
+    "B11 nested": f"SELECT pw FROM {TABLE} JOIN db.nested s ON s.id = u.id",
     "B21 mysql": f"SELECT CONCAT(User, 'hunter2') FROM {TABLE}, mysql.global_priv",
     "B21 schema": f"SELECT CONCAT(table_name, 'hunter2') FROM {TABLE}, information_schema.tables t",
     "B46": f"SELECT `name` FROM {TABLE} WHERE `name` = '\\\\' UNION SELECT pw FROM db.secret -- '",
@@ -326,6 +378,9 @@ MISREAD = {
     "a name of ours": "SELECT pw FROM db.secret AS swap_q1_t_0",
     "a name of the server's": "SELECT pw FROM db.secret AS `<derived2>`",
     "a name in disguise": 'SELECT pw FROM db.secret AS `x": "swap_q1_t_0`',
+    "far behind": f"SELECT '{'x' * 9000}' AS a FROM {TABLE} UNION SELECT pw FROM db.secret AS swap_q1_t_0",
+    "a table called like a query": "SELECT pw FROM (SELECT 'x' AS secret LIMIT 1) AS db JOIN db.secret WHERE 1 = 1",
+    "a literal that looks like a call": "SELECT 'extract(day from ' AS a, pw FROM db.secret AS swap_q1_t_0",
 }
 
 
@@ -360,6 +415,9 @@ def test_a_plan_that_is_read_as_it_is_passes(link: Link) -> None:
         f"SELECT 'a`.`b', MAX(`id`) AS `x.``y``.z` FROM {TABLE}",
         f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 1) SELECT * FROM `w` JOIN `w` AS `v` USING (`id`)",
         f"SELECT `id` FROM {TABLE} UNION SELECT `id` FROM {TABLE} GROUP BY `id` HAVING COUNT(*) > 7",
+        f"SELECT `d`.`n` FROM (SELECT COUNT(*) AS `n` FROM {TABLE}) AS `d` WHERE 1 = 0",
+        f"SELECT EXTRACT(DAY FROM `d`.`n`), TRIM(BOTH FROM `d`.`n`) FROM (SELECT MAX(`id`) AS `n` FROM {TABLE}) AS `d`",
+        f"WITH `w` AS (SELECT COUNT(*) AS `n` FROM {TABLE}) SELECT `w`.`n` FROM `w` WHERE `w`.`n` = 1 AND 1 = 0",
     ):
         native.demand(link, "wiki", statement, PLANNED)
 
@@ -378,13 +436,53 @@ def test_a_mistake_of_the_planners_is_refused_by_the_server(
     assert (refused.event, ended.event, ended.detail["rows"]) == ("query-refused", "query-ended", 0)
 
 
-def test_a_view_is_refused_with_the_reason(real: Gateway, ann: Person) -> None:
-    error = ann.fails("SELECT id FROM wiki.db.seen", dialect="mysql")
+# ── Views: who may read one need not be allowed to read what it reads ───────────────────────────────────────────────
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("SELECT id FROM wiki.db.seen", [(1,)]),
+        ("SELECT u.name, s.pw FROM wiki.db.seen s JOIN wiki.db.user u USING (id)", [("Ann", "hunter2")]),
+        ("SELECT COUNT(*) FROM wiki.db.seen s WHERE s.id = 9", [(0,)]),
+        ("SELECT MAX(id), MAX(pw) FROM wiki.db.seen", [(1, "hunter2")]),
+        ("SELECT n, top FROM wiki.db.counted WHERE top LIKE 'h%'", [(1, "hunter2")]),
+        ("SELECT s.id FROM wiki.db.seen s JOIN wiki.db.nested n ON n.pw = s.pw WHERE 1 = 1", [(1,)]),
+        ("SELECT id FROM wiki.db.nested WHERE 1 = 0", []),
+        ("WITH v AS (SELECT id FROM wiki.db.nested) SELECT a.id FROM v a JOIN v b USING (id)", [(1,)]),
+    ],
+)
+def test_a_view_is_read_without_a_right_to_what_is_behind_it(ann: Person, statement: str, rows: list[Any]) -> None:
+    assert ask(ann, statement) == rows
 
-    assert (error["category"], error["title"]) == (
-        "refused",
-        "wiki.db.seen is a view, which a statement with a dialect cannot read.",
-    )
+
+SEEN = "(SELECT `id`, `pw` FROM `db`.`seen` AS `swap_q1_t_0`) AS `s`"
+BESIDE_A_VIEW = {
+    "another table": f"SELECT o.flags, 'hunter2' FROM {SEEN} JOIN db.odd o",
+    "under a name that stands in the view": f"SELECT secret.flags, 'hunter2' FROM {SEEN} JOIN db.odd AS secret",
+    "as what the view is called": f"SELECT 'hunter2' FROM {SEEN} UNION SELECT name FROM db.user AS swap_q1_t_0",
+    "by statistics": f"SELECT 'hunter2', MAX(u.name) FROM db.user u WHERE EXISTS (SELECT * FROM {SEEN} WHERE 1 = 0)",
+    "beside one without rows": f"SELECT id, 'hunter2' FROM {SEEN} WHERE 1 = 0 UNION SELECT id, 'hunter2' FROM db.user",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_A_VIEW)
+def test_beside_a_view_the_server_may_read_only_what_is_behind_it(link: Link, name: str) -> None:
+    with pytest.raises(QueryRefused, match="would read something else"):
+        native.demand(link, "wiki", BESIDE_A_VIEW[name], {"swap_q1_t_0": ("db", "seen")})
+
+    assert "hunter2" in repr(link.ask(BESIDE_A_VIEW[name])) or "1 = 0" in BESIDE_A_VIEW[name]
+
+
+def test_a_view_that_the_server_does_not_explain_is_refused_with_what_to_do(
+    server: services.MariaDB, real: Gateway, ann: Person
+) -> None:
+    server.run("REVOKE SHOW VIEW ON *.* FROM reader@'127.0.0.1'")
+    try:
+        error = ann.fails("SELECT id FROM wiki.db.seen", dialect="mysql")
+    finally:
+        server.run("GRANT SHOW VIEW ON *.* TO reader@'127.0.0.1'")
+
+    assert (error["category"], error["title"]) == ("refused", "wiki does not tell SWAP what the view db.seen reads.")
+    assert "let SWAP's account explain the view" in error["todo"]
     refused, ended = real.audit()[-2:]
     assert (refused.event, refused.detail["dialect"], ended.event) == ("query-refused", "mysql", "query-ended")
 
@@ -428,6 +526,7 @@ def test_without_the_list_of_functions_the_server_would_read_a_file(
         ("SELECT @a FROM wiki.db.user WHERE id = 1", {"marks": {"@"}, "nodes": {"Parameter"}}),
         ("SELECT CURRENT_USER FROM wiki.db.user WHERE id = 1", {"nodes": {"CurrentUser"}}),
         ("SELECT _latin1'a' FROM wiki.db.user WHERE id = 1", {"nodes": {"Introducer"}}),
+        ("SELECT UUID() FROM wiki.db.user WHERE id = 1", {"functions": {"uuid"}}),
     ],
 )
 def test_without_its_list_a_word_would_be_run(
@@ -448,6 +547,20 @@ def test_a_locked_column_is_not_there_even_where_rights_are_not_asked(
     error = ann.fails("SELECT ip FROM wiki.db.user", dialect="mysql")
 
     assert "A column is not there" in error["why"]
+
+
+@pytest.mark.parametrize("name", ["_rowid", "ROW_START", "ip", "pw"])
+def test_what_no_catalog_lists_is_not_in_sight_either(ann: Person, name: str) -> None:
+    # Beside a column without a name every name passes the first look: it could be that one's.
+    error = ann.fails(f"SELECT x.{name} FROM wiki.db.user AS u, (SELECT 1 + 1) AS x", dialect="mysql")
+
+    assert "A column is not there" in error["why"]
+
+
+def test_thousands_of_columns_of_one_name_are_told_apart_at_once(ann: Person) -> None:
+    table = ann.sql(f"SELECT id{', id' * 4000} FROM wiki.db.user WHERE id = 1", dialect="mysql")
+
+    assert table.column_names[-1] == "id_4000"
 
 
 def test_a_comment_that_passed_would_still_not_be_sent(monkeypatch: pytest.MonkeyPatch, ann: Person) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from swap.client.complete import Sql, sql_at
+from swap.client.complete import DIALECTS, Sql, dialect_of, option_at, sql_at
+from swap.query.language.dialects import LANGUAGES
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,44 @@ from swap.client.complete import Sql, sql_at
 )
 def test_sql_is_found_where_it_is_typed(marked: str, found: Sql | None) -> None:
     assert sql_at(marked.replace("|", ""), marked.index("|")) == found
+
+
+@pytest.mark.parametrize(
+    ("marked", "found"),
+    [
+        ("%%swap -|\nSELECT 1", ("-", ("--dialect",))),
+        ("%%swap --dialect |", ("", ("hive", "mysql"))),
+        ("\n %%swap --dialect=my|\nSELECT 1", ("my", ("mysql",))),
+        ("%%swap --other|", ("--other", ())),
+        ("%%swap pages|", None),
+        ("%%swap\nSELECT -|", None),
+        ("x -|", None),
+    ],
+)
+def test_an_option_is_offered_in_the_first_line_of_a_cell_alone(
+    marked: str, found: tuple[str, tuple[str, ...]] | None
+) -> None:
+    assert option_at(marked.replace("|", ""), marked.index("|")) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect"),
+    [
+        ("%%swap --dialect mysql pages\nSELECT ", "mysql"),
+        ("%%swap --dialect=hive\nSELECT ", "hive"),
+        ("%%swap pages\nSELECT 1 --dialect hive\n", ""),
+        ("%swap --dialect hive SELECT ", "hive"),
+        ("%swap SELECT ", ""),
+    ],
+)
+def test_a_statement_is_completed_in_the_dialect_that_is_named(text: str, dialect: str) -> None:
+    sql = sql_at(text, len(text))
+    assert sql is not None
+
+    named, rest = dialect_of(text, sql)
+
+    assert (named, rest.text[: rest.offset].startswith("SELECT ")) == (dialect, True)
+
+
+def test_the_dialects_that_are_offered_are_those_there_are() -> None:
+    assert set(DIALECTS) == set(LANGUAGES)

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from swap.query.complete import complete
+from swap.query.complete import complete, words_of
+from swap.query.language.dialects import LANGUAGES
 from unit.query.worlds import CATALOG, Known
 
 SOURCES = ("lake", "mediawiki")
@@ -87,3 +88,32 @@ def test_a_long_statement_of_one_word_holds_the_gateway_up_for_no_moment(part: s
     complete(sql, len(sql), SOURCES, Known(CATALOG))
 
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "offered", "not_offered"),
+    [
+        ("mysql", "SELECT group_c¦", "group_concat", "list_concat"),
+        ("mysql", "SELECT date_tr¦", None, "date_trunc"),
+        ("mysql", "SELECT 1 REG¦", "REGEXP", "LATERAL VIEW"),
+        ("mysql", "SELECT QUA¦", "quarter", "QUALIFY"),
+        ("mysql", "SELECT * FROM mediawiki.enwiki.¦", "page", "pageview_hourly"),
+        ("mysql", "SELECT * FROM pag¦", "mediawiki.enwiki.page", "lake.wmf.pageview_hourly"),
+        ("hive", "SELECT expl¦", "explode", "unnest"),
+        ("hive", "SELECT 1 FROM t LAT¦", "LATERAL VIEW", "LATERAL"),
+    ],
+)
+def test_a_dialect_is_completed_with_its_own_words_and_its_sources_tables(
+    dialect: str, text: str, offered: str | None, not_offered: str
+) -> None:
+    offset, sources = text.index("¦"), {"mysql": ("mediawiki",), "hive": ("lake",)}[dialect]
+    found = complete(text.replace("¦", ""), offset, sources, Known(CATALOG), words_of(LANGUAGES[dialect]))
+    labels = [item.label for item in found.items]
+
+    assert (offered is None or offered in labels, not_offered in labels) == (True, False)
+
+
+def test_a_name_that_needs_quotes_has_the_dialects() -> None:
+    written = words_of(LANGUAGES["mysql"]).written
+
+    assert written("lake", "order", "a`b") == "lake.`order`.`a``b`"

@@ -30,6 +30,7 @@ CAPABILITIES = {
     "spark": Capabilities(
         comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison},
         orders=frozenset({*_EXACT, "boolean", "float", "binary", "timestamptz"}),
+        no_dialect="It is a Spark Thrift Server: Spark does not say beforehand which tables a statement reads.",
     ),
 }
 """What each product computes exactly as the combiner would."""

@@ -1,7 +1,7 @@
 """A statement in Hive's own dialect: Hive says what it depends on, then it runs, and its columns are what Hive says.
 
-`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, so
-that no statement of this kind is given to it.
+`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, and
+its capabilities name no dialect.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import pyarrow as pa
 from swap.arrow_stream import StreamWriter
 from swap.connectors.hive import decode
 from swap.connectors.hive.session import ColumnBlock, Described, StatementError
-from swap.connectors.hive.types import HiveType, UnknownTypeError, parse
+from swap.connectors.hive.types import HiveType, UnknownTypeError, identifier, parse
 from swap.connectors.hive.wire import Server, failed
 from swap.connectors.messages import STATEMENT
 from swap.connectors.process import Tell
-from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
-from swap.errors import Problem, QueryRefused, SourceFailed
+from swap.connectors.second_reading import closed_view, disagrees, not_understood, unique
+from swap.errors import SourceFailed
 
 _VIEWS = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
 _TEXT = HiveType("string", pa.string())
@@ -39,27 +39,40 @@ def begin(server: Server, request: Mapping[str, Any], tell: Tell) -> str:
 
 def demand(server: Server, source: str, statement: str, tables: set[tuple[str, str]]) -> None:
     """Let a statement pass in which Hive finds the plan's tables and no other.  Raises QueryRefused."""
-    if server.spark:
-        raise QueryRefused(
-            Problem(
-                f"{source} is a Spark Thrift Server, which takes no statements in its own dialect.",
-                why="Nothing was run. Spark does not say beforehand what a statement reads.",
-                todo="Leave dialect out.",
-                source=source,
-            )
-        )
     try:
-        ((told,),) = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+        found = _reads(server, source, statement)
     except StatementError as error:
         raise not_understood(source, f"Its error is {error.code} ({error.sql_state}).") from None
-    found = json.loads(told)["input_tables"]
     known = {(schema.casefold(), table.casefold()) for schema, table in tables}
-    for each in found:
-        schema, _, table = str(each["tablename"]).partition("@")
-        if each.get("tabletype") in _VIEWS and (schema.casefold(), table.casefold()) in known:
-            raise is_view(source, f"{schema}.{table}")
-    if any(tuple(str(each["tablename"]).casefold().split("@")) not in known for each in found):
+    behind: set[Table] = set()
+    for schema, table in sorted(each for each, kind in found.items() if kind in _VIEWS and each in known):
+        try:
+            behind |= set(_reads(server, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}"))  # noqa: S608 — quoted
+        except StatementError:
+            raise closed_view(source, f"{schema}.{table}") from None
+    if not set(found) <= known | behind:
         raise disagrees(source)
+
+
+Table = tuple[str, str]
+"""A schema and a name, without case."""
+
+
+def _reads(server: Server, source: str, statement: str) -> dict[Table, str]:
+    """Return the tables that Hive would read, and what kind each is: views, and what they read, among them.
+
+    Raises StatementError, and QueryRefused where Hive does not say it plainly.
+    """
+    rows = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+    try:
+        ((told,),) = rows
+        found: dict[Table, str] = {}
+        for each in json.loads(told)["input_tables"]:
+            schema, table = each["tablename"].casefold().split("@")
+            found[schema, table] = each["tabletype"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise disagrees(source) from None
+    return found
 
 
 def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors.messages import STATEMENT
+from swap.connectors.messages import STATEMENT, decode_schema
 from swap.connectors.mysql import decode
 from swap.connectors.mysql.decode import Form
 from swap.connectors.mysql.select import comment
-from swap.connectors.mysql.types import text
+from swap.connectors.mysql.types import identifier, text
 from swap.connectors.mysql.wire import Link
 from swap.connectors.process import Tell
-from swap.connectors.second_reading import disagrees, is_view, not_understood, unique
+from swap.connectors.second_reading import closed_view, disagrees, not_understood, unique
 from swap.errors import Problem, SourceFailed
 
 _LONGEST_GROUP = 2**24
@@ -35,6 +36,11 @@ _TABLE = re.compile(r'"table_name":\s*"((?:[^"\\]|\\.)*)"')
 _MESSAGE = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)"')
 _WORDS = re.compile(r"'(?:[^'\\]|\\.)*+'|(?P<name>`(?:[^`]|``)*+`(?:\.`(?:[^`]|``)*+`)*)", re.DOTALL)
 _NAME = re.compile(r"`((?:[^`]|``)*+)`")
+_IN_FROM = re.compile(r"(?:(?:from|join)[ (]*|\) )\Z")
+"""Before a table's name, or before that of a query in brackets."""
+_IN_CALL = re.compile(r"(?:extract|trim)\([^()'`]*from \Z")
+"""Before a column's name, where a function has a FROM of its own."""
+_LOOKED_BACK = 200
 _VIEWS = "SELECT table_type FROM information_schema.tables WHERE table_schema = {schema} AND table_name = {table}"
 
 Tables = Mapping[str, tuple[str, str]]
@@ -56,7 +62,10 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
 
     def begin() -> StreamWriter:
         nonlocal columns, schema
-        names, columns = _described(source, link.columns)
+        try:
+            names, columns = _described(source, link.columns, decode_schema(request["columns"]).types)
+        except (IndexError, ValueError):
+            raise _unreadable(source, "columns are described in no way that is known") from None
         schema = pa.schema([pa.field(name, type_) for name, (type_, _) in zip(names, columns, strict=True)])
         return StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
 
@@ -72,63 +81,132 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
                 "Leave the column out, or make it text with CAST.",
             ) from None
         except decode.MalformedError as error:
-            raise _failed(source, f"Its answer cannot be read: {error}.", "Show it to SWAP's administrator.") from None
+            raise _unreadable(source, str(error)) from None
         writer.write(pa.RecordBatch.from_arrays(arrays, schema=schema))
     return (writer or begin()).end()
 
 
 # ── What the server would read ──────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A name in the server's own words for a statement: its parts, and the alias behind it.
+
+    It stands `in_from` where a table does; then it is one if it has two parts.
+    """
+
+    parts: tuple[str, ...]
+    alias: str
+    in_from: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the server says it would read: what it calls each table, the names in its words, and its messages."""
+
+    called: frozenset[str]
+    words: tuple[Word, ...]
+    messages: frozenset[str]
+
+    @property
+    def tables(self) -> frozenset[tuple[str, ...]]:
+        """The tables among the words."""
+        return frozenset(word.parts for word in self.words if word.in_from and len(word.parts) > 1)
+
+    @property
+    def made(self) -> frozenset[str]:
+        """What the statement itself calls something in FROM: sub-queries, and queries in WITH."""
+        own = {word.parts[0] for word in self.words if word.in_from and len(word.parts) == 1}
+        return frozenset(own | {word.alias for word in self.words if word.in_from and word.alias})
+
+
+NOTHING = Reading(frozenset(), (), frozenset())
+
+
 def demand(link: Link, source: str, statement: str, tables: Tables) -> None:
-    """Let a statement pass in which the server finds the plan's tables and no other.  Raises QueryRefused."""
+    """Let a statement pass in which the server finds the plan's tables, and what views among them read, and no other.
+
+    Raises QueryRefused.
+    """
     link.ask("SET SESSION max_error_count = 65535")
-    for schema, table in dict.fromkeys(tables.values()):
-        if ("VIEW",) in link.ask(_VIEWS.format(schema=text(schema), table=text(table))):
-            raise is_view(source, f"{schema}.{table}")
+    behind = _behind_views(link, source, tables)
     if "`<" in statement:
         # So are tables called that the server makes.
         raise disagrees(source)
     try:
-        ((said,),) = link.ask(f"EXPLAIN FORMAT=JSON {statement}")
+        found = _read(link, source, statement)
     except SourceFailed:
         raise _misread(source, link.error) from None
-    told = said or ""
-    names = _TABLE.findall(told)
-    if len(names) != told.count('"table_name"') or any(
-        name not in tables and not _MADE.fullmatch(name) for name in names
-    ):
+    if any(name not in tables and name not in behind.called for name in found.called):
         raise disagrees(source)
-    _demand_in_words(
-        source, _words(link, source, statement), tables, strict=bool(set(_MESSAGE.findall(told)) - _SAYS_NOTHING)
-    )
+    _demand_in_words(source, found, behind, tables)
 
 
-def _words(link: Link, source: str, statement: str) -> list[tuple[tuple[str, ...], str]]:
-    """Return each name in the statement as the server understood it, in its parts, with the alias behind it."""
+def _behind_views(link: Link, source: str, tables: Tables) -> Reading:
+    """Return what the views among the plan's tables read, as the server says it of each alone.  Raises QueryRefused."""
+    behind = NOTHING
+    for schema, table in dict.fromkeys(tables.values()):
+        if ("VIEW",) not in link.ask(_VIEWS.format(schema=text(schema), table=text(table))):
+            continue
+        try:
+            found = _read(link, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}")  # noqa: S608 — quoted
+        except SourceFailed:
+            raise closed_view(source, f"{schema}.{table}") from None
+        behind = Reading(behind.called | found.called, (*behind.words, *found.words), frozenset())
+    return behind
+
+
+def _read(link: Link, source: str, statement: str) -> Reading:
+    """Return what the server would read.  Raises SourceFailed, and QueryRefused where it does not say it plainly."""
+    rows = link.ask(f"EXPLAIN FORMAT=JSON {statement}")
+    told = rows[0][0] or "" if rows and len(rows[0]) == 1 else ""
+    names = _TABLE.findall(told)
+    if not told or len(names) != told.count('"table_name"'):
+        raise disagrees(source)
+    called = frozenset(name for name in names if not _MADE.fullmatch(name))
+    messages = frozenset(_MESSAGE.findall(told)) - _SAYS_NOTHING
+    return Reading(called, tuple(_words(link, source, statement)), messages)
+
+
+def _words(link: Link, source: str, statement: str) -> Iterator[Word]:
+    """Yield each name in the statement as the server understood it."""
     link.ask(f"EXPLAIN EXTENDED {statement}" if link.is_mariadb else f"EXPLAIN {statement}")
-    notes = [said or "" for _, number, said in link.ask("SHOW WARNINGS") if number == str(_NOTE)]
+    notes = [row[2] or "" for row in link.ask("SHOW WARNINGS") if len(row) == 3 and row[1] == str(_NOTE)]
     if not notes:
         raise disagrees(source)
-    found = []
     for note in notes:
         named = [each for each in _WORDS.finditer(note) if each["name"]]
         for each, after in zip(named, [*named[1:], None], strict=True):
             aliased = after is not None and note[each.end() : after.start()] == " "
-            found.append((_parts(each["name"]), _parts(after["name"])[0] if after and aliased else ""))
-    return found
+            before = note[max(0, each.start() - _LOOKED_BACK) : each.start()]
+            yield Word(
+                _parts(each["name"]),
+                _parts(after["name"])[0] if after and aliased else "",
+                in_from=bool(_IN_FROM.search(before)) and not _IN_CALL.search(before),
+            )
 
 
 def _parts(name: str) -> tuple[str, ...]:
     return tuple(part.replace("``", "`") for part in _NAME.findall(name))
 
 
-def _demand_in_words(source: str, words: list[tuple[tuple[str, ...], str]], tables: Tables, *, strict: bool) -> None:
-    """Refuse names of ours behind other tables; if `strict`, also each name with a dot that is none of the plan's."""
+def _demand_in_words(source: str, found: Reading, behind: Reading, tables: Tables) -> None:
+    """Refuse tables that are neither the plan's nor behind its views, and names of ours behind other tables.
+
+    Where the server answers from its statistics it names no table elsewhere: then also each other name with a dot.
+    """
     own = set(tables.values())
+    if not found.tables <= own | behind.tables:
+        raise disagrees(source)
     aliased = {(schema, name) for name, (schema, _) in tables.items()}
-    for parts, alias in words:
-        if len(parts) > 1 and alias in tables and parts != tables[alias]:
+    known = {word.parts for word in behind.words} | own
+    prefixes = {word.parts[:2] for word in behind.words} | own | aliased
+    for word in found.words:
+        parts = word.parts
+        if len(parts) > 1 and word.alias in tables and parts != tables[word.alias]:
             raise disagrees(source)
-        if strict and len(parts) > 1 and not (parts in own or parts[:2] in aliased or parts[0] in tables):
+        if not found.messages or len(parts) == 1 or parts in known or parts[:2] in prefixes or parts[0] in tables:
+            continue
+        if len(parts) > 2 or word.in_from or parts[0] not in found.made:
             raise disagrees(source)
 
 
@@ -178,7 +256,10 @@ _STRINGS = frozenset({15, 247, 248, 249, 250, 251, 252, 253, 254})
 _LARGEST = 38
 
 
-def _described(source: str, packets: list[bytes]) -> tuple[list[str], list[tuple[pa.DataType, Form]]]:
+def _described(
+    source: str, packets: list[bytes], known: list[pa.DataType]
+) -> tuple[list[str], list[tuple[pa.DataType, Form]]]:
+    """Return the names and types of a result's columns; `known` are the catalog's types of those that are a table's."""
     names, types = [], []
     for packet in packets:
         fields = list(_strings(packet, 6))
@@ -187,7 +268,18 @@ def _described(source: str, packets: list[bytes]) -> tuple[list[str], list[tuple
         kind, flags, decimals = rest[6], int.from_bytes(rest[7:9], "little"), rest[9]
         names.append(name)
         types.append(_type(source, name, kind, charset, length, decimals, unsigned=bool(flags & _UNSIGNED)))
+    if len(known) == len(types):
+        types = [_meant(*each) for each in zip(types, known, strict=True)]
     return unique(names), types
+
+
+def _meant(sent: tuple[pa.DataType, Form], known: pa.DataType) -> tuple[pa.DataType, Form]:
+    """Return how a column is read that is a table's own: bytes are what the source's settings call them."""
+    if not pa.types.is_binary(sent[0]):
+        return sent
+    if pa.types.is_timestamp(known):
+        return known, Form.STAMP
+    return (known, Form.PLAIN) if pa.types.is_string(known) else sent
 
 
 def _type(
@@ -220,6 +312,10 @@ def _strings(packet: bytes, count: int) -> Iterator[bytes]:
 
 def _size(value: bytes) -> int:
     return len(value) + (1 if len(value) < 251 else 3)
+
+
+def _unreadable(source: str, why: str) -> SourceFailed:
+    return _failed(source, f"Its answer cannot be read: {why}.", "Show it to SWAP's administrator.")
 
 
 def _failed(source: str, why: str, todo: str) -> SourceFailed:

@@ -43,7 +43,7 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "text": (
         "ascii base64 character_length chr concat concat_ws context_ngrams crc32 decode elt encode field find_in_set",
         "format_number initcap instr lcase length levenshtein locate lower lpad ltrim md5 ngrams octet_length",
-        "parse_url printf quote regexp_extract regexp_replace repeat replace reverse rpad rtrim sentences sha sha1",
+        "parse_url quote regexp_extract regexp_replace repeat replace reverse rpad rtrim sentences sha sha1",
         "sha2 soundex space split str_to_map substr substring_index translate ucase unbase64 unhex upper",
     ),
     "dates and times": (
@@ -57,10 +57,18 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     ),
     "JSON": ("get_json_object",),
 }
-"""Functions a person may call.  Each is pure: no file, no class of Java's, no program, no account, no setting."""
+"""Functions a person may call.  Each is pure: no file, no class of Java's, no program, no account, no setting.
+
+Nor `printf`: a width of nine digits in it takes all memory of the server, for everybody.
+"""
 
 TYPES = words("BOOLEAN TINYINT SMALLINT INT BIGINT FLOAT DOUBLE DECIMAL TEXT VARCHAR CHAR BINARY DATE TIMESTAMP")
 MARKS = words("( ) , . + - * / % = == <> != < > <= >= <=> || ~ & | ^ [ ]")
+HIDDEN = words(
+    "input__file__name block__offset__inside__file row__offset__inside__block raw__data__size row__id",
+    "row__is__deleted file__path row__position partition__spec__id partition__hash snapshot__id",
+)
+"""What Hive adds to each table: files, places in them, and what only some kinds of tables have."""
 
 
 class Parser(HiveParser):
@@ -118,6 +126,6 @@ LANGUAGE = Language(
     identifier=identifier,
     string=string,
     literal=literal,
-    hidden=frozenset({"input__file__name", "block__offset__inside__file", "row__offset__inside__block", "row__id"}),
+    hidden=HIDDEN,
     table_functions=frozenset({"explode", "posexplode"}),
 )

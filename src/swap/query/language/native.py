@@ -102,6 +102,10 @@ class Spoken:
             return self.language.string(token.text)
         if token.token_type in _CODE:
             return f"{'X' if token.token_type is TokenType.HEX_STRING else 'b'}'{token.text}'"
+        if not token.text.isascii():
+            # Some letters become others when their case changes: ſelect is a keyword to one parser, a name to another.
+            title = f"{cut(token.text)} is not part of the {self.language.title} that SWAP runs."
+            raise refused(title, self.text, token.start, why=_WHY)
         return " ".join(token.text.split())
 
 

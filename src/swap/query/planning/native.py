@@ -26,6 +26,7 @@ def plan(spoken: Spoken, resolved: Resolved, capabilities: Mapping[str, Capabili
     """Return the plan of a resolved statement in a dialect, whose tree is used up.  Raises QueryRefused."""
     language = spoken.language
     source = _only_source(resolved, capabilities, language)
+    columns = tuple(_columns(resolved))
     names = fresh_names(resolved, f"swap_{query_id}_t", len(resolved.references))
     named = fresh_names(resolved, f"swap_{query_id}_w", len(resolved.named))
     tables = {
@@ -49,7 +50,7 @@ def plan(spoken: Spoken, resolved: Resolved, capabilities: Mapping[str, Capabili
         for name, reference in zip(names, resolved.references, strict=True)
         if isinstance(reference.table, VisibleDataset)
     )
-    item = Input("swap_input_0", source, None, "", (), native=Native(text, reads, query_id))
+    item = Input("swap_input_0", source, None, "", (), native=Native(text, reads, query_id, columns))
     return Plan("", (item,), resolved.reads, streamed=False, notices=tuple(resolved.notices))
 
 
@@ -65,6 +66,15 @@ def _only_source(resolved: Resolved, capabilities: Mapping[str, Capabilities], l
             else "Name a table: source.schema.table.",
         )
     able = capabilities.get(sources[0])
+    if able is not None and able.no_dialect:
+        raise QueryRefused(
+            Problem(
+                f"{sources[0]} takes no statements in a dialect of its own.",
+                why=f"Nothing was run. {able.no_dialect}",
+                todo="Leave dialect out: then it is DuckDB's SQL, and may read all sources.",
+                source=sources[0],
+            )
+        )
     if able is None or able.dialect != language.name:
         speaks = f'Write dialect="{able.dialect}".' if able is not None and able.dialect else "Leave dialect out."
         raise _refused(f"{sources[0]} does not speak {language.title}.", speaks)
@@ -75,6 +85,43 @@ def _only_source(resolved: Resolved, capabilities: Mapping[str, Capabilities], l
                 "Leave dialect out: SWAP then sees to it that the order of rows tells nothing of it.",
             )
     return sources[0]
+
+
+def _columns(resolved: Resolved) -> Iterator[pa.DataType | None]:
+    """Yield the catalog's type of each column of the result that is a table's own; None of others.
+
+    Yields nothing where that cannot be told: of queries put together, and of a star over a sub-query.
+    """
+    tree, found = resolved.tree, list[pa.DataType | None]()
+    for item in tree.expressions if isinstance(tree, exp.Select) else ():
+        node = item.this if isinstance(item, exp.Alias) else item
+        if node.is_star:
+            opened = _opened(resolved, node)
+            if opened is None:
+                return
+            found += [column.type for reference in opened for column in reference.columns]
+        else:
+            meaning = resolved.meanings.get(id(node))
+            columns = {each.name: each.type for each in meaning.reference.columns} if meaning else {}
+            found.append(columns[meaning.column] if meaning else None)
+    yield from found
+
+
+def _opened(resolved: Resolved, star: exp.Expr) -> list[Reference] | None:
+    """Return the tables that a star of the outermost SELECT opens, in their order; None where it opens others too."""
+    select = resolved.tree
+    by_node = {id(each.node): each for each in resolved.references if each.select is select}
+    if isinstance(star, exp.Column):
+        named = [each for each in by_node.values() if each.alias.casefold() == star.table.casefold()]
+        return named if len(named) == 1 else None
+    joins = select.args.get("joins") or []
+    relations = [select.args["from_"].this, *(join.this for join in joins)]
+    tables = [by_node.get(id(each)) for each in relations]
+    # USING makes one column of two, and of what stands in brackets or in a lateral view the order is not known here.
+    plain = not any(join.args.get("using") for join in joins) and not any(each.args.get("joins") for each in relations)
+    if not plain or select.args.get("laterals") or any(star.args.values()):
+        return None
+    return [each for each in tables if each is not None] if all(tables) else None
 
 
 def _sub_query(language: Language, reference: Reference, name: str) -> str:

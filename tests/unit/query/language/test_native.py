@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from swap.connectors.hive.connector import CAPABILITIES as HIVES
 from swap.errors import Invalid, QueryRefused
 from swap.query.language import hive, mysql, names, native
 from swap.query.language.dialects import LANGUAGES, language
@@ -19,6 +20,7 @@ from swap.query.planning.resolve import resolve
 from unit.query.worlds import CAPABILITIES, CATALOG
 
 PAGE = Path("docs/reference/dialects.md").read_text("utf-8")
+SPARK = HIVES["spark"]
 VIEWS = "lake.wmf.pageview_hourly"
 
 
@@ -100,6 +102,24 @@ def test_an_empty_list_is_refused() -> None:
         sent(f"SELECT year FROM {VIEWS} t WHERE year IN (:ids)", "mysql", ids=[])
 
 
+@pytest.mark.parametrize("dialect", ["hive", "mysql"])
+@pytest.mark.parametrize("word", ["\u017fELECT year", "SELECT ran\u212a()", "SELECT year l\u0131ke 'a'"])
+def test_a_word_in_letters_that_become_others_is_refused(dialect: str, word: str) -> None:
+    # ſ is S when it is upper-case, the Kelvin sign k when it is lower-case: not to every parser.
+    with pytest.raises(QueryRefused, match="is not part of"):
+        sent(f"{word} FROM {VIEWS} v", dialect)
+
+    assert sent(f"SELECT year AS \u017f\u212a\u0131 FROM {VIEWS} v", dialect).startswith(
+        "SELECT `year` AS `\u017f\u212a\u0131`"
+    )
+
+
+@pytest.mark.parametrize("name", ["INPUT__FILE__NAME", "row__id", "FILE__PATH", "v.RAW__DATA__SIZE"])
+def test_what_hive_adds_to_tables_is_no_column(name: str) -> None:
+    with pytest.raises(QueryRefused, match="is no column of a table"):
+        sent(f"SELECT {name} FROM {VIEWS} v, (SELECT 1 + 1) x", "hive")
+
+
 @pytest.mark.parametrize(
     ("statement", "title"),
     [
@@ -136,6 +156,16 @@ def test_a_source_that_does_not_speak_it_is_refused_with_what_it_speaks() -> Non
         plan(spoken, resolved, able, "q1")
 
     assert raised.value.problem.todo == 'Write dialect="hive".'
+
+
+def test_a_source_that_takes_no_statements_of_its_own_says_why() -> None:
+    spoken = native.parse(f"SELECT year FROM {VIEWS} v", {}, 1000, LANGUAGES["hive"])
+    resolved = resolve(spoken.tree, "", {each.name: each for each in CATALOG}, lambda *_: (), {})
+
+    with pytest.raises(QueryRefused, match="lake takes no statements in a dialect of its own") as raised:
+        plan(spoken, resolved, {"lake": SPARK}, "q1")
+
+    assert "Spark does not say beforehand" in raised.value.problem.why
 
 
 def test_an_unknown_dialect_is_told_with_those_there_are() -> None:
