@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 import services
 from conformance.test_connector import eventually
-from integration.gateway.gateways import Gateway, Person, running, runtime_for
+from integration.gateway.gateways import LONG, Gateway, Person, busy_mariadb, running, runtime_for
 from swap import ports, processes, runtime, under_way
 from swap.errors import NotFound, Unavailable
 from swap.settings import Settings, load
@@ -108,23 +108,12 @@ name = "all"
 groups = ["analysts"]
 on = ["wiki"]
 """
-LONG = "SELECT COUNT(*) FROM wiki.db.many a, wiki.db.many b, wiki.db.many c, wiki.db.many d"
 
 
 @pytest.fixture
 def server() -> Iterator[services.MariaDB]:
-    made = services.MariaDB()
-    try:
-        made.run(
-            "CREATE DATABASE db",
-            "CREATE TABLE db.many (id INT)",
-            "INSERT INTO db.many SELECT seq FROM db.seq_1_to_2000",
-            "CREATE USER reader@'127.0.0.1'",
-            "GRANT SELECT ON db.* TO reader@'127.0.0.1'",
-        )
+    with busy_mariadb() as made:
         yield made
-    finally:
-        made.close()
 
 
 @contextlib.contextmanager

@@ -63,6 +63,27 @@ POLICY = Policy(
 )
 
 
+LONG = "SELECT COUNT(*) FROM wiki.db.many a, wiki.db.many b, wiki.db.many c, wiki.db.many d"
+"""What keeps the server of `busy_mariadb` busy, as the source `wiki`, until somebody ends it."""
+
+
+@contextlib.contextmanager
+def busy_mariadb() -> Iterator[services.MariaDB]:
+    """Run a server of a test's own, with a table and the account that reads it."""
+    made = services.MariaDB()
+    try:
+        made.run(
+            "CREATE DATABASE db",
+            "CREATE TABLE db.many (id INT)",
+            "INSERT INTO db.many SELECT seq FROM db.seq_1_to_2000",
+            "CREATE USER reader@'127.0.0.1'",
+            "GRANT SELECT ON db.* TO reader@'127.0.0.1'",
+        )
+        yield made
+    finally:
+        made.close()
+
+
 def lake() -> MemoryConnector:
     views = pa.table(
         {

@@ -9,28 +9,17 @@ import pytest
 
 import services
 from conformance.test_connector import eventually
-from integration.gateway.gateways import lake, running
+from integration.gateway.gateways import LONG, busy_mariadb, lake, running
 from swap.connectors import registry
 from swap.settings import Grant, MysqlSource, Policy
 
 POLICY = Policy(grants=(Grant(name="all", groups=("analysts",), on=("wiki", "lake")),))
-LONG = "SELECT COUNT(*) FROM wiki.db.many a, wiki.db.many b, wiki.db.many c, wiki.db.many d"
 
 
 @pytest.fixture
 def server() -> Iterator[services.MariaDB]:
-    made = services.MariaDB()
-    try:
-        made.run(
-            "CREATE DATABASE db",
-            "CREATE TABLE db.many (id INT)",
-            "INSERT INTO db.many SELECT seq FROM db.seq_1_to_2000",
-            "CREATE USER reader@'127.0.0.1'",
-            "GRANT SELECT ON db.* TO reader@'127.0.0.1'",
-        )
+    with busy_mariadb() as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_a_server_that_is_restarted_in_mid_query_fails_that_one_and_no_other(
