@@ -92,6 +92,26 @@ def test_a_harvest_tells_of_what_any_account_reads_and_of_each_table_once(mysql:
     assert sorted(names) == ["account", "log", "page", "secret"]
 
 
+def listings(mysql: Mysql, connector: MysqlConnector) -> int:
+    """Return how often the server was asked for all its tables while somebody with a choice of accounts read one."""
+    log = "SET GLOBAL general_log = "
+    mysql.server.run("SET GLOBAL log_output = 'TABLE'", "TRUNCATE mysql.general_log", f"{log}ON")
+    try:
+        assert read_by(mysql, connector, set(GROUPS), "page") == {"research"}
+    finally:
+        mysql.server.run(f"{log}OFF")
+    asked = mysql.server.run("SELECT argument FROM mysql.general_log")
+    return sum(" ".join(said.split()).startswith("SELECT table_schema, table_name") for (said,) in asked)
+
+
+def test_what_the_accounts_see_is_known_from_the_harvest(mysql: Mysql) -> None:
+    connector = mysql.connect(accounts=accounts(mysql.server.state))
+    harvested = mysql.connect(accounts=accounts(mysql.server.state))
+    assert list(harvested.harvest())
+
+    assert (listings(mysql, connector), listings(mysql, harvested)) == (len(GROUPS), 0)
+
+
 def test_an_account_that_is_refused_takes_no_other_with_it_in_a_harvest(mysql: Mysql) -> None:
     (mysql.server.state / "wrong").write_text("no password")
     wrong = accounts(mysql.server.state)

@@ -100,8 +100,14 @@ class StoreConnector(ABC):
             if DATASETS in told:
                 yield [decode_dataset(each) for each in told[DATASETS]]
 
-    def order_to_read(self, asked: Fragment | Native, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
-        """Return what a reader process is told to read.  Raises SourceUnavailable, Forbidden."""
+    def order_to_read(
+        self,
+        asked: Fragment | Native,
+        on_behalf: OnBehalf,
+        deadline: Deadline,
+        account: str,  # noqa: ARG002 — where there is one, `request` knows it
+    ) -> dict[str, Any]:
+        """Return what a reader process is told to read, as `account` chose.  Raises SourceUnavailable, Forbidden."""
         do = "native" if isinstance(asked, Native) else "read"
         order = self.order(do, asked.query_id or "query", deadline.at, on_behalf)
         if isinstance(asked, Native):
@@ -208,9 +214,10 @@ class StoreReader:
         """Let the child write the fragment's rows."""
         connector, fragment = self._connector, self._fragment
         rows: int | None = None
-        self.stats.account = connector.account(self._on_behalf)
-        order = connector.order_to_read(fragment, self._on_behalf, self._deadline) | {"names": list(names)}
-        for told in self._asked.follow(order, sink):
+        # Chosen once: what is recorded is what reads.
+        account = self.stats.account = connector.account(self._on_behalf)
+        order = connector.order_to_read(fragment, self._on_behalf, self._deadline, account)
+        for told in self._asked.follow(order | {"names": list(names)}, sink):
             if END in told:
                 rows = told[END]
             elif STATEMENT in told:

@@ -49,8 +49,11 @@ CAPABILITIES = Capabilities(
     # Of texts and bytes the server sorts by the beginning (max_sort_length); a zero date is before every date.
     orders=frozenset({"integer", "float", "decimal"}),
 )
-KNOWN_SECONDS = 300.0
-"""How long it is known which tables an account sees, where a person has several accounts to choose from."""
+KNOWN_SECONDS = 900.0
+"""How long it is known which tables an account sees, where a person has several accounts to choose from.
+
+Longer than from one harvest to the next, which tells it anew: no query asks, but those before the first harvest.
+"""
 HARVESTED_AT_ONCE = 4
 """Servers that are looked through at a time."""
 
@@ -118,15 +121,19 @@ class MysqlConnector(StoreConnector):
         problems: list[SwapError] = []
         for account in self._accounts:
             deadline = Deadline(time.monotonic() + HARVEST_SECONDS)
+            sees: set[tuple[str, str]] = set()
             try:
                 for message in self._asked("harvest", deadline, places=where.plain(), **self._to(shard, account)):
                     about |= message.get(SERVER, {})
                     tables = [decode_dataset(each) for each in message.get(DATASETS, ())]
+                    sees.update((each.schema, each.name) for each in tables)
                     if new := [each for each in tables if (each.schema, each.name) not in told]:
-                        told |= {(each.schema, each.name) for each in new}
+                        told.update((each.schema, each.name) for each in new)
                         yield new
             except SwapError as error:
                 problems.append(error)
+            else:
+                self._seen[shard.name, account.user] = time.monotonic(), frozenset(sees)
         if problems:
             raise problems[0]
         return Server(shard.name, _held_by(shard, where), **about)
@@ -143,8 +150,10 @@ class MysqlConnector(StoreConnector):
         """Return the smallest account of the person's groups that sees all the query's tables.  Raises Forbidden."""
         return self._for(on_behalf).user
 
-    def order_to_read(self, asked: Fragment | Native, on_behalf: OnBehalf, deadline: Deadline) -> dict[str, Any]:
-        """Return what a reader process is told to read, from the server that holds the database.
+    def order_to_read(
+        self, asked: Fragment | Native, on_behalf: OnBehalf, deadline: Deadline, account: str
+    ) -> dict[str, Any]:
+        """Return what a reader process is told to read as an account, from the server that holds the database.
 
         Raises QueryRefused for a statement over databases of several servers.
         """
@@ -159,7 +168,8 @@ class MysqlConnector(StoreConnector):
                     source=self.name,
                 )
             )
-        return super().order_to_read(asked, on_behalf, deadline) | self._to(shard, self._for(on_behalf))
+        whose = next(each for each in self._accounts if each.user == account)
+        return super().order_to_read(asked, on_behalf, deadline, account) | self._to(shard, whose)
 
     def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
         """Kill the connection of a reader that is gone, if it is still that query's."""
