@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
-from swap.hub import clients, context, known, mend, sweeper
+from swap.hub import addresses, clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
 from swap.hub.loopback import refuse_other_addresses
@@ -33,12 +33,15 @@ from swap.people import service
 from swap.people.ids import new_person_id
 
 WRONG = "Name and password do not match."
-WRONG_TODO = "Type the password again. After five wrong tries SWAP takes one more each minute."
 TOO_MANY = "Too many wrong tries."
 ELSEWHERE = "A browser in which you signed in before need not wait."
+LOCKED_TODO = " If it was right, your account may be locked; whoever keeps the directory of people knows."
 BUSY = "Very many people are signing in just now."
 BUSY_SECONDS = 5
-AWAY_TODO = "Whoever runs SWAP finds the reason in the hub's log."
+AWAY_TODO = (
+    "The directory of people does not answer. Who is signed in goes on working; try again in a minute."
+    " Whoever runs SWAP finds the reason in the hub's log."
+)
 
 
 class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub has no types
@@ -49,7 +52,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         self.context = context.current()
         refuse_other_addresses(self.context.settings)
         mend.watch(self.db)
-        self.tries = Tries()
+        self.tries = Tries(self.context.settings.people.tries)
         self.directory = registry.directory(self.context.settings)
         self.proving = Proving(self.directory)
         self.ending: set[asyncio.Task[None]] = set()
@@ -73,12 +76,23 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             raise Refusal(BUSY, f"Try again in a few seconds. {ELSEWHERE}", 503, BUSY_SECONDS) from error
         if found is None:
             await self._record_failure(name, client, one)
-            raise Refusal(WRONG, WRONG_TODO)
+            raise Refusal(WRONG, self._wrong_todo())
         self.tries.was_right(one)
+        if found.barred is not None:
+            # Only whoever knows the password hears this.
+            await self._record(name, client, found.barred.title)
+            raise Refusal(found.barred.title, f"{found.barred.why} {found.barred.todo}".strip())
         user = await self._let_in(found, client)
         secret, browser = self.context.runtime.hub_cookie_secret, secrets.token_hex(8)
         known.leave(handler, one.name, known.seal(secret, one.name, browser, context.utc_now()))
         return user
+
+    def _wrong_todo(self) -> str:
+        tries = self.context.settings.people.tries
+        return (
+            f"Type the password again. After {tries.per_name} wrong tries within {tries.minutes:g} minutes SWAP takes"
+            " no more for a while."
+        ) + (LOCKED_TODO if self.context.settings.people.authenticator == "ldap" else "")
 
     def _try(self, handler: Any, name: str, client: str) -> Try:
         """Return who tries: the name, where from, and whether the browser is known."""
@@ -92,12 +106,16 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         wait = self.tries.admit(one, time.monotonic())
         if wait:
             seconds = max(1, math.ceil(wait))
-            todo = f"Try again in {seconds} second{'' if seconds == 1 else 's'}. {'' if one.browser else ELSEWHERE}"
+            todo = f"Try again in {_in_words(seconds)}. {'' if one.browser else ELSEWHERE}"
             raise Refusal(TOO_MANY, todo.strip(), 429, seconds)
 
     async def _record_failure(self, name: str, client: str, one: Try) -> None:
         paused = self.tries.is_last(one, time.monotonic())
-        reason = "name and password do not match" + ("; tries are paused now" if paused else "")
+        await self._record(
+            name, client, "name and password do not match" + ("; tries are paused now" if paused else "")
+        )
+
+    async def _record(self, name: str, client: str, reason: str) -> None:
         await self.context.transact(
             lambda conn: audit.record(
                 conn, audit.SignInFailed(person_id="", name=audit.typed(name), client=client, reason=reason)
@@ -141,8 +159,8 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
         return True
 
     def get_handlers(self, app: Any) -> list[tuple[str, type]]:  # noqa: ARG002 - JupyterHub's signature
-        """Serve the sign-in page."""
-        return [("/login", SignInHandler)]
+        """Serve the sign-in page and the OAuth door."""
+        return [("/login", SignInHandler), ("/api/oauth2/authorize", addresses.AuthorizeHandler)]
 
     # ── leaving nothing behind ──────────────────────────────────────────────────────────────────────
     def _end_all_of(self, person_id: str) -> None:
@@ -180,6 +198,12 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             self.db.delete(code)
         user.cookie_id = orm.new_token()
         self.db.commit()
+
+
+def _in_words(seconds: int) -> str:
+    if seconds > 90:
+        return f"{math.ceil(seconds / 60)} minutes"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
 
 
 def _identify(conn: Connection, found: DirectoryPerson) -> tuple[str, bool, bool]:

@@ -57,6 +57,7 @@ def configure(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]
 def _hub(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     return {
         "bind_url": f"http://{settings.site.bind}:{settings.site.port}",
+        # The public address is none of JupyterHub's: what differs there is in addresses.py, proxy.py and routes.py.
         "subdomain_host": settings.site.url,
         "hub_bind_url": f"http://127.0.0.1:{runtime.hub_port}",
         "hub_routespec": f"{settings.site.host}/hub/",
@@ -89,7 +90,7 @@ def _access(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         "oauth_token_expires_in": seconds,
         "token_expires_in_max_seconds": seconds,
         "oauth_require_pkce": True,
-        # __Host- cookies need TLS; on http://localhost there is none, and *.localhost cannot set cookies for localhost.
+        # __Host- cookies need TLS, and JupyterHub has one setting for both addresses: cookies.py names them under TLS.
         "cookie_host_prefix_enabled": False,
         "internal_ssl": False,
         "shutdown_on_logout": False,
@@ -127,9 +128,9 @@ def _pages(settings: Settings) -> dict[str, Any]:
         },
         "template_vars": {
             "site_name": settings.site.name,
-            "site_url": settings.site.url,
             "site_demo": settings.site.demo,
             "site_port": settings.site.public_port or settings.site.port,
+            "directory": _directory(settings),
         },
         "tornado_settings": {
             "log_function": logs.log_request,
@@ -142,9 +143,22 @@ def _pages(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _directory(settings: Settings) -> dict[str, Any] | None:
+    """Return what the sign-in page says of the organisation's directory."""
+    ldap = settings.people.ldap
+    if ldap is None:
+        return None
+    return {
+        "groups": list(ldap.allowed_groups),
+        "name_hint": ldap.name_hint,
+        "access_page": ldap.access_page,
+        "password_page": ldap.password_page,
+    }
+
+
 def _headers(settings: Settings) -> dict[str, str]:
     # The sign-in form's answer may lead on to a person's own host; browsers ask form-action about that too.
-    people = settings.site.person_url("*")
+    people = " ".join(address.person_url("*") for address in settings.addresses)
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -159,7 +173,7 @@ def _headers(settings: Settings) -> dict[str, str]:
 
 def _authenticator() -> dict[str, Any]:
     return {
-        # The people file is the list: whoever is in it may come, and nobody else.
+        # The directory is the list: whoever is in it may come, and nobody else.
         "allow_all": True,
         "allow_existing_users": False,
         "admin_users": set(),

@@ -2,8 +2,9 @@
 
 Closed by default.  On the portal's host only the sign-in page and the OAuth door lead to JupyterHub, and
 everything else is the portal's; a person's host leads to that person's server and to nothing else; hosts
-that are neither are told so, in words, by one path of the portal's.  The hub writes a file of its own beside
-ours, with one route for each running server.
+that are neither are told so, in words, by one path of the portal's.  What a page of another host asks for, but for
+going there, is answered by nobody.  The public address has routes of its own, on an entry of its own: nothing of it
+can be asked for without TLS.  The hub writes a file of its own beside ours, with the routes of each running server.
 """
 
 from __future__ import annotations
@@ -16,19 +17,18 @@ from typing import Any
 from swap.hub import clients
 from swap.hub.loopback import refuse_other_addresses
 from swap.runtime import Runtime
-from swap.settings import Settings
+from swap.settings import Address, Settings
+from swap.settings.origins import PROBE
 
 WEB = "web"
+PUBLIC = "public"
+"""The entry of the public address.  It speaks TLS and nothing else."""
+PLAIN = "plain"
+"""The entry that leads plain HTTP to the public address."""
 API = "api"
 API_USER = "hub"
 HUB_FILE = "hub.toml"
 """The hub's own file in the file provider's directory."""
-
-PROBE = "probe--x"
-"""A name below the portal's that can be nobody's id.
-
-The portal's pages ask for it to see whether browsers resolve it.
-"""
 
 PERSON = "p[a-z2-7]{9}"
 """identity.PERSON_ID, as Traefik's regular expressions write it."""
@@ -36,22 +36,40 @@ PERSON = "p[a-z2-7]{9}"
 IS_PAGE = "HeaderRegexp(`Accept`, `text/html`)"
 """What a browser asks for when somebody goes to an address."""
 
+IS_FOREIGN = (
+    "HeaderRegexp(`Sec-Fetch-Site`, `^(cross|same)-site$`) && !Header(`Sec-Fetch-Mode`, `websocket`)"
+    " && !(Header(`Sec-Fetch-Mode`, `navigate`) && Method(`GET`))"
+)
+"""What a browser says of a request by a page of another host that is not merely going to an address."""
+
+IS_PLAIN = "HeaderRegexp(`Origin`, `^http:`)"
+"""What comes from a page that came without TLS, of the very same host perhaps: whoever is on the way wrote it."""
+
+FOREIGN_PATH = "/foreign"
+"""The path at which the portal answers that, on every host of ours."""
+
 SERVER_GONE = "server-gone"
 """The middleware that answers in words for a server that does not answer; hub/proxy.py puts it before each server."""
 
+HSTS_SECONDS = 31_536_000
+
 # Above the routes the hub writes itself, whose priority is the length of their rule.
-_DOOR, _GUARD, _PORTAL, _LAST, _LAST_OF_ALL = 1000, 900, 10, 2, 1
+_DOTTED, _FOREIGN, _DOOR, _GUARD, _PORTAL, _LAST, _LAST_OF_ALL = 1200, 1100, 1000, 900, 10, 2, 1
 
 
 def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
     """Return the contents of Traefik's static and dynamic file."""
     refuse_other_addresses(settings)
+    routers, middlewares = _routers(settings.site.address, WEB), _middlewares(settings.site.address, WEB)
+    if (public := settings.origins.address) is not None:
+        routers |= _routers(public, PUBLIC) | _plain(settings, public)
+        middlewares |= _middlewares(public, PUBLIC)
     return {
         "static": _static(settings, runtime),
         "dynamic": {
             "http": {
-                "routers": _routers(settings),
-                "middlewares": _middlewares(settings, runtime),
+                "routers": routers | _own_routers(),
+                "middlewares": middlewares | _own_middlewares(runtime),
                 "services": {
                     "portal": _service(runtime.web_url),
                     "hub": _service(runtime.hub_url),
@@ -62,6 +80,17 @@ def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
 
 
 def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
+    entries = {
+        WEB: _entry(f"{settings.site.bind}:{settings.site.port}", "no-hearsay"),
+        API: {"address": f"127.0.0.1:{runtime.traefik_api_port}"},
+    }
+    origins = settings.origins
+    if origins.address is not None:
+        bind = f"[{origins.bind}]" if ":" in origins.bind else origins.bind
+        entry = _entry(f"{bind}:{origins.listens}", "no-hearsay", "only-tls")
+        entries[PUBLIC] = {**entry, "http": {**entry["http"], "tls": {}}}
+        if origins.http_port is not None:
+            entries[PLAIN] = _entry(f"{bind}:{origins.http_port}")
     return {
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
         "log": {"level": "WARN", "noColor": True},
@@ -71,56 +100,86 @@ def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
             "providersThrottleDuration": "0s",
             "file": {"directory": str(runtime.traefik_directory), "watch": True},
         },
-        "entryPoints": {
-            WEB: {
-                "address": f"{settings.site.bind}:{settings.site.port}",
-                "transport": {
-                    "lifeCycle": {"graceTimeOut": "1s"},
-                    # Reading a request's body may take as long as an upload over a slow tunnel.
-                    "respondingTimeouts": {"readTimeout": "600s", "writeTimeout": "0s", "idleTimeout": "180s"},
-                },
-                "http": {
-                    # /user/a/..%2fuser/b must mean the same here and behind: nothing, so it is refused (400).
-                    "sanitizePath": True,
-                    "encodedCharacters": {
-                        "allowEncodedSlash": False,
-                        "allowEncodedBackSlash": False,
-                        "allowEncodedNullCharacter": False,
-                        # Names of notebooks may hold these.
-                        "allowEncodedSemicolon": True,
-                        "allowEncodedPercent": True,
-                        "allowEncodedQuestionMark": True,
-                        "allowEncodedHash": True,
-                    },
-                },
+        "entryPoints": entries,
+    }
+
+
+def _entry(address: str, *middlewares: str) -> dict[str, Any]:
+    """Return an entry whose every router, the hub's too, has these middlewares."""
+    return {
+        "address": address,
+        "transport": {
+            "lifeCycle": {"graceTimeOut": "1s"},
+            # Reading a request's body may take as long as an upload over a slow tunnel.
+            "respondingTimeouts": {"readTimeout": "600s", "writeTimeout": "0s", "idleTimeout": "180s"},
+        },
+        "http": {
+            "middlewares": [f"{name}@file" for name in middlewares],
+            # /user/a/..%2fuser/b must mean the same here and behind: nothing, so it is refused (400).
+            "sanitizePath": True,
+            "encodedCharacters": {
+                "allowEncodedSlash": False,
+                "allowEncodedBackSlash": False,
+                "allowEncodedNullCharacter": False,
+                # Names of notebooks may hold these.
+                "allowEncodedSemicolon": True,
+                "allowEncodedPercent": True,
+                "allowEncodedQuestionMark": True,
+                "allowEncodedHash": True,
             },
-            API: {"address": f"127.0.0.1:{runtime.traefik_api_port}"},
         },
     }
 
 
-def _routers(settings: Settings) -> dict[str, Any]:
-    portal = f"Host(`{settings.site.host}`)"
-    person = f"HostRegexp(`^{PERSON}\\.{re.escape(settings.site.host)}$`)"
+def _routers(address: Address, entry: str) -> dict[str, Any]:
+    """Return the routers of one address, on its own entry."""
+    portal = f"Host(`{address.host}`)"
+    person = f"HostRegexp(`^{PERSON}\\.{re.escape(address.host)}$`)"
+    ours = f"HostRegexp(`^(.+\\.)?{re.escape(address.host)}$`)"
+    dotted = f"HostRegexp(`^(.+\\.)?{re.escape(address.host)}\\.$`)"
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
-    return {
-        "sign-in": _router(f"{portal} && Path(`/hub/login`)", "hub", _DOOR, "hub-away", "through-traefik"),
-        "hub": _router(f"{portal} && Path(`/hub/api/oauth2/authorize`)", "hub", _DOOR, "hub-away"),
+    door = "Path(`/hub/api/oauth2/authorize`)"
+    probe = f"Host(`{PROBE}.{address.host}`) && Path(`/ping`)"
+
+    def router(rule: str, service: str, priority: int, *middlewares: str) -> dict[str, Any]:
+        return _router(entry, rule, service, priority, *middlewares)
+
+    foreign = f"({IS_FOREIGN} || {IS_PLAIN})" if address.tls else IS_FOREIGN
+    made = {
+        # With a dot behind it a name is another host to browsers and to SWAP, and the same one to Traefik's `Host`.
+        "dotted": router(dotted, "portal", _DOTTED, "to-nothing"),
+        # A page of any other host, a neighbour's too, may lead here and do nothing else: under TLS browsers send
+        # cookies along with what it asks for.  Servers judge WebSockets themselves, by their Origin.
+        "foreign": router(f"{ours} && {foreign} && !({probe})", "portal", _FOREIGN, "to-foreign"),
+        "sign-in": router(f"{portal} && Path(`/hub/login`)", "hub", _DOOR, "hub-away", "through-traefik"),
+        "hub": router(f"{portal} && {door}", "hub", _DOOR, "hub-away"),
+        # A person's server sends its person here, wherever they came from: it knows no address of the portal's.
+        "hub-from-person": router(f"{person} && {door}", "portal", _DOOR, _at(entry, "to-door")),
         # No stock page ever appears: not home, token, spawn, admin, API documentation.
-        "hub-pages": _router(f"{portal} && {hub_paths}", "portal", _GUARD, "to-portal"),
-        "user-on-portal": _router(f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, "to-person"),
-        "portal": _router(portal, "portal", _PORTAL, "portal-away"),
-        # What no other route takes is told so in words, and reaches no other path of the portal.
-        "nothing-here": _router("HostRegexp(`.+`)", "portal", _LAST_OF_ALL, "to-nothing"),
-        "hub-on-person": _router(f"{person} && {hub_paths}", "portal", _GUARD, "to-portal"),
-        # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
-        "server-not-running": _router(
-            f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, "to-start"
+        "hub-pages": router(f"{portal} && {hub_paths}", "portal", _GUARD, _at(entry, "to-portal")),
+        "user-on-portal": router(
+            f"{portal} && PathRegexp(`^/user/{PERSON}(/|$)`)", "portal", _GUARD, _at(entry, "to-person")
         ),
-        "person": _router(f"{person} && {IS_PAGE}", "portal", _LAST, "to-portal"),
-        # The portal leads on from an address to its name, and answers the probe whether this browser finds such names.
-        "by-address": _router("Host(`127.0.0.1`) || Host(`::1`) || Host(`0.0.0.0`)", "portal", _LAST),
-        "probe": _router(f"Host(`{PROBE}.{settings.site.host}`) && Path(`/ping`)", "portal", _LAST),
+        "portal": router(portal, "portal", _PORTAL, "portal-away"),
+        # What no other route takes is told so in words, and reaches no other path of the portal.
+        "nothing-here": router("HostRegexp(`.+`)", "portal", _LAST_OF_ALL, "to-nothing"),
+        "hub-on-person": router(f"{person} && {hub_paths}", "portal", _GUARD, _at(entry, "to-portal")),
+        # These two answer where no server runs.  Only pages are led on; what a program asks for is not found.
+        "server-not-running": router(
+            f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, _at(entry, "to-start")
+        ),
+        "person": router(f"{person} && {IS_PAGE}", "portal", _LAST, _at(entry, "to-portal")),
+        # The portal answers the probe whether this browser finds such names.
+        "probe": router(probe, "portal", _LAST),
+    }
+    return {_at(entry, name): each for name, each in made.items()}
+
+
+def _own_routers() -> dict[str, Any]:
+    """Return the routers that are of no address's."""
+    return {
+        # The portal leads on from an address to its name.
+        "by-address": _router(WEB, "Host(`127.0.0.1`) || Host(`::1`) || Host(`0.0.0.0`)", "portal", _LAST),
         "api": {
             "rule": f"Host(`127.0.0.1`) && PathPrefix(`/{API}`)",
             "entryPoints": [API],
@@ -130,12 +189,44 @@ def _routers(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
-    url = settings.site.url
-    person = settings.site.person_url("${1}")
+def _plain(settings: Settings, public: Address) -> dict[str, Any]:
+    """Return the router that leads plain HTTP to the public address, where settings tell so."""
+    if settings.origins.http_port is None:
+        return {}
+    ours = f"HostRegexp(`^({PERSON}\\.)?{re.escape(public.host)}$`)"
+    return {"to-tls": _router(PLAIN, ours, "portal", _PORTAL, "to-tls")}
+
+
+def _middlewares(address: Address, entry: str) -> dict[str, Any]:
+    """Return the middlewares that lead to one address."""
+    url = address.url
+    # $1 is only ever a person id, so this leads to nobody's host but a person's.
+    person = address.person_url("${1}")
+    made = {
+        "to-portal": _redirect(".*", f"{url}/"),
+        "to-person": _redirect(f"^https?://[^/]+/user/({PERSON})(/.*)?$", f"{person}/user/${{1}}${{2}}"),
+        "to-start": _redirect(f"^https?://[^/]+/user/{PERSON}(?:/lab/tree/([^?&#]*))?.*$", f"{url}/server?next=${{1}}"),
+        "to-door": _redirect("^https?://[^/]+/hub/api/oauth2/authorize(.*)$", f"{url}/hub/api/oauth2/authorize${{1}}"),
+    }
+    if entry == PUBLIC:
+        plain = f"^http://({PERSON}\\.)?{re.escape(address.host)}(?::[0-9]+)?(/.*)?$"
+        to_tls = _redirect(plain, f"{address.person_url('${1}').replace('${1}.', '${1}', 1)}${{2}}")
+        # The host below is ours alone, so its names may be held to TLS with it.
+        tls = {"stsSeconds": HSTS_SECONDS, "stsIncludeSubdomains": True, "forceSTSHeader": True}
+        return {_at(entry, name): each for name, each in made.items()} | {
+            "to-tls": to_tls,
+            "only-tls": {"headers": tls},
+        }
+    return made
+
+
+def _own_middlewares(runtime: Runtime) -> dict[str, Any]:
+    """Return the middlewares that are of no address's."""
     return {
-        "to-portal": {"redirectRegex": {"regex": ".*", "replacement": f"{url}/"}},
         "to-nothing": {"replacePath": {"path": "/nothing-here"}},
+        "to-foreign": {"replacePath": {"path": FOREIGN_PATH}},
+        # Traefik says itself where a request came from and how, in headers of its own; these it would pass on.
+        "no-hearsay": {"headers": {"customRequestHeaders": {"Forwarded": "", "X-Scheme": ""}}},
         # While the portal is away the hub has a page that says so.
         "portal-away": {"errors": {"status": ["502", "504"], "service": "hub", "query": "/hub/error/502"}},
         # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
@@ -143,23 +234,19 @@ def _middlewares(settings: Settings, runtime: Runtime) -> dict[str, Any]:
         # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
         # cookie.
         SERVER_GONE: {"errors": {"status": ["502", "504"], "service": "portal", "query": "/server-gone"}},
-        # $1 is only ever a person id, so this leads to nobody's host but a person's.
-        "to-person": {
-            "redirectRegex": {
-                "regex": f"^https?://[^/]+/user/({PERSON})(/.*)?$",
-                "replacement": f"{person}/user/${{1}}${{2}}",
-            }
-        },
-        "to-start": {
-            "redirectRegex": {
-                "regex": f"^https?://[^/]+/user/{PERSON}(?:/lab/tree/([^?&#]*))?.*$",
-                "replacement": f"{url}/server?next=${{1}}",
-            }
-        },
         # With it the hub believes what is said of the client's address; a client's own is overwritten.
         "through-traefik": {"headers": {"customRequestHeaders": {clients.PROOF: clients.proof(runtime)}}},
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
     }
+
+
+def _redirect(regex: str, replacement: str) -> dict[str, Any]:
+    return {"redirectRegex": {"regex": regex, "replacement": replacement}}
+
+
+def _at(entry: str, name: str) -> str:
+    """Return the name of a router or middleware of one address: the plain one for the tunnel's."""
+    return name if entry == WEB else f"{name}-{entry}"
 
 
 def _unsalted(password: str) -> str:
@@ -168,8 +255,8 @@ def _unsalted(password: str) -> str:
     return "{SHA}" + base64.b64encode(digest).decode("ascii")
 
 
-def _router(rule: str, service: str, priority: int, *middlewares: str) -> dict[str, Any]:
-    router: dict[str, Any] = {"rule": rule, "entryPoints": [WEB], "service": service, "priority": priority}
+def _router(entry: str, rule: str, service: str, priority: int, *middlewares: str) -> dict[str, Any]:
+    router: dict[str, Any] = {"rule": rule, "entryPoints": [entry], "service": service, "priority": priority}
     if middlewares:
         router["middlewares"] = list(middlewares)
     return router

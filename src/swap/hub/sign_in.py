@@ -13,6 +13,7 @@ from tornado import web
 from swap.audit import typed
 from swap.db.engine import DatabaseUnavailable
 from swap.hub import mend
+from swap.hub.addresses import ByAddress
 
 AWAY = "Nobody can sign in just now."
 DATABASE_TODO = "SWAP's database does not answer. It is usually back within a minute; try again then."
@@ -29,11 +30,13 @@ class Refusal(Exception):
         self.wait_seconds = wait_seconds
 
 
-class SignInHandler(LoginHandler):  # type: ignore[misc] # JupyterHub has no types
+class SignInHandler(ByAddress, LoginHandler):  # type: ignore[misc] # JupyterHub has no types
     """JupyterHub's login with our answers."""
 
     async def post(self) -> None:
         """Let somebody in, or show the page again."""
+        if not self.is_own_form():
+            raise web.HTTPError(403, "This form did not come from SWAP. Try again here.")
         typed_name = self.get_body_argument("username", default="", strip=True)
         password = self.get_body_argument("password", default="", strip=False)
         try:

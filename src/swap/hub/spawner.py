@@ -8,11 +8,9 @@ process for it.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator
@@ -22,20 +20,23 @@ from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
 from jupyterhub.utils import random_port
+from sqlalchemy.exc import SQLAlchemyError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from swap import audit, child
 from swap.errors import SwapError
 from swap.hub import context
 from swap.hub.steps import Steps
-from swap.launch import running
+from swap.launch import launcher, running
 from swap.launch import server as launches
-from swap.launch.model import Launch, Running
+from swap.launch.model import Launch, Refusals, Running, Seat
 from swap.launch.start import Failure, Step, failure_data, step_event
 from swap.people import service
 
 ASK_SECONDS = 0.1
 TAIL_BYTES = 4000
+COUNT_SECONDS = 60.0
+"""How often what a person's programs were refused is added to the audit, if it is anything."""
 MINIMUM_FREE_BYTES = 20_000_000
 """Jupyter writes a few small files to start; below this it would fail half-way, in its own words."""
 
@@ -51,14 +52,17 @@ class StartFailed(SpawnException):  # type: ignore[misc] # JupyterHub has no typ
 
 
 class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
-    """One local process for one person."""
+    """One local process for one person, started by the launcher of the site's isolation."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.context = context.current()
+        self.launcher = launcher.launcher(self.context.settings, self.context.runtime)
         self.steps = Steps()
         self.running: Running | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.counted: Refusals | None = None
+        self.counted_at = 0.0
 
     # ── what survives the hub ───────────────────────────────────────────────────────────────────────
     def get_state(self) -> dict[str, Any]:
@@ -100,33 +104,31 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name
         self.steps.begin(Step.HOME)
-        await asyncio.to_thread(self._open_home)
         await self._end_leftover()
+        seat = await here.transact(lambda conn: self.launcher.seat(conn, person_id))
+        await asyncio.to_thread(self._open_home, seat)
         self.steps.begin(Step.PROCESS)
         self.port = random_port()
         server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
         launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
-        self.process = await asyncio.to_thread(_run, launch)
+        self.process = await asyncio.to_thread(self.launcher.start, launch, seat)
         seen = child.look(self.process.pid)
         self.running = Running(person_id, server_id, self.process.pid, -1 if seen is None else seen.started)
         running.note(here.settings.state, self.running)
         self.steps.begin(Step.ANSWER, self.process.pid)
         address = f"http://127.0.0.1:{self.port}"
         await self._wait_for_answer(address)
+        # What was refused until now were our own questions whether it answers.
+        self.counted, self.counted_at = self.launcher.refusals(self.running), time.monotonic()
         self.steps.begin(Step.ROUTE)
         await here.transact(
             lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id))
         )
         return address
 
-    def _open_home(self) -> None:
+    def _open_home(self, seat: Seat) -> None:
         """Make the person's home, private, and see that it can be written."""
-        runtime = self.context.runtime
-        runtime.homes.mkdir(mode=0o700, parents=True, exist_ok=True)
-        place = launches.home(runtime, self.user.name)
-        place.mkdir(mode=0o700, exist_ok=True)
-        place.chmod(0o700)
-        free = os.statvfs(place)
+        free = os.statvfs(self.launcher.open_home(seat))
         if free.f_bavail * free.f_frsize < MINIMUM_FREE_BYTES:
             raise StartFailed(
                 "The disk of your home directory is full. JupyterLab must write a few small files to start. "
@@ -152,7 +154,13 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             )
         service.launch_server(conn, person.id, server_id, credential, context.utc_now())
         return launches.server(
-            here.settings, here.runtime, person, credential=credential, hub_environment=self.get_env()
+            here.settings,
+            here.runtime,
+            person,
+            places=self.launcher.places(person.id),
+            port=self.port,
+            credential=credential,
+            hub_environment=self.get_env(),
         )
 
     async def _wait_for_answer(self, address: str) -> None:
@@ -163,7 +171,8 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         while time.monotonic() < end:
             code = self.process.poll()
             if code is not None:
-                raise StartFailed(_ended(code), reason="exited", status=500, log=self._said())
+                why = " ".join(filter(None, (_ended(code), self.launcher.limits_met(self.user.name))))
+                raise StartFailed(why, reason="exited", status=500, log=self._said())
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
             await asyncio.sleep(ASK_SECONDS)
@@ -191,15 +200,36 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     async def poll(self) -> int | None:
         """Return None while the server runs, else how it ended (0 when nobody knows)."""
         if self.process is not None:
-            return self.process.poll()
-        if self.running is not None and running.is_alive(self.running):
-            return None
-        return 0
+            code = self.process.poll()
+        else:
+            code = None if self.running is not None and running.is_alive(self.running) else 0
+        if code is None and self.running is not None and time.monotonic() - self.counted_at > COUNT_SECONDS:
+            await self._record_refusals(self.launcher.refusals(self.running))
+        return code
+
+    async def _record_refusals(self, now: Refusals) -> None:
+        """Add to the audit what was refused since the last record; what cannot be recorded now is, the next time."""
+        server, before, self.counted_at = self.running, self.counted or now, time.monotonic()
+        assert server is not None
+        new = now.since(before)
+        if new.no_route > 0 or new.refused > 0:
+            event = audit.ConnectionsRefused(
+                person_id=server.person_id, server_id=server.server_id, no_route=new.no_route, refused=new.refused
+            )
+            try:
+                await self.context.transact(lambda conn: audit.record(conn, event))
+            except (SwapError, SQLAlchemyError) as error:
+                self.log.warning("Refused connections of %s are not in the audit yet: %s", server.person_id, error)
+                return
+        self.counted = now
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's signature
         """Stop the server: ask, wait, kill."""
         if self.running is not None:
+            refused = self.launcher.refusals(self.running) if running.is_alive(self.running) else None
             await self._end(self.running)
+            if refused is not None:
+                await self._record_refusals(refused)
 
     async def _end(self, server: Running) -> None:
         if not await running.end(server):
@@ -213,6 +243,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         if server is None:
             return
         running.forget(self.context.settings.state, server.person_id)
+        self.launcher.clean(server.person_id)
 
         def end(conn: Any) -> None:
             if service.end_server(conn, server.server_id, context.utc_now()) is not None:
@@ -235,27 +266,6 @@ async def _answers(client: AsyncHTTPClient, url: str) -> bool:
     except (OSError, HTTPClientError):
         return False
     return bool(response.code < 500)
-
-
-def _run(launch: Launch) -> subprocess.Popen[bytes]:
-    """Start the server's process in a session of its own, its log begun afresh, and tell it its secrets."""
-    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    # A socket, not a pipe: through /proc nobody else can open it and read in its place.
-    ours, theirs = socket.socketpair()
-    with os.fdopen(descriptor, "wb") as log, ours, theirs:
-        ours.sendall(json.dumps(dict(launch.secrets)).encode())
-        return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            launch.argv,
-            env=dict(launch.env),
-            cwd=launch.cwd,
-            stdin=theirs.fileno(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            close_fds=True,
-            umask=0o077,
-        )
 
 
 def _ended(code: int) -> str:

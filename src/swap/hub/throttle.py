@@ -1,55 +1,57 @@
-"""Budgets of wrong tries that fade.  A try counts before the password is looked at, so that tries at once gain nothing.
+"""Budgets of wrong tries.  A try counts before the password is looked at, so that tries at once gain nothing.
 
-Kept in memory and bounded: when there are too many keys, those that would be forgotten soonest go first, so that
-somebody who types a million names neither fills it nor frees a name that is paused.
+Within any stretch of `seconds` no key has more than `tries`: a directory that locks accounts later than that locks none
+by what comes through here.  Kept in memory and bounded: when there are too many keys, those with the fewest tries go
+first, so that somebody who types a million names neither fills it nor frees a name that is paused.
 """
 
 from __future__ import annotations
 
 from heapq import nsmallest
 
-SPARE = 1e-6
-"""Seconds: what adding moments may lose."""
-
 
 class Throttle:
-    """Lets each key try `tries` times at once; every `fade_seconds` one of them is forgotten."""
+    """Lets each key try `tries` times within `seconds`; each try is forgotten after so long."""
 
-    def __init__(self, tries: int, fade_seconds: float, capacity: int = 10_000) -> None:
-        self._fade = fade_seconds
-        self._span = tries * fade_seconds
+    def __init__(self, tries: int, seconds: float, capacity: int = 10_000) -> None:
+        self._tries = tries
+        self._seconds = seconds
         self._capacity = capacity
-        self._forgotten_at: dict[str, float] = {}
-        """The moment at which all of a key's tries will have faded."""
+        self._counted: dict[str, list[float]] = {}
+        """The moments of a key's tries that are not forgotten, the oldest first."""
 
     def admit(self, key: str, now: float) -> float:
         """Count a try and return 0, or return the seconds until the key may try again; that try is not counted."""
-        counted = max(now, self._forgotten_at.get(key, now)) + self._fade
-        wait = counted - self._span - now
-        if wait > SPARE:
-            return wait
-        self._forgotten_at[key] = counted
-        if len(self._forgotten_at) > self._capacity:
-            self._make_room()
+        counted = self._remembered(key, now)
+        if len(counted) >= self._tries:
+            return counted[0] + self._seconds - now
+        self._counted[key] = [*counted, now]
+        if len(self._counted) > self._capacity:
+            self._make_room(now)
         return 0.0
 
-    def _make_room(self) -> None:
+    def _remembered(self, key: str, now: float) -> list[float]:
+        return [moment for moment in self._counted.get(key, ()) if moment + self._seconds > now]
+
+    def _make_room(self, now: float) -> None:
         # A tenth at once, so that looking for them costs little for each try.
-        for key in nsmallest(max(1, self._capacity // 10), self._forgotten_at, key=self._forgotten_at.__getitem__):
-            del self._forgotten_at[key]
+        few = nsmallest(max(1, self._capacity // 10), self._counted, key=lambda key: len(self._remembered(key, now)))
+        for key in few:
+            del self._counted[key]
 
     def is_last(self, key: str, now: float) -> bool:
         """Tell whether the key's next try will have to wait."""
-        return self._forgotten_at.get(key, now) + self._fade - self._span - now > SPARE
+        return len(self._remembered(key, now)) >= self._tries
 
     def forgive(self, key: str) -> None:
         """Take one counted try back: it was right, but says nothing about the key's other tries."""
-        if key in self._forgotten_at:
-            self._forgotten_at[key] -= self._fade
+        counted = self._counted.pop(key, [])[:-1]
+        if counted:
+            self._counted[key] = counted
 
     def succeeded(self, key: str) -> None:
         """Forget the key's wrong tries."""
-        self._forgotten_at.pop(key, None)
+        self._counted.pop(key, None)
 
     def __len__(self) -> int:
-        return len(self._forgotten_at)
+        return len(self._counted)

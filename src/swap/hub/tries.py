@@ -1,19 +1,15 @@
 """Who may try to sign in now: a stranger within a name's budget and an address's, a known browser within its own.
 
 Strangers cannot hold up a browser in which the person signed in before: nothing they do is counted there.  An address
-may be shared by all (through SSH tunnels everybody comes from this machine), so its budget is ten times a name's.
+may be shared by all (through SSH tunnels everybody comes from this machine), so its budget is larger than a name's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swap import settings
 from swap.hub.throttle import Throttle
-
-TRIES = 5
-FADE_SECONDS = 60.0
-TRIES_OF_A_CLIENT = 50
-CLIENT_FADE_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +24,11 @@ class Try:
 class Tries:
     """The wrong tries of the last minutes."""
 
-    def __init__(self, capacity: int = 10_000) -> None:
-        self._names = Throttle(TRIES, FADE_SECONDS, capacity)
-        self._clients = Throttle(TRIES_OF_A_CLIENT, CLIENT_FADE_SECONDS, capacity)
-        self._browsers = Throttle(TRIES, FADE_SECONDS, capacity)
+    def __init__(self, allowed: settings.Tries, capacity: int = 10_000) -> None:
+        seconds = allowed.minutes * 60.0
+        self._names = Throttle(allowed.per_name, seconds, capacity)
+        self._clients = Throttle(allowed.per_address, seconds, capacity)
+        self._browsers = Throttle(allowed.per_name, seconds, capacity)
 
     def admit(self, one: Try, now: float) -> float:
         """Count a try and return 0, or return the seconds to wait; a try that has to wait is not counted."""

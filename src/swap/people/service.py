@@ -23,6 +23,7 @@ __all__ = [
     "Person",
     "PortalSession",
     "access",
+    "acting",
     "end_everything",
     "end_server",
     "ensure_person",
@@ -39,6 +40,7 @@ __all__ = [
     "server_for",
     "sign_in",
     "sign_out",
+    "system_user",
     "token_bearer",
 ]
 
@@ -100,6 +102,11 @@ def find_by_key(conn: Connection, directory_key: str) -> Person | None:
 def everybody(conn: Connection, directory: str) -> dict[str, Person]:
     """Return directory key → person, for all whose key begins with `directory` and who were not removed."""
     return store.find_all(conn, directory)
+
+
+def acting(conn: Connection, directory: str, now: datetime) -> dict[str, Person]:
+    """Return those of `everybody` who are signed in, or whose server runs."""
+    return store.find_all(conn, directory, acting_at=now)
 
 
 def sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime, days: float) -> None:
@@ -222,6 +229,33 @@ def launch_server(conn: Connection, person_id: str, server_id: str, credential: 
     """
     store.end_servers_of(conn, person_id, now)
     store.add_server(conn, person_id, server_id, credential, now)
+
+
+def system_user(conn: Connection, person_id: str, uids: range, is_taken: Callable[[int], bool]) -> int:
+    """Return the uid of a person's own system user, given now, once and for ever, if there is none yet.
+
+    `is_taken` tells of a uid whether this machine has given it to somebody else.  Raises Unavailable when none is left.
+    """
+    found = store.find_system_user(conn, person_id)
+    if found is not None:
+        return found
+    uid = store.next_uid(conn, uids)
+    # Whoever held the lock before us may have been asked for the same person.
+    found = store.find_system_user(conn, person_id)
+    if found is not None:
+        return found
+    while uid in uids and is_taken(uid):
+        uid += 1
+    if uid not in uids:
+        raise Unavailable(
+            Problem(
+                "No system user is left for you.",
+                why=f"All {len(uids)} ids from {uids.start} on were given; none is given twice.",
+                todo="Ask the people who run SWAP to raise launch.uids.",
+            )
+        )
+    store.add_system_user(conn, person_id, uid)
+    return uid
 
 
 def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, text, update
 
-from swap.db.tables import jupyter_server, person, portal_session, sign_in
+from swap.db.tables import jupyter_server, person, portal_session, sign_in, system_user
 from swap.people.model import Access, LaunchedServer, Person, Standing
 
 _PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch, person.c.password_mark)
@@ -42,13 +42,18 @@ def find(conn: Connection, person_id: str) -> Person | None:
     return None if row is None else _person(row)
 
 
-def find_all(conn: Connection, directory: str) -> dict[str, Person]:
-    """Return directory key → person, for keys that begin with `directory`, removed people left out."""
-    rows = conn.execute(
-        select(person.c.directory_key, *_PERSON).where(
-            person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
-        ),
+def find_all(conn: Connection, directory: str, acting_at: datetime | None = None) -> dict[str, Person]:
+    """Return directory key → person, for keys that begin with `directory`, removed people left out.
+
+    With a moment, only those who were signed in then, or whose server runs.
+    """
+    wanted = select(person.c.directory_key, *_PERSON).where(
+        person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
     )
+    if acting_at is not None:
+        runs = exists().where(jupyter_server.c.person_id == person.c.id, jupyter_server.c.ended_at.is_(None))
+        wanted = wanted.where(_live(acting_at) | runs)
+    rows = conn.execute(wanted)
     return {row.directory_key: _person(row) for row in rows}
 
 
@@ -181,6 +186,24 @@ def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[S
         ),
     ).one_or_none()
     return None if row is None else (_standing(row), row.csrf)
+
+
+def find_system_user(conn: Connection, person_id: str) -> int | None:
+    """Return the uid a person was given."""
+    uid: int | None = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == person_id))
+    return uid
+
+
+def next_uid(conn: Connection, uids: range) -> int:
+    """Return the uid after the last that was given, and let no other transaction give one until this one ends."""
+    conn.execute(text("select pg_advisory_xact_lock(hashtextextended('swap.system_user', 0))"))
+    last = conn.scalar(select(func.max(system_user.c.uid)).where(system_user.c.uid.between(uids.start, uids.stop - 1)))
+    return uids.start if last is None else last + 1
+
+
+def add_system_user(conn: Connection, person_id: str, uid: int) -> None:
+    """Give a person a uid, for ever."""
+    conn.execute(insert(system_user).values(person_id=person_id, uid=uid))
 
 
 def add_server(conn: Connection, person_id: str, server_id: str, credential: str, now: datetime) -> None:

@@ -14,10 +14,11 @@ from swap.settings import Settings
 
 @pytest.fixture
 def make_settings() -> Callable[..., Settings]:
-    """Return a function of fields of `site`."""
+    """Return a function of `origins` and of fields of `site`."""
 
-    def make(**site: Any) -> Settings:
-        return Settings.model_validate({"state": "/state", "site": site, "people": {"file": "/people.toml"}})
+    def make(origins: dict[str, Any] | None = None, **site: Any) -> Settings:
+        document = {"state": "/state", "site": site, "origins": origins or {}, "people": {"file": "/people.toml"}}
+        return Settings.model_validate(document)
 
     return make
 

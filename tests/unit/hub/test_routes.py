@@ -118,7 +118,82 @@ def test_a_persons_host_is_that_name_and_not_one_that_holds_it(http):
         assert not re.search(pattern, host)
 
 
+def test_a_name_with_a_dot_behind_it_leads_nowhere(http):
+    """Traefik's `Host` takes it for the name without, and no rule of ours for a page of another host would."""
+    router = http["routers"]["dotted"]
+    pattern = re.search("HostRegexp\\(`([^`]*)`\\)", router["rule"])[1]
+
+    assert all(re.search(pattern, host) for host in ("localhost.", "pabcdefghi.localhost."))
+    assert not any(re.search(pattern, host) for host in ("localhost", "pabcdefghi.localhost", "localhost.evil."))
+    assert router["middlewares"] == ["to-nothing"]
+    assert router["priority"] == max(each.get("priority", 0) for each in http["routers"].values())
+
+
 def test_the_dots_of_a_host_are_dots(make_settings, runtime):
     http = routes.traefik(make_settings(host="swap.localhost"), runtime)["dynamic"]["http"]
 
     assert r"\.swap\.localhost$" in http["routers"]["person"]["rule"]
+
+
+# ── the public address ──────────────────────────────────────────────────────────────────────────────
+ORIGINS = {
+    "url": "https://swap.example.org",
+    "certificate": "/c.pem",
+    "key": "/k.pem",
+    "bind": "127.0.0.1",
+    "http_port": 80,
+}
+
+
+@pytest.fixture
+def public(make_settings, runtime):
+    return routes.traefik(make_settings(origins=ORIGINS), runtime)
+
+
+def test_each_route_is_of_one_address_and_on_its_entry_alone(public):
+    for name, router in public["dynamic"]["http"]["routers"].items():
+        if name in {"api", "by-address", "to-tls"}:
+            continue
+        ours = "swap.example.org" if name.endswith("-public") else "localhost"
+        other = "localhost" if name.endswith("-public") else "swap"
+        assert router["entryPoints"] == ["public" if name.endswith("-public") else "web"], name
+        assert other not in router["rule"], name
+        assert ours in router["rule"].replace("\\", "") or "nothing-here" in name, name
+
+
+def test_the_public_entry_speaks_nothing_but_tls_and_demands_it_from_then_on(public):
+    entries = public["static"]["entryPoints"]
+
+    assert entries["public"]["address"] == "127.0.0.1:443"
+    assert entries["public"]["http"]["tls"] == {}
+    assert "only-tls@file" in entries["public"]["http"]["middlewares"]
+    assert "tls" not in entries["web"]["http"]
+    assert "only-tls@file" not in entries["web"]["http"]["middlewares"]
+
+
+def test_no_entry_believes_what_is_said_of_a_client(public):
+    entries = public["static"]["entryPoints"]
+
+    assert all("forwardedHeaders" not in entry for entry in entries.values())
+    assert all("no-hearsay@file" in entries[name]["http"]["middlewares"] for name in ("web", "public"))
+
+
+def test_plain_http_has_an_entry_only_where_told(make_settings, runtime, public):
+    without = routes.traefik(make_settings(origins=ORIGINS | {"http_port": None}), runtime)
+
+    assert public["static"]["entryPoints"]["plain"]["address"] == "127.0.0.1:80"
+    assert "plain" not in without["static"]["entryPoints"]
+    assert "to-tls" not in without["dynamic"]["http"]["routers"]
+
+
+def test_without_a_public_address_there_is_nothing_of_it(make_settings, runtime):
+    made = routes.traefik(make_settings(), runtime)
+
+    assert set(made["static"]["entryPoints"]) == {"web", "api"}
+    assert not [name for name in made["dynamic"]["http"]["routers"] if "public" in name or "tls" in name]
+
+
+def test_an_ipv6_address_is_written_as_traefik_reads_it(make_settings, runtime):
+    made = routes.traefik(make_settings(origins=ORIGINS | {"bind": "::1"}), runtime)
+
+    assert made["static"]["entryPoints"]["public"]["address"] == "[::1]:443"

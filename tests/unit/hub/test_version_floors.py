@@ -20,6 +20,7 @@ FLOORS = {
     "jupyterlab": "4.6.4",  # CVE-2026-102831, CVE-2026-73415, -73416, -73417, -73627
     "jupyter-server": "2.20.0",  # CVE-2026-44727, -35397, -5422, -40110, -40934
     "nbconvert": "7.17.2",  # CVE-2026-39377, -39378, -6658
+    "python-ldap": "3.4.5",  # CVE-2025-61911, -61912
 }
 NOT_AT_ALL = (
     "nbviewer",
@@ -56,16 +57,18 @@ def test_what_is_locked_is_not_below_its_floor(path):
         assert name not in FLOORS or number >= Version(FLOORS[name]), f"{path.name}: {name} {number}"
 
 
-def test_the_server_is_locked_with_each_of_them():
-    assert set(FLOORS) <= set(locked(ROOT / "requirements" / "server.txt"))
+def test_the_server_and_what_asks_a_directory_are_locked_with_each_of_them():
+    server, ldap = (locked(ROOT / "requirements" / f"{part}.txt") for part in ("server", "ldap"))
+
+    assert set(FLOORS) <= set(server) | set(ldap)
+    assert "python-ldap" not in server, "the demo needs no compiler"
 
 
 @pytest.mark.parametrize("name", FLOORS)
 def test_what_the_package_allows_is_not_below_its_floor(name):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    allowed = {
-        requirement.name: requirement for requirement in map(Requirement, project["optional-dependencies"]["server"])
-    }
+    parts = project["optional-dependencies"]
+    allowed = {each.name: each for each in map(Requirement, [*parts["server"], *parts["ldap"]])}
     floor = Version(FLOORS[name])
 
     before = [

@@ -7,11 +7,11 @@ the authenticator and the sweeper, which know no more of a directory than this f
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from swap.errors import Unavailable
+from swap.errors import Problem, Unavailable
 
 NAME_LENGTH = 64
 
@@ -24,13 +24,24 @@ class DirectoryPerson:
     anybody else; the name is a label and may.
 
     The password mark is another when the password is another, and tells nothing about it; "" from a directory that
-    cannot tell.
+    cannot tell.  Whoever is barred is who they say, and may not act: it is said why, in words for themselves.
     """
 
     key: str
     name: str
     groups: frozenset[str]
     password_mark: str = ""
+    barred: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a look at one part of a directory saw; `todo` only when there is something to do."""
+
+    subject: str
+    works: bool
+    saw: str
+    todo: str = ""
 
 
 class DirectoryAway(Unavailable):
@@ -42,13 +53,19 @@ class Directory(Protocol):
 
     Plain synchronous calls: each may block, so the hub makes them in threads, and each ends within limits of the
     directory's own.  Any of them raises DirectoryAway when there is no answer to be had; that says nothing about
-    anybody, so nobody gets in by it and nobody loses anything.
+    anybody, so nobody gets in by it, and nobody loses anything before `grace_seconds` are over.
     """
 
     prefix: str
     """What its keys begin with, which tells its people from other directories'."""
     at_a_time: int
     """How many passwords it looks at at once; further sign-ins wait, and nothing else in the hub does."""
+    look_seconds: float
+    """How often the sweeper looks."""
+    grace_seconds: float
+    """How long people go on working while it gives no answer; infinite for as long as that lasts."""
+    keys_are_for_ever: bool
+    """Whether a key is never given to anybody else.  Otherwise who is gone is removed for good, at once."""
 
     def authenticate(self, name: str, password: str) -> DirectoryPerson | None:
         """Return whose name and password these are, or None.  Takes as long when nobody has the name.
@@ -64,6 +81,9 @@ class Directory(Protocol):
 
     def sweep(self, keys: Collection[str]) -> dict[str, DirectoryPerson]:
         """Return who of `keys` is still there, by key, in one go however many they are: who is not in it is gone."""
+
+    def check(self) -> Iterator[Check]:
+        """Yield what works of it and what does not; never raises DirectoryAway."""
 
 
 def canonical(name: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import secrets
 import time
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +23,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from swap.errors import Problem, SettingsError
-from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
+from swap.hub.directories.base import NAME_LENGTH, Check, DirectoryAway, DirectoryPerson, canonical
 from swap.settings import Settings
 
 PREFIX = "file:"
 SETTLED_SECONDS = 1.0
 """A file younger than this may still be being written."""
+LOOK_SECONDS = 2.0
 AT_A_TIME = 2
 """Hashes computed at once: each takes 64 MB and a processor for some 50 ms."""
 
@@ -110,6 +112,9 @@ class FileDirectory:
 
     prefix = PREFIX
     at_a_time = AT_A_TIME
+    look_seconds = LOOK_SECONDS
+    grace_seconds = math.inf
+    keys_are_for_ever = False
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Answer from the file at `path`, which need not exist yet."""
@@ -138,6 +143,16 @@ class FileDirectory:
         """Return who of `keys` is still in the file.  Raises DirectoryAway while the file may be half written."""
         people = self._settled().people
         return {key: people[key] for key in keys if key in people}
+
+    def check(self) -> Iterator[Check]:
+        """Yield whether the file can be used."""
+        try:
+            people = self._read().people
+        except DirectoryAway as error:
+            why = f"{error.problem.title} {error.problem.why}"
+            yield Check("people file", works=False, saw=why, todo=error.problem.todo)
+        else:
+            yield Check("people file", works=True, saw=f"{len(people)} people")
 
     def _settled(self) -> PeopleFile:
         """Return what is in the file, once nobody is writing it: TOML cut off after an entry is a whole file too."""
