@@ -2,7 +2,7 @@
 
 Starting Python with Arrow and DuckDB or psycopg anew takes fifty times as long as a child's own beginning.  It has
 one thread, no credential and no descriptor but its channel: what a child is to do, and with which descriptors,
-arrives in the child, on a socket that the child made after the fork.
+arrives in the child, on a socket that the child made after the fork.  Told of a cell, it is in it before it forks.
 
 `bare.command("swap.fork_server", "module,module")`, then the channel's number: a child does what the `prepare()` of the
 module asked for returned.
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from swap import logs
+from swap.walls.cell import Cell, shut_in
 
 FORK = b"fork"
 REAP = b"reap"
@@ -33,7 +34,10 @@ ANSWER = struct.Struct("!i")
 def main() -> None:
     """Fork children of the modules that are named."""
     logs.install()
-    run(*[importlib.import_module(name).prepare() for name in sys.argv[1].split(",")])
+    begins = [importlib.import_module(name).prepare() for name in sys.argv[1].split(",")]
+    if (told := Cell.told()) is not None:
+        shut_in(told)
+    run(*begins)
 
 
 def run(*begins: Callable[[socket.socket], None]) -> None:

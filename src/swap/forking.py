@@ -11,14 +11,17 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swap import bare
 from swap.fork_server import ANSWER, FORK, REAP, REQUEST
+from swap.walls.cell import Cell
 
 _ANSWER_SECONDS = 10.0
 """A fork server that is silent for longer is replaced."""
+_STANDARD_ERROR = 2
+_PIECE_BYTES = 65_536
 
 
 def server_of(*modules: str, needs: Collection[str] = ()) -> Sequence[str]:
@@ -26,23 +29,25 @@ def server_of(*modules: str, needs: Collection[str] = ()) -> Sequence[str]:
     return bare.command("swap.fork_server", ",".join(modules), needs=needs)
 
 
-_shared: dict[tuple[Sequence[str], frozenset[tuple[str, str]]], ForkServer] = {}
+_shared: dict[tuple[Sequence[str], frozenset[tuple[str, str]], Cell | None], ForkServer] = {}
 
 
-def shared(program: Sequence[str], environment: Mapping[str, str] = {}) -> ForkServer:
+def shared(program: Sequence[str], environment: Mapping[str, str] = {}, cell: Cell | None = None) -> ForkServer:
     """Return this process's fork server for a program: whoever forks from it finds nothing of others there.
 
     It ends when this process does.
     """
-    return _shared.setdefault((tuple(program), frozenset(environment.items())), ForkServer(tuple(program), environment))
+    key = tuple(program), frozenset(environment.items()), cell
+    return _shared.setdefault(key, ForkServer(tuple(program), environment, cell))
 
 
 class ForkServer:
-    """One fork server, started when it is first needed and again when it has died."""
+    """One fork server, started when it is first needed and again when it has died; in a cell, if it is given one."""
 
-    def __init__(self, program: Sequence[str], environment: Mapping[str, str] = {}) -> None:
+    def __init__(self, program: Sequence[str], environment: Mapping[str, str] = {}, cell: Cell | None = None) -> None:
         self._program = program
-        self._environment = {**bare.ENVIRONMENT, **environment}
+        self._cell = cell
+        self._environment = {**bare.ENVIRONMENT, **environment, **({} if cell is None else cell.environment)}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
@@ -98,11 +103,12 @@ class ForkServer:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         try:
-            with theirs:
+            with theirs, self._words() as words:
                 self._process = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
                     [*self._program, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
+                    stderr=words,
                     pass_fds=[theirs.fileno()],
                     cwd="/",
                     env=self._environment,
@@ -115,6 +121,17 @@ class ForkServer:
         self._channel = ours
         return ours
 
+    @contextlib.contextmanager
+    def _words(self) -> Iterator[int | None]:
+        """Yield what its standard error is: ours, or in a cell a socket, through which nobody can open our log."""
+        if self._cell is None:
+            yield None
+            return
+        heard, said = socket.socketpair()
+        threading.Thread(target=_pass_on, args=(heard,), name="words", daemon=True).start()
+        with said:
+            yield said.fileno()
+
     def _end(self) -> None:
         if self._channel is not None:
             self._channel.close()
@@ -122,6 +139,14 @@ class ForkServer:
             self._process.kill()
             self._process.wait()
         self._channel = self._process = None
+
+
+def _pass_on(heard: socket.socket) -> None:
+    """Say what processes in a cell say, until the last of them has ended."""
+    with heard:
+        while piece := heard.recv(_PIECE_BYTES):
+            with contextlib.suppress(OSError):  # a full disk
+                os.write(_STANDARD_ERROR, piece)
 
 
 @dataclass(frozen=True, slots=True)

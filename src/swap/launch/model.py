@@ -18,8 +18,42 @@ class Launch:
     argv: tuple[str, ...]
     cwd: Path
     log: Path
+    port: int
+    """Where it answers, on loopback."""
     env: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A person as this machine knows them: `uid` is the system user that is theirs alone, None where it is SWAP's."""
+
+    person_id: str
+    name: str = ""
+    uid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a person's server finds what is its own, as it sees the machine."""
+
+    home: Path
+    token_socket: Path
+    """On it a person's kernels ask their server for tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often a person's programs asked for what they cannot reach, since their network was made."""
+
+    no_route: int = 0
+    """Connections and packets to another machine."""
+    refused: int = 0
+    """Connections to ports where nobody listens in the person's own network."""
+
+    def since(self, earlier: Refusals) -> Refusals:
+        """Return what was added since an earlier count."""
+        return Refusals(self.no_route - earlier.no_route, self.refused - earlier.refused)
 
 
 @dataclass(frozen=True, slots=True)

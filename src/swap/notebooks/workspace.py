@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from swap.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Unavailable
-from swap.identity import PERSON_ID
+from swap import homes
+from swap.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 
 READ_LIMIT = 4_000_000
 """Bytes of a notebook that are read for its title; larger ones go by their file's name."""
@@ -26,7 +26,6 @@ DEPTH_LIMIT = 4
 ENTRIES_LIMIT = 5_000
 NAMES_LIMIT = 500
 """Numbers that are tried behind a name for one that nobody has taken."""
-_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -41,27 +40,20 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One person's home directory below `homes`."""
+    """One person's home directory below `homes`; with a `uid` it is that system user's, and touched as such."""
 
     homes: Path
     person_id: str
+    uid: int | None = None
 
     def __post_init__(self) -> None:
-        if not PERSON_ID.fullmatch(self.person_id):
-            raise Forbidden(Problem("There is no such home directory."))
+        homes.place(self.homes, self.person_id)
 
     @contextmanager
     def _home(self, *, make: bool = False) -> Iterator[int]:
-        """Yield a descriptor of the home; a link in its place is refused, and never followed."""
-        path = self.homes / self.person_id
-        if make:
-            with contextlib.suppress(FileExistsError):
-                path.mkdir(mode=0o700)
-        descriptor = os.open(path, _OPEN_DIRECTORY)
-        try:
+        """Yield a descriptor of the home, with its owner's rights; a link in its place is refused."""
+        with homes.entered(self.homes, self.person_id, self.uid, create=make) as descriptor:
             yield descriptor
-        finally:
-            os.close(descriptor)
 
     def find(self) -> tuple[list[Found], bool]:
         """Return every notebook that is a plain file, and whether the whole home was searched."""
@@ -148,7 +140,7 @@ class Workspace:
         *folders, name = parts(path)
         with self._home() as directory, contextlib.ExitStack() as stack:
             for folder in folders:
-                directory = os.open(folder, _OPEN_DIRECTORY, dir_fd=directory)  # noqa: PLW2901 — one step further
+                directory = os.open(folder, homes.OPEN_DIRECTORY, dir_fd=directory)  # noqa: PLW2901 — one step further
                 stack.callback(os.close, directory)
             yield directory, name
 
@@ -229,7 +221,7 @@ def _search(directory: int, prefix: str, found: list[Found], budget: list[int], 
                     complete = complete and depth > 0
                     continue
                 with contextlib.suppress(OSError):
-                    below = os.open(entry.name, _OPEN_DIRECTORY, dir_fd=directory)
+                    below = os.open(entry.name, homes.OPEN_DIRECTORY, dir_fd=directory)
                     try:
                         complete = _search(below, f"{prefix}{entry.name}/", found, budget, depth - 1) and complete
                     finally:

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from swap.launch import server
+from swap.launch.model import Places
 from swap.people.model import Person
 from swap.runtime import Runtime
-from swap.settings import Settings
+from swap.settings import Origins, Settings
 
 SETTINGS = Settings.model_validate({"state": "/state", "site": {"time_zone": "Europe/Berlin"}})
 RUNTIME = Runtime(
@@ -32,7 +33,10 @@ ANN = Person("pabcdefghi", "Ann O'Brien", frozenset({"analysts"}), 0)
 
 
 def launch(**hub_environment: str):
-    return server.server(SETTINGS, RUNTIME, ANN, credential="the-credential", hub_environment=hub_environment)
+    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
+    return server.server(
+        SETTINGS, RUNTIME, ANN, places=places, port=1006, credential="the-credential", hub_environment=hub_environment
+    )
 
 
 def test_a_server_is_told_exactly_this():
@@ -44,10 +48,27 @@ def test_a_server_is_told_exactly_this():
         "TZ": "Europe/Berlin",
         "SWAP_GATEWAY": "http://127.0.0.1:1001",
         "SWAP_HOME_URL": "http://localhost:8000",
+        "SWAP_ADDRESSES": "http://localhost:8000",
+        "JUPYTERHUB_HOST": "",
         "SWAP_PERSON_NAME": "Ann O'Brien",
         "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
         "SWAP_KERNEL_ENV": "/kernel",
+        "SWAP_IDLE_HOURS": "72.0",
+        "SWAP_IDLE_TOLD_HOURS": "9.0",
     }
+
+
+def test_a_server_knows_the_addresses_it_is_reached_below_the_public_one_first():
+    origins = {"url": "https://swap.example.org", "certificate": "/c", "key": "/k"}
+    public = SETTINGS.model_copy(update={"origins": Origins.model_validate(origins)})
+    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
+    env = server.server(
+        public, RUNTIME, ANN, places=places, port=1006, credential="c", hub_environment={"JUPYTERHUB_HOST": "http://h"}
+    ).env
+
+    assert env["SWAP_ADDRESSES"] == "https://swap.example.org http://localhost:8000"
+    assert env["SWAP_HOME_URL"] == "https://swap.example.org"
+    assert env["JUPYTERHUB_HOST"] == ""
 
 
 def test_nothing_of_our_own_environment_is_inherited(tmp_path):

@@ -22,6 +22,7 @@ from swap.query.execution import combiner_child, death
 from swap.query.execution.death import Death
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
+from swap.walls.cell import Cell
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ class Read:
 class Combiner:
     """One child process."""
 
-    def __init__(self, server: ForkServer, limits: Limits, directory: Path) -> None:
+    def __init__(self, server: ForkServer, limits: Limits, directory: Path, cell: Cell | None = None) -> None:
+        """Start one, of a server whose processes are in that cell, if there is one."""
         self._server = server
         self._limits = limits
         self.rows = 0
@@ -103,16 +105,25 @@ class Combiner:
         except OSError:
             shutil.rmtree(self._spill, ignore_errors=True)
             raise
-        with contextlib.suppress(OSError):  # it has died at once: `start` says so
+        with contextlib.suppress(OSError):  # it has died at once, or no descriptor is left: `start` says so
+            self._send_settings(cell)
+
+    def _send_settings(self, cell: Cell | None) -> None:
+        directory = os.open(self._spill, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if cell is not None:
+                os.fchown(directory, cell.uid, cell.uid)
             send(
                 self._forked.control,
                 {
-                    "memory_bytes": limits.memory_bytes,
-                    "spill_bytes": limits.spill_bytes,
+                    "memory_bytes": self._limits.memory_bytes,
+                    "spill_bytes": self._limits.spill_bytes,
                     "threads": max(1, min(4, os.cpu_count() or 1)),
-                    "temp_directory": str(self._spill),
                 },
+                [directory],
             )
+        finally:
+            os.close(directory)
 
     @property
     def pid(self) -> int:
@@ -211,7 +222,7 @@ def explain(error: dict[str, Any], limits: Limits) -> SwapError:
     if kind in _NO_MEMORY or _is_for_want_of_memory(kind, message):
         # What DuckDB says when its spill files reach their limit; only the first line of it comes here.
         return _too_much_spilled(limits) if "failed to offload" in message else _out_of_memory(limits)
-    if kind == "IOException" and SPILL_PREFIX in message and "No space left" in message:
+    if kind == "IOException" and combiner_child.SPILL in message and "No space left" in message:
         return full_disk()  # DuckDB's own words name our directories
     if kind in {"TooLargeError", "OverflowError"} or _TOO_LONG in said:
         return _does_not_fit(kind, said)

@@ -2,7 +2,8 @@
 
 It is told what to do on a socket, reads its inputs from descriptors that come with the statement and writes
 the result to another, all as Arrow IPC.  It opens no file but DuckDB's own spill files in an empty directory,
-and ends when the socket closes.
+which comes as a descriptor too, and ends when the socket closes.  Where people have walls it is shut in, before
+the first statement, by the program that it is forked from.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ HOLD_SECONDS = 0.2
 """How long rows wait for others, so that they travel together."""
 BESIDE_SHARE, BESIDE_BYTES = 0.25, 150_000_000
 """What a combiner may hold beside DuckDB's own limit: interpreter, stacks, batches, long values."""
+SPILL = "/proc/self/fd/"
+"""How the place of the spill files begins: nothing else that a combiner opens is named so."""
 STACK_BYTES = 1 << 20
 """The stack of a thread of ours; there is one for each input, and stacks count as memory from their beginning."""
 
@@ -51,6 +54,8 @@ def prepare() -> Callable[[socket.socket], None]:
     """Return what a forked process is to do, with a DuckDB that was opened, and has answered something, before."""
     database = opened()
     rehearse(database)
+    # When the machine runs out of memory, combiners go first.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     return partial(main, database=database)
 
 
@@ -81,11 +86,10 @@ def rehearse(database: duckdb.DuckDBPyConnection) -> None:
 
 def main(control: socket.socket, database: duckdb.DuckDBPyConnection) -> None:
     """Lock down, wait for the statement, run it, say how it ended.  Does not return."""
-    # When the machine runs out of memory, combiners go first.
-    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     try:
-        settings, _ = receive(control)
-        connection = lock_down(database, settings)
+        settings, (directory,) = receive(control)
+        # By its descriptor it can be reached from where its path leads nowhere.
+        connection = lock_down(database, settings | {"temp_directory": f"{SPILL}{directory}"})
         heard = _heard()
         send(control, {"ready": True}, [heard])
         os.close(heard)

@@ -73,7 +73,10 @@ class Execution:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __call__(self, result: ResultFile) -> None:
-        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns."""
+        """Run it to its end.  Raises whatever stopped it; a result is complete only when this returns.
+
+        Then nothing writes any more; `close` collects what has ended.
+        """
         alarm = threading.Timer(self.limits.seconds, self.stop, [_timed_out(self.limits)])
         alarm.daemon = True
         try:
@@ -101,6 +104,14 @@ class Execution:
             result.end(complete=True)
         except OSError as error:
             raise _known(error) from None
+
+    def close(self) -> None:
+        """Collect the combiner.  Idempotent.
+
+        The end of a process takes milliseconds, which nobody who has the complete result needs to wait for.
+        """
+        if self._combiner is not None:
+            self._combiner.close()
 
     def stop(self, error: SwapError) -> None:
         """End it now, here and at the sources, with this error unless another came first.  From any thread."""
@@ -326,7 +337,9 @@ class Execution:
     def _end(self) -> None:
         """Leave nothing behind: processes, descriptors, statements at sources, threads."""
         if self._combiner is not None:
-            self._combiner.close()
+            self._combiner.kill()
+        if not self._complete:
+            self.close()
         for feed in self._feeds:
             feed.reader.cancel()
         # Those for which there was no thread.

@@ -19,6 +19,7 @@ from swap.query.execution import combiner_child
 from swap.query.execution.combiner import SPILL_PREFIX, Combiner
 from swap.query.execution.memory import Memory, half_of_the_machine
 from swap.settings import Limits
+from swap.walls.cell import Cell
 
 PROGRAM = server_of("swap.query.execution.combiner_child")
 ALLOCATORS = {
@@ -35,8 +36,10 @@ BUSY_SECONDS = 0.05
 class Pool:
     """All combiners of one gateway."""
 
-    def __init__(self, limits: Limits, directory: Path) -> None:
-        self.server = shared(PROGRAM, ALLOCATORS)
+    def __init__(self, limits: Limits, directory: Path, cell: Cell | None = None) -> None:
+        """Begin, with combiners in a cell if there is one; we are root then."""
+        self._cell = cell
+        self.server = shared(PROGRAM, ALLOCATORS, cell)
         self.memory = Memory(
             limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
         )
@@ -94,7 +97,10 @@ class Pool:
             return spare
         if spare is not None:
             spare.close()
-        return Combiner(self.server, self._limits, self._directory)
+        return self._new()
+
+    def _new(self) -> Combiner:
+        return Combiner(self.server, self._limits, self._directory, self._cell)
 
     def _ended(self, person: str) -> None:
         self.memory.give_back(person)
@@ -110,4 +116,4 @@ class Pool:
             # Without room for a spare there is none; whoever needs a combiner then is told why.
             with self._lock, contextlib.suppress(OSError):
                 if self._spare is None and not self._closed:
-                    self._spare = Combiner(self.server, self._limits, self._directory)
+                    self._spare = self._new()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +59,8 @@ class Query:
     directory: Path
 
     def execute(self, pool: Pool) -> None:
-        Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)(self.result)
+        with closing(Execution(self.run, self.run.plan, {"lake": self.lake}, pool, LIMITS, no_upload)) as execution:
+            execution(self.result)
 
     @property
     def complete(self) -> bool:
@@ -329,4 +331,5 @@ def test_a_disk_too_full_for_a_combiner_is_told_as_that(query: Query, full_disk:
     with pytest.raises(SwapError) as raised:
         query.execute(pool)
 
+    pool.close()
     assert raised.value.problem.title == "The disk that keeps results is full."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,10 @@ class Executor:
     def execute(self, run: Run) -> list[dict[str, Any]]:
         result = self.spool.create(run.id)
         try:
-            Execution(run, run.plan, {"mem": self.connector}, self.pool, LIMITS, lambda _: -1)(result)
+            with closing(
+                Execution(run, run.plan, {"mem": self.connector}, self.pool, LIMITS, lambda _: -1)
+            ) as execution:
+                execution(result)
         finally:
             result.end(complete=False)
         return [row for batch in self.spool.batches(run.id) for row in batch.to_pylist()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def execute(plan: Plan, lake: FilesConnector, pool: Pool, directory: Path) -> Re
     run = Run("q1", ANN, Statement(plan.sql), plan, Usual().of(ANN.id, Statement(plan.sql)))
     result = ResultFile(directory / "q1.arrow", LIMITS)
     try:
-        Execution(run, plan, {"lake": lake}, pool, LIMITS, lambda _: 0)(result)
+        with closing(Execution(run, plan, {"lake": lake}, pool, LIMITS, lambda _: 0)) as execution:
+            execution(result)
     finally:
         result.end(complete=False)
     return result

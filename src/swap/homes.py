@@ -1,0 +1,144 @@
+"""People's home directories: whose each is, and touching one as its owner.  Nothing else opens a home.
+
+With a uid, a home belongs to that uid alone, and what SWAP does in it, it does with no more rights than its
+person has: the kernel itself refuses what the person could not do.  Without, all homes are SWAP's own user's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swap.errors import Forbidden, Problem
+from swap.identity import PERSON_ID
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def place(root: Path, person_id: str) -> Path:
+    """Return where a person's home is.  Raises Forbidden for what is no person id."""
+    if not PERSON_ID.fullmatch(person_id):
+        raise Forbidden(Problem("There is no such home directory."))
+    return root / person_id
+
+
+def make(root: Path, person_id: str, uid: int | None) -> Path:
+    """Make a person's home where it is missing, private and theirs; return it.
+
+    A home of a time without uids is handed over to its person.  Raises Forbidden for one that is somebody else's.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return make_directory(place(root, person_id), uid)
+
+
+def make_directory(path: Path, uid: int | None) -> Path:
+    """Make a directory, mode 0700, for a uid, in a directory that only SWAP can change; return it."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    descriptor = os.open(path, OPEN_DIRECTORY)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if uid is not None and owner != uid:
+            if owner not in {os.geteuid(), path.parent.stat().st_uid}:
+                raise _not_theirs(path, owner, uid)
+            hand_over(descriptor, owner, uid)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def hand_over(directory: int, former: int, uid: int) -> int:
+    """Give everything in an open directory, and then itself, to a uid; return how many files were left as they are.
+
+    Left are files of others than the former owner, and those with a name outside: SWAP's own user may have been led to
+    link a file that is not the person's.
+    """
+    names: Counter[tuple[int, int]] = Counter()
+    for seen, _, _ in _everything(directory):
+        names[seen.st_dev, seen.st_ino] += 1
+    left = 0
+    for seen, name, parent in _everything(directory):
+        whole = stat.S_ISDIR(seen.st_mode) or names[seen.st_dev, seen.st_ino] == seen.st_nlink
+        if seen.st_uid == former and whole:
+            os.chown(name, uid, uid, dir_fd=parent, follow_symlinks=False)
+        elif seen.st_uid != uid:
+            left += 1
+    os.fchown(directory, uid, uid)
+    return left
+
+
+def _everything(directory: int) -> Iterator[tuple[os.stat_result, str, int]]:
+    """Yield what is below an open directory, no link followed: its state, its name, a descriptor of its directory."""
+    for _, folders, files, parent in os.fwalk(".", dir_fd=directory, follow_symlinks=False):
+        for name in (*folders, *files):
+            yield os.stat(name, dir_fd=parent, follow_symlinks=False), name, parent
+
+
+def empty(path: Path, uid: int | None) -> Path:
+    """Make a directory as `make_directory` does, and empty it; no link in it is followed."""
+    shutil.rmtree(path, ignore_errors=True)
+    return make_directory(path, uid)
+
+
+@contextmanager
+def entered(root: Path, person_id: str, uid: int | None, *, create: bool = False) -> Iterator[int]:
+    """Yield a descriptor of a person's home; within the block this thread has its owner's rights to files, and no more.
+
+    A link in the home's place is refused.  Raises OSError, Forbidden for a home that is somebody else's.
+    """
+    path = make(root, person_id, uid) if create else place(root, person_id)
+    descriptor = os.open(path, OPEN_DIRECTORY)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if uid is not None and owner != uid:
+            raise _not_theirs(path, owner, uid)
+        with _rights_of(uid):
+            yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _rights_of(uid: int | None) -> Iterator[None]:
+    """Let this thread open, make and remove files as another user.
+
+    Linux keeps these two ids for each thread; root's power over all files goes with the first and comes back with it.
+    """
+    if uid is None:
+        yield
+        return
+    _libc.setfsgid(uid)
+    _libc.setfsuid(uid)
+    try:
+        # They return the former id and no error: what is in force is seen by asking for what cannot be.
+        if (_libc.setfsuid(-1), _libc.setfsgid(-1)) != (uid, uid):
+            raise Forbidden(
+                Problem(
+                    "SWAP cannot act as the owner of this home directory.",
+                    todo='Start SWAP as root, or set launch.isolation to "none".',
+                )
+            )
+        yield
+    finally:
+        _libc.setfsuid(os.geteuid())
+        _libc.setfsgid(os.getegid())
+
+
+def _not_theirs(path: Path, owner: int, uid: int) -> Forbidden:
+    return Forbidden(
+        Problem(
+            "This home directory belongs to somebody else.",
+            why=f"{path} belongs to the system user {owner}; its person's is {uid}.",
+            todo="Ask the people who run SWAP to look at it. Nothing was changed.",
+        )
+    )

@@ -1,0 +1,52 @@
+"""Isolation `none`: a person's server is a process of SWAP's own user.  It keeps nobody apart on the machine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from swap import homes
+from swap.launch.model import Launch, Places, Refusals, Running, Seat
+from swap.launch.spawn import spawn
+from swap.runtime import Runtime
+
+
+class Unwalled:
+    """Starts servers as SWAP's own user."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def seat(self, conn: Connection, person_id: str) -> Seat:  # noqa: ARG002 — nothing is kept of it
+        """Return the person, whose system user is ours."""
+        return Seat(person_id)
+
+    def reach_home(self, seat: Seat) -> Path:
+        """Return the person's home, which may be missing."""
+        return homes.place(self._runtime.homes, seat.person_id)
+
+    def open_home(self, seat: Seat) -> Path:
+        """Make the person's home, private."""
+        return homes.make(self._runtime.homes, seat.person_id, seat.uid)
+
+    def places(self, person_id: str) -> Places:
+        """Return what is where; a socket's path must be short."""
+        socket = self._runtime.socket_directory / f"{person_id}.sock"
+        return Places(homes.place(self._runtime.homes, person_id), socket)
+
+    def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:  # noqa: ARG002 — nobody's seat differs
+        """Start the server."""
+        return spawn(launch, launch.argv, env=launch.env, cwd=launch.cwd)
+
+    def limits_met(self, person_id: str) -> str:  # noqa: ARG002 — there are none
+        """Return nothing: there are no limits."""
+        return ""
+
+    def refusals(self, server: Running) -> Refusals:  # noqa: ARG002 — nothing is refused
+        """Return none."""
+        return Refusals()
+
+    def clean(self, person_id: str) -> None:
+        """Leave all as it is."""

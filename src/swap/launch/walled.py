@@ -1,0 +1,211 @@
+"""Isolation `user`: each person's server is a system user of its own, behind walls that the kernel holds.
+
+`plan` says what is built, as plain data; the program in `walls/` builds it.  For this SWAP must run as
+root, and says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from swap import bare, disks, homes
+from swap.errors import Problem, Unavailable
+from swap.launch.limits import Groups, Limits, find
+from swap.launch.model import Launch, Places, Refusals, Running, Seat
+from swap.launch.possible import is_known
+from swap.launch.spawn import spawn
+from swap.launch.view import RUN, View, home_seen, view
+from swap.people import service
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+Door = tuple[str, int, str, int]
+"""The address and port somebody comes to on this side, and those that are connected with them on the other."""
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `walls.enter` builds, and what it then becomes."""
+
+    root: str
+    """A directory of SWAP's own, over which the view is laid; nobody else sees it there."""
+    uid: int
+    view: View
+    cgroups: tuple[str, ...]
+    """Files that a process joins its control groups by."""
+    doors_in: tuple[Door, ...]
+    doors_out: tuple[Door, ...]
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    own_network: bool = True
+    refuse_calls: bool = True
+
+    def as_json(self) -> str:
+        """Return the document that `walls.enter` reads."""
+        told = asdict(self)
+        return json.dumps(told | told.pop("view"))
+
+
+class Walled:
+    """Starts servers behind walls."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, groups: Groups | None = None) -> None:
+        self._settings = settings.launch
+        self._state = settings.state
+        self._runtime = runtime
+        self._groups = find() if groups is None else groups
+
+    def group(self, person_id: str) -> str:
+        """Return what a person's control group is called: another SWAP of this machine may know the same person."""
+        return f"{hashlib.sha256(bytes(self._state.resolve())).hexdigest()[:8]}-{person_id}"
+
+    def seat(self, conn: Connection, person_id: str) -> Seat:
+        """Return the person with the uid that is theirs alone, given now if it is the first time.
+
+        Raises Unavailable when none is left, or it has become SWAP's own.
+        """
+        person = service.find_person(conn, person_id)
+        uid = service.system_user(conn, person_id, self._settings.uid_range, is_known)
+        if uid in (self._settings.combiners_uid, self._settings.readers_uid):
+            raise Unavailable(
+                Problem(
+                    "Your system user is one of SWAP's own by now.",
+                    why="launch.uids was lowered since it was given to you, and its last two ids are SWAP's programs'.",
+                    todo="Ask the people who run SWAP to raise launch.uids again.",
+                )
+            )
+        return Seat(person_id, "" if person is None else person.name, uid)
+
+    def reach_home(self, seat: Seat) -> Path:
+        """Make the person's home, theirs and private, on a disk of its own where the settings say so."""
+        assert seat.uid is not None
+        if size_bytes := self._settings.disk_bytes:
+            disks.opened(self._state, self._runtime.homes, seat.person_id, seat.uid, size_bytes)
+        return homes.make(self._runtime.homes, seat.person_id, seat.uid)
+
+    def open_home(self, seat: Seat) -> Path:
+        """Make the person's home, and an empty /tmp for the new server."""
+        home = self.reach_home(seat)
+        self._root.mkdir(mode=0o700, exist_ok=True)
+        self._scratch(seat.person_id).parent.mkdir(mode=0o700, exist_ok=True)
+        homes.empty(self._scratch(seat.person_id), seat.uid)
+        return home
+
+    def places(self, person_id: str) -> Places:
+        """Return what is where in the person's view."""
+        return Places(home_seen(person_id), Path(RUN) / "token.sock")
+
+    def plan(self, launch: Launch, seat: Seat) -> Plan:
+        """Return the walls of a launch; its control groups are made."""
+        assert seat.uid is not None
+        hosts = self._hosts()
+        return Plan(
+            root=str(self._root),
+            uid=seat.uid,
+            view=view(
+                person_id=seat.person_id,
+                name=seat.name,
+                uid=seat.uid,
+                home=homes.place(self._runtime.homes, seat.person_id),
+                scratch=self._scratch(seat.person_id),
+                environments=(Path(sys.prefix), self._runtime.kernel_env),
+                hosts=hosts,
+            ),
+            cgroups=tuple(map(str, self._groups.make(self.group(seat.person_id), self.limits))),
+            doors_in=((LOOPBACK, launch.port, LOOPBACK, launch.port),),
+            doors_out=tuple(self._doors_out(hosts)),
+            argv=launch.argv,
+            env=launch.env,
+            cwd=str(launch.cwd),
+        )
+
+    def _hosts(self) -> dict[str, str]:
+        """Return the names people may reach, each with a loopback address of its own in their network."""
+        names = dict.fromkeys(address.rpartition(":")[0] for address in self._settings.reach)
+        return {name: f"127.0.{1 + number // 250}.{1 + number % 250}" for number, name in enumerate(names)}
+
+    def _doors_out(self, hosts: Mapping[str, str]) -> Iterator[Door]:
+        for port in (self._runtime.gateway_port, self._runtime.hub_port):
+            yield LOOPBACK, port, LOOPBACK, port
+        for address in self._settings.reach:
+            host, _, port_text = address.rpartition(":")
+            yield hosts[host], int(port_text), host, int(port_text)
+
+    def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:
+        """Start the server behind its walls."""
+        return run(launch, self.plan(launch, seat))
+
+    @property
+    def limits(self) -> Limits:
+        """What each person's processes may use together."""
+        return Limits(self._settings.memory_bytes, self._settings.cpus, self._settings.processes)
+
+    def limits_met(self, person_id: str) -> str:
+        """Return a sentence for each limit that a person's processes met since their server started."""
+        hits, limits = self._groups.hits(self.group(person_id)), self.limits
+        said = {
+            "memory": f"It met its limit of {limits.memory_bytes / 1e9:g} GB of memory.",
+            "processes": f"It met its limit of {limits.processes} processes and threads.",
+        }
+        return " ".join(sentence for name, sentence in said.items() if hits.get(name))
+
+    def refusals(self, server: Running) -> Refusals:
+        """Read the kernel's counts of the network that the outer process is in."""
+        counts = _counts(Path(f"/proc/{server.pid}/net/snmp"), Path(f"/proc/{server.pid}/net/snmp6"))
+        return Refusals(
+            counts.get("Ip.OutNoRoutes", 0) + counts.get("Ip6OutNoRoutes", 0), counts.get("Tcp.AttemptFails", 0)
+        )
+
+    def clean(self, person_id: str) -> None:
+        """Take away what an ended server leaves outside the home."""
+        self._groups.remove(self.group(person_id))
+
+    @property
+    def _root(self) -> Path:
+        return self._state / "views"
+
+    def _scratch(self, person_id: str) -> Path:
+        if self._settings.disk_bytes:
+            return homes.place(self._state / disks.FOLDER, person_id) / "tmp"
+        return homes.place(self._state / "tmp", person_id)
+
+
+def run(launch: Launch, plan: Plan) -> subprocess.Popen[bytes]:
+    """Start a launch behind exactly the walls of a plan."""
+    descriptor = os.memfd_create("plan")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(plan.as_json().encode())
+        file.flush()
+        file.seek(0)
+        argv = bare.command("swap.walls.enter", str(descriptor))
+        return spawn(launch, argv, env={"LANG": "C.UTF-8"}, cwd=Path("/"), keep=(descriptor,))
+
+
+def _counts(version_4: Path, version_6: Path) -> dict[str, int]:
+    """Return the kernel's counts by name: a line of names and one of values for each protocol, or both in one line."""
+    counts: dict[str, int] = {}
+    try:
+        lines = version_4.read_text(encoding="ascii").splitlines()
+        for names, values in zip(lines[::2], lines[1::2], strict=True):
+            protocol, *rest = names.split()
+            counts |= {
+                f"{protocol[:-1]}.{name}": int(value) for name, value in zip(rest, values.split()[1:], strict=True)
+            }
+        counts |= {
+            name: int(value) for name, value in map(str.split, version_6.read_text(encoding="ascii").splitlines())
+        }
+    except OSError:  # it has just ended, or the machine has no version 6
+        return counts
+    return counts

@@ -1,0 +1,249 @@
+"""People behind walls, in a whole house: the real hub starts real Jupyter servers as system users of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import websocket
+from sqlalchemy import select
+
+from integration.hub.conftest import House, build, demolish
+from integration.hub.tabs import Tab
+from integration.hub.test_hub_away import message
+from integration.hub.test_spawner import audited, until
+from programs import still_running
+from swap import runtime as runtimes
+from swap.db.engine import create
+from swap.db.tables import system_user
+from swap.launch import running
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
+
+
+@pytest.fixture(scope="module")
+def walled_house(embedded_postgres, tmp_path_factory):
+    lake = {"kind": "files", "root": str(tmp_path_factory.mktemp("lake"))}
+    made = build(embedded_postgres, names=("ann", "bob"), launch={"isolation": "user"}, sources={"lake": lake})
+    try:
+        made.start("traefik")
+        made.start("gateway", "web", "hub")
+        yield made
+    finally:
+        demolish(made)
+
+
+class Person:
+    """Somebody who is signed in and has a server, and what code in their kernel says."""
+
+    def __init__(self, house: House, name: str) -> None:
+        self.house = house
+        self.browser = house.sign_in(name)
+        self.browser.person_id = self.id = house.person_id(name)
+        house.start_server(self.id)
+        self.tab = Tab(house, self.browser)
+        self.kernel_id = self.tab.api("/api/kernels", "POST", json={}).json()["id"]
+
+    @property
+    def uid(self) -> int:
+        with self.house.database.engine().connect() as conn:
+            return conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == self.id))
+
+    @property
+    def home(self) -> Path:
+        return self.house.runtime.homes / self.id
+
+    def run(self, code: str) -> str:
+        """Run code that prints one line, and return it."""
+        cookies = "; ".join(f"{each.name}={each.value}" for each in self.tab.browser.cookies[self.tab.host].jar)
+        socket = websocket.create_connection(
+            f"ws://127.0.0.1:{self.house.port}/user/{self.id}/api/kernels/{self.kernel_id}/channels",
+            timeout=60,
+            host=f"{self.tab.host}:{self.house.port}",
+            origin=f"http://{self.tab.host}:{self.house.port}",
+            cookie=cookies,
+        )
+        try:
+            socket.send(message(code))
+            while True:
+                told = json.loads(socket.recv())
+                assert told["content"].get("status") != "error", told["content"]
+                if told["msg_type"] == "stream":
+                    return str(told["content"]["text"]).strip()
+        finally:
+            socket.close()
+
+
+@pytest.fixture(scope="module")
+def ann(walled_house):
+    return Person(walled_house, "ann")
+
+
+@pytest.fixture(scope="module")
+def bob(walled_house):
+    return Person(walled_house, "bob")
+
+
+def test_server_and_kernel_are_the_persons_own_user(walled_house, ann, bob):
+    assert ann.uid != bob.uid
+    for person in (ann, bob):
+        assert (
+            person.run("import os; print(os.getuid(), os.getgid(), os.getgroups())") == f"{person.uid} {person.uid} []"
+        )
+        server = psutil.Process(running.find(walled_house.state, person.id).pid)
+        # The outer process and the first of the namespace, which hold no power; then only the person's own.
+        others = [each for each in server.children(recursive=True) if each.uids().real != person.uid]
+        assert [each.ppid() for each in others] == [server.pid]
+        assert all(
+            each.uids().effective == person.uid for each in server.children(recursive=True) if each not in others
+        )
+
+
+def test_swap_answers_in_a_kernel_behind_walls(ann):
+    told = ann.run("import swap; print(swap.sql('SELECT 40 + 2 AS answer').to_pandas()['answer'][0])")
+
+    assert told == "42"
+
+
+def test_kernels_are_spoken_to_by_sockets_in_the_persons_own_view(ann):
+    files = ann.run("import os; print(sorted(os.listdir('/run/swap/token.d/run')))")
+
+    assert "-ipc-" in files
+
+
+def test_a_kernel_finds_nothing_of_somebody_else_or_of_swap(walled_house, ann, bob):
+    (bob.home / "secret.txt").write_text("bob's", encoding="utf-8")
+    wanted = [
+        str(bob.home / "secret.txt"),
+        f"/home/{bob.id}/secret.txt",
+        str(walled_house.state / "runtime.json"),
+        str(walled_house.state / "swap.toml"),
+        str(walled_house.state / "people.toml"),
+        str(walled_house.runtime.socket_directory),
+        str(walled_house.state / "logs"),
+    ]
+
+    told = ann.run(f"import os; print([each for each in {wanted!r} if os.path.exists(each)])")
+    everybody = ann.run("import psutil; print({each.username() for each in psutil.process_iter()})")
+
+    assert told == "[]"
+    assert everybody in {"{'ann', 'root'}", "{'root', 'ann'}"}
+    assert all(Path(each).exists() for each in wanted if not each.startswith("/home/")), "the control"
+
+
+def test_notebooks_of_a_kernel_are_on_the_portals_page_and_the_other_way_round(ann):
+    document = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    ann.run(f"open('made-here.ipynb', 'w').write({document!r}); print('written')")
+
+    assert "made-here" in ann.browser.get("/notebooks").text
+    csrf = ann.browser.get("/").text.split('name="csrf" value="')[1].split('"')[0]
+    answer = ann.browser.post(
+        "/notebooks", data={"csrf": csrf}, headers={"Origin": f"http://localhost:{ann.house.port}"}, follow=False
+    )
+    assert answer.status_code in {302, 303}, answer.text[:500]
+    assert ann.run("import os; print(os.stat('untitled-1.ipynb').st_uid == os.getuid())") == "True"
+
+
+def test_what_the_portal_reads_for_a_person_is_what_they_may_read(walled_house, ann):
+    kept = walled_house.state / "kept.ipynb"
+    kept.write_text('{"cells": [{"cell_type": "markdown", "source": "# the kept title"}]}', encoding="utf-8")
+    kept.chmod(0o600)
+    os.link(kept, ann.home / "linked.ipynb")
+
+    assert "the kept title" not in ann.browser.get("/notebooks").text
+    os.chown(ann.home / "linked.ipynb", ann.uid, ann.uid)
+    os.utime(ann.home / "linked.ipynb")
+    assert "the kept title" in ann.browser.get("/notebooks").text, "the control"
+
+
+def test_what_computes_a_query_and_what_reads_files_are_system_users_of_their_own(walled_house, ann):
+    ann.run("import swap; print(len(swap.sql('SELECT 1 AS one').to_arrow()))")
+    gateway = psutil.Process(walled_house.processes["gateway"].pid)
+
+    def uids(program):
+        family = gateway.children(recursive=True)
+        found = set()
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                if any(program in part for part in each.cmdline()):
+                    found.add(each.uids().real)
+        return found
+
+    launch = walled_house.settings.launch
+    until(lambda: uids("files.reader") == {launch.readers_uid})  # a harvest begins by itself
+    until(lambda: uids("combiner_child") == {launch.combiners_uid})
+    assert len({ann.uid, launch.readers_uid, launch.combiners_uid}) == 3
+
+
+def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob):
+    tried = bob.run(
+        "import socket\nfor address in [('169.254.169.254', 80)] * 3 + [('127.0.0.1', 1)] * 2:\n"
+        "    try:\n        socket.create_connection(address, 5)\n    except OSError as error:\n        last = error\n"
+        "print(last)"
+    )
+    assert "refused" in tried
+    with walled_house.hub_api(walled_house.runtime.web_service_token) as api:
+        assert api.delete(f"/users/{bob.id}/server").status_code in {202, 204}
+
+    (found,) = audited(walled_house, "connections-refused")
+    assert found["no_route"] == 3
+    assert found["refused"] >= 2
+
+
+def test_a_stop_of_swap_ends_everybody_behind_walls(embedded_postgres):
+    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user", "disk_bytes": 200_000_000})
+    config, log = str(made.state / "swap.toml"), made.state / "logs" / "up.log"
+    (made.state / "runtime.json").unlink()
+    made.state.chmod(0o711)
+    with log.open("wb") as output:
+        command = [sys.executable, "-P", "-m", "swap.cli", "up", "--config", config]
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
+    house = None
+    try:
+        until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 90)
+        here = runtimes.of_running(made.state)
+        assert here is not None, log.read_text()
+        engine = create(here.database_urls["owner"])
+        house = House(made.settings, here, SimpleNamespace(engine=lambda: engine))
+        browser = house.sign_in("ann")
+        ann_id = house.person_id("ann")
+        house.start_server(ann_id)
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert any(each.uids().real >= 2_100_000_000 for each in family)
+        assert (house.runtime.homes / ann_id).is_mount()
+        assert browser.get("/").status_code == 200
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(60) == 0, log.read_text()
+        assert still_running(family, 10) == []
+        assert not (house.runtime.homes / ann_id).is_mount()
+        engine.dispose()
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        for browser in house.browsers if house else ():
+            browser.client.close()
+        demolish(made)
+
+
+def test_a_server_that_is_stopped_leaves_nothing_behind(walled_house, ann):
+    ann.run("import subprocess; subprocess.Popen(['sleep', '1000'], start_new_session=True); print('started')")
+    server = psutil.Process(running.find(walled_house.state, ann.id).pid)
+    family = [server, *server.children(recursive=True)]
+    assert any(each.name() == "sleep" for each in family)
+
+    with walled_house.hub_api(walled_house.runtime.web_service_token) as api:
+        assert api.delete(f"/users/{ann.id}/server").status_code in {202, 204}
+
+    assert still_running(family, 30) == []

@@ -1,0 +1,118 @@
+"""Homes, as SWAP itself touches them when each is a system user's: with that user's rights, and no more."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from swap import homes
+from swap.errors import Forbidden, NotFound
+from swap.notebooks.workspace import Workspace
+from town import ANN, BOB
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
+
+NOTEBOOK = '{"cells": [], "nbformat": 4}'
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "homes"
+
+
+@pytest.fixture
+def ann(root):
+    return Workspace(root, ANN.person_id, ANN.uid)
+
+
+def owner(path: Path) -> tuple[int, int]:
+    seen = path.lstat()
+    return seen.st_uid, seen.st_gid
+
+
+def test_what_the_portal_writes_is_the_persons_own(root, ann):
+    name = ann.add("first", {"cells": []}, ".draft", first=None)
+
+    home = root / ANN.person_id
+    assert owner(home) == owner(home / name) == (ANN.uid, ANN.uid)
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert (home / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_after_a_home_was_entered_the_thread_is_itself_again(root, ann):
+    ann.add("first", {}, ".draft", first=None)
+    (root / "own").touch()
+
+    assert owner(root / "own") == (0, 0)
+
+
+@pytest.mark.parametrize("uid", [ANN.uid, None], ids=["as its person", "as root"])
+def test_a_file_its_person_may_not_read_is_not_read_for_them(root, uid):
+    """A hard link, which no open can tell from a file: only the rights of the person stand against it."""
+    homes.make(root, ANN.person_id, ANN.uid)
+    secret = root / "secret"
+    secret.write_text(NOTEBOOK, encoding="utf-8")
+    secret.chmod(0o600)
+    os.link(secret, root / ANN.person_id / "mine.ipynb")
+    workspace = Workspace(root, ANN.person_id, uid)
+
+    if uid is None:
+        assert workspace.read("mine.ipynb")["nbformat"] == 4, "the control"
+    else:
+        with pytest.raises(NotFound):
+            workspace.read("mine.ipynb")
+
+
+def test_a_home_of_somebody_else_is_refused(root):
+    homes.make(root, BOB.person_id, BOB.uid)
+    (root / BOB.person_id).rename(root / ANN.person_id)
+
+    for attempt in (
+        lambda: homes.make(root, ANN.person_id, ANN.uid),
+        lambda: Workspace(root, ANN.person_id, ANN.uid).add("a", {}, ".draft", first=None),
+        lambda: Workspace(root, ANN.person_id, ANN.uid).read("a.ipynb"),
+    ):
+        with pytest.raises(Forbidden, match="belongs to somebody else"):
+            attempt()
+    assert owner(root / ANN.person_id) == (BOB.uid, BOB.uid)
+
+
+def test_a_home_from_before_is_handed_over_whole(root):
+    home = homes.make(root, ANN.person_id, None)
+    (home / "folder").mkdir()
+    (home / "folder" / "a.ipynb").write_text("{}", encoding="utf-8")
+    (home / "link").symlink_to("/etc/shadow")
+    os.link(home / "folder" / "a.ipynb", home / "b.ipynb")
+
+    homes.make(root, ANN.person_id, ANN.uid)
+
+    mine = (ANN.uid, ANN.uid)
+    assert {owner(path) for path in (home, *home.rglob("*"))} == {mine}
+    assert owner(Path("/etc/shadow")) != mine
+
+
+def test_what_has_a_name_outside_a_home_is_not_handed_over(root):
+    home = homes.make(root, ANN.person_id, None)
+    (root / "swaps-own").write_text("secret", encoding="utf-8")
+    os.link(root / "swaps-own", home / "mine")
+
+    homes.make(root, ANN.person_id, ANN.uid)
+
+    assert owner(home / "mine") == (0, 0)
+    assert owner(home) == (ANN.uid, ANN.uid)
+
+
+def test_emptying_follows_no_link(root):
+    (root / "kept").mkdir(parents=True)
+    (root / "kept" / "file").touch()
+    scratch = homes.empty(root / "scratch", ANN.uid)
+    (scratch / "link").symlink_to(root / "kept")
+    (scratch / "deep").mkdir()
+
+    homes.empty(scratch, ANN.uid)
+
+    assert list(scratch.iterdir()) == []
+    assert owner(scratch) == (ANN.uid, ANN.uid)
+    assert (root / "kept" / "file").exists()
