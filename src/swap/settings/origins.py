@@ -1,0 +1,125 @@
+"""Where browsers find SWAP: through a tunnel, and under a public name with TLS."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from swap.certificates import Pair
+from swap.settings.base import Location, Model
+
+PROBE = "probe--x"
+"""A name below the portal's that can be nobody's id: its pages ask for it to see whether browsers find such names."""
+_PORTS = {"http": 80, "https": 443}
+_NAME = r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of the portal.  Below its host, each person has a host of their own."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+
+    @property
+    def tls(self) -> bool:
+        """Whether browsers speak TLS there."""
+        return self.scheme == "https"
+
+    @property
+    def url(self) -> str:
+        """The portal's address without a trailing slash."""
+        return self._url(self.host)
+
+    def person_url(self, person_id: str) -> str:
+        """Return the origin of one person's Jupyter server, without a trailing slash."""
+        return self._url(f"{person_id}.{self.host}")
+
+    @property
+    def probe_url(self) -> str:
+        """What the portal's pages ask for, to see whether browsers find people's hosts."""
+        return f"{self.person_url(PROBE)}/ping"
+
+    def holds(self, host: str) -> bool:
+        """Tell whether a Host header names the portal here, or something below it; its port does not matter."""
+        name = host.lower().partition(":")[0]
+        return name == self.host or name.endswith(f".{self.host}")
+
+    def _url(self, host: str) -> str:
+        # As browsers write it: without the port that the scheme means anyway.
+        return f"{self.scheme}://{host}{'' if self.port == _PORTS[self.scheme] else f':{self.port}'}"
+
+
+def _public(url: str) -> str:
+    found = re.fullmatch(rf"https://(?P<host>{_NAME})(:(?P<port>[0-9]{{1,5}}))?/?", url)
+    if found is None or found["host"].endswith(".localhost"):
+        msg = "it must be https:// and a name in lower case, for example https://swap.example.org"
+        raise ValueError(msg)
+    port = found["port"]
+    if port is not None and not 0 < int(port) < 2**16:
+        msg = "its port must be between 1 and 65535"
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
+class Origins(Model):
+    """A public address under TLS, beside the one of `site` that people reach through an SSH tunnel."""
+
+    url: Annotated[str, AfterValidator(_public)] | None = Field(
+        default=None,
+        description="The portal's public address, such as https://swap.example.org; each person's server is"
+        " https://<id>.swap.example.org. There is none when absent.",
+    )
+    certificate: Location | None = Field(
+        default=None,
+        description="PEM file of the certificate and those that sign it, for the name in `url` and for *.<name>. A"
+        " changed file counts within seconds, without a restart.",
+    )
+    key: Location | None = Field(default=None, description="PEM file of the certificate's key, mode 0600.")
+    bind: str = Field(default="0.0.0.0", description="The address SWAP listens on for `url`.")  # noqa: S104 - asked for
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="The port SWAP listens on for `url`; by default the one in it."
+    )
+    http_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="The port on which plain HTTP is led to `url`, 80 for most; nothing listens there when absent.",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.url is None:
+            if self.model_fields_set:
+                msg = "url is missing: the public address that the others are for"
+                raise ValueError(msg)
+        elif self.certificate is None or self.key is None:
+            msg = f"{'certificate' if self.certificate is None else 'key'} is missing: SWAP needs both to speak TLS"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def address(self) -> Address | None:
+        """The public address, or None."""
+        if self.url is None:
+            return None
+        split = urlsplit(self.url)
+        return Address("https", str(split.hostname), split.port or _PORTS["https"])
+
+    @property
+    def pair(self) -> Pair:
+        """The certificate's files.  Only where there is a public address."""
+        assert self.certificate is not None
+        assert self.key is not None
+        return Pair(self.certificate, self.key)
+
+    @property
+    def listens(self) -> int:
+        """The port SWAP listens on for the public address.  Only where there is one."""
+        assert self.address is not None
+        return self.port or self.address.port

@@ -1,0 +1,114 @@
+"""The public address in swap.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swap.errors import SettingsError
+from swap.settings import Address, Settings, load
+
+TUNNEL = Address("http", "localhost", 8000)
+PUBLIC = {"url": "https://swap.example.org", "certificate": "c.pem", "key": "k.pem"}
+
+
+def problems(directory: Path, origins: dict[str, str | int], more: str = "") -> list[str]:
+    lines = [f"{name} = {value!r}" for name, value in origins.items()]
+    (directory / "swap.toml").write_text(
+        "state = 'state'\npeople.file = 'people.toml'\n" + more + "\n[origins]\n" + "\n".join(lines) + "\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load(directory / "swap.toml")
+    found: list[str] = caught.value.problem.extra["problems"]
+    return [problem.partition(" ")[2] for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("origins", "message"),
+    [
+        ({"certificate": "c.pem"}, "origins: url is missing: the public address that the others are for."),
+        ({"url": PUBLIC["url"]}, "origins: certificate is missing: SWAP needs both to speak TLS."),
+        ({"url": PUBLIC["url"], "certificate": "c.pem"}, "origins: key is missing: SWAP needs both to speak TLS."),
+        *(
+            (
+                PUBLIC | {"url": url},
+                "origins.url: it must be https:// and a name in lower case, for example https://swap.example.org.",
+            )
+            for url in (
+                "http://swap.example.org",
+                "https://swap",
+                "https://192.0.2.1",
+                "https://swap.localhost",
+                "https://Swap.example.org",
+                "https://swap.example.org/path",
+                "https://u:p@swap.example.org",
+                "https://swap.example.org:x",
+                "https://swap`.example.org",
+            )
+        ),
+        (PUBLIC | {"url": "https://swap.example.org:65536"}, "origins.url: its port must be between 1 and 65535."),
+        (PUBLIC | {"prot": 1}, "origins.prot is not a setting. Did you mean origins.port?"),
+        (
+            PUBLIC | {"bind": "127.0.0.1", "port": 8000},
+            "origins.port is port 8000, which SWAP listens on for something else too.",
+        ),
+        (
+            PUBLIC,
+            (
+                "origins.bind is 0.0.0.0, but people.authenticator 'file' and launch.isolation 'none' keep nobody apart"
+                " on a network. Use people.authenticator 'ldap' and launch.isolation 'user', or 127.0.0.1 here."
+            ),
+        ),
+    ],
+)
+def test_each_mistake_is_told_in_the_settings_own_name(
+    tmp_path: Path, origins: dict[str, str | int], message: str
+) -> None:
+    assert message in problems(tmp_path, origins)
+
+
+def test_the_two_addresses_may_not_hold_one_another(tmp_path: Path) -> None:
+    told = problems(tmp_path, PUBLIC | {"bind": "127.0.0.1"}, "site.host = 'example.org'")
+
+    assert told == ["origins.url is in site.host, example.org, or holds it. Leave site.host out: it is for tunnels."]
+
+
+def settings(**origins: object) -> Settings:
+    return Settings.model_validate({"state": "/s", "people": {"file": "/p"}, "origins": origins})
+
+
+def test_the_public_address_comes_first_and_the_tunnels_stays() -> None:
+    made = settings(**PUBLIC)
+
+    assert [address.url for address in made.addresses] == ["https://swap.example.org", "http://localhost:8000"]
+    assert settings().addresses == (TUNNEL,)
+
+
+@pytest.mark.parametrize(
+    ("host", "tls"),
+    [
+        ("swap.example.org", True),
+        ("swap.example.org:443", True),
+        ("pabcdefghi.SWAP.example.org", True),
+        ("localhost:8000", False),
+        ("pabcdefghi.localhost:18000", False),
+        ("evilswap.example.org", False),
+        ("swap.example.org.evil.com", False),
+        ("", False),
+        ("[::1]:8000", False),
+    ],
+)
+def test_a_request_came_by_the_address_that_its_host_is_of(host: str, tls: bool) -> None:
+    assert settings(**PUBLIC).address_of(host).tls is tls
+
+
+def test_a_port_stands_in_an_address_only_where_browsers_write_it() -> None:
+    assert Address("https", "swap.example.org", 443).person_url("p") == "https://p.swap.example.org"
+    assert Address("https", "swap.example.org", 8443).url == "https://swap.example.org:8443"
+    assert Address("http", "localhost", 80).url == "http://localhost"
+
+
+def test_swap_listens_where_told_and_else_where_the_address_says() -> None:
+    assert settings(**PUBLIC).origins.listens == 443
+    assert settings(**PUBLIC, port=8443).origins.listens == 8443
