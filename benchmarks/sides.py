@@ -129,9 +129,9 @@ def pyhive_rows(port: int, statement: str) -> Rows:
         return Rows(list(names), cursor.fetchall(), dates)
 
 
-def pymysql_rows(address: dict[str, Any], statement: str) -> Rows:
-    """Connect, ask and fetch all rows with PyMySQL."""
-    with _module("pymysql").connect(**address) as connection, connection.cursor() as cursor:
+def mysql_rows(module: str, address: dict[str, Any], statement: str) -> Rows:
+    """Connect, ask and fetch all rows with PyMySQL or mysqlclient."""
+    with _module(module).connect(**address) as connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return Rows([described[0] for described in cursor.description], cursor.fetchall())
 
@@ -207,7 +207,7 @@ MEASURED: dict[str, Callable[..., pa.Table | Rows | Columns | None]] = {
         copy_drain,
         impyla_columns,
         pyhive_rows,
-        pymysql_rows,
+        mysql_rows,
         connector_arrow,
     )
 }

@@ -1,10 +1,10 @@
 """What it takes to bring 500,000 rows of Hive and 1 M rows of MariaDB into a notebook as Arrow, beside what people use.
 
 Eight columns of TPC-H's lineitem, through `swap.sql(…).to_arrow()` and through the bare connector; impyla's columns
-and PyHive's rows on the same HiveServer2, connectorx and PyMySQL on the same MariaDB, each with a connection of its
-own.  The peers stop the clock with what they give: Python objects for all but connectorx.  Columns are checksummed
-after that and compared.  Memory is measured in rounds of its own, also with 5 M rows, and of a Spark Thrift Server,
-too: what stands between a store and a notebook should not grow with them.
+and PyHive's rows on the same HiveServer2, connectorx, PyMySQL and mysqlclient on the same MariaDB, each with a
+connection of its own. The peers stop the clock with what they give: Python objects for all but connectorx. Columns
+are checksummed after that and compared. Memory is measured in rounds of its own, also with 5 M rows, and of a Spark
+Thrift Server, too: what stands between a store and a notebook should not grow with them.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def main() -> None:
         gateway = site.gateway(further={name: _lines(source) for name, source in stores.items()})
         ours, peers, bare = gateway.person(), site.peer(), site.side("dev", {"PYTHONPATH": "tests"})
         port, address = int(hive["servers"][0].rpartition(":")[2]), _address(mariadb)
+        rows = {"call": "mysql_rows", "address": address, "statement": f"SELECT * FROM {STORE}.{TABLE}"}
         figures = _measure(
             gateway,
             {"swap": ours, "connector": bare, "impyla": peers, "PyHive": peers},
@@ -78,15 +79,12 @@ def main() -> None:
         )
         figures += _measure(
             gateway,
-            {"swap": ours, "connector": bare, "PyMySQL": peers, "connectorx": peers},
+            {"swap": ours, "connector": bare, "PyMySQL": peers, "mysqlclient": peers, "connectorx": peers},
             {
                 "swap": {"call": "swap_arrow", "statement": f"SELECT * FROM mariadb.{STORE}.{TABLE}"},
                 "connector": _bare("mysql", mariadb),
-                "PyMySQL": {
-                    "call": "pymysql_rows",
-                    "address": address,
-                    "statement": f"SELECT * FROM {STORE}.{TABLE}",
-                },
+                "PyMySQL": {"module": "pymysql", **rows},
+                "mysqlclient": {"module": "MySQLdb", **rows},
                 "connectorx": {
                     "call": "connectorx_arrow",
                     "uri": "mysql://{user}:{password}@{host}:{port}/".format_map(address) + STORE,

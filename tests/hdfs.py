@@ -54,11 +54,11 @@ class RunningHdfs(services.JavaServer):
             "hdfs-site.xml": settings,
         }
         # The property, not the variable of the same name: that would have everybody be the one.
-        java, *rest = program(services.CHECKOUT, state, files, "256m", {"HADOOP_USER_NAME": self.administrator})
+        start = program(services.CHECKOUT, state, files, "256m", {"HADOOP_USER_NAME": self.administrator})
         source = Path(__file__).with_name("Hdfs.java")
         # Hive brings a compiler, and the Java that is fetched has none.
         run = ["org.codehaus.janino.SimpleCompiler", str(source), "Hdfs", str(self.web_port), PLACE]
-        return [java, *services.QUICKLY, *rest, *run]
+        return [*start, *run]
 
     def owners(self, path: str) -> dict[str, str]:
         """Return path → owner of a directory and all below it, as the NameNode says."""

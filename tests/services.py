@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -28,7 +29,8 @@ from swap import ports
 from swap.db import migrate, roles
 from swap.db.embedded import EmbeddedPostgres
 from swap.db.engine import create
-from swap.demo.hive_server import HiveServer
+from swap.demo.hive_server import QUICKLY, HiveServer
+from swap.settings import PostgresSource
 
 CHECKOUT = Path(__file__).parents[1]
 TEMPLATE = "swap_template"
@@ -105,6 +107,65 @@ def fresh_database(server: EmbeddedPostgres) -> Database:
     return Database(server, name)
 
 
+class EncryptedPostgres:
+    """A PostgreSQL of a test's own that speaks TLS: Debian's, since the one that SWAP brings is built without."""
+
+    def __init__(self, shown: Path, key: Path) -> None:
+        """Start it; it shows that certificate."""
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+        assert programs, "PostgreSQL is not installed: apt-get install postgresql"
+        self.state = temporary_directory()
+        self._user = "nobody" if os.getuid() == 0 else None
+        (self.port,) = ports.free(1)
+        own = self.state / "server.crt", self.state / "server.key"
+        for given, kept in zip((shown, key), own, strict=True):
+            shutil.copyfile(given, kept)
+            kept.chmod(0o600)
+        if self._user is not None:
+            for path in (self.state, *own):
+                shutil.chown(path, self._user)
+        data = self.state / "data"
+        # Who connects is believed: it listens for this machine's own users, for seconds.
+        initialise = [programs[-1] / "initdb", "-D", data, "-A", "trust", "-U", "reader", "-N"]
+        subprocess.run(initialise, check=True, capture_output=True, user=self._user, cwd=self.state)
+        settings = {
+            **UNSAFE,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "ssl": "on",
+            "ssl_cert_file": str(own[0]),
+            "ssl_key_file": str(own[1]),
+        }
+        self._log = self.state / "log"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(programs[-1] / "postgres", "-D", data, "-p", str(self.port)),
+                    *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+                ],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.state,
+            )
+        ends = time.monotonic() + 60
+        while "ready to accept connections" not in self._log.read_text():
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < ends, "the server does not answer"
+            time.sleep(0.05)
+
+    def source(self, **settings: Any) -> PostgresSource:
+        """Return what a site's settings say of it."""
+        plain = {"kind": "postgres", "host": "localhost", "port": self.port, "database": "postgres", "user": "reader"}
+        return PostgresSource.model_validate(plain | settings)
+
+    def close(self) -> None:
+        """End it, and remove what it stored."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait()
+        shutil.rmtree(self.state, ignore_errors=True)
+
+
 class MariaDB:
     """A MariaDB server of a test's own, in a temporary directory, with an account for the machine's users."""
 
@@ -117,8 +178,9 @@ class MariaDB:
         user = ["--user=nobody"] if os.getuid() == 0 else []
         if user:
             shutil.chown(self.state, "nobody")
-        # Nothing of the machine's own configuration counts.
-        self._options = ["--no-defaults", f"--datadir={self.state / 'data'}", *user]
+        # Nothing of the machine's own configuration counts.  One that starts deletes the temporary tables that lie in its
+        # directory for them, whoever uses them.
+        self._options = ["--no-defaults", f"--datadir={self.state / 'data'}", f"--tmpdir={self.state}", *user]
         subprocess.run(
             ["mariadb-install-db", *self._options, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True,
@@ -191,6 +253,12 @@ class MariaDB:
         """Return what it works on, in its own words."""
         return [said for (said,) in self.run("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")]
 
+    def end(self) -> None:
+        """End it in good order."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(60)
+
     def kill(self) -> None:
         """Kill it without warning."""
         assert self._process is not None
@@ -203,8 +271,10 @@ class MariaDB:
         shutil.rmtree(self.state, ignore_errors=True)
 
 
-def certificate(directory: Path, name: str, ends_in: dt.timedelta = dt.timedelta(days=1)) -> tuple[Path, Path]:
-    """Return a new certificate for a host name, which certifies itself, and its key."""
+def certificate(
+    directory: Path, name: str, ends_in: dt.timedelta = dt.timedelta(days=1), *, more: tuple[str, ...] = ()
+) -> tuple[Path, Path]:
+    """Return a new certificate for a host name, and more, which certifies itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
@@ -216,7 +286,7 @@ def certificate(directory: Path, name: str, ends_in: dt.timedelta = dt.timedelta
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=9))
         .not_valid_after(now + ends_in)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in (name, *more)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -226,6 +296,14 @@ def certificate(directory: Path, name: str, ends_in: dt.timedelta = dt.timedelta
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """Return what speaks TLS as a browser does that trusts a certificate, and no other."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    made.load_verify_locations(certificate)
+    return made
 
 
 def fake_clock(clock: Path) -> dict[str, str]:
@@ -243,10 +321,6 @@ def fake_clock(clock: Path) -> dict[str, str]:
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "PYTHONPATH": str(Path(__file__).with_name("faketime")),
     }
-
-
-QUICKLY = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Java that compiles once: a server of minutes otherwise spends half of its time on compiling better what it does."""
 
 
 class JavaServer:
@@ -283,6 +357,12 @@ class JavaServer:
         assert self._process is not None
         return self._process.pid
 
+    def end(self) -> None:
+        """End it in good order."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(60)
+
     def kill(self) -> None:
         """Kill it, as the kernel would."""
         assert self._process is not None
@@ -315,7 +395,7 @@ class RunningHive(JavaServer):
         self._settings = settings
 
     def command(self) -> list[str]:
-        java, *rest = HiveServer(
+        return HiveServer(
             self.state,
             self.port,
             self.web_port,
@@ -323,8 +403,8 @@ class RunningHive(JavaServer):
             hadoop=self._hadoop,
             properties=self._properties,
             java=self._java,
+            java_options=self.java_options,
         ).command(CHECKOUT)
-        return [java, *self.java_options, *rest]
 
 
 class RunningSpark(JavaServer):

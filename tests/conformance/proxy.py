@@ -40,6 +40,9 @@ class Proxy:
     ) -> None:
         self._order("stop")
         self._thread.join(5)
+        # Not by the thread: it may have read of the order before it is woken for it.
+        for sock in (self._wake_read, self._wake_write):
+            sock.close()
 
     def reset(self) -> None:
         """Count from zero."""
@@ -87,8 +90,7 @@ class Proxy:
                     for sock in tuple(self._pairs):
                         self._close(sock)
                     if order == "stop":
-                        for sock in (self._listener, self._wake_read, self._wake_write):
-                            sock.close()
+                        self._listener.close()
                         return
 
     def _listen(self, *, stalled: bool) -> None:

@@ -46,6 +46,8 @@ class Subject(ABC):
     connector: Connector
     is_server = False
     """Whether the source is a server, behind a proxy, that can be made to stand still."""
+    is_slow = False
+    """Whether each question costs it a tenth of a second or more."""
     sorts = False
     """Whether the source sorts where it limits."""
     partitions = False
@@ -97,9 +99,17 @@ class Subject(ABC):
     def kill(self, reader: Reader) -> None:
         """Kill, without warning, what answers this read."""
 
+    def end(self) -> None:
+        """End the server in good order, as somebody does who starts it again."""
+        raise NotImplementedError
+
     @abstractmethod
     def revive(self) -> None:
         """Make the source answer again."""
+
+    @abstractmethod
+    def again(self) -> Connector:
+        """Return another connector to the source, as another gateway has it; whoever gets it closes it."""
 
     def pids(self) -> Sequence[int]:
         """Return the server's processes; none where there is no server."""
@@ -178,6 +188,9 @@ class Memory(Subject):
     def revive(self) -> None:
         self.connector.behaviour.down = False
 
+    def again(self) -> MemoryConnector:
+        return MemoryConnector(self.name, self.connector.tables)
+
     def close(self) -> None:
         self.connector.close()
 
@@ -230,6 +243,9 @@ class Files(Subject):
     def revive(self) -> None:
         pass
 
+    def again(self) -> FilesConnector:
+        return FilesConnector(self.name, FilesSource(kind="files", root=self.root))
+
     def close(self) -> None:
         self.connector.close()
         shutil.rmtree(self.root)
@@ -264,12 +280,8 @@ class Postgres(Subject):
         self.state = services.temporary_directory()
         self.server = EmbeddedPostgres(
             self.state,
-            extra={
-                "fsync": "off",
-                "synchronous_commit": "off",
-                "full_page_writes": "off",
-                "max_parallel_workers_per_gather": "0",
-            },
+            # It is killed in tests: what it said is committed stays, which synchronous_commit = off would not promise.
+            extra={"fsync": "off", "full_page_writes": "off", "max_parallel_workers_per_gather": "0"},
         )
         self.server.start()
         self.server.ensure_account(self.account)
@@ -375,6 +387,14 @@ class Postgres(Subject):
         for pid in _children_of_data(self.server.data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        assert self.server.process is not None
+        self.server.process.send_signal(signal.SIGINT)
+        self.server.process.wait(60)
+
+    def again(self) -> PostgresConnector:
+        return self.connect()
 
     def pids(self) -> Sequence[int]:
         assert self.server.process is not None
@@ -512,6 +532,12 @@ class Mysql(Subject):
 
     def kill(self, reader: Reader) -> None:
         self.server.kill()
+
+    def end(self) -> None:
+        self.server.end()
+
+    def again(self) -> MysqlConnector:
+        return self.connect()
 
     def pids(self) -> Sequence[int]:
         return (self.server.pid,)

@@ -36,7 +36,7 @@ _SLEEPS = (
 class Thrift(Subject):
     """A server of HiveServer2's protocol, behind the proxy."""
 
-    is_server = sorts = True
+    is_server = is_slow = sorts = True
     partitions = True
     account = "ann"
     server: services.JavaServer
@@ -47,16 +47,14 @@ class Thrift(Subject):
         self.server = self.start()
         self.proxy: Proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
-        self.connector: HiveConnector = HiveConnector(
-            self.name,
-            HiveSource(
-                kind="hive",
-                product=self.kind,  # type: ignore[arg-type]  # one of the two
-                servers=(f"127.0.0.1:{self.proxy.port}",),
-                user="swap",
-                tls="disable",
-            ),
+        self._source = HiveSource(
+            kind="hive",
+            product=self.kind,  # type: ignore[arg-type]  # one of the two
+            servers=(f"127.0.0.1:{self.proxy.port}",),
+            user="swap",
+            tls="disable",
         )
+        self.connector: HiveConnector = self.again()
         self.run(f"CREATE DATABASE IF NOT EXISTS {SCHEMA}")
 
     @abstractmethod
@@ -109,6 +107,12 @@ class Thrift(Subject):
 
     def kill(self, reader: Reader) -> None:
         self.server.kill()
+
+    def end(self) -> None:
+        self.server.end()
+
+    def again(self) -> HiveConnector:
+        return HiveConnector(self.name, self._source)
 
     def pids(self) -> Sequence[int]:
         return (self.server.pid,)

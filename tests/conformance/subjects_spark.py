@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import json
 import re
 import shutil
 import threading
@@ -81,7 +82,7 @@ class Spark(Thrift):
         holding = threading.Thread(target=self._hold, args=[over])
         holding.start()
         try:
-            while holding.is_alive() and not any("'sleep'" in said for said in self._unfinished()):
+            while holding.is_alive() and not any("'sleep'" in said for said in self._jobs()):
                 over.wait(0.05)
             yield
         finally:
@@ -96,27 +97,38 @@ class Spark(Thrift):
             session.cancel(operation)
 
     def works(self, query_id: str, reader: Reader) -> bool:
-        return any(said.startswith("SELECT") and f"FROM `{SCHEMA}`" in said for said in self._unfinished())
+        # Whether one runs is told by its jobs: the page of statements knows it before it has one, and may go on showing
+        # one that was cancelled. It is the page that tells of a result which is kept until it is closed.
+        kept = [said for said, state in self._statements() if state == "FINISHED"]
+        return any(said.startswith("SELECT") and f"FROM `{SCHEMA}`" in said for said in (*self._jobs(), *kept))
 
     def statements(self) -> list[str]:
-        return [said for said, _ in self._told()]
+        return [said for said, _ in self._statements()]
 
-    def _unfinished(self) -> list[str]:
-        """Return the statements that it has not closed."""
-        return [said for said, state in self._told() if state not in _OVER]
+    def _statements(self) -> list[tuple[str, str]]:
+        """Return statements and their states."""
+        page = self._page("sqlserver/").decode()
+        return [(html.unescape(said).strip(), state) for said, state in _STATEMENT.findall(page)]
 
-    def _told(self) -> list[tuple[str, str]]:
-        """Return statements and their states from its own page of them."""
+    def _jobs(self) -> list[str]:
+        """Return the statements whose jobs run or wait for a core."""
+        jobs: list[str] = []
+        for application in json.loads(self._page("api/v1/applications") or b"[]"):
+            told = self._page(f"api/v1/applications/{application['id']}/jobs?status=running")
+            jobs += [job["description"] for job in json.loads(told or b"[]")]
+        return jobs
+
+    def _page(self, path: str) -> bytes:
+        """Return what it tells of itself: nothing, if it is not there or stands still."""
         with (
             contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{self.server.web_port}/sqlserver/", timeout=5) as told,
+            urllib.request.urlopen(f"http://127.0.0.1:{self.server.web_port}/{path}", timeout=5) as told,
         ):
-            return [(html.unescape(said).strip(), state) for said, state in _STATEMENT.findall(told.read().decode())]
-        return []
+            return bytes(told.read())
+        return b""
 
 
 _STATEMENT = re.compile(r'<span class="description-input">([^<]*)</span>\s*</td>\s*<td>\s*(\w+)\s*</td>')
-_OVER = frozenset({"CANCELED", "CLOSED", "FAILED", "TIMEDOUT"})
 
 
 def _spark_type(type_: pa.DataType) -> str:

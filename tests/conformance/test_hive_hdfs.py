@@ -13,7 +13,7 @@ from hdfs import PLACE, RunningHdfs
 from sign_in import ANN, BOB, connected, said
 from swap.errors import SourceFailed
 
-HIVE_ACTS = {"hadoop.proxyuser.hive.hosts": "127.0.0.1", "hadoop.proxyuser.hive.users": "ann,bob"}
+HIVE_ACTS = {"hadoop.proxyuser.hive.hosts": "127.0.0.1", "hadoop.proxyuser.hive.users": "ann,bob,swap"}
 ROWS = ["one", "two"]
 
 
@@ -90,6 +90,12 @@ def test_another_person_is_refused_by_hdfs_itself(stored: Stored, session: dict[
 
     told = str(raised.value)
     assert not any(part in told for part in ("127.0.0.1", "hdfs", PLACE, "hers", "denied", "bob", "Exception"))
+
+
+@pytest.mark.usefixtures("owners")
+def test_where_the_files_say_who_may_what_nothing_is_held_against_swaps_account(stored: Stored) -> None:
+    with connected(stored.server.port, tls="disable", user="swap") as hive:
+        assert hive.check().excess == ()
 
 
 # The last one: the server comes back as another.

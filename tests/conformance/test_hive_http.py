@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from swap.connectors.hive.http import Bodies
-from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError
+from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError, UnprovenError
 from swap.connectors.hive.wire import Server
 from swap.connectors.wire import LostError, Wire
 from swap.errors import QueryTimedOut, SourceUnavailable
@@ -88,14 +88,20 @@ class Talk:
         self.proofs = 0
         self._server, self._wire = server, wire
         self._reach()
-        self.bodies = Bodies(wire, self._reach, "db.example.org:10001", "gateway/hive", self._prove)
+        self.heard: list[str] = []
+        self.bodies = Bodies(wire, self._reach, "db.example.org:10001", "gateway/hive", self)
 
     def _reach(self) -> None:
         self._wire.connect("127.0.0.1", self._server.port, None, 5)
 
-    def _prove(self) -> str:
+    def say(self) -> str:
         self.proofs += 1
         return f"Basic {self.proofs}"
+
+    def hear(self, answer: str) -> None:
+        self.heard.append(answer)
+        if answer == "Negotiate wrong":
+            raise UnprovenError
 
     def ask(self) -> bytes:
         self.bodies.send(b"a call")
@@ -143,6 +149,27 @@ def test_a_cookie_that_has_run_out_is_replaced_and_the_call_made_again(stack: Ex
     assert [client.ask(), client.ask(), client.ask()] == [b"answer"] * 3
     assert client.proofs == 2
     assert len(server.requests) == 4
+
+
+def test_what_a_server_answers_to_a_proof_is_looked_at_once_for_each(stack: ExitStack) -> None:
+    proved = COOKIE.replace(b"\r\n\r\n", b"\r\nWWW-Authenticate: Negotiate right\r\n\r\n")
+    client, _ = talk(stack, proved, OK, DENIED, OK)
+
+    assert [client.ask() for _ in range(3)] == [b"answer"] * 3
+    assert client.heard == ["Negotiate right", ""]
+
+
+def test_a_server_that_proves_nothing_is_not_believed_and_its_cookie_spares_no_proof(stack: ExitStack) -> None:
+    wrong = COOKIE.replace(b"\r\n\r\n", b"\r\nWWW-Authenticate: Negotiate wrong\r\n\r\n")
+    client, server = talk(stack, COOKIE, wrong, COOKIE)
+
+    client.bodies.greet()
+    with pytest.raises(UnprovenError):
+        client.ask()
+    client.ask()
+
+    assert client.proofs == 2
+    assert [b"\r\nAuthorization: " in each for each in server.requests] == [False, True, True]
 
 
 def test_a_proof_that_is_refused_is_shown_once(stack: ExitStack) -> None:

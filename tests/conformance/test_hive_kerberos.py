@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 
 import services
 import sign_in
+from conformance.front import Front, accepted
 from conformance.proxy import Proxy
 from conformance.test_connector import Reading, eventually
 from sign_in import ANN, BOB, connected, fragment, said
 from swap import ports
 from swap.connectors.base import Deadline
+from swap.connectors.hive.connector import HiveConnector
 from swap.errors import QueryCancelled, SourceUnavailable
 
 JAVA = Path("/usr/bin/java")
@@ -37,7 +40,7 @@ class Kerberized:
         self.realm = sign_in.Realm()
         self.keytab = self.realm.keytab("swap/localhost")
         self.short = self.realm.keytab("swap/short", seconds=SECONDS)
-        self._services = self.realm.keytab("hive/localhost", "HTTP/localhost")
+        self.services = self.realm.keytab("hive/localhost", "HTTP/localhost")
         self.qop = QOPS[0]
         (self.http_port,) = ports.free(1)
         self.server = services.RunningHive(
@@ -52,7 +55,8 @@ class Kerberized:
         )
         self.proxy = Proxy(("127.0.0.1", self.server.port))
         self.proxy.__enter__()
-        self.http = Proxy(("127.0.0.1", self.http_port))
+        self.certificate = services.certificate(self.realm.state, "localhost")
+        self.http = Front(self.http_port, self.certificate)
         self.http.__enter__()
         place.chmod(0o755)
         pq.write_table(pa.table({"said": MANY}), place / "part-0.parquet")
@@ -70,9 +74,9 @@ class Kerberized:
         return {
             "hive.server2.authentication": "KERBEROS",
             "hive.server2.authentication.kerberos.principal": "hive/localhost@SWAP.TEST",
-            "hive.server2.authentication.kerberos.keytab": str(self._services),
+            "hive.server2.authentication.kerberos.keytab": str(self.services),
             "hive.server2.authentication.spnego.principal": "HTTP/localhost@SWAP.TEST",
-            "hive.server2.authentication.spnego.keytab": str(self._services),
+            "hive.server2.authentication.spnego.keytab": str(self.services),
             "hive.server2.transport.mode": "all",
             "hive.server2.thrift.http.port": str(self.http_port),
             "hive.server2.thrift.sasl.qop": self.qop,
@@ -91,6 +95,12 @@ class Kerberized:
         """Return the settings of Kerberos."""
         about = {"principal": "swap/localhost@SWAP.TEST", "keytab": self.keytab, "config": self.realm.config} | how
         return {key: str(value) for key, value in about.items()}
+
+    def over(self, transport: str, **how: Any) -> AbstractContextManager[HiveConnector]:
+        """Connect over a transport; HTTP is encrypted, since HiveServer2 does not prove itself there."""
+        if transport == "http":
+            return connected(self.http.port, kerberos=self.about(), transport="http", ca=self.certificate[0], **how)
+        return connected(self.server.port, kerberos=self.about(), tls="disable", **how)
 
     def close(self) -> None:
         for proxy in (self.proxy, self.http):
@@ -123,6 +133,11 @@ def test_a_person_is_acted_for_and_another_is_somebody_else(realm: Kerberized) -
             said(hive, "default.who", sign_in.EVE)
 
 
+def test_a_hive_that_knows_no_rights_lets_swaps_account_do_everything(realm: Kerberized) -> None:
+    with connected(realm.server.port, kerberos=realm.about(), tls="disable") as hive:
+        assert hive.check().excess == ("do everything, since this Hive checks no rights",)
+
+
 def test_reading_goes_on_after_a_ticket_has_ended(realm: Kerberized) -> None:
     about = realm.about(principal="swap/short@SWAP.TEST", keytab=realm.short)
     tickets = "swap/short@SWAP.TEST for krbtgt"
@@ -137,10 +152,8 @@ def test_reading_goes_on_after_a_ticket_has_ended(realm: Kerberized) -> None:
 
 @pytest.mark.parametrize("transport", ["binary", "http"])
 def test_a_cancelled_read_ends_at_the_server(realm: Kerberized, transport: str) -> None:
-    port = realm.http_port if transport == "http" else realm.server.port
     # As a job, not when the first rows are asked for.
-    how = {"transport": transport, "tls": "disable", "session": {"hive.fetch.task.conversion": "none"}}
-    with connected(port, kerberos=realm.about(), **how) as hive:
+    with realm.over(transport, session={"hive.fetch.task.conversion": "none"}) as hive:
         reading = Reading(hive.read(fragment("default.endless"), ANN, Deadline(time.monotonic() + 120)))
         assert eventually(lambda: sign_in.works(realm.server), 30)
         reading.reader.cancel()
@@ -188,13 +201,65 @@ def test_what_is_wrong_with_the_keys_is_said_without_principal_and_host(
 @pytest.mark.parametrize("service", ["hive", "HTTP"])
 def test_over_http_the_ticket_is_shown_once_and_then_the_cookie(realm: Kerberized, service: str) -> None:
     how = realm.about(service=service)
-    with connected(realm.http.port, kerberos=how, transport="http", tls="disable") as hive:
-        realm.http.passed = bytearray()
+    with connected(realm.http.port, kerberos=how, transport="http", ca=realm.certificate[0]) as hive:
+        realm.http.heard = b""
         assert said(hive, "default.who") == ["ann"]
-        seen = bytes(realm.http.passed)
+        seen = realm.http.heard
 
     assert seen.count(b"Authorization: Negotiate ") == 1
     assert seen.count(b"\r\nCookie: hive.server2.auth=") == seen.count(b"POST /cliservice ") - 1 > 3
+
+
+@pytest.fixture
+def proving(realm: Kerberized, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], bytes]:
+    """Return what makes the token of who has the keys of HTTP/localhost, as a gateway before a Hive has them."""
+    monkeypatch.setenv("KRB5_KTNAME", str(realm.services))
+    monkeypatch.setenv("KRB5_CONFIG", str(realm.realm.config))
+    # HiveServer2 takes the same ticket.
+    monkeypatch.setenv("KRB5RCACHENAME", "none:")
+    return accepted
+
+
+def test_over_http_a_server_that_proves_itself_is_believed_without_tls(
+    realm: Kerberized, proving: Callable[[bytes], bytes]
+) -> None:
+    about = realm.about(service="HTTP")
+    with (
+        Front(realm.http_port, proves=proving) as front,
+        connected(front.port, kerberos=about, transport="http", tls="disable") as hive,
+    ):
+        assert said(hive, "default.who") == ["ann"]
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("wrong", ["none", "noise", "another's"])
+def test_over_http_a_server_that_proves_nothing_is_told_nothing_more(
+    realm: Kerberized, proving: Callable[[bytes], bytes], wrong: str, encrypted: bool
+) -> None:
+    first: list[bytes] = []
+
+    def another(ticket: bytes) -> bytes:
+        first.append(proving(ticket))
+        return first[0]
+
+    proves = {"none": None, "noise": lambda _: b"noise" * 20, "another's": another}[wrong]
+    with Front(realm.http_port, realm.certificate if encrypted else None, proves) as front:
+        how = {"ca": realm.certificate[0]} if encrypted else {"tls": "disable"}
+        with connected(front.port, kerberos=realm.about(service="HTTP"), transport="http", **how) as hive:
+            if wrong == "none" and encrypted:
+                # Its certificate is the proof.
+                assert said(hive, "default.who") == ["ann"]
+                return
+            if wrong == "another's":
+                # It has been there before: that token was right for another ticket.
+                hive.check()
+                front.heard = b""
+            with pytest.raises(SourceUnavailable, match="did not prove to be the server that SWAP's ticket is for"):
+                hive.check()
+
+    # The session that was asked for, and nothing after the answer.
+    assert front.heard.count(b"POST ") == 1
+    assert b"CloseSession" not in front.heard
 
 
 @pytest.mark.parametrize("qop", QOPS)

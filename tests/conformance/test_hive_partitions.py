@@ -16,6 +16,7 @@ from conformance.subjects import SCHEMA, SOMEBODY
 from conformance.subjects_hive import Hive
 from reading import batches
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
+from swap.connectors.hive.catalog import SAMPLED, Sample
 
 KEYS = ("year", "month", "day", "hour")
 FIRST = datetime(2024, 1, 1)  # noqa: DTZ001
@@ -24,7 +25,7 @@ AT_ONCE = 250
 
 
 class Divided(Hive):
-    """A table `hourly`, a partition for each hour, of which the last one has a file and a row."""
+    """A table `hourly`, a partition for each hour with one row; all but the last one's are in one file."""
 
     partitioned: int
 
@@ -36,8 +37,14 @@ class Divided(Hive):
         holds = place.joinpath(*(f"{key}={getattr(self.last, key)}" for key in KEYS))
         holds.mkdir(parents=True)
         pq.write_table(pa.table({"said": ["last"]}), holds / "part-0.parquet")
+        shared = self.root / "shared"
+        shared.mkdir()
+        pq.write_table(pa.table({"said": ["else"]}), shared / "part-0.parquet")
+        self.file_bytes = (shared / "part-0.parquet").stat().st_size
         keys = ", ".join(f"{key} int" for key in KEYS)
-        specs = [self._spec(FIRST + timedelta(hours=hour)) for hour in range(hours)]
+        elsewhere = f" LOCATION 'file://{shared}'"
+        specs = [self._spec(FIRST + timedelta(hours=hour)) + elsewhere for hour in range(hours)]
+        specs[-1] = specs[-1].removesuffix(elsewhere)
         self.run(
             f"CREATE EXTERNAL TABLE {SCHEMA}.hourly (said string) PARTITIONED BY ({keys})"
             f" STORED AS PARQUET LOCATION 'file://{place}'"
@@ -52,6 +59,11 @@ class Divided(Hive):
 
     def _spec(self, hour: datetime) -> str:
         return f"PARTITION ({', '.join(f'{key}={getattr(hour, key)}' for key in KEYS)})"
+
+    def partition_names(self) -> list[str]:
+        """Return the names of all partitions, as the server lists them."""
+        with self.session() as session:
+            return [name for (names,) in session.table(f"SHOW PARTITIONS {SCHEMA}.hourly", 120) for name in names]
 
     def asked_of_metastore(self) -> Counter[str]:
         """Return what its metastore was asked about partitions so far, in the words of its audit."""
@@ -83,7 +95,7 @@ def test_a_query_has_its_partition_found_by_the_server_and_lists_none(hive: Divi
 
 
 @pytest.mark.timeout(1800)
-def test_a_harvest_has_the_names_of_many_partitions_and_fetches_none(hive: Divided) -> None:
+def test_a_harvest_has_the_names_of_many_partitions_and_asks_few_what_they_hold(hive: Divided) -> None:
     before = hive.asked_of_metastore()
 
     (found,) = [each for each in hive.harvested() if each.name == "hourly"]
@@ -92,4 +104,24 @@ def test_a_harvest_has_the_names_of_many_partitions_and_fetches_none(hive: Divid
     assert found.partitions.count == hive.partitioned
     assert found.newest == f"{hive.last:%Y-%m-%d %H}:00"
     assert found.owner
-    assert not {"get_partitions_by_names", "get_partitions"} & set(hive.asked_of_metastore() - before)
+    assert found.size_bytes == hive.partitioned * hive.file_bytes
+    assert (found.row_estimate, found.rows_exact) == (None, False), "nobody has counted them"
+    asked = hive.asked_of_metastore() - before
+    assert not {"get_partitions_by_names", "get_partitions"} & set(asked)
+    # Hive looks a few times at each that is described.
+    assert SAMPLED <= asked["get_partition_with_auth"] <= 4 * SAMPLED
+
+
+@pytest.mark.timeout(1800)
+def test_rows_are_guessed_where_those_partitions_that_are_asked_know_theirs(hive: Divided) -> None:
+    sample = Sample(f"{SCHEMA}.hourly")
+    assert len(list(sample.of(hive.partition_names()))) == hive.partitioned
+    for name in sample.names:
+        which = name.replace("/", ", ")
+        hive.run(f"ALTER TABLE {SCHEMA}.hourly PARTITION ({which}) UPDATE STATISTICS SET ('numRows' = '3')")
+
+    (found,) = [each for piece in hive.connector.harvest() for each in piece if each.name == "hourly"]
+
+    assert (found.row_estimate, found.rows_exact) == (hive.partitioned * 3, False)
+    assert found.partitions is not None
+    assert {each.rows for each in found.partitions.newest[1:]} == {24 * 3}

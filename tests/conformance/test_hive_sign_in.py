@@ -13,7 +13,9 @@ import pytest
 
 import services
 import sign_in
+import slapd
 from sign_in import ANN, BOB, EVE, said
+from slapd import Slapd
 from swap import ports
 from swap.connectors.hive.connector import HiveConnector
 from swap.connectors.hive.session import Session
@@ -27,7 +29,7 @@ class Guarded:
     """A HiveServer2 behind TLS that asks a directory for passwords, and checks rights of its own for each statement."""
 
     def __init__(self, place: Path) -> None:
-        self.directory = sign_in.Directory(PASSWORDS)
+        self.directory = Slapd(*(slapd.person(name, PASSWORDS[name]) for name in PASSWORDS))
         (self.http_port,) = ports.free(1)
         self.place = place
         self.ca, self.key = services.certificate(place, "localhost")
@@ -59,6 +61,8 @@ class Guarded:
             "hive.security.authorization.manager": f"{sql}.authorization.plugin.sqlstd.SQLStdHiveAuthorizerFactory",
             "hive.security.authenticator.manager": f"{sql}.SessionStateUserAuthenticator",
             "hive.users.in.admin.role": "owner",
+            # Neither the zone nor what columns are called may be set.
+            "hive.security.authorization.sqlstd.confwhitelist": r"hive\.query\.name|hive\.server2\.proxy\.user",
         }
 
     def session(self) -> AbstractContextManager[Session]:
@@ -133,9 +137,60 @@ def test_who_has_no_grant_is_refused_by_the_store(guarded: Guarded, transport: s
         assert said(hive, "pay.salaries", ANN) == SALARIES
 
 
+SALARIES_TO_SWAP = "ON TABLE pay.salaries TO USER swap"
+TOO_MUCH = [
+    (
+        [
+            "CREATE ROLE loaders",
+            "GRANT INSERT ON TABLE pay.salaries TO ROLE loaders",
+            "GRANT ROLE loaders TO USER swap",
+            f"GRANT DELETE {SALARIES_TO_SWAP}",
+        ],
+        {"DELETE", "INSERT"},
+        ["DROP ROLE loaders", "REVOKE DELETE ON TABLE pay.salaries FROM USER swap"],
+    ),
+    (
+        [
+            "REVOKE SELECT ON TABLE pay.salaries FROM USER swap",
+            f"GRANT SELECT {SALARIES_TO_SWAP} WITH GRANT OPTION",
+        ],
+        {"GRANT"},
+        ["REVOKE SELECT ON TABLE pay.salaries FROM USER swap", f"GRANT SELECT {SALARIES_TO_SWAP}"],
+    ),
+    (["GRANT ROLE admin TO USER swap"], {"SET ROLE ADMIN"}, ["REVOKE ROLE admin FROM USER swap"]),
+]
+
+
+@pytest.mark.parametrize(("given", "seen", "taken"), TOO_MUCH, ids=["rights", "to give", "administrator"])
+def test_what_swaps_account_may_do_beside_reading_is_seen(
+    guarded: Guarded, given: list[str], seen: set[str], taken: list[str]
+) -> None:
+    with guarded.connected("binary") as hive:
+        with guarded.session() as session:
+            sign_in.run(session, "SET ROLE ADMIN", *given)
+        try:
+            assert set(hive.check().excess) == seen
+        finally:
+            with guarded.session() as session:
+                sign_in.run(session, "SET ROLE ADMIN", *taken)
+
+        assert hive.check().excess == ()
+
+
 def test_a_hive_that_lets_few_settings_be_set_is_harvested(guarded: Guarded) -> None:
     with guarded.connected("binary") as hive:
         assert [f"{each.schema}.{each.name}" for piece in hive.harvest() for each in piece] == ["pay.salaries"]
+
+
+def test_a_table_that_swaps_account_may_not_select_from_is_not_harvested(guarded: Guarded) -> None:
+    with guarded.session() as session:
+        sign_in.run(session, "REVOKE SELECT ON TABLE pay.salaries FROM USER swap")
+    try:
+        with guarded.connected("binary") as hive:
+            assert list(hive.harvest()) == []
+    finally:
+        with guarded.session() as session:
+            sign_in.run(session, f"GRANT SELECT {SALARIES_TO_SWAP}")
 
 
 def test_a_person_whom_swap_may_not_act_for_is_refused(guarded: Guarded) -> None:

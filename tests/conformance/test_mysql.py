@@ -7,20 +7,16 @@ import datetime as dt
 import os
 import shutil
 import signal
-import socket
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 import services
 from conformance.proxy import unanswered_port
@@ -255,6 +251,69 @@ def test_a_harvest_tells_comments_marks_and_only_the_databases_asked_for(mysql: 
     assert (found[SCHEMA, "seen"].comment, found[SCHEMA, "seen"].row_estimate) == ("", None)
 
 
+NEWEST = {
+    "edits": ("rev_at BINARY(14), KEY (rev_at)", "('20261122053059'), ('20251122053059')", "2026-11-22 05:30"),
+    "logged": ("at DATETIME(6), KEY (at)", "('2026-11-22 05:30:59.5'), (NULL)", "2026-11-22 05:30"),
+    "dated": ("day DATE PRIMARY KEY", "('2026-11-21'), ('2026-11-22')", "2026-11-22"),
+    # To find it, the whole table would have to be read.
+    "unindexed": ("at DATETIME", "('2026-11-22')", ""),
+    "second_key": ("id INT, at DATETIME, KEY (id, at)", "(1, '2026-11-22')", ""),
+    "endless": ("rev_at BINARY(14), KEY (rev_at)", "('20261122053059'), ('infinity')", ""),
+    "zeros": ("at DATETIME, KEY (at)", "('0000-00-00')", ""),
+    "empty": ("at DATETIME, KEY (at)", "", ""),
+    "unnamed": ("added DATETIME, KEY (added)", "('2026-11-22')", ""),
+    "numbers": ("at INT, KEY (at)", "(20261122)", ""),
+}
+
+
+def test_up_to_when_a_tables_data_goes_is_what_an_index_tells_of_the_column_that_is_named(mysql: Mysql) -> None:
+    for name, (columns, rows, _) in NEWEST.items():
+        mysql.server.run(f"CREATE OR REPLACE TABLE {SCHEMA}.{name} ({columns})")
+        if rows:
+            mysql.server.run("SET sql_mode = ''", f"INSERT INTO {SCHEMA}.{name} VALUES {rows}")
+    settings = {"timestamps": ["*.*.rev_at"], "newest": [f"{SCHEMA}.*.{each}" for each in ("rev_at", "at", "day")]}
+
+    found = {each.name: each for piece in mysql.connect(**settings).harvest() for each in piece}
+
+    expected = {name: newest for name, (_, _, newest) in NEWEST.items()}
+    assert {name: found[name].newest for name in expected} == expected
+    assert (found["edits"].newest_of, found["zeros"].newest_of) == ("rev_at", "")
+
+
+def test_of_a_view_it_is_told_where_swaps_account_may_explain_it(mysql: Mysql) -> None:
+    mysql.server.run(
+        f"CREATE OR REPLACE TABLE {SCHEMA}.viewed (at DATETIME, KEY (at))",
+        f"INSERT INTO {SCHEMA}.viewed VALUES ('2026-11-22 05:30:59')",
+        f"CREATE OR REPLACE VIEW {SCHEMA}.view_of_it AS SELECT at FROM {SCHEMA}.viewed",
+    )
+
+    def told() -> str:
+        harvested = mysql.connect(newest=[f"{SCHEMA}.view_of_it.at"]).harvest()
+        (found,) = [each for piece in harvested for each in piece if each.name == "view_of_it"]
+        return found.newest
+
+    assert told() == ""
+    explains = f"SHOW VIEW ON {SCHEMA}.*"
+    mysql.server.run(f"GRANT {explains} TO {mysql.account}@'127.0.0.1'")
+    try:
+        assert told() == "2026-11-22 05:30"
+    finally:
+        mysql.server.run(f"REVOKE {explains} FROM {mysql.account}@'127.0.0.1'")
+
+
+def test_nothing_is_told_of_a_columns_values_where_groups_have_accounts_of_their_own(mysql: Mysql) -> None:
+    mysql.server.run(
+        f"CREATE OR REPLACE TABLE {SCHEMA}.shared (at DATETIME, KEY (at))",
+        f"INSERT INTO {SCHEMA}.shared VALUES ('2026-11-22')",
+    )
+    account = {"user": mysql.account, "password": {"file": mysql.password_file}}
+    named = {"newest": [f"{SCHEMA}.shared.at"]}
+    for how, told in (({}, "2026-11-22 00:00"), ({"accounts": [{"group": "analysts", **account}]}, "")):
+        harvested = mysql.connect(**named, **how).harvest()
+        (found,) = [each for piece in harvested for each in piece if each.name == "shared"]
+        assert found.newest == told
+
+
 def test_a_session_can_write_nothing_and_means_the_same_everywhere(mysql: Mysql) -> None:
     make(mysql, "moment", "at TIMESTAMP", "'2026-07-01 12:00:00'")
     mysql.server.run("SET GLOBAL time_zone = '+02:00', GLOBAL sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'")
@@ -384,113 +443,3 @@ def test_what_a_killed_reader_left_is_ended_by_whoever_knows_its_number(mysql: M
         assert other.end(handle, "left")
         assert eventually(lambda: not mysql.works("left", reader))
         assert not other.end(handle, "left")
-
-
-def test_a_server_without_encryption_gets_no_password_where_it_is_demanded(mysql: Mysql) -> None:
-    mysql.server.run("SELECT 1")
-    with Hostile() as hostile, pytest.raises(SourceUnavailable, match="made no encrypted connection"):
-        mysql.connect(port=hostile.port, tls="verify-full").check()
-
-    assert hostile.heard == b""
-
-
-@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
-def test_a_server_that_asks_for_the_password_itself_does_not_get_it(mysql: Mysql, plugin: bytes) -> None:
-    with (
-        Hostile(b"\xfe" + plugin + b"\0\0Password: ") as hostile,
-        pytest.raises(SourceUnavailable, match="asked for the password itself"),
-    ):
-        mysql.connect(port=hostile.port).check()
-
-    assert b"a secret" not in hostile.heard
-
-
-@pytest.mark.parametrize(
-    ("plugin", "first"), [(b"caching_sha2_password", [b"\1\4"]), (b"sha256_password", [])], ids=str
-)
-def test_a_server_gets_no_password_under_a_key_of_its_own(mysql: Mysql, plugin: bytes, first: list[bytes]) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    switch = b"\xfe" + plugin + b"\0" + b"12345678901234567890" + b"\0"
-    with (
-        Hostile(switch, *first, b"\1" + key.public_key().public_bytes(*form)) as hostile,
-        pytest.raises(SourceUnavailable, match="asked for the password under a key of its own"),
-    ):
-        mysql.connect(port=hostile.port).check()
-
-    with pytest.raises(ValueError, match=r"Decryption failed|Ciphertext length"):
-        key.decrypt(hostile.heard[-256:], padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None))
-
-
-@pytest.mark.parametrize("asks_at", [1, 2, 3])
-def test_a_server_that_asks_for_a_file_gets_none(mysql: Mysql, tmp_path: Path, asks_at: int) -> None:
-    file = tmp_path / "file"
-    file.write_text("what nobody may have")
-    # PyMySQL, whose statement is the first, takes the request for an answer.
-    with (
-        Hostile(asks_for=str(file).encode(), asks_at=asks_at) as hostile,
-        contextlib.suppress(SourceUnavailable, SourceFailed),
-    ):
-        list(mysql.connect(port=hostile.port).harvest())
-
-    assert hostile.asked
-    assert b"what nobody may have" not in hostile.heard
-
-
-class Hostile:
-    """A server that greets as MySQL does, lets everybody in, answers statements, and then does as it was told."""
-
-    def __init__(self, *signs_in: bytes, asks_for: bytes = b"", asks_at: int = 0) -> None:
-        self.heard = b""
-        self.asked = False
-        self._signs_in = signs_in or (b"\0\0\0\2\0\0\0",)
-        self._asks_for = asks_for
-        self._asks_at = asks_at
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                connected, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=[connected], daemon=True).start()
-
-    def _serve(self, connected: socket.socket) -> None:
-        with connected, contextlib.suppress(OSError):
-            self._answer(connected)
-
-    def _answer(self, connected: socket.socket) -> None:
-        capabilities = 0x000FF7FF & ~0x0800
-        greeting = b"\x0a5.7.1\0" + struct.pack("<I", 7) + b"12345678\0" + struct.pack("<H", capabilities & 0xFFFF)
-        greeting += b"\x2d\2\0" + struct.pack("<HB", capabilities >> 16, 21) + bytes(10) + b"123456789012\0"
-        self._say(connected, 0, greeting + b"mysql_native_password\0")
-        for packet in self._signs_in:
-            said = connected.recv(65536)
-            self.heard += said
-            if not said:
-                return
-            self._say(connected, said[3] + 1, packet)
-        number = 0
-        while said := connected.recv(65536):
-            self.heard += said
-            number += 1
-            if number == self._asks_at:
-                self.asked = True
-                self._say(connected, 1, b"\xfb" + self._asks_for)
-            else:
-                self._say(connected, said[3] + 1, b"\0\0\0\2\0\0\0")
-
-    def _say(self, connected: socket.socket, number: int, packet: bytes) -> None:
-        connected.sendall(struct.pack("<I", len(packet))[:3] + bytes([number]) + packet)

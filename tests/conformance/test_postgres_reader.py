@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -39,6 +40,12 @@ def reader(stock: Postgres, fragment: Fragment) -> StoreReader:
 
 def spare(stock: Postgres) -> int:
     return stock.connector._readers._spares[-1].pid
+
+
+def test_a_process_that_crashes_leaves_no_password_and_no_row_on_disk(stock: Postgres) -> None:
+    stock.connector.check()
+
+    assert eventually(lambda: resource.prlimit(spare(stock), resource.RLIMIT_CORE) == (0, 0))
 
 
 def test_a_process_that_is_killed_is_an_error_and_leaves_no_work_at_the_server(stock: Postgres) -> None:

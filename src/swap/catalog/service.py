@@ -306,7 +306,7 @@ class _Verdict:
     """Each column they may discover, and the verdict on reading it."""
 
     def tells_of(self, partition_columns: Iterable[str]) -> bool:
-        """Tell whether they may know how the table is divided: its partitions are values of their columns."""
+        """Tell whether they may know how the table is divided and how new it is: these are values of such columns."""
         return self.read.allowed and all(
             name in self.columns and self.columns[name].allowed for name in partition_columns
         )
@@ -339,9 +339,9 @@ def _seen_by(policy: Policy, principal: Principal, harvested: store.Harvested) -
         for column in dataset.columns
         if (key := keys.key(column.name)) in verdict.columns
     )
-    if not verdict.tells_of(keys.key(column.name) for column in dataset.columns if column.partition):
-        # Which is the newest partition is a value, too.
-        dataset = replace(dataset, newest="", partitions=None)
+    if not verdict.tells_of(map(keys.key, dataset.told_of)):
+        # Which is the newest partition, or the largest moment, is a value, too.
+        dataset = replace(dataset, newest="", newest_of="", partitions=None)
     if not verdict.read.allowed:
         rows, size = _roughly(dataset.row_estimate), _roughly(dataset.size_bytes)
         dataset = replace(dataset, row_estimate=rows, size_bytes=size, rows_exact=False)

@@ -64,6 +64,7 @@ class Row:
     newest: str
     columns: tuple[str, ...]
     partition_columns: tuple[str, ...]
+    """Those of which `newest` tells: also a column that is no partition's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def encode(dataset: Dataset) -> dict[str, Any]:
         "newest": dataset.newest,
         "rows_exact": dataset.rows_exact,
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
+        "newest_of": dataset.newest_of,
     }
 
 
@@ -128,6 +130,7 @@ def decode(schema: str, name: str, definition: dict[str, Any]) -> Dataset:
         newest=definition["newest"],
         rows_exact=definition.get("rows_exact", False),
         partitions=Partitions.from_plain(partitions) if partitions else None,
+        newest_of=definition.get("newest_of", ""),
     )
 
 
@@ -328,7 +331,7 @@ def _row(source: str, dataset: Dataset) -> dict[str, Any]:
         "path": keys.path(*name),
         # What has no name is closed to everybody, so that it opens no table either.
         "columns": [keys.key(column.name) for column in dataset.columns if column.name],
-        "partition_columns": [keys.key(column.name) for column in dataset.columns if column.partition],
+        "partition_columns": [keys.key(name) for name in dataset.told_of],
         "words": keys.key(f"{name} {dataset.comment}"),
         "definition": definition,
     }

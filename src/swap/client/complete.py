@@ -17,7 +17,7 @@ _LINE = re.compile(r"(?:^|\n|=)[ \t]*%swap[ \t]+([^\n]*)$")
 _HEAD = re.compile(r"\s*%%swap(?=\s)[^\n]*")
 _OPTION = re.compile(r"(?:^|\s)(?:--dialect(?:[ \t]+|=)(\w*)|(-[-a-z]*))$")
 _DIALECT = re.compile(r"\s*--dialect(?:[ \t]+|=)(\w+)(?:\s|$)")
-DIALECTS = ("hive", "mysql")
+DIALECTS = ("hive", "mysql", "spark")
 """A test compares them with the gateway's."""
 _CALL = re.compile(r"swap\.sql\(\s*[rRfF]{0,2}(\"\"\"|'''|\"|')((?:(?!\1)[\s\S])*)$")
 

@@ -49,9 +49,9 @@ def sql(
     """Run one SELECT over all sources and return its result.
 
     `:name` in the statement takes its value from `params`; `tables` brings your own tables along under the
-    names the statement uses: pandas, polars, pyarrow, or another result.  With `dialect="hive"` or `"mysql"` the
-    statement is about one source, in its own SQL.  `name` is what the result is called where it is shown.  With
-    `wait=False` the result comes at once and its rows follow as they arrive.
+    names the statement uses: pandas, polars, pyarrow, or another result.  With `dialect="hive"`, `"mysql"` or
+    `"spark"` the statement is about one source, in its own SQL.  `name` is what the result is called where it is
+    shown.  With `wait=False` the result comes at once and its rows follow as they arrive.
     A query ends a minute after its kernel, unless it is to `keep` on.
     Raises the classes of swap.errors; an interrupt cancels the query at its sources.
     """

@@ -135,6 +135,14 @@ class Dataset:
     newest: str = ""
     rows_exact: bool = False
     partitions: Partitions | None = None
+    newest_of: str = ""
+    """The column whose largest value `newest` is; where there is none it is the newest partition."""
+
+    @property
+    def told_of(self) -> tuple[str, ...]:
+        """The columns whose values `newest` and `partitions` tell: who may not read all of them is told neither."""
+        keys = tuple(column.name for column in self.columns if column.partition)
+        return (*keys, self.newest_of) if self.newest_of else keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +175,6 @@ class Capabilities:
     limit: bool = True
     dialect: str = ""
     """The dialect of its own in which it also takes whole statements."""
-    no_dialect: str = ""
-    """Why it takes none, where people would expect it to: a sentence."""
     orders: frozenset[str] = frozenset()
     """Families of types that it sorts as DuckDB does, nulls on either side."""
 

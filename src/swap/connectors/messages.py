@@ -70,6 +70,7 @@ def encode_dataset(dataset: Dataset) -> dict[str, Any]:
         "newest": dataset.newest,
         "rows_exact": dataset.rows_exact,
         "partitions": dataset.partitions.plain() if dataset.partitions else None,
+        "newest_of": dataset.newest_of,
         "columns": [_encode_column(each) for each in dataset.columns],
     }
     return {"about": about, "schema": encode_schema(pa.schema([(each.name, each.type) for each in dataset.columns]))}

@@ -23,6 +23,7 @@ from swap.channel import receive, send
 from swap.connectors.base import Deadline
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError, to_json
 from swap.forking import ForkServer, server_of, shared
+from swap.walls.cell import Cell
 
 MODULES = (
     "swap.connectors.files.reader",
@@ -102,9 +103,11 @@ class ReaderProcess:
 class Readers:
     """The reader processes of one source, which run the module at that place of the program's."""
 
-    def __init__(self, source: str, program: Sequence[str], place: int, grace_seconds: float = 0.0) -> None:
+    def __init__(
+        self, source: str, program: Sequence[str], place: int, grace_seconds: float = 0.0, cell: Cell | None = None
+    ) -> None:
         self.source = source
-        self._server = shared(program)
+        self._server = shared(program, cell=cell)
         self._place = place
         self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []
@@ -276,14 +279,16 @@ MEMORY_BYTES = 4 * 2**30
 
 
 def serve(
-    answer: Callable[[dict[str, Any], int | None, Tell], int], control: socket.socket, *, threads: int = 1
+    answer: Callable[[dict[str, Any], Sequence[int], Tell], int], control: socket.socket, *, threads: int = 1
 ) -> None:
     """Answer requests, one after the other, until there are no more, with so many threads of Arrow's.
 
-    `answer` writes rows to the descriptor, if it is given one, and returns how many; it tells what goes wrong at
+    `answer` writes rows to the first descriptor, if it is given one, and returns how many; it tells what goes wrong at
     the source by raising SwapError or ToldError.
     """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # What crashes leaves nothing of it on a disk: it holds rows, and the password of a store.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pa.set_cpu_count(threads)
 
     def tell(message: Mapping[str, Any]) -> None:
@@ -291,20 +296,23 @@ def serve(
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            request, sinks = receive(control)
+            request, descriptors = receive(control)
             try:
-                last = _answered(answer, request, sinks, tell)
+                last = _answered(answer, request, descriptors, tell)
             finally:
-                for sink in sinks:
-                    os.close(sink)
+                for descriptor in descriptors:
+                    os.close(descriptor)
             tell(last)
 
 
 def _answered(
-    answer: Callable[[dict[str, Any], int | None, Tell], int], request: dict[str, Any], sinks: list[int], tell: Tell
+    answer: Callable[[dict[str, Any], Sequence[int], Tell], int],
+    request: dict[str, Any],
+    descriptors: Sequence[int],
+    tell: Tell,
 ) -> dict[str, Any]:
     try:
-        return {END: answer(request, sinks[0] if sinks else None, tell)}
+        return {END: answer(request, descriptors, tell)}
     except BrokenPipeError:
         return {END: None}
     except ToldError as error:

@@ -70,6 +70,11 @@ class Wire:
             return
         raise ConnectError(why)
 
+    def encrypt(self, tls: ssl.SSLContext, host: str, seconds: float) -> None:
+        """Encrypt what is said from now on, to a host of that name.  Raises ConnectError after so many seconds."""
+        late = f"did not answer within {seconds:g} s"
+        self._socket = self._encrypted(self._made(), tls, host, time.monotonic() + seconds, late)
+
     def connect_local(self, path: str, seconds: float) -> None:
         """Connect to the unix socket at a path.  Raises ConnectError after so many seconds."""
         late = f"did not answer within {seconds:g} s"
@@ -118,6 +123,35 @@ class Wire:
             if ended:
                 # Whatever the library says of it: this is why.
                 raise ended[0]
+
+    def relay(self, local: socket.socket) -> None:
+        """Carry what comes from here to a socket of this process, and what is said there to here, until one hangs up.
+
+        For a library that knows no TLS of ours.  Raises OSError when the socket takes nothing more, LostError,
+        QueryTimedOut, EOFError.
+        """
+        made, view = self._made(), memoryview(bytearray(_PIECE))
+        poll = select.poll()
+        poll.register(local, select.POLLIN)
+        poll.register(made, select.POLLIN)
+        while (left := self.ends_at - time.monotonic()) > 0:
+            decrypted = isinstance(made, ssl.SSLSocket) and made.pending() > 0
+            ready = {which for which, _ in poll.poll(0 if decrypted else min(left * 1000 + 1, 2**31 - 1))}
+            if local.fileno() in ready:
+                said = local.recv(_PIECE)
+                if not said:
+                    return
+                self.send(said)
+            if decrypted or made.fileno() in ready:
+                try:
+                    got = made.recv_into(view)
+                except (BlockingIOError, ssl.SSLWantReadError):  # a part of a record
+                    continue
+                if got == 0:
+                    return
+                local.settimeout(left)
+                local.sendall(view[:got])
+        raise QueryTimedOut
 
     def aside(self, work: Callable[[], _Found], seconds: float, late: str) -> _Found:
         """Let work that can be neither stopped nor waited for within limits run on a thread of its own.

@@ -86,6 +86,7 @@ user = ""
 password = { file = "" }
 text = []
 timestamps = []
+newest = []
 
 """
 
@@ -233,6 +234,7 @@ def _fill_stores(file: TOMLDocument, stores: StorePorts) -> None:
             _table(source, "password")["file"] = str(mariadb_server.secret_path(Path(), mediawiki.READER))
             source["text"] = list(mariadb_wikis.TEXT)
             source["timestamps"] = list(mariadb_wikis.TIMESTAMPS)
+            source["newest"] = list(mariadb_wikis.NEWEST)
     database = _table(file, "database")
     if not (port := int(database.get("port", 0))) or not _free(port):
         database["port"] = ports.free(1)[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -21,6 +21,9 @@ _OPENED = (
     "java.sql/java.sql",
 )
 """Packages of Java's own that Hive, older than their walls, looks into."""
+
+QUICKLY = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Java that compiles once: a server of minutes otherwise spends half of its time on compiling better what it does."""
 
 OWNER, READER = "owner", "swap"
 """The accounts of a server that is guarded: who makes its tables, and who reads them for people."""
@@ -44,6 +47,7 @@ def guarded(passwords: Mapping[str, str]) -> dict[str, str]:
         **{f"swap.account.{name}": hashlib.sha256(said.encode()).hexdigest() for name, said in passwords.items()},
         # A statement could show what Hive knows of its settings, its environment and its Java.
         "hive.variable.substitute": "false",
+        "hive.semantic.analyzer.hook": "swap.Guard$Fence",
         "hive.security.authorization.enabled": "true",
         "hive.security.authorization.manager": _RIGHTS,
         "hive.security.authenticator.manager": "org.apache.hadoop.hive.ql.security.SessionStateUserAuthenticator",
@@ -70,6 +74,7 @@ class HiveServer:
     """Java's."""
     java: Path | None = None
     """Which one; by default the one that scripts/setup fetched, which knows no SASL with Kerberos."""
+    java_options: Sequence[str] = QUICKLY
 
     def command(self, checkout: Path) -> list[str]:
         """Write its settings and return what starts it, with the Java and the jars that scripts/setup fetched.
@@ -77,7 +82,7 @@ class HiveServer:
         Raises NotFound when they are not there.
         """
         properties = {"derby.stream.error.file": str(self.state / "derby.log"), **self.properties}
-        start = program(checkout, self.state, self._files(), self.memory, properties, self.java)
+        start = program(checkout, self.state, self._files(), self.memory, properties, self.java, self.java_options)
         if self.settings.get("hive.security.authorization.manager") == _RIGHTS:
             # Hive brings a compiler, and the Java that is fetched has none.
             compiler = ["org.codehaus.janino.SimpleCompiler", str(_GUARD), "swap.Guard"]
@@ -128,6 +133,7 @@ def program(
     memory: str,
     properties: Mapping[str, str],
     java: Path | None = None,
+    java_options: Sequence[str] = QUICKLY,
 ) -> list[str]:
     """Write files of settings and return what starts a program of Hive's or Hadoop's with them, but for its name.
 
@@ -141,6 +147,7 @@ def program(
     temporary.mkdir(parents=True, exist_ok=True)
     return [
         str(java),
+        *java_options,
         f"-Xmx{memory}",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
         f"-Djava.io.tmpdir={temporary}",

@@ -53,6 +53,8 @@ class MariadbServer:
             "--no-defaults",
             f"--user={getpass.getuser()}",
             f"--datadir={self.data}",
+            # One that starts deletes the temporary tables that lie there, also those of another server.
+            f"--tmpdir={self.data}",
             f"--socket={_SOCKET}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
@@ -122,6 +124,7 @@ class MariadbServer:
                 "--no-defaults",
                 f"--user={user}",
                 f"--datadir={draft}",
+                f"--tmpdir={draft}",
                 "--skip-test-db",
                 "--auth-root-authentication-method=socket",
                 f"--auth-root-socket-user={user}",

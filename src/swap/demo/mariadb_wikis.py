@@ -88,6 +88,9 @@ TEXT = tuple(
 )
 """The columns of bytes that hold text."""
 
+NEWEST = ("*wiki.revision.rev_timestamp",)
+"""The column whose largest value says up to when a table's data goes."""
+
 _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_int16, "SMALLINT"),
     (pa.types.is_int32, "INT"),

@@ -86,6 +86,11 @@ async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[
         yield {"access": "live" if access.live else "ended", "epoch": access.epoch}
 
 
+def server_queries(server: Server, with_parts: WithParts) -> dict[str, int]:
+    """Tell a Jupyter server how many queries of its person are under way, from wherever they were asked."""
+    return {"under_way": len(with_parts.queries.under_way(server.person_id))}
+
+
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Keep one of the person's own tables."""
     caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNEL)

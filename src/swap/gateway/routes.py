@@ -28,6 +28,7 @@ ROUTES = (
     Route("GET", "/v1/health", handlers.health),
     Route("POST", "/v1/tokens", handlers.mint_token),
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
+    Route("GET", "/v1/servers/queries", handlers.server_queries),
     Route("POST", "/v1/uploads", handlers.upload),
     Route("POST", "/v1/queries", handlers.start_query, 202),
     Route("GET", "/v1/queries", handlers.query_changes),

@@ -69,8 +69,10 @@ KEYWORDS = (
     "INTERSECT",
 )
 _NOT_IN_A_DIALECT = frozenset({"ILIKE", "QUALIFY"})
+_OF_HIVE = ("LATERAL VIEW", "LEFT SEMI JOIN", "RLIKE", "DIV", "WITH ROLLUP", "WITH CUBE", "GROUPING SETS")
 _OF_DIALECTS = {
-    "hive": ("LATERAL VIEW", "LEFT SEMI JOIN", "RLIKE", "DIV", "WITH ROLLUP", "WITH CUBE", "GROUPING SETS"),
+    "hive": _OF_HIVE,
+    "spark": _OF_HIVE,
     "mysql": ("REGEXP", "DIV", "MOD", "COLLATE", "CONVERT", "SEPARATOR", "WITH ROLLUP", "RECURSIVE"),
 }
 """Keywords beside the common ones, by the dialect's name."""

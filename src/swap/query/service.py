@@ -175,6 +175,7 @@ class Queries:
         """Wait for places unless it has them, execute, and record how it ended.  Runs in the query's own thread."""
         state = RunState.FAILED
         error: SwapError | None = None
+        execution: Execution | None = None
         try:
             if starts:
                 waiting.skipped(run)
@@ -185,7 +186,7 @@ class Queries:
                     store.started(conn, run.id)
             run.start()
             run.result = self.spool.create(run.id)
-            Execution(
+            execution = Execution(
                 run,
                 run.plan,
                 self.connectors,
@@ -193,7 +194,8 @@ class Queries:
                 self.settings.limits,
                 self.uploads.open,
                 lambda source, handle: self._keep_handle(run, source, handle),
-            )(run.result)
+            )
+            execution(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, run.why_cancelled or cancelled
@@ -202,7 +204,11 @@ class Queries:
                 state, error = RunState.CANCELLED, why
             else:
                 error = self._failures.explain(failed, run)
-        self._finish(run, state, error)
+        try:
+            self._finish(run, state, error)
+        finally:
+            if execution is not None:
+                execution.close()
 
     def _keep_handle(self, run: Run, source: str, handle: Mapping[str, Any]) -> None:
         """Keep by what a statement can be ended at its source, for whoever comes after this process."""
@@ -269,10 +275,10 @@ class Queries:
         run = self._runs.get(query_id)
         return run if run is not None and run.principal.id == principal.id else None
 
-    def under_way(self, person_id: str, kernel_id: str) -> list[Run]:
-        """Return the runs of a kernel that have not ended."""
+    def under_way(self, person_id: str, kernel_id: str | None = None) -> list[Run]:
+        """Return the runs of a person, or of one of their kernels, that have not ended."""
         runs = [self._runs.get(query_id) for query_id in list(self._threads)]
-        return [run for run in runs if run and (run.principal.id, run.kernel_id) == (person_id, kernel_id)]
+        return [run for run in runs if run and run.principal.id == person_id and kernel_id in {None, run.kernel_id}]
 
     def cancel(self, principal: Principal, query_id: str) -> RunState:
         """Cancel at the sources; return the state.  Idempotent.  Raises NotFound."""
@@ -316,6 +322,7 @@ class Queries:
         now = self._now()
         error = SwapError(Problem(why, todo="Run it again."))
         left: list[tuple[str, str, Mapping[str, Any]]] = []
+        lost: list[str] = []
         with self.engine.begin() as conn:
             for row in store.unfinished(conn):
                 # A run is known here before the database hears of it, and for as long as its end is not recorded.
@@ -323,8 +330,12 @@ class Queries:
                     end = End(RunState.FAILED, error, now, now)
                     if store.ended(conn, row.id, end):
                         audit.record(conn, told.lost(row, end))
+                        lost.append(row.id)
                     left += [(row.id, each["source"], each["handle"]) for each in row.handles]
             self.queue.free_others(conn, self._goes_on)
+        for query_id in lost:
+            # Its result may have been whole: what has failed has none.
+            self.spool.forget(query_id)
         if left:
             threading.Thread(target=self._end_left, args=[left], daemon=True, name="end what was left").start()
 

@@ -48,9 +48,13 @@ def started(conn: Connection, query_id: str) -> None:
 
 
 def keep_handle(conn: Connection, query_id: str, source: str, handle: Mapping[str, Any]) -> None:
-    """Record by what a query's statement at a source can be ended."""
+    """Record by what a query's statement at a source can be ended, until the query has ended."""
     kept = cast([{"source": source, "handle": dict(handle)}], JSONB)
-    conn.execute(update(query_run).where(query_run.c.id == query_id).values(handles=query_run.c.handles.op("||")(kept)))
+    conn.execute(
+        update(query_run)
+        .where(query_run.c.id == query_id, query_run.c.ended_at.is_(None))
+        .values(handles=query_run.c.handles.op("||")(kept))
+    )
 
 
 def ended(conn: Connection, query_id: str, end: End) -> bool:
@@ -60,6 +64,7 @@ def ended(conn: Connection, query_id: str, end: End) -> bool:
         .where(query_run.c.id == query_id, query_run.c.ended_at.is_(None))
         .values(
             state=end.state.value,
+            handles=[],  # who knows one may end what it means: nobody needs to any more
             error=to_json(end.error) if end.error else None,
             row_count=end.rows,
             size_bytes=end.size_bytes,

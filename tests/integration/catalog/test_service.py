@@ -330,3 +330,23 @@ def test_a_source_is_as_fresh_as_the_tables_whose_partitions_one_may_know_of(dat
 
         assert Catalog(conn, policy, ANN).newest("lake") == "2026-11-20 05:00"
         assert Catalog(conn, policy, ANN).newest("pg") == ""
+
+
+def test_a_table_is_as_fresh_as_a_column_only_to_those_who_may_read_it(database: services.Database) -> None:
+    columns = (Column("At", pa.timestamp("us")), Column("Closed", pa.timestamp("us")))
+    tables = [
+        Dataset("w", "known", columns, newest="2026-11-21 10:00", newest_of="At"),
+        Dataset("w", "locked", columns, newest="2026-11-30", newest_of="Closed"),
+        Dataset("w", "gone", columns, newest="2026-11-29", newest_of="not there"),
+    ]
+    policy = Policy(
+        grants=(Grant(name="all", groups=("analysts",), on=("pg",)),),
+        denials=(Denial(name="locked", on=("pg.w.*.closed",), because="locks it", ask="x"),),
+    )
+    with database.engine("gateway").begin() as conn:
+        store.put(conn, "pg", tables, NOW)
+        catalog = Catalog(conn, policy, ANN)
+
+        listed = {each.name.table: each.newest for each in catalog.tables(Wanted(source="pg")).tables}
+        assert listed == {"gone": "", "known": "2026-11-21 10:00", "locked": ""}
+        assert catalog.newest("pg") == "2026-11-21 10:00"

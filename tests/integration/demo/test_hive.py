@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -57,6 +58,10 @@ def hive(server: services.RunningHive, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def harvested(hive: HiveConnector) -> dict[str, Dataset]:
     return {f"{each.schema}.{each.name}": each for piece in hive.harvest() for each in piece}
+
+
+def test_nothing_is_held_against_the_account_that_reads(hive: HiveConnector) -> None:
+    assert hive.check().excess == ()
 
 
 def read(hive: HiveConnector, dataset: Dataset, *where: Predicate) -> pa.Table:
@@ -183,20 +188,62 @@ def test_who_is_not_the_owner_can_have_it_run_no_program_and_touch_no_file(
         sign_in.run(session, statement)
 
 
-@pytest.mark.parametrize("local", ["", "LOCAL "])
-def test_nobody_but_the_owner_writes_a_directory(server: services.RunningHive, tmp_path: Path, local: str) -> None:
+WRITES = (
+    "INSERT OVERWRITE DIRECTORY '{mine}' SELECT 1",
+    "INSERT OVERWRITE LOCAL DIRECTORY '{mine}' SELECT 1",
+    "EXPLAIN INSERT OVERWRITE DIRECTORY '{mine}' SELECT 1",
+    "EXPLAIN EXTENDED FROM (SELECT 1 AS one) a INSERT OVERWRITE DIRECTORY '{mine}' SELECT one",
+    "EXPORT TABLE canonical_data.wikis TO '{mine}'",
+    "CREATE TABLE mine LOCATION '{mine}' AS SELECT 1",
+    "INSERT INTO canonical_data.wikis SELECT * FROM canonical_data.wikis",
+    "EXPLAIN INSERT OVERWRITE TABLE canonical_data.wikis SELECT * FROM canonical_data.wikis",
+)
+
+
+@pytest.mark.parametrize("statement", WRITES)
+def test_what_is_refused_leaves_and_had_left_nothing_anywhere(
+    server: services.RunningHive, root: Path, tmp_path: Path, statement: str
+) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "kept").touch()
-    statement = f"INSERT OVERWRITE {local}DIRECTORY '{mine}' SELECT 1"
+    places = [tmp_path, mine, root / "canonical_data", root / "canonical_data" / "wikis"]
+    before = {place: _long_ago(place) for place in places}
 
     with reading(server) as session, pytest.raises(StatementError, match="Permission denied"):
-        sign_in.run(session, statement)
+        sign_in.run(session, statement.format(mine=mine))
+
+    # What was made and is gone again would have changed a time.
+    assert {place: place.stat().st_mtime_ns for place in places} == before
     assert [each.name for each in mine.iterdir()] == ["kept"]
 
+
+def _long_ago(place: Path) -> int:
+    os.utime(place, ns=(1, 1))
+    return place.stat().st_mtime_ns
+
+
+@pytest.mark.parametrize("statement", WRITES[:2])
+def test_the_owner_writes_a_directory(server: services.RunningHive, tmp_path: Path, statement: str) -> None:
     with sign_in.session(server.port, {"user": OWNER, "password": PASSWORDS[OWNER]}) as session:
-        sign_in.run(session, statement)
-    assert "000000_0" in [each.name for each in mine.iterdir()]
+        sign_in.run(session, statement.format(mine=tmp_path / "mine"))
+
+    assert "000000_0" in [each.name for each in (tmp_path / "mine").iterdir()]
+
+
+def test_without_the_fence_what_is_refused_has_left_something(tmp_path: Path) -> None:
+    """Hive makes a directory for a statement's rows, where they are to go, before it asks for rights."""
+    known = guarded(PASSWORDS)
+    del known["hive.semantic.analyzer.hook"]
+    unfenced = services.RunningHive(known)
+    try:
+        before = _long_ago(tmp_path)
+        with reading(unfenced) as session, pytest.raises(StatementError, match="Permission denied"):
+            sign_in.run(session, f"INSERT OVERWRITE DIRECTORY '{tmp_path}' SELECT 1")
+
+        assert tmp_path.stat().st_mtime_ns != before
+    finally:
+        unfenced.close()
 
 
 @pytest.mark.parametrize("name", ["hiveconf:hive.users.in.admin.role", "env:PATH", "system:user.home"])

@@ -28,6 +28,7 @@ def test_the_sources_point_at_the_real_stores(tmp_path: Path) -> None:
     assert (mediawiki_source.port, mediawiki_source.user) == (21002, mediawiki.READER)
     assert "*wiki.page.page_title" in mediawiki_source.text
     assert "*wiki.revision.rev_timestamp" in mediawiki_source.timestamps
+    assert mediawiki_source.newest == ("*wiki.revision.rev_timestamp",)
 
 
 def test_people_may_do_the_same_whatever_holds_the_data(tmp_path: Path) -> None:

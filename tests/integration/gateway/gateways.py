@@ -325,5 +325,5 @@ def running(
     runtime = runtime_for(database, directory)
     app = gateway.create(settings, runtime, made)
     with serve(app) as url:
-        assert app.state.harvester.wait_first(10)
+        assert app.state.harvester.wait_first(60)
         yield Gateway(url, settings, runtime, database, made, app)

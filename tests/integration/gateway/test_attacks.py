@@ -427,7 +427,8 @@ def test_one_persons_waiting_requests_leave_threads_for_the_others(make_gateway:
     ann, bob = swap.person("ann", "analysts"), swap.person("bob", "analysts")
     gate = swap.lake.behaviour.gate = threading.Event()
     query_id = ann.start("SELECT n FROM lake.big.numbers LIMIT 1")
-    revision = ann.until(query_id, lambda state: state["headline"] == "Running in lake")["revision"]
+    # The last there is to tell before the gate: an older revision would be answered at once.
+    revision = ann.until(query_id, lambda state: state["columns"] is not None)["revision"]
     token = ann.token()
 
     def poll(_: int) -> int:

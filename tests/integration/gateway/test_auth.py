@@ -68,6 +68,7 @@ OPENS = {
     "GET /v1/health": {NOBODY, SERVER, KERNEL, PORTAL},
     "POST /v1/tokens": {SERVER},
     "GET /v1/servers/events": {SERVER},
+    "GET /v1/servers/queries": {SERVER},
     "POST /v1/uploads": {KERNEL},
     "POST /v1/queries": {KERNEL, PORTAL},
     "GET /v1/queries": {KERNEL},
@@ -282,6 +283,22 @@ def test_a_credential_of_an_ended_server_is_dead(swap: Gateway, ann: Person) -> 
 
     assert call(swap, "POST", "/v1/tokens", credential, json={}).status_code == 401
     assert call(swap, "GET", "/v1/servers/events", credential).status_code == 401
+
+
+def test_a_server_hears_how_many_queries_of_its_person_are_under_way(swap: Gateway, ann: Person) -> None:
+    mine, others = launch(swap, ann), launch(swap, swap.person("bertrand", "analysts"), "d" * 43)
+    swap.lake.behaviour.gate = threading.Event()
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    assert call(swap, "GET", "/v1/servers/queries", mine).json() == {"under_way": 1}
+    assert call(swap, "GET", "/v1/servers/queries", others).json() == {"under_way": 0}
+
+    swap.lake.behaviour.gate.set()
+    ann.ended(query_id)
+    deadline = time.monotonic() + 10
+    while call(swap, "GET", "/v1/servers/queries", mine).json() != {"under_way": 0}:
+        assert time.monotonic() < deadline
 
 
 def test_a_server_that_hangs_up_is_waited_for_no_more(swap: Gateway, ann: Person) -> None:

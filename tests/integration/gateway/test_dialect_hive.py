@@ -153,6 +153,12 @@ def test_a_star_opens_to_what_the_person_may_read(ann: Person) -> None:
     assert table.schema.field("price").type == pa.decimal128(9, 2)
 
 
+def test_columns_are_called_as_they_are_written(ann: Person) -> None:
+    statement = "SELECT v.id, v.title AS `a.b`, v.hits AS `v.hits`, v.`price` AS `.`, u.id FROM lake.db.views v, lake.db.views u"
+
+    assert ann.sql(statement, dialect="hive").column_names == ["id", "a.b", "v.hits", ".", "id_1"]
+
+
 @pytest.mark.parametrize(
     "statement",
     [

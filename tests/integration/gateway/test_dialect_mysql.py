@@ -373,6 +373,11 @@ MISREAD = {
     "B21 schema": f"SELECT CONCAT(table_name, 'hunter2') FROM {TABLE}, information_schema.tables t",
     "B46": f"SELECT `name` FROM {TABLE} WHERE `name` = '\\\\' UNION SELECT pw FROM db.secret -- '",
     "statistics": "SELECT MAX(pw) FROM db.secret",
+    "statistics in a query": "SELECT d.n FROM (SELECT MAX(pw) AS n FROM db.secret) AS d",
+    "one of two rows": f"SELECT d.n FROM {TABLE} JOIN (SELECT MAX(pw) AS n FROM db.secret) AS d",
+    "no row in a query": (
+        "SELECT IF(d.n = 0, 'hunter2', '') FROM (SELECT COUNT(*) AS n FROM db.secret WHERE id = 1 AND pw = 'x') AS d"
+    ),
     "one row": "SELECT pw FROM db.secret WHERE id = 1",
     "no row": "SELECT IF(COUNT(*) = 0, 'hunter2', '') FROM db.secret WHERE id = 1 AND pw = 'x'",
     "a name of ours": "SELECT pw FROM db.secret AS swap_q1_t_0",
@@ -380,6 +385,22 @@ MISREAD = {
     "a name in disguise": 'SELECT pw FROM db.secret AS `x": "swap_q1_t_0`',
     "far behind": f"SELECT '{'x' * 9000}' AS a FROM {TABLE} UNION SELECT pw FROM db.secret AS swap_q1_t_0",
     "a table called like a query": "SELECT pw FROM (SELECT 'x' AS secret LIMIT 1) AS db JOIN db.secret WHERE 1 = 1",
+    "a table called like a query in WITH": (
+        f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 3) SELECT c.pw FROM `w` JOIN `w` AS `v`"
+        " JOIN (SELECT pw FROM db.secret AS `v` LIMIT 3) AS c JOIN (SELECT pw FROM db.secret AS `w` LIMIT 3) AS d"
+    ),
+    "a query called like one in WITH": (
+        f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 3)"
+        " SELECT (SELECT `v`.pw FROM (SELECT MAX(pw) AS pw FROM db.secret) AS `v`) FROM `w` JOIN `w` AS `v`"
+    ),
+    "one row called like one in WITH": (
+        f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 3) SELECT d.pw FROM `w` JOIN `w` AS `v`"
+        " JOIN (SELECT `v`.pw FROM db.secret AS `v` WHERE `v`.id = 1 LIMIT 1) AS d"
+    ),
+    "one row called like a query": (
+        f"SELECT d.pw FROM (SELECT COUNT(*) AS n FROM {TABLE} GROUP BY `id`) AS `v`"
+        " JOIN (SELECT `v`.pw FROM db.secret AS `v` WHERE `v`.id = 1 LIMIT 1) AS d"
+    ),
     "a literal that looks like a call": "SELECT 'extract(day from ' AS a, pw FROM db.secret AS swap_q1_t_0",
 }
 
@@ -416,6 +437,8 @@ def test_a_plan_that_is_read_as_it_is_passes(link: Link) -> None:
         f"WITH `w` AS (SELECT `id` FROM {TABLE} LIMIT 1) SELECT * FROM `w` JOIN `w` AS `v` USING (`id`)",
         f"SELECT `id` FROM {TABLE} UNION SELECT `id` FROM {TABLE} GROUP BY `id` HAVING COUNT(*) > 7",
         f"SELECT `d`.`n` FROM (SELECT COUNT(*) AS `n` FROM {TABLE}) AS `d` WHERE 1 = 0",
+        f"SELECT AVG(`d`.`n`) FROM (SELECT `name`, COUNT(*) AS `n` FROM {TABLE} GROUP BY `name`) AS `d`",
+        f"SELECT `id` FROM {TABLE} WHERE `id` = (SELECT MAX(`id`) FROM {TABLE}) OR EXISTS (SELECT 1 FROM {TABLE} WHERE `id` = 9)",
         f"SELECT EXTRACT(DAY FROM `d`.`n`), TRIM(BOTH FROM `d`.`n`) FROM (SELECT MAX(`id`) AS `n` FROM {TABLE}) AS `d`",
         f"WITH `w` AS (SELECT COUNT(*) AS `n` FROM {TABLE}) SELECT `w`.`n` FROM `w` WHERE `w`.`n` = 1 AND 1 = 0",
     ):

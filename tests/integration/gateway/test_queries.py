@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -296,12 +297,19 @@ def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gatewa
     ann = first.person("ann", "analysts")
     query_id = ann.start("SELECT n FROM lake.big.numbers")
     ann.until(query_id, lambda state: state["state"] == "running")
+    # As if its last row had been written, and its end not yet recorded.
+    whole = ann.start("SELECT 1 AS one")
+    ann.ended(whole)
+    spool = first.app.state.parts.queries.spool
+    for suffix in (".arrow", ".json"):
+        shutil.copy(spool.path(whole).with_suffix(suffix), spool.path(query_id).with_suffix(suffix))
 
     second = make_gateway()
 
     state = Person(second, ann.id).state(query_id)
     assert state["state"] == "failed"
     assert state["error"]["title"] == "SWAP was restarted while this query ran."
+    assert [path.stem for path in spool.directory.glob("*.arrow")] == [whole], "what has failed keeps no rows"
 
 
 def test_pages_are_text_and_can_be_sorted(analyst: Person) -> None:

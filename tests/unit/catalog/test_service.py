@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pyarrow as pa
+import pytest
 
 from swap.catalog.service import _seen_by
 from swap.catalog.store import Harvested
@@ -36,11 +37,11 @@ VIEWS = Dataset(
 )
 
 
-def seen(*groups: str) -> Dataset:
+def seen(*groups: str, table: Dataset = VIEWS) -> Dataset:
     found = _seen_by(
         POLICY,
         Principal("paaaaaaaaa", "ann", frozenset(groups), Via.KERNEL),
-        Harvested("lake", VIEWS),
+        Harvested("lake", table),
     )
     assert found is not None
     return found.dataset
@@ -49,6 +50,15 @@ def seen(*groups: str) -> Dataset:
 def test_the_newest_partition_is_not_told_to_whom_its_column_is_locked() -> None:
     assert seen("analysts").newest == ""
     assert seen("data-privacy").newest == "Zagreb"
+
+
+@pytest.mark.parametrize(("named", "told"), [("page_id", "2026-11-22"), ("City", ""), ("gone", "")])
+def test_the_largest_value_of_a_column_is_told_to_whoever_may_read_it(named: str, told: str) -> None:
+    columns = tuple(replace(column, name=column.name.title(), partition=False) for column in VIEWS.columns[1:])
+    table = Dataset("wmf", "edits", (VIEWS.columns[0], *columns), newest="2026-11-22", newest_of=named)
+
+    assert seen("analysts", table=table).newest == told
+    assert seen("data-privacy", table=table).newest == ("" if named == "gone" else "2026-11-22")
 
 
 def test_partitions_and_their_rows_are_not_told_to_whom_their_column_is_locked() -> None:

@@ -26,6 +26,7 @@ def test_a_dataset_survives_being_kept() -> None:
         row_estimate=5,
         size_bytes=9,
         newest="2026-11-23",
+        newest_of="b",
         rows_exact=True,
         partitions=Partitions(
             ("year",), "", 2, (Partition(("2026",), 1, 5, exact=True), Partition((None,), 1, 0, exact=False))
@@ -38,6 +39,6 @@ def test_a_dataset_survives_being_kept() -> None:
 def test_what_an_older_swap_has_kept_can_be_read() -> None:
     dataset = Dataset("wmf", "t", (Column("a", pa.int32()),), row_estimate=5)
     kept = encode(dataset)
-    del kept["rows_exact"], kept["partitions"], kept["columns"][0]["inexact"]
+    del kept["rows_exact"], kept["partitions"], kept["newest_of"], kept["columns"][0]["inexact"]
 
     assert decode("wmf", "t", kept) == dataset

@@ -31,7 +31,7 @@ def test_sql_is_found_where_it_is_typed(marked: str, found: Sql | None) -> None:
     ("marked", "found"),
     [
         ("%%swap -|\nSELECT 1", ("-", ("--dialect",))),
-        ("%%swap --dialect |", ("", ("hive", "mysql"))),
+        ("%%swap --dialect |", ("", ("hive", "mysql", "spark"))),
         ("\n %%swap --dialect=my|\nSELECT 1", ("my", ("mysql",))),
         ("%%swap --other|", ("--other", ())),
         ("%%swap pages|", None),

@@ -5,8 +5,11 @@ The parent opens no data file.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from swap.connectors.base import (
@@ -27,20 +30,30 @@ from swap.connectors.messages import DATASETS, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
+from swap.forking import server_of
 from swap.settings import FilesSource
+from swap.walls import mounts
+from swap.walls.cell import Cell
 
-_PLACE = MODULES.index("swap.connectors.files.reader")
+_MODULE = "swap.connectors.files.reader"
+_PLACE = MODULES.index(_MODULE)
+_ALONE = server_of(_MODULE, needs=("numpy",))
 _HARVEST_SECONDS = 600.0
+Opened = Callable[[], AbstractContextManager[tuple[str | None, tuple[int, ...]]]]
+"""Gives the root's path, or without one a handle on it."""
 
 
 class FilesConnector:
     """One directory of schemas of tables of Parquet files."""
 
-    def __init__(self, name: str, source: FilesSource) -> None:
+    def __init__(self, name: str, source: FilesSource, cell: Cell | None = None) -> None:
+        """Open nothing; its reader processes are in the cell, if there is one, and are handed the root."""
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self._root = source.root
-        self._readers = Readers(name, PROGRAM, _PLACE)
+        self._cell = cell
+        # Readers of other kinds have to reach their servers.
+        self._readers = Readers(name, PROGRAM, _PLACE) if cell is None else Readers(name, _ALONE, 0, cell=cell)
 
     def check(self) -> Standing:
         """Look whether the root is there, and get a reader process ready."""
@@ -56,9 +69,10 @@ class FilesConnector:
         self.check()
         asked = self._readers.ask(Deadline(time.monotonic() + _HARVEST_SECONDS), self._failed)
         try:
-            for told in asked.follow({"root": str(self._root)}):
-                if DATASETS in told:
-                    yield [decode_dataset(each) for each in told[DATASETS]]
+            with self._opened() as (root, handle):
+                for told in asked.follow({"root": root}, *handle):
+                    if DATASETS in told:
+                        yield [decode_dataset(each) for each in told[DATASETS]]
         except QueryTimedOut:
             raise unavailable(
                 self.name, f"Looking through its directories took longer than {_HARVEST_SECONDS:g} s."
@@ -81,7 +95,7 @@ class FilesConnector:
     ) -> FilesReader:
         """Start a fragment."""
         assert isinstance(fragment, Fragment), "files have no dialect"
-        return FilesReader(str(self._root), fragment, self._readers.ask(deadline, self._failed))
+        return FilesReader(self._opened, fragment, self._readers.ask(deadline, self._failed))
 
     def end(self, handle: Mapping[str, Any], query_id: str) -> bool:  # noqa: ARG002 — its readers tell of none
         """Find nothing: what its readers began ends with them."""
@@ -90,6 +104,21 @@ class FilesConnector:
     def close(self) -> None:
         """End all reader processes."""
         self._readers.close()
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[str | None, tuple[int, ...]]]:
+        """Yield the root's path, or without one a handle on it.  Raises SourceFailed."""
+        if self._cell is None:
+            yield str(self._root), ()
+            return
+        try:
+            handle = mounts.tree(str(self._root))
+        except OSError as error:
+            raise self._failed(f"the root cannot be read: {os.strerror(error.errno or 0)}") from None
+        try:
+            yield None, (handle,)
+        finally:
+            os.close(handle)
 
     def _failed(self, told: str) -> SourceFailed:
         return SourceFailed(
@@ -105,9 +134,9 @@ class FilesConnector:
 class FilesReader:
     """One fragment, answered by one child process."""
 
-    def __init__(self, root: str, fragment: Fragment, asked: Asked) -> None:
+    def __init__(self, opened: Opened, fragment: Fragment, asked: Asked) -> None:
         self.stats = ReadStats(statement=_described(fragment))
-        self._root = root
+        self._opened = opened
         self._fragment = fragment
         self._asked = asked
 
@@ -119,14 +148,15 @@ class FilesReader:
     def send(self, sink: int, heard: Callable[[Sent], None], names: Sequence[str] = ()) -> int | None:
         """Let the child write the fragment's rows."""
         rows: int | None = None
-        request = {"root": self._root, "fragment": encode_fragment(self._fragment), "names": list(names)}
-        for told in self._asked.follow(request, sink):
-            if END in told:
-                rows = told[END]
-            else:
-                self.stats.rows, self.stats.bytes, self.stats.files = told["rows"], told["at"], told["files"]
-                self.stats.detail = {name: told[name] for name in ("files_to_read", "row_groups", "read_bytes")}
-                heard(Sent(told["rows"], told["at"]))
+        with self._opened() as (root, handle):
+            request = {"root": root, "fragment": encode_fragment(self._fragment), "names": list(names)}
+            for told in self._asked.follow(request, sink, *handle):
+                if END in told:
+                    rows = told[END]
+                else:
+                    self.stats.rows, self.stats.bytes, self.stats.files = told["rows"], told["at"], told["files"]
+                    self.stats.detail = {name: told[name] for name in ("files_to_read", "row_groups", "read_bytes")}
+                    heard(Sent(told["rows"], told["at"]))
         return rows
 
     def cancel(self) -> None:

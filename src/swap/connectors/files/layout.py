@@ -78,10 +78,14 @@ class Directory:
         self.path = path
 
     @classmethod
-    def root(cls, path: str) -> Directory:
-        """Open the root itself, which may be a link: the site's administrator wrote its name.  Raises BrokenError."""
+    def root(cls, place: str | int) -> Directory:
+        """Open the root itself, by its path or a handle on it.
+
+        It may be a link: the site's administrator wrote its name.  Raises BrokenError.
+        """
+        path, below = (place, None) if isinstance(place, str) else (".", place)
         try:
-            return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=below))
         except OSError as error:
             raise BrokenError(f"the root cannot be read: {error.strerror}") from None
 

@@ -119,7 +119,7 @@ class Answer:
         self._tell({"rows": rows, "at": at, "read_bytes": read, **asdict(self.opened)})
 
 
-def read(root: str, fragment: Fragment, answer: Answer) -> None:
+def read(root: str | int, fragment: Fragment, answer: Answer) -> None:
     """Answer one fragment.  Raises BrokenError."""
     with Directory.root(root) as below, layout.open_table(below, fragment.schema, fragment.table) as table:
         files = list(layout.data_files(table, fragment.predicates))
@@ -231,7 +231,7 @@ def plain(type_: pa.DataType) -> pa.DataType:
     return type_
 
 
-def harvest(root: str, tell: Tell) -> int:
+def harvest(root: str | int, tell: Tell) -> int:
     """Tell of the tables, some at a time; return how many there are.
 
     One that cannot be read is told on stderr and left out.
@@ -338,14 +338,15 @@ def _words(error: BaseException) -> str:
     return str(error) if isinstance(error, BrokenError) else logs.told(error)
 
 
-def answer(asked: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
-    """Answer one request."""
+def answer(asked: Mapping[str, Any], descriptors: Sequence[int], tell: Tell) -> int:
+    """Answer one request.  The root is a path, or the last descriptor where paths lead nowhere."""
+    *sinks, root = descriptors if asked["root"] is None else (*descriptors, asked["root"])
     try:
-        if sink is None:
-            return harvest(asked["root"], tell)
+        if not sinks:
+            return harvest(root, tell)
         fragment = decode_fragment(asked["fragment"])
-        sent = Answer(sink, fragment.columns_as(asked["names"]), tell, even=fragment.scattered)
-        read(asked["root"], fragment, sent)
+        sent = Answer(sinks[0], fragment.columns_as(asked["names"]), tell, even=fragment.scattered)
+        read(root, fragment, sent)
         return sent.end()
     except BrokenError as error:
         sys.stderr.write(f"files: {error}\n")

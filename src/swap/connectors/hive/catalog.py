@@ -6,9 +6,11 @@ two than that.
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean, stdev
 from urllib.parse import unquote
 
 from swap.connectors.base import NULL_TESTS, Column, Comparison, Dataset, Partition, Partitions
@@ -19,7 +21,12 @@ from swap.connectors.partitioned import FINER, KEPT, NULL, moment, newer, order
 
 _STATISTICS = re.compile(r"(\d+) bytes(?:, (\d+) rows)?")
 
+SAMPLED = 16
+"""Partitions that are asked of a table of too many, for what all of them hold."""
+
 Line = tuple[str, str, str]
+Numbers = tuple[int | None, int | None]
+"""Bytes and rows."""
 
 
 @dataclass(slots=True)
@@ -86,7 +93,7 @@ def dataset(schema: str, name: str, found: Described, names: Iterable[str] | Non
     )
 
 
-def numbers(about: dict[str, str]) -> tuple[int | None, int | None]:
+def numbers(about: dict[str, str]) -> Numbers:
     """Return a table's bytes and rows, as far as somebody has counted them."""
     statistics = _STATISTICS.search(about.get("statistics", ""))
     if statistics is not None:
@@ -120,7 +127,7 @@ def partitions(keys: Sequence[str], names: Iterable[str], rows: int | None) -> t
     groups: dict[tuple[str, ...], int] = {}
     for name in names:
         count += 1
-        values = _values(name)
+        values = values_of(name)
         pairs = list(zip(keys, values, strict=False))
         if newer(pairs, newest):
             newest = pairs
@@ -135,9 +142,50 @@ def partitions(keys: Sequence[str], names: Iterable[str], rows: int | None) -> t
     return Partitions(grouping, FINER if grouping != tuple(keys) else "", count, kept), moment(newest)
 
 
+class Sample:
+    """Partitions chosen by chance among those that pass by; the same ones for as long as a table has the same."""
+
+    def __init__(self, table: str) -> None:
+        self.names: list[str] = []
+        self._chance = random.Random(table)  # noqa: S311 — nobody is to be surprised by it
+
+    def of(self, names: Iterable[str]) -> Iterator[str]:
+        """Let names pass; each is as likely to be chosen as every other."""
+        for at, name in enumerate(names):
+            if at < SAMPLED:
+                self.names.append(name)
+            elif (place := self._chance.randrange(at + 1)) < SAMPLED:
+                self.names[place] = name
+            yield name
+
+
+def guessed(dataset: Dataset, sample: Sequence[Numbers]) -> Dataset:
+    """Return a table of many partitions with what it holds in all, by what some of them hold, as far as that tells."""
+    assert dataset.partitions is not None
+    count = dataset.partitions.count
+    size, rows = _each([size for size, _ in sample]), _each([0 if size == 0 else rows for size, rows in sample])
+    newest = tuple(replace(each, rows=round(each.parts * (rows or 0))) for each in dataset.partitions.newest)
+    return replace(
+        dataset,
+        size_bytes=None if size is None else round(size * count),
+        row_estimate=None if rows is None else round(rows * count),
+        partitions=replace(dataset.partitions, newest=newest),
+    )
+
+
+def _each(known: Sequence[int | None]) -> float | None:
+    """Return what one of many holds on average; None when too few tell, or they differ so much that it says nothing."""
+    told = [value for value in known if value is not None]
+    if 2 * len(told) < SAMPLED or len(told) < len(known) or not any(told):
+        return None
+    mean = fmean(told)
+    return mean if stdev(told, mean) <= mean * len(told) ** 0.5 / 2 else None
+
+
 def _newest(groups: dict[tuple[str, ...], int]) -> list[tuple[tuple[str, ...], int]]:
     return sorted(groups.items(), key=lambda item: [order(value) for value in item[0]], reverse=True)[:KEPT]
 
 
-def _values(name: str) -> tuple[str, ...]:
+def values_of(name: str) -> tuple[str, ...]:
+    """Return a partition's values, from its name."""
     return tuple(unquote(part.partition("=")[2]) for part in name.split("/"))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swap.connectors.base import NULL_TESTS, Capabilities, Comparison, OnBehalf
+from swap.connectors.process import END
 from swap.connectors.store import StoreConnector
 from swap.settings import HiveSource, Kerberos
 
@@ -30,7 +31,7 @@ CAPABILITIES = {
     "spark": Capabilities(
         comparisons=_HIVE | {("timestamptz", comparison) for comparison in Comparison},
         orders=frozenset({*_EXACT, "boolean", "float", "binary", "timestamptz"}),
-        no_dialect="It is a Spark Thrift Server: Spark does not say beforehand which tables a statement reads.",
+        dialect="spark",
     ),
 }
 """What each product computes exactly as the combiner would."""
@@ -49,6 +50,16 @@ class HiveConnector(StoreConnector):
     def account(self, on_behalf: OnBehalf) -> str:
         """Return the person's name where Hive acts as them, else the name of SWAP's account."""
         return on_behalf.name if self._source.impersonate else self._source.account
+
+    def end(self, handle: Mapping[str, Any], query_id: str) -> bool:
+        """Cancel what a reader that is gone left at one of the servers, unless the settings name that no more."""
+        if handle["server"] not in self._source.servers:
+            return False
+        deadline = self.soon()
+        only = {"servers": [_address(handle["server"])]}
+        about = {**self.request(query_id, deadline.at, None)["address"], **only}
+        asked = self._asked("end", deadline, address=about, operation=handle["operation"], session=handle["session"])
+        return any(told.get(END) for told in asked)
 
     def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:  # noqa: ARG002 — the statement has its time
         """Return servers and account, and with what settings a session is opened."""
@@ -69,7 +80,7 @@ class HiveConnector(StoreConnector):
                 [pattern, each.column, each.keys, each.slack_hours] for pattern, each in source.partitioned_time.items()
             ],
             "address": {
-                "servers": [[host, int(port)] for host, _, port in (each.partition(":") for each in source.servers)],
+                "servers": [_address(each) for each in source.servers],
                 "user": source.account,
                 "password": self.password(source.password) if source.password else _NO_PASSWORD,
                 "kerberos": None if source.kerberos is None else _signs_in(source.kerberos),
@@ -83,6 +94,11 @@ class HiveConnector(StoreConnector):
         }
 
 
+def _address(server: str) -> tuple[str, int]:
+    host, _, port = server.partition(":")
+    return host, int(port)
+
+
 def _signs_in(kerberos: Kerberos) -> dict[str, str]:
     return {
         "principal": kerberos.principal,
@@ -94,10 +110,22 @@ def _signs_in(kerberos: Kerberos) -> dict[str, str]:
 
 
 _PINNED = {
-    "hive": {"hive.local.time.zone": "UTC"},
-    "spark": {"spark.sql.session.timeZone": "UTC", "spark.sql.parser.escapedStringLiterals": "false"},
+    "hive": {"hive.local.time.zone": "UTC", "hive.resultset.use.unique.column.names": "false"},
+    "spark": {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parser.escapedStringLiterals": "false",
+        "spark.sql.ansi.doubleQuotedIdentifiers": "false",
+        "spark.sql.parser.quotedRegexColumnNames": "false",
+        "spark.sql.variable.substitute": "false",
+        # A path is no table.
+        "spark.sql.runSQLOnFiles": "false",
+        # What it says that it would read is not cut short.
+        "spark.sql.maxPlanStringLength": str(2**31 - 16),
+        "spark.sql.debug.maxToStringFields": str(2**31 - 1),
+    },
 }
-"""What a statement means must not depend on the server's settings: its times, and where a text in it ends."""
+"""What a statement means must not depend on the server's settings: its times, what its columns are called, and where a
+text or a name in it ends."""
 _NO_PASSWORD = "anonymous"  # noqa: S105 — it is none
 """A server that asks for no password still refuses an empty one."""
 _QUEUES = ("tez.queue.name", "mapreduce.job.queuename")

@@ -5,9 +5,11 @@ One is under way at a time.  A server may end the connection after any answer: a
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from swap.connectors.hive.transport import LARGEST_BYTES, RefusedError
 from swap.connectors.wire import ConnectError, LostError, Wire
@@ -25,21 +27,47 @@ _REFUSALS = (401, 403)
 class _Answer:
     status: int
     body: bytes
+    proof: str
+
+
+class Proof(Protocol):
+    """What proves who we are, and may have the server prove who it is."""
+
+    def say(self) -> str:
+        """Return what the header Authorization says."""
+
+    def hear(self, answer: str) -> None:
+        """Look at what the server says to it (WWW-Authenticate).  Raises UnprovenError: then nothing it says counts."""
+
+
+class Basic:
+    """Account and password, in the clear but for TLS (RFC 7617)."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._account = f"{user}:{password}"
+
+    def say(self) -> str:
+        """Return account and password."""
+        return f"Basic {base64.b64encode(self._account.encode()).decode()}"
+
+    def hear(self, answer: str) -> None:
+        """Take it: TLS says which server it is, or the network is trusted."""
 
 
 class Bodies:
     """Messages as bodies of requests to one path of one server, over a wire that `reach` connects again.
 
-    `prove` returns what the header Authorization says; it is asked until the server gives its cookie, and again when
-    that has run out.
+    A proof is given until the server gives its cookie, and again when that has run out.  No answer to one counts, nor
+    does its cookie, before the server has proved itself as far as the proof demands.
     """
 
-    def __init__(self, wire: Wire, reach: Callable[[], None], host: str, path: str, prove: Callable[[], str]) -> None:
+    def __init__(self, wire: Wire, reach: Callable[[], None], host: str, path: str, proof: Proof) -> None:
         self._wire = wire
         self._reach = reach
         self._host = host
         self._path = path
-        self._prove = prove
+        self._proof = proof
+        self._proving = self._proved = False
         self._connected = True
         self._message = b""
         self._cookies: dict[str, str] = {}
@@ -59,7 +87,7 @@ class Bodies:
         self._post()
 
     def receive(self) -> bytes:
-        """Return the answer to the call.  Raises RefusedError, LostError, QueryTimedOut, EOFError."""
+        """Return the answer to the call.  Raises RefusedError, UnprovenError, LostError, QueryTimedOut, EOFError."""
         answer = self._answer()
         # A server refuses before it looks at the call, so that the call can be made once more.
         if answer.status == 401 and self._cookies.pop(_OURS, None) is not None:
@@ -69,6 +97,9 @@ class Bodies:
             raise RefusedError(f"status {answer.status}")
         if answer.status != 200:
             raise LostError(f"it answered with the status {answer.status}")
+        if self._proving:
+            self._proof.hear(answer.proof)
+            self._proved = True
         return answer.body
 
     # Below
@@ -90,8 +121,11 @@ class Bodies:
         ]
         if self._cookies:
             head.append("Cookie: " + "; ".join(f"{name}={value}" for name, value in self._cookies.items()))
-        if _OURS not in self._cookies:
-            head.append(f"Authorization: {self._prove()}")
+        # A cookie of one who has not proved anything spares no proof.
+        self._proving = _OURS not in self._cookies or not self._proved
+        if self._proving:
+            self._proved = False
+            head.append(f"Authorization: {self._proof.say()}")
         self._wire.send("\r\n".join([*head, "", ""]).encode("latin-1") + self._message)
 
     def _answer(self) -> _Answer:
@@ -107,7 +141,7 @@ class Bodies:
         if told[1] == b"0" or "close" in headers.get("connection", "").lower():
             self._wire.close()
             self._connected = False
-        return _Answer(status, body)
+        return _Answer(status, body, headers.get("www-authenticate", ""))
 
     def _headers(self) -> Mapping[str, str]:
         """Return the headers by their names in lower case, and keep the cookies."""

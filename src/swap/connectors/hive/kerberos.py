@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from swap.connectors.hive.gss import Context, GssError, Ticket
-from swap.connectors.hive.transport import RefusedError, UnprotectedError
+from swap.connectors.hive.transport import RefusedError, UnprotectedError, UnprovenError
 from swap.connectors.wire import LostError, Wire
 
 _LATE = "is signed in to with Kerberos, which did not answer within {:g} s"
@@ -95,14 +95,44 @@ def mechanism(wire: Wire, about: Mapping[str, Any], host: str, seconds: float) -
     return Gssapi(*wire.aside(begin, seconds, _LATE.format(seconds)), about["qop"])
 
 
-def negotiate(wire: Wire, about: Mapping[str, Any], host: str, seconds: float) -> str:
-    """Return what the header Authorization says to a server, once.  Raises as `mechanism` does."""
+class Negotiate:
+    """The proof over HTTP, anew for each time; the server's is its token, which is no one else's to make.
 
-    def begin() -> bytes:
-        return Context(_ticket(about), about["service"], host, negotiate=True).step()
+    HiveServer2 makes it and sends none: then TLS must have shown which server it is.
+    """
 
-    token = wire.aside(begin, seconds, _LATE.format(seconds))
-    return f"Negotiate {base64.b64encode(token).decode()}"
+    def __init__(self, wire: Wire, about: Mapping[str, Any], host: str, seconds: float, *, encrypted: bool) -> None:
+        self._wire = wire
+        self._about = about
+        self._host = host
+        self._seconds = seconds
+        self._encrypted = encrypted
+        self._context: Context | None = None
+
+    def say(self) -> str:
+        """Return the ticket.  Raises ConnectError, GssError, and what a wait does."""
+
+        def begin() -> tuple[Context, bytes]:
+            context = Context(_ticket(self._about), self._about["service"], self._host, negotiate=True)
+            return context, context.step()
+
+        self._context, token = self._wire.aside(begin, self._seconds, _LATE.format(self._seconds))
+        return f"Negotiate {base64.b64encode(token).decode()}"
+
+    def hear(self, answer: str) -> None:
+        """Check the server's token; only from a server that TLS has verified none is needed.  Raises UnprovenError."""
+        scheme, _, token = answer.partition(" ")
+        if scheme.lower() != "negotiate" or not token.strip():
+            if self._encrypted:
+                return
+            raise UnprovenError("the server sent no token")
+        assert self._context is not None, "say comes first"
+        try:
+            self._context.step(base64.b64decode(token, validate=True))
+        except (GssError, ValueError) as error:
+            raise UnprovenError(f"the server's token: {error}") from None
+        if not self._context.complete:
+            raise UnprovenError("the server's token is not its last")
 
 
 def ticket_ends(about: Mapping[str, Any]) -> datetime:

@@ -1,7 +1,7 @@
-"""A statement in Hive's own dialect: Hive says what it depends on, then it runs, and its columns are what Hive says.
+"""A statement in Hive's or Spark's own dialect: the server says what it would read, then it runs.
 
-`EXPLAIN DEPENDENCY` names every table that Hive would read, those behind a view too.  Spark has nothing like it, and
-its capabilities name no dialect.
+Its columns are what the server says.  Hive's `EXPLAIN DEPENDENCY` names every table that it would read, those behind
+a view too; so do the leaves of the plan in Spark's `EXPLAIN EXTENDED`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
-from swap.connectors.hive import decode
+from swap.connectors.hive import decode, spark_plan
 from swap.connectors.hive.session import ColumnBlock, Described, StatementError
+from swap.connectors.hive.spark_plan import Reads, Table
+from swap.connectors.hive.thrift import Value
 from swap.connectors.hive.types import HiveType, UnknownTypeError, identifier, parse
 from swap.connectors.hive.wire import Server, failed
 from swap.connectors.messages import STATEMENT
@@ -27,10 +29,11 @@ from swap.errors import SourceFailed
 _VIEWS = frozenset({"VIRTUAL_VIEW", "MATERIALIZED_VIEW"})
 _TEXT = HiveType("string", pa.string())
 """What lists, maps and structs are here: Hive tells what they hold of a table's columns, not of a result's."""
+_NESTED = ("array<", "map<", "struct<")
 
 
 def begin(server: Server, request: Mapping[str, Any], tell: Tell) -> str:
-    """Return the statement once Hive has been asked what it would read.  Raises QueryRefused."""
+    """Return the statement once the server has been asked what it would read.  Raises QueryRefused."""
     statement: str = request["text"]
     demand(server, request["source"], statement, {(schema, table) for _, schema, table in request["tables"]})
     tell({STATEMENT: statement})
@@ -38,41 +41,41 @@ def begin(server: Server, request: Mapping[str, Any], tell: Tell) -> str:
 
 
 def demand(server: Server, source: str, statement: str, tables: set[tuple[str, str]]) -> None:
-    """Let a statement pass in which Hive finds the plan's tables and no other.  Raises QueryRefused."""
+    """Let a statement pass in which the server finds the plan's tables and no other.  Raises QueryRefused."""
     try:
         found = _reads(server, source, statement)
     except StatementError as error:
         raise not_understood(source, f"Its error is {error.code} ({error.sql_state}).") from None
+    except spark_plan.NotUnderstoodError as error:
+        raise not_understood(source, f"Its error is {error}." if str(error) else "") from None
     known = {(schema.casefold(), table.casefold()) for schema, table in tables}
     behind: set[Table] = set()
-    for schema, table in sorted(each for each, kind in found.items() if kind in _VIEWS and each in known):
+    for schema, table in sorted(found.views & known):
         try:
-            behind |= set(_reads(server, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}"))  # noqa: S608 — quoted
-        except StatementError:
+            behind |= set(_reads(server, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}").tables)  # noqa: S608 — quoted
+        except (StatementError, spark_plan.NotUnderstoodError):
             raise closed_view(source, f"{schema}.{table}") from None
-    if not set(found) <= known | behind:
+    if not found.tables <= known | behind:
         raise disagrees(source)
 
 
-Table = tuple[str, str]
-"""A schema and a name, without case."""
+def _reads(server: Server, source: str, statement: str) -> Reads:
+    """Return what the server would read: views, and what those read, among it.
 
-
-def _reads(server: Server, source: str, statement: str) -> dict[Table, str]:
-    """Return the tables that Hive would read, and what kind each is: views, and what they read, among them.
-
-    Raises StatementError, and QueryRefused where Hive does not say it plainly.
+    Raises StatementError, NotUnderstoodError, and QueryRefused where the server does not say it plainly.
     """
-    rows = _rows(server, f"EXPLAIN DEPENDENCY {statement}")
+    rows = _rows(server, f"EXPLAIN {'EXTENDED' if server.spark else 'DEPENDENCY'} {statement}")
     try:
         ((told,),) = rows
+        if server.spark:
+            return spark_plan.reads(told)
         found: dict[Table, str] = {}
         for each in json.loads(told)["input_tables"]:
             schema, table = each["tablename"].casefold().split("@")
             found[schema, table] = each["tabletype"]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise disagrees(source) from None
-    return found
+    return Reads(frozenset(found), frozenset(each for each, kind in found.items() if kind in _VIEWS))
 
 
 def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:
@@ -80,13 +83,27 @@ def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:
     return [row for piece in pieces for row in zip(*piece, strict=True)]
 
 
-class Rows:
-    """Writes the rows of a result, whose columns Hive describes."""
+def described(server: Server, operation: Value, statement: str) -> list[Described]:
+    """Return what a finished statement's columns are."""
+    if not server.spark:
+        return server.session.described(operation)
+    # Of a result it says the same of a moment and of a time without a zone; asked alone it does not.
+    return [
+        Described(name, type_, type_.startswith(_NESTED))
+        for name, type_, _ in _rows(server, f"DESCRIBE QUERY {statement}")
+    ]
 
-    def __init__(self, source: str, described: list[Described], sink: int, tell: Tell) -> None:
+
+class Rows:
+    """Writes the rows of a result, whose columns the server describes."""
+
+    def __init__(self, server: Server, source: str, columns: list[Described], sink: int, tell: Tell) -> None:
         self._source = source
-        self._names = unique([_name(each.name) for each in described])
-        self._types = [_type(source, name, each) for name, each in zip(self._names, described, strict=True)]
+        names = [each.name for each in columns]
+        self._names = unique(names if server.names_as_written else [_bare(name) for name in names])
+        self._types = [
+            _type(source, name, each, spark=server.spark) for name, each in zip(self._names, columns, strict=True)
+        ]
         fields = [pa.field(name, of.type) for name, of in zip(self._names, self._types, strict=True)]
         self._schema = pa.schema(fields)
         self._writer = StreamWriter(sink, self._schema, lambda rows, at: tell({"rows": rows, "at": at}))
@@ -120,16 +137,16 @@ def seconds(request: Mapping[str, Any]) -> int:
     return max(1, math.ceil(ends_at - time.monotonic()))
 
 
-def _name(written: str) -> str:
-    """Return a column's name without the table's, which Hive puts before those that a star opened."""
-    return written.rpartition(".")[2] or written
+def _bare(name: str) -> str:
+    """Return a column's name without the table's, which a Hive puts before it that lets nobody say otherwise."""
+    return name.rpartition(".")[2] or name
 
 
-def _type(source: str, name: str, described: Described) -> HiveType:
+def _type(source: str, name: str, described: Described, *, spark: bool) -> HiveType:
     if described.nested:
         return _TEXT
     try:
-        return parse(described.type)
+        return parse(described.type, spark=spark)
     except UnknownTypeError:
         raise _unknown(source, name) from None
 

@@ -11,23 +11,25 @@ import math
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from swap.arrow_stream import StreamWriter
 from swap.connectors.base import Dataset, Fragment, rows_without_columns
-from swap.connectors.hive import catalog, decode, partition_time
+from swap.connectors.hive import catalog, decode, partition_time, rights
 from swap.connectors.hive import native as hive_native
-from swap.connectors.hive.catalog import Described
+from swap.connectors.hive.catalog import Described, Numbers, Sample
 from swap.connectors.hive.partition_time import PartitionedTime
-from swap.connectors.hive.session import ColumnBlock, StatementError
+from swap.connectors.hive.rights import Ask
+from swap.connectors.hive.session import ColumnBlock, StatementError, packed, unpacked
 from swap.connectors.hive.thrift import Value
-from swap.connectors.hive.types import HiveType, identifier, nameable, select
+from swap.connectors.hive.types import HiveType, identifier, nameable, select, string
 from swap.connectors.hive.wire import FAILURES, Server, failed
-from swap.connectors.messages import DATASETS, PROGRESS, STANDING, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.messages import DATASETS, HANDLE, PROGRESS, STANDING, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.process import Tell, serve
 from swap.errors import SourceFailed
 
@@ -42,12 +44,16 @@ _SET_SECONDS = 60.0
 _UNCOUNTED = "hive.describe.partitionedtable.ignore.stats"
 _COUNTED = 1000
 """How many partitions of a table Hive is asked to add up: it fetches each, and takes minutes where they are 20,000."""
+_UNKNOWN = "Invalid OperationHandle"
+"""What a server says of a statement that it has forgotten, or that an earlier process of it was asked."""
 _OWN_DATABASES = frozenset({"information_schema", "sys"})
 
 
 def check(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
     """Tell how SWAP stands with the server: the session is open."""
-    tell({STANDING: server.standing().plain()})
+    ask = _asking(server, request)
+    excess = () if server.spark else rights.excess(ask, request["address"]["user"])
+    tell({STANDING: replace(server.standing(), excess=excess).plain()})
     return 0
 
 
@@ -55,10 +61,7 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
     """Tell of every table and view that the account sees."""
     count = 0
     waiting: list[Dataset] = []
-
-    def ask(statement: str) -> Iterator[list[list[str]]]:
-        server.extend(time.monotonic() + request["question_seconds"])
-        return server.session.table(statement, math.ceil(request["question_seconds"]))
+    ask = _asking(server, request)
 
     def say() -> None:
         tell({DATASETS: [encode_dataset(each) for each in waiting]})
@@ -81,17 +84,24 @@ def harvest(server: Server, request: Mapping[str, Any], sink: int | None, tell: 
     return count
 
 
-Ask = Callable[[str], Iterator[list[list[str]]]]
+def _asking(server: Server, request: Mapping[str, Any]) -> Ask:
+    """Return what asks the server about itself, each question for as long as the request says."""
+
+    def ask(statement: str) -> Iterator[list[list[str]]]:
+        server.extend(time.monotonic() + request["question_seconds"])
+        return server.session.table(statement, math.ceil(request["question_seconds"]))
+
+    return ask
 
 
 def _column(pieces: Iterator[list[list[str]]], at: int) -> list[str]:
     return [value for piece in pieces for value in piece[min(at, len(piece) - 1)]]
 
 
-def _described(ask: Ask, schema: str, name: str, *, spark: bool) -> Described | None:
-    """Return what is said of a table; None for one that may not be read or is gone meanwhile."""
+def _described(ask: Ask, schema: str, name: str, *, spark: bool, which: str = "") -> Described | None:
+    """Return what is said of a table, or `which` of its partitions; None if it may not be read or is gone meanwhile."""
     try:
-        pieces = list(ask(f"DESCRIBE FORMATTED {identifier(schema)}.{identifier(name)}"))
+        pieces = list(ask(f"DESCRIBE FORMATTED {identifier(schema)}.{identifier(name)}{which}"))
     except StatementError:
         return None
     return catalog.described((line for piece in pieces for line in zip(*piece[:3], strict=True)), spark=spark)
@@ -108,9 +118,22 @@ def _dataset(server: Server, ask: Ask, schema: str, name: str, found: Described,
         few = list(itertools.islice(names, _COUNTED + 1))
         if uncounted and 0 < len(few) <= _COUNTED:
             found = _counted(server, ask, schema, name) or found
-        return catalog.dataset(schema, name, found, itertools.chain(few, names))
+        sample = Sample(f"{schema}.{name}")
+        whole = catalog.dataset(schema, name, found, sample.of(itertools.chain(few, names)))
     except StatementError:
         return catalog.dataset(schema, name, found, None)
+    if not uncounted or len(few) <= _COUNTED:
+        return whole
+    held = (_held(ask, schema, name, found.partitions, each) for each in sample.names)
+    return catalog.guessed(whole, [each for each in held if each is not None])
+
+
+def _held(ask: Ask, schema: str, name: str, keys: Sequence[str], partition: str) -> Numbers | None:
+    """Return what a partition holds, as far as it tells; None for one that cannot be asked, such as that of nulls."""
+    values = catalog.values_of(partition)
+    which = ", ".join(f"{identifier(key)} = {string(value)}" for key, value in zip(keys, values, strict=False))
+    found = _described(ask, schema, name, spark=False, which=f" PARTITION ({which})")
+    return None if found is None else catalog.numbers(found.about)
 
 
 def _counted(server: Server, ask: Ask, schema: str, name: str) -> Described | None:
@@ -143,8 +166,7 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
     tell({STATEMENT: statement})
     schema = fragment.columns_as(request["names"])
     writer = StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
-    operation = session.execute(statement, max(1, math.ceil(request["ends_at"] - time.monotonic())))
-    with _cancelled_unless_over(server, operation):
+    with _begun(server, statement, max(1, math.ceil(request["ends_at"] - time.monotonic())), tell) as operation:
         _watch(server, operation, tell)
         types = [columns[each.name] for each in fragment.columns]
         for blocks in session.rows(operation, _FETCH_ROWS):
@@ -155,16 +177,33 @@ def read(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tel
 
 
 def native(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:
-    """Have Hive read the statement a second time, then write its rows; return how many they are."""
+    """Have the server read the statement a second time, then write its rows; return how many they are."""
     assert sink is not None
     session = server.session
-    operation = session.execute(hive_native.begin(server, request, tell), hive_native.seconds(request))
-    with _cancelled_unless_over(server, operation):
+    statement = hive_native.begin(server, request, tell)
+    with _begun(server, statement, hive_native.seconds(request), tell) as operation:
         _watch(server, operation, tell)
-        rows = hive_native.Rows(request["source"], session.described(operation), sink, tell)
+        columns = hive_native.described(server, operation, statement)
+        rows = hive_native.Rows(server, request["source"], columns, sink, tell)
         for blocks in session.rows(operation, _FETCH_ROWS):
             rows.write(blocks)
     return rows.end()
+
+
+def end(server: Server, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Cancel a statement that an earlier reader left, and close its session; return how many that were.
+
+    Its handle means no other, not even after a restart of the server.
+    """
+    try:
+        server.session.cancel(unpacked(request["operation"]))
+    except StatementError as error:
+        if _UNKNOWN in error.message:
+            return 0
+        raise
+    with suppress(StatementError):  # somebody else may have closed it
+        server.session.close(unpacked(request["session"]))
+    return 1
 
 
 def _types(server: Server, source: str, fragment: Fragment) -> dict[str, HiveType]:
@@ -203,13 +242,17 @@ def _watch(server: Server, operation: Value, tell: Tell) -> None:
 
 
 @contextmanager
-def _cancelled_unless_over(server: Server, operation: Value) -> Iterator[None]:
-    """Cancel the statement at the server when the block does not come to its end.
+def _begun(server: Server, statement: str, seconds: int, tell: Tell) -> Iterator[Value]:
+    """Start a statement, tell by what it can be ended, and cancel it when the block does not come to its end.
 
     Over another connection: on this one an answer may be on its way, and a server looks at one call at a time.
     """
+    operation = server.session.execute(statement, seconds)
     try:
-        yield
+        assert server.session.handle is not None, "it is open"
+        named = {"operation": packed(operation), "session": packed(server.session.handle)}
+        tell({HANDLE: {"server": server.at, **named}})
+        yield operation
     except StatementError:
         raise
     except BaseException:
@@ -247,6 +290,7 @@ def _unreadable(source: str, fragment: Fragment, column: str, row: int, error: E
 
 _DO: dict[str, Callable[[Server, Mapping[str, Any], int | None, Tell], int]] = {
     "check": check,
+    "end": end,
     "harvest": harvest,
     "read": read,
     "native": native,
@@ -261,12 +305,12 @@ def prepare() -> Callable[[socket.socket], None]:
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
 
-    def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
+    def answer(request: dict[str, Any], sinks: Sequence[int], tell: Tell) -> int:
         server = Server(request["source"], request["address"], control.fileno())
         try:
             server.connect(request["ends_at"])
             with server.told():
-                return _DO[request["do"]](server, request, sink, tell)
+                return _DO[request["do"]](server, request, sinks[0] if sinks else None, tell)
         finally:
             server.close()
 

@@ -5,6 +5,7 @@ Source: https://github.com/apache/hive/blob/master/service-rpc/if/TCLIService.th
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -157,14 +158,11 @@ class Session:
         return [_described(column) for column in told[2][1]]
 
     def table(self, statement: str, seconds: int) -> Iterator[list[list[str]]]:
-        """Run a statement and yield its rows' columns, some rows at a time; what is no text is told as none."""
+        """Run a statement and yield its rows' columns, some rows at a time, as text; numbers as none."""
         operation = self.execute(statement, seconds)
         self.finish(operation)
         for columns in self.rows(operation, 1000):
-            yield [
-                column.values.texts() if column.values.kind == thrift.STRING else [""] * column.values.count
-                for column in columns
-            ]
+            yield [_texts(column.values) for column in columns]
         self.close_operation(operation)
 
     def run(self, statement: str, seconds: int) -> None:
@@ -230,6 +228,12 @@ class Session:
         return [ColumnBlock(values[1], values[2]) for union in rows.get(3, ()) for values in union.values()]
 
 
+def _texts(values: Block) -> list[str]:
+    if values.kind == thrift.BOOL:
+        return ["true" if value else "false" for value in values.numbers("i1").tolist()]
+    return values.texts() if values.kind == thrift.STRING else [""] * values.count
+
+
 def ended(status: Status) -> bool:
     """Tell whether a statement has its rows.  Raises StatementError when it will never have."""
     if status.state in (State.INITIALIZED, State.PENDING, State.RUNNING):
@@ -273,6 +277,16 @@ def handle(told: Fields) -> Value:
         elif isinstance(value, float):
             written[number] = Value(thrift.DOUBLE, value)
     return Value(thrift.STRUCT, written)
+
+
+def packed(told: Value) -> str:
+    """Return a handle as text, for whoever is to end later what it means: who knows it can."""
+    return base64.b64encode(thrift.write(told)).decode()
+
+
+def unpacked(text: str) -> Value:
+    """Return the handle of a text.  Raises ValueError."""
+    return handle(thrift.read(base64.b64decode(text, validate=True)))
 
 
 def _fetch(operation: Value, rows: int, what: int) -> Value:

@@ -18,6 +18,10 @@ class RefusedError(Exception):
     """The server took neither the account nor its password; the message is the server's own, for the log."""
 
 
+class UnprovenError(Exception):
+    """The server has not proved to be the one that the ticket is for."""
+
+
 class UnprotectedError(Exception):
     """The server protects messages less than is demanded."""
 

@@ -6,9 +6,9 @@ quote values, stands nowhere.
 
 from __future__ import annotations
 
-import base64
 import logging
 import random
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +18,10 @@ from typing import Any
 
 from swap.connectors.hive import kerberos
 from swap.connectors.hive.gss import GssError
-from swap.connectors.hive.http import Bodies
+from swap.connectors.hive.http import Basic, Bodies, Proof
 from swap.connectors.hive.session import Session, StatementError, Transport
 from swap.connectors.hive.thrift import MalformedError
-from swap.connectors.hive.transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError
+from swap.connectors.hive.transport import Frames, Mechanism, Plain, RefusedError, UnprotectedError, UnprovenError
 from swap.connectors.standing import Standing
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 ZONE = "set:hiveconf:hive.local.time.zone"
 """What pins a session's zone.  Without it times with a zone come in the server's, and can be read if that is UTC."""
-_ZONE_IS_FIXED = "Cannot modify hive.local.time.zone"
+NAMES = "set:hiveconf:hive.resultset.use.unique.column.names"
+"""What has a result's columns called as they are written.  Without it Hive puts a table's name before some of them."""
+_FIXED = re.compile(r"Cannot modify (\S+) at runtime")
 _CLOSE_SECONDS = 2.0
 """How long a server is asked to close a session."""
 _ENDED_BY_TIME = ("Query timed out", "timed out after")
@@ -47,6 +49,7 @@ FAILURES = (
     StatementError,
     SwapError,
     UnprotectedError,
+    UnprovenError,
 )
 """What asking a server may raise."""
 
@@ -61,6 +64,8 @@ class Server:
         self._wire: Wire | None = None
         self._session: Session | None = None
         self._at: tuple[str, int] | None = None
+        self._configuration: dict[str, str] = {}
+        """What the session was opened with."""
 
     @property
     def session(self) -> Session:
@@ -69,9 +74,20 @@ class Server:
         return self._session
 
     @property
+    def at(self) -> str:
+        """Which of the servers it is, as the settings name it."""
+        assert self._at is not None, "connect comes first"
+        return f"{self._at[0]}:{self._at[1]}"
+
+    @property
     def spark(self) -> bool:
         """Whether it is a Spark Thrift Server, as the settings say."""
         return bool(self._address["spark"])
+
+    @property
+    def names_as_written(self) -> bool:
+        """Whether a result's columns are called what the statement calls them, and nothing before it."""
+        return self.spark or NAMES in self._configuration
 
     def connect(self, ends_at: float) -> None:
         """Connect to the first server that answers, in a random order, and open a session on it.
@@ -147,7 +163,7 @@ class Server:
                     source=self._source,
                 )
             ) from None
-        except RefusedError as error:
+        except (RefusedError, UnprovenError) as error:
             raise self._refused(error) from None
         except MalformedError as error:
             raise failed(
@@ -166,15 +182,19 @@ class Server:
 
     def _open(self, at: tuple[str, int], ends_at: float) -> None:
         self._connect(at, ends_at)
-        configuration: Mapping[str, str] = self._address["configuration"]
+        self._configuration = dict(self._address["configuration"])
         with self._reached(ends_at):
-            try:
-                self.session.open(configuration)
-            except StatementError as error:
-                # A Hive that checks rights of its own lets sessions set what is on a list, without the zone.
-                if ZONE not in configuration or _ZONE_IS_FIXED not in error.message:
-                    raise
-                self.session.open({key: value for key, value in configuration.items() if key != ZONE})
+            while True:
+                try:
+                    self.session.open(self._configuration)
+                except StatementError as error:
+                    # A Hive that checks rights of its own lets sessions set what is on a list, which may lack these.
+                    fixed = _FIXED.search(error.message)
+                    key = f"set:hiveconf:{fixed[1]}" if fixed else ""
+                    if key not in (ZONE, NAMES) or self._configuration.pop(key, None) is None:
+                        raise
+                else:
+                    return
 
     def _connect(self, at: tuple[str, int], ends_at: float) -> None:
         self._at = at
@@ -197,14 +217,11 @@ class Server:
 
     def _http(self, wire: Wire, at: tuple[str, int]) -> Transport:
         address = self._address
-
-        def prove() -> str:
-            if about := address.get("kerberos"):
-                return kerberos.negotiate(wire, about, at[0], address["connect_seconds"])
-            account = f"{address['user']}:{address['password']}".encode()
-            return f"Basic {base64.b64encode(account).decode()}"
-
-        bodies = Bodies(wire, lambda: self._reach(wire, at), f"{at[0]}:{at[1]}", address["http_path"], prove)
+        proof: Proof = Basic(address["user"], address["password"])
+        if about := address.get("kerberos"):
+            seconds = address["connect_seconds"]
+            proof = kerberos.Negotiate(wire, about, at[0], seconds, encrypted=address["tls"])
+        bodies = Bodies(wire, lambda: self._reach(wire, at), f"{at[0]}:{at[1]}", address["http_path"], proof)
         self._reach_in_time(wire, at)
         bodies.greet()
         return bodies
@@ -226,7 +243,7 @@ class Server:
             yield
         except ConnectError as error:
             raise self._unavailable(f"It {error}.", error) from None
-        except RefusedError as error:
+        except (RefusedError, UnprovenError) as error:
             raise self._refused(error) from None
         except UnprotectedError as error:
             raise self._unavailable("It does not offer the protection of messages that `qop` demands.", error) from None
@@ -245,7 +262,8 @@ class Server:
             raise self._unavailable("The certificates that it is checked by cannot be read.", error) from None
 
     def _refused(self, error: Exception) -> SourceUnavailable:
-        return self._unavailable("It refused SWAP's account.", error)
+        unproven = "It did not prove to be the server that SWAP's ticket is for; over HTTP, TLS would prove it."
+        return self._unavailable(unproven if isinstance(error, UnprovenError) else "It refused SWAP's account.", error)
 
     def _unavailable(self, why: str, error: Exception) -> SourceUnavailable:
         log.warning("%s: no connection: %s", self._source, error)

@@ -188,6 +188,8 @@ class MysqlConnector(StoreConnector):
             "databases": list(source.databases),
             "text": list(source.text),
             "timestamps": list(source.timestamps),
+            # Accounts differ in what they may read: what one saw is not for those whom another reads for.
+            "newest": [] if source.accounts else list(source.newest),
             "heartbeat": source.heartbeat,
             "lag_limit_seconds": source.lag_limit_seconds,
         }

@@ -8,7 +8,7 @@ name; and where the server would answer from its statistics, and names none, the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from swap.arrow_stream import StreamWriter
 from swap.connectors.messages import STATEMENT, decode_schema
 from swap.connectors.mysql import decode
 from swap.connectors.mysql.decode import Form
+from swap.connectors.mysql.definitions import Definition
 from swap.connectors.mysql.select import comment
 from swap.connectors.mysql.types import identifier, text
 from swap.connectors.mysql.wire import Link
@@ -27,15 +28,22 @@ from swap.errors import Problem, SourceFailed
 
 _LONGEST_GROUP = 2**24
 """Bytes of a GROUP_CONCAT: as many as a packet holds, where the server's own limit would cut it unseen."""
+_SESSION = (
+    f"SET SESSION group_concat_max_len = {_LONGEST_GROUP}"
+    " /*M! , max_error_count = 65535 */ /*!80300 , explain_json_format_version = 1 */"
+)
+"""What a session is set to: for a MariaDB alone, which keeps 64 notes, and in which anybody may set how many; and for a
+MySQL that knows of several forms of a plan."""
 _MADE = re.compile(r"<[a-z]+[0-9]+(,[0-9]+|,\.\.\.)*>")
 """A table that the server makes: of a derived query, or of a UNION."""
 _SAYS_NOTHING = frozenset({"No tables used"})
 _NOTE = 1003
 # Not read as JSON, which some servers write with mistakes: a name more, found in a text, refuses the statement only.
 _TABLE = re.compile(r'"table_name":\s*"((?:[^"\\]|\\.)*)"')
-_MESSAGE = re.compile(r'"message":\s*"((?:[^"\\]|\\.)*)"')
+_MESSAGE = re.compile(r'"select_id":\s*(?P<query>\d+)|"message":\s*"(?P<said>(?:[^"\\]|\\.)*)"')
 _WORDS = re.compile(r"'(?:[^'\\]|\\.)*+'|(?P<name>`(?:[^`]|``)*+`(?:\.`(?:[^`]|``)*+`)*)", re.DOTALL)
 _NAME = re.compile(r"`((?:[^`]|``)*+)`")
+_WORDED = re.compile(r"/\* select#(\d+) \*/")
 _IN_FROM = re.compile(r"(?:(?:from|join)[ (]*|\) )\Z")
 """Before a table's name, or before that of a query in brackets."""
 _IN_CALL = re.compile(r"(?:extract|trim)\([^()'`]*from \Z")
@@ -53,7 +61,6 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
     source = request["source"]
     tables: Tables = {name: (schema, table) for name, schema, table in request["tables"]}
     demand(link, source, request["text"], tables)
-    link.ask(f"SET SESSION group_concat_max_len = {_LONGEST_GROUP}")
     statement = f"{comment(request['query_id'])} {request['text']}"
     tell({STATEMENT: statement})
     writer: StreamWriter | None = None
@@ -64,8 +71,8 @@ def native(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell)
         nonlocal columns, schema
         try:
             names, columns = _described(source, link.columns, decode_schema(request["columns"]).types)
-        except (IndexError, ValueError):
-            raise _unreadable(source, "columns are described in no way that is known") from None
+        except decode.MalformedError as error:
+            raise _unreadable(source, str(error)) from None
         schema = pa.schema([pa.field(name, type_) for name, (type_, _) in zip(names, columns, strict=True)])
         return StreamWriter(sink, schema, lambda rows, at: tell({"rows": rows, "at": at}))
 
@@ -101,11 +108,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the server says it would read: what it calls each table, the names in its words, and its messages."""
+    """What the server says it would read: what it calls each table, and the names in its words.
+
+    It calls a table nothing where it answers a query from its statistics (`leaves_out`): then only the words tell.
+    They are whole when each query of the plan stands in them: one that was answered meanwhile has become a literal.
+    """
 
     called: frozenset[str]
     words: tuple[Word, ...]
-    messages: frozenset[str]
+    leaves_out: bool = False
+    is_whole: bool = False
 
     @property
     def tables(self) -> frozenset[tuple[str, ...]]:
@@ -119,7 +131,7 @@ class Reading:
         return frozenset(own | {word.alias for word in self.words if word.in_from and word.alias})
 
 
-NOTHING = Reading(frozenset(), (), frozenset())
+NOTHING = Reading(frozenset(), ())
 
 
 def demand(link: Link, source: str, statement: str, tables: Tables) -> None:
@@ -127,32 +139,53 @@ def demand(link: Link, source: str, statement: str, tables: Tables) -> None:
 
     Raises QueryRefused.
     """
-    link.ask("SET SESSION max_error_count = 65535")
-    behind = _behind_views(link, source, tables)
+    link.ask(_SESSION)
+    views = _views(link, tables)
+    behind = _behind(link, source, views)
     if "`<" in statement:
         # So are tables called that the server makes.
         raise disagrees(source)
     try:
-        found = _read(link, source, statement)
+        found = _read(link, source, _without_indexes(statement, [name for name in tables if tables[name] not in views]))
     except SourceFailed:
         raise _misread(source, link.error) from None
-    if any(name not in tables and name not in behind.called for name in found.called):
+    # A MySQL calls a query by its name in the statement. A table of that name is among the words, if those are whole.
+    known = behind.called if link.is_mariadb or not found.is_whole else behind.called | found.made
+    if any(name not in tables and name not in known for name in found.called):
         raise disagrees(source)
     _demand_in_words(source, found, behind, tables)
 
 
-def _behind_views(link: Link, source: str, tables: Tables) -> Reading:
-    """Return what the views among the plan's tables read, as the server says it of each alone.  Raises QueryRefused."""
+def _views(link: Link, tables: Tables) -> list[tuple[str, str]]:
+    """Return those of the plan's tables that are views."""
+    return [
+        (schema, table)
+        for schema, table in dict.fromkeys(tables.values())
+        if ("VIEW",) in link.ask(_VIEWS.format(schema=text(schema), table=text(table)))
+    ]
+
+
+def _behind(link: Link, source: str, views: Iterable[tuple[str, str]]) -> Reading:
+    """Return what views read, as the server says it of each alone.  Raises QueryRefused."""
     behind = NOTHING
-    for schema, table in dict.fromkeys(tables.values()):
-        if ("VIEW",) not in link.ask(_VIEWS.format(schema=text(schema), table=text(table))):
-            continue
+    for schema, table in views:
         try:
             found = _read(link, source, f"SELECT * FROM {identifier(schema)}.{identifier(table)}")  # noqa: S608 — quoted
         except SourceFailed:
             raise closed_view(source, f"{schema}.{table}") from None
-        behind = Reading(behind.called | found.called, (*behind.words, *found.words), frozenset())
+        behind = Reading(behind.called | found.called, (*behind.words, *found.words))
     return behind
+
+
+def _without_indexes(statement: str, names: Iterable[str]) -> str:
+    """Return a statement that reads the same, of which the server can answer no part while it explains it.
+
+    By an index it would look up a key's row, or the largest value, and put the answer in the table's place.  A text in
+    it that looks like a name of the plan's is another one then, which changes nothing of what is read.
+    """
+    for name in names:
+        statement = statement.replace(f" AS {identifier(name)}", f" AS {identifier(name)} USE INDEX ()")
+    return statement
 
 
 def _read(link: Link, source: str, statement: str) -> Reading:
@@ -163,19 +196,42 @@ def _read(link: Link, source: str, statement: str) -> Reading:
     if not told or len(names) != told.count('"table_name"'):
         raise disagrees(source)
     called = frozenset(name for name in names if not _MADE.fullmatch(name))
-    messages = frozenset(_MESSAGE.findall(told)) - _SAYS_NOTHING
-    return Reading(called, tuple(_words(link, source, statement)), messages)
+    queries, silent = _queries(told)
+    notes = _notes(link, source, statement)
+    # The first has no number where it is the only one.
+    worded = {"1", *(number for note in notes for number in _WORDED.findall(note))}
+    if not silent <= worded:
+        raise disagrees(source)
+    return Reading(called, tuple(_words(notes)), bool(silent), is_whole=not silent and queries <= worded)
 
 
-def _words(link: Link, source: str, statement: str) -> Iterator[Word]:
-    """Yield each name in the statement as the server understood it."""
-    link.ask(f"EXPLAIN EXTENDED {statement}" if link.is_mariadb else f"EXPLAIN {statement}")
+def _queries(told: str) -> tuple[set[str], set[str]]:
+    """Return the numbers of a plan's queries, and of those for which it has a message in the place of tables."""
+    queries, silent = set(), set()
+    number = ""
+    for each in _MESSAGE.finditer(told):
+        if each["query"]:
+            number = each["query"]
+            queries.add(number)
+        elif each["said"] not in _SAYS_NOTHING:
+            silent.add(number)
+    return queries, silent
+
+
+def _notes(link: Link, source: str, statement: str) -> list[str]:
+    """Return the statement in the server's own words.  Raises QueryRefused where it has none."""
+    link.ask(f"EXPLAIN EXTENDED {statement}" if link.is_mariadb else f"EXPLAIN FORMAT=TRADITIONAL {statement}")
     notes = [row[2] or "" for row in link.ask("SHOW WARNINGS") if len(row) == 3 and row[1] == str(_NOTE)]
     if not notes:
         raise disagrees(source)
+    return notes
+
+
+def _words(notes: list[str]) -> Iterator[Word]:
+    """Yield each name in the statement as the server understood it."""
     for note in notes:
         named = [each for each in _WORDS.finditer(note) if each["name"]]
-        for each, after in zip(named, [*named[1:], None], strict=True):
+        for each, after in zip(named, [*named[1:], None], strict=False):
             aliased = after is not None and note[each.end() : after.start()] == " "
             before = note[max(0, each.start() - _LOOKED_BACK) : each.start()]
             yield Word(
@@ -204,7 +260,7 @@ def _demand_in_words(source: str, found: Reading, behind: Reading, tables: Table
         parts = word.parts
         if len(parts) > 1 and word.alias in tables and parts != tables[word.alias]:
             raise disagrees(source)
-        if not found.messages or len(parts) == 1 or parts in known or parts[:2] in prefixes or parts[0] in tables:
+        if not found.leaves_out or len(parts) == 1 or parts in known or parts[:2] in prefixes or parts[0] in tables:
             continue
         if len(parts) > 2 or word.in_from or parts[0] not in found.made:
             raise disagrees(source)
@@ -254,23 +310,23 @@ _PLAIN = {
 _DECIMALS = frozenset({0, 246})
 _STRINGS = frozenset({15, 247, 248, 249, 250, 251, 252, 253, 254})
 _LARGEST = 38
+_MOST_DIGITS = 76
+"""A server's own decimals have 65 at most, which is less than Arrow's largest hold."""
 
 
 def _described(
-    source: str, packets: list[bytes], known: list[pa.DataType]
+    source: str, columns: list[Definition], known: list[pa.DataType]
 ) -> tuple[list[str], list[tuple[pa.DataType, Form]]]:
-    """Return the names and types of a result's columns; `known` are the catalog's types of those that are a table's."""
-    names, types = [], []
-    for packet in packets:
-        fields = list(_strings(packet, 6))
-        name, rest = fields[4].decode(errors="replace"), packet[sum(map(_size, fields)) + 1 :]
-        charset, length = int.from_bytes(rest[:2], "little"), int.from_bytes(rest[2:6], "little")
-        kind, flags, decimals = rest[6], int.from_bytes(rest[7:9], "little"), rest[9]
-        names.append(name)
-        types.append(_type(source, name, kind, charset, length, decimals, unsigned=bool(flags & _UNSIGNED)))
+    """Return the names and types of a result's columns; `known` are the catalog's types of those that are a table's.
+
+    Raises MalformedError, SourceFailed.
+    """
+    if not columns:
+        raise decode.MalformedError("it has no columns")
+    types = [_type(source, each) for each in columns]
     if len(known) == len(types):
         types = [_meant(*each) for each in zip(types, known, strict=True)]
-    return unique(names), types
+    return unique([each.name for each in columns]), types
 
 
 def _meant(sent: tuple[pa.DataType, Form], known: pa.DataType) -> tuple[pa.DataType, Form]:
@@ -282,36 +338,23 @@ def _meant(sent: tuple[pa.DataType, Form], known: pa.DataType) -> tuple[pa.DataT
     return (known, Form.PLAIN) if pa.types.is_string(known) else sent
 
 
-def _type(
-    source: str, name: str, kind: int, charset: int, length: int, decimals: int, *, unsigned: bool
-) -> tuple[pa.DataType, Form]:
+def _type(source: str, column: Definition) -> tuple[pa.DataType, Form]:
+    kind, unsigned = column.kind, bool(column.flags & _UNSIGNED)
     if kind in _INTEGERS:
         return _INTEGERS[kind][unsigned], Form.PLAIN
     if kind in _DECIMALS:
         # Its length has places for a sign and a point.
-        precision = length - (decimals > 0) - (not unsigned)
+        precision = max(column.length - (column.decimals > 0) - (not unsigned), 1)
+        if not column.decimals <= precision <= _MOST_DIGITS:
+            raise decode.MalformedError(f"a decimal has {precision} digits, {column.decimals} of them behind the point")
         made = pa.decimal128 if precision <= _LARGEST else pa.decimal256
-        return made(max(precision, 1), decimals), Form.PLAIN
+        return made(precision, column.decimals), Form.PLAIN
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind in _STRINGS:
-        return pa.binary() if charset == _BINARY else pa.string(), Form.PLAIN
+        return pa.binary() if column.charset == _BINARY else pa.string(), Form.PLAIN
     instead = {4: "CAST(… AS DOUBLE)", 16: "CAST(… AS UNSIGNED)", 255: "ST_AsText(…)"}.get(kind, "CAST(… AS CHAR)")
-    raise _failed(source, f"The column {name} has a type that does not travel exactly.", f"Write {instead}.")
-
-
-def _strings(packet: bytes, count: int) -> Iterator[bytes]:
-    at = 0
-    for _ in range(count):
-        first = packet[at]
-        width = {0xFC: 2, 0xFD: 3}.get(first, 0)
-        size = int.from_bytes(packet[at + 1 : at + 1 + width], "little") if width else first
-        at += 1 + width + size
-        yield packet[at - size : at]
-
-
-def _size(value: bytes) -> int:
-    return len(value) + (1 if len(value) < 251 else 3)
+    raise _failed(source, f"The column {column.name} has a type that does not travel exactly.", f"Write {instead}.")
 
 
 def _unreadable(source: str, why: str) -> SourceFailed:

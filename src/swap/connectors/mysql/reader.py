@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
@@ -31,7 +32,7 @@ from swap.connectors.messages import (
     decode_fragment,
     encode_dataset,
 )
-from swap.connectors.mysql import decode
+from swap.connectors.mysql import decode, newest
 from swap.connectors.mysql import native as mysql_native
 from swap.connectors.mysql.lag import behind, state
 from swap.connectors.mysql.packets import Packets
@@ -124,7 +125,7 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         if places.of(schema) != request["server"]:
             continue
         waiting: list[Dataset] = []
-        for dataset in _datasets(ask, schema, _meanings(request)):
+        for dataset in _with_newest(link, request, _datasets(ask, schema, _meanings(request))):
             waiting.append(dataset)
             count += 1
             if len(waiting) == _HARVESTED:
@@ -133,6 +134,20 @@ def harvest(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell
         if waiting:
             tell({DATASETS: [encode_dataset(each) for each in waiting]})
     return count
+
+
+def _with_newest(link: Link, request: Mapping[str, Any], datasets: Iterator[Dataset]) -> Iterator[Dataset]:
+    """Yield tables, and at last those of which the largest value of a column is asked: by then nothing else is read."""
+    asked: list[tuple[Dataset, str]] = []
+    for dataset in datasets:
+        if request["newest"] and (name := newest.column_of(dataset, request["newest"])):
+            asked.append((dataset, name))
+        else:
+            yield dataset
+    for dataset, name in asked:
+        link.extend(time.monotonic() + request["question_seconds"])
+        found = newest.largest(link, dataset, name)
+        yield replace(dataset, newest=found, newest_of=name if found else "")
 
 
 def tables(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
@@ -286,12 +301,12 @@ def prepare() -> Callable[[socket.socket], None]:
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
 
-    def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
+    def answer(request: dict[str, Any], sinks: Sequence[int], tell: Tell) -> int:
         link = Link(request["source"], request["called"], request["address"], control.fileno())
         try:
             link.connect(request["ends_at"])
             link.prepare(request["statement_seconds"])
-            return _DO[request["do"]](link, request, sink, tell)
+            return _DO[request["do"]](link, request, sinks[0] if sinks else None, tell)
         finally:
             link.close()
 

@@ -21,6 +21,7 @@ from typing import Any
 import pymysql
 
 from swap.connectors.mysql.decode import MalformedError, texts
+from swap.connectors.mysql.definitions import Definition, count, definition
 from swap.connectors.mysql.packets import HEADER, LARGEST, Incoming, Packets
 from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
@@ -30,12 +31,10 @@ log = logging.getLogger(__name__)
 CANCEL_SECONDS = 3.0
 """How long a server that is out of reach is asked to cancel."""
 _QUERY = b"\x03"
-_NO_COUNT = frozenset({0xFB, 0xFD, 0xFE})
-"""What a count of columns does not begin with; 0xFB asks for a file of ours."""
 _REFUSED = frozenset({1044, 1045, 1251, 1524, 1698, 1862, 2061, 3118, 4151})
 _MAY_NOT_READ = frozenset({1142, 1143, 1227, 1345, 1370})
 _GONE = frozenset({1049, 1051, 1054, 1146})
-_STOPS = frozenset({1053, 1077, 1152, 1158, 1159, 1160, 1161, 1927})
+_STOPS = frozenset({1053, 1077, 1152, 1158, 1159, 1160, 1161, 1927, 3169, 4031})
 _FULL = frozenset({1040, 1041, 1135, 1203, 1226})
 _TOO_LONG = frozenset({1969, 3024})
 
@@ -91,8 +90,8 @@ class Link:
         """The connection's, as the server counts."""
         self.version = ""
         self._working = False
-        self.columns: list[bytes] = []
-        """How the server described the columns of its newest answer, a packet each."""
+        self.columns: list[Definition] = []
+        """How the server described the columns of its newest answer; none of one that has no rows."""
         self.error = 0
         """The number of its newest error."""
         self._curious = False
@@ -158,9 +157,12 @@ class Link:
         for packets in self.stream(statement):
             for start, end in zip(packets.starts.tolist(), packets.ends.tolist(), strict=True):
                 try:
-                    yield texts(packets.data, start, end)
+                    row = texts(packets.data, start, end)
                 except MalformedError as error:
-                    raise self._lost(str(error)) from None
+                    raise self._unreadable(error) from None
+                if len(row) != len(self.columns):
+                    raise self._unreadable(f"a row has {len(row)} fields, and {len(self.columns)} were described")
+                yield row
 
     def ask(self, statement: str) -> list[tuple[str | None, ...]]:
         """Run a statement and return its rows as text."""
@@ -173,11 +175,7 @@ class Link:
             rows = self.ask(statement)
         finally:
             self._curious = False
-        try:
-            names = [_name(column) for column in self.columns]
-        except MalformedError as error:
-            raise self._lost(str(error)) from None
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return [dict(zip((each.name for each in self.columns), row, strict=True)) for row in rows]
 
     def stream(self, statement: str) -> Iterator[Packets]:
         """Run a statement and yield its rows' packets as they come, some at a time; the rows before an error, too."""
@@ -193,7 +191,7 @@ class Link:
             self._working = False
             raise self._lost(str(error)) from None
         except MalformedError as error:
-            raise self._lost(str(error)) from None
+            raise self._unreadable(error) from None
         self._working = False
 
     def close(self) -> None:
@@ -206,17 +204,15 @@ class Link:
     # Below
 
     def _answer(self, incoming: Incoming) -> Iterator[Packets]:
+        self.columns = []
         first = incoming.packet()
         if first[:1] == b"\xff":
             raise self._failed(first)
         if first[:1] == b"\x00":
             return
-        if not first or first[0] in _NO_COUNT:
-            raise MalformedError("an answer that is neither rows nor an error")
-        columns = first[0] if len(first) == 1 else int.from_bytes(first[1:], "little")
-        self.columns = [incoming.packet() for _ in range(columns)]
+        self.columns = [definition(incoming.packet()) for _ in range(count(first))]
         if incoming.packet()[:1] != b"\xfe":
-            raise MalformedError("columns without an end")
+            raise MalformedError("its columns have no end")
         while not incoming.ended:
             if packets := incoming.some():
                 yield packets
@@ -280,6 +276,12 @@ class Link:
             )
         )
 
+    def _unreadable(self, why: object) -> SourceUnavailable:
+        """Return the error for an answer after which nothing on this connection can be relied on."""
+        log.warning("%s: an answer that cannot be read: %s", self._called, why)
+        what, todo = "does not answer as MySQL and MariaDB do.", "Show this to SWAP's administrator."
+        return SourceUnavailable(self._problem(what, f"Its answer cannot be read: {why}.", todo))
+
     def _failed(self, packet: bytes) -> SwapError:
         """Return what an error packet means.  The statement is over."""
         self._working = False
@@ -312,14 +314,6 @@ class Link:
         # Of several servers it is one alone.
         extra = {} if self._called == self._source else {"server": self._called}
         return Problem(f"{self._called} {what}", why, todo, source=self._source, extra=extra)
-
-
-def _name(definition: bytes) -> str:
-    """Return the name in a column's definition: what it is called in the answer, after four names of where it is."""
-    names = texts(definition, 0, len(definition), 5)
-    if len(names) < 5:
-        raise MalformedError("a column without a name")
-    return names[-1] or ""
 
 
 def _why(error: Exception) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import time
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -21,10 +21,11 @@ from psycopg import sql
 from swap.arrow_stream import StreamWriter
 from swap.connectors.base import Column, Dataset, Fragment, rows_without_columns
 from swap.connectors.comments import sensitivity
-from swap.connectors.messages import DATASETS, STATEMENT, decode_fragment, encode_dataset
+from swap.connectors.messages import DATASETS, STANDING, STATEMENT, decode_fragment, encode_dataset
 from swap.connectors.postgres import decode, types
 from swap.connectors.postgres.wire import Link
 from swap.connectors.process import Tell, serve
+from swap.connectors.standing import Standing
 from swap.errors import Problem, SourceFailed
 
 _BATCH_BYTES = 2_000_000
@@ -79,8 +80,9 @@ _DESCRIBED = """
 """
 
 
-def check(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — asks nothing
-    """Ask for nothing: the connection is made."""
+def check(link: Link, request: Mapping[str, Any], sink: int | None, tell: Tell) -> int:  # noqa: ARG001 — no rows
+    """Tell how SWAP stands with the server: the connection is made."""
+    tell({STANDING: Standing(link.certificate_ends).plain()})
     return 0
 
 
@@ -263,11 +265,11 @@ def prepare() -> Callable[[socket.socket], None]:
 def main(control: socket.socket) -> None:
     """Answer requests, one after the other, until there are no more."""
 
-    def answer(request: dict[str, Any], sink: int | None, tell: Tell) -> int:
+    def answer(request: dict[str, Any], sinks: Sequence[int], tell: Tell) -> int:
         link = Link(request["source"], request["parameters"], request["connect_seconds"], control.fileno())
         try:
             link.connect(request["ends_at"])
-            return _DO[request["do"]](link, request, sink, tell)
+            return _DO[request["do"]](link, request, sinks[0] if sinks else None, tell)
         finally:
             link.close()
 

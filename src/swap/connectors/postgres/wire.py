@@ -13,21 +13,30 @@ import os
 import re
 import select
 import socket
+import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import repeat
+from pathlib import Path
 
 import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
+from swap.connectors.wire import ConnectError, LostError, Wire, context
 from swap.errors import Problem, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError
 
 log = logging.getLogger(__name__)
 
 CANCEL_SECONDS = 3.0
 """How long a server that is out of reach is asked to cancel."""
+_SSL_REQUEST = struct.pack(">II", 8, 80877103)
+"""What asks a server, before anything else is said, to encrypt what follows; it answers with one letter."""
+_SYSTEM = "system"
+"""libpq's word for the authorities that the system trusts."""
 _MESSAGES = 512
 _PAUSE_SECONDS = 0.2
 _REASONS = (
@@ -47,8 +56,9 @@ _REASONS = (
     ("could not translate host name", "Its host name leads nowhere."),
     ("No route to host", "Its network cannot be reached."),
     ("Network is unreachable", "Its network cannot be reached."),
-    ("SSL", "No encrypted connection to it could be made."),
+    ("does not match host name", "Its certificate is made out to another name."),
     ("certificate", "Its certificate is not trusted."),
+    ("SSL", "No encrypted connection to it could be made."),
 )
 
 
@@ -70,6 +80,35 @@ class Link:
     def server_version(self) -> int:
         """The server's version as libpq counts: 180004."""
         return self._open().pgconn.server_version
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the server's certificate ends, where libpq has verified one; None too when that cannot be seen.
+
+        libpq shows it to nobody, so the same address is connected to once more, and told nothing.
+        """
+        pgconn, root = self._open().pgconn, self._authorities()
+        if not pgconn.ssl_in_use or root is None:
+            return None
+        wire, seconds = Wire(self._control, self._ends_at), self._connect_seconds
+        host = str(self._parameters["host"])
+        try:
+            # That it is made out to the host's name libpq knows already, and is no stricter than this.
+            tls = context(None if root == _SYSTEM else Path(root))
+            tls.check_hostname = False
+            tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            wire.connect(pgconn.hostaddr.decode(), int(pgconn.port), None, seconds)
+            wire.send(_SSL_REQUEST)
+            if wire.receive(1) != b"S":
+                return None
+            wire.encrypt(tls, host, seconds)
+        except (ConnectError, LostError, OSError) as error:
+            log.warning("%s: its certificate could not be looked at: it %s", self._source, error)
+            return None
+        else:
+            return wire.certificate_ends
+        finally:
+            wire.close()
 
     def connect(self, ends_at: float) -> None:
         """Connect.  Raises SourceUnavailable within the connect time-out, QueryTimedOut, EOFError."""
@@ -147,6 +186,20 @@ class Link:
         conn.pgconn.finish()
 
     # Below
+
+    def _authorities(self) -> str | None:
+        """Return the file by which libpq verifies the server, or that it is the system's; None when it does not.
+
+        With `prefer` it goes on without encryption when it cannot.
+        """
+        if self._parameters["sslmode"] == "prefer":
+            return None
+        try:
+            root = str(self._parameters.get("sslrootcert") or Path.home() / ".postgresql" / "root.crt")
+        except RuntimeError:
+            # Our user has no home, as in some containers.
+            return None
+        return root if root == _SYSTEM or Path(root).exists() else None
 
     def _addresses(self, gives_up_at: float) -> dict[str, str]:
         """Look the host up on a thread of its own.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from swap.errors import Invalid, Problem, QueryRefused
-from swap.query.language import hive, mysql
+from swap.query.language import hive, mysql, spark
 from swap.query.language.native import Language
 
-LANGUAGES: dict[str, Language] = {each.name: each for each in (hive.LANGUAGE, mysql.LANGUAGE)}
+LANGUAGES: dict[str, Language] = {each.name: each for each in (hive.LANGUAGE, mysql.LANGUAGE, spark.LANGUAGE)}
 
 
 def language(name: str) -> Language:
@@ -18,7 +18,7 @@ def language(name: str) -> Language:
             Problem(
                 "There is no such dialect.",
                 why="Nothing was run.",
-                todo=f"Write {' or '.join(LANGUAGES)}, or leave it out: then it is DuckDB's, over all sources.",
+                todo=f"Write one of {', '.join(LANGUAGES)}, or leave it out: then it is DuckDB's, over all sources.",
             )
         )
     return LANGUAGES[name]

@@ -66,15 +66,6 @@ def _only_source(resolved: Resolved, capabilities: Mapping[str, Capabilities], l
             else "Name a table: source.schema.table.",
         )
     able = capabilities.get(sources[0])
-    if able is not None and able.no_dialect:
-        raise QueryRefused(
-            Problem(
-                f"{sources[0]} takes no statements in a dialect of its own.",
-                why=f"Nothing was run. {able.no_dialect}",
-                todo="Leave dialect out: then it is DuckDB's SQL, and may read all sources.",
-                source=sources[0],
-            )
-        )
     if able is None or able.dialect != language.name:
         speaks = f'Write dialect="{able.dialect}".' if able is not None and able.dialect else "Leave dialect out."
         raise _refused(f"{sources[0]} does not speak {language.title}.", speaks)

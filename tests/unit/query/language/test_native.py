@@ -11,16 +11,14 @@ from typing import Any
 
 import pytest
 
-from swap.connectors.hive.connector import CAPABILITIES as HIVES
 from swap.errors import Invalid, QueryRefused
-from swap.query.language import hive, mysql, names, native
+from swap.query.language import hive, mysql, names, native, spark
 from swap.query.language.dialects import LANGUAGES, language
 from swap.query.planning.native import plan
 from swap.query.planning.resolve import resolve
 from unit.query.worlds import CAPABILITIES, CATALOG
 
 PAGE = Path("docs/reference/dialects.md").read_text("utf-8")
-SPARK = HIVES["spark"]
 VIEWS = "lake.wmf.pageview_hourly"
 
 
@@ -36,7 +34,7 @@ def sent(statement: str, dialect: str, **params: Any) -> str:
     return re.sub(r"\(SELECT `[^()]* FROM `\w+`\.`(\w+)` AS `swap_q1_t_\d+`\)", r"<\1>", item.native.text)
 
 
-@pytest.mark.parametrize("module", [hive, mysql])
+@pytest.mark.parametrize("module", [hive, mysql, spark])
 def test_the_page_lists_each_function_of_a_dialect(module: Any) -> None:
     section = PAGE.split(f"## {module.LANGUAGE.title}'s words")[1].split("\n## ")[0]
     told = set(re.findall(r"`([a-z0-9_]+)`", section.split("\n**", 1)[1]))
@@ -60,6 +58,9 @@ def test_the_page_lists_each_function_of_a_dialect(module: Any) -> None:
          "SELECT _utf8mb4 X'69742773', _utf8mb4 X'615c62', 'plain' FROM <pageview_hourly> `v`"),
         ("hive", f"SELECT w FROM {VIEWS} v LATERAL VIEW explode(split(page_title, '$')) e AS w",
          "SELECT `w` FROM <pageview_hourly> `v` LATERAL VIEW explode(split(`page_title`, '\\u0024')) `e` AS `w`"),
+        ("spark", f"SELECT page_title, '$', DATE '2026-01-02', CAST(year AS VARCHAR(3)) FROM {VIEWS} v WHERE year <=> 1",
+         ("SELECT `page_title`, '\\u0024', DATE '2026-01-02', CAST(`year` AS VARCHAR(3)) FROM <pageview_hourly> `v`"
+         " WHERE `year` <=> 1")),
         ("hive", f"SELECT event.ip, CAST(year AS VARCHAR(3)) FROM {VIEWS} v",
          "SELECT `event`.`ip`, CAST(`year` AS VARCHAR(3)) FROM <pageview_hourly> `v`"),
     ],
@@ -91,6 +92,30 @@ def test_a_value_is_a_literal_of_its_own_type(value: Any, of_mysql: str, of_hive
         )
 
 
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [
+        (-3, "CAST('-3' AS BIGINT)"),
+        ("a'b", "'a\\'b'"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "CAST('2026-01-02 03:04:05Z' AS TIMESTAMP)"),
+        (datetime(2026, 1, 2, 3, 4, 5), "CAST('2026-01-02 03:04:05' AS TIMESTAMP_NTZ)"),  # noqa: DTZ001 — without
+    ],
+)
+def test_to_spark_a_moment_and_a_time_without_a_zone_are_two_types(value: Any, literal: str) -> None:
+    assert sent(f"SELECT :v AS v FROM {VIEWS} t", "spark", v=value) == (
+        f"SELECT {literal} AS `v` FROM <pageview_hourly> `t`"
+    )
+
+
+def test_a_text_of_several_lines_is_refused_to_spark() -> None:
+    for statement, params in (
+        (f"SELECT 'a\nb' AS v FROM {VIEWS} t", {}),
+        (f"SELECT :v AS v FROM {VIEWS} t", {"v": "a\nb"}),
+    ):
+        with pytest.raises(QueryRefused, match="several lines"):
+            sent(statement, "spark", **params)
+
+
 @pytest.mark.parametrize("value", [float("nan"), time(1, 2), [1], Decimal("1E+70")])
 def test_a_value_without_an_exact_form_is_refused(value: Any) -> None:
     with pytest.raises(QueryRefused):
@@ -102,7 +127,7 @@ def test_an_empty_list_is_refused() -> None:
         sent(f"SELECT year FROM {VIEWS} t WHERE year IN (:ids)", "mysql", ids=[])
 
 
-@pytest.mark.parametrize("dialect", ["hive", "mysql"])
+@pytest.mark.parametrize("dialect", ["hive", "mysql", "spark"])
 @pytest.mark.parametrize("word", ["\u017fELECT year", "SELECT ran\u212a()", "SELECT year l\u0131ke 'a'"])
 def test_a_word_in_letters_that_become_others_is_refused(dialect: str, word: str) -> None:
     # ſ is S when it is upper-case, the Kelvin sign k when it is lower-case: not to every parser.
@@ -158,21 +183,11 @@ def test_a_source_that_does_not_speak_it_is_refused_with_what_it_speaks() -> Non
     assert raised.value.problem.todo == 'Write dialect="hive".'
 
 
-def test_a_source_that_takes_no_statements_of_its_own_says_why() -> None:
-    spoken = native.parse(f"SELECT year FROM {VIEWS} v", {}, 1000, LANGUAGES["hive"])
-    resolved = resolve(spoken.tree, "", {each.name: each for each in CATALOG}, lambda *_: (), {})
-
-    with pytest.raises(QueryRefused, match="lake takes no statements in a dialect of its own") as raised:
-        plan(spoken, resolved, {"lake": SPARK}, "q1")
-
-    assert "Spark does not say beforehand" in raised.value.problem.why
-
-
 def test_an_unknown_dialect_is_told_with_those_there_are() -> None:
     with pytest.raises(Invalid) as raised:
         language("oracle")
 
-    assert "hive or mysql" in raised.value.problem.todo
+    assert "hive, mysql, spark" in raised.value.problem.todo
 
 
 def test_what_reads_back_otherwise_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
