@@ -1,5 +1,5 @@
 /**
- * Says that access has ended, or that the server has stopped, in SWAP's words.
+ * Says that access has ended, or that the server has stopped or soon will be, in SWAP's words.
  *
  * Without it the person would read "Kernel died", "Directory not found" or "Saving failed".
  */
@@ -10,6 +10,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 import { call, Refused } from './api';
 import { el, safeHref } from './dom';
+import { tellOfStop } from './idle';
 import { standing, startAddress } from './standing';
 
 const POLL_MS = 5000;
@@ -41,6 +42,9 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
   let stopped: Dialog<unknown> | null = null;
   let told = false;
 
+  type Now = { access: string; stops_at: string | null };
+  const keep = async () => tellOfStop((await call<Now>('access', {}, { method: 'POST' })).stops_at, keep);
+
   const end = async () => {
     over = true;
     const body = words(
@@ -54,7 +58,7 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
   const sayStopped = async () => {
     told = true;
     const body = words(
-      'It was stopped from SWAP\u2019s pages, or has ended by itself. What was running in your notebooks has ended with it.',
+      'It was stopped from SWAP\u2019s pages, or because nobody did anything in it for long, or has ended by itself. What was running in your notebooks has ended with it.',
       'Your notebooks are saved up to the last save. If you changed something since, stay here and copy it before you leave.'
     );
     const buttons = [Dialog.cancelButton({ label: 'Stay here' }), Dialog.okButton({ label: 'Start it again' })];
@@ -74,7 +78,7 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
     asking = true;
     let status: number | null = null;
     try {
-      await call('access', { no_track_activity: '1' });
+      tellOfStop((await call<Now>('access')).stops_at, keep);
       status = 200;
     } catch (error) {
       status = error instanceof Refused ? error.status : null;

@@ -53,7 +53,7 @@ export function place(text: string, offset: number): Place | null {
 const OPTION = /\s(?:--dialect(?:[ \t]+|=)(\w*)|(-[-a-z]*))$/;
 const NAMED = /%%swap\s+--dialect(?:[ \t]+|=)(\w+)(?=\s|$)/;
 /** The dialects of sources: a test compares them with the gateway's. */
-export const DIALECTS = ['hive', 'mysql'];
+export const DIALECTS = ['hive', 'mysql', 'spark'];
 
 /** Return the dialect that a cell's first line names; empty where it names none. */
 export function dialectOf(text: string): string {

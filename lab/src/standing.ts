@@ -16,6 +16,13 @@ export function standing(status: number | null): 'live' | 'ended' | 'stopped' | 
   return status === 404 || status === 502 || status === 504 ? 'stopped' : 'unknown';
 }
 
+/** Return what is said of a server that will be stopped, with the moment as its reader's clock shows it. */
+export function stopWords(at: Date, now: Date): string {
+  const time = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const day = at.toDateString() === now.toDateString() ? '' : `${at.toLocaleDateString([], { weekday: 'long' })}, `;
+  return `Your server stops at ${day}${time}. Nobody has done anything in it for long. Your notebooks are saved; what their kernels hold goes.`;
+}
+
 /** Return the page that starts the server again and leads back to a notebook. */
 export function startAddress(home: string, path: string): string {
   const address = new URL('/server', home);

@@ -25,6 +25,8 @@ _READ = "SELECT"
 _MEND = "SELECT, UPDATE"
 _ADD = "SELECT, INSERT, UPDATE"
 _KEEP = "SELECT, INSERT, UPDATE, DELETE"
+_GIVE = "SELECT, INSERT"
+_LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -32,6 +34,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "person": _ADD,
         "sign_in": _ADD,
         "portal_session": _MEND,
+        "system_user": _GIVE,
         "jupyter_server": _ADD,
         "audit_event": _APPEND,
     },
@@ -39,7 +42,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "person": _MEND,
         "sign_in": _MEND,
         "portal_session": _ADD,
+        "system_user": _GIVE,
         "jupyter_server": _MEND,
+        "query_run": _LIST,
         "audit_event": _APPEND,
     },
     "swap_gateway": {

@@ -67,6 +67,7 @@ sign_in = Table(
     _moment("expires_at"),
     _moment("ended_at", nullable=True),
     Index(None, "person_id"),
+    Index(None, "expires_at"),
 )
 
 portal_session = Table(
@@ -79,6 +80,16 @@ portal_session = Table(
     _moment("expires_at"),
     _moment("ended_at", nullable=True),
     Index(None, "person_id"),
+    Index(None, "expires_at"),
+)
+
+system_user = Table(
+    "system_user",
+    metadata,
+    # A row is for ever: a uid that was one person's is never another's, whoever was removed.
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    Column("uid", Integer, nullable=False, unique=True),
+    _moment("created_at", now=True),
 )
 
 jupyter_server = Table(
@@ -91,6 +102,7 @@ jupyter_server = Table(
     _moment("started_at", now=True),
     _moment("ended_at", nullable=True),
     Index(None, "person_id"),
+    Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
 # ── Catalog ─────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +134,7 @@ dataset = Table(
     Column("across", _KEY, nullable=False),  # source and name in one: the table in whatever schema
     Column("path", _KEY, nullable=False),  # all three in one
     Column("columns", ARRAY(Text), nullable=False),
-    Column("partition_columns", ARRAY(Text), nullable=False),
+    Column("partition_columns", ARRAY(Text), nullable=False),  # and the one of which `newest` is the largest value
     # Of all that is known of it: what did not change is not written again.
     Column("digest", LargeBinary, nullable=False),
     Column("comment", Text, nullable=False),
@@ -181,7 +193,8 @@ query_run = Table(
     Column("sources", ARRAY(Text), nullable=False, server_default="{}"),
     Column("reads", JSONB, nullable=True),  # query.rights' encoding of the columns; without it the result is closed
     Column("state", Text, nullable=False),
-    # By what its statements can be ended at their sources, should everybody who reads them be killed.
+    # By what its statements can be ended at their sources, should everybody who reads them be killed.  Whoever knows a
+    # Hive's can: no account reads this table but the gateway's.
     Column("handles", JSONB, nullable=False, server_default="[]"),
     Column("error", JSONB, nullable=True),
     Column("row_count", BigInteger, nullable=True),
@@ -201,6 +214,7 @@ query_run = Table(
     ),
     # What has no end yet, which is looked through again and again.
     Index("ix_query_run_open", "created_at", postgresql_where=text("ended_at IS NULL")),
+    Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
 admission = Table(
@@ -227,4 +241,5 @@ audit_event = Table(
     Column("via", Text, nullable=False),
     Column("detail", JSONB, nullable=False),
     Index(None, "person_id", "at"),
+    Index(None, "at"),
 )

@@ -6,16 +6,21 @@ login, and a server without the login does not start.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from jupyter_server.serverapp import ServerApp
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
+from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, hiding, pages
+from swap.lab import caching, catalog, early, hiding, idle, jobs, origins, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
@@ -60,6 +65,9 @@ class Swap:
         self.socket = TokenSocket(environment.token_socket, self.give)
         self.sockets = Sockets()
         self.logins = Logins(self.state)
+        self.idle = idle.Idle(environment.idle_hours, environment.idle_told_hours)
+        self.queries = idle.Queries(environment.gateway, environment.credential)
+        self.watching: asyncio.Task[None] | None = None
         self.hub_caches: list[Any] = []
 
     def join(self) -> None:
@@ -67,6 +75,7 @@ class Swap:
         app = self.server.web_app
         provider: Any = self.server.identity_provider
         self.sockets.watch()
+        origins.prove_cookies(self.environment.tls)
         guard_identity(provider, self.state, self.logins)
         self.hub_caches.append(provider.hub_auth.cache)
         page_hook = pages.hook(app.settings.get("page_config_hook"), self.environment)
@@ -74,19 +83,43 @@ class Swap:
         base_url = app.settings["base_url"]
         plotly = self.environment.kernel_env / PLOTLY
         caching.keep_nothing(app, base_url)
-        ours = [*routes(base_url, self.gateway, plotly), *catalog.routes(base_url, self.gateway)]
+        ours = [*routes(base_url, self.gateway, plotly, self.idle), *catalog.routes(base_url, self.gateway)]
         app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
         app.default_router.rules[:0] = closed_rules(base_url)
-        refuse_when_ended(app, self.state, lambda: self.listener.ask(ASK_SECONDS), self.environment.home_url)
+        refuse_when_ended(app, self.state, lambda: self.listener.ask(ASK_SECONDS), self.environment.home_of)
+        app.settings["log_function"] = self.answered(app.settings["log_function"])
+        app.last_activity = lambda: self.idle.last_activity  # type: ignore[method-assign] # what the hub is told
 
-    async def start(self) -> None:
-        """Open the token socket and listen to the gateway."""
+    def answered(self, log_request: Callable[[RequestHandler], None]) -> Callable[[RequestHandler], None]:
+        """Return what is done after each answer: it is seen as a sign of somebody, and logged."""
+
+        def answered(handler: RequestHandler) -> None:
+            self.idle.saw(handler)
+            log_request(handler)
+
+        return answered
+
+    async def start(self, tell_hub: Callable[[], Awaitable[None]]) -> None:
+        """Open the token socket, listen to the gateway, and watch for the time to end."""
         await self.socket.start()
         self.listener.start()
+        self.idle.happened()
+        watch = idle.Watch(
+            self.idle,
+            seen=self.activity,
+            works=self.works,
+            tell=tell_hub,
+            end=lambda: signal.raise_signal(signal.SIGTERM),
+            log=self.server.log,
+        )
+        self.watching = asyncio.create_task(watch.run())
 
     async def stop(self) -> None:
         """Close everything."""
+        if self.watching is not None:
+            self.watching.cancel()
+        await self.queries.close()
         await self.listener.stop()
         await self.socket.stop()
         await self.tokens.close()
@@ -107,6 +140,27 @@ class Swap:
     async def give(self, pid: int, claimed: str) -> Token:
         """Return a token for the process that asks on the socket."""
         return await self.tokens.for_kernel(kernel_of(pid, claimed, self.kernels()))
+
+    def activity(self) -> Iterator[datetime]:
+        """Yield when each kernel and each terminal last said anything."""
+        kernels: Any = self.server.kernel_manager
+        yield from (kernels.get_kernel(kernel_id).last_activity for kernel_id in kernels.list_kernel_ids())
+        yield from (terminal.last_activity for terminal in self.terminals())
+
+    def terminals(self) -> list[Any]:
+        """Return what Jupyter knows of the terminals that are there."""
+        manager = self.server.web_app.settings.get("terminal_manager")
+        return list(manager.terminals.values()) if manager is not None else []
+
+    async def works(self) -> str:
+        """Name something that runs: a cell, a program, a query; "" when nothing does."""
+        if idle.kernels_run(self.server.kernel_manager):
+            return "a cell runs"
+        shells = {terminal.ptyproc.pid for terminal in self.terminals()}
+        programs = await asyncio.to_thread(
+            jobs.running, self.environment.token_socket, frozenset(self.kernels()), shells
+        )
+        return f"{programs[0]} runs in a terminal" if programs else await self.queries.run()
 
     def kernels(self) -> dict[int, str]:
         """Return process id → kernel id of the kernels that run."""
@@ -152,7 +206,7 @@ class SwapServer(JupyterHubSingleUser):  # type: ignore[misc]
         self.swap = Swap(self.environment, self.serverapp)
         self.swap.join()
         self.swap.hub_caches.append(self.hub_auth.cache)
-        self.serverapp.io_loop.add_callback(self.swap.start)
+        self.serverapp.io_loop.add_callback(self.swap.start, self.notify_activity)
 
     async def stop_extension(self) -> None:
         """Stop our part, then the hub's."""

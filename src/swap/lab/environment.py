@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from swap.errors import Problem, SettingsError
 
@@ -26,7 +27,7 @@ class Environment:
     gateway: str
     """The gateway's address, without a trailing slash."""
     home_url: str
-    """The portal's address, without a trailing slash."""
+    """The portal's address, without a trailing slash: the public one, if there is one."""
     person_name: str
     credential: str = field(repr=False)
     """Renews kernel tokens and hears of the end of access; this process alone holds it."""
@@ -39,6 +40,25 @@ class Environment:
     """The directory Lab shows: the home, or what the hub names."""
     language: str
     time_zone: str | None
+    idle_hours: float = 0.0
+    """After which a server ends in which nothing has happened; 0 is never."""
+    idle_told_hours: float = 0.0
+    """How long before that its person is told."""
+    addresses: tuple[str, ...] = ()
+    """Each address of the portal, when there is more than one."""
+
+    def home_of(self, host: str) -> str:
+        """Return the portal's address for whoever came to this server by a Host header."""
+        return self._above(host) or self.home_url
+
+    def tls(self, host: str) -> bool:
+        """Tell whether a browser that asks with this Host header speaks TLS.  Traefik keeps the addresses apart."""
+        return self._above(host).startswith("https://")
+
+    def _above(self, host: str) -> str:
+        """Return the address whose host this one is directly below, or nothing; its port does not matter."""
+        name = host.lower().partition(":")[0].partition(".")[2]
+        return next((address for address in self.addresses if urlsplit(address).hostname == name), "")
 
 
 def take(environ: MutableMapping[str, str]) -> Environment:
@@ -75,4 +95,7 @@ def take(environ: MutableMapping[str, str]) -> Environment:
         root=Path(environ.get("JUPYTERHUB_ROOT_DIR") or environ["HOME"]),
         language=environ.get("LANG", "C.UTF-8"),
         time_zone=environ.get("TZ"),
+        idle_hours=float(environ.get("SWAP_IDLE_HOURS") or 0),
+        idle_told_hours=float(environ.get("SWAP_IDLE_TOLD_HOURS") or 0),
+        addresses=tuple(environ.get("SWAP_ADDRESSES", "").split()),
     )

@@ -41,11 +41,11 @@ class Ended(Matcher):
 class Refusal(RequestHandler):
     """Answers 403 to everything, in words for people and in JSON for programs."""
 
-    def initialize(self, state: State, ask: Callable[[], Awaitable[None]], home_url: str) -> None:
+    def initialize(self, state: State, ask: Callable[[], Awaitable[None]], home: Callable[[str], str]) -> None:
         """Take what is needed to say it and to find out whether it still holds."""
         self._state = state
         self._ask = ask
-        self._home_url = home_url
+        self._home = home
 
     def check_xsrf_cookie(self) -> None:
         """Nothing is done here that another site could want."""
@@ -65,7 +65,7 @@ class Refusal(RequestHandler):
         )
         if navigation:
             self.set_header("Content-Type", "text/html; charset=utf-8")
-            await self.finish(PAGE.replace("{home}", self._home_url))
+            await self.finish(PAGE.replace("{home}", self._home(self.request.host)))
         else:
             await self.finish(
                 {
@@ -91,9 +91,14 @@ h1{font-size:1.5rem;margin:0 0 .5rem}a{display:inline-block;margin-top:1rem}</st
 """
 
 
-def refuse_when_ended(app: Application, state: State, ask: Callable[[], Awaitable[None]], home_url: str) -> None:
-    """Put the refusal before every route there is and every route that will be added."""
-    rule = Rule(Ended(state), Refusal, {"state": state, "ask": ask, "home_url": home_url})
+def refuse_when_ended(
+    app: Application, state: State, ask: Callable[[], Awaitable[None]], home: Callable[[str], str]
+) -> None:
+    """Put the refusal before every route there is and every route that will be added.
+
+    `home` returns the portal's address for a Host header.
+    """
+    rule = Rule(Ended(state), Refusal, {"state": state, "ask": ask, "home": home})
     app.default_router.rules.insert(0, rule)
 
 

@@ -17,6 +17,7 @@ from tornado import web
 from tornado.routing import PathMatches, Rule
 
 from swap.errors import Problem, SwapError, Unavailable, to_json
+from swap.lab.idle import Idle
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
@@ -159,13 +160,27 @@ class Download(Passing):
 
 
 class AccessNow(APIHandler):
-    """GET swap/access."""
+    """GET and POST swap/access."""
+
+    def initialize(self, idle: Idle) -> None:
+        """Take what knows how long nothing has happened."""
+        self.idle = idle
 
     @web.authenticated
     async def get(self) -> None:
-        """Say that access is live; the guard answers when it is not."""
+        """Say that access is live, and when the server will be stopped; the guard answers when it is not."""
+        self._say()
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Keep the server running: its person is here."""
+        self.idle.happened()
+        self._say()
+
+    def _say(self) -> None:
         self.set_header("Cache-Control", "no-store")
-        self.finish({"access": "live"})
+        stops_at = self.idle.stops_at
+        self.finish({"access": "live", "stops_at": None if stops_at is None else stops_at.isoformat()})
 
 
 class Formats(APIHandler):
@@ -215,7 +230,7 @@ CLOSED = (
 )
 
 
-def routes(base_url: str, gateway: Gateway, plotly: Path) -> list[tuple[Any, ...]]:
+def routes(base_url: str, gateway: Gateway, plotly: Path, idle: Idle) -> list[tuple[Any, ...]]:
     """Return our handlers; `plotly` is the directory of plotly's own renderer."""
 
     def ours(path: str) -> str:
@@ -223,7 +238,7 @@ def routes(base_url: str, gateway: Gateway, plotly: Path) -> list[tuple[Any, ...
 
     query = f"queries/{QUERY_ID}"
     return [
-        (ours("access"), AccessNow),
+        (ours("access"), AccessNow, {"idle": idle}),
         (url_path_join(re.escape(base_url), "api/nbconvert"), Formats),
         (ours(r"plotly/(package\.json|static/[\w.]+\.js)"), PlotlyFiles, {"path": str(plotly)}),
         (ours("complete"), Complete, {"gateway": gateway, "path": "/v1/complete"}),

@@ -24,8 +24,8 @@ def keep(name: str) -> bool:
     return name != LABEXTENSION and not name.startswith(f"{LABEXTENSION}:")
 
 
-def rewrite(page: dict[str, Any], environment: Environment) -> dict[str, Any]:
-    """Return the page's configuration with ours on top."""
+def rewrite(page: dict[str, Any], environment: Environment, host: str = "") -> dict[str, Any]:
+    """Return the page's configuration with ours on top, for whoever asks at `host`."""
     wanted = [name for name in page.get("disabledExtensions", []) if keep(name)]
     return {
         **page,
@@ -39,7 +39,7 @@ def rewrite(page: dict[str, Any], environment: Environment) -> dict[str, Any]:
         "buildAvailable": False,
         "buildCheck": False,
         "quitButton": False,
-        "swapHome": environment.home_url,
+        "swapHome": environment.home_of(host),
         "swapName": environment.person_name,
     }
 
@@ -50,6 +50,6 @@ def hook(inner: Hook | None, environment: Environment) -> Hook:
     def page_config_hook(handler: Any, page: dict[str, Any]) -> dict[str, Any]:
         if inner is not None:
             page = inner(handler, page)
-        return rewrite(page, environment)
+        return rewrite(page, environment, handler.request.host)
 
     return page_config_hook

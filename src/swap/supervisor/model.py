@@ -21,6 +21,11 @@ class Site:
     embedded: bool
     """Whether the database is ours."""
     database_port: int | None
+    certificate: tuple[str, str] | None
+    """The files of the public address's certificate and key."""
+    public_bind: str
+    public_ports: tuple[int, ...]
+    """What else SWAP listens on: for the public address, and for plain HTTP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,14 +36,19 @@ Programs = Callable[[Settings, Runtime], Sequence[Service]]
 def site(config: Path) -> dict[str, Any]:
     """Return a `Site` for JSON.  Raises SettingsError."""
     settings = settings_module.load(config)
-    database = settings.database
+    database, origins = settings.database, settings.origins
+    if origins.address is not None:
+        origins.pair.ends_at(origins.address.host)
     made = Site(
         settings.state,
         settings.site.bind,
         settings.site.port,
-        settings.site.url,
+        settings.addresses[0].url,
         embedded=database.url is None,
         database_port=database.port,
+        certificate=None if origins.address is None else (str(origins.certificate), str(origins.key)),
+        public_bind=origins.bind,
+        public_ports=() if origins.address is None else tuple(filter(None, (origins.listens, origins.http_port))),
     )
     return asdict(made) | {"state": str(made.state)}
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from swap import runtime
+from swap import certificates, runtime
 from swap.errors import NotFound, Problem
 from swap.hub import routes
 from swap.processes import COMMANDS
@@ -25,7 +25,7 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
             "traefik",
             traefik_command(settings, here),
             (Answer(site.port), Answer(here.traefik_api_port)),
-            f"{site.bind}:{site.port}",
+            ", ".join([f"{site.bind}:{site.port}", *_public(settings)]),
             3.0,
         ),
         Service(
@@ -49,11 +49,17 @@ def traefik_command(settings: Settings, here: Runtime) -> list[str]:
     if program is None:
         raise NotFound(Problem("The proxy, Traefik, is not installed.", todo="Install swap-analytics[embedded]."))
     contents = routes.traefik(settings, here)
+    if settings.origins.address is not None:
+        certificates.hand_over(settings.origins.pair, here.traefik_directory)
     static = here.traefik_directory.parent / "static.yml"
     for path, content in ((static, contents["static"]), (here.traefik_directory / "swap.yml", contents["dynamic"])):
         path.touch(mode=0o600)
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return [program, f"--configfile={static}"]
+
+
+def _public(settings: Settings) -> list[str]:
+    return [] if settings.origins.address is None else [f"{settings.origins.bind}:{settings.origins.listens}"]
 
 
 def environment(runtime_file: Path) -> dict[str, str]:

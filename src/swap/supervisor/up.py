@@ -21,7 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from swap import apart, child, ports, restarts, terminal
+from swap import apart, bare, certificates, child, disks, ports, restarts, terminal
+from swap.certificates import Pair
 from swap.db.embedded import EmbeddedPostgres
 from swap.errors import Problem, SwapError, Unavailable
 from swap.restarts import Restart
@@ -38,8 +39,11 @@ _START_SECONDS: Final = 90.0
 _LOOK_SECONDS: Final = 0.2
 _RECORD_SECONDS: Final = 2.0
 _DISK_SECONDS: Final = 30.0
+_CERTIFICATE_SECONDS: Final = 1.0
 _LOW_BYTES: Final = 100_000_000
 _STEADY_SECONDS: Final = 60.0
+_PURGE_SECONDS: Final = 6 * 3600.0
+_FIRST_PURGE_SECONDS: Final = 60.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
@@ -80,19 +84,26 @@ class Run:
     after_database: AfterDatabase | None = None
     stores: Stores | None = None
     postgres: EmbeddedPostgres | None = None
+    certificate: certificates.Watch | None = None
     watched: list[Watched] = field(default_factory=list)
     hurry: bool = False
     _stopping: bool = False
     _warned: bool = False
     _restarts: dict[str, Restart] = field(default_factory=dict)
+    _purge: subprocess.Popen[bytes] | None = None
 
     # ── the straight line ───────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Start everything; raise SwapError with the reason when something does not come up."""
         site = self.site
         clear_the_way(site.state, site.bind, site.port)
+        for port in site.public_ports:
+            ports.require_free(site.public_bind, port, "origins")
         if site.embedded:
             self._start_database()
+        if site.certificate is not None:
+            pair = Pair(*map(Path, site.certificate))
+            self.certificate = certificates.Watch(pair, site.state / "traefik" / "dynamic")
         if self.stores is not None:
             # Nothing of ours is theirs to know.
             self._start([self._watched(service, os.environ) for service in self.stores.services])
@@ -118,15 +129,23 @@ class Run:
     def watch(self) -> None:
         """Keep everything running until somebody asks us to stop."""
         record = family.Record(self.site.state / "processes.json")
-        recorded = looked_at_disk = float("-inf")
+        recorded = looked_at_disk = looked_at_certificate = float("-inf")
+        purge_at = time.monotonic() + _FIRST_PURGE_SECONDS
         while True:
             now = time.monotonic()
+            if now >= purge_at:
+                self._begin_purge()
+                purge_at = now + _PURGE_SECONDS
             if now - recorded >= _RECORD_SECONDS:
                 record.write(family.below(os.getpid()))
                 recorded = now
             if now - looked_at_disk >= _DISK_SECONDS:
                 self._warn_of_full_disk()
                 looked_at_disk = now
+            if self.certificate is not None and now - looked_at_certificate >= _CERTIFICATE_SECONDS:
+                if told := self.certificate.look():
+                    terminal.line(f"  {told}")
+                looked_at_certificate = now
             self._mend_database()
             for watched in self.watched:
                 self._mend(watched, now)
@@ -134,8 +153,10 @@ class Run:
             time.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:
-        """Stop everything in order: hub, people's servers and kernels, portal, gateway, Traefik, PostgreSQL."""
+        """Stop everything in order: hub, people's servers and kernels, portal, gateway, Traefik, PostgreSQL, disks."""
         self._stopping = True
+        if self._purge is not None:
+            child.end_group(self._purge)
         for watched in reversed(self.watched):
             self._stop(watched)
             if watched.service.name == "hub":
@@ -146,6 +167,7 @@ class Run:
             self.postgres = None
         family.end(family.below(os.getpid()), 1.0)
         family.reap()
+        disks.close_all(self.site.state, self.site.state / "homes")
         with contextlib.suppress(OSError):
             (self.site.state / "processes.json").unlink(missing_ok=True)
             state.forget_sockets(self._runtime_file)
@@ -250,6 +272,13 @@ class Run:
             )
         self._warned = free < _LOW_BYTES
 
+    def _begin_purge(self) -> None:
+        """Let old rows be deleted by a process of its own, unless one still does; its log says what went."""
+        if self._purge is None or self._purge.poll() is not None:
+            command = bare.service("swap.supervisor.purge", str(self.config))
+            with (self.site.state / "logs" / "purge.log").open("ab") as log:
+                self._purge = child.start(command, log=log, env=os.environ, cwd=self.site.state / "work")
+
     # ── parts of stop ───────────────────────────────────────────────────────────────────────────────
     def _stop(self, watched: Watched) -> None:
         if watched.process is None:
@@ -270,7 +299,12 @@ class Run:
 
     def _children(self) -> list[int]:
         database = [] if self.postgres is None or self.postgres.process is None else [self.postgres.process.pid]
-        return database + [watched.process.pid for watched in self.watched if watched.process is not None]
+        purge = [] if self._purge is None else [self._purge.pid]
+        return [
+            *database,
+            *purge,
+            *(watched.process.pid for watched in self.watched if watched.process is not None),
+        ]
 
 
 def clear_the_way(directory: Path, address: str, port: int) -> None:

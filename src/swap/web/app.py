@@ -21,11 +21,13 @@ from starlette.staticfiles import StaticFiles
 
 from swap import look
 from swap.db import engine
-from swap.errors import NotSignedIn, Problem
+from swap.errors import NotFound, NotSignedIn, Problem
+from swap.launch.launcher import launcher
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.web import auth, errors, forms, highlight, words
 from swap.web.clock import Clock
+from swap.web.errors import NO_PAGE
 from swap.web.gateway import Gateway
 from swap.web.gone import Gone
 from swap.web.guard import Guard
@@ -50,6 +52,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         engine=engine.create(runtime.database_urls["web"]),
         hub=hub,
         gateway=Gateway(runtime.gateway_url),
+        launcher=launcher(settings, runtime),
         starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
         templates=templates,
         clock=clock,
@@ -77,7 +80,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
     app.add_api_route("/ping", _ping, methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
-    app.add_middleware(Guard, site=settings.site, gone=Gone(templates, settings.site), failed=_failed(portal))
+    app.add_middleware(Guard, settings=settings, gone=Gone(templates, settings.addresses), failed=_failed(portal))
     return app
 
 
@@ -100,8 +103,11 @@ async def _answer(portal: Portal, route: Route, request: Request) -> Response:
     try:
         if session is None and not route.public:
             return await run_in_threadpool(_sign_in_first, portal, visit)
+        if route.admin:
+            # Before anything else: to others the page is not there, whatever they send.
+            demand_admin(portal, visit)
         if route.method == "POST":
-            forms.check_origin(request)
+            forms.check_origin(request, portal.address(request).scheme)
             form, upload = await forms.read(request, route.upload_bytes)
             forms.check_csrf(form, session.csrf if session else "")
             visit = Visit(request, visit.now, session, form, upload)
@@ -110,6 +116,12 @@ async def _answer(portal: Portal, route: Route, request: Request) -> Response:
         return answer if isinstance(answer, Response) else await answer
     except Exception as error:  # noqa: BLE001 - every error becomes a page; ours are logged with a reference
         return await run_in_threadpool(errors.page, portal, visit, error)
+
+
+def demand_admin(portal: Portal, visit: Visit) -> None:
+    """Raise NotFound, as for a page that is not there, for who is not in the admin group now."""
+    if not portal.is_admin(visit.person):
+        raise NotFound(NO_PAGE)
 
 
 def _sign_in_first(portal: Portal, visit: Visit) -> Response:

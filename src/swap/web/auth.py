@@ -16,9 +16,10 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import jwt
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import Response
 
+from swap import cookies
 from swap.errors import Forbidden, NotSignedIn, Problem, Unavailable
 from swap.people import service as people
 from swap.people import signed
@@ -70,7 +71,7 @@ class Used:
 
 def session_of(portal: Portal, request: Request) -> PortalSession | None:
     """Return the portal session of a request's cookie, or None."""
-    secret = request.cookies.get(SESSION_COOKIE, "")
+    secret = _kept(portal, request, SESSION_COOKIE)
     if not secret or len(secret) > SECRET_LENGTH:
         return None
     try:
@@ -108,14 +109,8 @@ def sign_in(portal: Portal, visit: Visit) -> Response:
             }
         )
     )
-    answer.set_cookie(
-        _state_cookie(pending.state),
-        seal(portal.runtime.web_service_token, pending, visit.now),
-        max_age=STATE_SECONDS,
-        path=CALLBACK,
-        httponly=True,
-        samesite="lax",
-    )
+    sealed = seal(portal.runtime.web_service_token, pending, visit.now)
+    _keep(portal, visit, answer, _state_cookie(pending.state), sealed, CALLBACK, STATE_SECONDS)
     return answer
 
 
@@ -140,16 +135,17 @@ def callback(portal: Portal, visit: Visit, used: Used) -> Response:
     except NotSignedIn:
         # The hub still knows this browser, we no longer do: forget it there too, or the two would send it back and
         # forth.
-        return forget_browser(respond(portal, visit, "sign_in_again.html", status=HTTPStatus.UNAUTHORIZED), state)
+        again = respond(portal, visit, "sign_in_again.html", status=HTTPStatus.UNAUTHORIZED)
+        return forget_browser(portal, visit, again, state)
     answer = go(pending.next)
-    answer.set_cookie(SESSION_COOKIE, secret, max_age=days * 86400, path="/", httponly=True, samesite="lax")
-    answer.delete_cookie(_state_cookie(state), path=CALLBACK)
+    _keep(portal, visit, answer, SESSION_COOKIE, secret, "/", days * 86400)
+    _forget(portal, visit, answer, _state_cookie(state), CALLBACK)
     return answer
 
 
 def check_state(portal: Portal, visit: Visit, state: str, used: Used) -> Pending:
     """Return the sign-in this browser began.  Raises Forbidden for a state that is foreign, old or used."""
-    cookie = visit.request.cookies.get(_state_cookie(state), "")
+    cookie = _kept(portal, visit.request, _state_cookie(state))
     pending = unseal(portal.runtime.web_service_token, cookie, visit.now)
     if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
         raise Forbidden(_STALE)
@@ -158,14 +154,39 @@ def check_state(portal: Portal, visit: Visit, state: str, used: Used) -> Pending
     return pending
 
 
-def forget_browser(answer: Response, state: str = "") -> Response:
+def forget_browser(portal: Portal, visit: Visit, answer: Response, state: str = "") -> Response:
     """Delete what this browser holds: our session, the sign-in under way, and the hub's cookies."""
-    answer.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax")
+    _forget(portal, visit, answer, SESSION_COOKIE, "/")
     if state:
-        answer.delete_cookie(_state_cookie(state), path=CALLBACK)
+        _forget(portal, visit, answer, _state_cookie(state), CALLBACK)
     for name, path in HUB_COOKIES:
-        answer.delete_cookie(name, path=path)
+        _forget(portal, visit, answer, name, path)
     return answer
+
+
+def _kept(portal: Portal, request: Request, name: str) -> str:
+    """Return the value of a cookie that we put into this browser, or nothing."""
+    if not portal.address(request).tls:
+        return request.cookies.get(name, "")
+    return cookie_parser(cookies.received(request.headers.get("cookie", ""))).get(name, "")
+
+
+def _keep(portal: Portal, visit: Visit, answer: Response, name: str, value: str, path: str, seconds: int) -> None:
+    """Put a cookie into the browser: for one path, but under TLS for the whole host, as its name then must be."""
+    tls = portal.address(visit.request).tls
+    answer.set_cookie(
+        cookies.named(name, tls=tls),
+        value,
+        max_age=seconds,
+        path="/" if tls else path,
+        httponly=True,
+        samesite="lax",
+        secure=tls,
+    )
+
+
+def _forget(portal: Portal, visit: Visit, answer: Response, name: str, path: str) -> None:
+    _keep(portal, visit, answer, name, "", path, 0)
 
 
 def _state_cookie(state: str) -> str:

@@ -21,6 +21,8 @@ _NO_DATABASE = Problem(
     todo="It is usually back within a minute. Try again.",
 )
 
+NO_PAGE = Problem("There is no page at this address.")
+
 
 def as_problem(error: Exception) -> SwapError | None:
     """Return an error a person can be told about, or None for a mistake of ours."""
@@ -30,7 +32,7 @@ def as_problem(error: Exception) -> SwapError | None:
         return Unavailable(_NO_DATABASE)
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.NOT_FOUND:
-            return NotFound(Problem("There is no page at this address."))
+            return NotFound(NO_PAGE)
         if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             return Invalid(Problem("SWAP cannot do this here.", why=f"{error.detail}."))
     return None

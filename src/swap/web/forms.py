@@ -1,7 +1,8 @@
 """What a POST must prove before its handler runs: it comes from a page of ours, and carries the session's own mark.
 
 Three independent checks, each enough against a foreign page: where the browser says the form was
-(Origin, Sec-Fetch-Site), the session's csrf field, and the cookie's SameSite=Lax.
+(Origin, Sec-Fetch-Site), the session's csrf field, and the cookie's SameSite=Lax, which says nothing between real
+sub-domains.
 """
 
 from __future__ import annotations
@@ -69,8 +70,11 @@ def _too_large(upload_bytes: int) -> Problem:
     )
 
 
-def check_origin(request: Request) -> None:
-    """Refuse a form another origin's page sent.  Raises Forbidden.  A browser that says nothing is refused too."""
+def check_origin(request: Request, scheme: str) -> None:
+    """Refuse a form that a page of another origin sent; ours are of `scheme` and of the host that is asked.
+
+    Raises Forbidden.  A browser that says nothing is refused too.
+    """
     origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site")
     if site is not None and site != "same-origin":
@@ -80,7 +84,7 @@ def check_origin(request: Request) -> None:
             raise Forbidden(_FOREIGN)
         return
     split = urlsplit(origin)
-    if split.scheme not in {"http", "https"} or split.netloc != request.headers.get("host", ""):
+    if split.scheme != scheme or split.netloc != request.headers.get("host", ""):
         raise Forbidden(_FOREIGN)
 
 

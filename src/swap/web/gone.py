@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from swap import look
 from swap.identity import PERSON_ID
-from swap.settings import Site
+from swap.settings import Address
 
 PATH = "/server-gone"
 AGAIN_SECONDS = 5
@@ -22,19 +23,22 @@ AGAIN_SECONDS = 5
 
 
 class Gone:
-    """The page, made once."""
+    """The page, made once for each address."""
 
-    def __init__(self, templates: Environment, site: Site) -> None:
+    def __init__(self, templates: Environment, addresses: Sequence[Address]) -> None:
         """Write the page; the sheet is in it, and the policy allows that sheet and nothing else."""
-        self._host = site.host
         sheet = (look.STATIC.parent / look.asset("swap.css").removeprefix("/")).read_text(encoding="utf-8")
         # The sheet is our own build; only its own end could end the element.
         assert "</style" not in sheet
-        self._page = templates.get_template("server_gone.html").render(
-            site=site,
-            sheet=Markup(sheet),  # noqa: S704 — built by us
-            seconds=AGAIN_SECONDS,
-        )
+        template = templates.get_template("server_gone.html")
+        self._pages = {
+            address.host: template.render(
+                home=f"{address.url}/",
+                sheet=Markup(sheet),  # noqa: S704 — built by us
+                seconds=AGAIN_SECONDS,
+            )
+            for address in addresses
+        }
         digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode("ascii")
         self.policy = (
             f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none';"
@@ -43,7 +47,7 @@ class Gone:
 
     def answer(self, host: str, path: str) -> Response | None:
         """Return the page where Traefik asks for it: on the host of a person."""
-        label, dot, site = host.partition(".")
-        if path != PATH or not dot or site != self._host or not PERSON_ID.fullmatch(label):
+        label, _, site = host.partition(".")
+        if path != PATH or site not in self._pages or not PERSON_ID.fullmatch(label):
             return None
-        return HTMLResponse(self._page, headers={"Content-Security-Policy": self.policy})
+        return HTMLResponse(self._pages[site], headers={"Content-Security-Policy": self.policy})

@@ -9,18 +9,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from swap.settings import Site
+from swap.settings import Address, Settings
+from swap.settings.origins import PROBE
 from swap.web import paths
 from swap.web.gone import Gone
 
 LOOPBACK = frozenset({"127.0.0.1", "[::1]", "0.0.0.0"})  # noqa: S104 - what people type, not what we bind
 STATIC = "/static/build/"
 PING = "/ping"
+FOREIGN = "/foreign"
+"""Where Traefik leads what a page of another host asks for (hub/routes.py)."""
 
 
-def policy(site: Site) -> str:
+def policy(address: Address) -> str:
     """Return the content security policy: our own files only; forms go to us and, redirected, to people's servers."""
-    port = paths.public_port(site)
     return "; ".join(
         (
             "default-src 'none'",
@@ -28,9 +30,9 @@ def policy(site: Site) -> str:
             "style-src 'self'",
             "img-src 'self' data:",
             "font-src 'self'",
-            f"connect-src 'self' http://probe--x.{site.host}:{port}",
+            f"connect-src 'self' {address.person_url(PROBE)}",
             # A redirect after a form counts as the form's target: "New notebook" ends on the person's own origin.
-            f"form-action 'self' http://*.{site.host}:{port}",
+            f"form-action 'self' {address.person_url('*')}",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )
@@ -41,33 +43,33 @@ class Guard:
     """Wraps the application; nothing reaches a handler past it with a foreign Host, or leaves without its headers."""
 
     def __init__(
-        self, app: ASGIApp, site: Site, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]
+        self, app: ASGIApp, settings: Settings, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]
     ) -> None:
         """Guard `app`; `gone` is all that a person's host is told.
 
         `failed` writes the page for an exception nobody caught.
         """
         self.app = app
-        self.site = site
+        self.settings = settings
         self.gone = gone
         self.failed = failed
-        self.policy = policy(site)
+        self.policies = {address: policy(address) for address in settings.addresses}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started = False
+        started, address = False, self.settings.address_of(Headers(scope=scope).get("host", ""))
 
         async def guarded(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._headers(scope["path"], message)
+                self._headers(scope["path"], message, self.policies[address])
             await send(message)
 
-        elsewhere = self._elsewhere(scope)
+        elsewhere = self._elsewhere(scope, address)
         if elsewhere is not None:
             await elsewhere(scope, receive, guarded)
             return
@@ -79,30 +81,36 @@ class Guard:
             answer = await self.failed(Request(scope, receive), error)
             await answer(scope, receive, guarded)
 
-    def _elsewhere(self, scope: Scope) -> Response | None:
+    def _elsewhere(self, scope: Scope, address: Address) -> Response | None:
         """Return an answer of our own for a Host that is not ours.
 
         A foreign name must not reach a session (DNS rebinding).
         """
         host = Headers(scope=scope).get("host", "")
         name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-        if name == self.site.host or scope["path"] == PING:
+        if scope["path"] == FOREIGN:
+            return PlainTextResponse(
+                "A page of another host asked for this, so SWAP did not answer. Nothing was changed. Go to"
+                f" {address.url}/\n",
+                status_code=403,
+            )
+        if name == address.host or scope["path"] == PING:
             return None
         if gone := self.gone.answer(name, scope["path"]):
             return gone
         if name in LOOPBACK and scope["method"] in {"GET", "HEAD"}:
             return RedirectResponse(
-                f"http://{self.site.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}",
+                f"http://{address.host}{':' + port if port.isdigit() else ''}{paths.local(scope['path'])}",
                 status_code=307,
             )
-        if name.endswith(f".{self.site.host}"):
+        if name.endswith(f".{address.host}"):
             # Below our own name, as people's servers are: what a program asks for where none runs is not found.
-            return PlainTextResponse(f"Nothing of SWAP is at this address. Go to {self.site.url}/\n", status_code=404)
-        return PlainTextResponse(f"SWAP's portal is at {self.site.url}, not at this address.\n", status_code=421)
+            return PlainTextResponse(f"Nothing of SWAP is at this address. Go to {address.url}/\n", status_code=404)
+        return PlainTextResponse(f"SWAP's portal is at {address.url}, not at this address.\n", status_code=421)
 
-    def _headers(self, path: str, message: Message) -> None:
+    def _headers(self, path: str, message: Message, policy: str) -> None:
         headers = MutableHeaders(scope=message)
-        headers.setdefault("Content-Security-Policy", self.policy)
+        headers.setdefault("Content-Security-Policy", policy)
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
         # same-origin, not no-referrer: with the latter browsers send "Origin: null" with our own forms.

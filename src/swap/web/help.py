@@ -6,19 +6,23 @@ import platform
 
 from starlette.responses import Response
 
-from swap.web.pages import respond
+from swap.settings.origins import PROBE
+from swap.web.pages import go, respond
+from swap.web.paths import HOME
 from swap.web.portal import Portal, Visit
 
 
 def localhost_name(portal: Portal, visit: Visit) -> Response:
     """The browser does not find names that end in .localhost."""
-    site = portal.settings.site
-    own = f"{visit.session.principal.id}.{site.host}" if visit.session else f"p….{site.host}"
-    return respond(portal, visit, "help_localhost_name.html", own=own, probe=f"probe--x.{site.host}")
+    host = portal.address(visit.request).host
+    own = f"{visit.session.principal.id}.{host}" if visit.session else f"p….{host}"
+    return respond(portal, visit, "help_localhost_name.html", own=own, probe=f"{PROBE}.{host}")
 
 
 def tunnel_port(portal: Portal, visit: Visit) -> Response:
-    """The tunnel's local port is not the port SWAP sends people to."""
+    """The tunnel's local port is not the port SWAP sends people to.  Whoever came by no tunnel is led Home."""
+    if portal.address(visit.request).tls:
+        return go(HOME)
     return respond(portal, visit, "help_tunnel_port.html", machine=platform.node() or "the machine SWAP runs on")
 
 

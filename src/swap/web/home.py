@@ -11,8 +11,8 @@ from starlette.responses import Response
 from swap.errors import SwapError
 from swap.notebooks import service as notebooks
 from swap.notebooks.model import Example
-from swap.web import catalogue, paths
-from swap.web.pages import Server, respond
+from swap.web import catalogue
+from swap.web.pages import lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
@@ -33,13 +33,13 @@ def home(portal: Portal, visit: Visit) -> Response:
         visit,
         "home.html",
         here="home",
-        server=Server(portal.hub.server(visit.person.id)),
+        server=server_of(portal, visit),
         notebooks=listing.notebooks,
         total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
         examples=offered,
         first=next((each.example for each in offered if each.example.sql and each.runs), None),
         usual=portal.starts.usual_seconds,
-        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path),
+        lab=lambda path="": lab(portal, visit, path),
         **seen,
     )
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +20,7 @@ import httpx
 
 from swap.errors import Forbidden, Problem, Unavailable
 from swap.identity import PERSON_ID
+from swap.web import words
 from swap.web.loopback import NO_TLS
 
 CLIENT_ID = "service-portal"
@@ -43,6 +45,14 @@ class ServerKind(StrEnum):
     STOPPING = "stopping"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the hub tells of a person's server, and when something last happened in it, if it tells that."""
+
+    kind: ServerKind
+    active_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,32 +115,36 @@ class Hub:
             raise Forbidden(_REFUSED)
         return Grant(name)
 
-    def server(self, person_id: str) -> ServerKind:
+    def server(self, person_id: str) -> Told:
         """Return what a person's server does; UNKNOWN when the hub does not say.
 
         Pages ask this each time they are drawn, so a hub that hangs is left alone for a moment.
         """
         if time.monotonic() - self._away_since < AWAY_SECONDS:
-            return ServerKind.UNKNOWN
+            return Told(ServerKind.UNKNOWN)
         try:
             answer = self._sync.get(f"/users/{person_id}", headers=self._headers)
         except httpx.HTTPError as error:
             if isinstance(error, httpx.TimeoutException):
                 self._away_since = time.monotonic()
-            return ServerKind.UNKNOWN
-        return _kind_told(answer)
+            return Told(ServerKind.UNKNOWN)
+        server = (_json(answer).get("servers") or {}).get("")
+        active_at = words.moment(server.get("last_activity")) if isinstance(server, dict) else None
+        return Told(_kind_told(answer), active_at)
 
-    async def start(self, person_id: str) -> None:
-        """Ask for a start, or join the one that goes on; returns as soon as the hub has taken the request.
+    async def start(self, person_id: str) -> bool:
+        """Ask for a start, or join the one that goes on; return as soon as the hub has taken the request.
 
-        Raises Unavailable when it has not.
+        False is one that has failed already: its progress says why.  Raises Unavailable when it was not taken.
         """
         try:
             answer = await self._async.post(f"/users/{person_id}/server", headers=self._headers)
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
         if answer.is_success or await self.state(person_id) in {ServerKind.RUNNING, ServerKind.STARTING}:
-            return
+            return True
+        if answer.is_server_error:
+            return False
         raise Unavailable(_NOT_STARTED.get(answer.status_code, NO_REASON))
 
     async def stop(self, person_id: str) -> None:

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
 from swap.notebooks import model
 from swap.notebooks import service as notebooks
-from swap.web import catalogue, partitions, paths
+from swap.web import catalogue, partitions
 from swap.web.hub import AWAY, ServerKind
-from swap.web.pages import Server, go, port_of, respond
+from swap.web.pages import TUNNEL_PORT, go, lab, leads_astray, respond, server_of
 from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
@@ -38,15 +38,15 @@ def listing(portal: Portal, visit: Visit) -> Response:
         total=len(found.notebooks),
         text=text,
         complete=found.complete,
-        server=Server(portal.hub.server(visit.person.id)),
-        lab=lambda path="": paths.lab(portal.settings.site, visit.person.id, path),
+        server=server_of(portal, visit),
+        lab=lambda path="": lab(portal, visit, path),
     )
 
 
 async def create(portal: Portal, visit: Visit) -> Response:
     """Make a notebook (empty, for a table, or from an example), start my server if need be, and lead to it."""
-    if port_of(visit) != paths.public_port(portal.settings.site):
-        return go("/help/tunnel-port")
+    if leads_astray(portal, visit):
+        return go(TUNNEL_PORT)
     kind = await portal.hub.state(visit.person.id)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
@@ -95,7 +95,7 @@ def _first_sql(portal: Portal, visit: Visit) -> str:
 def lead(portal: Portal, visit: Visit, kind: ServerKind, path: str) -> Response:
     """Send the browser to a notebook: at once when the server runs, through the page of its start otherwise."""
     if kind is ServerKind.RUNNING:
-        return go(paths.lab(portal.settings.site, visit.person.id, path))
+        return go(lab(portal, visit, path))
     return go(server_page(path))
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from swap.errors import NotFound
 from swap.notebooks.workspace import parts
-from swap.settings import Site
+from swap.settings import Address
 
 HOME = "/"
 
@@ -53,12 +53,7 @@ def notebook(value: str | None) -> str:
         return ""
 
 
-def lab(site: Site, person_id: str, path: str = "") -> str:
-    """Return where JupyterLab shows a notebook and no other, or just opens as it was, on the person's own origin."""
-    base = f"{site.person_url(person_id)}/user/{person_id}/lab"
+def lab(address: Address, person_id: str, path: str = "") -> str:
+    """Return where JupyterLab shows a notebook and no other, or opens as it was, on the person's own origin."""
+    base = f"{address.person_url(person_id)}/user/{person_id}/lab"
     return f"{base}/tree/{quote(path, safe='/')}?reset" if path else base
-
-
-def public_port(site: Site) -> int:
-    """Return the port people's browsers must use."""
-    return site.public_port or site.port

@@ -13,11 +13,12 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from swap.identity import Principal, Via
+from swap.launch.launcher import Launcher
 from swap.notebooks.workspace import Workspace
 from swap.people import service as people
 from swap.people.model import PortalSession
 from swap.runtime import Runtime
-from swap.settings import Settings
+from swap.settings import Address, Settings
 from swap.web.clock import Clock
 from swap.web.forms import Upload
 from swap.web.gateway import Gateway
@@ -37,6 +38,7 @@ class Portal:
     hub: Hub
     gateway: Gateway
     starts: Starts
+    launcher: Launcher
     templates: Environment
     clock: Clock
 
@@ -44,6 +46,15 @@ class Portal:
     def zone(self) -> ZoneInfo:
         """The zone in which pages show times."""
         return ZoneInfo(self.settings.site.time_zone)
+
+    def is_admin(self, person: Principal) -> bool:
+        """Tell whether somebody is in the group of those who run SWAP; where there is none, nobody is."""
+        group = self.settings.people.admins
+        return group is not None and group in person.groups
+
+    def address(self, request: Request) -> Address:
+        """Return the address of SWAP that a request came by."""
+        return self.settings.address_of(request.headers.get("host", ""))
 
     def token(self, session: PortalSession) -> str:
         """Return a token with which the gateway answers for this session, and for no longer than a minute."""
@@ -58,7 +69,10 @@ class Portal:
 
     def workspace(self, person: Principal) -> Workspace:
         """Return the person's own home directory; there is no way to name another's."""
-        return Workspace(self.runtime.homes, person.id)
+        with self.engine.begin() as conn:
+            seat = self.launcher.seat(conn, person.id)
+        self.launcher.reach_home(seat)
+        return Workspace(self.runtime.homes, person.id, seat.uid)
 
 
 @dataclass(frozen=True, slots=True)

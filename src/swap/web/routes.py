@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import data, documents, files, help, home, notebooks, server, session  # noqa: A004 - a page of that name
+from swap.web import admin, data, documents, files, home, notebooks, server, session
+from swap.web import help as help_pages
 from swap.web.portal import Portal, Visit
 
 Handler = Callable[[Portal, Visit], Response | Awaitable[Response]]
@@ -21,7 +22,7 @@ class Route:
     """One address.  A plain handler runs in a thread, an `async` one on the event loop, which it may not block.
 
     `public` routes also serve people who are not signed in; every POST is checked (forms.py), and one takes a file of
-    up to `upload_bytes`.
+    up to `upload_bytes`.  An `admin` route exists for members of the admin group alone.
     """
 
     method: str
@@ -29,6 +30,7 @@ class Route:
     handler: Handler
     public: bool = False
     upload_bytes: int = 0
+    admin: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -52,13 +54,21 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/server/start", server.begin),
     Route("POST", "/server/stop", server.stop),
     Route("POST", "/server/restart", server.restart),
+    Route("GET", "/admin", admin.people, admin=True),
+    Route("GET", "/admin/groups", admin.groups, admin=True),
+    Route("GET", "/admin/servers", admin.servers, admin=True),
+    Route("GET", "/admin/queries", admin.queries, admin=True),
+    Route("GET", "/admin/limits", admin.limits, admin=True),
+    Route("GET", "/admin/person", admin.person, admin=True),
+    Route("GET", "/admin/end", admin.ask_end, admin=True),
+    Route("POST", "/admin/end", admin.end, admin=True),
     Route("GET", "/sign-out", session.ask_sign_out, public=True),
     Route("POST", "/sign-out", session.sign_out),
     Route("GET", "/signed-out", session.signed_out, public=True),
     Route("POST", "/mode", session.mode),
-    Route("GET", "/help/keyboard", help.keyboard, public=True),
-    Route("GET", "/help/localhost-name", help.localhost_name, public=True),
-    Route("GET", "/help/tunnel-port", help.tunnel_port, public=True),
+    Route("GET", "/help/keyboard", help_pages.keyboard, public=True),
+    Route("GET", "/help/localhost-name", help_pages.localhost_name, public=True),
+    Route("GET", "/help/tunnel-port", help_pages.tunnel_port, public=True),
     Route("GET", "/help", documents.page, public=True),
     Route("GET", "/help/{page:path}", documents.page, public=True),
 )

@@ -16,7 +16,7 @@ from swap.errors import Unavailable
 from swap.web import paths
 from swap.web.hub import AWAY, ServerKind
 from swap.web.notebooks import begin_start, server_page
-from swap.web.pages import Server, go, port_of, respond
+from swap.web.pages import TUNNEL_PORT, Server, go, lab, leads_astray, respond
 from swap.web.portal import Portal, Visit
 from swap.web.starts import Start
 
@@ -30,7 +30,7 @@ async def page(portal: Portal, visit: Visit) -> Response:
     kind = await portal.hub.state(visit.person.id)
     start = portal.starts.latest(visit.person.id)
     if kind is ServerKind.RUNNING and (start is None or start.state != "starting"):
-        return go(paths.lab(portal.settings.site, visit.person.id, path))
+        return go(lab(portal, visit, path))
     if kind is ServerKind.STARTING and (start is None or start.state != "starting"):
         start = portal.starts.begin(visit.person.id, request=False)
     values: dict[str, Any] = {
@@ -53,14 +53,14 @@ async def page(portal: Portal, visit: Visit) -> Response:
 
 async def begin(portal: Portal, visit: Visit) -> Response:
     """Start my server, or open a notebook on the one that runs."""
-    if port_of(visit) != paths.public_port(portal.settings.site):
-        return go("/help/tunnel-port")
+    if leads_astray(portal, visit):
+        return go(TUNNEL_PORT)
     path = paths.notebook(visit.form.get("next"))
     kind = await portal.hub.state(visit.person.id)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
     if kind is ServerKind.RUNNING:
-        return go(paths.lab(portal.settings.site, visit.person.id, path))
+        return go(lab(portal, visit, path))
     begin_start(portal, visit.person.id, kind)
     return go(server_page(path))
 

@@ -29,7 +29,7 @@ def sign_out(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         people.sign_out(conn, visit.person.id, visit.now)
         audit.record(conn, audit.SignedOut(person_id=visit.person.id))
-    return forget_browser(go("/signed-out"))
+    return forget_browser(portal, visit, go("/signed-out"))
 
 
 def signed_out(portal: Portal, visit: Visit) -> Response:
@@ -37,12 +37,13 @@ def signed_out(portal: Portal, visit: Visit) -> Response:
     return go(paths.HOME) if visit.session is not None else respond(portal, visit, "signed_out.html")
 
 
-def mode(portal: Portal, visit: Visit) -> Response:  # noqa: ARG001 - handlers have one shape
+def mode(portal: Portal, visit: Visit) -> Response:
     """Keep the choice of light, dark or as the system, and go back to the page it was made on."""
     referer = visit.request.headers.get("referer", "").partition("://")[2]
     answer = go(paths.local("/" + referer.partition("/")[2]))
     if visit.form.get("mode") in MODES:
-        answer.set_cookie(MODE_COOKIE, visit.form["mode"], max_age=YEAR_SECONDS, path="/", samesite="lax")
+        tls = portal.address(visit.request).tls
+        answer.set_cookie(MODE_COOKIE, visit.form["mode"], max_age=YEAR_SECONDS, path="/", samesite="lax", secure=tls)
     else:
         answer.delete_cookie(MODE_COOKIE, path="/")
     return answer

@@ -7,6 +7,7 @@ browsers only watch: closing a page ends nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 from collections import deque
 from collections.abc import Callable
@@ -155,9 +156,10 @@ class Starts:
                 start.steps[-1].ended = self.elapsed(start)
                 start.touch()
             async with asyncio.timeout(self._seconds + SPARE_SECONDS):
-                if request:
-                    await self._hub.start(start.person_id)
-                await self._follow(start)
+                if not request or await self._hub.start(start.person_id):
+                    await self._follow(start)
+                else:
+                    await self._learn(start)
         except SwapError as error:
             self._fail(start, error.problem)
         except TimeoutError:
@@ -170,14 +172,24 @@ class Starts:
         """Read progress until the start ends, also across a stream that breaks or a hub that is away for a moment."""
         while start.state == "starting":
             try:
-                async with self._hub.progress(start.person_id) as events:
-                    async for event in events:
-                        self._note(start, event)
+                await self._read(start)
                 if start.state == "starting":
                     await self._settle(start)
             except httpx.HTTPError:
                 pass  # asked again, the hub also tells how a start has ended
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _learn(self, start: Start) -> None:
+        """Ask once why a start has failed."""
+        with contextlib.suppress(httpx.HTTPError):
+            await self._read(start)
+        self._fail(start, NO_REASON)
+
+    async def _read(self, start: Start) -> None:
+        """Take what the hub tells of a start, to the end of its stream.  Raises httpx.HTTPError."""
+        async with self._hub.progress(start.person_id) as events:
+            async for event in events:
+                self._note(start, event)
 
     async def _settle(self, start: Start) -> None:
         """Look at the server itself when the hub tells of no start: it runs, or others stopped it."""

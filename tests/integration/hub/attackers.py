@@ -30,9 +30,5 @@ def served(house, name):
     browser = person(house, name)
     if running.find(house.state, browser.person_id) is None:
         house.start_server(browser.person_id)
-    assert browser.get(f"/user/{browser.person_id}/lab", f"{browser.person_id}.localhost").status_code == 200
+    assert browser.get(f"/user/{browser.person_id}/lab", house.host(browser.person_id)).status_code == 200
     return browser
-
-
-def cookies(browser, host):
-    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies[host].jar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 import json
 import os
@@ -10,6 +11,7 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ from swap.db.embedded import EmbeddedPostgres
 from swap.hub import routes
 from swap.launch import running
 from swap.runtime import Runtime
-from swap.settings import Settings
+from swap.settings import Address, Settings
 from swap.supervisor.model import Service
 from swap.supervisor.services import environment
 from swap.supervisor.services import services as programs
@@ -52,11 +54,18 @@ NAMES = (
     "a--b",
     "slow",
     "held-up",
+    "over-tls",
     "changed",
     "stopped",
     "kept",
+    "ended",
+    "boss",
 )
+ADMINS = "swap-admins"
+"""The group of those who run SWAP; the boss is in it."""
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+PUBLIC = "swap.example.org"
+"""The name of the public address; nothing resolves it but the tests' own browsers."""
 _browsers = itertools.count()
 USUAL = argon2.PasswordHasher()
 
@@ -73,7 +82,7 @@ def people_document(names: tuple[str, ...] = NAMES) -> str:
                     "key": name,
                     "name": name,
                     "password": (USUAL if name == "slow" else CHEAP).hash(password(name)),
-                    "groups": ["analysts"],
+                    "groups": ["analysts", ADMINS] if name == "boss" else ["analysts"],
                     "title": "tester",
                     "demo_password": password(name),
                     "reads": "Reads all",
@@ -94,6 +103,36 @@ class House:
     database: services.Database
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
     browsers: list[Browser] = field(default_factory=list)
+    door: Address | None = None
+    """The address that people come by; the tunnel's when it is none."""
+
+    def at(self, name: str) -> House:
+        """Return this very house as those see it who come by a tunnel, or over TLS."""
+        seen = copy.copy(self)
+        seen.door = {"tunnel": self.settings.site.address, "tls": self.settings.origins.address}[name]
+        return seen
+
+    @property
+    def address(self) -> Address:
+        return self.door or self.settings.site.address
+
+    @property
+    def portal(self) -> str:
+        """The portal's host."""
+        return self.address.host
+
+    def host(self, person_id: str) -> str:
+        """The host of somebody's server."""
+        return f"{person_id}.{self.portal}"
+
+    def connect(self, host: str) -> socket.socket:
+        """Open a line to Traefik, as whoever asks for a host."""
+        line = socket.create_connection(("127.0.0.1", self.address.port), 10)
+        return (
+            services.trusting(self.settings.origins.certificate).wrap_socket(line, server_hostname=host)
+            if self.address.tls
+            else line
+        )
 
     @property
     def state(self) -> Path:
@@ -131,6 +170,13 @@ class House:
                 raise AssertionError(f"{name} did not start:\n" + self.log(name)[-4000:])
             time.sleep(0.05)
 
+    def wait_until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+        """Wait for what another program is to do."""
+        end = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.05)
+
     def log(self, name: str) -> str:
         return (self.state / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
@@ -160,7 +206,8 @@ class House:
     # ── speaking to it ──────────────────────────────────────────────────────────────────────────────
     def browser(self, address: str = "") -> Browser:
         """A browser at an address of its own, or at a given one."""
-        made = Browser(self.port, address)
+        made = Browser(self.settings, self.address, address)
+        made.strict = not isinstance(self, WeakHouse)
         self.browsers.append(made)
         return made
 
@@ -208,22 +255,30 @@ class WeakHouse(House):
         hub = made["hub"]
         made["hub"] = replace(hub, argv=[*hub.argv[:-1], str(Path(__file__).parent / "weak" / "jupyterhub_config.py")])
         contents = routes.traefik(self.settings, self.runtime)
-        entry = contents["static"]["entryPoints"]["web"]["http"]
         # H13: paths pass as they come.
-        entry["sanitizePath"] = False
-        entry["encodedCharacters"] = dict.fromkeys(entry["encodedCharacters"], True)
+        for name in ("web", "public"):
+            entry = contents["static"]["entryPoints"][name]["http"]
+            entry["sanitizePath"] = False
+            entry["encodedCharacters"] = dict.fromkeys(entry["encodedCharacters"], True)
         http = contents["dynamic"]["http"]
         # H01: all of the hub's pages can be reached, from every host.
         http["routers"] = {
             name: router
             for name, router in http["routers"].items()
-            if name not in {"hub-pages", "hub-on-person", "hub"}
+            if name.removesuffix("-public") not in {"hub-pages", "hub-on-person", "hub"}
         }
+        # The way from a person's server to the OAuth door stays, or nobody would be signed in at theirs.
+        for name in ("hub-from-person", "hub-from-person-public"):
+            http["routers"][name]["priority"] = 2100
         http["routers"]["hub"] = {
             "rule": "PathPrefix(`/hub`)",
-            "entryPoints": ["web"],
+            "entryPoints": ["web", "public"],
             "service": "hub",
             "priority": 2000,
+        }
+        # H01, H03: what pages of other hosts ask for is answered.  H13: a name with a dot behind it is the same name.
+        http["routers"] = {
+            name: router for name, router in http["routers"].items() if not name.startswith(("foreign", "dotted"))
         }
         # H15: the proxy's own API asks nobody who they are.
         http["routers"]["api"].pop("middlewares")
@@ -241,7 +296,7 @@ class WeakHouse(House):
                 "routers": {
                     "weak": {
                         "rule": f"PathRegexp(`(?i)/user/{person_id}`)",
-                        "entryPoints": ["web"],
+                        "entryPoints": ["web", "public"],
                         "service": "weak",
                         "priority": 3000,
                     }
@@ -253,27 +308,38 @@ class WeakHouse(House):
 
 
 class Browser:
-    """An HTTP client that treats `*.localhost` as browsers do, and keeps cookies for each host apart."""
+    """An HTTP client that treats SWAP's hosts as browsers do, and keeps cookies for each of them apart.
 
-    def __init__(self, port: int, address: str = "") -> None:
-        self.port = port
+    A cookie that only the host itself can set is kept without the prefix of its name, which is looked at and sent again.
+    """
+
+    def __init__(self, settings: Settings, door: Address, address: str = "") -> None:
+        self.door = door
+        self.port = door.port
+        self.prefixed: set[tuple[str, str]] = set()
+        self.strict = True
+        """Whether a cookie that breaks our own rules is an error."""
         # Each from an address of its own, so that one test's wrong tries do not pause another's.
         number = next(_browsers)
         self.address = address or f"127.1.{number // 250}.{number % 250 + 2}"
         self.cookies: dict[str, httpx.Cookies] = {}
         self.client = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}",
+            base_url=f"{door.scheme}://127.0.0.1:{door.port}",
             timeout=30,
-            transport=httpx.HTTPTransport(local_address=self.address, verify=services.NO_TLS),
+            transport=httpx.HTTPTransport(
+                local_address=self.address,
+                verify=services.trusting(settings.origins.certificate) if door.tls else services.NO_TLS,
+            ),
         )
 
     @property
     def session(self) -> bool:
-        return "swap_session" in self.cookies.get("localhost", {})
+        return "swap_session" in self.cookies.get(self.door.host, {})
 
     def request(
-        self, method: str, path: str, host: str = "localhost", follow: bool = True, headers=None, **arguments
+        self, method: str, path: str, host: str = "", follow: bool = True, headers=None, **arguments
     ) -> httpx.Response:
+        host = host or self.door.host
         for _ in range(15):
             jar = self.cookies.setdefault(host, httpx.Cookies())
             sent = {
@@ -283,17 +349,19 @@ class Browser:
                 "Sec-Fetch-Site": "same-origin",
             }
             sent |= headers or {}
+            arguments["extensions"] = {"sni_hostname": host}
             request = self.client.build_request(method, path, headers=sent, **arguments)
             request.headers.pop("cookie", None)
-            parts = [f"{cookie.name}={cookie.value}" for cookie in jar.jar if _fits(cookie.path, request.url.path)]
+            parts = self.sent(host, request.url.path)
             if parts:
-                request.headers["cookie"] = "; ".join(parts)
+                request.headers["cookie"] = parts
             answer = self.client.send(request)
-            self._keep(jar, answer)
+            self._keep(jar, host, answer)
             if not follow or not answer.is_redirect:
                 return answer
             target = httpx.URL(answer.headers["location"])
             if target.host:
+                assert target.scheme == self.door.scheme, f"led from one address to another: {target}"
                 host = target.host
                 path = target.raw_path.decode()
             else:
@@ -301,22 +369,39 @@ class Browser:
             method, arguments, headers = "GET", {}, None
         raise AssertionError("too many redirects")
 
-    def _keep(self, jar: httpx.Cookies, answer: httpx.Response) -> None:
+    def sent(self, host: str, path: str = "") -> str:
+        """Return the Cookie header for a host; for a path of it, or with all it has."""
+        return "; ".join(
+            f"{'__Host-' if (host, cookie.name) in self.prefixed else ''}{cookie.name}={cookie.value}"
+            for cookie in self.cookies[host].jar
+            if not path or _fits(cookie.path, path)
+        )
+
+    def _keep(self, jar: httpx.Cookies, host: str, answer: httpx.Response) -> None:
         for line in answer.headers.get_list("set-cookie"):
             name, _, rest = line.partition("=")
             value, *attributes = rest.split(";")
             known = {key.strip().lower(): val for key, _, val in (attribute.partition("=") for attribute in attributes)}
             path = known.get("path", "/")
+            assert not self.strict or "domain" not in known, "no cookie is for other hosts too"
+            if self.strict and self.door.tls:
+                assert "secure" in known, line
+                assert name.startswith("__Host-") or name in {"_xsrf", "swap_mode"}, line
+            if name.startswith("__Host-"):
+                assert self.door.tls, line
+                assert path == "/", line
+                name = name.removeprefix("__Host-")
+                self.prefixed.add((host, name))
             with contextlib.suppress(KeyError):
                 jar.delete(name, path=path)
             gone = known.get("max-age") == "0" or "1970" in known.get("expires", "") or value in {"", '""'}
             if not gone:
                 jar.set(name, value, path=path)
 
-    def get(self, path: str, host: str = "localhost", **arguments) -> httpx.Response:
+    def get(self, path: str, host: str = "", **arguments) -> httpx.Response:
         return self.request("GET", path, host, **arguments)
 
-    def post(self, path: str, host: str = "localhost", **arguments) -> httpx.Response:
+    def post(self, path: str, host: str = "", **arguments) -> httpx.Response:
         return self.request("POST", path, host, **arguments)
 
     def sign_in(self, name: str, secret: str | None = None, headers=None) -> httpx.Response:
@@ -337,7 +422,7 @@ class Browser:
         csrf = re.search(r'name="csrf" value="([^"]+)"', self.get("/").text)
         assert csrf
         just_before()
-        return self.post("/sign-out", data={"csrf": csrf[1]}, headers={"Origin": f"http://localhost:{self.port}"})
+        return self.post("/sign-out", data={"csrf": csrf[1]}, headers={"Origin": self.door.url})
 
 
 def _fits(cookie_path: str, path: str) -> bool:
@@ -345,22 +430,37 @@ def _fits(cookie_path: str, path: str) -> bool:
 
 
 def build(
-    postgres: EmbeddedPostgres, *, names: tuple[str, ...] = NAMES, kind: type[House] = House, launch: dict | None = None
+    postgres: EmbeddedPostgres,
+    *,
+    names: tuple[str, ...] = NAMES,
+    kind: type[House] = House,
+    launch: dict | None = None,
+    people: dict | None = None,
+    sources: dict | None = None,
 ) -> House:
     """Lay a house out; nothing runs yet."""
     state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
     for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
-    site, gateway, web, hub, api = ports.free(5)
+    site, public, plain, gateway, web, hub, api = ports.free(7)
+    certificate, key = services.certificate(state / "secrets", PUBLIC, more=(f"*.{PUBLIC}",))
     (state / "swap.toml").write_text(
         tomlkit.dumps(
             {
                 "state": str(state),
                 "site": {"port": site, "demo": True},
-                "people": {"file": str(state / "people.toml")},
+                "origins": {
+                    "url": f"https://{PUBLIC}:{public}",
+                    "certificate": str(certificate),
+                    "key": str(key),
+                    "bind": "127.0.0.1",
+                    "http_port": plain,
+                },
+                "people": people or {"file": str(state / "people.toml"), "admin_group": ADMINS},
                 "kernel_env": str(Path(sys.prefix).parent / "kernel"),
                 "launch": launch or {},
+                "sources": sources or {},
             }
         ),
         encoding="utf-8",

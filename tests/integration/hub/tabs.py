@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 from tornado.httpclient import HTTPRequest
+from tornado.netutil import DefaultLoopResolver, OverrideResolver
 from tornado.websocket import websocket_connect
 
+import services
 from swap.launch import running
 
 
@@ -20,11 +22,12 @@ class Tab:
 
     def __init__(self, house, browser):
         self.house, self.person_id = house, browser.person_id
-        self.host = f"{browser.person_id}.localhost"
+        self.host = house.host(browser.person_id)
         self.browser = house.browser()
         self.browser.cookies = {
-            name: httpx.Cookies(jar) for name, jar in browser.cookies.items() if name == "localhost"
+            name: httpx.Cookies(jar) for name, jar in browser.cookies.items() if name == house.portal
         }
+        self.browser.prefixed = set(browser.prefixed)
         assert self.browser.get(f"/user/{self.person_id}/lab", self.host).status_code == 200
 
     @property
@@ -44,16 +47,14 @@ class Tab:
         }
 
     async def socket(self, kernel_id):
-        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.browser.cookies[self.host].jar)
+        address = self.house.address
         request = HTTPRequest(
-            f"ws://127.0.0.1:{self.house.port}/user/{self.person_id}/api/kernels/{kernel_id}/channels",
-            headers={
-                "Host": f"{self.host}:{self.house.port}",
-                "Cookie": cookies,
-                "Origin": f"http://{self.host}:{self.house.port}",
-            },
+            f"{'wss' if address.tls else 'ws'}://{self.host}:{address.port}/user/{self.person_id}/api/kernels/{kernel_id}/channels",
+            headers={"Cookie": self.browser.sent(self.host), "Origin": address.person_url(self.person_id)},
+            ssl_options=services.trusting(self.house.settings.origins.certificate) if address.tls else None,
         )
-        return await websocket_connect(request)
+        here = OverrideResolver(DefaultLoopResolver(), {self.host: "127.0.0.1"})
+        return await websocket_connect(request, resolver=here)
 
 
 def server_token(house, person_id):

@@ -1,4 +1,5 @@
-"""The hub-session and token rows (H) of the security cases, on *.localhost.
+"""The hub-session and token rows (H) of the security cases, on *.localhost and, real sub-domains that browsers take for one
+site, on a public name under TLS.
 
 Each attack is a function that tells what it got.  It must get nothing in the house as it is, and something
 in a house whose defence against it is switched off: so each test is known to be able to fail.
@@ -11,18 +12,34 @@ import hashlib
 import itertools
 import json
 import secrets
-import socket
 import time
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import psycopg
+import pytest
 
-from integration.hub.attackers import cookies, person, served
+from integration.hub.attackers import person, served
 from services import NO_TLS
 
 CLIENT = "service-portal"
 _numbers = itertools.count(1)
+
+
+# Not of the houses themselves: pytest would build one anew for each.
+@pytest.fixture(params=["tunnel", "tls"])
+def door(request):
+    return request.param
+
+
+@pytest.fixture
+def house(house, door):
+    return house.at(door)
+
+
+@pytest.fixture
+def weak_house(weak_house, door):
+    return weak_house.at(door)
 
 
 # ── H10: OAuth ──────────────────────────────────────────────────────────────────────────────────────
@@ -81,7 +98,10 @@ def code_sent_elsewhere(house):
     got = []
     for target in (
         "https://evil.example/",
-        f"http://{ann.person_id}.localhost:{house.port}/user/{ann.person_id}/oauth_callback",
+        *(
+            f"{address.person_url(ann.person_id)}/user/{ann.person_id}/oauth_callback"
+            for address in house.settings.addresses
+        ),
         "//evil.example/oauth_callback",
     ):
         answer, code, _ = authorize(ann, redirect_uri=target)
@@ -123,41 +143,45 @@ def test_h10_without_the_defence_it_is_sent_anywhere(weak_house):
 # ── H11: a WebSocket from another origin ────────────────────────────────────────────────────────────
 def upgrade(house, browser, origin):
     """Open the events WebSocket of the person's own server, with their cookies, from a page of `origin`; return the status."""
-    host = f"{browser.person_id}.localhost"
+    host = house.host(browser.person_id)
     lines = [
         f"GET /user/{browser.person_id}/api/events/subscribe HTTP/1.1",
-        f"Host: {host}:{house.port}",
+        f"Host: {host}:{house.address.port}",
         "Upgrade: websocket",
         "Connection: Upgrade",
         f"Sec-WebSocket-Key: {base64.b64encode(secrets.token_bytes(16)).decode()}",
         "Sec-WebSocket-Version: 13",
-        f"Cookie: {cookies(browser, host)}",
+        f"Cookie: {browser.sent(host)}",
     ]
     if origin is not None:
         lines.append(f"Origin: {origin}")
-    with socket.create_connection(("127.0.0.1", house.port), 10) as raw:
+    with house.connect(host) as raw:
         raw.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         return int(raw.recv(4096).split()[1])
 
 
 def origins(house, browser, other):
-    port = house.port
+    address, host = house.address, house.host(browser.person_id)
+    elsewhere = next(each for each in house.settings.addresses if each != address)
     return (
         "https://swap.example.evil.com",
         "https://evilswap.example",
         "null",
-        f"http://localhost:{port}",
-        f"http://{other}.localhost:{port}",
-        f"http://{browser.person_id}.localhost.evil.com:{port}",
-        f"http://{browser.person_id}.localhost",
-        f"http://evil{browser.person_id}.localhost:{port}",
-        f"https://{browser.person_id}.localhost:{port}.evil.com",
+        address.url,
+        address.person_url(other),
+        elsewhere.person_url(browser.person_id),
+        f"{address.scheme}://{host}.evil.com:{address.port}",
+        f"{address.scheme}://{host}",
+        f"{address.scheme}://evil{host}:{address.port}",
+        f"https://{host}:{address.port}.evil.com",
+        # Before TLS anybody on the way can write a page of this very host.
+        *([f"http://{host}:{address.port}"] if address.tls else []),
     )
 
 
 def sockets_from_elsewhere(house):
     browser = served(house, "ann")
-    assert upgrade(house, browser, f"http://{browser.person_id}.localhost:{house.port}") == 101, "one's own page may"
+    assert upgrade(house, browser, house.address.person_url(browser.person_id)) == 101, "one's own page may"
     return [origin for origin in origins(house, browser, "pzzzzzzzzz") if upgrade(house, browser, origin) == 101]
 
 
@@ -196,8 +220,10 @@ TRICKS = (
 
 
 def status_of(house, host, path):
-    with socket.create_connection(("127.0.0.1", house.port), 10) as raw:
-        raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{house.port}\r\nConnection: close\r\n\r\n".encode())
+    # Under TLS the name that the handshake asks for is one that SWAP has; what it then asks for is the attack.
+    with house.connect(house.portal) as raw:
+        line = f"GET {path} HTTP/1.1\r\nHost: {host}:{house.address.port}\r\nConnection: close\r\n\r\n"
+        raw.sendall(line.encode())
         answer = raw.recv(4096).split()
         return int(answer[1]) if len(answer) > 1 else 0
 
@@ -217,7 +243,7 @@ def reached(house):
             )
         time.sleep(1)
     got = []
-    for host in (f"{me}.localhost", "localhost", f"{me}.localhost.", "content.localhost"):
+    for host in (house.host(me), house.portal, f"{house.host(me)}.", house.host("content")):
         for trick in TRICKS:
             mark = f"mark{next(_numbers)}"
             # In the path: no log holds a query string.
@@ -241,7 +267,7 @@ def encoded_slashes(house):
     return [
         path
         for path in (f"/user/{me}/..%2fapi", f"/user/{me}/..%5capi", f"/user/{me}/a%00b")
-        if status_of(house, f"{me}.localhost", path) != 400
+        if status_of(house, house.host(me), path) != 400
     ]
 
 
@@ -251,6 +277,14 @@ def test_h13_encoded_slashes_and_nulls_are_refused_at_the_door(house):
 
 def test_h13_without_the_defence_they_pass(weak_house):
     assert encoded_slashes(weak_house) != []
+
+
+def test_h13_a_name_with_a_dot_behind_it_leads_nowhere(house):
+    assert status_of(house, f"{house.portal}.", "/hub/login") == 421
+
+
+def test_h13_without_the_defence_it_is_the_name_without(weak_house):
+    assert status_of(weak_house, f"{weak_house.portal}.", "/hub/login") == 200
 
 
 # ── H14: names that collide ─────────────────────────────────────────────────────────────────────────
@@ -263,7 +297,7 @@ def collisions(house):
         page = browser.get("/").text
         assert name in page
         with house.database.engine().connect() as conn:
-            digest = hashlib.sha256(browser.cookies["localhost"]["swap_session"].encode()).digest()
+            digest = hashlib.sha256(browser.cookies[house.portal]["swap_session"].encode()).digest()
             ids.append(
                 conn.exec_driver_sql(
                     "select person_id from swap.portal_session where digest = %s", (digest,)

@@ -1,4 +1,5 @@
-"""The hub-session and token rows (H) of the security cases, on *.localhost.
+"""The hub-session and token rows (H) of the security cases, on *.localhost and, real sub-domains that browsers take for one
+site, on a public name under TLS.
 
 Each attack is a function that tells what it got.  It must get nothing in the house as it is, and something
 in a house whose defence against it is switched off: so each test is known to be able to fail.
@@ -6,24 +7,36 @@ in a house whose defence against it is switched off: so each test is known to be
 
 from __future__ import annotations
 
-import http.client
 import re
 import time
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from integration.hub.attackers import cookies, person, served, token_of
+import pytest
+
+from integration.hub.attackers import person, served, token_of
+
+
+# Not of the houses themselves: pytest would build one anew for each.
+@pytest.fixture(params=["tunnel", "tls"])
+def door(request):
+    return request.param
+
+
+@pytest.fixture
+def house(house, door):
+    return house.at(door)
+
+
+@pytest.fixture
+def weak_house(weak_house, door):
+    return weak_house.at(door)
 
 
 # ── H01: a form on another site ─────────────────────────────────────────────────────────────────────
-def forms_of_another_site(house):
+def forms_of_another_site(house, site="cross-site", mode="no-cors", origin="https://evil.example"):
     """Send what an auto-submitting form would, with the victim's cookies; return which addresses did something."""
     victim = person(house, "chidi")
-    cross = {
-        "Origin": "https://evil.example",
-        "Sec-Fetch-Site": "cross-site",
-        "Sec-Fetch-Mode": "no-cors",
-        "Referer": "https://evil.example/",
-    }
+    cross = {"Origin": origin, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Referer": f"{origin}/"}
     got = []
     for path, data in (
         ("/hub/spawn", {}),
@@ -62,12 +75,42 @@ def forms_of_another_site(house):
     return got
 
 
-def test_h01_a_form_on_another_site_does_nothing(house):
-    assert forms_of_another_site(house) == []
+def forms_of_a_neighbour(house, mode="navigate"):
+    """Send what a form on another person's host would: under TLS browsers send the victim's cookies along."""
+    neighbour = house.address.person_url(person(house, "ann").person_id)
+    return forms_of_another_site(house, "same-site", mode, neighbour)
+
+
+@pytest.mark.parametrize("mode", ["no-cors", "navigate"])
+def test_h01_a_form_on_another_site_does_nothing(house, mode):
+    assert forms_of_another_site(house, mode=mode) == []
 
 
 def test_h01_without_the_defence_it_does(weak_house):
     assert {"a server was started", "/hub/login"} <= set(forms_of_another_site(weak_house))
+
+
+@pytest.mark.parametrize("mode", ["no-cors", "navigate"])
+def test_h01_a_form_on_a_neighbours_page_does_nothing(house, mode):
+    assert forms_of_a_neighbour(house, mode) == []
+
+
+def test_h01_without_the_defence_a_neighbours_does(weak_house):
+    assert {"a server was started", "/hub/login"} <= set(forms_of_a_neighbour(weak_house))
+
+
+def forms_of_a_page_of_the_other_scheme(house):
+    """Send what a form would on a page of the portal's own host that came without TLS, or, through a tunnel, with it."""
+    own = f"{'http' if house.address.tls else 'https'}://{house.portal}:{house.address.port}"
+    return forms_of_another_site(house, "same-origin", "navigate", own)
+
+
+def test_h01_a_form_of_a_page_of_the_other_scheme_does_nothing(house):
+    assert forms_of_a_page_of_the_other_scheme(house) == []
+
+
+def test_h01_without_the_defence_it_does_too(weak_house):
+    assert {"a server was started", "/hub/login"} <= set(forms_of_a_page_of_the_other_scheme(weak_house))
 
 
 # ── H02: `next` leads elsewhere ─────────────────────────────────────────────────────────────────────
@@ -75,6 +118,7 @@ ELSEWHERE = (
     "//evil.com",
     "/\\evil.com",
     "https:evil.com",
+    "http:evil.com",
     "\t//evil",
     "///evil.com",
     "https://evil.com/hub/",
@@ -90,15 +134,19 @@ ELSEWHERE = (
 
 def location_of(house, browser, path):
     """Return where an answer leads, raw: a client that reads the address might mend it."""
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=20)
-    connection.request(
-        "GET",
-        path,
-        headers={"Host": f"localhost:{house.port}", "Cookie": cookies(browser, "localhost"), "Accept": "text/html"},
+    lines = (
+        f"GET {path} HTTP/1.1",
+        f"Host: {house.portal}:{house.address.port}",
+        f"Cookie: {browser.sent(house.portal)}",
+        "Accept: text/html",
+        "Connection: close",
     )
-    location = connection.getresponse().headers["Location"] or ""
-    connection.close()
-    return location
+    with house.connect(house.portal) as line:
+        line.sendall("\r\n".join((*lines, "", "")).encode())
+        with line.makefile("rb") as answer:
+            heads = answer.read().partition(b"\r\n\r\n")[0].decode("latin-1")
+    found = re.search(r"^location: (.*?)\r?$", heads, re.IGNORECASE | re.MULTILINE)
+    return found[1] if found else ""
 
 
 def leads_elsewhere(house):
@@ -111,12 +159,8 @@ def leads_elsewhere(house):
                 r"[\t\r\n]", "", location_of(house, signed_in, f"{door}?" + urlencode({"next": value}))
             ).replace("\\", "/")
             # Browsers take any number of slashes for the beginning of a host.
-            target = urlsplit(
-                urljoin(f"http://localhost:{house.port}/hub/login", re.sub(r"^(https?:)?/{2,}", r"\1//", location))
-            )
-            if target.scheme not in {"http", ""} or not (
-                target.hostname == "localhost" or (target.hostname or "").endswith(".localhost")
-            ):
+            target = urlsplit(urljoin(f"{house.address.url}/hub/login", re.sub(r"^(https?:)?/{2,}", r"\1//", location)))
+            if target.scheme != house.address.scheme or not house.address.holds(target.hostname or ""):
                 got.append(value)
     return got
 
@@ -126,7 +170,9 @@ def test_h02_next_never_leads_away_from_swap(house):
 
 
 def test_h02_without_the_defence_it_does(weak_house):
-    assert {"//evil.com", "/\\evil.com", "https:evil.com"} <= set(leads_elsewhere(weak_house))
+    # Of the scheme one came by, such an address is one of the same host.
+    other = "http:evil.com" if weak_house.address.tls else "https:evil.com"
+    assert {"//evil.com", "/\\evil.com", other} <= set(leads_elsewhere(weak_house))
 
 
 # ── H05: a token in an address ──────────────────────────────────────────────────────────────────────
@@ -134,7 +180,7 @@ def token_in_an_address(house):
     """Send somebody's token in the address of their server, with no cookie; return whether it was taken."""
     victim = served(house, "ann")
     token = token_of(house, victim.person_id)
-    host, path = f"{victim.person_id}.localhost", f"/user/{victim.person_id}/api/contents"
+    host, path = house.host(victim.person_id), f"/user/{victim.person_id}/api/contents"
     control = house.browser().get(path, host, headers={"Authorization": f"Bearer {token}"}, follow=False)
     assert control.status_code == 200, "the token itself is good"
     return house.browser().get(f"{path}?token={token}", host, follow=False).status_code == 200
@@ -154,7 +200,7 @@ def test_h05_a_token_of_one_person_does_not_open_the_server_of_another(house):
 
     answer = house.browser().get(
         f"/user/{bertrand.person_id}/api/contents",
-        f"{bertrand.person_id}.localhost",
+        house.host(bertrand.person_id),
         headers={"Authorization": f"Bearer {token}"},
         follow=False,
     )

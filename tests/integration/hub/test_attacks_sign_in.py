@@ -42,7 +42,7 @@ def stopped(house):
         return any(wrong(name_of(number)) == 429 for number in range(500))
 
     assert wrong_until_paused(lambda number: f"nobody-{number}")
-    # One of the address's tries fades every six seconds; the name is for its own account elsewhere.
+    # The name is held up from elsewhere, on an account of its own.
     other = house.browser()
     assert any(other.sign_in("held-up", "wrong").status_code == 429 for _ in range(50))
     return owner.sign_in("held-up").status_code == 429

@@ -62,12 +62,20 @@ def test_the_hubs_own_pages_lead_to_the_portal(house, ann, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/hub/", "/hub/login", "/hub/home", "/hub/api/users", "/hub/api/oauth2/authorize", "/hub/static/js/home.js"],
+    ["/hub/", "/hub/login", "/hub/home", "/hub/api/users", "/hub/api/oauth2/authorize/x", "/hub/static/js/home.js"],
 )
 def test_the_hub_is_not_on_a_persons_host(house, ann, path):
     answer = ann.get(path, f"{ann.person_id}.localhost", follow=False)
 
     assert answer.headers["location"] == f"http://localhost:{house.port}/"
+
+
+def test_the_oauth_door_is_on_the_portals_host_and_led_to_from_a_persons(house, ann):
+    path = "/hub/api/oauth2/authorize?client_id=x&next=//evil.com"
+
+    answer = ann.get(path, f"{ann.person_id}.localhost", follow=False)
+
+    assert answer.headers["location"] == f"http://localhost:{house.port}{path}"
 
 
 @pytest.mark.parametrize(

@@ -125,9 +125,12 @@ def test_the_servers_environment_is_closed(house, ann):
         "TZ",
         "SWAP_GATEWAY",
         "SWAP_HOME_URL",
+        "SWAP_ADDRESSES",
         "SWAP_PERSON_NAME",
         "SWAP_TOKEN_SOCKET",
         "SWAP_KERNEL_ENV",
+        "SWAP_IDLE_HOURS",
+        "SWAP_IDLE_TOLD_HOURS",
     }
     assert "JUPYTERHUB_USER" in environ, "the control"
     assert "JUPYTERHUB_API_TOKEN" not in environ

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from swap.db.tables import audit_event
-from swap.errors import NotSignedIn
+from swap.errors import NotSignedIn, Problem
 from swap.hub import sweeper
 from swap.hub.context import Context
 from swap.hub.directories.base import DirectoryAway, DirectoryPerson
 from swap.hub.directories.file import FileDirectory
+from swap.hub.grace import Grace
 from swap.people import service
 from swap.people.ids import new_person_id
 from swap.settings import Settings
@@ -35,11 +37,17 @@ class ToldDirectory:
 
     prefix = "test:"
     at_a_time = 1
+    look_seconds = 0.01
+    grace_seconds = math.inf
+    keys_are_for_ever = False
 
     def __init__(self, *answers: tuple[DirectoryPerson, ...] | None) -> None:
         self.answers = list(answers)
         self.asked: list[set[str]] = []
         self.when_all_were_given = lambda: None
+
+    def check(self):
+        return iter(())
 
     def sweep(self, keys):
         if len(self.asked) == len(self.answers):
@@ -202,8 +210,7 @@ def test_a_directory_that_is_away_changes_nothing(here, known, events):
     assert events() == []
 
 
-def test_looking_goes_on_after_a_directory_was_away(here, known, monkeypatch, caplog):
-    monkeypatch.setattr(sweeper, "LOOK_SECONDS", 0.01)
+def test_looking_goes_on_after_a_directory_was_away(here, known, caplog):
     directory = ToldDirectory(None, None, (BERTRAND,))
 
     async def story():
@@ -216,6 +223,25 @@ def test_looking_goes_on_after_a_directory_was_away(here, known, monkeypatch, ca
     asyncio.run(story())
     assert people(here) == {"test:2": known["test:2"]}
     assert caplog.text.count("was not followed") == 2
+
+
+def test_looking_goes_on_whatever_a_look_met(here, known):
+    class Broken(ToldDirectory):
+        def sweep(self, keys):
+            self.sweep = super().sweep
+            raise ValueError(keys)
+
+    directory = Broken((BERTRAND,))
+
+    async def story():
+        taken, loop = asyncio.Event(), asyncio.get_running_loop()
+        directory.when_all_were_given = lambda: loop.call_soon_threadsafe(taken.set)
+        looking = asyncio.ensure_future(sweeper.run(here, directory, lambda _: None, logging.getLogger("swap.test")))
+        await asyncio.wait_for(taken.wait(), 30)
+        looking.cancel()
+
+    asyncio.run(story())
+    assert people(here) == {"test:2": known["test:2"]}
 
 
 # The younger one comes from the future, so that no slow machine lets it grow old before it is looked at.
@@ -241,3 +267,90 @@ def test_a_people_file_cut_off_between_two_people_removes_nobody_while_it_is_bei
         with pytest.raises(DirectoryAway, match="may be half written"):
             asyncio.run(sweeper.look(here, directory, nobody, set()))
         assert people(here, "file:").keys() == {"file:ann", "file:bertrand"}
+
+
+# ── a directory whose keys are for ever ─────────────────────────────────────────────────────────────
+class LastingDirectory(ToldDirectory):
+    """The same, of a kind that gives a key to nobody else."""
+
+    keys_are_for_ever = True
+
+
+BARRED = Problem("You are in no group that may use SWAP.", why="That is analysts.")
+
+
+def reasons(database):
+    with database.engine().begin() as conn:
+        wanted = select(audit_event.c.person_id, audit_event.c.detail).where(audit_event.c.event == "access-ended")
+        return [(row.person_id, row.detail["reason"]) for row in conn.execute(wanted)]
+
+
+def test_whom_another_directory_let_in_loses_access_when_the_settings_name_this_one(here, known, database):
+    other = people(here, "other:")["other:1"].id
+    with here.engine.begin() as conn:
+        assert sweeper.end_others(conn, LastingDirectory(())) == [other]
+
+    assert reasons(database) == [(other, "people come from another directory now")]
+    assert not is_live(here, other)
+    assert is_live(here, known["test:1"].id)
+
+
+def test_who_is_gone_or_barred_loses_access_and_stays_who_they_are(here, known, database):
+    directory, ended = LastingDirectory((replace(BERTRAND, barred=BARRED),)), []
+
+    asyncio.run(sweeper.look(here, directory, ended.append, set()))
+
+    ann, bertrand = known["test:1"].id, known["test:2"].id
+    assert set(ended) == {ann, bertrand}
+    assert not is_live(here, ann)
+    assert not is_live(here, bertrand)
+    assert people(here).keys() == known.keys(), "nobody is removed"
+    assert set(reasons(database)) == {
+        (ann, "no longer in the directory"),
+        (bertrand, "You are in no group that may use SWAP. That is analysts."),
+    }
+
+
+def test_only_those_are_asked_about_who_are_signed_in_or_whose_server_runs(here, known):
+    ann, bertrand = known["test:1"].id, known["test:2"].id
+    with here.engine.begin() as conn:
+        service.launch_server(conn, ann, "s1", "credential", datetime.now(UTC))
+        for person_id in (ann, bertrand):
+            service.sign_out(conn, person_id, datetime.now(UTC))
+    directory, ended = LastingDirectory(()), []
+
+    for _ in range(2):
+        asyncio.run(sweeper.look(here, directory, ended.append, set()))
+
+    assert directory.asked == [{"test:1"}, set()]
+    assert ended == [ann]
+
+
+def away(seen, seconds):
+    """Return a grace of a minute after so many seconds without an answer."""
+    now = datetime.now(UTC)
+    grace = Grace(seen, 60, now)
+    grace.answered(now - timedelta(seconds=seconds))
+    return grace
+
+
+def test_while_the_directory_is_away_people_go_on_until_the_grace_is_over(here, known, database, tmp_path):
+    directory, ended = LastingDirectory(None), []
+
+    with pytest.raises(DirectoryAway):
+        asyncio.run(sweeper.look(here, directory, nobody, set(), away(tmp_path / "seen", 30)))
+    assert is_live(here, known["test:1"].id)
+    asyncio.run(sweeper.look(here, directory, ended.append, set(), away(tmp_path / "seen", 61)))
+
+    assert set(ended) == {person.id for person in known.values()}
+    assert not is_live(here, known["test:1"].id)
+    assert {reason for _, reason in reasons(database)} == {"the directory has not answered for 1 min"}
+
+
+def test_an_answer_begins_the_grace_anew(here, known, tmp_path):
+    grace = away(tmp_path / "seen", 61)
+
+    asyncio.run(sweeper.look(here, LastingDirectory((ANN, BERTRAND)), nobody, set(), grace))
+
+    with pytest.raises(DirectoryAway):
+        asyncio.run(sweeper.look(here, LastingDirectory(None), nobody, set(), grace))

@@ -56,7 +56,8 @@ class Kernel:
                         "store_history": False,
                         "user_expressions": {},
                         "allow_stdin": False,
-                        "stop_on_error": True,
+                        # Otherwise what is sent right after an error may be skipped without a word.
+                        "stop_on_error": False,
                     },
                 }
             )

@@ -69,6 +69,8 @@ class Hub:
     dead: bool = False
     url: str = ""
     server_token: str = ""
+    activity: list[str] = field(default_factory=list)
+    """What the server reported as the moment of its last activity."""
 
     def token(self) -> str:
         """Issue a token that may open the person's server."""
@@ -112,11 +114,14 @@ class Hub:
                     self.reply(404, {})
 
             def do_POST(self) -> None:
-                self.body()
+                body = self.body()
                 if hub.dead:
                     self.reply(503, {})
                 elif self.path == "/hub/api/oauth2/token":
                     self.reply(200, {"access_token": hub.token(), "token_type": "Bearer"})
+                elif self.path == f"/hub/api/users/{hub.person}/activity":
+                    hub.activity.append(json.loads(body)["last_activity"])
+                    self.reply(200, {})
                 else:
                     self.reply(200, {})
 
@@ -154,6 +159,8 @@ class Gateway:
     epoch: int = 1
     token_seconds: float = 300.0
     dead: bool = False
+    under_way: int | None = None
+    """How many queries of the person run; None is not to know, and keeps every server."""
     minted: list[str] = field(default_factory=list)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
@@ -224,6 +231,8 @@ class Gateway:
                         self.refused()
                     else:
                         self.events()
+                elif path == "/v1/servers/queries" and self.bearer() == gateway.credential:
+                    self.reply(503 if gateway.under_way is None else 200, {"under_way": gateway.under_way})
                 elif path == "/v1/tokens":
                     if self.bearer() != gateway.credential or gateway.access != "live":
                         self.refused()

@@ -166,8 +166,10 @@ class Lab:
         expect(self.tree.get_by_role("treeitem").first).to_be_visible()
 
     def row(self, name: str) -> Locator:
-        return self.tree.get_by_role("treeitem").filter(
-            has=self.page.locator(":scope > .dp-r > .dp-n", has_text=re.compile(f"^{re.escape(name)}$"))
+        # By XPath, which browsers find among hundreds of rows at once.
+        return self.tree.locator(
+            "xpath=.//*[@role='treeitem']"
+            f"[*[contains(@class, 'dp-r')]/*[contains(@class, 'dp-n')][normalize-space() = '{name}']]"
         )
 
     def open(self, *names: str) -> None:

@@ -68,6 +68,7 @@ def xsrf(browser: httpx.Client) -> dict[str, str]:
     ("method", "path"),
     [
         ("GET", "/swap/access"),
+        ("POST", "/swap/access"),
         ("GET", "/swap/queries/q1"),
         ("DELETE", "/swap/queries/q1"),
         ("POST", "/swap/complete"),
@@ -86,7 +87,9 @@ def test_nothing_is_answered_without_a_login(server: Server, method: str, path: 
     assert questions(server) == asked
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/swap/complete"), ("DELETE", "/swap/queries/q1")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/swap/complete"), ("DELETE", "/swap/queries/q1"), ("POST", "/swap/access")]
+)
 def test_another_sites_page_can_change_nothing(server: Server, browser: httpx.Client, method: str, path: str) -> None:
     asked = questions(server)
     reply = browser.request(method, server.url + path, headers={"Sec-Fetch-Mode": "cors"}, content=b"{}")

@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+import services
 from services import Database
 from starts import Start, until
-from swap import restarts
+from swap import disks, ports, restarts
+from swap.certificates import FILE
 from swap.db import migrate
 from swap.db.engine import create
 from swap.runtime import Runtime
@@ -46,6 +48,19 @@ def test_a_stop_leaves_nothing_running_and_nothing_outside_the_state_directory(
     assert gone(everybody)
     assert not sockets.exists()
     assert "Nothing is left running" in site.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount disks")
+def test_a_stop_closes_peoples_disks(start: Start) -> None:
+    site = start()
+    homes = start.state / "homes"
+    disk = disks.opened(start.state, homes, "pannaaaaaa", 2_100_000_001, 60_000_000)
+    assert disk.is_mount()
+
+    site.stop()
+
+    assert not disk.is_mount()
+    assert not (homes / "pannaaaaaa").is_mount()
 
 
 def test_what_does_not_obey_is_killed_at_once_on_a_second_ctrl_c(start: Start) -> None:
@@ -190,6 +205,23 @@ def test_a_program_that_cannot_start_is_shown_with_its_last_words(start: Start) 
     assert "gateway did not start: it ended with status 1." in site.output
     assert "the small gateway has no settings" in site.output
     assert str(start.state / "logs" / "gateway.log") in site.output
+
+
+def test_a_changed_certificate_of_the_public_address_is_handed_over_and_said(start: Start) -> None:
+    names, handed = ("swap.example.org", "*.swap.example.org"), start.state / "traefik" / "dynamic" / FILE
+    certificate, key = services.certificate(start.directory, names[0], more=names[1:])
+    start.write(
+        f'[origins]\nurl = "https://{names[0]}"\ncertificate = "{certificate}"\nkey = "{key}"\nbind = "127.0.0.1"\n'
+        f"port = {ports.free(1)[0]}\n"
+    )
+    site = start()
+
+    services.certificate(start.directory, names[0], more=names[1:])
+    site.wait_for("The certificate changed; SWAP shows the new one.", 20)
+
+    (shown,) = json.loads(handed.read_text())["tls"]["certificates"]
+    assert (shown["certFile"], shown["keyFile"]) == (certificate.read_text(), key.read_text())
+    assert site.stop() == 0
 
 
 def test_runtime_and_secrets_are_private(start: Start) -> None:

@@ -98,6 +98,7 @@ class HubDouble(Double):
         self.codes: dict[str, tuple[str, str]] = {}
         self.tokens: dict[str, str] = {}
         self.state: dict[str, str] = {}
+        self.active_at: dict[str, str] = {}
         self.step_seconds = 0.05
         self.failure: str | None = None
         self.requires_pkce = True
@@ -147,7 +148,11 @@ class HubDouble(Double):
         state = self.state.get(person_id, "stopped")
         if method == "GET" and rest == "":
             servers = {
-                "": {"ready": state == "running", "pending": {"starting": "spawn", "stopping": "stop"}.get(state)}
+                "": {
+                    "ready": state == "running",
+                    "pending": {"starting": "spawn", "stopping": "stop"}.get(state),
+                    "last_activity": self.active_at.get(person_id),
+                }
             }
             return to.json({"name": person_id, "servers": {} if state == "stopped" else servers})
         if method == "POST" and rest == "server":

@@ -23,9 +23,10 @@ from services import NO_TLS, Database
 from swap import ports
 from swap.people import service
 from swap.runtime import Runtime
-from swap.settings import Launch, Settings, Site
+from swap.settings import Launch, People, Settings, Site
 from swap.web import app as web_app
 
+ADMINS = "swap-admins"
 PERSON_IDS = {"ann": "paaaaaaaaa", "bertrand": "pbbbbbbbbb"}
 
 
@@ -159,7 +160,11 @@ def running(
     write_examples(folder / "examples")
     (folder / "homes").mkdir(exist_ok=True)
     settings = Settings(
-        state=folder, site=Site(port=port, **site), examples=folder / "examples", launch=Launch(start_seconds=10)
+        state=folder,
+        site=Site(port=port, **site),
+        people=People(admin_group=ADMINS),
+        examples=folder / "examples",
+        launch=Launch(start_seconds=10),
     )
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
         runtime = Runtime(

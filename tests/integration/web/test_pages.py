@@ -122,6 +122,28 @@ def test_home_lists_my_notebooks_by_their_headings(portal: Portal) -> None:
     assert "checkpoint" not in text
 
 
+@pytest.mark.parametrize(
+    ("state", "idle_hours", "told"),
+    [
+        ("running", 71, True),
+        ("running", 64, True),
+        ("running", 62, False),
+        ("running", None, False),
+        ("stopped", 71, False),
+    ],
+)
+def test_home_tells_of_a_server_that_will_soon_be_stopped_as_idle(
+    portal: Portal, state: str, idle_hours: int | None, told: bool
+) -> None:
+    browser = portal.signed_in()
+    portal.hub.state[ANN] = state
+    if idle_hours is not None:
+        portal.hub.active_at[ANN] = (datetime.now(UTC) - timedelta(hours=idle_hours)).isoformat()
+    text = browser.get("/").text
+    assert ("Your server stops at" in text) == told
+    assert ("Keep it running: open JupyterLab" in text) == told
+
+
 def test_the_list_of_notebooks_is_narrowed_without_script(portal: Portal) -> None:
     browser = portal.signed_in()
     portal.home().mkdir(parents=True)
@@ -579,6 +601,21 @@ def test_a_tunnel_with_another_port_is_explained_before_anything_starts(database
         page = browser.get("/help/tunnel-port").text
         assert f"ends at {portal.port}, SWAP expects 8000" in page
         assert "ssh -N -L 8000:localhost:" in page
+
+
+def test_with_another_port_no_page_leads_to_a_server_that_would_not_be_found(
+    database: Database, tmp_path: Path
+) -> None:
+    with running(database, tmp_path, public_port=8000) as portal:
+        browser = portal.signed_in()
+        portal.home().mkdir()
+        (portal.home() / "a.ipynb").write_text("{}", encoding="utf-8")
+        portal.hub.state[ANN] = "running"
+        assert browser.get("/server?next=a.ipynb").headers["location"] == "/help/tunnel-port"
+        for page in ("/", "/notebooks"):
+            text = browser.get(page).text
+            assert '<a class="b" href="/help/tunnel-port">' in text
+            assert f"{ANN}.localhost" not in text
 
 
 def test_the_address_of_the_machine_leads_to_the_name(portal: Portal) -> None:

@@ -39,3 +39,33 @@ def test_every_missing_variable_is_named() -> None:
 def test_lab_shows_the_home_unless_the_hub_names_another_directory() -> None:
     assert str(take(dict(COMPLETE)).root) == "/homes/p1"
     assert str(take({**COMPLETE, "JUPYTERHUB_ROOT_DIR": "/homes/p1/notebooks"}).root) == "/homes/p1/notebooks"
+
+
+BOTH = {**COMPLETE, "SWAP_ADDRESSES": "https://swap.example.org:8443 http://localhost:8000"}
+
+
+@pytest.mark.parametrize(
+    ("host", "home", "tls"),
+    [
+        ("p234567abc.swap.example.org:8443", "https://swap.example.org:8443", True),
+        ("P234567abc.SWAP.example.org", "https://swap.example.org:8443", True),
+        ("p234567abc.localhost:8000", "http://localhost:8000", False),
+        ("p234567abc.localhost:18000", "http://localhost:8000", False),
+        ("swap.example.org", "http://localhost:8000", False),
+        ("x.p234567abc.swap.example.org", "http://localhost:8000", False),
+        ("evil.example", "http://localhost:8000", False),
+        ("", "http://localhost:8000", False),
+    ],
+)
+def test_the_way_home_and_tls_follow_the_host_one_came_by(host: str, home: str, tls: bool) -> None:
+    environment = take(dict(BOTH))
+
+    assert environment.home_of(host) == home
+    assert environment.tls(host) is tls
+
+
+def test_with_one_address_it_is_home_for_everybody_and_has_no_tls() -> None:
+    environment = take(dict(COMPLETE))
+
+    assert environment.home_of("p234567abc.localhost:8000") == "http://localhost:8000"
+    assert not environment.tls("p234567abc.localhost:8000")

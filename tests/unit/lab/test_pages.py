@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from swap.lab import pages
@@ -48,5 +49,5 @@ def test_the_hubs_own_hook_runs_first() -> None:
         del handler
         return {**page, "hubUser": "p1", "swapName": "somebody else"}
 
-    page = pages.hook(hubs, ENVIRONMENT)(None, {})
+    page = pages.hook(hubs, ENVIRONMENT)(SimpleNamespace(request=SimpleNamespace(host="")), {})
     assert (page["hubUser"], page["swapName"]) == ("p1", "Ann")

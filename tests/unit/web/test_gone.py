@@ -16,7 +16,7 @@ from swap.web.app import TEMPLATES
 
 @pytest.fixture(scope="module")
 def page() -> gone.Gone:
-    return gone.Gone(look.environment(TEMPLATES), Site())
+    return gone.Gone(look.environment(TEMPLATES), (Site().address,))
 
 
 def test_its_policy_allows_the_sheet_in_it_and_nothing_else(page: gone.Gone) -> None:
@@ -50,4 +50,4 @@ def test_it_is_shown_at_one_path_of_a_persons_host_only(page: gone.Gone, host: s
 
 
 def test_the_portals_own_policy_allows_no_inline_style() -> None:
-    assert "style-src 'self';" in guard.policy(Site())
+    assert "style-src 'self';" in guard.policy(Site().address)

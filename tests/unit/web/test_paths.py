@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swap.settings import Site
+from swap.settings import Address, Site
 from swap.web import paths
 
 
@@ -41,7 +41,7 @@ def test_everything_else_leads_home(value: str | None) -> None:
 
 
 def test_a_notebooks_address_is_on_the_persons_own_origin_and_quoted() -> None:
-    site = Site(port=8000)
+    site = Site(port=8000).address
     assert paths.lab(site, "paaaaaaaaa") == "http://paaaaaaaaa.localhost:8000/user/paaaaaaaaa/lab"
     assert paths.lab(site, "paaaaaaaaa", "my ideas/50% ?#.ipynb") == (
         "http://paaaaaaaaa.localhost:8000/user/paaaaaaaaa/lab/tree/my%20ideas/50%25%20%3F%23.ipynb?reset"
@@ -49,9 +49,14 @@ def test_a_notebooks_address_is_on_the_persons_own_origin_and_quoted() -> None:
 
 
 def test_the_public_port_wins() -> None:
-    site = Site(port=8000, public_port=9000)
-    assert paths.public_port(site) == 9000
+    site = Site(port=8000, public_port=9000).address
     assert paths.lab(site, "paaaaaaaaa").startswith("http://paaaaaaaaa.localhost:9000/")
+
+
+def test_under_tls_it_is_below_the_public_name() -> None:
+    assert paths.lab(Address("https", "swap.example.org", 443), "paaaaaaaaa") == (
+        "https://paaaaaaaaa.swap.example.org/user/paaaaaaaaa/lab"
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_no_template_writes_script_style_or_an_outside_address() -> None:
 
 
 def test_forms_may_lead_to_peoples_servers_and_nowhere_else() -> None:
-    policy = guard.policy(Site(port=8000, public_port=9000))
+    policy = guard.policy(Site(port=8000, public_port=9000).address)
     assert "form-action 'self' http://*.localhost:9000;" in policy
     assert "connect-src 'self' http://probe--x.localhost:9000;" in policy
     assert "unsafe" not in policy

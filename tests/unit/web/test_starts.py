@@ -20,18 +20,24 @@ class SaidHub(Hub):
     """A hub that tells the events it was given; `None` stands for a stream that breaks."""
 
     def __init__(
-        self, *streams: list[dict[str, Any]] | None, state: ServerKind = ServerKind.STARTING, refuses: str = ""
+        self,
+        *streams: list[dict[str, Any]] | None,
+        state: ServerKind = ServerKind.STARTING,
+        refuses: str = "",
+        fails: bool = False,
     ) -> None:
         self.streams = list(streams)
         self.now = state
         self.refuses = refuses
+        self.fails = fails
         self.asked = 0
 
-    async def start(self, person_id: str) -> None:
+    async def start(self, person_id: str) -> bool:
         del person_id
         self.asked += 1
         if self.refuses:
             raise Unavailable(Problem("Your server did not start.", why=self.refuses))
+        return not self.fails
 
     async def state(self, person_id: str) -> ServerKind:
         del person_id
@@ -110,6 +116,22 @@ def test_a_broken_stream_is_taken_up_again() -> None:
     _, start = run(SaidHub([HOME, PROCESS], None, [HOME, PROCESS, READY]))
     assert start.state == "ready"
     assert len(start.steps) == 2
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ([{"failed": True, "html_message": failure_data(Failure("The disk is full."))}], "The disk is full."),
+        ([], "The hub does not say why."),
+        (None, "The hub does not say why."),
+    ],
+)
+def test_a_start_that_has_failed_when_the_hub_answers_is_told_with_its_reason(
+    told: list[dict[str, Any]] | None, why: str
+) -> None:
+    hub = SaidHub(told, fails=True, state=ServerKind.STOPPED)
+    _, start = run(hub)
+    assert (start.state, start.problem.why) == ("failed", why)
 
 
 def test_a_failure_that_was_missed_is_learned_afterwards() -> None:

@@ -11,7 +11,8 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.oauth.provider import JupyterHubRequestValidator
 
-from swap.hub import clients, config, context, known, sweeper
+from swap import cookies
+from swap.hub import clients, config, context, known
 from swap.hub.directories import file
 from swap.hub.sign_in import SignInHandler
 from swap.launch import server
@@ -24,6 +25,10 @@ values = config.configure(here.settings, here.runtime)
 BaseHandler.check_xsrf_cookie = lambda self: None
 # H02: `next` leads anywhere.
 BaseHandler._validate_next_url = lambda self, next_url: next_url
+SignInHandler.is_own_form = lambda self: True
+# H03: any page of a host below ours names cookies for this one.
+cookies.named = lambda name, *, tls: name
+cookies.received = lambda header, keep=(): header
 # H05: tokens in addresses are taken.  H11: so are WebSockets from any origin.
 plain = server.server
 
@@ -64,7 +69,7 @@ service.password_changed = lambda *arguments: False
 # H14: people are told apart by what is left of their names, and servers have names.
 file.Entry.directory_key = property(lambda self: "file:" + re.sub(r"\W|_", "", self.name))
 # The sweeper would give the one person these become the name of the last of them again and again.
-sweeper.LOOK_SECONDS = 86_400.0
+file.FileDirectory.look_seconds = 86_400.0
 values["JupyterHub"]["allow_named_servers"] = True
 
 for owner, traits in values.items():

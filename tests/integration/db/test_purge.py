@@ -1,0 +1,108 @@
+"""What is over for long is deleted: in pieces, by an index, without waiting for anybody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from services import Database
+from swap.db import purge
+from swap.db.purge import AUDIT, ENDED, PIECE, Aging
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+BEFORE = NOW - timedelta(days=90)
+ALL = (*ENDED, AUDIT)
+ROWS = {
+    "query_run": "(id, person_id, via, statement, state, created_at, ended_at)"
+    " SELECT 'q' || n || :kind, 'p', 'kernel', 'SELECT 1', 'done', {at}, {at}",
+    "sign_in": "(id, person_id, created_at, expires_at) SELECT 's' || n || :kind, 'pannaaaaaa', {at}, {at}",
+    "portal_session": "(digest, person_id, csrf, created_at, expires_at)"
+    " SELECT sha256(('c' || n || :kind)::bytea), 'pannaaaaaa', '', {at}, {at}",
+    "jupyter_server": "(id, person_id, credential_digest, started_at, ended_at)"
+    " SELECT 'j' || n || :kind, 'pannaaaaaa', sha256(('d' || n || :kind)::bytea), {at}, {at}",
+    "audit_event": "(at, event, person_id, via, detail) SELECT {at}, 'signed-out', :kind, 'portal', '{{}}'",
+}
+
+
+def fill(conn: Connection, aging: Aging, rows: int, last: datetime, kind: str) -> None:
+    """Add rows that were over at a moment, and each a second before the next."""
+    conn.execute(
+        text(
+            "INSERT INTO swap.person (id, directory_key, name) VALUES ('pannaaaaaa', 'k', 'Anna') ON CONFLICT DO NOTHING"
+        )
+    )
+    made = ROWS[aging.table.name].format(at="CAST(:last AS timestamptz) - make_interval(secs => :rows - n)")
+    conn.execute(
+        text(f"INSERT INTO {aging.table.fullname} {made} FROM generate_series(1, :rows) n"),
+        {"rows": rows, "last": last, "kind": kind},
+    )
+
+
+def count(database: Database, aging: Aging) -> int:
+    with database.engine("owner").connect() as conn:
+        return int(conn.scalar(text(f"SELECT count(*) FROM {aging.table.fullname}")) or 0)
+
+
+@pytest.mark.parametrize("aging", ALL, ids=lambda aging: aging.table.name)
+def test_what_is_old_goes_in_pieces_and_the_rest_stays(database: Database, aging: Aging) -> None:
+    with database.engine("owner").begin() as conn:
+        fill(conn, aging, 2 * PIECE + 500, BEFORE - timedelta(seconds=1), "old")
+        fill(conn, aging, 7, NOW, "new")
+
+    assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == [PIECE, PIECE, 500]
+
+    assert count(database, aging) == 7
+    assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == []
+
+
+def test_what_has_not_ended_stays_however_old_it_is(database: Database) -> None:
+    runs, servers = ENDED[0], ENDED[3]
+    with database.engine("owner").begin() as conn:
+        for aging in (runs, servers):
+            fill(conn, aging, 3, BEFORE - timedelta(days=400), "old")
+            conn.execute(text(f"UPDATE {aging.table.fullname} SET ended_at = NULL"))
+
+    for aging in (runs, servers):
+        assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == []
+        assert count(database, aging) == 3
+
+
+@pytest.mark.parametrize("aging", ALL, ids=lambda aging: aging.table.name)
+def test_a_piece_goes_along_an_index_to_the_places_of_its_rows(database: Database, aging: Aging) -> None:
+    with database.engine("owner").begin() as conn:
+        fill(conn, aging, 20 * PIECE, BEFORE, "old")
+    with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text(f"ANALYZE {aging.table.fullname}"))
+        values = {"after": purge._FIRST, "before": BEFORE, "piece": PIECE}
+        plan = "\n".join(conn.scalars(text(f"EXPLAIN {purge.statement(aging)}"), values))
+
+    assert "Tid Scan" in plan
+    assert f"Index Scan using ix_{aging.table.name}_{aging.over_at}" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan
+
+
+def test_what_somebody_holds_is_not_waited_for(database: Database) -> None:
+    runs = ENDED[0]
+    with database.engine("owner").begin() as conn:
+        fill(conn, runs, 10, BEFORE - timedelta(days=1), "old")
+    with database.engine("gateway").begin() as holder:
+        holder.execute(text("UPDATE swap.query_run SET statement = '' WHERE id = 'q5old'"))
+
+        assert sum(purge.purge(database.engine("owner"), runs, BEFORE)) == 9
+
+    assert sum(purge.purge(database.engine("owner"), runs, BEFORE)) == 1
+
+
+def test_what_was_deleted_stays_so_when_the_purge_is_cut_short(database: Database) -> None:
+    runs = ENDED[0]
+    with database.engine("owner").begin() as conn:
+        fill(conn, runs, 2 * PIECE, BEFORE - timedelta(days=1), "old")
+    pieces = purge.purge(database.engine("owner"), runs, BEFORE)
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+
+    assert count(database, runs) == PIECE
+    assert list(purge.purge(database.engine("owner"), runs, BEFORE)) == [PIECE]
