@@ -7,7 +7,7 @@ DEV := .swap/env/dev/bin
 SERVER := .swap/env/server/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint types layers check docs bench lock format clean
+.PHONY: help demo ldap test test-long lint types layers check docs bench lock format clean
 
 help:  ## Print this help
 	@awk 'BEGIN {FS = ":.*?## "} /^[a-z-]+:.*?## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ help:  ## Print this help
 demo:  ## Install into this checkout and run SWAP with demo data on http://localhost:8000 (PORT=…, STORES=real)
 	@scripts/setup $(if $(filter real,$(STORES)),real,demo)
 	@exec $(SERVER)/swap demo --port $(PORT) $(if $(filter real,$(STORES)),--stores real --state .swap/demo-real)
+
+ldap:  ## Add what asks an LDAP directory for people; it is compiled, so it needs gcc, libldap2-dev and libsasl2-dev
+	@scripts/setup ldap
 
 test:  ## Install what the tests need and run them (T=path or T=lab for some of them)
 	@scripts/setup test

@@ -1,4 +1,4 @@
-"""Who is who, for a HiveServer2: an LDAP directory and a Kerberos realm, each of a test's own; and readers of both."""
+"""Who is who, for a HiveServer2: a Kerberos realm of a test's own; readers of what is signed in to with it, or LDAP."""
 
 from __future__ import annotations
 
@@ -26,34 +26,6 @@ from swap.connectors.hive.session import Session
 from swap.connectors.hive.wire import Server
 from swap.settings import HiveSource
 
-_SLAPD = """\
-include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-include /etc/ldap/schema/inetorgperson.schema
-modulepath /usr/lib/ldap
-moduleload back_mdb
-database mdb
-suffix "dc=swap,dc=test"
-rootdn "cn=admin,dc=swap,dc=test"
-directory {state}/data
-"""
-_TREE = """\
-dn: dc=swap,dc=test
-objectClass: domain
-dc: swap
-
-dn: ou=people,dc=swap,dc=test
-objectClass: organizationalUnit
-ou: people
-"""
-_PERSON = """
-dn: uid={name},ou=people,dc=swap,dc=test
-objectClass: inetOrgPerson
-uid: {name}
-cn: {name}
-sn: {name}
-userPassword: {password}
-"""
 _KRB5 = """\
 [libdefaults]
 default_realm = SWAP.TEST
@@ -139,30 +111,6 @@ def works(server: services.RunningHive) -> bool:
     return any(
         each["running"] and (each["queryDisplay"] or {}).get("queryString", "").startswith("SELECT") for each in active
     )
-
-
-class Directory:
-    """An LDAP directory of people with passwords."""
-
-    def __init__(self, people: dict[str, str]) -> None:
-        self.state = services.temporary_directory()
-        (self.port,) = ports.free(1)
-        self.url = f"ldap://127.0.0.1:{self.port}"
-        self.pattern = "uid=%s,ou=people,dc=swap,dc=test"
-        (self.state / "data").mkdir()
-        conf = self.state / "slapd.conf"
-        conf.write_text(_SLAPD.format(state=self.state))
-        tree = _TREE + "".join(_PERSON.format(name=name, password=people[name]) for name in people)
-        subprocess.run(["/usr/sbin/slapadd", "-f", conf], input=tree, text=True, check=True, capture_output=True)
-        command = ["/usr/sbin/slapd", "-f", conf, "-h", self.url, "-d", "0"]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        _answers(self.port, self._process)
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-        shutil.rmtree(self.state, ignore_errors=True)
 
 
 class Realm:

@@ -69,6 +69,22 @@ class PasswordChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEnded(Event):
+    """Somebody may not act any more, as the directory has it now; all that was open has ended, and may open again."""
+
+    event: ClassVar[str] = "access-ended"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EverythingEnded(Event):
+    """Somebody who runs SWAP ended all that was open of a person: sign-ins, tokens, queries, the server."""
+
+    event: ClassVar[str] = "everything-ended"
+    whose: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn(Event):
     """Somebody proved who they are."""
 
@@ -79,7 +95,7 @@ class SignedIn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInFailed(Event):
-    """A sign-in was refused: name and password do not match, or tries are paused.  The person is not known."""
+    """A sign-in was refused: name and password do not match, tries are paused, or the person may not come in."""
 
     event: ClassVar[str] = "sign-in-failed"
     name: str
@@ -117,6 +133,16 @@ class ServerStopped(Event):
 
     event: ClassVar[str] = "server-stopped"
     server_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionsRefused(Event):
+    """Somebody's programs asked the network for what they cannot reach, so many times since the last record."""
+
+    event: ClassVar[str] = "connections-refused"
+    server_id: str
+    no_route: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,21 +193,34 @@ class ResultDownloaded(Event):
     query_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPurged(Event):
+    """What was recorded before a moment was deleted, as the settings have it."""
+
+    event: ClassVar[str] = "audit-purged"
+    before: str
+    rows: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     PersonAdded,
     PersonRemoved,
     GroupsChanged,
     PasswordChanged,
+    AccessEnded,
+    EverythingEnded,
     SignedIn,
     SignInFailed,
     SignedOut,
     ServerStarted,
     ServerFailed,
     ServerStopped,
+    ConnectionsRefused,
     QueryAccepted,
     QueryRefused,
     QueryEnded,
     ResultDownloaded,
+    AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""
 

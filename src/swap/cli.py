@@ -15,8 +15,10 @@ import click
 
 from swap import bare, terminal
 from swap import settings as settings_module
+from swap.launch import possible
 from swap.processes import COMMANDS
 from swap.runtime import ENVIRONMENT
+from swap.settings import Settings
 from swap.supervisor import guard
 
 PYTHON: Final = (sys.executable, "-P", "-m")
@@ -47,7 +49,7 @@ def main() -> None:
 @CONFIG
 def up_command(config: Path) -> None:
     """Start SWAP and keep it running until Ctrl-C."""
-    guard.become(settings_module.load(config).state, bare.service("swap.supervisor.__main__", str(config)))
+    guard.become(_loaded(config).state, bare.service("swap.supervisor.__main__", str(config)))
 
 
 @main.command()
@@ -93,6 +95,13 @@ def migrate_command(config: Path) -> None:
     _become([*PYTHON, "swap.supervisor.migrate", str(config)])
 
 
+@main.command(name="purge")
+@CONFIG
+def purge_command(config: Path) -> None:
+    """Delete from the database what is older than [keep] says; `swap up` does so by itself."""
+    _become(bare.service("swap.supervisor.purge", str(config)))
+
+
 @main.group(name="config")
 def config_group() -> None:
     """Look at the settings."""
@@ -102,10 +111,13 @@ def config_group() -> None:
 @CONFIG
 def check(config: Path) -> None:
     """Read the settings and explain every problem, with file and line."""
-    settings = settings_module.load(config)
+    settings = _loaded(config)
+    if settings.origins.address is not None:
+        settings.origins.pair.ends_at(settings.origins.address.host)
+    where = " and ".join(address.url for address in settings.addresses)
     click.echo(
         f"{config} is fine: {len(settings.sources)} sources, {len(settings.policy.grants)} grants,"
-        f" {len(settings.policy.denials)} denials; the portal is {settings.site.url}."
+        f" {len(settings.policy.denials)} denials; the portal is {where}."
     )
 
 
@@ -129,6 +141,13 @@ def queries(config: Path) -> None:
 def cancel(query_id: str, config: Path) -> None:
     """Cancel somebody's query: its person is told, and its sources end it even if the gateway hangs."""
     _become([*PYTHON, "swap.under_way", str(config), query_id])
+
+
+def _loaded(config: Path) -> Settings:
+    """Return the settings, once it is sure that this process can do what they ask for."""
+    settings = settings_module.load(config)
+    possible.require(settings)
+    return settings
 
 
 def _process(name: str, help_text: str) -> Callable[[], None]:

@@ -9,6 +9,7 @@ import http.client
 import os
 import shutil
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from swap import runtime, terminal
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
+from swap.hub.directories import registry as registry_of_directories
+from swap.launch import possible
+from swap.launch.limits import find
 from swap.runtime import Runtime
-from swap.settings import HiveSource, Secret, Settings, load
+from swap.settings import Address, HiveSource, Secret, Settings, load
 
 _SOON = timedelta(days=21)
 """How long before its end a certificate is worth a word."""
@@ -55,9 +59,11 @@ def report(settings: Settings, say: Callable[[str], None]) -> int:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield the findings: disk, secrets, database, sources, processes, proxy, origins."""
+    """Yield the findings: the machine, secrets, certificate, processes, proxy, people's directory, sources, names."""
     yield _disk(settings.state)
     yield from _secrets(settings)
+    yield from _limits(settings)
+    yield from _certificate(settings)
     here = runtime.of_running(settings.state)
     if here is None:
         yield Finding(
@@ -72,10 +78,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _process("web", here.web_port, "/ping", settings.state)
         yield _process("hub", here.hub_port, "/hub/health", settings.state)
         yield from _proxy(settings)
+        yield from _public(settings)
         yield from _lines(here, settings)
+    yield from _directory(settings)
     for name in settings.sources:
         yield from _source(settings, name)
-    yield _name_resolution(settings)
+    for address in settings.addresses:
+        yield _name_resolution(address)
 
 
 def _disk(state: Path) -> Finding:
@@ -94,6 +103,8 @@ def _disk(state: Path) -> Finding:
 def _secrets(settings: Settings) -> Iterator[Finding]:
     """Yield the secrets that cannot be read or that others could read; never their content."""
     named: dict[str, Secret | None] = {"database.password": settings.database.password}
+    if settings.people.ldap is not None:
+        named["people.ldap.bind_password"] = settings.people.ldap.bind_password
     named |= {
         f"sources.{name}.password": getattr(source, "password", None) for name, source in settings.sources.items()
     }
@@ -113,6 +124,16 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     for name, source in settings.sources.items():
         if isinstance(source, HiveSource) and source.kerberos is not None:
             yield from _keytab(f"sources.{name}.kerberos", source.kerberos.keytab)
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    """Yield which of people's limits this machine enforces, where it is asked to."""
+    if settings.launch.isolation == "user":
+        # Of the SWAP that runs: with cgroup v2 it may have been given more than the shell in which this is asked.
+        whose = runtime.outermost(settings.state) or "self"
+        saw, works = possible.limits_told(find(own=Path(f"/proc/{whose}/cgroup")))
+        todo = "" if works else "Mount the missing cgroup controllers, or give them to SWAP's unit with Delegate=yes."
+        yield Finding("limits", works=works, saw=saw, todo=todo)
 
 
 def _keytab(name: str, keytab: Path) -> Iterator[Finding]:
@@ -186,6 +207,70 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def _certificate(settings: Settings) -> Iterator[Finding]:
+    """Yield what is to be said of the public address's certificate: its names, its end, and who may read its key."""
+    origins = settings.origins
+    if origins.address is None:
+        return
+    try:
+        ends = origins.pair.ends_at(origins.address.host)
+    except SwapError as error:
+        saw = " ".join(filter(None, (error.problem.title, error.problem.why)))
+        yield Finding("certificate", works=False, saw=saw, todo=error.problem.todo)
+        return
+    todo = "Renew it: replace the files that origins.certificate and origins.key name. SWAP need not be restarted."
+    if ends is None:
+        yield Finding("certificate", works=False, saw="it has ended, or has not begun; browsers refuse it", todo=todo)
+    else:
+        soon = ends - datetime.now(UTC) < _SOON
+        saw = f"for {origins.address.host} and all below it; it ends {ends:%Y-%m-%d}"
+        yield Finding("certificate", works=not soon, saw=saw, todo=todo if soon else "")
+    yield from _closed("origins.key", origins.pair.key)
+
+
+def _public(settings: Settings) -> Iterator[Finding]:
+    """Yield whether the proxy answers at the public address, and shows the certificate that the settings name."""
+    origins = settings.origins
+    if origins.address is None:
+        return
+    client = ssl.create_default_context(cafile=str(origins.certificate))
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    bind = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(origins.bind, origins.bind)  # noqa: S104 - what stands there
+    try:
+        with socket.create_connection((bind, origins.listens), 5.0) as line:
+            connection = http.client.HTTPConnection(origins.address.host)
+            connection.sock = client.wrap_socket(line, server_hostname=origins.address.host)
+            connection.request("GET", "/ping")
+            status = connection.getresponse().status
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        works, seen = False, str(error) or type(error).__name__
+    else:
+        works, seen = status < 400, f"status {status}"
+    url = origins.address.url
+    yield Finding(
+        "public address",
+        works=works,
+        saw=f"leads {url} to the portal" if works else f"does not lead {url} to the portal: {seen}",
+        todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}",
+    )
+
+
+def _directory(settings: Settings) -> Iterator[Finding]:
+    """Yield what works of the directory that people come from."""
+    if settings.people.authenticator == "file":
+        return  # the settings say whether there is one, and whoever cannot sign in is told
+    try:
+        directory = registry_of_directories.directory(settings)
+    except SwapError as error:
+        yield Finding(
+            "directory", works=False, saw=f"{error.problem.title} {error.problem.why}", todo=error.problem.todo
+        )
+        return
+    for check in directory.check():
+        yield Finding(check.subject, works=check.works, saw=check.saw, todo=check.todo)
+
+
 def _source(settings: Settings, name: str) -> Iterator[Finding]:
     """Yield whether a source answers, what ends there, and what SWAP's accounts may do that they need not."""
     try:
@@ -234,13 +319,13 @@ def _lines(here: Runtime, settings: Settings) -> Iterator[Finding]:
         yield Finding(f"line of {name}", works=True, saw=f"{runs} running, {waits} waiting")
 
 
-def _name_resolution(settings: Settings) -> Finding:
+def _name_resolution(address: Address) -> Finding:
     """Tell whether this machine's resolver knows people's hosts; browsers know *.localhost by themselves."""
-    host = f"pnobodyxxx.{settings.site.host}"
+    host = f"pnobodyxxx.{address.host}"
     try:
         socket.getaddrinfo(host, None)
     except OSError:
-        known = settings.site.host == "localhost"
+        known = address.host == "localhost"
         return Finding(
             "names",
             works=known,
@@ -248,7 +333,7 @@ def _name_resolution(settings: Settings) -> Finding:
             + ("; Chrome, Edge and Firefox do so by themselves" if known else ""),
             todo="For Safari, curl and the like, add people's hosts to /etc/hosts."
             if known
-            else f"Add a wildcard name *.{settings.site.host}.",
+            else f"Let *.{address.host} lead to this machine in the DNS.",
         )
     return Finding("names", works=True, saw=f"this machine resolves {host}")
 

@@ -13,15 +13,15 @@ import psutil
 from swap.errors import Conflict, Problem, Unavailable
 
 
-def require_free(address: str, port: int) -> None:
-    """Raise Conflict that says who holds the port and how to choose another.
+def require_free(address: str, port: int, table: str = "site") -> None:
+    """Raise Conflict that says who holds the port and which setting of `table`, site or origins, chooses another.
 
     For 127.0.0.1 also when somebody has it on ::1: browsers try that first for `localhost`.
     """
     _require_loopback()
-    _require(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port)
+    _require(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port, table)
     if address == "127.0.0.1" and socket.has_ipv6:
-        _require(socket.AF_INET6, "::1", port)
+        _require(socket.AF_INET6, "::1", port, table)
 
 
 def _require_loopback() -> None:
@@ -42,7 +42,8 @@ def _require_loopback() -> None:
             ) from error
 
 
-def _require(family: socket.AddressFamily, address: str, port: int) -> None:
+def _require(family: socket.AddressFamily, address: str, port: int, table: str) -> None:
+    other = _OTHER[table]
     with contextlib.ExitStack() as stack:
         try:
             probe = stack.enter_context(socket.socket(family))
@@ -50,7 +51,7 @@ def _require(family: socket.AddressFamily, address: str, port: int) -> None:
             probe.bind((address, port))
         except PermissionError as error:
             raise Conflict(
-                Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=_OTHER)
+                Problem(f"SWAP may not listen on port {port}.", why="Ports below 1024 need root.", todo=other)
             ) from error
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
@@ -59,19 +60,22 @@ def _require(family: socket.AddressFamily, address: str, port: int) -> None:
                 raise Conflict(
                     Problem(
                         f"SWAP cannot listen on {address}:{port}: {error.strerror}.",
-                        todo="Set site.bind in swap.toml to an address of this machine.",
+                        todo=f"Set {table}.bind in swap.toml to an address of this machine.",
                     )
                 ) from error
             raise Conflict(
                 Problem(
                     f"Port {port} is taken by {holder(port) or 'a program of another user'}.",
-                    todo=f"Stop that program, or {_OTHER[0].lower()}{_OTHER[1:]}",
+                    todo=f"Stop that program, or {other[0].lower()}{other[1:]}",
                     extra={"port": port},
                 )
             ) from error
 
 
-_OTHER: Final = "Choose another port: make demo PORT=8001, or site.port in swap.toml."
+_OTHER: Final = {
+    "site": "Choose another port: make demo PORT=8001, or site.port in swap.toml.",
+    "origins": "Choose another port: origins.port or origins.http_port in swap.toml.",
+}
 
 
 def holder(port: int) -> str:

@@ -73,10 +73,18 @@ def of_running(state: Path) -> Runtime | None:
     """Return the runtime of the SWAP that runs now on a state directory, if one does."""
     try:
         here = Runtime.model_validate_json((state / "runtime.json").read_text(encoding="utf-8"))
-        pid = int((state / "lock").read_text(encoding="ascii"))
     except (OSError, ValueError):  # pydantic's ValidationError is one
         return None
-    return here if here.socket_directory.exists() and psutil.pid_exists(pid) else None
+    return here if here.socket_directory.exists() and outermost(state) is not None else None
+
+
+def outermost(state: Path) -> int | None:
+    """Return the process id of the `swap up` that holds a state directory, if one does."""
+    try:
+        pid = int((state / "lock").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+    return pid if psutil.pid_exists(pid) else None
 
 
 def write(runtime: Runtime, path: Path) -> None:

@@ -23,9 +23,27 @@ from swap import ports
 
 
 @pytest.fixture(scope="session")
-def demo() -> Iterator[Demo]:
+def requests() -> list[str]:
+    """What browsers asked for in all these tests: addresses."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def demo(requests: list[str]) -> Iterator[Demo]:
+    yield from a_demo(requests)
+
+
+@pytest.fixture(scope="session")
+def real(requests: list[str]) -> Iterator[Demo]:
+    """A demo on real stores, beside the plain one."""
+    yield from a_demo(requests, "--stores", "real")
+
+
+def a_demo(requests: list[str], *options: str) -> Iterator[Demo]:
+    """Run one for the block."""
     folder = temporary_directory()
-    running = start_demo(folder / "state", ports.free(1)[0], folder / "swap-demo.log")
+    running = start_demo(folder / "state", ports.free(1)[0], folder / "swap-demo.log", *options)
+    running.requests = requests
     yield running
     stop_demo(running)
     shutil.rmtree(folder, ignore_errors=True)
@@ -77,12 +95,12 @@ def chidi(browser: Browser, demo: Demo) -> Iterator[Person]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_outside_host(demo: Demo) -> Iterator[None]:
+def no_outside_host(requests: list[str]) -> Iterator[None]:
     """Every request the browser made in all these tests went to this machine."""
     yield
     outside = {
         url
-        for url in demo.requests
+        for url in requests
         if urlsplit(url).scheme in {"http", "https", "ws", "wss"}
         and not (urlsplit(url).hostname or "").endswith("localhost")
     }

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,30 +41,41 @@ class Demo:
 
 def start_demo(state: Path, port: int, log: Path, *options: str) -> Demo:
     """Start the demo as `make demo` does and wait until its sign-in page answers."""
+    command = ["demo", "--port", str(port), "--state", str(state), *options]
+    return Demo(port, state, start(command, log, "demo-ann"), log)
+
+
+def start(command: Sequence[str | Path], log: Path, says: str) -> subprocess.Popen[bytes]:
+    """Start a command of `swap`, and wait until it says that it is ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [SWAP, "demo", "--port", str(port), "--state", str(state), *options],
+            [SWAP, *command],
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
-    demo = Demo(port, state, process, log)
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
+        said = log.read_text(encoding="utf-8", errors="replace")
         if process.poll() is not None:
-            pytest.fail(f"swap demo ended with {process.returncode}:\n{demo.output()}")
-        if "demo-ann" in demo.output():
-            return demo
+            pytest.fail(f"swap {command[0]} ended with {process.returncode}:\n{said}")
+        if says in said:
+            return process
         time.sleep(0.2)
-    pytest.fail(f"swap demo was not ready after {START_SECONDS} s:\n{demo.output()}")
+    pytest.fail(f"swap {command[0]} was not ready after {START_SECONDS} s:\n{log.read_text()}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Press Ctrl-C, as a person would, and wait for the end."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=180)
 
 
 def stop_demo(demo: Demo) -> None:
-    """Press Ctrl-C, as a person would, and wait for the end."""
-    if demo.process.poll() is None:
-        demo.process.send_signal(signal.SIGINT)
-        demo.process.wait(timeout=180)
+    """End it as a person would."""
+    stop(demo.process)
 
 
 @dataclass

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from lab import CHART, ERROR, RESULT, Notebook, open_welcome, outputs
 from playwright.sync_api import Browser, expect
-from stage import Demo, Person, start_demo, stop_demo, visit
-
-from services import temporary_directory
-from swap import ports
+from stage import Demo, Person, visit
 
 pytestmark = pytest.mark.acceptance
 
 _VARY = {"id", "seconds", "source_bytes", "bytes", "summary", "stages", "home"}
 """What of a result tells how it was had, not what it is."""
 _WHOLE = re.compile(r"u?(tinyint|smallint|integer|bigint)")
-
-
-@pytest.fixture(scope="module")
-def real(demo: Demo) -> Iterator[Demo]:
-    """A demo on real stores, beside the plain one."""
-    folder = temporary_directory()
-    running = start_demo(folder / "state", ports.free(1)[0], folder / "swap-demo.log", "--stores", "real")
-    running.requests = demo.requests
-    yield running
-    stop_demo(running)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

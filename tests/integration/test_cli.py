@@ -31,6 +31,22 @@ def test_wrong_settings_are_explained_with_file_and_line_and_status_1(tmp_path: 
     assert "Traceback" not in told.stdout + told.stderr
 
 
+def test_the_check_reads_the_certificate_too_and_says_which_name_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "swap.toml").write_text(
+        "state = 'state'\npeople.file = 'people.toml'\n[origins]\nurl = 'https://swap.example.org'\n"
+        "certificate = 'swap.example.org.pem'\nkey = 'swap.example.org.key'\nbind = '127.0.0.1'\n"
+    )
+    services.certificate(tmp_path, "swap.example.org")
+    lacks = swap("config", "check", directory=tmp_path)
+    services.certificate(tmp_path, "swap.example.org", more=("*.swap.example.org",))
+    good = swap("config", "check", directory=tmp_path)
+
+    assert lacks.returncode == 1
+    assert "The certificate of origins.certificate is not for p234567abc.swap.example.org." in lacks.stdout
+    assert good.returncode == 0, good.stdout
+    assert "the portal is https://swap.example.org and http://localhost:8000." in good.stdout
+
+
 @pytest.mark.parametrize("command", ["up", "migrate", "doctor"])
 def test_every_command_explains_wrong_settings(tmp_path: Path, command: str) -> None:
     (tmp_path / "swap.toml").write_text("state = 'state'\nsite.prot = 1\n")

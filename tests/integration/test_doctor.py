@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
+import pytest
+from cryptography import x509
 from sqlalchemy.engine import make_url
 
 import services
+import slapd
 from services import Database
 from swap import doctor, ports
 from swap.doctor import Finding
-from swap.settings import FilesSource, HiveSource, Kerberos, MysqlSource, PostgresSource, Secret, Settings
+from swap.settings import FilesSource, HiveSource, Kerberos, MysqlSource, Origins, PostgresSource, Secret, Settings
 
 
 def findings(settings: Settings) -> dict[str, Finding]:
@@ -122,8 +126,99 @@ def test_rights_that_reading_does_not_need_are_told(tmp_path: Path) -> None:
     assert found["source wikis, rights"].saw == "SWAP's account may also DELETE"
 
 
+def test_a_postgresql_whose_certificate_ends_soon_is_told_with_the_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, key = services.certificate(tmp_path, "localhost", dt.timedelta(days=5))
+    monkeypatch.setenv("PGSSLROOTCERT", str(shown))
+    server = services.EncryptedPostgres(shown, key)
+    try:
+        found = findings(Settings(state=tmp_path, sources={"wikis": server.source(sslmode="verify-full")}))
+    finally:
+        server.close()
+
+    ends = x509.load_pem_x509_certificate(shown.read_bytes()).not_valid_after_utc
+    assert found["source wikis"].works
+    assert not found["source wikis, certificate"].works
+    assert found["source wikis, certificate"].saw == f"ends {ends:%Y-%m-%d}"
+
+
 def test_a_stopped_swap_is_told_and_the_report_counts_it(tmp_path: Path) -> None:
     lines: list[str] = []
     assert doctor.report(Settings(state=tmp_path), lines.append) == 1
     assert "NO  SWAP                   does not run" in lines
     assert lines[-1] == "\n1 thing needs attention."
+
+
+def test_a_directory_is_told_with_each_of_its_servers(tmp_path: Path) -> None:
+    certificate = services.certificate(tmp_path, "localhost")
+    account = tmp_path / "account"
+    account.touch(mode=0o644)
+    account.write_text(slapd.ACCOUNT_PASSWORD)
+    server = slapd.Slapd(slapd.person("ann", "a password"), slapd.group("analysts", "ann"), certificate=certificate)
+    try:
+        ldap = {
+            "servers": [f"ldap://localhost:{server.port}", f"ldap://localhost:{ports.free(1)[0]}"],
+            "ca": certificate[0],
+            "bind_dn": slapd.ACCOUNT,
+            "bind_password": {"file": account},
+            "base": slapd.PEOPLE,
+            "groups_base": slapd.GROUPS,
+            "allowed_groups": ["analysts", "annalists"],
+        }
+        people = {"authenticator": "ldap", "ldap": ldap}
+        found = findings(Settings.model_validate({"state": tmp_path, "people": people}))
+    finally:
+        server.close()
+
+    here, away = (f"directory localhost:{address.rpartition(':')[2]}" for address in ldap["servers"])
+    assert found[here].works
+    assert not found[f"{here}, certificate"].works, "it ends tomorrow"
+    assert not found[away].works
+    assert found["group annalists"].todo
+    assert found["people.ldap.bind_password"].todo == f"chmod 600 {account}"
+
+
+def test_with_walls_the_limits_that_hold_are_named(tmp_path: Path) -> None:
+    assert "limits" not in findings(Settings(state=tmp_path))
+    found = findings(Settings.model_validate({"state": tmp_path, "launch": {"isolation": "user"}}))["limits"]
+
+    assert found.works
+    assert found.saw.endswith("limits memory, processors, processes")
+
+
+# ── the public address ──────────────────────────────────────────────────────────────────────────────
+def public(directory: Path, *names: str, days: float = 90, mode: int = 0o600) -> dict[str, Finding]:
+    certificate, key = services.certificate(directory, names[0], dt.timedelta(days=days), more=names[1:])
+    key.chmod(mode)
+    origins = Origins(url="https://swap.example.org", certificate=certificate, key=key, bind="127.0.0.1")
+    return findings(Settings(state=directory, origins=origins))
+
+
+def test_a_good_certificate_is_told_with_its_end(tmp_path: Path) -> None:
+    found = public(tmp_path, "swap.example.org", "*.swap.example.org")
+
+    assert found["certificate"].works
+    assert f"{dt.datetime.now(dt.UTC) + dt.timedelta(days=90):%Y-%m-%d}" in found["certificate"].saw
+    assert "origins.key" not in found
+
+
+@pytest.mark.parametrize(("days", "saw"), [(20, "it ends"), (-1, "it has ended")])
+def test_a_certificate_that_ends_soon_or_has_ended_is_told_with_the_remedy(
+    tmp_path: Path, days: float, saw: str
+) -> None:
+    found = public(tmp_path, "swap.example.org", "*.swap.example.org", days=days)["certificate"]
+
+    assert not found.works
+    assert saw in found.saw
+    assert "origins.certificate and origins.key" in found.todo
+
+
+def test_a_certificate_for_other_names_and_a_key_that_others_may_read_are_told(tmp_path: Path) -> None:
+    found = public(tmp_path, "swap.example.org")
+    assert "not for p234567abc.swap.example.org" in found["certificate"].saw
+    assert not found["certificate"].works
+
+    found = public(tmp_path, "swap.example.org", "*.swap.example.org", mode=0o644)
+    assert not found["origins.key"].works
+    assert found["origins.key"].todo.startswith("chmod 600")

@@ -26,6 +26,13 @@ def test_a_port_somebody_listens_on_is_not_free(address: str) -> None:
         ports.require_free("127.0.0.1", port)
 
 
+def test_the_remedy_names_the_settings_that_chose_the_port() -> None:
+    (port,) = ports.free(1)
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(ports.Conflict) as caught:
+        ports.require_free("127.0.0.1", port, "origins")
+    assert caught.value.problem.todo.endswith("origins.port or origins.http_port in swap.toml.")
+
+
 def test_a_machine_without_loopback_is_told_at_once() -> None:
     code = (
         "from swap import ports\ntry: ports.require_free('127.0.0.1', 25000)\nexcept Exception as error: print(error)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import json
 import os
@@ -9,14 +10,17 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 import services
+import sign_in
 from conformance.test_connector import eventually
 from integration.gateway.gateways import LONG, Gateway, Person, busy_mariadb, running, runtime_for
 from swap import ports, processes, runtime, under_way
@@ -97,23 +101,84 @@ SETTINGS = """\
 state = {state}
 [people]
 file = "people.toml"
-[sources.wiki]
-kind = "mysql"
-host = "127.0.0.1"
-port = {port}
-user = "reader"
-databases = ["db"]
 [[policy.grants]]
 name = "all"
 groups = ["analysts"]
 on = ["wiki"]
+[sources.wiki]
+{source}
 """
 
 
-@pytest.fixture
-def server() -> Iterator[services.MariaDB]:
-    with busy_mariadb() as made:
-        yield made
+class Busy(abc.ABC):
+    """A real server, the source `wiki`, that can be asked two things that take long."""
+
+    asked: tuple[str, str]
+    dialect = ""
+    source: str
+    """Its section of swap.toml."""
+
+    @abc.abstractmethod
+    def works(self, query_id: str, number: int) -> bool:
+        """Tell whether it works on what was asked."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End it."""
+
+
+class BusyMariaDB(Busy):
+    """Told apart by the query's name, with which each statement begins."""
+
+    asked, dialect = (LONG, LONG), "mysql"
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._server = self._stack.enter_context(busy_mariadb())
+        self.source = (
+            f'kind = "mysql"\nhost = "127.0.0.1"\nport = {self._server.port}\nuser = "reader"\ndatabases = ["db"]'
+        )
+
+    def works(self, query_id: str, number: int) -> bool:  # noqa: ARG002 — told by its name
+        return any(query_id in statement and "COUNT" in statement for statement in self._server.statements())
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+class BusyHive(Busy):
+    """Views whose jobs sleep at each row, one for each query."""
+
+    asked = ("SELECT id FROM wiki.db.one", "SELECT id FROM wiki.db.two")
+
+    def __init__(self) -> None:
+        self._server = services.RunningHive()
+        self.source = f'kind = "hive"\nservers = ["127.0.0.1:{self._server.port}"]\nuser = "swap"\ntls = "disable"'
+        sleep = "coalesce(reflect('java.lang.Thread', 'sleep', 600000L), '') <> 'awake'"
+        with sign_in.session(self._server.port, {"user": "owner", "password": "x"}) as session:
+            sign_in.run(session, "CREATE DATABASE db")
+            sign_in.run(session, "CREATE TABLE db.few (id INT)")
+            sign_in.run(session, "INSERT INTO db.few VALUES (1)")
+            for name in ("one", "two"):
+                sign_in.run(session, f"CREATE VIEW db.{name} AS SELECT id FROM db.few WHERE {sleep} GROUP BY id")
+
+    def works(self, query_id: str, number: int) -> bool:  # noqa: ARG002 — told by its view
+        address = f"http://127.0.0.1:{self._server.web_port}/api/v1/queries/active"
+        with urllib.request.urlopen(address, timeout=5) as told:
+            queries = [each for each in json.load(told) if each["running"]]
+        return any(
+            f"`{('one', 'two')[number]}`" in (each["queryDisplay"] or {}).get("queryString", "") for each in queries
+        )
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture(params=[BusyMariaDB, BusyHive])
+def server(request: pytest.FixtureRequest) -> Iterator[Busy]:
+    made = request.param()
+    yield made
+    made.close()
 
 
 @contextlib.contextmanager
@@ -156,20 +221,21 @@ def answers(here: runtime.Runtime) -> bool:
     return False
 
 
-def test_a_statement_is_killed_at_its_source_while_its_gateway_is_stopped(
-    server: services.MariaDB, database: services.Database, tmp_path: Path
+def test_a_statement_is_ended_at_its_source_while_its_gateway_is_stopped(
+    server: Busy, database: services.Database, tmp_path: Path
 ) -> None:
     (tmp_path / "spool").mkdir()
     (tmp_path / "people.toml").touch()
     config = tmp_path / "swap.toml"
-    config.write_text(SETTINGS.format(state=json.dumps(str(tmp_path)), port=server.port))
+    config.write_text(SETTINGS.format(state=json.dumps(str(tmp_path)), source=server.source))
     here, settings = runtime_for(database, tmp_path, ports.free(1)[0]), load(config)
     with process(here) as stopped:
         gateway = Gateway(here.gateway_url, settings, here, database, {}, None)
         assert eventually(lambda: harvested(database), 60)
         ann = gateway.person("ann", "analysts")
-        query_id, other = (ann.start(LONG, dialect="mysql") for _ in range(2))
-        assert eventually(lambda: len(works(server, query_id)) == len(works(server, other)) == 1, 30)
+        query_id, other = (ann.start(asked, dialect=server.dialect) for asked in server.asked)
+        assert eventually(lambda: server.works(query_id, 0) and server.works(other, 1), 60)
+        assert eventually(lambda: kept_for(database) == {query_id, other}, 10)
         stopped.send_signal(signal.SIGSTOP)
 
         lines: list[str] = []
@@ -177,12 +243,25 @@ def test_a_statement_is_killed_at_its_source_while_its_gateway_is_stopped(
 
         assert lines[0].startswith(f"{query_id} is cancelled")
         assert lines[1:] == ["wiki has ended it."]
-        assert eventually(lambda: not works(server, query_id), 10)
-        assert works(server, other)
+        assert eventually(lambda: not server.works(query_id, 0), 10)
+        assert server.works(other, 1)
+        # What it was ended by is kept no longer.
+        assert kept_for(database) == {other}
         stopped.send_signal(signal.SIGCONT)
         ended = ann.ended(query_id)
         assert (ended["state"], ended["error"]["title"]) == ("cancelled", BY_WHOM)
 
 
-def works(server: services.MariaDB, query_id: str) -> list[str]:
-    return [statement for statement in server.statements() if query_id in statement and "COUNT" in statement]
+def kept_for(database: services.Database) -> set[str]:
+    with database.engine("owner").begin() as conn:
+        return set(conn.scalars(text("SELECT id FROM swap.query_run WHERE handles <> '[]'")))
+
+
+@pytest.mark.parametrize("account", ["web", "hub"])
+def test_no_process_but_the_gateway_sees_by_what_a_statement_is_ended(
+    database: services.Database, account: str
+) -> None:
+    with database.engine("gateway").begin() as conn:
+        conn.execute(text("SELECT handles FROM swap.query_run"))
+    with database.engine(account).begin() as conn, pytest.raises(ProgrammingError, match="permission denied"):
+        conn.execute(text("SELECT handles FROM swap.query_run"))

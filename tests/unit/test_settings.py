@@ -69,7 +69,7 @@ def test_a_good_file_is_read_and_paths_are_meant_from_it(tmp_path: Path) -> None
     assert settings.sources["lake"].root == Path("/data/lake")  # type: ignore[union-attr]
     assert settings.sources["mediawiki"].password.file == tmp_path / "secrets/reader"  # type: ignore[union-attr]
     assert settings.site.url == "http://localhost:8000"
-    assert settings.site.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
+    assert settings.site.address.person_url("pabcdefghi") == "http://pabcdefghi.localhost:8000"
 
 
 @pytest.mark.parametrize(
@@ -107,15 +107,33 @@ def test_with_kerberos_the_account_is_the_principals_first_name() -> None:
         (
             "site.bind = '0.0.0.0'",
             (
-                "site.bind is 0.0.0.0, but people.authenticator 'file' and launch.isolation 'none' keep nobody"
-                " apart on a network. Use 127.0.0.1, and ssh -L from elsewhere."
+                "site.bind is 0.0.0.0, where passwords would travel in the clear. Use 127.0.0.1 and, from elsewhere,"
+                " ssh -L; or a public address under TLS in [origins]."
             ),
         ),
         ("site.time_zone = 'Europe/Berlni'", "site.time_zone names no time zone. Did you mean Europe/Berlin?"),
         ("database.url = 'mysql://h/d'", "database.url must begin with postgresql://."),
         ("people.sign_in_days = 31", "people.sign_in_days: it must be less than or equal to 30."),
-        ("launch.isolation = 'docker'", "launch.isolation: it must be 'none'."),
+        ("launch.isolation = 'docker'", "launch.isolation: it must be 'none' or 'user'."),
         ("limits.seconds = 0", "limits.seconds: it must be greater than 0."),
+        (
+            "limits.spool_hours = 2161",
+            (
+                "limits.spool_hours is longer than keep.ended_days: a result would be kept whose query is forgotten."
+                " Use at most 2160, or keep.ended_days = 91."
+            ),
+        ),
+        (
+            "keep = { ended_days = 30, audit_days = 29 }",
+            (
+                "keep.audit_days is shorter than keep.ended_days: who asked would be forgotten before what was asked."
+                " Use at least 30, or a shorter keep.ended_days."
+            ),
+        ),
+        ("keep.ended_days = 0", "keep.ended_days: it must be greater than or equal to 1."),
+        ("launch.idle_hours = -1", "launch.idle_hours: it must be greater than or equal to 0."),
+        ("keep.audit_days = inf", "keep.audit_days: it must be less than or equal to 36500."),
+        ("limits.spool_hours = inf", "limits.spool_hours: it must be less than or equal to 876000."),
     ],
 )
 def test_a_wrong_value_is_explained_with_its_line(tmp_path: Path, line: str, message: str) -> None:
@@ -237,7 +255,7 @@ def test_a_secret_is_read_when_used_and_its_end_of_line_is_no_part(
 def test_a_public_port_shows_in_addresses() -> None:
     site = Site(port=8000, public_port=9000)
     assert site.url == "http://localhost:9000"
-    assert Settings(state=Path("x"), site=site).site.person_url("pa") == "http://pa.localhost:9000"
+    assert Settings(state=Path("x"), site=site).site.address.person_url("pa") == "http://pa.localhost:9000"
 
 
 def test_a_home_directory_is_understood(tmp_path: Path) -> None:

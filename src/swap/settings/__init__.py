@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from swap.settings.base import Secret
 from swap.settings.file import load
-from swap.settings.model import Launch, Limits, Settings, Site
+from swap.settings.model import Keep, Launch, Limits, Settings, Site
+from swap.settings.origins import Address, Origins
+from swap.settings.people import Ldap, People, Tries
 from swap.settings.policy import Denial, Grant, Policy
 from swap.settings.sources import (
     FilesSource,
@@ -23,22 +25,28 @@ from swap.settings.sources import (
 )
 
 __all__ = [
+    "Address",
     "Denial",
     "FilesSource",
     "Grant",
     "HiveSource",
+    "Keep",
     "Kerberos",
     "Launch",
+    "Ldap",
     "Limits",
     "MysqlAccount",
     "MysqlShard",
     "MysqlSource",
+    "Origins",
     "PartitionedTime",
+    "People",
     "Policy",
     "PostgresSource",
     "Secret",
     "Settings",
     "Site",
     "Source",
+    "Tries",
     "load",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,28 @@ def _with_a_port(address: str) -> str:
     return address
 
 
+def _with_a_name(address: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*)?:[0-9]+", _with_a_port(address)) is None:
+        msg = "it must name a host, not its number, for example pypi.example.org:443"
+        raise ValueError(msg)
+    return address
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether only this machine reaches an address to listen on."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
 Location = Annotated[Path, AfterValidator(_from_file)]
 Seconds = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 Address = Annotated[str, AfterValidator(_with_a_port)]
 """host:port"""
+HostAddress = Annotated[str, AfterValidator(_with_a_name)]
+"""host:port, where the host is a name"""
 
 
 class Model(BaseModel):

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from swap.settings.base import is_loopback
 from swap.settings.model import Settings
+from swap.settings.people import People
 from swap.settings.policy import Denial, Grant
 from swap.settings.problems import dotted
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield what each value allows by itself and the whole does not."""
-    if settings.site.bind not in {"127.0.0.1", "::1", "localhost"}:
+    if settings.site.bind not in {"127.0.0.1", "localhost"}:
         yield (
             ("site", "bind"),
             (
-                f"site.bind is {settings.site.bind}, but people.authenticator 'file' and launch.isolation 'none' keep"
-                " nobody apart on a network. Use 127.0.0.1, and ssh -L from elsewhere."
+                f"site.bind is {settings.site.bind}, where passwords would travel in the clear. Use 127.0.0.1 and, from"
+                " elsewhere, ssh -L; or a public address under TLS in [origins]."
             ),
         )
-    if settings.people.file is None:
-        yield ("people", "file"), "people.file is missing: the people file that people.authenticator 'file' reads."
+    yield from _of_origins(settings)
+    yield from _of_people(settings.people)
     if settings.site.time_zone != "UTC" and settings.site.time_zone not in available_timezones():
         yield (
             ("site", "time_zone"),
@@ -35,7 +38,72 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], 
             yield ("database", "url"), "database.url must begin with postgresql://."
         if url.password is not None:
             yield ("database", "url"), "database.url holds a password: move it to a file that database.password names."
+    yield from _of_what_is_kept(settings)
     yield from _rule_contradictions(settings)
+
+
+def _of_origins(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    origins, site = settings.origins, settings.site
+    if origins.address is None:
+        return
+    if not is_loopback(origins.bind) and (
+        settings.people.authenticator == "file" or settings.launch.isolation == "none"
+    ):
+        yield (
+            ("origins", "bind"),
+            (
+                f"origins.bind is {origins.bind}, but people.authenticator 'file' and launch.isolation 'none' keep"
+                " nobody apart on a network. Use people.authenticator 'ldap' and launch.isolation 'user', or 127.0.0.1"
+                " here."
+            ),
+        )
+    if origins.address.holds(site.host) or site.address.holds(origins.address.host):
+        message = f"origins.url is in site.host, {site.host}, or holds it. Leave site.host out: it is for tunnels."
+        yield ("origins", "url"), message
+    taken = [site.port, origins.listens, origins.http_port]
+    for name, port in (("port" if origins.port else "url", origins.listens), ("http_port", origins.http_port)):
+        if port is not None and taken.count(port) > 1:
+            yield ("origins", name), f"origins.{name} is port {port}, which SWAP listens on for something else too."
+
+
+def _of_people(people: People) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if people.authenticator == "file" and people.ldap is not None:
+        message = (
+            "people.ldap is set, but people.authenticator is 'file', which reads the people file. Set it to 'ldap'."
+        )
+        yield ("people", "ldap"), message
+    elif people.authenticator == "file" and people.file is None:
+        yield ("people", "file"), "people.file is missing: the people file that people.authenticator 'file' reads."
+    elif people.authenticator == "ldap" and people.ldap is None:
+        yield ("people", "ldap"), "people.ldap is missing: the directory that people.authenticator 'ldap' asks."
+    if people.admin_group is not None and people.ldap is not None and people.ldap.admin_group is not None:
+        yield (
+            ("people", "admin_group"),
+            "people.admin_group and people.ldap.admin_group are both set, and one group runs SWAP. Remove one of them.",
+        )
+    if people.ldap is not None and people.ldap.nested and people.ldap.group_shape == "posixGroup":
+        yield ("people", "ldap", "nested"), "people.ldap.nested is for groupOfNames: a posixGroup has no member groups."
+
+
+def _of_what_is_kept(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what would be forgotten while something still needs it."""
+    keep, spool_hours = settings.keep, settings.limits.spool_hours
+    if spool_hours > keep.ended_days * 24:
+        yield (
+            ("limits", "spool_hours"),
+            (
+                "limits.spool_hours is longer than keep.ended_days: a result would be kept whose query is forgotten."
+                f" Use at most {keep.ended_days * 24:g}, or keep.ended_days = {math.ceil(spool_hours / 24)}."
+            ),
+        )
+    if keep.audit_days is not None and keep.audit_days < keep.ended_days:
+        yield (
+            ("keep", "audit_days"),
+            (
+                "keep.audit_days is shorter than keep.ended_days: who asked would be forgotten before what was asked."
+                f" Use at least {keep.ended_days:g}, or a shorter keep.ended_days."
+            ),
+        )
 
 
 def _rule_contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from swap.settings.base import Location, Model, Name, Seconds, Secret
+from swap.settings.base import HostAddress, Location, Model, Name, Seconds, Secret
+from swap.settings.origins import Address, Origins
 from swap.settings.people import People
 from swap.settings.policy import Policy
 from swap.settings.sources import Source
@@ -26,13 +27,14 @@ class Site(Model):
     time_zone: str = Field(default="UTC", description="The zone in which pages show times.")
 
     @property
-    def url(self) -> str:
-        """The portal's address without a trailing slash."""
-        return f"http://{self.host}:{self.public_port or self.port}"
+    def address(self) -> Address:
+        """The address on the machine itself, which people reach through a tunnel."""
+        return Address("http", self.host, self.public_port or self.port)
 
-    def person_url(self, person_id: str) -> str:
-        """Return the origin of one person's Jupyter server, without a trailing slash."""
-        return f"http://{person_id}.{self.host}:{self.public_port or self.port}"
+    @property
+    def url(self) -> str:
+        """That address, without a trailing slash."""
+        return self.address.url
 
 
 class Database(Model):
@@ -72,17 +74,97 @@ class Limits(Model):
         ge=1,
         description="Bytes of one person's kept results, and as many of their own tables; beyond it the oldest go.",
     )
-    spool_hours: float = Field(default=24.0, gt=0, description="Hours a result is kept.")
+    spool_hours: float = Field(default=24.0, gt=0, le=876_000, description="Hours a result is kept.")
     waiting_per_person: int = Field(default=20, ge=1, description="Queries of one person that may wait.")
 
 
 class Launch(Model):
     """How people's Jupyter servers are started."""
 
-    isolation: Literal["none"] = Field(
-        default="none", description="How people's servers are kept apart; `none` is the same OS user, on loopback only."
+    isolation: Literal["none", "user"] = Field(
+        default="none",
+        description="How people's servers are kept apart: `none` is the same OS user, on loopback only; `user` is an OS"
+        " user, a view of the files and limits for each person, and needs root.",
+    )
+    first_uid: int = Field(
+        default=2_100_000_000,
+        ge=1_000,
+        le=2_147_000_000,
+        description="With `user`, the first of the system's user ids that people are given. Once given, never change it"
+        " to overlap with ids of other users.",
+    )
+    uids: int = Field(
+        default=100_000,
+        ge=3,
+        le=1_000_000,
+        description="With `user`, how many ids there are; none is given twice. The last two are those of SWAP's"
+        " combiners and readers of files.",
+    )
+    memory_bytes: int = Field(
+        default=4_000_000_000,
+        ge=300_000_000,
+        description="With `user`, bytes of memory that all of one person's processes may use together.",
+    )
+    cpus: float = Field(
+        default=2.0, ge=0.1, description="With `user`, processors that one person's processes may keep busy together."
+    )
+    processes: int = Field(
+        default=1_000, ge=100, description="With `user`, processes and threads that one person may have."
+    )
+    disk_bytes: int | None = Field(
+        default=None,
+        ge=50_000_000,
+        description="With `user`, bytes of a disk of its own for each person's home and temporary files; by default all"
+        " share the disk of `state`. Counts for disks made from then on.",
+    )
+    reach: tuple[HostAddress, ...] = Field(
+        default=(),
+        description="With `user`, what people's programs may connect to beside SWAP, as host:port, such as a mirror of"
+        " packages; nothing else is reachable.",
     )
     start_seconds: Seconds = Field(default=60.0, description="Seconds a server may take to start.")
+    idle_hours: float = Field(
+        default=72.0,
+        ge=0,
+        le=8_760,
+        description="Hours after which a server is stopped in which no cell, query or program in a terminal has run and"
+        " nobody has done anything; its person is told in the last eighth of them. 0 is never.",
+    )
+
+    @property
+    def uid_range(self) -> range:
+        """The ids that people are given."""
+        return range(self.first_uid, self.first_uid + self.uids - 2)
+
+    @property
+    def combiners_uid(self) -> int:
+        """The id of what puts results together."""
+        return self.uid_range.stop
+
+    @property
+    def readers_uid(self) -> int:
+        """The id of what reads files."""
+        return self.uid_range.stop + 1
+
+    @property
+    def idle_told_hours(self) -> float:
+        """How long before their idle server is stopped people are told."""
+        return self.idle_hours / 8
+
+
+class Keep(Model):
+    """How long SWAP's database keeps what is over."""
+
+    ended_days: float = Field(
+        default=90.0,
+        ge=1,
+        le=36_500,
+        description="Days for which ended queries, sign-ins, portal sessions and servers are kept. The audit tells of"
+        " them for longer.",
+    )
+    audit_days: float | None = Field(
+        default=None, ge=1, le=36_500, description="Days for which the audit is kept; for ever when absent."
+    )
 
 
 class Settings(Model):
@@ -90,6 +172,7 @@ class Settings(Model):
 
     state: Location = Field(description="The directory that holds everything SWAP keeps on this machine.")
     site: Site = Field(default_factory=Site, description="The site as people meet it.")
+    origins: Origins = Field(default_factory=Origins, description="The public address under TLS.")
     database: Database = Field(default_factory=Database, description="SWAP's own PostgreSQL.")
     people: People = Field(default_factory=People, description="Who may sign in.")
     sources: dict[Name, Source] = Field(
@@ -98,7 +181,18 @@ class Settings(Model):
     policy: Policy = Field(default_factory=Policy, description="Rights, by group.")
     limits: Limits = Field(default_factory=Limits, description="What one query may use.")
     launch: Launch = Field(default_factory=Launch, description="How servers are started.")
+    keep: Keep = Field(default_factory=Keep, description="How long SWAP's database keeps what is over.")
     kernel_env: Location | None = Field(
         default=None, description="The environment notebooks run in; found beside the server's when absent."
     )
     examples: Location | None = Field(default=None, description="The directory of example notebooks offered on Home.")
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where browsers find the portal: first the public address, if there is one, then the one for tunnels."""
+        public = self.origins.address
+        return (self.site.address,) if public is None else (public, self.site.address)
+
+    def address_of(self, host: str) -> Address:
+        """Return the address that a request came by, from its Host header; the one for tunnels for a foreign name."""
+        return next((address for address in self.addresses if address.holds(host)), self.site.address)

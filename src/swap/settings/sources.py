@@ -223,6 +223,11 @@ class MysqlSource(SourceBase):
         description="Patterns of database.table.column: columns of bytes that hold MediaWiki's fourteen digits of a"
         " moment.",
     )
+    newest: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of database.table.column: columns of time whose largest value, where an index tells it,"
+        " says up to when a table's data goes, to whoever may read the column; not with `accounts`.",
+    )
 
     @property
     def slots_in_all(self) -> int:
@@ -251,7 +256,7 @@ class MysqlSource(SourceBase):
             raise ValueError(msg)
         return self
 
-    @field_validator("text", "timestamps")
+    @field_validator("text", "timestamps", "newest")
     @classmethod
     def _of_columns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
