@@ -21,7 +21,7 @@ from swap.catalog import service as catalog
 from swap.connectors.base import Connector
 from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError, Unavailable
 from swap.identity import Principal
-from swap.query import rights, store
+from swap.query import left, rights, store
 from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
@@ -315,39 +315,15 @@ class Queries:
         self._pool.prepare()
 
     def _reconcile(self, why: str) -> None:
-        """End in the database what nobody carries out, and free the places that nobody uses: what is true is here.
-
-        A gateway that was killed leaves such, and a database that was away while something ended.
-        """
-        now = self._now()
-        error = SwapError(Problem(why, todo="Run it again."))
-        left: list[tuple[str, str, Mapping[str, Any]]] = []
-        lost: list[str] = []
+        """End in the database what nobody carries out, and free the places that nobody uses: what is true is here."""
         with self.engine.begin() as conn:
-            for row in store.unfinished(conn):
-                # A run is known here before the database hears of it, and for as long as its end is not recorded.
-                if row.id not in self._runs:
-                    end = End(RunState.FAILED, error, now, now)
-                    if store.ended(conn, row.id, end):
-                        audit.record(conn, told.lost(row, end))
-                        lost.append(row.id)
-                    left += [(row.id, each["source"], each["handle"]) for each in row.handles]
+            # A run is known here before the database hears of it, and for as long as its end is not recorded.
+            lost, handles = left.record(conn, self._runs, why, self._now())
             self.queue.free_others(conn, self._goes_on)
         for query_id in lost:
             # Its result may have been whole: what has failed has none.
             self.spool.forget(query_id)
-        if left:
-            threading.Thread(target=self._end_left, args=[left], daemon=True, name="end what was left").start()
-
-    def _end_left(self, left: list[tuple[str, str, Mapping[str, Any]]]) -> None:
-        """End statements at their sources that nobody reads any more."""
-        for query_id, source, handle in left:
-            if source in self.connectors:
-                try:
-                    if self.connectors[source].end(handle, query_id):
-                        log.warning("%s still worked on query %s, which nobody read; it was ended", source, query_id)
-                except SwapError as error:
-                    log.warning("%s: what query %s left could not be ended: %s", source, query_id, error)
+        left.end(self.connectors, handles)
 
     def _goes_on(self, query_id: str) -> bool:
         run = self._runs.get(query_id)
