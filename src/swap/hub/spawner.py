@@ -190,11 +190,12 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     async def _record_failure(self, failure: Failure) -> None:
         reason = " ".join([failure.why, *failure.log.splitlines()[-1:]])
         server_id = self.running.server_id if self.running else ""
-        await self.context.transact(
-            lambda conn: audit.record(
-                conn, audit.ServerFailed(person_id=self.user.name, server_id=server_id, reason=reason[:500])
-            )
-        )
+        event = audit.ServerFailed(person_id=self.user.name, server_id=server_id, reason=reason[:500])
+        try:
+            await self.context.transact(lambda conn: audit.record(conn, event))
+        except (SwapError, SQLAlchemyError) as error:
+            # Its person is to be told why it failed, and not that the audit could not be written.
+            self.log.warning("The failed start of %s is not in the audit: %s", self.user.name, error)
 
     # ── watch and stop ──────────────────────────────────────────────────────────────────────────────
     async def poll(self) -> int | None:
