@@ -86,7 +86,7 @@ def main() -> None:
     _tell(days, took)
     others = [day for day in days if not day.struck]
     more = (now.total() - rest.total()) / len(others)
-    print(f"  at rest: {cost.parts(rest)}\n  thirty done: {cost.parts(now)}\n  at most: {peak}")
+    print(f"  at rest: {cost.parts(rest)}\n  when all are done: {cost.parts(now)}\n  at most: {peak}")
     print(f"  a person: {more:.0f} MB with a server and a kernel, {spent / PEOPLE:.1f} s of processor for the notebook")
     whole = [day for day in others if not day.failed and day.answers == others[0].answers]
     finish(
