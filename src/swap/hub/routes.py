@@ -56,6 +56,9 @@ PLAIN_PATH = "/not-by-tls"
 FOREIGN_PATH = "/foreign"
 """The path at which the portal answers that, on every host of ours."""
 
+AWAY = ["502", "504"]
+"""What Traefik itself answers for who does not; 503 is the hub's own word."""
+
 SERVER_GONE = "server-gone"
 """The middleware that answers in words for a server that does not answer; hub/proxy.py puts it before each server."""
 
@@ -80,6 +83,9 @@ def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
                 "services": {
                     "portal": _service(runtime.web_url),
                     "hub": _service(runtime.hub_url),
+                    "gateway": _service(runtime.gateway_url),
+                    "portal-or-words": _or_words("portal"),
+                    "hub-or-words": _or_words("hub"),
                 },
             }
         },
@@ -260,13 +266,13 @@ def _own_middlewares(runtime: Runtime) -> dict[str, Any]:
         "to-foreign": {"replacePath": {"path": FOREIGN_PATH}},
         # Traefik says itself where a request came from and how, in headers of its own; these it would pass on.
         "no-hearsay": {"headers": {"customRequestHeaders": {"Forwarded": "", "X-Scheme": ""}}},
-        # While the portal is away the hub has a page that says so.
-        "portal-away": {"errors": {"status": ["502", "504"], "service": "hub", "query": "/hub/error/502"}},
-        # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
-        "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
+        # While the portal is away the hub has a page that says so, and the gateway one while both are.
+        "portal-away": {"errors": {"status": AWAY, "service": "hub-or-words", "query": "/hub/error/502"}},
+        # While the hub is away the portal's own door answers in its place, in words.
+        "hub-away": {"errors": {"status": AWAY, "service": "portal-or-words", "query": "/sign-in"}},
         # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
         # cookie.
-        SERVER_GONE: {"errors": {"status": ["502", "504"], "service": "portal", "query": "/server-gone"}},
+        SERVER_GONE: {"errors": {"status": AWAY, "service": "portal", "query": "/server-gone"}},
         # With it the hub believes what is said of the client's address; a client's own is overwritten.
         "through-traefik": {"headers": {"customRequestHeaders": {clients.PROOF: clients.proof(runtime)}}},
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
@@ -293,6 +299,11 @@ def _router(entry: str, rule: str, service: str, priority: int, *middlewares: st
     if middlewares:
         router["middlewares"] = list(middlewares)
     return router
+
+
+def _or_words(service: str) -> dict[str, Any]:
+    """Return a service, and the gateway's page in words where it does not answer."""
+    return {"failover": {"service": service, "fallback": "gateway", "errors": {"status": AWAY}}}
 
 
 def _service(url: str) -> dict[str, Any]:
