@@ -23,7 +23,8 @@ _PAGE = """\
 <main>
 <h1>SWAP’s pages and its sign-in do not answer</h1>
 <p>They are usually back within a minute. This page looks again every 5 seconds.</p>
-<p>Your notebooks, running cells and queries are not touched: they live in other processes. A JupyterLab that is open goes on.</p>
+<p>Your notebooks, running cells and queries are not touched: they live in other processes. A JupyterLab that is open
+goes on.</p>
 <p><a href="">Look again</a></p>
 </main>
 </body>
