@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from swap.demo.setup import EXAMPLES
 from swap.launch import running
 from swap.runtime import Runtime
 
-PUBLIC_PORT = 8000
+TUNNEL_PORT = 8000
+PUBLIC_NAME = "swap.example.org"
+"""Its name in the world, which the tests' own browsers alone find."""
 STRANGER = "dora"
 """Somebody of the directory who is in no group that SWAP's settings name."""
 
@@ -38,7 +41,13 @@ examples = "{examples}"
 [site]
 name = "Analytics"
 port = {port}
-public_port = {public_port}  # people come through: ssh -N -L {public_port}:localhost:{port}
+public_port = {tunnel_port}  # people come through: ssh -N -L {tunnel_port}:localhost:{port}
+
+[origins]
+url = "https://{public_name}"
+certificate = "public.pem"
+key = "public.key"
+bind = "127.0.0.1"
 
 [launch]
 isolation = "user"
@@ -74,9 +83,19 @@ class Site:
     process: subprocess.Popen[bytes]
 
     @property
-    def url(self) -> str:
-        """Its address in people's browsers."""
-        return f"http://localhost:{PUBLIC_PORT}"
+    def tunnel_url(self) -> str:
+        """Its address for whoever comes through a tunnel."""
+        return f"http://localhost:{TUNNEL_PORT}"
+
+    @property
+    def public_url(self) -> str:
+        """Its address in the world."""
+        return f"https://{PUBLIC_NAME}"
+
+    @property
+    def certificate(self) -> Path:
+        """What it shows there."""
+        return self.folder / "public.pem"
 
     @property
     def state(self) -> Path:
@@ -118,7 +137,9 @@ class Site:
 
     def members(self, group: str, *names: str) -> None:
         """Let exactly these people be in one of the directory's groups."""
-        self.directory.set(f"cn={group},{slapd.GROUPS}", "member", *(f"uid={name},{slapd.PEOPLE}" for name in names))
+        # A group of this kind has a member, be it nobody.
+        people = [f"uid={name},{slapd.PEOPLE}" for name in names] or [slapd.ACCOUNT]
+        self.directory.set(f"cn={group},{slapd.GROUPS}", "member", *people)
 
 
 def members_of(group: str) -> list[str]:
@@ -131,6 +152,9 @@ def running_site(stores: Demo) -> Iterator[Site]:
     folder = services.temporary_directory()
     certificate = services.certificate(folder, "localhost")
     certificate[0].rename(folder / "directory.pem")
+    quarter = timedelta(days=90)  # longer than the doctor's word of a near end
+    for path in services.certificate(folder, PUBLIC_NAME, quarter, more=(f"*.{PUBLIC_NAME}",)):
+        path.rename(folder / f"public{path.suffix}")
     directory = _directory((folder / "directory.pem", certificate[1]))
     (port,) = ports.free(1)
     _write(folder, port, directory, stores)
@@ -167,7 +191,8 @@ def _write(folder: Path, port: int, directory: Slapd, stores: Demo) -> None:
         kernel_env=theirs["kernel_env"],
         examples=EXAMPLES,
         port=port,
-        public_port=PUBLIC_PORT,
+        tunnel_port=TUNNEL_PORT,
+        public_name=PUBLIC_NAME,
         ldap_port=directory.tls_port,
         account=slapd.ACCOUNT,
         people=slapd.PEOPLE,
@@ -177,18 +202,18 @@ def _write(folder: Path, port: int, directory: Slapd, stores: Demo) -> None:
     (folder / "swap.toml").write_text(written + rest, encoding="utf-8")
 
 
-def sign_in(context: BrowserContext, site: Site, name: str) -> Page:
+def sign_in(context: BrowserContext, url: str, name: str) -> Page:
     """Open a page and send the form with somebody's name and password."""
     page = context.new_page()
-    page.goto(site.url)
+    page.goto(url)
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(password(name))
     page.get_by_role("button", name="Sign in", exact=True).click()
     return page
 
 
-def signed_in(context: BrowserContext, site: Site, name: str) -> Page:
+def signed_in(context: BrowserContext, url: str, name: str) -> Page:
     """Sign somebody in; return their Home."""
-    page = sign_in(context, site, name)
+    page = sign_in(context, url, name)
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     return page
