@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import psutil
 import tomlkit
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import Engine, Row, select
 from stage import Demo, start, stop
 
@@ -22,6 +23,8 @@ from slapd import Slapd
 from swap import ports
 from swap.db.engine import create
 from swap.db.tables import audit_event, system_user
+from swap.demo.mariadb_server import MariadbServer
+from swap.demo.mediawiki import READER
 from swap.demo.people import PEOPLE
 from swap.demo.setup import EXAMPLES
 from swap.launch import running
@@ -30,6 +33,11 @@ from swap.runtime import Runtime
 TUNNEL_PORT = 8000
 PUBLIC_NAME = "swap.example.org"
 """Its name in the world, which the tests' own browsers alone find."""
+JOINED = (
+    "SELECT count(*) AS n, max(c.name) AS c FROM mediawiki.dewiki.page,"
+    " (SELECT max(name) AS name FROM lake.canonical_data.countries) c"
+)
+"""A question to both stores."""
 STRANGER = "dora"
 """Somebody of the directory who is in no group that SWAP's settings name."""
 
@@ -217,3 +225,34 @@ def signed_in(context: BrowserContext, url: str, name: str) -> Page:
     page = sign_in(context, url, name)
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     return page
+
+
+@contextmanager
+def at_a_browser(browser: Browser, requests: list[str]) -> Iterator[BrowserContext]:
+    """Sit down at one, with nothing in it; what it asks for is remembered."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(60_000)
+    context.on("request", lambda request: requests.append(request.url))
+    yield context
+    context.close()
+
+
+def statements_in_mariadb(stores: Demo) -> list[str]:
+    """Ask the store itself what SWAP runs there."""
+    wanted = f"SELECT info FROM information_schema.processlist WHERE user = '{READER}' AND info LIKE '%swap:%'"
+    return MariadbServer(stores.state, 0).execute([wanted]).splitlines()
+
+
+@contextmanager
+def locked_in_mariadb(stores: Demo, table: str) -> Iterator[None]:
+    """Hold a table for the block, so that whoever reads it waits."""
+    command = ["mariadb", "--no-defaults", "--socket=socket", "--user=root", "--batch", "--unbuffered", "-N"]
+    with subprocess.Popen(
+        command, cwd=MariadbServer(stores.state, 0).data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(f"LOCK TABLES {table} WRITE; SELECT 'held';\n".encode())
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"held\n"
+        yield

@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +18,24 @@ import psutil
 import pytest
 from lab import CHART, ERROR, PROGRESS, RESULT, Notebook, copy_example, outputs, until
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect
-from sites import PUBLIC_NAME, STRANGER, TUNNEL_PORT, Site, members_of, running_site, sign_in, signed_in
+from sites import (
+    JOINED,
+    PUBLIC_NAME,
+    STRANGER,
+    TUNNEL_PORT,
+    Site,
+    at_a_browser,
+    locked_in_mariadb,
+    members_of,
+    running_site,
+    sign_in,
+    signed_in,
+    statements_in_mariadb,
+)
 from stage import SWAP, Demo
 
 import browsers
 from programs import still_running
-from swap.demo.mariadb_server import MariadbServer
-from swap.demo.mediawiki import READER
 from swap.demo.setup import EXAMPLES
 from tunnel import Tunnel
 
@@ -69,15 +79,6 @@ def public_browser(playwright: Playwright, site: Site) -> Iterator[Browser]:
     browser = browsers.launch(playwright, *browsers.finding(PUBLIC_NAME, site.certificate))
     yield browser
     browser.close()
-
-
-@contextmanager
-def at_a_browser(browser: Browser, requests: list[str]) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
-    context.on("request", lambda request: requests.append(request.url))
-    yield context
-    context.close()
 
 
 @dataclass
@@ -141,27 +142,6 @@ def neighbour(far_browser: Browser, site: Site, requests: list[str]) -> Iterator
         yield signed_in(context, site.tunnel_url, "chidi")
 
 
-def statements_in_mariadb(stores: Demo) -> list[str]:
-    """Ask the store itself what SWAP runs there."""
-    wanted = f"SELECT info FROM information_schema.processlist WHERE user = '{READER}' AND info LIKE '%swap:%'"
-    return MariadbServer(stores.state, 0).execute([wanted]).splitlines()
-
-
-@contextmanager
-def locked_in_mariadb(stores: Demo, table: str) -> Iterator[None]:
-    """Hold a table for the block, so that whoever reads it waits."""
-    command = ["mariadb", "--no-defaults", "--socket=socket", "--user=root", "--batch", "--unbuffered", "-N"]
-    with subprocess.Popen(
-        command, cwd=MariadbServer(stores.state, 0).data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        holder.stdin.write(f"LOCK TABLES {table} WRITE; SELECT 'held';\n".encode())
-        holder.stdin.flush()
-        assert holder.stdout.readline() == b"held\n"
-        yield
-
-
 def test_the_browser_sees_the_tunnels_end_and_nothing_else(far_browser: Browser, tunnel: Tunnel, site: Site) -> None:
     assert tunnel.interfaces == {"lo"}
     assert tunnel.listening == {TUNNEL_PORT}
@@ -220,10 +200,7 @@ def test_progress_names_the_store_that_is_waited_for_and_a_cancel_reaches_it(
     visitor: Visitor, real: Demo, way: str
 ) -> None:
     with locked_in_mariadb(real, "dewiki.page"):
-        output = visitor.notebook.run(
-            f"%%swap {way}\nSELECT count(*) AS n, max(c.name) AS c FROM mediawiki.dewiki.page,"
-            " (SELECT max(name) AS name FROM lake.canonical_data.countries) c"
-        ).locator(".jp-OutputArea")
+        output = visitor.notebook.run(f"%%swap {way}\n{JOINED}").locator(".jp-OutputArea")
         expect(output).to_contain_text("Running in mediawiki")
         assert until(lambda: statements_in_mariadb(real))
         if way == "button":
@@ -372,8 +349,8 @@ def test_the_doctor_finds_the_public_name_as_browsers_do(site: Site) -> None:
     names = ("localhost", PUBLIC_NAME, f"probe--x.{PUBLIC_NAME}")
     hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in names))
     told = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
-        + [SWAP, "doctor", "--config", site.folder / "swap.toml"],
+        ["unshare", "--mount", "sh", "-c", f"mount --bind {hosts} /etc/hosts && exec {SWAP} doctor"],
+        cwd=site.folder,
         env=os.environ | {"SSL_CERT_FILE": str(site.certificate)},
         capture_output=True,
         text=True,
