@@ -41,6 +41,7 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
   let over = false;
   let asking = false;
   let seen: Standing = 'live';
+  let since = 0;
   let told: Standing = 'live';
   let shown: Dialog<unknown> | null = null;
 
@@ -104,8 +105,9 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
       case 'stopped':
       case 'lost':
         if (before !== seen) {
+          since = Date.now();
           window.setTimeout(() => void ask(), AGAIN_MS);
-        } else if (told !== seen) {
+        } else if (told !== seen && Date.now() - since >= AGAIN_MS) {
           told = seen;
           void (seen === 'lost' ? sayLost() : sayStopped());
         }

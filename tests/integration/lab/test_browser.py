@@ -469,7 +469,7 @@ def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: S
     expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
 
 
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_swap_out_of_reach_is_said_as_that_until_it_is_back(window: Lab, server: Server, hangs: bool) -> None:
     """A tunnel that has ended refuses, one that hangs never answers; neither is a server that was stopped."""
     if hangs:
