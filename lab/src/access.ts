@@ -97,8 +97,12 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
     seen = standing(status);
     switch (seen) {
       case 'live':
-        told = 'live';
-        shown?.reject();
+        if (told !== 'live') {
+          told = 'live';
+          shown?.reject();
+          // What Lab complained of meanwhile, a save that failed, waits behind ours; it saves again by itself.
+          Dialog.flush();
+        }
         return;
       case 'ended':
         return void (over || end());
