@@ -114,7 +114,8 @@ class Killer:
         return found
 
     def supervisor(self, name: str) -> int:
-        return (self.stores if name in {"hive", "mariadb"} else self.site).process.pid
+        guard = (self.stores if name in {"hive", "mariadb"} else self.site).process.pid
+        return psutil.Process(guard).children()[0].pid
 
     @contextmanager
     def away(self, *names: str) -> Iterator[None]:
