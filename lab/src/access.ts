@@ -1,5 +1,5 @@
 /**
- * Says that access has ended, or that the server has stopped or soon will be, in SWAP's words.
+ * Says that access has ended, that the server has stopped or soon will be, or that SWAP is out of reach, in SWAP's words.
  *
  * Without it the person would read "Kernel died", "Directory not found" or "Saving failed".
  */
@@ -11,11 +11,13 @@ import { Widget } from '@lumino/widgets';
 import { call, Refused } from './api';
 import { el, safeHref } from './dom';
 import { tellOfStop } from './idle';
-import { standing, startAddress } from './standing';
+import { type Standing, standing, startAddress } from './standing';
 
 const POLL_MS = 5000;
-/** Between two looks at a server that seems to have stopped: a route may be missing for a moment. */
+/** Between two looks at what seems to have stopped, or to be away: a route may be missing for a moment. */
 const AGAIN_MS = 1000;
+/** After which no answer is one: a tunnel that hangs never says so. */
+const SILENT_MS = 15000;
 
 /** Show a dialog alone, until it is answered or `over`: Lab's own complaints lie above ours, and tell the wrong story. */
 async function alone(name: string, options: Partial<Dialog.IOptions<unknown>>, made?: (dialog: Dialog<unknown>) => void): Promise<boolean> {
@@ -38,9 +40,10 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
   const home = () => safeHref(PageConfig.getOption('swapHome')) ?? '/';
   let over = false;
   let asking = false;
-  let missed = 0;
-  let stopped: Dialog<unknown> | null = null;
-  let told = false;
+  let seen: Standing = 'live';
+  let since = 0;
+  let told: Standing = 'live';
+  let shown: Dialog<unknown> | null = null;
 
   type Now = { access: string; stops_at: string | null };
   const keep = async () => tellOfStop((await call<Now>('access', {}, { method: 'POST' })).stops_at, keep);
@@ -55,20 +58,25 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
     window.location.assign(home());
   };
 
+  const say = (name: string, options: Partial<Dialog.IOptions<unknown>>) => alone(name, options, dialog => (shown = dialog));
+
   const sayStopped = async () => {
-    told = true;
     const body = words(
       'It was stopped from SWAP\u2019s pages, or because nobody did anything in it for long, or has ended by itself. What was running in your notebooks has ended with it.',
       'Your notebooks are saved up to the last save. If you changed something since, stay here and copy it before you leave.'
     );
     const buttons = [Dialog.cancelButton({ label: 'Stay here' }), Dialog.okButton({ label: 'Start it again' })];
-    const start = await alone('swap-stopped', { title: 'Your server has stopped', body, buttons }, dialog => {
-      stopped = dialog;
-    });
-    stopped = null;
-    if (start) {
+    if (await say('swap-stopped', { title: 'Your server has stopped', body, buttons })) {
       window.location.assign(startAddress(home(), tracker?.currentWidget?.context.path ?? ''));
     }
+  };
+
+  const sayLost = () => {
+    const body = words(
+      'Nothing is heard from it: your SSH tunnel has ended, the network is away, or SWAP itself is. What runs in your notebooks goes on if SWAP does.',
+      'Your notebooks are saved up to the last save. Stay here; this goes when SWAP answers again.'
+    );
+    return say('swap-lost', { title: 'SWAP does not answer', body, buttons: [Dialog.cancelButton({ label: 'Stay here' })] });
   };
 
   const ask = async (): Promise<void> => {
@@ -78,30 +86,37 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
     asking = true;
     let status: number | null = null;
     try {
-      tellOfStop((await call<Now>('access')).stops_at, keep);
+      tellOfStop((await call<Now>('access', {}, { signal: AbortSignal.timeout(SILENT_MS) })).stops_at, keep);
       status = 200;
     } catch (error) {
       status = error instanceof Refused ? error.status : null;
     } finally {
       asking = false;
     }
-    switch (standing(status)) {
+    const before = seen;
+    seen = standing(status);
+    switch (seen) {
       case 'live':
-        missed = 0;
-        told = false;
-        stopped?.reject();
+        if (told !== 'live') {
+          told = 'live';
+          shown?.reject();
+          // What Lab complained of meanwhile, a save that failed, waits behind ours; it saves again by itself.
+          Dialog.flush();
+        }
         return;
       case 'ended':
         return void (over || end());
       case 'stopped':
-        missed += 1;
-        if (missed === 1) {
+      case 'lost':
+        if (before !== seen) {
+          since = Date.now();
           window.setTimeout(() => void ask(), AGAIN_MS);
-        } else if (!told) {
-          void sayStopped();
+        } else if (told !== seen && Date.now() - since >= AGAIN_MS) {
+          told = seen;
+          void (seen === 'lost' ? sayLost() : sayStopped());
         }
         return;
-      // Anything else: the network, or a gateway that is away. Lab says that itself.
+      // Anything else: something between that is not itself. Lab says that in its own words.
     }
   };
 

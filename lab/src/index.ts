@@ -1,5 +1,5 @@
 /** SWAP's plugins.  Each needs as little of Lab as it can, so that another part switched off takes none with it. */
-import { ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IConnectionLost, ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IThemeManager, IWindowResolver } from '@jupyterlab/apputils';
 import { IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
@@ -27,10 +27,18 @@ const bar: JupyterFrontEndPlugin<void> = {
 
 const access: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:access',
-  description: 'Says that access has ended.',
+  description: 'Says that access has ended, or that the server or SWAP is away.',
   autoStart: true,
   optional: [INotebookTracker],
   activate: (app, tracker: INotebookTracker | null) => watchAccess(app, tracker)
+};
+
+const lost: JupyterFrontEndPlugin<IConnectionLost> = {
+  id: '@swap/lab:lost',
+  description: 'Leaves a lost connection to the words of access; stands for the one of the hub, which calls it a server that does not run.',
+  autoStart: true,
+  provides: IConnectionLost,
+  activate: () => async () => undefined
 };
 
 const sql: JupyterFrontEndPlugin<void> = {
@@ -152,6 +160,7 @@ const help: JupyterFrontEndPlugin<void> = {
 export default [
   bar,
   access,
+  lost,
   sql,
   completion,
   clean,

@@ -1,12 +1,17 @@
 /** What the answer to "do I still have access?" means. */
 
+export type Standing = 'live' | 'ended' | 'stopped' | 'lost' | 'unknown';
+
 /**
  * Return where a window stands, by the status of the answer; null is none at all.
  *
  * Our own server answers 200, 401 or 403.  Where none runs nobody knows the address (404); one that has just died is
- * answered for by what stands before it (502, 504).
+ * answered for by what stands before it (502, 504).  Where nobody answers at all, SWAP or the way to it is away.
  */
-export function standing(status: number | null): 'live' | 'ended' | 'stopped' | 'unknown' {
+export function standing(status: number | null): Standing {
+  if (status === null) {
+    return 'lost';
+  }
   if (status === 200) {
     return 'live';
   }

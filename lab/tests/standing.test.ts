@@ -4,7 +4,7 @@ import { standing, startAddress, stopWords } from '../src/standing';
 
 test('a server that was stopped, one that died, an end of access and a lost network are told apart', () => {
   assert.deepEqual([200, 401, 403, 404, 502, 504, 500, 503, null].map(standing), [
-    'live', 'ended', 'ended', 'stopped', 'stopped', 'stopped', 'unknown', 'unknown', 'unknown'
+    'live', 'ended', 'ended', 'stopped', 'stopped', 'stopped', 'unknown', 'unknown', 'lost'
   ]);
 });
 

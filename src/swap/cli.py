@@ -112,8 +112,7 @@ def config_group() -> None:
 def check(config: Path) -> None:
     """Read the settings and explain every problem, with file and line."""
     settings = _loaded(config)
-    if settings.origins.address is not None:
-        settings.origins.pair.ends_at(settings.origins.address.host)
+    settings.origins.judge_certificate()
     where = " and ".join(address.url for address in settings.addresses)
     click.echo(
         f"{config} is fine: {len(settings.sources)} sources, {len(settings.policy.grants)} grants,"

@@ -9,7 +9,6 @@ import http.client
 import os
 import shutil
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from swap import runtime, terminal
+from swap import runtime, terminal, visit
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
@@ -27,6 +26,7 @@ from swap.launch import possible
 from swap.launch.limits import find
 from swap.runtime import Runtime
 from swap.settings import Address, HiveSource, Secret, Settings, load
+from swap.settings.origins import PROBE
 
 _SOON = timedelta(days=21)
 """How long before its end a certificate is worth a word."""
@@ -78,7 +78,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _process("web", here.web_port, "/ping", settings.state)
         yield _process("hub", here.hub_port, "/hub/health", settings.state)
         yield from _proxy(settings)
-        yield from _public(settings)
+        yield from _public(settings, here)
         yield from _lines(here, settings)
     yield from _directory(settings)
     for name in settings.sources:
@@ -208,9 +208,9 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
 
 
 def _certificate(settings: Settings) -> Iterator[Finding]:
-    """Yield what is to be said of the public address's certificate: its names, its end, and who may read its key."""
+    """Yield what is to be said of our own certificate: its names, its end, and who may read its key."""
     origins = settings.origins
-    if origins.address is None:
+    if origins.address is None or origins.pair is None:
         return
     try:
         ends = origins.pair.ends_at(origins.address.host)
@@ -228,32 +228,33 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
     yield from _closed("origins.key", origins.pair.key)
 
 
-def _public(settings: Settings) -> Iterator[Finding]:
-    """Yield whether the proxy answers at the public address, and shows the certificate that the settings name."""
+def _public(settings: Settings, here: Runtime) -> Iterator[Finding]:
+    """Yield what a browser meets that goes to the public address and to a person's host below it."""
     origins = settings.origins
     if origins.address is None:
         return
-    client = ssl.create_default_context(cafile=str(origins.certificate))
-    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    bind = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(origins.bind, origins.bind)  # noqa: S104 - what stands there
-    try:
-        with socket.create_connection((bind, origins.listens), 5.0) as line:
-            connection = http.client.HTTPConnection(origins.address.host)
-            connection.sock = client.wrap_socket(line, server_hostname=origins.address.host)
-            connection.request("GET", "/ping")
-            status = connection.getresponse().status
-            connection.close()
-    except (OSError, http.client.HTTPException) as error:
-        works, seen = False, str(error) or type(error).__name__
-    else:
-        works, seen = status < 400, f"status {status}"
-    url = origins.address.url
-    yield Finding(
-        "public address",
-        works=works,
-        saw=f"leads {url} to the portal" if works else f"does not lead {url} to the portal: {seen}",
-        todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}",
-    )
+    for subject, host in (
+        ("public address", origins.address.host),
+        ("public names", f"{PROBE}.{origins.address.host}"),
+    ):
+        seen = visit.ping(host, origins.address.port)
+        if isinstance(seen, visit.Failed):
+            yield Finding(subject, works=False, saw=seen.why, todo=seen.todo)
+        elif seen.mark != here.mark:
+            todo = (
+                f"Let the proxy lead it to port {origins.listens} of this machine, say X-Forwarded-Proto: https, and"
+                " come from an address of origins.proxies."
+                if origins.proxies
+                else "Let the name lead to this machine in the DNS."
+            )
+            saw = f"{host} leads to something that is not this SWAP (status {seen.status})"
+            yield Finding(subject, works=False, saw=saw, todo=todo)
+        elif seen.ends_at - datetime.now(UTC) < _SOON:
+            saw = f"{host} leads to the portal, with a certificate that ends {seen.ends_at:%Y-%m-%d}"
+            yield Finding(subject, works=False, saw=saw, todo="Renew the certificate that is shown there.")
+        else:
+            saw = f"{host} leads to the portal; its certificate ends {seen.ends_at:%Y-%m-%d}"
+            yield Finding(subject, works=True, saw=saw)
 
 
 def _directory(settings: Settings) -> Iterator[Finding]:

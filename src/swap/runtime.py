@@ -5,6 +5,7 @@ One private file (0600) in the state directory.  People's servers and kernels ne
 
 from __future__ import annotations
 
+import hmac
 import os
 from pathlib import Path
 
@@ -47,6 +48,11 @@ class Runtime(BaseModel):
     """One home directory for each person, by id."""
     spool: Path
     """Results of queries."""
+
+    @property
+    def mark(self) -> str:
+        """What the portal shows to whoever asks, by which this run is told from another; no secret follows from it."""
+        return hmac.digest(self.portal_key.encode(), b"swap-run", "sha256").hex()[:16]
 
     @property
     def gateway_url(self) -> str:

@@ -72,8 +72,16 @@ class Notebook:
 
     def run_all(self, *, seconds: float = 600) -> None:
         """Run every cell and wait for the last."""
+        self.start_all()
+        self.wait_all(seconds=seconds)
+
+    def start_all(self) -> None:
+        """Run every cell."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_text("Run All Cells", exact=True).click()
+
+    def wait_all(self, *, seconds: float = 600) -> None:
+        """Wait for the last cell."""
         assert until(lambda: not self.unfinished(), seconds=seconds), "every cell has run"
         self.wait_idle()
 
@@ -126,8 +134,13 @@ def open_new(page: Page, url: str, homes: Path) -> Notebook:
 def open_example(page: Page, url: str, homes: Path, title: str) -> Notebook:
     """Copy an example from Home."""
     page.goto(url)
-    page.get_by_role("button", name=f"Copy the example {title}").click()
+    copy_example(page, title)
     return Notebook(page, homes)
+
+
+def copy_example(page: Page, title: str) -> None:
+    """Press the button of an example on Home, which leads to its copy."""
+    page.get_by_role("button", name=f"Copy the example {title}").click()
 
 
 def open_welcome(page: Page, url: str, homes: Path) -> Notebook:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import tomlkit
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import Engine, Row, select
 from stage import Demo, start, stop
 
@@ -21,12 +23,21 @@ from slapd import Slapd
 from swap import ports
 from swap.db.engine import create
 from swap.db.tables import audit_event, system_user
+from swap.demo.mariadb_server import MariadbServer
+from swap.demo.mediawiki import READER
 from swap.demo.people import PEOPLE
 from swap.demo.setup import EXAMPLES
 from swap.launch import running
 from swap.runtime import Runtime
 
-PUBLIC_PORT = 8000
+TUNNEL_PORT = 8000
+PUBLIC_NAME = "swap.example.org"
+"""Its name in the world, which the tests' own browsers alone find."""
+JOINED = (
+    "SELECT count(*) AS n, max(c.name) AS c FROM mediawiki.dewiki.page,"
+    " (SELECT max(name) AS name FROM lake.canonical_data.countries) c"
+)
+"""A question to both stores."""
 STRANGER = "dora"
 """Somebody of the directory who is in no group that SWAP's settings name."""
 
@@ -38,7 +49,13 @@ examples = "{examples}"
 [site]
 name = "Analytics"
 port = {port}
-public_port = {public_port}  # people come through: ssh -N -L {public_port}:localhost:{port}
+public_port = {tunnel_port}  # people come through: ssh -N -L {tunnel_port}:localhost:{port}
+
+[origins]
+url = "https://{public_name}"
+certificate = "public.pem"
+key = "public.key"
+bind = "127.0.0.1"
 
 [launch]
 isolation = "user"
@@ -74,9 +91,19 @@ class Site:
     process: subprocess.Popen[bytes]
 
     @property
-    def url(self) -> str:
-        """Its address in people's browsers."""
-        return f"http://localhost:{PUBLIC_PORT}"
+    def tunnel_url(self) -> str:
+        """Its address for whoever comes through a tunnel."""
+        return f"http://localhost:{TUNNEL_PORT}"
+
+    @property
+    def public_url(self) -> str:
+        """Its address in the world."""
+        return f"https://{PUBLIC_NAME}"
+
+    @property
+    def certificate(self) -> Path:
+        """What it shows there."""
+        return self.folder / "public.pem"
 
     @property
     def state(self) -> Path:
@@ -118,7 +145,9 @@ class Site:
 
     def members(self, group: str, *names: str) -> None:
         """Let exactly these people be in one of the directory's groups."""
-        self.directory.set(f"cn={group},{slapd.GROUPS}", "member", *(f"uid={name},{slapd.PEOPLE}" for name in names))
+        # A group of this kind has a member, be it nobody.
+        people = [f"uid={name},{slapd.PEOPLE}" for name in names] or [slapd.ACCOUNT]
+        self.directory.set(f"cn={group},{slapd.GROUPS}", "member", *people)
 
 
 def members_of(group: str) -> list[str]:
@@ -131,6 +160,9 @@ def running_site(stores: Demo) -> Iterator[Site]:
     folder = services.temporary_directory()
     certificate = services.certificate(folder, "localhost")
     certificate[0].rename(folder / "directory.pem")
+    quarter = timedelta(days=90)  # longer than the doctor's word of a near end
+    for path in services.certificate(folder, PUBLIC_NAME, quarter, more=(f"*.{PUBLIC_NAME}",)):
+        path.rename(folder / f"public{path.suffix}")
     directory = _directory((folder / "directory.pem", certificate[1]))
     (port,) = ports.free(1)
     _write(folder, port, directory, stores)
@@ -167,7 +199,8 @@ def _write(folder: Path, port: int, directory: Slapd, stores: Demo) -> None:
         kernel_env=theirs["kernel_env"],
         examples=EXAMPLES,
         port=port,
-        public_port=PUBLIC_PORT,
+        tunnel_port=TUNNEL_PORT,
+        public_name=PUBLIC_NAME,
         ldap_port=directory.tls_port,
         account=slapd.ACCOUNT,
         people=slapd.PEOPLE,
@@ -177,18 +210,49 @@ def _write(folder: Path, port: int, directory: Slapd, stores: Demo) -> None:
     (folder / "swap.toml").write_text(written + rest, encoding="utf-8")
 
 
-def sign_in(context: BrowserContext, site: Site, name: str) -> Page:
+def sign_in(context: BrowserContext, url: str, name: str) -> Page:
     """Open a page and send the form with somebody's name and password."""
     page = context.new_page()
-    page.goto(site.url)
+    page.goto(url)
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(password(name))
     page.get_by_role("button", name="Sign in", exact=True).click()
     return page
 
 
-def signed_in(context: BrowserContext, site: Site, name: str) -> Page:
+def signed_in(context: BrowserContext, url: str, name: str) -> Page:
     """Sign somebody in; return their Home."""
-    page = sign_in(context, site, name)
+    page = sign_in(context, url, name)
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     return page
+
+
+@contextmanager
+def at_a_browser(browser: Browser, requests: list[str]) -> Iterator[BrowserContext]:
+    """Sit down at one, with nothing in it; what it asks for is remembered."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(60_000)
+    context.on("request", lambda request: requests.append(request.url))
+    yield context
+    context.close()
+
+
+def statements_in_mariadb(stores: Demo) -> list[str]:
+    """Ask the store itself what SWAP runs there."""
+    wanted = f"SELECT info FROM information_schema.processlist WHERE user = '{READER}' AND info LIKE '%swap:%'"
+    return MariadbServer(stores.state, 0).execute([wanted]).splitlines()
+
+
+@contextmanager
+def locked_in_mariadb(stores: Demo, table: str) -> Iterator[None]:
+    """Hold a table for the block, so that whoever reads it waits."""
+    command = ["mariadb", "--no-defaults", "--socket=socket", "--user=root", "--batch", "--unbuffered", "-N"]
+    with subprocess.Popen(
+        command, cwd=MariadbServer(stores.state, 0).data, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        holder.stdin.write(f"LOCK TABLES {table} WRITE; SELECT 'held';\n".encode())
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"held\n"
+        yield

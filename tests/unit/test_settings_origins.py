@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,10 @@ TUNNEL = Address("http", "localhost", 8000)
 PUBLIC = {"url": "https://swap.example.org", "certificate": "c.pem", "key": "k.pem"}
 
 
-def problems(directory: Path, origins: dict[str, str | int], more: str = "") -> list[str]:
+BEHIND: dict[str, Any] = {"url": PUBLIC["url"], "bind": "127.0.0.1", "port": 8443, "proxies": ["192.0.2.7"]}
+
+
+def problems(directory: Path, origins: dict[str, Any], more: str = "") -> list[str]:
     lines = [f"{name} = {value!r}" for name, value in origins.items()]
     (directory / "swap.toml").write_text(
         "state = 'state'\npeople.file = 'people.toml'\n" + more + "\n[origins]\n" + "\n".join(lines) + "\n"
@@ -28,8 +32,39 @@ def problems(directory: Path, origins: dict[str, str | int], more: str = "") -> 
     ("origins", "message"),
     [
         ({"certificate": "c.pem"}, "origins: url is missing: the public address that the others are for."),
-        ({"url": PUBLIC["url"]}, "origins: certificate is missing: SWAP needs both to speak TLS."),
-        ({"url": PUBLIC["url"], "certificate": "c.pem"}, "origins: key is missing: SWAP needs both to speak TLS."),
+        (
+            {"url": PUBLIC["url"]},
+            "origins: certificate is missing: SWAP needs both to speak TLS, or proxies that speak it.",
+        ),
+        (
+            {"url": PUBLIC["url"], "certificate": "c.pem"},
+            "origins: key is missing: SWAP needs both to speak TLS, or proxies that speak it.",
+        ),
+        *(
+            (
+                BEHIND | {name: value},
+                f"origins: proxies and {name} are both set: either the proxies speak TLS or SWAP does. Remove one of them.",
+            )
+            for name, value in {"certificate": "c.pem", "key": "k.pem", "http_port": 80}.items()
+        ),
+        (
+            {"url": PUBLIC["url"], "proxies": ["192.0.2.7"]},
+            "origins: port is missing: the port on which the proxies reach SWAP, without TLS.",
+        ),
+        *(
+            (
+                BEHIND | {"proxies": ["192.0.2.7", proxy]},
+                "origins.proxies[1]: it must be an address or a network, for example 192.0.2.7 or 192.0.2.0/28.",
+            )
+            for proxy in ("proxy.example.org", "192.0.2.7/24", "192.0.2.7:80", "")
+        ),
+        *(
+            (
+                BEHIND | {"proxies": [proxy]},
+                "origins.proxies[0]: it must not be everybody: whoever it names is believed about who comes.",
+            )
+            for proxy in ("0.0.0.0/0", "::/0")
+        ),
         *(
             (
                 PUBLIC | {"url": url},
@@ -62,9 +97,7 @@ def problems(directory: Path, origins: dict[str, str | int], more: str = "") -> 
         ),
     ],
 )
-def test_each_mistake_is_told_in_the_settings_own_name(
-    tmp_path: Path, origins: dict[str, str | int], message: str
-) -> None:
+def test_each_mistake_is_told_in_the_settings_own_name(tmp_path: Path, origins: dict[str, Any], message: str) -> None:
     assert message in problems(tmp_path, origins)
 
 
@@ -112,3 +145,11 @@ def test_a_port_stands_in_an_address_only_where_browsers_write_it() -> None:
 def test_swap_listens_where_told_and_else_where_the_address_says() -> None:
     assert settings(**PUBLIC).origins.listens == 443
     assert settings(**PUBLIC, port=8443).origins.listens == 8443
+
+
+def test_behind_proxies_swap_has_no_certificate_and_listens_where_they_reach_it() -> None:
+    made = settings(**BEHIND).origins
+
+    assert (made.pair, made.listens, made.proxies) == (None, 8443, ("192.0.2.7/32",))
+    assert made.address is not None
+    assert made.address.url == "https://swap.example.org"

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import catalog, handlers
+from swap.gateway import away, catalog, handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class Route:
 
 ROUTES = (
     Route("GET", "/v1/health", handlers.health),
+    # What portal and hub would answer for one another with, at their own paths: see away.py.
+    Route("GET", "/sign-in", away.page),
+    Route("GET", "/hub/error/502", away.page),
     Route("POST", "/v1/tokens", handlers.mint_token),
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("GET", "/v1/servers/queries", handlers.server_queries),

@@ -22,7 +22,6 @@ from swap import audit
 from swap.hub import addresses, clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
-from swap.hub.loopback import refuse_other_addresses
 from swap.hub.proving import Crowded, Proving
 from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
@@ -50,7 +49,6 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.context = context.current()
-        refuse_other_addresses(self.context.settings)
         mend.watch(self.db)
         self.tries = Tries(self.context.settings.people.tries)
         self.directory = registry.directory(self.context.settings)
@@ -62,7 +60,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any]:
         """Return the hub's user, named by the person's id.  Raises Refusal."""
         name, password = str(data.get("username") or ""), str(data.get("password") or "")
-        client = clients.address(handler.request, self.context.runtime)
+        client = clients.address(handler.request, self.context.runtime, self.context.settings.origins.proxies)
         one = self._try(handler, name, client)
         self._pause(one)
         try:

@@ -1,13 +1,14 @@
 """Where somebody who signs in comes from, as Traefik says it; nobody else's word counts.
 
 The hub listens on loopback, where every program of this machine can speak to it and name any address.  Traefik
-deletes what a client says of itself, and shows a proof with what it says.
+deletes what a client says of itself, but for what the site's own proxies say, and shows a proof with what it says.
 """
 
 from __future__ import annotations
 
 import hmac
-from ipaddress import IPv6Address, ip_address, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from swap.runtime import Runtime
@@ -23,19 +24,46 @@ def proof(runtime: Runtime) -> str:
     return hmac.digest(runtime.traefik_api_password.encode(), b"swap-sign-in", "sha256").hex()
 
 
-def address(request: Any, runtime: Runtime) -> str:
+def address(request: Any, runtime: Runtime, proxies: Sequence[str]) -> str:
     """Return the address a request came from: as Traefik says, or this machine's for one that came past it."""
     shown = request.headers.get(PROOF, "")
-    through_traefik = hmac.compare_digest(shown.encode(), proof(runtime).encode())
-    return str(request.remote_ip) if through_traefik else HERE
+    if not hmac.compare_digest(shown.encode(), proof(runtime).encode()):
+        return HERE
+    return last_stranger(request.headers.get("X-Forwarded-For", ""), proxies)
+
+
+def last_stranger(hops: str, proxies: Sequence[str]) -> str:
+    """Return the last hop of X-Forwarded-For that is none of the proxies, or the first when all are.
+
+    Each hop was written by the one after it.  So what stands before a stranger is the stranger's own invention, and of
+    a proxy that names no address the proxy's own stands for what is behind it.
+
+    >>> last_stranger("203.0.113.7, 198.51.100.9, 192.0.2.1", ["192.0.2.0/28"])
+    '198.51.100.9'
+    """
+    networks = [ip_network(proxy) for proxy in proxies]
+    found = HERE
+    for hop in reversed(hops.split(",")):
+        told = _address(hop.strip())
+        if told is None:
+            break
+        found = str(told)
+        if not any(told in network for network in networks):
+            break
+    return found
+
+
+def _address(hop: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(hop.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
 
 
 def network(address: str) -> str:
     """Return what counts as one client: an IPv4 address, or an IPv6 network."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
+    found = _address(address)
+    if found is None:
         return HERE
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    return str(found.ipv4_mapped or ip_network((found, IPV6_PREFIX), strict=False))
+    return str(ip_network((found, IPV6_PREFIX), strict=False) if isinstance(found, IPv6Address) else found)

@@ -11,7 +11,6 @@ from typing import Any
 
 from swap import logs, look
 from swap.hub import routes
-from swap.hub.loopback import refuse_other_addresses
 from swap.runtime import Runtime
 from swap.settings import Settings
 
@@ -34,8 +33,7 @@ SPARE_SECONDS = 15
 
 
 def configure(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
-    """Return class → trait → value.  Raises SettingsError for a demo that is not on loopback."""
-    refuse_other_addresses(settings)
+    """Return class → trait → value."""
     return {
         "JupyterHub": _hub(settings, runtime) | _access(settings, runtime) | _pages(settings),
         "Authenticator": _authenticator(),

@@ -4,7 +4,8 @@ Closed by default.  On the portal's host only the sign-in page and the OAuth doo
 everything else is the portal's; a person's host leads to that person's server and to nothing else; hosts
 that are neither are told so, in words, by one path of the portal's.  What a page of another host asks for, but for
 going there, is answered by nobody.  The public address has routes of its own, on an entry of its own: nothing of it
-can be asked for without TLS.  The hub writes a file of its own beside ours, with the routes of each running server.
+can be asked for without TLS, which Traefik speaks or the site's own proxies.  The hub writes a file of its own beside
+ours, with the routes of each running server.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ import re
 from typing import Any
 
 from swap.hub import clients
-from swap.hub.loopback import refuse_other_addresses
 from swap.runtime import Runtime
 from swap.settings import Address, Settings
 from swap.settings.origins import PROBE
 
 WEB = "web"
 PUBLIC = "public"
-"""The entry of the public address.  It speaks TLS and nothing else."""
+"""The entry of the public address.  It speaks TLS and nothing else, or is there for the site's own proxies alone."""
 PLAIN = "plain"
 """The entry that leads plain HTTP to the public address."""
 API = "api"
@@ -45,8 +45,19 @@ IS_FOREIGN = (
 IS_PLAIN = "HeaderRegexp(`Origin`, `^http:`)"
 """What comes from a page that came without TLS, of the very same host perhaps: whoever is on the way wrote it."""
 
+CAME_BY_TLS = (
+    "HeaderRegexp(`X-Forwarded-Proto`, `^(https|wss)$`) && !HeaderRegexp(`X-Forwarded-Proto`, `^(http|ws)$|,`)"
+)
+"""What the site's own proxies say of what came to them over TLS; Traefik writes the header where they do not."""
+
+PLAIN_PATH = "/not-by-tls"
+"""The path at which the portal answers what did not."""
+
 FOREIGN_PATH = "/foreign"
 """The path at which the portal answers that, on every host of ours."""
+
+AWAY = ["502", "504"]
+"""What Traefik itself answers for who does not; 503 is the hub's own word."""
 
 SERVER_GONE = "server-gone"
 """The middleware that answers in words for a server that does not answer; hub/proxy.py puts it before each server."""
@@ -54,16 +65,15 @@ SERVER_GONE = "server-gone"
 HSTS_SECONDS = 31_536_000
 
 # Above the routes the hub writes itself, whose priority is the length of their rule.
-_DOTTED, _FOREIGN, _DOOR, _GUARD, _PORTAL, _LAST, _LAST_OF_ALL = 1200, 1100, 1000, 900, 10, 2, 1
+_NOT_BY_TLS, _DOTTED, _FOREIGN, _DOOR, _GUARD, _PORTAL, _LAST, _LAST_OF_ALL = 1300, 1200, 1100, 1000, 900, 10, 2, 1
 
 
 def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
     """Return the contents of Traefik's static and dynamic file."""
-    refuse_other_addresses(settings)
     routers, middlewares = _routers(settings.site.address, WEB), _middlewares(settings.site.address, WEB)
     if (public := settings.origins.address) is not None:
-        routers |= _routers(public, PUBLIC) | _plain(settings, public)
-        middlewares |= _middlewares(public, PUBLIC)
+        routers |= _routers(public, PUBLIC) | _plain(settings, public) | _behind_proxies(settings)
+        middlewares |= _middlewares(public, PUBLIC) | _for_proxies(settings)
     return {
         "static": _static(settings, runtime),
         "dynamic": {
@@ -73,6 +83,9 @@ def traefik(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
                 "services": {
                     "portal": _service(runtime.web_url),
                     "hub": _service(runtime.hub_url),
+                    "gateway": _service(runtime.gateway_url),
+                    "portal-or-words": _or_words("portal"),
+                    "hub-or-words": _or_words("hub"),
                 },
             }
         },
@@ -87,8 +100,13 @@ def _static(settings: Settings, runtime: Runtime) -> dict[str, Any]:
     origins = settings.origins
     if origins.address is not None:
         bind = f"[{origins.bind}]" if ":" in origins.bind else origins.bind
-        entry = _entry(f"{bind}:{origins.listens}", "no-hearsay", "only-tls")
-        entries[PUBLIC] = {**entry, "http": {**entry["http"], "tls": {}}}
+        address = f"{bind}:{origins.listens}"
+        if origins.proxies:
+            entry = _entry(address, "only-proxies", "no-hearsay", "no-hearsay-of-proxies", "only-tls")
+            entries[PUBLIC] = {**entry, "forwardedHeaders": {"trustedIPs": list(origins.proxies)}}
+        else:
+            entry = _entry(address, "no-hearsay", "only-tls")
+            entries[PUBLIC] = {**entry, "http": {**entry["http"], "tls": {}}}
         if origins.http_port is not None:
             entries[PLAIN] = _entry(f"{bind}:{origins.http_port}")
     return {
@@ -197,6 +215,27 @@ def _plain(settings: Settings, public: Address) -> dict[str, Any]:
     return {"to-tls": _router(PLAIN, ours, "portal", _PORTAL, "to-tls")}
 
 
+def _behind_proxies(settings: Settings) -> dict[str, Any]:
+    """Return the router before all others for what the site's own proxies did not get over TLS, where there are any."""
+    if not settings.origins.proxies:
+        return {}
+    # The rule names a host as all others do, for a request without one.
+    return {"not-by-tls": _router(PUBLIC, f"HostRegexp(`.*`) && !({CAME_BY_TLS})", "portal", _NOT_BY_TLS, "to-plain")}
+
+
+def _for_proxies(settings: Settings) -> dict[str, Any]:
+    """Return the middlewares of the entry on which the site's own proxies are answered, where there are any."""
+    if not settings.origins.proxies:
+        return {}
+    # Of what proxies may pass on, how and for whom a request came is theirs to say, and nothing else.
+    unsaid = ("X-Real-Ip", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server")
+    return {
+        "only-proxies": {"ipAllowList": {"sourceRange": list(settings.origins.proxies)}},
+        "no-hearsay-of-proxies": {"headers": {"customRequestHeaders": dict.fromkeys(unsaid, "")}},
+        "to-plain": {"replacePath": {"path": PLAIN_PATH}},
+    }
+
+
 def _middlewares(address: Address, entry: str) -> dict[str, Any]:
     """Return the middlewares that lead to one address."""
     url = address.url
@@ -227,13 +266,13 @@ def _own_middlewares(runtime: Runtime) -> dict[str, Any]:
         "to-foreign": {"replacePath": {"path": FOREIGN_PATH}},
         # Traefik says itself where a request came from and how, in headers of its own; these it would pass on.
         "no-hearsay": {"headers": {"customRequestHeaders": {"Forwarded": "", "X-Scheme": ""}}},
-        # While the portal is away the hub has a page that says so.
-        "portal-away": {"errors": {"status": ["502", "504"], "service": "hub", "query": "/hub/error/502"}},
-        # While the hub is away the portal's own door answers in its place, in words.  503 is the hub's own word.
-        "hub-away": {"errors": {"status": ["502", "504"], "service": "portal", "query": "/sign-in"}},
+        # While the portal is away the hub has a page that says so, and the gateway one while both are.
+        "portal-away": {"errors": {"status": AWAY, "service": "hub-or-words", "query": "/hub/error/502"}},
+        # While the hub is away the portal's own door answers in its place, in words.
+        "hub-away": {"errors": {"status": AWAY, "service": "portal-or-words", "query": "/sign-in"}},
         # A server that has died keeps its route until the hub looks again.  The page has no power and asks for no
         # cookie.
-        SERVER_GONE: {"errors": {"status": ["502", "504"], "service": "portal", "query": "/server-gone"}},
+        SERVER_GONE: {"errors": {"status": AWAY, "service": "portal", "query": "/server-gone"}},
         # With it the hub believes what is said of the client's address; a client's own is overwritten.
         "through-traefik": {"headers": {"customRequestHeaders": {clients.PROOF: clients.proof(runtime)}}},
         "api-login": {"basicAuth": {"users": [f"{API_USER}:{_unsalted(runtime.traefik_api_password)}"]}},
@@ -260,6 +299,11 @@ def _router(entry: str, rule: str, service: str, priority: int, *middlewares: st
     if middlewares:
         router["middlewares"] = list(middlewares)
     return router
+
+
+def _or_words(service: str) -> dict[str, Any]:
+    """Return a service, and the gateway's page in words where it does not answer."""
+    return {"failover": {"service": service, "fallback": "gateway", "errors": {"status": AWAY}}}
 
 
 def _service(url: str) -> dict[str, Any]:

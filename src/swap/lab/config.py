@@ -33,6 +33,7 @@ DISABLED_EXTENSIONS = (
     "@jupyterlab/fileeditor-extension:language-server",
     "@jupyterlab/help-extension:jupyter-forum",
     "@jupyterlab/help-extension:resources",  # links to outside hosts
+    "@jupyterlab/hub-extension:connectionlost",  # ours stands in its place and knows SWAP from a server
     "@jupyterlab/hub-extension:menu",  # Hub Control Panel and Log Out: the portal has both, in SWAP's words
     "@jupyterlab/lsp-extension",  # there is no language server
     "@jupyterlab/notebook-extension:language-server",

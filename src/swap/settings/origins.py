@@ -1,9 +1,10 @@
-"""Where browsers find SWAP: through a tunnel, and under a public name with TLS."""
+"""Where browsers find SWAP: through a tunnel, and under a public name with TLS, that SWAP or a proxy before it ends."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -67,6 +68,18 @@ def _public(url: str) -> str:
     return url.rstrip("/")
 
 
+def _network(address: str) -> str:
+    try:
+        found = ip_network(address)
+    except ValueError:
+        msg = "it must be an address or a network, for example 192.0.2.7 or 192.0.2.0/28"
+        raise ValueError(msg) from None
+    if not found.prefixlen:
+        msg = "it must not be everybody: whoever it names is believed about who comes"
+        raise ValueError(msg)
+    return str(found)
+
+
 class Origins(Model):
     """A public address under TLS, beside the one of `site` that people reach through an SSH tunnel."""
 
@@ -81,6 +94,11 @@ class Origins(Model):
         " changed file counts within seconds, without a restart.",
     )
     key: Location | None = Field(default=None, description="PEM file of the certificate's key, mode 0600.")
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        description="Addresses and networks of proxies of the site's own that speak TLS in SWAP's place. They alone are"
+        " answered on `port`, and believed about whom they speak for; there is no certificate then.",
+    )
     bind: str = Field(default="0.0.0.0", description="The address SWAP listens on for `url`.")  # noqa: S104 - asked for
     port: int | None = Field(
         default=None, ge=1, le=65535, description="The port SWAP listens on for `url`; by default the one in it."
@@ -98,10 +116,25 @@ class Origins(Model):
             if self.model_fields_set:
                 msg = "url is missing: the public address that the others are for"
                 raise ValueError(msg)
+        elif self.proxies:
+            self._behind_proxies()
         elif self.certificate is None or self.key is None:
-            msg = f"{'certificate' if self.certificate is None else 'key'} is missing: SWAP needs both to speak TLS"
+            msg = (
+                f"{'certificate' if self.certificate is None else 'key'} is missing: SWAP needs both to speak TLS, or"
+                " proxies that speak it"
+            )
             raise ValueError(msg)
         return self
+
+    def _behind_proxies(self) -> None:
+        """Raise ValueError for what is nothing to a SWAP behind proxies, and for what it cannot do without."""
+        for name in ("certificate", "key", "http_port"):
+            if getattr(self, name) is not None:
+                msg = f"proxies and {name} are both set: either the proxies speak TLS or SWAP does. Remove one of them"
+                raise ValueError(msg)
+        if self.port is None:
+            msg = "port is missing: the port on which the proxies reach SWAP, without TLS"
+            raise ValueError(msg)
 
     @property
     def address(self) -> Address | None:
@@ -112,11 +145,14 @@ class Origins(Model):
         return Address("https", str(split.hostname), split.port or _PORTS["https"])
 
     @property
-    def pair(self) -> Pair:
-        """The certificate's files.  Only where there is a public address."""
-        assert self.certificate is not None
-        assert self.key is not None
-        return Pair(self.certificate, self.key)
+    def pair(self) -> Pair | None:
+        """The certificate's files, or None where SWAP speaks no TLS itself."""
+        return None if self.certificate is None or self.key is None else Pair(self.certificate, self.key)
+
+    def judge_certificate(self) -> None:
+        """Raise SettingsError where SWAP speaks TLS itself and its certificate's files are no good for it."""
+        if self.address is not None and self.pair is not None:
+            self.pair.ends_at(self.address.host)
 
     @property
     def listens(self) -> int:

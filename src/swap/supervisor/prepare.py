@@ -37,8 +37,7 @@ def site(config: Path) -> dict[str, Any]:
     """Return a `Site` for JSON.  Raises SettingsError."""
     settings = settings_module.load(config)
     database, origins = settings.database, settings.origins
-    if origins.address is not None:
-        origins.pair.ends_at(origins.address.host)
+    origins.judge_certificate()
     made = Site(
         settings.state,
         settings.site.bind,
@@ -46,7 +45,7 @@ def site(config: Path) -> dict[str, Any]:
         settings.addresses[0].url,
         embedded=database.url is None,
         database_port=database.port,
-        certificate=None if origins.address is None else (str(origins.certificate), str(origins.key)),
+        certificate=None if origins.pair is None else (str(origins.pair.certificate), str(origins.pair.key)),
         public_bind=origins.bind,
         public_ports=() if origins.address is None else tuple(filter(None, (origins.listens, origins.http_port))),
     )

@@ -49,8 +49,8 @@ def traefik_command(settings: Settings, here: Runtime) -> list[str]:
     if program is None:
         raise NotFound(Problem("The proxy, Traefik, is not installed.", todo="Install swap-analytics[embedded]."))
     contents = routes.traefik(settings, here)
-    if settings.origins.address is not None:
-        certificates.hand_over(settings.origins.pair, here.traefik_directory)
+    if (pair := settings.origins.pair) is not None:
+        certificates.hand_over(pair, here.traefik_directory)
     static = here.traefik_directory.parent / "static.yml"
     for path, content in ((static, contents["static"]), (here.traefik_directory / "swap.yml", contents["dynamic"])):
         path.touch(mode=0o600)

@@ -5,7 +5,7 @@ Each request passes Guard, then `_answer`, then one handler.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from swap import look
+from swap import look, visit
 from swap.db import engine
 from swap.errors import NotFound, NotSignedIn, Problem
 from swap.launch.launcher import launcher
@@ -77,16 +77,19 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         app.add_api_route(
             route.path, _endpoint(portal, route), methods=[route.method], response_model=None, include_in_schema=False
         )
-    app.add_api_route("/ping", _ping, methods=["GET"], response_model=None, include_in_schema=False)
+    app.add_api_route("/ping", _ping(runtime.mark), methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
     app.add_middleware(Guard, settings=settings, gone=Gone(templates, settings.addresses), failed=_failed(portal))
     return app
 
 
-async def _ping() -> Response:
-    """Answer the browser's test whether it finds names below ours."""
-    return Response(status_code=204)
+def _ping(mark: str) -> Callable[[], Awaitable[Response]]:
+    async def ping() -> Response:
+        """Answer the browser's test whether it finds names below ours, and the doctor's whether it finds this SWAP."""
+        return Response(status_code=204, headers={visit.MARK: mark})
+
+    return ping
 
 
 def _endpoint(portal: Portal, route: Route) -> Callable[[Request], Any]:

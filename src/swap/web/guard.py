@@ -17,8 +17,14 @@ from swap.web.gone import Gone
 LOOPBACK = frozenset({"127.0.0.1", "[::1]", "0.0.0.0"})  # noqa: S104 - what people type, not what we bind
 STATIC = "/static/build/"
 PING = "/ping"
-FOREIGN = "/foreign"
-"""Where Traefik leads what a page of another host asks for (hub/routes.py)."""
+REFUSED = {
+    "/foreign": "A page of another host asked for this, so SWAP did not answer. Nothing was changed. Go to {}/\n",
+    "/not-by-tls": (
+        "This did not come over TLS, so SWAP did not answer. Go to {}/\n\nIf you went there: the proxy before SWAP has"
+        " to say so, with the header X-Forwarded-Proto: https.\n"
+    ),
+}
+"""What is said where Traefik leads what it refuses (hub/routes.py)."""
 
 
 def policy(address: Address) -> str:
@@ -88,12 +94,8 @@ class Guard:
         """
         host = Headers(scope=scope).get("host", "")
         name, _, port = host.rpartition(":") if not host.endswith("]") and ":" in host else (host, "", "")
-        if scope["path"] == FOREIGN:
-            return PlainTextResponse(
-                "A page of another host asked for this, so SWAP did not answer. Nothing was changed. Go to"
-                f" {address.url}/\n",
-                status_code=403,
-            )
+        if scope["path"] in REFUSED:
+            return PlainTextResponse(REFUSED[scope["path"]].format(address.url), status_code=403)
         if name == address.host or scope["path"] == PING:
             return None
         if gone := self.gone.answer(name, scope["path"]):

@@ -74,6 +74,11 @@ def password(name: str) -> str:
     return f"demo-{name}"
 
 
+def certificate_of(settings: Settings) -> Path:
+    """The certificate of the public address, whoever shows it."""
+    return settings.state / "secrets" / f"{PUBLIC}.pem"
+
+
 def people_document(names: tuple[str, ...] = NAMES) -> str:
     return tomlkit.dumps(
         {
@@ -129,7 +134,7 @@ class House:
         """Open a line to Traefik, as whoever asks for a host."""
         line = socket.create_connection(("127.0.0.1", self.address.port), 10)
         return (
-            services.trusting(self.settings.origins.certificate).wrap_socket(line, server_hostname=host)
+            services.trusting(certificate_of(self.settings)).wrap_socket(line, server_hostname=host)
             if self.address.tls
             else line
         )
@@ -328,7 +333,7 @@ class Browser:
             timeout=30,
             transport=httpx.HTTPTransport(
                 local_address=self.address,
-                verify=services.trusting(settings.origins.certificate) if door.tls else services.NO_TLS,
+                verify=services.trusting(certificate_of(settings)) if door.tls else services.NO_TLS,
             ),
         )
 
@@ -437,26 +442,26 @@ def build(
     launch: dict | None = None,
     people: dict | None = None,
     sources: dict | None = None,
+    proxies: tuple[str, ...] = (),
 ) -> House:
-    """Lay a house out; nothing runs yet."""
+    """Lay a house out; nothing runs yet.  Where there are proxies, its certificate is for them to show."""
     state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
     for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
-    site, public, plain, gateway, web, hub, api = ports.free(7)
+    site, public, plain, gateway, web, hub, api, behind = ports.free(8)
     certificate, key = services.certificate(state / "secrets", PUBLIC, more=(f"*.{PUBLIC}",))
     (state / "swap.toml").write_text(
         tomlkit.dumps(
             {
                 "state": str(state),
                 "site": {"port": site, "demo": True},
-                "origins": {
-                    "url": f"https://{PUBLIC}:{public}",
-                    "certificate": str(certificate),
-                    "key": str(key),
-                    "bind": "127.0.0.1",
-                    "http_port": plain,
-                },
+                "origins": {"url": f"https://{PUBLIC}:{public}", "bind": "127.0.0.1"}
+                | (
+                    {"port": behind, "proxies": list(proxies)}
+                    if proxies
+                    else {"certificate": str(certificate), "key": str(key), "http_port": plain}
+                ),
                 "people": people or {"file": str(state / "people.toml"), "admin_group": ADMINS},
                 "kernel_env": str(Path(sys.prefix).parent / "kernel"),
                 "launch": launch or {},

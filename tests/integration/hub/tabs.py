@@ -14,6 +14,7 @@ from tornado.netutil import DefaultLoopResolver, OverrideResolver
 from tornado.websocket import websocket_connect
 
 import services
+from integration.hub.conftest import certificate_of
 from swap.launch import running
 
 
@@ -51,7 +52,7 @@ class Tab:
         request = HTTPRequest(
             f"{'wss' if address.tls else 'ws'}://{self.host}:{address.port}/user/{self.person_id}/api/kernels/{kernel_id}/channels",
             headers={"Cookie": self.browser.sent(self.host), "Origin": address.person_url(self.person_id)},
-            ssl_options=services.trusting(self.house.settings.origins.certificate) if address.tls else None,
+            ssl_options=services.trusting(certificate_of(self.house.settings)) if address.tls else None,
         )
         here = OverrideResolver(DefaultLoopResolver(), {self.host: "127.0.0.1"})
         return await websocket_connect(request, resolver=here)

@@ -125,3 +125,30 @@ def test_the_door_itself_answers_in_words_while_the_hub_is_dead(house):
 
     assert answer.status_code >= 500
     assert "· SWAP</title>" in answer.text
+
+
+def test_portal_and_hub_away_at_once_are_told_in_words_too(house):
+    browser = house.sign_in("ann")
+    house.kill("hub")
+    house.kill("web")
+    try:
+        answers = [browser.get(path, follow=False) for path in ("/", "/data", "/sign-in", "/hub/login")]
+    finally:
+        house.start("web", "hub")
+
+    for answer in answers:
+        assert answer.status_code == 502
+        assert "<h1>SWAP’s pages and its sign-in do not answer</h1>" in answer.text
+        assert "set-cookie" not in answer.headers
+    assert browser.get("/").status_code == 200
+
+
+def test_while_one_of_both_answers_it_has_the_word(house):
+    house.kill("web")
+    try:
+        portal = house.browser().get("/")
+    finally:
+        house.start("web")
+
+    assert portal.status_code == 502
+    assert "<h1>SWAP’s pages do not answer</h1>" in portal.text

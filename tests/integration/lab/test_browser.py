@@ -469,6 +469,38 @@ def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: S
     expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
 
 
+@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_swap_out_of_reach_is_said_as_that_until_it_is_back(window: Lab, server: Server, hangs: bool) -> None:
+    """A tunnel that has ended refuses, one that hangs never answers; neither is a server that was stopped."""
+    if hangs:
+        window.context.route(f"{server.url}/**", lambda _: None)
+    else:
+        window.context.set_offline(True)
+    dialog = window.page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("SWAP does not answer", timeout=60_000)
+    window.page.keyboard.press("Control+s")
+    window.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
+    assert dialog.count() == 1
+    expect(dialog).not_to_contain_text("not running")
+    assert "lab/tree/look.ipynb" in window.page.url
+
+    window.context.unroute_all()
+    window.context.set_offline(False)
+
+    expect(dialog).to_have_count(0, timeout=60_000)
+
+
+def test_a_server_that_is_gone_when_swap_is_back_is_said_as_that(window: Lab, server: Server) -> None:
+    window.context.set_offline(True)
+    dialog = window.page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("SWAP does not answer", timeout=20_000)
+
+    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+    window.context.set_offline(False)
+
+    expect(dialog).to_contain_text("Your server has stopped", timeout=20_000)
+
+
 def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_to_the_gateway(window: Lab) -> None:
     """The gateway knows which queries are to be kept, and ends the others itself."""
     expect(window.cell(1).get_by_role("button", name="Cancel")).to_be_visible()

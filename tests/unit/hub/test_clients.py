@@ -6,32 +6,50 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from swap.hub import clients
 
 
-class Connection:
-    """What tornado made of X-Forwarded-For."""
-
-    class Context:
-        remote_ip = "203.0.113.9"
-        protocol = "http"
-
-    context = Context()
-
-
 def request(**headers):
     line = RequestStartLine("POST", "/hub/login", "HTTP/1.1")
-    return HTTPServerRequest(
-        start_line=line, headers=HTTPHeaders({"Host": "localhost"} | headers), connection=Connection()
-    )
+    return HTTPServerRequest(start_line=line, headers=HTTPHeaders({"Host": "localhost"} | headers))
+
+
+def forwarded(hops, **headers):
+    return request(**{"X-Forwarded-For": hops, "X-Real-Ip": "198.51.100.200"} | headers)
 
 
 def test_traefik_is_believed(runtime):
-    assert clients.address(request(**{clients.PROOF: clients.proof(runtime)}), runtime) == "203.0.113.9"
+    made = forwarded("203.0.113.9", **{clients.PROOF: clients.proof(runtime)})
+
+    assert clients.address(made, runtime, ()) == "203.0.113.9"
 
 
 @pytest.mark.parametrize("shown", [None, "", "x" * 64, "\xe9", "api-password"])
 def test_whoever_speaks_to_the_hub_past_traefik_is_this_machine_whatever_they_say(runtime, shown):
-    made = request() if shown is None else request(**{clients.PROOF: shown})
+    made = forwarded("203.0.113.9", **({} if shown is None else {clients.PROOF: shown}))
 
-    assert clients.address(made, runtime) == "127.0.0.1"
+    assert clients.address(made, runtime, ("192.0.2.0/28",)) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("hops", "client"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, 192.0.2.1", "203.0.113.9"),
+        ("203.0.113.9,192.0.2.1,192.0.2.15", "203.0.113.9"),
+        # What a browser says of itself stands before what the first proxy saw.
+        ("192.0.2.1, 10.0.0.1, 203.0.113.9, 192.0.2.1", "203.0.113.9"),
+        ("evil, 203.0.113.9, 192.0.2.1", "203.0.113.9"),
+        ("203.0.113.9, 2001:db8::1", "203.0.113.9"),
+        ("203.0.113.9, ::ffff:192.0.2.1", "203.0.113.9"),
+        # Of all that nobody but proxies is said to be in, the first; a proxy that names nobody stands for them.
+        ("192.0.2.2, 192.0.2.1", "192.0.2.2"),
+        ("unknown, 192.0.2.1", "192.0.2.1"),
+        ("203.0.113.7, _hidden, 192.0.2.1", "192.0.2.1"),
+        ("203.0.113.7, , 192.0.2.1", "192.0.2.1"),
+        ("", "127.0.0.1"),
+        ("nonsense", "127.0.0.1"),
+    ],
+)
+def test_the_last_hop_that_is_no_proxy_counts_as_the_client(hops, client):
+    assert clients.last_stranger(hops, ("192.0.2.0/28", "2001:db8::1/128")) == client
 
 
 @pytest.mark.parametrize(

@@ -3,26 +3,11 @@ from __future__ import annotations
 import ast
 import inspect
 
-import pytest
-
-from swap.errors import SettingsError
 from swap.hub import config, routes
 
 
 def test_the_same_settings_give_the_same_configuration(make_settings, runtime):
     assert config.configure(make_settings(), runtime) == config.configure(make_settings(), runtime)
-
-
-@pytest.mark.parametrize("function", [config.configure, routes.traefik])
-@pytest.mark.parametrize("bind", ["0.0.0.0", "10.0.0.1", "::", "example.org", "", "127.0.0.1.evil.com"])
-def test_the_demos_people_cannot_sign_in_over_the_street(function, bind, make_settings, runtime):
-    with pytest.raises(SettingsError, match=r"site\.bind"):
-        function(make_settings(bind=bind), runtime)
-
-
-@pytest.mark.parametrize("bind", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_loopback_is_a_good_address(bind, make_settings, runtime):
-    assert config.configure(make_settings(bind=bind), runtime)
 
 
 def test_the_portal_can_start_and_stop_servers_and_nothing_else(make_settings, runtime):

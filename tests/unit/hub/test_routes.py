@@ -197,3 +197,65 @@ def test_an_ipv6_address_is_written_as_traefik_reads_it(make_settings, runtime):
     made = routes.traefik(make_settings(origins=ORIGINS | {"bind": "::1"}), runtime)
 
     assert made["static"]["entryPoints"]["public"]["address"] == "[::1]:443"
+
+
+# ── proxies of the site's own ───────────────────────────────────────────────────────────────────────
+BEHIND = {
+    "url": "https://swap.example.org",
+    "bind": "10.0.0.5",
+    "port": 8080,
+    "proxies": ["192.0.2.7", "192.0.2.16/28"],
+}
+
+
+@pytest.fixture
+def behind(make_settings, runtime):
+    return routes.traefik(make_settings(origins=BEHIND), runtime)
+
+
+def test_behind_proxies_they_alone_are_answered_and_believed(behind):
+    entries, middlewares = behind["static"]["entryPoints"], behind["dynamic"]["http"]["middlewares"]
+
+    assert entries["public"]["address"] == "10.0.0.5:8080"
+    assert "tls" not in entries["public"]["http"]
+    assert entries["public"]["http"]["middlewares"][0] == "only-proxies@file"
+    assert middlewares["only-proxies"]["ipAllowList"]["sourceRange"] == ["192.0.2.7/32", "192.0.2.16/28"]
+    assert entries["public"]["forwardedHeaders"] == {"trustedIPs": ["192.0.2.7/32", "192.0.2.16/28"]}
+    assert [name for name, entry in entries.items() if "forwardedHeaders" in entry] == ["public"]
+
+
+def test_behind_proxies_what_came_without_tls_is_answered_before_anything_else(behind):
+    routers = behind["dynamic"]["http"]["routers"]
+    first = max(
+        (each for each in routers.values() if "public" in each["entryPoints"]), key=lambda router: router["priority"]
+    )
+
+    assert first is routers["not-by-tls"]
+    assert first["middlewares"] == ["to-plain"]
+
+
+@pytest.mark.parametrize(
+    ("said", "served"),
+    [
+        (["https"], True),
+        (["wss"], True),
+        (["http"], False),
+        (["ws"], False),
+        (["https", "http"], False),
+        (["https, http"], False),
+        (["xhttps"], False),
+        (["HTTPS"], False),
+        ([], False),
+    ],
+)
+def test_tls_is_what_every_word_of_the_proxies_says(said, served):
+    one, other = re.findall(r"`(\^[^`]*)`", routes.CAME_BY_TLS)
+
+    assert (any(re.search(one, word) for word in said) and not any(re.search(other, word) for word in said)) is served
+
+
+def test_without_proxies_there_is_nothing_of_them(public):
+    http = public["dynamic"]["http"]
+
+    assert "not-by-tls" not in http["routers"]
+    assert not [name for name in http["middlewares"] if "proxies" in name]

@@ -62,7 +62,7 @@ JupyterHubRequestValidator.validate_redirect_uri = lambda self, *arguments, **na
 # Sign-in: no browser is known, whoever says where a request comes from is believed, and a browser keeps the session id
 # that it brings.
 known.unseal = lambda *arguments: ""
-clients.address = lambda request, runtime: str(request.remote_ip)
+clients.address = lambda request, runtime, proxies: str(request.remote_ip)
 SignInHandler.set_login_cookie = LoginHandler.set_login_cookie
 # A password that changed is not noticed.
 service.password_changed = lambda *arguments: False
