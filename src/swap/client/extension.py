@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from swap.client import altair, complete, layer, magic, packages, query, screen, show
+from swap.client import altair, complete, layer, locks, magic, packages, query, screen, show
 from swap.client.result import Result
 from swap.errors import Invalid, Problem, SwapError
 
@@ -40,7 +40,7 @@ def load(shell: Any) -> None:
     if "SWAP_TOKEN_SOCKET" in os.environ:
         # Elsewhere the environment is the person's own, and so is IPython's %pip.
         shell.register_magic_function(no_var_expand(packages.pip), "line", "pip")
-        _say_once(shell, layer.use())
+        _say_once(shell, (*layer.use(), *locks.told()))
         _leave_the_log()
 
 
@@ -58,7 +58,7 @@ def _leave_the_log() -> None:
 
 
 def _say_once(shell: Any, said: Sequence[str]) -> None:
-    """Say with the first cell what of a person's own packages was left out."""
+    """Say with the first cell what of a person's own packages was left out, and what the notebook needs."""
 
     def say(_: object) -> None:
         shell.events.unregister("pre_run_cell", say)

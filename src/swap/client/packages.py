@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from swap.client import environment, layer
+from swap.client import installed, layer
 from swap.errors import Invalid, Problem, SwapError
 
 _READING = frozenset({"check", "config", "debug", "freeze", "help", "inspect", "list", "show"})
@@ -49,7 +49,20 @@ def pip(line: str) -> None:
 
     Raises Invalid for what would change the site's packages, SwapError when pip fails.
     """
-    status = _run(_words(line), _in_cell)
+    _demand_success(_run(_words(line), _in_cell))
+    layer.use()
+    importlib.invalidate_caches()
+
+
+def install(requirements: str) -> None:
+    """Install what a requirements file says, for a cell.  Raises as `pip` does."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        file.write(requirements)
+        file.flush()
+        pip(shlex.join(("install", "-r", file.name)))
+
+
+def _demand_success(status: int) -> None:
     if status:
         raise SwapError(
             Problem(
@@ -58,8 +71,6 @@ def pip(line: str) -> None:
                 todo="If this machine has no way to a package index, ask whoever runs SWAP for the package.",
             )
         )
-    layer.use()
-    importlib.invalidate_caches()
 
 
 def main() -> int:
@@ -100,7 +111,7 @@ def _run(words: list[str], show: Show) -> int:
             ]
         )
         if not status:
-            environment.keep(report)
+            installed.keep(report)
     return status
 
 
@@ -151,9 +162,9 @@ def _demand_layer(words: list[str]) -> None:
 
 def _demand_own(words: list[str]) -> None:
     """Raise Invalid for what is to be removed and is no package of the person's."""
-    own = {environment.normal(package.name) for package in environment.own()}
+    own = {installed.normal(package.name) for package in installed.own()}
     for word in words:
-        if word == "uninstall" or _UNINSTALL.fullmatch(word) or environment.normal(word) in own:
+        if word == "uninstall" or _UNINSTALL.fullmatch(word) or installed.normal(word) in own:
             continue
         raise Invalid(
             Problem(
@@ -184,4 +195,4 @@ def _in_cell(command: list[str]) -> int:
 
 def _installed() -> str:
     """Return what the site has installed, so that nothing in the layer needs another version of it."""
-    return "\n".join(f"{package.name}=={package.version}" for package in environment.site())
+    return "\n".join(f"{package.name}=={package.version}" for package in installed.site())

@@ -136,6 +136,36 @@ def test_a_lock_is_installed_elsewhere_and_another_file_is_refused(
     assert kernel.value("import json; print(json.dumps(len(swap.environment().own)))") == 0
 
 
+def test_a_colleague_is_told_what_a_notebook_needs_and_installs_it_in_one_line(
+    launch: Callable[..., Server], home: Path, index: Index
+) -> None:
+    index.add("ownthing")
+    server = launch(extra=told(index))
+    headers = {"Authorization": f"token {server.hub.token()}"}
+    first = Kernel(server.url, server.hub.token())
+    first.run("%pip install ownthing", 90, prints=True)
+    bundle, metadata = first.value(
+        "import json; print(json.dumps(get_ipython().display_formatter.format(swap.environment().lock())))"
+    )
+    first.run("swap.environment().reset()")
+    output = {"output_type": "execute_result", "execution_count": 1, "data": bundle, "metadata": metadata}
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": 1, "outputs": [output]}
+    (home / "with").mkdir()
+    (home / "with" / "theirs.ipynb").write_text(
+        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    session = {"path": "with/theirs.ipynb", "name": "theirs.ipynb", "type": "notebook", "kernel": {"name": "swap"}}
+    opened = httpx.post(f"{server.url}/api/sessions", headers=headers, json=session, timeout=30, verify=NO_TLS).json()
+    kernel = Kernel(server.url, server.hub.token(), opened["kernel"]["id"])
+
+    assert "This notebook needs ownthing 1.0" in kernel.run("1", prints=True)
+
+    kernel.run("swap.environment().install()", 90)
+    assert kernel.value("import json, ownthing; print(json.dumps(ownthing.PLACE))").startswith(str(home / LAYER))
+    kernel.run("swap.environment().install()")
+    assert kernel.run("print('no word of it')", prints=True) == "no word of it\n"
+
+
 def locked(home: Path) -> None:
     (home / LAYER / "lib").mkdir(parents=True)
     (home / LAYER).chmod(0)
