@@ -17,7 +17,7 @@ from swap.client import installed
 from swap.client.installed import HASH, Package
 
 KEY = "swap_packages"
-"""What a lock is called in the metadata of the output that shows it."""
+"""What a lock is called in the metadata of the output that shows it, and of the notebook."""
 READ_BYTES = 10_000_000
 """A larger notebook is not looked into."""
 LOCKED = 200
@@ -44,10 +44,15 @@ class Lock:
         return self.requirements().rstrip() or "No package of your own: this notebook needs none."
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        kept = [
-            {"name": package.name, "version": package.version, "sha256": package.sha256} for package in self.packages
-        ]
-        return {"text/plain": repr(self)}, {KEY: kept}
+        return {"text/plain": repr(self)}, {KEY: [_as_json(package) for package in self.packages]}
+
+
+def keep(document: Any) -> None:
+    """Write the last lock that a notebook shows into the notebook's metadata, where it stays when outputs go."""
+    if isinstance(document, dict) and (shown := list(_shown(document))):
+        metadata = document.setdefault("metadata", {})
+        if isinstance(metadata, dict):
+            metadata[KEY] = [_as_json(package) for package in shown[-1]]
 
 
 def missing() -> tuple[Package, ...]:
@@ -72,7 +77,7 @@ def told() -> tuple[str, ...]:
 
 
 def _of_notebook() -> tuple[Package, ...]:
-    """Return the last lock that the notebook of this kernel shows."""
+    """Return the last lock that the notebook of this kernel shows, or else keeps."""
     name = os.path.basename(os.environ.get("JPY_SESSION_NAME", ""))  # noqa: PTH119 — a name that is not there is none
     if not name.endswith(".ipynb"):
         return ()
@@ -82,22 +87,31 @@ def _of_notebook() -> tuple[Package, ...]:
             content = file.read(READ_BYTES + 1)
         if len(content) > READ_BYTES or KEY.encode() not in content:
             return ()
-        locks = list(_locks(json.loads(content)))
+        document = json.loads(content)
     except (OSError, ValueError, RecursionError):
         return ()
-    return locks[-1] if locks else ()
+    shown = list(_shown(document))
+    return shown[-1] if shown else _packages(document.get("metadata") if isinstance(document, dict) else None)
 
 
 def _plain(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _locks(document: Any) -> Iterator[tuple[Package, ...]]:
+def _shown(document: Any) -> Iterator[tuple[Package, ...]]:
     for cell in _listed(document, "cells"):
         for output in _listed(cell, "outputs"):
             metadata = output.get("metadata")
             if isinstance(metadata, dict) and KEY in metadata:
-                yield tuple(package for each in _listed(metadata, KEY)[:LOCKED] if (package := _package(each)))
+                yield _packages(metadata)
+
+
+def _packages(metadata: Any) -> tuple[Package, ...]:
+    return tuple(package for each in _listed(metadata, KEY)[:LOCKED] if (package := _package(each)))
+
+
+def _as_json(package: Package) -> dict[str, str]:
+    return {"name": package.name, "version": package.version, "sha256": package.sha256}
 
 
 def _listed(value: Any, name: str) -> list[dict[str, Any]]:

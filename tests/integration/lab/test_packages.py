@@ -52,6 +52,10 @@ def typed(server: Server, line: str) -> str:
     return said
 
 
+def model(document: object) -> dict[str, object]:
+    return {"type": "notebook", "format": "json", "content": document}
+
+
 def frozen() -> set[Path]:
     (site,) = KERNEL_ENV.glob("lib/python3*/site-packages")
     return set(site.iterdir())
@@ -151,9 +155,12 @@ def test_a_colleague_is_told_what_a_notebook_needs_and_installs_it_in_one_line(
     output = {"output_type": "execute_result", "execution_count": 1, "data": bundle, "metadata": metadata}
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": "", "execution_count": 1, "outputs": [output]}
     (home / "with").mkdir()
-    (home / "with" / "theirs.ipynb").write_text(
-        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    )
+    document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    place = f"{server.url}/api/contents/with/theirs.ipynb"
+    assert httpx.put(place, headers=headers, json=model(document), timeout=30, verify=NO_TLS).is_success
+    # Opened again, and saved with its outputs cleared.
+    saved = httpx.get(place, headers=headers, timeout=30, verify=NO_TLS).json()["content"] | {"cells": []}
+    assert httpx.put(place, headers=headers, json=model(saved), timeout=30, verify=NO_TLS).is_success
     session = {"path": "with/theirs.ipynb", "name": "theirs.ipynb", "type": "notebook", "kernel": {"name": "swap"}}
     opened = httpx.post(f"{server.url}/api/sessions", headers=headers, json=session, timeout=30, verify=NO_TLS).json()
     kernel = Kernel(server.url, server.hub.token(), opened["kernel"]["id"])

@@ -80,6 +80,35 @@ def test_what_is_no_lock_is_none(notebook: Path, content: str) -> None:
     assert locks.told() == ()
 
 
+def test_a_lock_that_was_shown_is_kept_when_its_output_goes(notebook: Path) -> None:
+    saved = json.loads(document([{"name": "old", "version": "1"}], [{"name": "ownthing", "version": "1.0", "more": 1}]))
+
+    locks.keep(saved)
+
+    assert saved["metadata"] == {locks.KEY: [{"name": "ownthing", "version": "1.0", "sha256": ""}]}
+    saved["cells"] = []
+    locks.keep(saved)
+    notebook.write_text(json.dumps(saved))
+    assert [package.name for package in locks.missing()] == ["ownthing"]
+
+
+def test_a_lock_of_nothing_takes_the_place_of_one(notebook: Path) -> None:
+    saved = json.loads(document([])) | {"metadata": {locks.KEY: [{"name": "ownthing", "version": "1.0"}]}}
+
+    locks.keep(saved)
+
+    assert saved["metadata"] == {locks.KEY: []}
+
+
+@pytest.mark.parametrize("odd", [None, "text", [], {"cells": 1}, {"cells": [1, {"outputs": [None]}], "metadata": 1}])
+def test_what_is_no_notebook_stays_as_it_is(odd: Any) -> None:
+    before = json.dumps(odd)
+
+    locks.keep(odd)
+
+    assert json.dumps(odd) == before
+
+
 def test_a_pipe_or_nothing_in_the_notebooks_place_has_no_lock(notebook: Path) -> None:
     assert locks.told() == ()
     os.mkfifo(notebook)
