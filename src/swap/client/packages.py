@@ -49,7 +49,11 @@ def pip(line: str) -> None:
 
     Raises Invalid for what would change the site's packages, SwapError when pip fails.
     """
-    _demand_success(_run(_words(line), _in_cell))
+    words = _words(line)
+    if _command(words) == "uninstall":
+        # Nobody can answer pip's question in a cell.
+        words.append("--yes")
+    _demand_success(_run(words, _in_cell))
     layer.use()
     importlib.invalidate_caches()
 
@@ -95,7 +99,6 @@ def _run(words: list[str], show: Show) -> int:
                 words += ["--report", str(report)]
         elif command == "uninstall":
             _demand_own(words)
-            words = words if show is subprocess.call else [*words, "--yes"]
         elif command not in _READING:
             raise Invalid(
                 Problem(

@@ -45,9 +45,10 @@ def found(workspace: Workspace) -> Own | None:
     """
     try:
         with _layers(workspace) as directory:
-            layers, complete = _listed(directory, LAYERS, "python")
+            layers, complete = _listed(directory, ENTRIES, "python")
+            complete = complete and len(layers) <= LAYERS
             names: set[str] = set()
-            for layer in layers:
+            for layer in layers[:LAYERS]:
                 inside, whole = _packages(directory, layer)
                 names.update(inside)
                 complete = complete and whole
