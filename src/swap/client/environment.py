@@ -43,10 +43,12 @@ class Environment(tuple[Package, ...]):  # noqa: SLOT001 — a tuple with someth
         """Remove all packages of your own.  What kernels have imported stays with them until they are restarted."""
         try:
             directory = os.open(os.path.dirname(layer.place()), os.O_RDONLY | os.O_DIRECTORY)  # noqa: PTH120
+            try:
+                removing.throw_away(directory, RESET_SECONDS)
+            finally:
+                os.close(directory)
         except FileNotFoundError:
             return
-        try:
-            removing.throw_away(directory, RESET_SECONDS)
         except OSError as error:
             raise Unavailable(
                 Problem(
@@ -55,8 +57,6 @@ class Environment(tuple[Package, ...]):  # noqa: SLOT001 — a tuple with someth
                     todo=f"Remove {layer.place()} in a terminal.",
                 )
             ) from error
-        finally:
-            os.close(directory)
 
     def __repr__(self) -> str:
         return "\n".join((text.table(_HEADS, self._rows()), "", *self._said()))

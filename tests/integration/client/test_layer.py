@@ -155,6 +155,7 @@ def test_whatever_the_layer_is_a_kernel_starts_and_lists_what_there_is(
     plant(place)
 
     with kernel(tmp_path) as notebook:
+        notebook.run("1")  # what is left out is said with it
         assert notebook.value("'pandas' in {package.name for package in swap.environment()}") is True
         assert notebook.value("bool(repr(swap.environment()) and swap.environment()._repr_html_())") is True
         notebook.run("swap.environment().reset()")
