@@ -42,7 +42,7 @@ def test_they_are_named_and_one_click_removes_them(shared: Portal, ann: Browser)
 def test_without_the_pages_mark_nothing_is_removed(shared: Portal, ann: Browser) -> None:
     place = layer(shared, "kept")
 
-    assert ann.post("/packages/remove", {}).status_code == HTTPStatus.FORBIDDEN
+    assert ann.post("/packages/remove", {}).status_code == HTTPStatus.BAD_REQUEST
 
     assert place.exists()
     ann.submit("/packages/remove")
