@@ -58,9 +58,11 @@ def ipython_directory(environ: dict[str, str], other: Path) -> dict[str, str]:
     """
     startup = Path(environ["HOME"], ".ipython", "profile_default", "startup")
     try:
-        if (startup / "README").exists():
-            return {}
         startup.mkdir(parents=True, exist_ok=True)
+        readme = startup / "README"
+        if readme.exists() and readme.stat().st_size:
+            # The last that IPython writes as it makes its directory.
+            return {}
         with tempfile.TemporaryFile(dir=startup) as probe:
             probe.write(bytes(PROBE_BYTES))
     except OSError:

@@ -95,7 +95,7 @@ def test_a_package_is_installed_from_the_sites_index_and_there_after_a_restart(
         assert kernel_of(again).value("import json, ownthing; print(json.dumps(ownthing.PLACE))")
 
 
-@pytest.mark.parametrize("pip", ["pip", "python -m pip", "pip3"])
+@pytest.mark.parametrize("pip", ["pip", "python -m pip"])
 def test_so_is_one_in_a_terminal_and_by_a_cells_shell(
     launch: Callable[..., Server], home: Path, index: Index, pip: str, kernel_of: Callable[..., Kernel]
 ) -> None:
@@ -222,6 +222,10 @@ def test_a_server_and_a_kernel_start_on_a_layer_that_cannot_be_read(
     assert kernel.value("import json, pandas; print(json.dumps(len(swap.environment()) > 50))") is True
 
 
+ALONE = "from ipykernel.kernelapp import IPKernelApp; IPKernelApp().initialize([])"
+"""What a kernel begins with."""
+
+
 def fill(path: Path) -> None:
     """Write a file until the disk has no byte left."""
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -237,6 +241,14 @@ def test_a_first_kernel_starts_on_a_full_disk(
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home)], check=True)
     try:
         fill(home / "full")
+        control = subprocess.run(
+            [str(KERNEL_ENV / "bin" / "python"), "-E", "-s", "-c", ALONE],
+            env={"HOME": str(home), "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "No space left on device" in control.stderr, "the control"
         server = launch()
         kernel = kernel_of(server)
 

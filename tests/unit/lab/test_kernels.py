@@ -37,3 +37,13 @@ def test_where_ipython_cannot_make_its_directory_it_gets_another(tmp_path: Path,
     (tmp_path / place).touch()
 
     assert ipython_directory({"HOME": str(tmp_path)}, Path("/other")) == {"IPYTHONDIR": "/other"}
+
+
+def test_what_ipython_has_made_at_home_is_used_whatever_the_disk_says(tmp_path: Path) -> None:
+    startup = tmp_path / ".ipython/profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "README").write_text("made")
+    before = startup.stat().st_mtime_ns
+
+    assert ipython_directory({"HOME": str(tmp_path)}, Path("/other")) == {}
+    assert startup.stat().st_mtime_ns == before, "nothing is tried"
