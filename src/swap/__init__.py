@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from swap import errors
 from swap.client.catalog import columns, describe, sources, tables
+from swap.client.environment import environment
 from swap.client.extension import load as load_ipython_extension
 from swap.client.query import sql
 from swap.client.result import Result
 
-__all__ = ["Result", "columns", "describe", "errors", "load_ipython_extension", "sources", "sql", "tables"]
+__all__ = [
+    "Result",
+    "columns",
+    "describe",
+    "environment",
+    "errors",
+    "load_ipython_extension",
+    "sources",
+    "sql",
+    "tables",
+]

@@ -115,6 +115,24 @@ def test_with_kerberos_the_account_is_the_principals_first_name() -> None:
         ("database.url = 'mysql://h/d'", "database.url must begin with postgresql://."),
         ("people.sign_in_days = 31", "people.sign_in_days: it must be less than or equal to 30."),
         ("launch.isolation = 'docker'", "launch.isolation: it must be 'none' or 'user'."),
+        (
+            "launch.index_url = 'pypi.example.org/simple'",
+            (
+                "launch.index_url: it must be the address of a package index, for example"
+                " https://pypi.example.org/simple."
+            ),
+        ),
+        (
+            "launch.index_url = 'https://me:s3cret@pypi.example.org/simple'",
+            "launch.index_url: it must hold no name and no password: everybody's programs see it.",
+        ),
+        (
+            (
+                "launch = { isolation = 'user', index_url = 'https://pypi.example.org/simple', reach ="
+                " ['pypi.example.org:80'] }"
+            ),
+            'launch.index_url is out of people\'s reach. Add "pypi.example.org:443" to launch.reach.',
+        ),
         ("limits.seconds = 0", "limits.seconds: it must be greater than 0."),
         (
             "limits.spool_hours = 2161",

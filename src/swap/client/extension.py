@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from swap.client import altair, complete, magic, packages, query, screen, show
+from swap.client import altair, complete, layer, locks, magic, packages, query, screen, show
 from swap.client.result import Result
 from swap.errors import Invalid, Problem, SwapError
+
+SAID = 5
+"""Sentences of what was left out that stand in a notebook."""
 
 
 def load(shell: Any) -> None:
@@ -36,7 +40,7 @@ def load(shell: Any) -> None:
     if "SWAP_TOKEN_SOCKET" in os.environ:
         # Elsewhere the environment is the person's own, and so is IPython's %pip.
         shell.register_magic_function(no_var_expand(packages.pip), "line", "pip")
-        packages.add_layer()
+        _say_once(shell, (*layer.use(), *locks.told()))
         _leave_the_log()
 
 
@@ -51,6 +55,20 @@ def _leave_the_log() -> None:
         if log is not None:
             os.dup2(nowhere, log)
     os.close(nowhere)
+
+
+def _say_once(shell: Any, said: Sequence[str]) -> None:
+    """Say with the first cell what of a person's own packages was left out, and what the notebook needs."""
+
+    def say(_: object) -> None:
+        shell.events.unregister("pre_run_cell", say)
+        for each in said[:SAID]:
+            print(each, file=sys.stderr)  # noqa: T201 — the cell's output
+        if len(said) > SAID:
+            print(f"So are {len(said) - SAID} more: swap.environment().left_out", file=sys.stderr)  # noqa: T201
+
+    if said:
+        shell.events.register("pre_run_cell", say)
 
 
 def _line(namespace: dict[str, Any], statement: str) -> Result:

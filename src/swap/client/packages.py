@@ -1,21 +1,20 @@
-"""`%pip`: packages of a person's own, in a layer above the site's, which it can add to and never change.
+"""pip for a person: packages of their own, in a layer that adds to the site's and can never change them.
 
-The layer is a directory at home, last on `sys.path`: what the site has installed always wins.
+In a cell it is `%pip`, in a terminal `pip`, which `startup/sitecustomize.py` leads here.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import os
 import re
 import shlex
 import subprocess
 import sys
-import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from swap.client import installed, layer
 from swap.errors import Invalid, Problem, SwapError
 
 _READING = frozenset({"check", "config", "debug", "freeze", "help", "inspect", "list", "show"})
@@ -31,44 +30,43 @@ _NOT_INTO_LAYER = (
     "--user",
 )
 _NOT_INTO_LAYER_SHORT = re.compile(r"-[hqvVU]*[It]")
-_AS_IF_IN = "import runpy, sys; sys.prefix = sys.argv.pop(1); runpy.run_module('pip', run_name='__main__')"
-"""pip removes only what it takes for part of its own environment: with the layer for that, nothing of the site's."""
+_UNINSTALL = re.compile(r"-[qvy]+|--quiet|--verbose|--yes")
+_AS_IF_IN = (
+    "import runpy, sys; sys.prefix = sys.argv.pop(1); sys.path.append(sys.argv.pop(1));"
+    " runpy.run_module('pip', run_name='__main__')"
+)
+"""pip removes only what it takes for part of its own environment: with the layer for that, nothing of the site's.
 
+The layer is last on pip's path, so that nothing in it stands for a part of pip.
+"""
 
-def layer(home: Path | None = None) -> Path:
-    """Return the directory of the person's own packages, for this Python."""
-    return (home or Path.home()) / ".local" / "share" / "swap" / f"python{sysconfig.get_python_version()}"
-
-
-def add_layer() -> None:
-    """Let Python find what is in the layer.  Idempotent."""
-    path = _packages(layer())
-    if path.is_dir() and str(path) not in sys.path:
-        sys.path.append(str(path))
-        importlib.invalidate_caches()
+Show = Callable[[list[str]], int]
+"""Runs a program, shows what it says, and returns its status."""
 
 
 def pip(line: str) -> None:
-    """Run pip for the person: `install` writes into the layer, and what only reads sees both.
+    """Run pip for a cell: `install` and `uninstall` change the layer, and what only reads sees both.
 
     Raises Invalid for what would change the site's packages, SwapError when pip fails.
     """
     words = _words(line)
-    command = _command(words)
-    if command != "install" and command not in _READING:
-        raise Invalid(
-            Problem(
-                f"%pip {command} cannot change the packages of this site.",
-                todo=f"For a package of your own delete its files below {layer()}; then restart the kernel.",
-            )
-        )
-    with tempfile.TemporaryDirectory() as scratch:
-        if command == "install":
-            _demand_layer(words)
-            kept = Path(scratch, "constraints.txt")
-            kept.write_text(_installed(), encoding="utf-8")
-            words = [*words, "--prefix", str(layer()), "--constraint", str(kept), "--no-warn-script-location"]
-        status = _run([sys.executable, "-c", _AS_IF_IN, str(layer()), *words, "--disable-pip-version-check"])
+    if _command(words) == "uninstall":
+        # Nobody can answer pip's question in a cell.
+        words.append("--yes")
+    _demand_success(_run(words, _in_cell))
+    layer.use()
+    importlib.invalidate_caches()
+
+
+def install(requirements: str) -> None:
+    """Install what a requirements file says, for a cell.  Raises as `pip` does."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".txt") as file:
+        file.write(requirements)
+        file.flush()
+        pip(shlex.join(("install", "-r", file.name)))
+
+
+def _demand_success(status: int) -> None:
     if status:
         raise SwapError(
             Problem(
@@ -77,7 +75,47 @@ def pip(line: str) -> None:
                 todo="If this machine has no way to a package index, ask whoever runs SWAP for the package.",
             )
         )
-    add_layer()
+
+
+def main() -> int:
+    """Run pip for a terminal, and return its status."""
+    try:
+        return _run(sys.argv[1:], subprocess.call)
+    except SwapError as error:
+        print(error, file=sys.stderr)  # noqa: T201 — the terminal's
+        return 2
+
+
+def _run(words: list[str], show: Show) -> int:
+    command = _command(words)
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch, "report.json")
+        if command == "install":
+            _demand_layer(words)
+            kept = Path(scratch, "constraints.txt")
+            kept.write_text(_installed(), encoding="utf-8")
+            words = [*words, "--prefix", layer.place(), "--constraint", str(kept), "--no-warn-script-location"]
+            if not any(word.startswith("--rep") for word in words):
+                words += ["--report", str(report)]
+        elif command == "uninstall":
+            _demand_own(words)
+        elif command not in _READING:
+            raise Invalid(
+                Problem(
+                    f"pip {command} cannot change the packages of this site.",
+                    todo="Use pip install, pip uninstall or pip list.",
+                )
+            )
+        status = show(
+            # -I: neither the notebook's folder nor a variable has a say in what pip is.
+            [
+                *(sys.executable, "-I", "-c", _AS_IF_IN, layer.place(), layer.packages(layer.place())),
+                *(*words, "--disable-pip-version-check"),
+            ]
+        )
+        if not status:
+            installed.keep(report)
+    return status
 
 
 def _words(line: str) -> list[str]:
@@ -86,7 +124,7 @@ def _words(line: str) -> list[str]:
     except ValueError as error:
         raise Invalid(
             Problem(
-                "What stands after %pip cannot be read.",
+                "What stands after pip cannot be read.",
                 why="A quote in it is not closed, or a backslash is its end.",
                 todo="Close the quote, or take the backslash away.",
             )
@@ -102,8 +140,8 @@ def _command(words: list[str]) -> str:
         if not _ALONE.fullmatch(word):
             raise Invalid(
                 Problem(
-                    f"%pip cannot tell its command after {word}.",
-                    todo=f"Write the command first, as in %pip install {word} ….",
+                    f"pip cannot tell its command after {word}.",
+                    todo=f"Write the command first, as in pip install {word} ….",
                 )
             )
     return words[at]
@@ -118,23 +156,39 @@ def _demand_layer(words: list[str]) -> None:
         if whole or _NOT_INTO_LAYER_SHORT.match(word):
             raise Invalid(
                 Problem(
-                    f"%pip install takes no {name}.",
+                    f"pip install takes no {name} here.",
                     why="It adds to the packages of this site, in a place of your own, and changes none of them.",
                     todo=f"Leave {name} out.",
                 )
             )
 
 
-def _run(command: list[str]) -> int:
-    """Run a program and show what it says as it says it."""
-    found = os.pathsep.join(part for part in (str(_packages(layer())), os.environ.get("PYTHONPATH", "")) if part)
+def _demand_own(words: list[str]) -> None:
+    """Raise Invalid for what is to be removed and is no package of the person's."""
+    own = {installed.normal(package.name) for package in installed.own()}
+    for word in words:
+        if word == "uninstall" or _UNINSTALL.fullmatch(word) or installed.normal(word) in own:
+            continue
+        raise Invalid(
+            Problem(
+                f"pip uninstall takes no {word} here."
+                if word.startswith("-")
+                else f"{word} is no package of your own.",
+                why="Only your own packages can be removed; those of the site stay.",
+                todo="swap.environment() lists which are yours.",
+            )
+        )
+
+
+def _in_cell(command: list[str]) -> int:
+    """Run a program and print what it says as it says it."""
     with subprocess.Popen(  # noqa: S603 — pip, with the words of the person whose kernel this is
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": found},
+        errors="replace",
     ) as running:
         assert running.stdout is not None
         for line in running.stdout:
@@ -144,12 +198,4 @@ def _run(command: list[str]) -> int:
 
 def _installed() -> str:
     """Return what the site has installed, so that nothing in the layer needs another version of it."""
-    own = str(_packages(layer()))
-    return "\n".join(
-        f"{each.name}=={each.version}"
-        for each in importlib.metadata.distributions(path=[part for part in sys.path if part != own])
-    )
-
-
-def _packages(prefix: Path) -> Path:
-    return Path(sysconfig.get_path("purelib", "venv", {"base": str(prefix), "platbase": str(prefix)}))
+    return "\n".join(f"{package.name}=={package.version}" for package in installed.site())

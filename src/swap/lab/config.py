@@ -21,6 +21,8 @@ PACKAGE = Path(__file__).parent
 LABEXTENSION = "@swap/lab"
 KERNEL = "swap"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+STARTUP = PACKAGE.parent / "client" / "startup"
+"""What the notebooks' Python runs as it starts, in terminals and where a cell starts one: it lets it find the layer."""
 SOCKET_PATH_BYTES = 107
 """What a unix socket's path may hold on Linux."""
 
@@ -96,8 +98,21 @@ def kernelspec(environment: Environment) -> dict[str, Any]:
         ],
         "display_name": "Python (SWAP)",
         "language": "python",
-        "env": {"PATH": f"{prefix / 'bin'}:{SYSTEM_PATH}", "VIRTUAL_ENV": str(prefix)},
+        "env": _programs(environment),
         "metadata": {"debugger": True, "supported_encryption": ["curve"]},
+    }
+
+
+def _programs(environment: Environment) -> dict[str, str]:
+    """Return where a cell and a terminal find programs: the notebooks' Python first, one's own packages last."""
+    prefix = environment.kernel_env
+    own = (
+        environment.home / ".local/share/swap" / python.name / "bin" for python in sorted(prefix.glob("lib/python3*"))
+    )
+    return {
+        "PATH": ":".join((str(prefix / "bin"), SYSTEM_PATH, *map(str, own))),
+        "VIRTUAL_ENV": str(prefix),
+        "PYTHONPATH": str(STARTUP),
     }
 
 
@@ -105,8 +120,7 @@ def terminal(environment: Environment) -> list[str]:
     """Return the command of a terminal: the kernel's Python first, nothing of the server's environment."""
     prefix = environment.kernel_env
     variables = {
-        "PATH": f"{prefix / 'bin'}:{SYSTEM_PATH}",
-        "VIRTUAL_ENV": str(prefix),
+        **_programs(environment),
         "HOME": str(environment.home),
         "LANG": environment.language,
         "TERM": "xterm-256color",
@@ -114,6 +128,8 @@ def terminal(environment: Environment) -> list[str]:
         "SWAP_GATEWAY": environment.gateway,
         "SWAP_HOME_URL": environment.home_url,
         "SWAP_TOKEN_SOCKET": str(environment.token_socket),
+        "SWAP_KERNEL_ENV": str(prefix),
+        **dict(environment.pip),
     }
     if environment.time_zone:
         variables["TZ"] = environment.time_zone

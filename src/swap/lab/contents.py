@@ -16,6 +16,8 @@ from anyio.to_thread import run_sync
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
 
+from swap.client import locks
+
 OPENED_BYTES = 50_000_000
 """Of a notebook, or of a file that is opened in a tab; downloads have no limit."""
 OPENED_PARTS = 200_000
@@ -27,6 +29,11 @@ _CHUNK_BYTES = 1_000_000
 
 class BoundedContents(AsyncLargeFileManager):
     """Files below the person's home, of which none is read that is too large."""
+
+    async def save(self, model: dict[str, Any], path: str = "") -> Any:
+        """Save a file; a notebook with the lock that it shows."""
+        locks.keep(model.get("content"))
+        return await super().save(model, path)  # type: ignore[no-untyped-call] # as Jupyter's own
 
     async def _read_file(  # type: ignore[override] # as Jupyter's own
         self,

@@ -16,7 +16,10 @@ from swap.errors import Problem, SettingsError
 SECRETS = ("SWAP_SERVER_CREDENTIAL", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
 """What must not stay in `os.environ` once the server runs; the hub's two are needed until then."""
 
-KERNEL_NAMES = ("SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_TOKEN_SOCKET")
+PIP_NAMES = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST")
+"""What pip is told of where packages come from."""
+
+KERNEL_NAMES = ("SWAP_GATEWAY", "SWAP_HOME_URL", "SWAP_TOKEN_SOCKET", "SWAP_KERNEL_ENV", *PIP_NAMES)
 """What a kernel and a terminal get of ours."""
 
 
@@ -44,6 +47,8 @@ class Environment:
     """After which a server ends in which nothing has happened; 0 is never."""
     idle_told_hours: float = 0.0
     """How long before that its person is told."""
+    pip: tuple[tuple[str, str], ...] = ()
+    """Variables that tell pip where packages come from."""
     addresses: tuple[str, ...] = ()
     """Each address of the portal, when there is more than one."""
 
@@ -97,5 +102,6 @@ def take(environ: MutableMapping[str, str]) -> Environment:
         time_zone=environ.get("TZ"),
         idle_hours=float(environ.get("SWAP_IDLE_HOURS") or 0),
         idle_told_hours=float(environ.get("SWAP_IDLE_TOLD_HOURS") or 0),
+        pip=tuple((name, environ[name]) for name in PIP_NAMES if environ.get(name)),
         addresses=tuple(environ.get("SWAP_ADDRESSES", "").split()),
     )

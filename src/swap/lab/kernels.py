@@ -5,9 +5,12 @@ The server's own variables name the hub, its client and its callbacks; a kernel 
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import List, Unicode
 
@@ -29,10 +32,14 @@ ALLOWED = frozenset(
         "JPY_PARENT_PID",
         "JPY_SESSION_NAME",
         "PYDEVD_USE_FRAME_EVAL",
+        "PYTHONPATH",
         "PYTHONUTF8",
         *KERNEL_NAMES,
     }
 )
+
+PROBE_BYTES = 65_536
+"""A file of this size must fit before IPython may write what it begins with."""
 
 
 def closed(environ: dict[str, str]) -> dict[str, str]:
@@ -44,12 +51,32 @@ def closed(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in ALLOWED or name.startswith("LC_")}
 
 
+def ipython_directory(environ: dict[str, str], other: Path) -> dict[str, str]:
+    """Return what leads IPython elsewhere where it could not make its directory at home: it would not start.
+
+    What is at home already is used, also when the disk is full.
+    """
+    startup = Path(environ["HOME"], ".ipython", "profile_default", "startup")
+    try:
+        startup.mkdir(parents=True, exist_ok=True)
+        readme = startup / "README"
+        if readme.exists() and readme.stat().st_size:
+            # The last that IPython writes as it makes its directory.
+            return {}
+        with tempfile.TemporaryFile(dir=startup) as probe:
+            probe.write(bytes(PROBE_BYTES))
+    except OSError:
+        return {"IPYTHONDIR": str(other)}
+    return {}
+
+
 class ClosedKernelManager(ServerKernelManager):
     """Starts kernels with a closed environment."""
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         command, arguments = await super()._async_pre_start_kernel(**kw)
-        arguments["env"] = closed(arguments["env"])
+        environ = closed(arguments["env"])
+        arguments["env"] = environ | ipython_directory(environ, Path(jupyter_runtime_dir()) / "ipython")
         return command, arguments
 
     # Jupyter's own sub-classes replace the synchronous method in the same way.

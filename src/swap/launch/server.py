@@ -60,6 +60,11 @@ def server(
         "SWAP_IDLE_HOURS": str(settings.launch.idle_hours),
         "SWAP_IDLE_TOLD_HOURS": str(settings.launch.idle_told_hours),
     }
+    if settings.launch.index_url is not None:
+        env["PIP_INDEX_URL"] = settings.launch.index_url
+        if settings.launch.index_url.startswith("http:"):
+            # Else pip does not ask it at all.
+            env["PIP_TRUSTED_HOST"] = settings.launch.index_address
     secrets = {"SWAP_SERVER_CREDENTIAL": credential} | {name: env.pop(name) for name in HUB_SECRETS if name in env}
     # -I: the server starts in the home, and would else import a person's httpx.py in place of its own.
     argv = (sys.executable, "-I", "-m", "swap.lab")

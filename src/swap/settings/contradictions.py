@@ -38,6 +38,12 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], 
             yield ("database", "url"), "database.url must begin with postgresql://."
         if url.password is not None:
             yield ("database", "url"), "database.url holds a password: move it to a file that database.password names."
+    launch = settings.launch
+    if launch.isolation == "user" and launch.index_address and launch.index_address not in launch.reach:
+        yield (
+            ("launch", "index_url"),
+            f'launch.index_url is out of people\'s reach. Add "{launch.index_address}" to launch.reach.',
+        )
     yield from _of_what_is_kept(settings)
     yield from _rule_contradictions(settings)
 

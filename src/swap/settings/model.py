@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from swap.settings.base import HostAddress, Location, Model, Name, Seconds, Secret
 from swap.settings.origins import Address, Origins
 from swap.settings.people import People
 from swap.settings.policy import Policy
 from swap.settings.sources import Source
+
+_PORTS = {"https": 443, "http": 80}
 
 
 class Site(Model):
@@ -78,6 +81,20 @@ class Limits(Model):
     waiting_per_person: int = Field(default=20, ge=1, description="Queries of one person that may wait.")
 
 
+def _of_packages(url: str) -> str:
+    split = urlsplit(url)
+    if split.scheme not in {"https", "http"} or not split.hostname or split.query or split.fragment:
+        msg = "it must be the address of a package index, for example https://pypi.example.org/simple"
+        raise ValueError(msg)
+    if split.username is not None or split.password is not None:
+        msg = "it must hold no name and no password: everybody's programs see it"
+        raise ValueError(msg)
+    if split.port == 0:
+        msg = "its port must be between 1 and 65535"
+        raise ValueError(msg)
+    return url
+
+
 class Launch(Model):
     """How people's Jupyter servers are started."""
 
@@ -122,6 +139,11 @@ class Launch(Model):
         description="With `user`, what people's programs may connect to beside SWAP, as host:port, such as a mirror of"
         " packages; nothing else is reachable.",
     )
+    index_url: Annotated[str, AfterValidator(_of_packages)] | None = Field(
+        default=None,
+        description="Where people's pip looks for packages: a mirror's simple index; pip's own default when absent."
+        " With `user` its host must also be in `reach`. Over http:// pip trusts whoever answers.",
+    )
     start_seconds: Seconds = Field(default=60.0, description="Seconds a server may take to start.")
     idle_hours: float = Field(
         default=72.0,
@@ -145,6 +167,12 @@ class Launch(Model):
     def readers_uid(self) -> int:
         """The id of what reads files."""
         return self.uid_range.stop + 1
+
+    @property
+    def index_address(self) -> str:
+        """The package index as host:port, or nothing."""
+        split = urlsplit(self.index_url or "")
+        return f"{split.hostname}:{split.port or _PORTS[split.scheme]}" if split.hostname else ""
 
     @property
     def idle_told_hours(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from swap.errors import SwapError
+from swap.notebooks import packages
 from swap.notebooks import service as notebooks
 from swap.notebooks.model import Example
 from swap.web import catalogue
@@ -37,6 +38,7 @@ def home(portal: Portal, visit: Visit) -> Response:
         notebooks=listing.notebooks,
         total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
         examples=offered,
+        packages=packages.found(workspace),
         first=next((each.example for each in offered if each.example.sql and each.runs), None),
         usual=portal.starts.usual_seconds,
         lab=lambda path="": lab(portal, visit, path),

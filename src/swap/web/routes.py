@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import admin, data, documents, files, home, notebooks, server, session
+from swap.web import admin, data, documents, files, home, notebooks, packages, server, session
 from swap.web import help as help_pages
 from swap.web.portal import Portal, Visit
 
@@ -49,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/notebooks/rename", files.rename),
     Route("GET", "/notebooks/delete", files.ask_delete),
     Route("POST", "/notebooks/delete", files.delete),
+    Route("POST", "/packages/remove", packages.remove),
     Route("GET", "/server", server.page),
     Route("GET", "/server/events", server.events),
     Route("POST", "/server/start", server.begin),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration.client.notebooks import KERNEL, Notebook
+from package_index import wheel
 from swap.client.show import ERROR
 
 REQUIREMENTS = Path(__file__).parents[3] / "requirements" / "kernel.in"
@@ -22,22 +24,6 @@ FIGURES = {
 }
 
 
-def wheel(folder: Path, name: str, needs: str = "", version: str = "1.0") -> None:
-    """Write a package of one module that says where it is."""
-    about = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
-        file.writestr(f"{name}.py", "PLACE = __file__\n")
-        file.writestr(
-            f"{about}/METADATA",
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-            + (f"Requires-Dist: {needs}\n" if needs else ""),
-        )
-        file.writestr(
-            f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        file.writestr(f"{about}/RECORD", "")
-
-
 @pytest.fixture
 def shelf(tmp_path: Path) -> str:
     """Return what makes pip look into a directory only."""
@@ -46,6 +32,11 @@ def shelf(tmp_path: Path) -> str:
     wheel(folder, "ownthing", "numpy")
     wheel(folder, "oldthing", "numpy<1")
     return f"--no-index --find-links {folder}"
+
+
+def layer(notebook: Notebook) -> Path:
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return Path(notebook.environment["HOME"], ".local/share/swap", version, "lib", version, "site-packages")
 
 
 def text(outputs: list[dict[str, str]]) -> str:
@@ -91,11 +82,23 @@ def test_a_package_that_needs_another_version_of_the_sites_is_refused(notebook: 
     assert notebook.value("__import__('importlib.util').util.find_spec('oldthing') is None") is True
 
 
-@pytest.mark.parametrize("written", ["%pip uninstall -y numpy", "%pip download numpy", "%pip cache purge"])
-def test_the_sites_packages_are_not_changed(notebook: Notebook, written: str) -> None:
-    said = notebook.one(written, fails=True)[ERROR]["error"]["title"]
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("%pip uninstall -y numpy", "numpy is no package of your own."),
+        ("%pip download numpy", "pip download cannot change the packages of this site."),
+        ("%pip cache purge", "pip cache cannot change the packages of this site."),
+    ],
+)
+def test_the_sites_packages_are_not_changed(notebook: Notebook, written: str, title: str) -> None:
+    assert notebook.one(written, fails=True)[ERROR]["error"]["title"] == title
 
-    assert said == f"%pip {written.split()[1]} cannot change the packages of this site."
+
+def test_a_package_of_mine_is_removed(notebook: Notebook, shelf: str) -> None:
+    notebook.run(f"%pip install {shelf} ownthing")
+
+    assert "Successfully uninstalled ownthing-1.0" in text(notebook.run("%pip uninstall OwnThing"))
+    assert notebook.value("[package.name for package in swap.environment().own]") == []
 
 
 @dataclass(frozen=True)
@@ -184,14 +187,10 @@ def test_elsewhere_pip_is_ipythons(tmp_path: Path) -> None:
 
 
 def test_the_sites_packages_win_over_mine(notebook: Notebook) -> None:
-    place = Path(
-        notebook.value(
-            "str(__import__('swap.client.packages').client.packages._packages(__import__('swap.client.packages').client.packages.layer()))"
-        )
-    )
+    place = layer(notebook)
     place.mkdir(parents=True)
     (place / "pandas.py").write_text("raise SystemExit('mine')", encoding="utf-8")
 
-    notebook.run("get_ipython().run_line_magic('pip', 'list')\nimport pandas")
+    notebook.run("%pip list\nimport pandas")
 
     assert notebook.value("pandas.__version__[0]") == "3"

@@ -16,13 +16,19 @@ from services import NO_TLS
 class Kernel:
     """One kernel over the server's own HTTP and websocket."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, kernel_id: str = "") -> None:
         self.headers = {"Authorization": f"token {token}"}
         self.url = url
-        reply = httpx.post(f"{url}/api/kernels", headers=self.headers, json={"name": "swap"}, timeout=30, verify=NO_TLS)
-        assert reply.status_code == 201, reply.text
-        self.id = reply.json()["id"]
+        self.id = kernel_id or self.start()
         self.socket = self.connect()
+
+    def start(self) -> str:
+        """Start a kernel and return its id."""
+        reply = httpx.post(
+            f"{self.url}/api/kernels", headers=self.headers, json={"name": "swap"}, timeout=30, verify=NO_TLS
+        )
+        assert reply.status_code == 201, reply.text
+        return str(reply.json()["id"])
 
     def connect(self) -> websocket.WebSocket:
         address = (

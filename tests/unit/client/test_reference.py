@@ -11,7 +11,9 @@ import pytest
 import swap
 from swap.client.axes import KINDS
 from swap.client.catalog import Description, Table, TableColumn
+from swap.client.environment import Environment
 from swap.client.habits import Column, Habits
+from swap.client.installed import Package
 from swap.client.result import Page, Result
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "client.md").read_text(encoding="utf-8")
@@ -34,7 +36,12 @@ def test_everything_a_result_offers_is_described(name: str) -> None:
     assert re.search(rf"`\.{name}\b", PAGE)
 
 
-@pytest.mark.parametrize("kind", [Column, Page, Table, TableColumn, Description])
+@pytest.mark.parametrize("name", sorted(name for name in vars(Environment) if not name.startswith("_")))
+def test_everything_an_environment_offers_is_described(name: str) -> None:
+    assert re.search(rf"`\.{name}\b", PAGE)
+
+
+@pytest.mark.parametrize("kind", [Column, Page, Table, TableColumn, Description, Package])
 def test_the_fields_of_what_is_listed_are_described(kind: type) -> None:
     for field in inspect.signature(kind).parameters:
         assert re.search(rf"`{field}`", PAGE), field

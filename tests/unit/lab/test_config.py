@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def test_a_terminal_inherits_nothing_and_finds_the_kernels_python_first() -> Non
     assert command[:2] == ["/usr/bin/env", "-i"]
     assert "PATH=/opt/kernel/bin:/usr/local/bin:/usr/bin:/bin" in command
     assert not [word for word in command if "JUPYTERHUB" in word or "CREDENTIAL" in word]
+
+
+def test_what_a_person_installed_is_found_last(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "python3.11").mkdir(parents=True)
+    environment = replace(ENVIRONMENT, kernel_env=tmp_path, pip=(("PIP_INDEX_URL", "https://pypi.example.org/simple"),))
+
+    assert f"PATH={tmp_path}/bin:/usr/local/bin:/usr/bin:/bin:{HOME}/.local/share/swap/python3.11/bin" in (
+        config.terminal(environment)
+    )
+    assert "PIP_INDEX_URL=https://pypi.example.org/simple" in config.terminal(environment)
+    assert config.kernelspec(environment)["env"]["PYTHONPATH"] == str(config.STARTUP)
+    assert [path.name for path in config.STARTUP.glob("*.py")] == ["sitecustomize.py"]
 
 
 def test_kernels_talk_over_sockets_unless_the_path_is_too_long_for_one() -> None:

@@ -4,11 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from swap.launch import server
 from swap.launch.model import Places
 from swap.people.model import Person
 from swap.runtime import Runtime
-from swap.settings import Origins, Settings
+from swap.settings import Launch, Origins, Settings
 
 SETTINGS = Settings.model_validate({"state": "/state", "site": {"time_zone": "Europe/Berlin"}})
 RUNTIME = Runtime(
@@ -69,6 +71,24 @@ def test_a_server_knows_the_addresses_it_is_reached_below_the_public_one_first()
     assert env["SWAP_ADDRESSES"] == "https://swap.example.org http://localhost:8000"
     assert env["SWAP_HOME_URL"] == "https://swap.example.org"
     assert env["JUPYTERHUB_HOST"] == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://pypi.example.org/simple", {"PIP_INDEX_URL": "https://pypi.example.org/simple"}),
+        (
+            "http://pypi.example.org/simple",
+            {"PIP_INDEX_URL": "http://pypi.example.org/simple", "PIP_TRUSTED_HOST": "pypi.example.org:80"},
+        ),
+    ],
+)
+def test_pip_is_told_of_the_sites_index(url, told):
+    site = SETTINGS.model_copy(update={"launch": Launch(index_url=url)})
+    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
+    env = server.server(site, RUNTIME, ANN, places=places, port=1006, credential="c", hub_environment={}).env
+
+    assert {name: value for name, value in env.items() if name.startswith("PIP_")} == told
 
 
 def test_nothing_of_our_own_environment_is_inherited(tmp_path):

@@ -1,0 +1,16 @@
+"""My own packages: throw them away."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from swap.notebooks import packages
+from swap.web import paths
+from swap.web.pages import go
+from swap.web.portal import Portal, Visit
+
+
+def remove(portal: Portal, visit: Visit) -> Response:
+    """Remove all packages of my own; what kernels have imported stays with them until they are restarted."""
+    packages.remove(portal.workspace(visit.person))
+    return go(paths.HOME)
