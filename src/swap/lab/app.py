@@ -20,7 +20,7 @@ from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, hiding, idle, jobs, origins, pages
+from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, origins, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.environment import SECRETS, Environment
@@ -50,6 +50,24 @@ class ClosedServer(ServerApp):
 
     def write_browser_open_files(self) -> None:
         """Write nothing: these files too would hold the token."""
+
+    def stop(self, from_signal: bool = False) -> None:
+        """End, in order or without it."""
+        ending.at_latest()
+        super().stop(from_signal)
+
+    async def cleanup_extensions(self) -> None:
+        """End what the extensions hold open."""
+        await ending.within(ending.EXTENSIONS_SECONDS, "The extensions", super().cleanup_extensions())
+
+    async def cleanup_kernels(self) -> None:
+        """End the kernels, also one that is being started again."""
+        await ending.within(ending.KERNELS_SECONDS, "The kernels", super().cleanup_kernels())
+        ending.kill_children()
+
+    async def _cleanup(self) -> None:
+        # Jupyter stops its loop after this, and only then.
+        await ending.within(ending.SERVER_SECONDS, "The server", super()._cleanup())
 
 
 class Swap:
