@@ -60,6 +60,10 @@ def server(
         "SWAP_IDLE_HOURS": str(settings.launch.idle_hours),
         "SWAP_IDLE_TOLD_HOURS": str(settings.launch.idle_told_hours),
     }
+    if places.group is not None:
+        env["SWAP_GROUP"] = str(places.group)
+    if places.own_disk:
+        env["SWAP_OWN_DISK"] = "1"
     secrets = {"SWAP_SERVER_CREDENTIAL": credential} | {name: env.pop(name) for name in HUB_SECRETS if name in env}
     # -I: the server starts in the home, and would else import a person's httpx.py in place of its own.
     argv = (sys.executable, "-I", "-m", "swap.lab")
