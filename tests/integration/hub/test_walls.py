@@ -255,6 +255,8 @@ def test_a_server_that_a_limit_ended_is_said_to_have_been(walled_house, bob):
         )
 
     # The control: killed by somebody.
+    if running.find(house.state, bob.id) is None:
+        house.start_server(bob.id)
     running.send(running.find(house.state, bob.id), signal.SIGKILL)
     until(lambda: stopped in bob.browser.get("/server").text)
     assert "A limit ended your server" not in bob.browser.get("/server").text
