@@ -120,7 +120,7 @@ class Town:
         """Start a person's program behind the walls of its launcher, weakened by a test where it says so."""
         self.launcher.open_home(seat)
         launch = self.launch(seat, program, secrets=secrets, **env)
-        return self._keep(walled.run(launch, weaken(self.launcher.plan(launch, seat))), launch)
+        return self.keep(walled.run(launch, weaken(self.launcher.plan(launch, seat))), launch)
 
     def start_unwalled(self, seat: Seat, program: str) -> Program:
         """Start a person's program as the same user with no wall at all."""
@@ -129,9 +129,9 @@ class Town:
         user = ("/usr/bin/setpriv", f"--reuid={seat.uid}", f"--regid={seat.uid}", "--clear-groups", "--")
         # Not our own Python, which lies where others may not look.
         argv = (*user, "/usr/bin/python3", *launch.argv[1:])
-        return self._keep(spawn(launch, argv, env=launch.env, cwd=Path("/")), launch)
+        return self.keep(spawn(launch, argv, env=launch.env, cwd=Path("/")), launch)
 
-    def _keep(self, process: subprocess.Popen[bytes], launch: Launch) -> Program:
+    def keep(self, process: subprocess.Popen[bytes], launch: Launch) -> Program:
         program = Program(process, launch.log)
         self.programs.append(program)
         return program

@@ -6,14 +6,17 @@ import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { IStatusBar } from '@jupyterlab/statusbar';
 import { watchAccess } from './access';
 import { addBar } from './bar';
 import { keepClean } from './clean';
 import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
 import { data } from './data';
+import { sayEnds } from './ended';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
+import { addMeter } from './meter';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -121,6 +124,22 @@ const conflicts: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const meter: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:meter',
+  description: 'Says in the status bar what its person uses of what they may.',
+  autoStart: true,
+  requires: [IStatusBar],
+  activate: (_, statusBar: IStatusBar) => addMeter(statusBar)
+};
+
+const ends: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:ends',
+  description: 'Says which limit ended a kernel, or refused a cell something.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  activate: (_, tracker: INotebookTracker) => sayEnds(tracker)
+};
+
 const narrow: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:narrow',
   description: 'Folds the side panels away in a narrow window.',
@@ -170,6 +189,8 @@ export default [
   early,
   failures,
   conflicts,
+  meter,
+  ends,
   narrow,
   help
 ];

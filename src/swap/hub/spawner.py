@@ -63,6 +63,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         self.process: subprocess.Popen[bytes] | None = None
         self.counted: Refusals | None = None
         self.counted_at = 0.0
+        self.asked_to_end = False
 
     # ── what survives the hub ───────────────────────────────────────────────────────────────────────
     def get_state(self) -> dict[str, Any]:
@@ -108,6 +109,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         seat = await here.transact(lambda conn: self.launcher.seat(conn, person_id))
         await asyncio.to_thread(self._open_home, seat)
         self.steps.begin(Step.PROCESS)
+        self.asked_to_end = False
         self.port = random_port()
         server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
         launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
@@ -171,7 +173,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         while time.monotonic() < end:
             code = self.process.poll()
             if code is not None:
-                why = " ".join(filter(None, (_ended(code), self.launcher.limits_met(self.user.name))))
+                why = " ".join((_ended(code), *self.launcher.limits_met(self.user.name).values()))
                 raise StartFailed(why, reason="exited", status=500, log=self._said())
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
@@ -233,6 +235,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
                 await self._record_refusals(refused)
 
     async def _end(self, server: Running) -> None:
+        self.asked_to_end = True
         if not await running.end(server):
             self.log.error("Process %s of %s did not end", server.pid, server.person_id)
         if self.process is not None and self.process.pid == server.pid:
@@ -244,6 +247,8 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         if server is None:
             return
         running.forget(self.context.settings.state, server.person_id)
+        if why := self._ended_by():
+            running.note_end(self.context.settings.state, server.person_id, why)
         self.launcher.clean(server.person_id)
 
         def end(conn: Any) -> None:
@@ -251,6 +256,11 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
                 audit.record(conn, audit.ServerStopped(person_id=server.person_id, server_id=server.server_id))
 
         await self.context.transact(end)
+
+    def _ended_by(self) -> str:
+        """Return which limit ended the server, in a sentence; "" when none did, or nobody knows."""
+        killed = self.process is not None and self.process.poll() == -signal.SIGKILL and not self.asked_to_end
+        return self.launcher.limits_met(self.user.name).get("memory", "") if killed else ""
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps of the start as they begin, for the portal's page."""

@@ -13,7 +13,7 @@ from traitlets.config import Config
 
 from swap import logs
 from swap.errors import SwapError
-from swap.lab import hiding
+from swap.lab import ending, hiding
 from swap.lab.app import SwapServer
 from swap.lab.config import KERNEL, LABEXTENSION, PACKAGE, build, kernelspec
 from swap.lab.environment import Environment, take
@@ -69,6 +69,8 @@ def main() -> int:
     try:
         SwapServer.launch_instance([])
     finally:
+        # A kernel may have been started again while the others were ended.
+        ending.kill_children()
         with contextlib.suppress(OSError):
             shutil.rmtree(private)
     return 0

@@ -20,12 +20,14 @@ from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, hiding, idle, jobs, origins, pages
+from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
+from swap.lab.ends import Ends
 from swap.lab.environment import SECRETS, Environment
 from swap.lab.guard import Logins, Sockets, guard_identity, refuse_when_ended
 from swap.lab.handlers import PLOTLY, Gateway, closed_rules, routes
+from swap.lab.kernels import ClosedKernelManager
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token, Tokens
 
@@ -51,6 +53,24 @@ class ClosedServer(ServerApp):
     def write_browser_open_files(self) -> None:
         """Write nothing: these files too would hold the token."""
 
+    def stop(self, from_signal: bool = False) -> None:
+        """End, in order or without it."""
+        ending.at_latest()
+        super().stop(from_signal)
+
+    async def cleanup_extensions(self) -> None:
+        """End what the extensions hold open."""
+        await ending.within(ending.EXTENSIONS_SECONDS, "The extensions", super().cleanup_extensions())
+
+    async def cleanup_kernels(self) -> None:
+        """End the kernels, also one that is being started again."""
+        await ending.within(ending.KERNELS_SECONDS, "The kernels", super().cleanup_kernels())
+        ending.kill_children()
+
+    async def _cleanup(self) -> None:
+        # Jupyter stops its loop after this, and only then.
+        await ending.within(ending.SERVER_SECONDS, "The server", super()._cleanup())
+
 
 class Swap:
     """SWAP's part of one running server, joined to it once and stopped with it."""
@@ -67,6 +87,9 @@ class Swap:
         self.logins = Logins(self.state)
         self.idle = idle.Idle(environment.idle_hours, environment.idle_told_hours)
         self.queries = idle.Queries(environment.gateway, environment.credential)
+        own_disk = environment.home if environment.own_disk else None
+        self.meter = meter.Meter(environment.group, own_disk, self.pids)
+        self.ends = Ends(self.meter.met)
         self.watching: asyncio.Task[None] | None = None
         self.hub_caches: list[Any] = []
 
@@ -83,7 +106,12 @@ class Swap:
         base_url = app.settings["base_url"]
         plotly = self.environment.kernel_env / PLOTLY
         caching.keep_nothing(app, base_url)
-        ours = [*routes(base_url, self.gateway, plotly, self.idle), *catalog.routes(base_url, self.gateway)]
+        ours = [
+            *routes(base_url, self.gateway, plotly, self.idle),
+            *catalog.routes(base_url, self.gateway),
+            *meter.routes(base_url, self.meter, self.ends),
+        ]
+        ClosedKernelManager.ends = self.ends
         app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
         app.default_router.rules[:0] = closed_rules(base_url)
@@ -161,6 +189,10 @@ class Swap:
             jobs.running, self.environment.token_socket, frozenset(self.kernels()), shells
         )
         return f"{programs[0]} runs in a terminal" if programs else await self.queries.run()
+
+    def pids(self) -> list[int]:
+        """Return the processes that are known here: the server's, its kernels' and its terminals'."""
+        return [os.getpid(), *self.kernels(), *(terminal.ptyproc.pid for terminal in self.terminals())]
 
     def kernels(self) -> dict[int, str]:
         """Return process id → kernel id of the kernels that run."""

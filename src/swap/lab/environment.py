@@ -51,6 +51,10 @@ class Environment:
     """Variables that tell pip where packages come from."""
     addresses: tuple[str, ...] = ()
     """Each address of the portal, when there is more than one."""
+    group: Path | None = None
+    """Where the person's control group is shown, if there is one."""
+    own_disk: bool = False
+    """Whether the home is on a disk of the person's own."""
 
     def home_of(self, host: str) -> str:
         """Return the portal's address for whoever came to this server by a Host header."""
@@ -104,4 +108,6 @@ def take(environ: MutableMapping[str, str]) -> Environment:
         idle_told_hours=float(environ.get("SWAP_IDLE_TOLD_HOURS") or 0),
         pip=tuple((name, environ[name]) for name in PIP_NAMES if environ.get(name)),
         addresses=tuple(environ.get("SWAP_ADDRESSES", "").split()),
+        group=Path(group) if (group := environ.get("SWAP_GROUP")) else None,
+        own_disk=environ.get("SWAP_OWN_DISK") == "1",
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from traitlets import List, Unicode
 
+from swap.lab.ends import Ends
 from swap.lab.environment import KERNEL_NAMES
 
 ALLOWED = frozenset(
@@ -71,7 +72,10 @@ def ipython_directory(environ: dict[str, str], other: Path) -> dict[str, str]:
 
 
 class ClosedKernelManager(ServerKernelManager):
-    """Starts kernels with a closed environment."""
+    """Starts kernels with a closed environment, and says when one has died."""
+
+    ends: ClassVar[Ends | None] = None
+    """Told of each kernel that died, before anybody else is."""
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         command, arguments = await super()._async_pre_start_kernel(**kw)
@@ -81,6 +85,19 @@ class ClosedKernelManager(ServerKernelManager):
 
     # Jupyter's own sub-classes replace the synchronous method in the same way.
     pre_start_kernel = _async_pre_start_kernel  # type: ignore[assignment]
+
+    def start_restarter(self) -> None:
+        """Watch the kernel, as Jupyter does; who is told first is told by us."""
+        watched = self._restarter is not None
+        super().start_restarter()
+        if not watched and self._restarter is not None:
+            for event in ("restart", "dead"):
+                self._restarter.add_callback(self._say_died, event)
+
+    def _say_died(self) -> None:
+        if self.ends is not None:
+            process = getattr(self.provisioner, "process", None)
+            self.ends.died(self.kernel_id, getattr(process, "returncode", None))
 
 
 class OneKernelSpec(KernelSpecManager):

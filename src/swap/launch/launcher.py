@@ -14,6 +14,7 @@ from swap.launch.unwalled import Unwalled
 from swap.launch.walled import Walled
 from swap.runtime import Runtime
 from swap.settings import Settings
+from swap.usage import Use
 
 
 class Launcher(Protocol):
@@ -34,8 +35,11 @@ class Launcher(Protocol):
     def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:
         """Start the server; its process leads a group, ends as the server ends, and takes all with it."""
 
-    def limits_met(self, person_id: str) -> str:
-        """Return a sentence for each limit that a person's processes met."""
+    def limits_met(self, person_id: str) -> dict[str, str]:
+        """Return limit → a sentence, for each that a person's processes met."""
+
+    def use(self, person_id: str) -> Use:
+        """Return what a person's programs use, as far as it is known here."""
 
     def refusals(self, server: Running) -> Refusals:
         """Return how often a running server's programs asked for what they cannot reach."""

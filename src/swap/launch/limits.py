@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from swap.usage import VERSION_2, Group
+
 PERIOD_MICROSECONDS = 100_000
 END_SECONDS = 5.0
 _LOOK_SECONDS = 0.01
 NAMES = {"memory": "memory", "cpu": "processors", "pids": "processes"}
 """The kernel's controller → what it limits, as people are told."""
+COUNTS = "cpuacct"
+"""What of cgroup v1 limits nothing and counts what processors do; often it is mounted together with `cpu`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Groups(Protocol):
         What is left of an earlier server of theirs is killed first.  Raises OSError, TimeoutError.
         """
 
-    def hits(self, whose: str) -> Mapping[str, int]:
-        """Return memory and processes → how often the limit was met since the group was made."""
+    def group(self, whose: str) -> Group:
+        """Return where a person's group is read."""
 
     def remove(self, whose: str) -> None:
         """Remove a person's group, once its processes have ended."""
@@ -71,25 +75,18 @@ class GroupsV1:
         """Make a group in each hierarchy."""
         for controller in self.below:
             _end(self._group(controller, whose))
-        for controller, values in values_v1(limits).items():
-            if controller in self.below:
-                group = self._group(controller, whose)
-                group.mkdir(mode=0o755, parents=True, exist_ok=True)
-                for name, value in values.items():
-                    if (group / name).exists():
-                        (group / name).write_text(value, encoding="ascii")
-        return tuple(
-            self._group(controller, whose) / "cgroup.procs" for controller in NAMES if controller in self.below
-        )
+        values = values_v1(limits)
+        for controller in self.below:
+            group = self._group(controller, whose)
+            group.mkdir(mode=0o755, parents=True, exist_ok=True)
+            for name, value in values.get(controller, {}).items():
+                if (group / name).exists():
+                    (group / name).write_text(value, encoding="ascii")
+        return tuple(self._group(controller, whose) / "cgroup.procs" for controller in self.below)
 
-    def hits(self, whose: str) -> Mapping[str, int]:
-        """Read the kernel's counts."""
-        counts = {"memory": ("memory.oom_control", "oom_kill"), "pids": ("pids.events", "max")}
-        return {
-            NAMES[controller]: _count(self._group(controller, whose) / file, key)
-            for controller, (file, key) in counts.items()
-            if controller in self.below
-        }
+    def group(self, whose: str) -> Group:
+        """Return its directory in each hierarchy."""
+        return Group({controller: self._group(controller, whose) for controller in self.below})
 
     def remove(self, whose: str) -> None:
         """Remove the group from each hierarchy; one with a process in it stays."""
@@ -130,13 +127,9 @@ class GroupsV2:
                 (group / name).write_text(value, encoding="ascii")
         return (group / "cgroup.procs",)
 
-    def hits(self, whose: str) -> Mapping[str, int]:
-        """Read the kernel's counts."""
-        group = self.below / "people" / whose
-        return {
-            "memory": _count(group / "memory.events", "oom_kill"),
-            "processes": _count(group / "pids.events", "max"),
-        }
+    def group(self, whose: str) -> Group:
+        """Return its one directory."""
+        return Group({VERSION_2: self.below / "people" / whose})
 
     def remove(self, whose: str) -> None:
         """Remove the group; one with a process in it stays."""
@@ -201,7 +194,7 @@ def find(mounts: Path = Path("/proc/self/mountinfo"), own: Path = Path("/proc/se
             if controllers:
                 return GroupsV2(below, frozenset(controllers))
         elif kind == "cgroup":
-            for controller in NAMES.keys() & set(options.split(",")) & places.keys():
+            for controller in (NAMES.keys() | {COUNTS}) & set(options.split(",")) & places.keys():
                 # The first place where it is seen: what is mounted later, for a container, may be gone again.
                 v1.setdefault(controller, _below(places[controller], root, at))
     return GroupsV1(v1)
@@ -254,11 +247,3 @@ def _words(file: Path) -> set[str]:
         return set(file.read_text(encoding="ascii").split())
     except OSError:
         return set()
-
-
-def _count(file: Path, key: str) -> int:
-    try:
-        lines = file.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next((int(value) for name, _, value in (line.partition(" ") for line in lines) if name == key), 0)

@@ -40,6 +40,10 @@ class Places:
     home: Path
     token_socket: Path
     """On it a person's kernels ask their server for tokens."""
+    group: Path | None = None
+    """Where its control group is shown, if it has one."""
+    own_disk: bool = False
+    """Whether the home is on a disk of its person's own."""
 
 
 @dataclass(frozen=True, slots=True)

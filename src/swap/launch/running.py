@@ -36,6 +36,24 @@ def note(state: Path, server: Running) -> None:
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(asdict(server)), encoding="utf-8")
     draft.replace(path)
+    _end(state, server.person_id).unlink(missing_ok=True)
+
+
+def note_end(state: Path, person_id: str, why: str) -> None:
+    """Write down why a person's server ended, until the next one is started."""
+    _end(state, person_id).write_text(why, encoding="utf-8")
+
+
+def ended(state: Path, person_id: str) -> str:
+    """Return why a person's last server ended, if it is known and none was started since."""
+    try:
+        return _end(state, person_id).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _end(state: Path, person_id: str) -> Path:
+    return folder(state) / f"{person_id}.ended"
 
 
 def forget(state: Path, person_id: str) -> None:

@@ -65,6 +65,10 @@ def server(
         if settings.launch.index_url.startswith("http:"):
             # Else pip does not ask it at all.
             env["PIP_TRUSTED_HOST"] = settings.launch.index_address
+    if places.group is not None:
+        env["SWAP_GROUP"] = str(places.group)
+    if places.own_disk:
+        env["SWAP_OWN_DISK"] = "1"
     secrets = {"SWAP_SERVER_CREDENTIAL": credential} | {name: env.pop(name) for name in HUB_SECRETS if name in env}
     # -I: the server starts in the home, and would else import a person's httpx.py in place of its own.
     argv = (sys.executable, "-I", "-m", "swap.lab")

@@ -11,6 +11,7 @@ from swap import homes
 from swap.launch.model import Launch, Places, Refusals, Running, Seat
 from swap.launch.spawn import spawn
 from swap.runtime import Runtime
+from swap.usage import Use
 
 
 class Unwalled:
@@ -40,9 +41,13 @@ class Unwalled:
         """Start the server."""
         return spawn(launch, launch.argv, env=launch.env, cwd=launch.cwd)
 
-    def limits_met(self, person_id: str) -> str:  # noqa: ARG002 — there are none
+    def limits_met(self, person_id: str) -> dict[str, str]:  # noqa: ARG002 — there are none
         """Return nothing: there are no limits."""
-        return ""
+        return {}
+
+    def use(self, person_id: str) -> Use:  # noqa: ARG002 — nobody counts a person's programs together
+        """Return nothing."""
+        return Use()
 
     def refusals(self, server: Running) -> Refusals:  # noqa: ARG002 — nothing is refused
         """Return none."""

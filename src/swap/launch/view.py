@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from swap.usage import Group
 from swap.walls.mounts import outermost
 
 PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
@@ -54,6 +55,11 @@ TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 — in the view they are the pers
 RUN = "/run/swap"
 """Where the view has the server's own sockets and files, in memory, 0700."""
 
+GROUP = Path("/sys/fs/cgroup")
+"""Where the view has the person's own control group, to be read; there programs look for their limits, too."""
+
+NO_GROUP = Group({})
+
 _UNIX_NAME = re.compile(r"[a-z_][a-z0-9_.-]{0,30}")
 _SYSTEM_NAMES = frozenset({"root", "nobody", "tty", "nogroup"})
 
@@ -81,18 +87,22 @@ def view(
     scratch: Path,
     environments: Iterable[Path],
     hosts: Mapping[str, str] = MappingProxyType({}),
+    group: Group = NO_GROUP,
 ) -> View:
     """Return what a person's server sees.
 
     `scratch` is the person's own directory that the view calls /tmp; `environments` are Python environments; `hosts`
-    are names and the loopback addresses at which they are reached.
+    are names and the loopback addresses at which they are reached; `group` is the person's control group.
     """
     links = {each: str(Path(each).readlink()) for each in PROGRAMS if Path(each).is_symlink()}
     shown = [Path(each) for each in PROGRAMS if each not in links and Path(each).exists()]
     shown += [path for each in CONFIGURATION if (path := Path("/etc") / each).exists()]
     shown += [path for environment in environments for path in needed(environment)]
     return View(
-        readable=tuple((str(path), str(path)) for path in outermost(shown)),
+        readable=(
+            *((str(path), str(path)) for path in outermost(shown)),
+            *((str(place), str(GROUP / controller)) for controller, place in group.places.items()),
+        ),
         scratch=tuple((str(scratch), place) for place in TEMPORARY),
         home=((str(home), str(home_seen(person_id))),),
         private=(RUN,),

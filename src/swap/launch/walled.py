@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,10 +23,11 @@ from swap.launch.limits import Groups, Limits, find
 from swap.launch.model import Launch, Places, Refusals, Running, Seat
 from swap.launch.possible import is_known
 from swap.launch.spawn import spawn
-from swap.launch.view import RUN, View, home_seen, view
+from swap.launch.view import GROUP, RUN, View, home_seen, view
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Settings
+from swap.usage import Use, disk_at
 
 Door = tuple[str, int, str, int]
 """The address and port somebody comes to on this side, and those that are connected with them on the other."""
@@ -105,12 +106,14 @@ class Walled:
 
     def places(self, person_id: str) -> Places:
         """Return what is where in the person's view."""
-        return Places(home_seen(person_id), Path(RUN) / "token.sock")
+        own_disk = bool(self._settings.disk_bytes)
+        return Places(home_seen(person_id), Path(RUN) / "token.sock", GROUP, own_disk=own_disk)
 
     def plan(self, launch: Launch, seat: Seat) -> Plan:
         """Return the walls of a launch; its control groups are made."""
         assert seat.uid is not None
         hosts = self._hosts()
+        cgroups = tuple(map(str, self._groups.make(self.group(seat.person_id), self.limits)))
         return Plan(
             root=str(self._root),
             uid=seat.uid,
@@ -122,8 +125,9 @@ class Walled:
                 scratch=self._scratch(seat.person_id),
                 environments=(Path(sys.prefix), self._runtime.kernel_env),
                 hosts=hosts,
+                group=self._groups.group(self.group(seat.person_id)),
             ),
-            cgroups=tuple(map(str, self._groups.make(self.group(seat.person_id), self.limits))),
+            cgroups=cgroups,
             doors_in=((LOOPBACK, launch.port, LOOPBACK, launch.port),),
             doors_out=tuple(self._doors_out(hosts)),
             argv=launch.argv,
@@ -152,14 +156,23 @@ class Walled:
         """What each person's processes may use together."""
         return Limits(self._settings.memory_bytes, self._settings.cpus, self._settings.processes)
 
-    def limits_met(self, person_id: str) -> str:
-        """Return a sentence for each limit that a person's processes met since their server started."""
-        hits, limits = self._groups.hits(self.group(person_id)), self.limits
+    def limits_met(self, person_id: str) -> dict[str, str]:
+        """Return limit → a sentence, for each that a person's processes met since their server started."""
+        met, limits = self._groups.group(self.group(person_id)).met, self.limits
         said = {
             "memory": f"It met its limit of {limits.memory_bytes / 1e9:g} GB of memory.",
             "processes": f"It met its limit of {limits.processes} processes and threads.",
         }
-        return " ".join(sentence for name, sentence in said.items() if hits.get(name))
+        return {name: sentence for name, sentence in said.items() if met[name]}
+
+    def use(self, person_id: str) -> Use:
+        """Read the person's group, and their disk where they have one."""
+        use = self._groups.group(self.group(person_id)).use
+        place = homes.place(self._state / disks.FOLDER, person_id)
+        if self._settings.disk_bytes and place.is_mount():
+            disk, files = disk_at(place)
+            return replace(use, disk=disk, files=files)
+        return use
 
     def refusals(self, server: Running) -> Refusals:
         """Read the kernel's counts of the network that the outer process is in."""

@@ -20,6 +20,7 @@ from swap.errors import NotFound, Problem, Unavailable
 from swap.people import roster
 from swap.people import service as accounts
 from swap.people.roster import PAGE, Known
+from swap.web import uses
 from swap.web.hub import ServerKind
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
@@ -117,7 +118,9 @@ def _one(portal: Portal, visit: Visit, template: str) -> Response:
     with portal.engine.begin() as conn:
         known = _known(conn, visit, visit.query("id"))
         running = roster.queries(conn, person_id=known.id)
-    return respond(portal, visit, template, here="admin", known=known, page=running, ended=visit.query("ended") == "1")
+    used = uses.words(portal.launcher.use(known.id)) if known.server_since else []
+    ended = visit.query("ended") == "1"
+    return respond(portal, visit, template, here="admin", known=known, page=running, ended=ended, uses=used)
 
 
 def _known(conn: Connection, visit: Visit, person_id: str) -> Known:

@@ -12,7 +12,7 @@ from swap.errors import SwapError
 from swap.notebooks import packages
 from swap.notebooks import service as notebooks
 from swap.notebooks.model import Example
-from swap.web import catalogue
+from swap.web import catalogue, uses
 from swap.web.pages import lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
@@ -29,12 +29,14 @@ def home(portal: Portal, visit: Visit) -> Response:
     examples = notebooks.examples(portal.settings.examples)
     seen = sources(portal, visit)
     offered = _offered(portal, visit, examples, seen["sources"])
+    server = server_of(portal, visit)
     return respond(
         portal,
         visit,
         "home.html",
         here="home",
-        server=server_of(portal, visit),
+        server=server,
+        uses=uses.words(portal.launcher.use(visit.person.id)) if server.running else [],
         notebooks=listing.notebooks,
         total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
         examples=offered,

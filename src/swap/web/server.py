@@ -13,6 +13,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from swap.errors import Unavailable
+from swap.launch import running
 from swap.web import paths
 from swap.web.hub import AWAY, ServerKind
 from swap.web.notebooks import begin_start, server_page
@@ -48,7 +49,8 @@ async def page(portal: Portal, visit: Visit) -> Response:
         return respond(portal, visit, "server_failed.html", **values)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
-    return respond(portal, visit, "server_stopped.html", **values)
+    why = running.ended(portal.settings.state, visit.person.id)
+    return respond(portal, visit, "server_stopped.html", why=why, **values)
 
 
 async def begin(portal: Portal, visit: Visit) -> Response:

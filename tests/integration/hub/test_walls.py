@@ -25,6 +25,8 @@ from swap import runtime as runtimes
 from swap.db.engine import create
 from swap.db.tables import system_user
 from swap.launch import running
+from swap.launch.limits import find
+from swap.launch.walled import Walled
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
 
@@ -235,6 +237,50 @@ def test_a_stop_of_swap_ends_everybody_behind_walls(embedded_postgres):
         for browser in house.browsers if house else ():
             browser.client.close()
         demolish(made)
+
+
+TAKE = "import sys; kept = bytearray(int(sys.argv[1])); kept[::4096] = b'x' * len(kept[::4096])"
+
+
+def test_a_server_that_a_limit_ended_is_said_to_have_been(walled_house, bob):
+    house, stopped = walled_house, "Your server is stopped"
+    group = find().below["memory"] / "swap" / Walled(house.settings, house.runtime).group(bob.id)
+
+    def take(size_bytes: int) -> None:
+        program = (sys.executable, "-c", TAKE, str(size_bytes))
+        subprocess.run(
+            ["/bin/sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "-", *program],
+            check=False,
+            stderr=subprocess.DEVNULL,
+        )
+
+    # The control: killed by somebody.
+    if running.find(house.state, bob.id) is None:
+        house.start_server(bob.id)
+    running.send(running.find(house.state, bob.id), signal.SIGKILL)
+    until(lambda: stopped in bob.browser.get("/server").text)
+    assert "A limit ended your server" not in bob.browser.get("/server").text
+
+    house.start_server(bob.id)
+    outer = psutil.Process(running.find(house.state, bob.id).pid)
+    server = next(each for each in outer.children(recursive=True) if "swap.lab" in each.cmdline())
+    # The kernel of the machine chooses whom it ends: here it is to be the server.
+    Path(f"/proc/{server.pid}/oom_score_adj").write_text("1000", encoding="ascii")
+    limit = int((group / "memory.usage_in_bytes").read_text()) + 100_000_000
+    for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"):
+        if (group / name).exists():
+            (group / name).write_text(str(limit), encoding="ascii")
+    take(limit)
+
+    until(lambda: stopped in bob.browser.get("/server").text)
+    page = bob.browser.get("/server").text
+    assert "A limit ended your server" in page
+    assert f"It met its limit of {house.settings.launch.memory_bytes / 1e9:g} GB of memory." in page
+
+    house.start_server(bob.id)
+    assert f"of {limit / 1e9:.3g}" not in bob.browser.get("/").text, "limits are made anew with each server"
+    assert "It uses" in bob.browser.get("/").text
+    assert running.ended(house.state, bob.id) == ""
 
 
 def test_a_server_that_is_stopped_leaves_nothing_behind(walled_house, ann):

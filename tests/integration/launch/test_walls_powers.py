@@ -229,7 +229,7 @@ BOMB = """
 
 def test_a_fork_bomb_stays_within_its_persons_limit(narrow):
     assert narrow.start(ANN, BOMB).told() < 100
-    assert narrow.launcher.limits_met(ANN.person_id) == "It met its limit of 100 processes and threads."
+    assert narrow.launcher.limits_met(ANN.person_id) == {"processes": "It met its limit of 100 processes and threads."}
     assert narrow.start(ANN, BOMB, unlimited).told() == 150, "the control"
 
 
@@ -252,8 +252,32 @@ def test_too_much_memory_ends_the_program_that_took_it_and_says_so(narrow):
     program = narrow.start(ANN, FILL)
 
     assert program.process.wait(60) == -signal.SIGKILL
-    assert narrow.launcher.limits_met(ANN.person_id) == "It met its limit of 0.3 GB of memory."
+    assert narrow.launcher.limits_met(ANN.person_id) == {"memory": "It met its limit of 0.3 GB of memory."}
     assert narrow.start(ANN, FILL, unlimited).told() == 400_000_000, "the control"
+
+
+RAISE = """
+    import glob, json, os
+    tried = {}
+    for path in glob.glob("/sys/fs/cgroup/**", recursive=True):
+        if os.path.isfile(path):
+            try:
+                open(path, "r+").close()
+                tried[path] = "open"
+            except OSError as error:
+                tried[path] = error.strerror
+    print(json.dumps([tried, open("/sys/fs/cgroup/memory/memory.limit_in_bytes").read().strip()]))
+"""
+
+
+def test_a_limit_is_seen_and_not_raised(narrow):
+    tried, limit = narrow.start(ANN, RAISE).told()
+
+    assert "/sys/fs/cgroup/memory/memory.limit_in_bytes" in tried
+    assert set(tried.values()) <= {"Read-only file system", "Permission denied"}
+    assert int(limit) == pytest.approx(300_000_000, abs=4096)
+    group = find().below["memory"] / "swap" / narrow.launcher.group(ANN.person_id)
+    (group / "memory.soft_limit_in_bytes").write_text("400000000", encoding="ascii")  # the control: who may, can
 
 
 def test_memory_that_is_shared_or_in_a_file_of_memory_counts_too(narrow):

@@ -20,6 +20,7 @@ from integration.web.doubles import ROWS, TABLES
 from integration.web.running import PERSON_IDS, Browser, Portal, csrf, running
 from services import Database
 from swap import restarts
+from swap.launch import running as servers
 from swap.restarts import Restart
 
 ANN = PERSON_IDS["ann"]
@@ -479,6 +480,19 @@ def test_the_start_shows_what_the_spawner_does(portal: Portal) -> None:
     ]
     assert all(step["ended"] >= step["began"] for step in states[-1]["steps"])
     assert browser.get("/server?next=a.ipynb").headers["location"] == lab(portal, "a.ipynb")
+
+
+def test_a_server_that_a_limit_ended_says_which_where_it_is_started_again(portal: Portal) -> None:
+    browser = portal.signed_in()
+    assert "A limit ended your server" not in browser.get("/server").text
+
+    servers.folder(portal.settings.state).mkdir(exist_ok=True)
+    servers.note_end(portal.settings.state, ANN, "It met its limit of 8 GB of memory.")
+
+    text = browser.get("/server").text
+    assert "A limit ended your server" in text
+    assert "It met its limit of 8 GB of memory." in text
+    assert "Start my server" in text
 
 
 def test_a_start_can_be_cancelled(portal: Portal) -> None:

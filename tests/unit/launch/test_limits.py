@@ -32,7 +32,10 @@ def found(tmp_path):
 def test_version_1_is_found_below_swaps_own_group(found):
     groups = found(V1, "8:pids:/\n4:memory:/jobs/17\n1:cpu,cpuacct:/\n0::/\n")
 
-    assert groups == GroupsV1({"memory": Path("/cg/memory/jobs/17"), "cpu": Path("/cg/cpu"), "pids": Path("/cg/pids")})
+    cpu = Path("/cg/cpu")
+    assert groups == GroupsV1(
+        {"memory": Path("/cg/memory/jobs/17"), "cpu": cpu, "cpuacct": cpu, "pids": Path("/cg/pids")}
+    )
     assert groups.missing == ()
 
 
@@ -92,7 +95,7 @@ def test_what_version_1_is_told():
     }
 
 
-def test_limits_that_were_met_are_counted(tmp_path):
+def test_a_persons_group_is_read_where_it_was_made(tmp_path):
     for controller, file, text in (
         ("memory", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
         ("pids", "pids.events", "max 7\n"),
@@ -102,5 +105,9 @@ def test_limits_that_were_met_are_counted(tmp_path):
         (group / file).write_text(text, encoding="ascii")
     groups = GroupsV1({controller: tmp_path / controller for controller in ("memory", "pids", "cpu")})
 
-    assert groups.hits("pannaaaaaa") == {"memory": 2, "processes": 7}
-    assert groups.hits("pbobaaaaaa") == {"memory": 0, "processes": 0}
+    assert groups.group("pannaaaaaa").met == {"memory": 2, "processes": 7}
+    assert groups.group("pbobaaaaaa").met == {"memory": 0, "processes": 0}
+
+
+def test_version_2_has_one_directory_for_all(tmp_path):
+    assert GroupsV2(tmp_path, frozenset()).group("pannaaaaaa").places == {"": tmp_path / "people" / "pannaaaaaa"}

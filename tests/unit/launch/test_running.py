@@ -42,6 +42,16 @@ def test_a_server_that_ended_is_not_found(tmp_path, process):
     assert running.find(tmp_path, "pabcdefghi") is None
 
 
+def test_why_a_server_ended_is_known_until_the_next_one_is_started(tmp_path, process):
+    running.note(tmp_path, server(process))
+    running.note_end(tmp_path, "pabcdefghi", "It met a limit.")
+    assert running.ended(tmp_path, "pabcdefghi") == "It met a limit."
+    assert running.ended(tmp_path, "pbcdefghij") == ""
+
+    running.note(tmp_path, server(process))
+    assert running.ended(tmp_path, "pabcdefghi") == ""
+
+
 def test_a_zombie_does_not_run(process):
     kept = server(process)
     os.kill(process.pid, signal.SIGKILL)
