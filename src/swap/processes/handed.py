@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from sqlalchemy.engine import URL, make_url
 
 from swap import bare, homes
-from swap.connectors.files.connector import ALONE
+from swap.connectors.files.program import ALONE
 from swap.launch.view import needed
-from swap.query.execution.pool import ALLOCATORS, PROGRAM
+from swap.query.execution.program import ALLOCATORS, PROGRAM
 from swap.runtime import Runtime
 from swap.settings import FilesSource, Launch, MysqlSource, PostgresSource, Secret, Settings
 from swap.walls.cell import CLOSED, LIBRARIES, Cell

@@ -30,14 +30,11 @@ from swap.connectors.messages import DATASETS, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
-from swap.forking import server_of, shared, warded
+from swap.forking import shared, warded
 from swap.settings import FilesSource
 from swap.walls.errands import READERS, Errands
 
-_MODULE = "swap.connectors.files.reader"
-_PLACE = MODULES.index(_MODULE)
-ALONE = server_of(_MODULE, needs=("numpy",))
-"""What reader processes in a cell are forked from: those of other kinds have to reach their servers."""
+_PLACE = MODULES.index("swap.connectors.files.reader")
 _HARVEST_SECONDS = 600.0
 Opened = Callable[[], AbstractContextManager[tuple[str | None, tuple[int, ...]]]]
 """Gives the root's path, or without one a handle on it."""

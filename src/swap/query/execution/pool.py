@@ -13,22 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from swap.forking import server_of, shared, warded
+from swap.forking import shared, warded
 from swap.query.execution import combiner_child
 from swap.query.execution.combiner import Combiner
 from swap.query.execution.memory import Memory, half_of_the_machine
+from swap.query.execution.program import ALLOCATORS, PROGRAM
 from swap.query.execution.spill import Directories, Given, Spills
 from swap.settings import Limits
 from swap.walls.errands import COMBINERS, Errands
 
-PROGRAM = server_of("swap.query.execution.combiner_child")
-ALLOCATORS = {
-    # A combiner's limit counts memory as soon as it can be written to.  So allocators reserve none ahead (Arrow's own
-    # takes a gigabyte at once) and give back what is free.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "DUCKDB_JE_MALLOC_CONF": "retain:false",
-    "MALLOC_ARENA_MAX": "2",
-}
 BUSY_SECONDS = 0.05
 """How long a query that has just taken the spare has the processor for itself, unless it ends before."""
 

@@ -20,7 +20,8 @@ from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order
-from swap.query.execution.pool import ALLOCATORS, Pool
+from swap.query.execution.pool import Pool
+from swap.query.execution.program import ALLOCATORS
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -314,7 +315,7 @@ import sys, time
 from pathlib import Path
 from swap.forking import ForkServer
 from swap.query.execution.combiner import Combiner
-from swap.query.execution.pool import ALLOCATORS, PROGRAM
+from swap.query.execution.program import ALLOCATORS, PROGRAM
 from swap.query.execution.spill import Directories
 from swap.settings import Limits
 combiner = Combiner(ForkServer(PROGRAM, ALLOCATORS), Limits(), Directories(Path({str(tmp_path)!r})))
