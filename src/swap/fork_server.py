@@ -21,14 +21,15 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from swap import logs
-from swap.walls.cell import Cell, shut_in
+from swap.walls import powers
+from swap.walls.cell import CLOSED, Cell, shut_in
 
 FORK = b"fork"
 REAP = b"reap"
 REQUEST = struct.Struct("!4si")
 """What to do, and with which process; for a fork, what the child is to do: the place of its module."""
 ANSWER = struct.Struct("!i")
-"""A fork's process id, sent by the child with its socket; of one that was reaped its status."""
+"""A fork's process id, sent by the child with its socket and a handle on itself; of one that was reaped its status."""
 
 
 def main() -> None:
@@ -37,6 +38,8 @@ def main() -> None:
     begins = [importlib.import_module(name).prepare() for name in sys.argv[1].split(",")]
     if (told := Cell.told()) is not None:
         shut_in(told)
+    elif CLOSED in os.environ:
+        powers.close()
     run(*begins)
 
 
@@ -64,8 +67,11 @@ def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> N
     try:
         os.setpgid(0, 0)
         ours, theirs = socket.socketpair()
+        # Made here, it can mean no other; whoever gets it may be a user who could not make it.
+        itself = os.pidfd_open(os.getpid())
         with theirs, channel:
-            socket.send_fds(channel, [ANSWER.pack(os.getpid())], [theirs.fileno()])
+            socket.send_fds(channel, [ANSWER.pack(os.getpid())], [theirs.fileno(), itself])
+        os.close(itself)
         begin(ours)
         status = 0
     except BaseException as error:  # noqa: BLE001 — the child's last words

@@ -1,4 +1,7 @@
-"""The gateway's side of the fork server: processes that were forked there, killed and collected from here."""
+"""The gateway's side of the fork server: processes that were forked there, killed and collected from here.
+
+Where the gateway has no power, its warden starts the fork servers that are in cells, and ends what was forked there.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from swap import bare
 from swap.fork_server import ANSWER, FORK, REAP, REQUEST
-from swap.walls.cell import Cell
+from swap.walls import cell as cells
+from swap.walls.cell import CLOSED, Cell
+from swap.walls.errands import Errands, Started
 
 _ANSWER_SECONDS = 10.0
 """A fork server that is silent for longer is replaced."""
@@ -30,6 +35,7 @@ def server_of(*modules: str, needs: Collection[str] = ()) -> Sequence[str]:
 
 
 _shared: dict[tuple[Sequence[str], frozenset[tuple[str, str]], Cell | None], ForkServer] = {}
+_warded: dict[tuple[Errands, str], ForkServer] = {}
 
 
 def shared(program: Sequence[str], environment: Mapping[str, str] = {}, cell: Cell | None = None) -> ForkServer:
@@ -41,22 +47,28 @@ def shared(program: Sequence[str], environment: Mapping[str, str] = {}, cell: Ce
     return _shared.setdefault(key, ForkServer(tuple(program), environment, cell))
 
 
+def warded(errands: Errands, name: str) -> ForkServer:
+    """Return this process's fork server for a cell that its warden starts."""
+    return _warded.setdefault((errands, name), WardedServer(errands, name))
+
+
 class ForkServer:
     """One fork server, started when it is first needed and again when it has died; in a cell, if it is given one."""
 
     def __init__(self, program: Sequence[str], environment: Mapping[str, str] = {}, cell: Cell | None = None) -> None:
         self._program = program
         self._cell = cell
-        self._environment = {**bare.ENVIRONMENT, **environment, **({} if cell is None else cell.environment)}
+        closed = {CLOSED: os.environ[CLOSED]} if CLOSED in os.environ else {}
+        self._environment = {**bare.ENVIRONMENT, **environment, **closed}
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._pid: int | None = None
 
     @property
     def pid(self) -> int | None:
         """Its process id, while it runs."""
-        process = self._process
-        return None if process is None else process.pid
+        return self._pid
 
     def fork(self, place: int = 0) -> Forked:
         """Return a new process, of the module at that place.  Raises OSError when there can be none."""
@@ -70,7 +82,7 @@ class ForkServer:
     def reap(self, forked: Forked) -> int | None:
         """Collect a process that has ended and return its status; None when nobody knows it any more."""
         with self._lock:
-            if self._channel is None or forked.server is not self._process:
+            if self._channel is None or forked.channel is not self._channel:
                 return None
             try:
                 self._channel.sendall(REQUEST.pack(REAP, forked.pid))
@@ -84,61 +96,65 @@ class ForkServer:
         with self._lock:
             self._end()
 
+    def kill(self, process: int) -> None:
+        """End a forked process at once, by the handle on it."""
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+
     def _fork(self, place: int) -> Forked:
         channel = self._channel or self._start()
         channel.sendall(REQUEST.pack(FORK, place))
-        answer, descriptors, flags, _ = socket.recv_fds(channel, ANSWER.size, 1)
-        if len(answer) < ANSWER.size or self._process is None:
+        answer, descriptors, flags, _ = socket.recv_fds(channel, ANSWER.size, 2)
+        if len(answer) < ANSWER.size:
             raise ConnectionError("the fork server is gone")
-        if flags & socket.MSG_CTRUNC or not descriptors:
+        if flags & socket.MSG_CTRUNC or len(descriptors) < 2:
+            for each in descriptors:  # which ends it
+                os.close(each)
             raise OSError(errno.EMFILE, "no descriptor is left for a new process")
-        pid, control = int(ANSWER.unpack(answer)[0]), socket.socket(fileno=descriptors[0])
-        try:
-            # The number is the child's until the fork server collects it, which it does when we say so.
-            return Forked(pid, os.pidfd_open(pid), control, self._process)
-        except OSError:
-            control.close()  # which ends it
-            raise
+        control, handle = descriptors
+        return Forked(int(ANSWER.unpack(answer)[0]), handle, socket.socket(fileno=control), self, channel)
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs, self._words() as words:
-                self._process = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
-                    [*self._program, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=words,
-                    pass_fds=[theirs.fileno()],
-                    cwd="/",
-                    env=self._environment,
-                    process_group=0,
-                )
-        except OSError:
-            ours.close()
-            raise
-        ours.settimeout(_ANSWER_SECONDS)
-        self._channel = ours
-        return ours
-
-    @contextlib.contextmanager
-    def _words(self) -> Iterator[int | None]:
-        """Yield what its standard error is: ours, or in a cell a socket, through which nobody can open our log."""
-        if self._cell is None:
-            yield None
-            return
-        heard, said = socket.socketpair()
-        threading.Thread(target=_pass_on, args=(heard,), name="words", daemon=True).start()
-        with said:
-            yield said.fileno()
+        self._pid, channel, words = self._begin()
+        channel.settimeout(_ANSWER_SECONDS)
+        if words is not None:
+            threading.Thread(target=_pass_on, args=(words,), name="words", daemon=True).start()
+        self._channel = channel
+        return channel
 
     def _end(self) -> None:
         if self._channel is not None:
             self._channel.close()
+            self._stop()
+        self._channel = self._pid = None
+
+    def _begin(self) -> tuple[int, socket.socket, socket.socket | None]:
+        self._process, channel, words = cells.begin(self._program, self._environment, self._cell)
+        return self._process.pid, channel, words
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._channel = self._process = None
+
+
+class WardedServer(ForkServer):
+    """One that the warden starts and ends."""
+
+    def __init__(self, errands: Errands, name: str) -> None:
+        super().__init__(())
+        self._errands = errands
+        self._name = name
+
+    def kill(self, process: int) -> None:
+        """End a forked process at once, by the handle on it."""
+        self._errands.kill(process)
+
+    def _begin(self) -> Started:
+        return self._errands.start(self._name)
+
+    def _stop(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._errands.end(self._name)
 
 
 def _pass_on(heard: socket.socket) -> None:
@@ -156,8 +172,9 @@ class Forked:
     pid: int
     handle: int
     control: socket.socket
-    server: subprocess.Popen[bytes]
-    """The fork server it comes from."""
+    server: ForkServer
+    channel: socket.socket
+    """To the very fork server that it comes from, and that alone can collect it."""
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for its end; tell whether it came in time."""
@@ -167,8 +184,9 @@ class Forked:
 
     def kill(self) -> None:
         """End it at once.  Idempotent, from any thread."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        if not self.wait(0):
+            with contextlib.suppress(ProcessLookupError, ConnectionError):  # with the warden, all ends
+                self.server.kill(self.handle)
 
     def close(self) -> None:
         """Let go of it."""

@@ -23,6 +23,7 @@ from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predica
 from swap.connectors.files.connector import FilesConnector
 from swap.connectors.process import Readers
 from swap.errors import QueryCancelled, SourceFailed, SourceUnavailable
+from swap.forking import shared
 from swap.settings import FilesSource
 
 NUMBERS = pa.table({"id": pa.array(range(100), pa.int32()), "x": pa.array(["ä"] * 100)})
@@ -390,7 +391,7 @@ def main(control):
 fork_server.run(main)
 """)
     files.connector._readers.close()
-    files.connector._readers = Readers("stock", (sys.executable, str(tmp_path / "reader.py")), 0)
+    files.connector._readers = Readers("stock", shared((sys.executable, str(tmp_path / "reader.py"))), 0)
     write(files, "part.parquet")
 
     with pytest.raises(SourceFailed, match="stopped answering"):

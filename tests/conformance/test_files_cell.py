@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import wardens
 from cells import NO_CELL, OPEN_TO_ITS_LIKE, Attackers, answer
 from swap.connectors.base import Column, Deadline, Fragment, OnBehalf
 from swap.connectors.files.connector import FilesConnector
@@ -55,16 +56,11 @@ def root(state: Path) -> Path:
 
 
 @pytest.fixture
-def cell(state: Path) -> Cell:
-    return Cell(UID, str(state / "view"), reads_whatever_it_is_given=True)
-
-
-@pytest.fixture
-def lake(root: Path, cell: Cell) -> Iterator[FilesConnector]:
-    made = FilesConnector("lake", FilesSource(kind="files", root=root), cell)
-    yield made
-    made.close()
-    made._readers._server.close()
+def lake(root: Path, state: Path) -> Iterator[FilesConnector]:
+    with wardens.errands(wardens.planned(state, {"lake": root})) as errands:
+        made = FilesConnector("lake", FilesSource(kind="files", root=root), errands)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")

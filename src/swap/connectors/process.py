@@ -22,8 +22,7 @@ import pyarrow as pa
 from swap.channel import receive, send
 from swap.connectors.base import Deadline
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed, SourceUnavailable, SwapError, to_json
-from swap.forking import ForkServer, server_of, shared
-from swap.walls.cell import Cell
+from swap.forking import ForkServer, server_of
 
 MODULES = (
     "swap.connectors.files.reader",
@@ -101,13 +100,11 @@ class ReaderProcess:
 
 
 class Readers:
-    """The reader processes of one source, which run the module at that place of the program's."""
+    """The reader processes of one source, which run the module at that place of the fork server's."""
 
-    def __init__(
-        self, source: str, program: Sequence[str], place: int, grace_seconds: float = 0.0, cell: Cell | None = None
-    ) -> None:
+    def __init__(self, source: str, server: ForkServer, place: int, grace_seconds: float = 0.0) -> None:
         self.source = source
-        self._server = shared(program, cell=cell)
+        self._server = server
         self._place = place
         self._grace_seconds = grace_seconds
         self._spares: list[ReaderProcess] = []

@@ -11,7 +11,7 @@ from swap.connectors.hive.connector import HiveConnector
 from swap.connectors.mysql.connector import MysqlConnector
 from swap.connectors.postgres.connector import PostgresConnector
 from swap.settings import Source
-from swap.walls.cell import Cell
+from swap.walls.errands import Errands
 
 KINDS: dict[str, Callable[[str, Any], Connector]] = {
     "files": FilesConnector,
@@ -21,9 +21,9 @@ KINDS: dict[str, Callable[[str, Any], Connector]] = {
 }
 
 
-def create(name: str, source: Source, cell: Cell | None = None) -> Connector:
+def create(name: str, source: Source, errands: Errands | None = None) -> Connector:
     """Return the connector for one source of swap.toml, under the site's own name for it.
 
-    What reads files, and asks no server, does so in the cell, if there is one.
+    With a warden to do errands, what reads files, and asks no server, does so in a cell.
     """
-    return FilesConnector(name, source, cell) if source.kind == "files" else KINDS[source.kind](name, source)
+    return FilesConnector(name, source, errands) if source.kind == "files" else KINDS[source.kind](name, source)

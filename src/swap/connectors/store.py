@@ -49,6 +49,7 @@ from swap.errors import (
     TimedOut,
     from_json,
 )
+from swap.forking import shared
 from swap.settings import Secret
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class StoreConnector(ABC):
     def __init__(self, name: str, connect_seconds: float) -> None:
         self.name = name
         self._connect_seconds = connect_seconds
-        self._readers = Readers(name, PROGRAM, MODULES.index(self.module), GRACE_SECONDS)
+        self._readers = Readers(name, shared(PROGRAM), MODULES.index(self.module), GRACE_SECONDS)
 
     @abstractmethod
     def request(self, query_id: str, ends_at: float, on_behalf: OnBehalf | None) -> Mapping[str, Any]:

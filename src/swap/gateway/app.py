@@ -31,7 +31,7 @@ from swap.query.results.spool import Spool
 from swap.query.service import Queries
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.walls.cell import Cell
+from swap.walls.errands import Errands
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +52,23 @@ def new_id() -> str:
     return secrets.token_hex(10)
 
 
-def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connector] | None = None) -> FastAPI:
-    """Return the gateway.  Sources come from the settings; tests may bring connectors of their own."""
+def create(
+    settings: Settings,
+    runtime: Runtime,
+    connectors: Mapping[str, Connector] | None = None,
+    errands: Errands | None = None,
+) -> FastAPI:
+    """Return the gateway, which has a warden to do its errands where people have walls.
+
+    Sources come from the settings; tests may bring connectors of their own.
+    """
     engine = database.create(runtime.database_urls["gateway"], connections=30)
-    combining, reading = _cells(settings, runtime)
     sources = (
         dict(connectors)
         if connectors is not None
-        else {name: registry.create(name, source, reading) for name, source in settings.sources.items()}
+        else {name: registry.create(name, source, errands) for name, source in settings.sources.items()}
     )
-    pool = Pool(settings.limits, runtime.spool / "spill", combining)
+    pool = Pool(settings.limits, runtime.spool / "spill", errands)
     harvester = Harvester(engine, sources, utc_now)
     spool = Spool(runtime.spool, settings.limits)
     queries = Queries(engine, settings, sources, pool, spool, utc_now, new_id, harvester.ask_again)
@@ -96,14 +103,6 @@ def create(settings: Settings, runtime: Runtime, connectors: Mapping[str, Connec
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _our_mistake)
     return app
-
-
-def _cells(settings: Settings, runtime: Runtime) -> tuple[Cell, Cell] | tuple[None, None]:
-    """Return where combiners and readers of files are, where people have walls."""
-    launch, view = settings.launch, str(runtime.spool / "spill" / "view")
-    if launch.isolation == "none":
-        return None, None
-    return Cell(launch.combiners_uid, view), Cell(launch.readers_uid, view, reads_whatever_it_is_given=True)
 
 
 def _keep_house(queries: Queries, stopping: threading.Event) -> None:

@@ -20,7 +20,7 @@ def require(settings: Settings) -> None:
                 todo='Start SWAP as root, or set launch.isolation to "none", which keeps nobody apart on this machine.',
             )
         )
-    own = (settings.launch.combiners_uid, settings.launch.readers_uid) if settings.launch.isolation == "user" else ()
+    own = settings.launch.own_uids if settings.launch.isolation == "user" else ()
     for uid in filter(is_known, own):
         raise SettingsError(
             Problem(

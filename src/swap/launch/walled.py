@@ -79,11 +79,11 @@ class Walled:
         """
         person = service.find_person(conn, person_id)
         uid = service.system_user(conn, person_id, self._settings.uid_range, is_known)
-        if uid in (self._settings.combiners_uid, self._settings.readers_uid):
+        if uid in self._settings.own_uids:
             raise Unavailable(
                 Problem(
                     "Your system user is one of SWAP's own by now.",
-                    why="launch.uids was lowered since it was given to you, and its last two ids are SWAP's programs'.",
+                    why="launch.uids was lowered since it was given to you, and its last three ids are SWAP's own.",
                     todo="Ask the people who run SWAP to raise launch.uids again.",
                 )
             )

@@ -13,6 +13,7 @@ from swap import bare
 
 COMMANDS: Final[dict[str, Sequence[str]]] = {
     "gateway": bare.service("swap.processes.gateway"),
+    "warden": bare.service("swap.processes.warded"),
     "web": bare.service("swap.processes.web", needs=("pygments",)),
     "hub": bare.service(
         "swap.processes.hub",
@@ -20,4 +21,7 @@ COMMANDS: Final[dict[str, Sequence[str]]] = {
         needs=("cryptography",),
     ),
 }
-"""Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
+"""Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME.
+
+Where people have walls, the gateway is started by its warden.
+"""

@@ -30,7 +30,7 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
         ),
         Service(
             "gateway",
-            COMMANDS["gateway"],
+            COMMANDS["gateway" if settings.launch.isolation == "none" else "warden"],
             (Answer(here.gateway_port, "/v1/health"),),
             f"127.0.0.1:{here.gateway_port}",
             8.0,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from swap.walls import mounts, powers
 from swap.walls.kernel import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWUTS, call
@@ -21,6 +23,8 @@ ENVIRONMENT: Final = "SWAP_CELL"
 """The variable of a program's environment that says in which cell it goes, as JSON."""
 LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo")
 """What programs load as they need it; where one is a link, it is one in the view."""
+CLOSED: Final = "SWAP_CLOSED"
+"""The variable that says that nobody but root may look into a program, though it is in no cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,56 @@ def shut_in(cell: Cell) -> None:
     # From here on nobody but root can trace this process, nor what it forks: they are alike, and keep apart.
     powers.become(cell.uid, powers.READ_ALL if cell.reads_whatever_it_is_given else powers.NONE)
     powers.refuse_calls()
+
+
+def enclose(uid: int, view: Mapping[str, Any]) -> None:
+    """Make this process, which is root's and has one thread, a user's with nothing but a view.  Raises OSError.
+
+    It keeps the machine's network.  Nobody but root can trace it, and nothing that it starts can look into others.
+    """
+    call("unshare", CLONE_NEWNS | CLONE_NEWIPC)
+    mounts.build(view)
+    powers.bound()
+    powers.become(uid)
+    powers.close()
+    powers.refuse_calls((*powers.REFUSED, *powers.LOOKING_IN))
+    os.umask(0o077)
+
+
+class Begun(NamedTuple):
+    """A fork server that was started."""
+
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+    words: socket.socket | None
+    """What it and its children say, where they are in a cell; nobody can open our log through it."""
+
+
+def begin(program: Sequence[str], environment: Mapping[str, str], cell: Cell | None = None) -> Begun:
+    """Start a fork server, in a cell if there is one.  Raises OSError."""
+    channel, theirs = socket.socketpair()
+    words, said = socket.socketpair() if cell is not None else (None, None)
+    try:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 — our own program with our own arguments
+                [*program, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=None if said is None else said.fileno(),
+                pass_fds=[theirs.fileno()],
+                cwd="/",
+                env={**environment, **({} if cell is None else cell.environment)},
+                process_group=0,
+            )
+    except OSError:
+        channel.close()
+        if words is not None:
+            words.close()
+        raise
+    finally:
+        if said is not None:
+            said.close()
+    return Begun(process, channel, words)
 
 
 def _view(root: str) -> dict[str, object]:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from swap.walls.kernel import call, system_call
+from swap.walls.kernel import CLONE_NEWNS, call, system_call
 
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
+_MS_SLAVE: Final = 0x80000
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV, _AT_RECURSIVE, _AT_FDCWD = 1, 2, 4, 0x8000, -100
 _AT_EMPTY_PATH: Final = 0x1000
 _OPEN_TREE_CLONE: Final = 1
 _MNT_DETACH: Final = 2
+_MEMORY: Final = "64m"
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom", "tty")
 
 
@@ -72,6 +74,18 @@ def _devices(directory: Path) -> None:
         (directory / name).symlink_to(leads_to)
 
 
+def lay_memory_over(directory: str, gid: int) -> None:
+    """Lay a directory in memory over another, which this process and what it starts see, and a group may read.
+
+    What the machine mounts from then on is seen as before.
+    """
+    call("unshare", CLONE_NEWNS)
+    _mount("", "/", None, _MS_REC | _MS_SLAVE)
+    _mount(
+        "tmpfs", directory, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, f"mode=0750,uid=0,gid={gid},size={_MEMORY}"
+    )
+
+
 def outermost(paths: Iterable[Path]) -> list[Path]:
     """Return the paths that lie in none of the others, sorted.
 
@@ -103,7 +117,7 @@ def build(plan: Mapping[str, Any]) -> None:
         _bind(source, root + target, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
     _devices(Path(root + "/dev"))
     Path(root + "/proc").mkdir()
-    _mount("proc", root + "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
+    _mount("proc", root + "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, plan.get("proc", ""))
     for target in plan["private"]:
         Path(root + target).mkdir(parents=True)
         _mount(

@@ -7,7 +7,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +24,15 @@ REFUSED: Final = (
     "userfaultfd",
 )
 """Calls by which programs that are no root's have often become root, and that notebooks do not need."""
+LOOKING_IN: Final = ("pidfd_getfd", "process_vm_readv", "process_vm_writev", "ptrace")
+"""Calls by which a program looks into another."""
 
 NONE: Final = 0
 READ_ALL: Final = 1 << 2
 """CAP_DAC_READ_SEARCH, as a bit: to read files and pass through directories, whoever may."""
 
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_KEEPCAPS = 24, 38, 22, 8
+_PR_SET_DUMPABLE: Final = 4
 _CAPABILITY_VERSION: Final = 0x20080522
 _KEYCTL_JOIN_SESSION_KEYRING: Final = 1
 
@@ -53,9 +56,14 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_void_p))
 
 
-def refuse_calls() -> None:
-    """Refuse, to this process and all that it starts, the calls of REFUSED and every new user namespace."""
-    text = b"".join(struct.pack("HBBI", *step) for step in program(platform.machine()))
+def close() -> None:
+    """Let nobody but root trace this process or what it forks, or look into their memory."""
+    call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def refuse_calls(refused: Collection[str] = REFUSED) -> None:
+    """Refuse, to this process and all that it starts, these calls and every new user namespace."""
+    text = b"".join(struct.pack("HBBI", *step) for step in program(platform.machine(), refused))
     steps = ctypes.create_string_buffer(text)
     call(
         "prctl",
@@ -67,10 +75,10 @@ def refuse_calls() -> None:
     )
 
 
-def program(machine: str) -> list[tuple[int, int, int, int]]:
+def program(machine: str, refused_calls: Collection[str] = REFUSED) -> list[tuple[int, int, int, int]]:
     """Return the filter for a processor: steps of the kernel's BPF, as code, jump if so, jump if not, value."""
     numbers, processor = NUMBERS[machine], _PROCESSORS[machine]
-    refused = [(_EQUAL, 0, 1, numbers[name]) for name in REFUSED]
+    refused = [(_EQUAL, 0, 1, numbers[name]) for name in refused_calls]
     steps = [
         (_LOAD, 0, 0, _PROCESSOR_AT),
         (_EQUAL, 1, 0, processor),

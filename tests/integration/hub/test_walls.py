@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import psutil
 import pytest
 import websocket
 from sqlalchemy import select
 
+import services
 from integration.hub.conftest import House, build, demolish
 from integration.hub.tabs import Tab
 from integration.hub.test_hub_away import message
@@ -198,6 +200,47 @@ def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob
     (found,) = audited(walled_house, "connections-refused")
     assert found["no_route"] == 3
     assert found["refused"] >= 2
+
+
+def test_a_gateway_or_a_warden_that_was_killed_is_started_again_with_the_other(embedded_postgres):
+    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
+    log = made.state / "logs" / "up.log"
+    (made.state / "runtime.json").unlink()
+    made.state.chmod(0o711)
+    with log.open("wb") as output:
+        command = [sys.executable, "-P", "-m", "swap.cli", "up", "--config", str(made.state / "swap.toml")]
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
+
+    def programs(name):
+        found = set()
+        for each in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any(name in part for part in each.cmdline()):
+                    found.add(each)
+        return found
+
+    def answers(here):
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{here.gateway_url}/v1/health", trust_env=False, verify=services.NO_TLS).is_success
+        return False
+
+    try:
+        until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 120)
+        here = runtimes.of_running(made.state)
+        assert here is not None, log.read_text()
+        for name in ("processes.serving", "processes.warded"):
+            before = programs("processes.serving") | programs("processes.warded")
+            for each in programs(name):
+                each.kill()
+            until(lambda: log.read_text().count("gateway ended with signal SIGKILL") or process.poll() is not None, 60)
+            until(lambda: programs("processes.serving") - before and answers(here), 120)  # noqa: B023 — at once
+            assert still_running(list(before), 10) == []
+            log.write_text("", encoding="utf-8")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+        demolish(made)
 
 
 def test_a_stop_of_swap_ends_everybody_behind_walls(embedded_postgres):

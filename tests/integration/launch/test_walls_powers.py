@@ -346,7 +346,7 @@ def test_without_root_swap_refuses_to_start_and_says_why(town, command):
 
 def test_a_user_who_is_somebody_already_is_made_no_program_of_swaps(town):
     nobody = pwd.getpwnam("nobody").pw_uid
-    launch = town.settings.launch.model_copy(update={"first_uid": nobody - 2, "uids": 3})
+    launch = town.settings.launch.model_copy(update={"first_uid": nobody - 3, "uids": 4})
     assert launch.readers_uid == nobody
 
     with pytest.raises(SettingsError) as caught:

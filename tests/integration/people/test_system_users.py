@@ -85,7 +85,7 @@ def test_a_range_that_was_moved_gives_no_uid_twice(database, people):
 
 
 def test_whose_uid_has_become_one_of_swaps_own_starts_nothing(database, people, tmp_path):
-    """A range that was made smaller ends with the ids of combiners and readers: they must own nothing."""
+    """A range that was made smaller ends with the ids of gateway, combiners and readers: they must own nothing."""
     smaller = {"isolation": "user", "first_uid": 700_000, "uids": 1_000}
     settings = Settings.model_validate({"state": str(tmp_path), "launch": smaller})
     walled = Walled(settings, runtime=None, groups=object())

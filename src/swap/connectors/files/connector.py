@@ -30,14 +30,11 @@ from swap.connectors.messages import DATASETS, decode_dataset, encode_fragment
 from swap.connectors.process import END, MODULES, PROGRAM, Asked, Readers, unavailable
 from swap.connectors.standing import Standing
 from swap.errors import Problem, QueryCancelled, QueryTimedOut, SourceFailed
-from swap.forking import server_of
+from swap.forking import shared, warded
 from swap.settings import FilesSource
-from swap.walls import mounts
-from swap.walls.cell import Cell
+from swap.walls.errands import READERS, Errands
 
-_MODULE = "swap.connectors.files.reader"
-_PLACE = MODULES.index(_MODULE)
-_ALONE = server_of(_MODULE, needs=("numpy",))
+_PLACE = MODULES.index("swap.connectors.files.reader")
 _HARVEST_SECONDS = 600.0
 Opened = Callable[[], AbstractContextManager[tuple[str | None, tuple[int, ...]]]]
 """Gives the root's path, or without one a handle on it."""
@@ -46,19 +43,23 @@ Opened = Callable[[], AbstractContextManager[tuple[str | None, tuple[int, ...]]]
 class FilesConnector:
     """One directory of schemas of tables of Parquet files."""
 
-    def __init__(self, name: str, source: FilesSource, cell: Cell | None = None) -> None:
-        """Open nothing; its reader processes are in the cell, if there is one, and are handed the root."""
+    def __init__(self, name: str, source: FilesSource, errands: Errands | None = None) -> None:
+        """Open nothing; with a warden to do errands, its reader processes are in a cell and are handed the root."""
         self.name = name
         self.capabilities = Capabilities(comparisons=COMPARISONS, limit=True)
         self._root = source.root
-        self._cell = cell
-        # Readers of other kinds have to reach their servers.
-        self._readers = Readers(name, PROGRAM, _PLACE) if cell is None else Readers(name, _ALONE, 0, cell=cell)
+        self._errands = errands
+        self._readers = (
+            Readers(name, shared(PROGRAM), _PLACE) if errands is None else Readers(name, warded(errands, READERS), 0)
+        )
 
     def check(self) -> Standing:
         """Look whether the root is there, and get a reader process ready."""
         try:
-            next(self._root.iterdir(), None)
+            if self._errands is None:
+                next(self._root.iterdir(), None)
+            else:
+                os.close(self._errands.root(self.name))
         except OSError as error:
             raise unavailable(self.name, f"Its directory cannot be read: {error.strerror}.") from None
         self._readers.prepare()
@@ -108,11 +109,11 @@ class FilesConnector:
     @contextlib.contextmanager
     def _opened(self) -> Iterator[tuple[str | None, tuple[int, ...]]]:
         """Yield the root's path, or without one a handle on it.  Raises SourceFailed."""
-        if self._cell is None:
+        if self._errands is None:
             yield str(self._root), ()
             return
         try:
-            handle = mounts.tree(str(self._root))
+            handle = self._errands.root(self.name)
         except OSError as error:
             raise self._failed(f"the root cannot be read: {os.strerror(error.errno or 0)}") from None
         try:

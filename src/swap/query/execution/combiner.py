@@ -6,12 +6,9 @@ import contextlib
 import logging
 import os
 import re
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from swap.channel import receive, send
@@ -20,15 +17,13 @@ from swap.errors import Invalid, LimitExceeded, Problem, QueryRefused, SwapError
 from swap.forking import ForkServer
 from swap.query.execution import combiner_child, death
 from swap.query.execution.death import Death
+from swap.query.execution.spill import Spills
 from swap.query.results.spool import full_disk
 from swap.settings import Limits
-from swap.walls.cell import Cell
 
 log = logging.getLogger(__name__)
 
 _NO_MEMORY = frozenset({"OutOfMemoryException", "MemoryError", "ArrowMemoryError"})
-SPILL_PREFIX = "spill-"
-"""How the directory of a combiner's own begins."""
 _STATEMENTS_FAULT = frozenset(
     {"BinderException", "ParserException", "CatalogException", "NotImplementedException", "PermissionException"}
 )
@@ -78,8 +73,8 @@ class Read:
 class Combiner:
     """One child process."""
 
-    def __init__(self, server: ForkServer, limits: Limits, directory: Path, cell: Cell | None = None) -> None:
-        """Start one, of a server whose processes are in that cell, if there is one."""
+    def __init__(self, server: ForkServer, limits: Limits, spills: Spills) -> None:
+        """Start one.  Raises OSError when there is no room for it."""
         self._server = server
         self._limits = limits
         self.rows = 0
@@ -97,33 +92,22 @@ class Combiner:
         """The end to read what it says to nobody: its last words."""
         self._killed_for_memory = 0
         """How many processes the system had killed for their memory when this one was given its statement."""
-        # Whoever tidies up may have taken the directory away.
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._spill = Path(tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=directory))
+        self._spill = spills.make()
         try:
             self._forked = server.fork()
         except OSError:
-            shutil.rmtree(self._spill, ignore_errors=True)
+            self._spill.clear()
             raise
-        with contextlib.suppress(OSError):  # it has died at once, or no descriptor is left: `start` says so
-            self._send_settings(cell)
-
-    def _send_settings(self, cell: Cell | None) -> None:
-        directory = os.open(self._spill, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if cell is not None:
-                os.fchown(directory, cell.uid, cell.uid)
+        with contextlib.suppress(OSError):  # it has died at once: `start` says so
             send(
                 self._forked.control,
                 {
-                    "memory_bytes": self._limits.memory_bytes,
-                    "spill_bytes": self._limits.spill_bytes,
+                    "memory_bytes": limits.memory_bytes,
+                    "spill_bytes": limits.spill_bytes,
                     "threads": max(1, min(4, os.cpu_count() or 1)),
                 },
-                [directory],
+                [self._spill.descriptor],
             )
-        finally:
-            os.close(directory)
 
     @property
     def pid(self) -> int:
@@ -133,7 +117,7 @@ class Combiner:
     @property
     def alive(self) -> bool:
         """Tell whether the process can still be given a statement, and has its directory."""
-        return not self._forked.wait(0) and self._spill.exists()
+        return not self._forked.wait(0) and self._spill.is_there
 
     def start(self, order: Order) -> None:
         """Give it its statement."""
@@ -197,7 +181,7 @@ class Combiner:
             self._forked.close()
             if self._stderr is not None:
                 os.close(self._stderr)
-            shutil.rmtree(self._spill, ignore_errors=True)
+            self._spill.clear()
         self.on_end()
 
     def kill(self) -> None:

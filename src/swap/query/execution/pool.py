@@ -7,28 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from swap.forking import server_of, shared
+from swap.forking import shared, warded
 from swap.query.execution import combiner_child
-from swap.query.execution.combiner import SPILL_PREFIX, Combiner
+from swap.query.execution.combiner import Combiner
 from swap.query.execution.memory import Memory, half_of_the_machine
+from swap.query.execution.program import ALLOCATORS, PROGRAM
+from swap.query.execution.spill import Directories, Given, Spills
 from swap.settings import Limits
-from swap.walls.cell import Cell
+from swap.walls.errands import COMBINERS, Errands
 
-PROGRAM = server_of("swap.query.execution.combiner_child")
-ALLOCATORS = {
-    # A combiner's limit counts memory as soon as it can be written to.  So allocators reserve none ahead (Arrow's own
-    # takes a gigabyte at once) and give back what is free.
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "DUCKDB_JE_MALLOC_CONF": "retain:false",
-    "MALLOC_ARENA_MAX": "2",
-}
 BUSY_SECONDS = 0.05
 """How long a query that has just taken the spare has the processor for itself, unless it ends before."""
 
@@ -36,23 +29,20 @@ BUSY_SECONDS = 0.05
 class Pool:
     """All combiners of one gateway."""
 
-    def __init__(self, limits: Limits, directory: Path, cell: Cell | None = None) -> None:
-        """Begin, with combiners in a cell if there is one; we are root then."""
-        self._cell = cell
-        self.server = shared(PROGRAM, ALLOCATORS, cell)
+    def __init__(self, limits: Limits, directory: Path, errands: Errands | None = None) -> None:
+        """Begin; with a warden to do errands, combiners are in a cell and spill into what it makes for them."""
+        self.server = shared(PROGRAM, ALLOCATORS) if errands is None else warded(errands, COMBINERS)
         self.memory = Memory(
             limits.combiners_bytes or half_of_the_machine(), combiner_child.ceiling(limits.memory_bytes)
         )
         self._limits = limits
-        self._directory = directory
+        self._spills = _spills(directory, errands)
         self._lock = threading.Lock()
         self._spare: Combiner | None = None
         self._closed = False
         self._asked = threading.Condition()
         self._due = math.inf
         """When the next spare is to be made."""
-        for left in directory.glob(f"{SPILL_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a gateway that was killed
         threading.Thread(target=self._keep_spare, name="combiner-spare", daemon=True).start()
 
     def prepare(self, after_seconds: float = 0.0) -> None:
@@ -100,7 +90,7 @@ class Pool:
         return self._new()
 
     def _new(self) -> Combiner:
-        return Combiner(self.server, self._limits, self._directory, self._cell)
+        return Combiner(self.server, self._limits, self._spills)
 
     def _ended(self, person: str) -> None:
         self.memory.give_back(person)
@@ -117,3 +107,11 @@ class Pool:
             with self._lock, contextlib.suppress(OSError):
                 if self._spare is None and not self._closed:
                     self._spare = self._new()
+
+
+def _spills(directory: Path, errands: Errands | None) -> Spills:
+    if errands is not None:
+        return Given(errands)
+    ours = Directories(directory)
+    ours.forget_former()
+    return ours

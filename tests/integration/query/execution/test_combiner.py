@@ -20,7 +20,8 @@ from swap import bare
 from swap.channel import receive
 from swap.errors import LimitExceeded, SwapError
 from swap.query.execution.combiner import Combiner, Order
-from swap.query.execution.pool import ALLOCATORS, Pool
+from swap.query.execution.pool import Pool
+from swap.query.execution.program import ALLOCATORS
 from swap.settings import Limits
 
 LIMITS = Limits(memory_bytes=200_000_000, spill_bytes=100_000_000)
@@ -116,7 +117,7 @@ def test_the_combiner_is_given_nothing_of_the_gateways_environment(pool: Pool, m
     time.sleep(0.5)
     environment = Path(f"/proc/{run_id}/environ").read_bytes()
     descriptors = {str(entry.readlink()) for entry in Path(f"/proc/{run_id}/fd").iterdir()}
-    descriptors.discard(str(combiner._spill))
+    descriptors.discard(str(Path(f"/proc/self/fd/{combiner._spill.descriptor}").readlink()))
     combiner.close()
 
     assert b"hunter2" not in environment
@@ -314,9 +315,10 @@ import sys, time
 from pathlib import Path
 from swap.forking import ForkServer
 from swap.query.execution.combiner import Combiner
-from swap.query.execution.pool import ALLOCATORS, PROGRAM
+from swap.query.execution.program import ALLOCATORS, PROGRAM
+from swap.query.execution.spill import Directories
 from swap.settings import Limits
-combiner = Combiner(ForkServer(PROGRAM, ALLOCATORS), Limits(), Path({str(tmp_path)!r}))
+combiner = Combiner(ForkServer(PROGRAM, ALLOCATORS), Limits(), Directories(Path({str(tmp_path)!r})))
 from swap import bare
 from swap.channel import receive
 receive(combiner._forked.control)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import wardens
 from cells import NO_CELL, NO_USER, NO_VIEW, OPEN_TO_ITS_LIKE, Attackers, answer
 from integration.query.execution.test_combiner import LITTLE_MEMORY, SPILLS, run
 from swap.channel import receive
@@ -19,6 +21,7 @@ from swap.forking import ForkServer
 from swap.query.execution.pool import Pool
 from swap.settings import Launch, Limits
 from swap.walls.cell import Cell
+from swap.walls.errands import COMBINERS, Errands
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can shut a program in")
 
@@ -35,16 +38,27 @@ def state() -> Iterator[Path]:
 
 
 @pytest.fixture
-def cell(state: Path) -> Cell:
-    return Cell(UID, str(state / "view"))
+def errands(state: Path) -> Iterator[Errands]:
+    with wardens.errands(wardens.planned(state)) as made:
+        yield made
 
 
 @pytest.fixture
-def pool(state: Path, cell: Cell) -> Iterator[Pool]:
-    made = Pool(LIMITS, state / "spill", cell)
-    yield made
-    made.close()
-    made.server.close()
+def pools(state: Path, errands: Errands) -> Iterator[Callable[[Limits], Pool]]:
+    """Pools whose combiners a warden starts."""
+    with ExitStack() as stack:
+
+        def one(limits: Limits) -> Pool:
+            made = Pool(limits, state / "spill", errands)
+            stack.callback(made.close)
+            return made
+
+        yield one
+
+
+@pytest.fixture
+def pool(pools: Callable[[Limits], Pool]) -> Pool:
+    return pools(LIMITS)
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +87,16 @@ def test_a_secret_cannot_be_read_and_user_and_view_are_each_enough(state: Path, 
     + [f"os.close(os.open('{path}', os.O_PATH, dir_fd=descriptors[0]))" for path in ("../..", "../spill-other")],
 )
 def test_no_way_leads_out_of_the_directory_it_spills_into(
-    state: Path, cell: Cell, attackers: Attackers, attempt: str
+    state: Path, errands: Errands, attackers: Attackers, attempt: str
 ) -> None:
-    made = Pool(LIMITS, state / "spill", cell)
-    (state / "spill").mkdir(mode=0o700)
-    (state / "spill" / "spill-other").mkdir(mode=0o755)
-    combiner = made.take()
-    directory = os.open(combiner._spill, os.O_RDONLY)
+    directory = errands.spill()
+    (state / "gateway" / "spill" / "spill-other").mkdir(mode=0o755)
     try:
         assert attackers.try_("os.close(os.open('own', os.O_CREAT, dir_fd=descriptors[0]))", "", directory) is None
         assert attackers.try_(attempt, "", directory) == "EACCES"
         assert attackers.try_(attempt, NO_USER, directory) is None, "the control"
     finally:
         os.close(directory)
-        combiner.close()
-        made.close()
-        made.server.close()
 
 
 def test_nobody_on_the_machine_can_be_spoken_to(attackers: Attackers) -> None:
@@ -153,14 +161,11 @@ def test_it_answers_from_there(pool: Pool) -> None:
     assert run(pool.take(), "SELECT count(*) AS n FROM i0").to_pylist() == [{"n": 1000}]
 
 
-def test_it_spills_from_there_and_leaves_nothing(state: Path, cell: Cell) -> None:
-    spilling = Pool(LITTLE_MEMORY, state / "spill", cell)
-    try:
-        assert run(spilling.take(), SPILLS).num_rows == 700_000
-    finally:
-        spilling.close()
-        spilling.server.close()
-    assert list((state / "spill").glob("spill-*")) == []
+def test_it_spills_from_there_and_leaves_nothing(state: Path, pools: Callable[[Limits], Pool]) -> None:
+    spilling = pools(LITTLE_MEMORY)
+    assert run(spilling.take(), SPILLS).num_rows == 700_000
+    spilling.close()
+    assert list((state / "gateway" / "spill").glob("spill-*")) == []
 
 
 def test_its_limits_hold_there(pool: Pool) -> None:
@@ -168,12 +173,12 @@ def test_its_limits_hold_there(pool: Pool) -> None:
         run(pool.take(), "SELECT len(range(450000000 + a)) AS n FROM i0 LIMIT 1")
 
 
-def test_without_a_cell_there_is_no_combiner(state: Path, cell: Cell) -> None:
-    (state / "view").write_text("no directory")
-    spilling = Pool(LIMITS, state, cell)
-    try:
+def test_without_a_cell_there_is_no_combiner(state: Path) -> None:
+    made = wardens.planned(state)
+    (state / "file").write_text("no directory")
+    made["cells"][COMBINERS][2]["view"] = str(state / "file")
+    with wardens.errands(made) as errands:
+        broken = Pool(LIMITS, state / "spill", errands)
         with pytest.raises((OSError, SwapError)):
-            run(spilling.take(), "SELECT 1 AS one")
-    finally:
-        spilling.close()
-        spilling.server.close()
+            run(broken.take(), "SELECT 1 AS one")
+        broken.close()

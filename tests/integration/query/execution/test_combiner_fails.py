@@ -25,7 +25,8 @@ from swap.policy.model import Resource
 from swap.query.execution import execute
 from swap.query.execution.combiner import Combiner
 from swap.query.execution.execute import Execution
-from swap.query.execution.pool import ALLOCATORS, Pool
+from swap.query.execution.pool import Pool
+from swap.query.execution.program import ALLOCATORS
 from swap.query.execution.uploads import Uploads
 from swap.query.model import Input, Plan, Statement
 from swap.query.results.spool import ResultFile, Spool

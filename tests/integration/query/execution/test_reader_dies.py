@@ -15,6 +15,7 @@ import pytest
 from swap.connectors.base import Column, Fragment
 from swap.connectors.files.connector import FilesConnector
 from swap.errors import SwapError
+from swap.forking import shared
 from swap.identity import Principal, Via
 from swap.policy.model import Resource
 from swap.query.execution.execute import Execution
@@ -90,7 +91,7 @@ def dies(lake: FilesConnector, directory: Path, when: str) -> None:
     )
     lake._readers.close()
     lake._readers._server.close()
-    lake._readers = type(lake._readers)("lake", (sys.executable, "-P", str(program)), 0)
+    lake._readers = type(lake._readers)("lake", shared((sys.executable, "-P", str(program))), 0)
 
 
 AFTER = """
