@@ -1,6 +1,6 @@
 """The Jupyter server of one person: `python -m swap.lab`, and the extension inside it.
 
-It knows the gateway by HTTP only, and of SWAP's code only `client`, `errors` and `logs`.  It runs in the
+It knows the gateway by HTTP only, and of SWAP's code only `client`, `errors`, `logs` and `r`.  It runs in the
 person's own process: what it refuses is a convenience, and the gateway and the proxy refuse by themselves.
 """
 

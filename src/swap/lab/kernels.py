@@ -1,4 +1,4 @@
-"""The one kernel there is, and its environment: what is on the list, and nothing else of the server's.
+"""The kernels there are, and their environment: what is on the list, and nothing else of the server's.
 
 The server's own variables name the hub, its client and its callbacks; a kernel needs none of them.
 """
@@ -30,6 +30,8 @@ ALLOWED = frozenset(
         "JPY_SESSION_NAME",
         "PYDEVD_USE_FRAME_EVAL",
         "PYTHONUTF8",
+        "R_ENVIRON_USER",
+        "R_LIBS_USER",
         *KERNEL_NAMES,
     }
 )
@@ -56,7 +58,7 @@ class ClosedKernelManager(ServerKernelManager):
     pre_start_kernel = _async_pre_start_kernel  # type: ignore[assignment]
 
 
-class OneKernelSpec(KernelSpecManager):
+class ListedKernelSpecs(KernelSpecManager):
     """Finds kernels where the configuration says and nowhere else; Jupyter's own would look at home first."""
 
     kernel_dirs = List(Unicode()).tag(config=True)

@@ -16,10 +16,10 @@ from services import NO_TLS
 class Kernel:
     """One kernel over the server's own HTTP and websocket."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, name: str = "swap") -> None:
         self.headers = {"Authorization": f"token {token}"}
         self.url = url
-        reply = httpx.post(f"{url}/api/kernels", headers=self.headers, json={"name": "swap"}, timeout=30, verify=NO_TLS)
+        reply = httpx.post(f"{url}/api/kernels", headers=self.headers, json={"name": name}, timeout=30, verify=NO_TLS)
         assert reply.status_code == 201, reply.text
         self.id = reply.json()["id"]
         self.socket = self.connect()
