@@ -8,6 +8,7 @@ CONNECT_SECONDS <- 10
 CONNECT_TRIES <- 4
 MARGIN <- 0.2 # the part of its life at whose beginning a token is renewed
 SIGNED_OUT <- 401L
+ARROW <- "application/vnd.apache.arrow.stream"
 
 kept <- new.env(parent = emptyenv())
 kept$token <- ""
@@ -54,11 +55,11 @@ ask_token <- function(socket) {
 parsed <- function(bytes) {
   text <- rawToChar(bytes)
   Encoding(text) <- "UTF-8"
-  told <- tryCatch(jsonlite::fromJSON(text, simplifyVector = FALSE), error = function(e) NULL)
+  told <- tryCatch(jsonlite::parse_json(text), error = function(e) NULL)
   if (is.list(told)) told else list()
 }
 
-# Send JSON and return the JSON that comes back.
+# Send JSON, or bytes of Arrow, and return the JSON that comes back.
 call_gateway <- function(method, path, body = NULL, query = list(), seconds = ANSWER_SECONDS) {
   pieces <- list()
   request(method, path, body, query, list(timeout = seconds), function(bytes) pieces[[length(pieces) + 1L]] <<- bytes)
@@ -109,10 +110,10 @@ handle_for <- function(method, body, token, options) {
     customrequest = method, proxy = "", followlocation = FALSE, connecttimeout = CONNECT_SECONDS, .list = options
   )
   curl::handle_setheaders(handle,
-    Authorization = paste("Bearer", token), "Content-Type" = "application/json", "Accept-Encoding" = "identity", Expect = ""
+    Authorization = paste("Bearer", token), "Content-Type" = if (is.raw(body)) ARROW else "application/json", "Accept-Encoding" = "identity", Expect = ""
   )
   if (!is.null(body)) {
-    bytes <- charToRaw(enc2utf8(body))
+    bytes <- if (is.raw(body)) body else charToRaw(enc2utf8(body))
     curl::handle_setopt(handle, post = TRUE, postfieldsize = length(bytes), postfields = bytes, customrequest = method)
   }
   handle

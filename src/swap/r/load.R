@@ -2,7 +2,7 @@
 
 local({
   inside <- new.env(parent = baseenv())
-  for (file in c("errors", "flatbuffers", "arrow", "columns", "params", "gateway", "query", "result", "show", "catalog")) {
+  for (file in c("errors", "flatbuffers", "arrow", "columns", "params", "upload", "gateway", "query", "result", "show", "catalog")) {
     sys.source(paste0(file, ".R"), envir = inside, keep.source = FALSE)
   }
   for (generic in names(inside$METHODS)) {

@@ -14,22 +14,22 @@ kept$program <- fresh_name()
 
 #' Run one SELECT over all sources, and return its result.
 #'
-#' :name in the statement takes its value from params.  Rows stay with SWAP until they are asked for.
+#' :name in the statement takes its value from params; tables brings your own data frames along.  Rows stay with SWAP until they are asked for.
 #' An interrupt cancels the query at its sources.
-swap_sql <- function(sql, params = list(), dialect = NULL, name = NULL, keep = FALSE) {
+swap_sql <- function(sql, params = list(), tables = list(), dialect = NULL, name = NULL, keep = FALSE) {
   # The error is raised here: the way through our code helps nobody.
-  outcome <- tryCatch(asked(sql, params, dialect, name, keep), swap_error = identity)
+  outcome <- tryCatch(asked(sql, params, tables, dialect, name, keep), swap_error = identity)
   if (inherits(outcome, "condition")) stop(outcome)
   outcome
 }
 
-asked <- function(sql, params, dialect, name, keep) {
+asked <- function(sql, params, tables, dialect, name, keep) {
   if (!is_text(sql)) stop(refused("The statement is not one text.", 'Write swap_sql("SELECT …").'))
   for (given in list(dialect, name)) {
     if (!is.null(given) && !is_text(given)) stop(refused("dialect and name are text.", 'Write dialect = "mysql".'))
   }
   parts <- c(
-    statement = quoted(sql), params = params_json(params), dialect = if (!is.null(dialect)) quoted(dialect),
+    statement = quoted(sql), params = params_json(params), tables = tables_json(tables), dialect = if (!is.null(dialect)) quoted(dialect),
     program = if (!keep) quoted(kept$program), wait = QUIET_SECONDS, rows = PAGE_ROWS, arrow = SMALL_BYTES
   )
   body <- paste0("{", paste0('"', names(parts), '":', parts, collapse = ","), "}")

@@ -298,3 +298,29 @@ def _said(program: str, code: str, **environment: str) -> str:
         check=False,
     )
     return done.stdout + done.stderr
+
+
+def test_a_data_frame_of_ones_own_stands_in_from(notebook: Notebook) -> None:
+    notebook.run(
+        "kinds <- data.frame(country_code = factor(c('DE', 'FR', NA)), kind = c('ä', 'b', 'c'), n = c(1.5, NA, 2), i = 1:3)\n"
+        "shown <- swap_sql('SELECT kind, i, n, sum(view_count) AS views FROM lake.wmf.pageview_hourly"
+        " JOIN kinds USING (country_code) GROUP BY 1, 2, 3 ORDER BY 2', tables = list(kinds = kinds))"
+    )
+
+    assert value(notebook, "as.list(shown)") == {"kind": ["ä", "b"], "i": [1, 2], "n": [1.5, "NA"], "views": [30, 70]}
+    notebook.run("again <- swap_sql('SELECT count(*) AS n FROM mine WHERE views > 50', tables = list(mine = shown))")
+    assert value(notebook, "again$n") == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("1:3", "is a integer, not a table"),
+        ("data.frame(a = 1, A = 2)", "two columns called A"),
+        ("data.frame(a = I(list(1)))", "The column a of your table mine cannot be sent"),
+        ("data.frame(a = 1i)", "The column a of your table mine cannot be sent"),
+        ("data.frame(a = as.Date(Inf))", "moments without end"),
+    ],
+)
+def test_a_table_that_no_statement_takes_is_refused(notebook: Notebook, table: str, said: str) -> None:
+    assert said in failure(notebook, f"swap_sql('SELECT * FROM mine', tables = list(mine = {table}))")
