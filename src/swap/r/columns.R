@@ -91,9 +91,9 @@ unsigned <- function(numbers) ifelse(numbers < 0, numbers + 2^32, numbers)
 
 # 64 bits as numbers: exact below 2^53, else the nearest there is.
 int64_numbers <- function(bytes, signed = TRUE) {
-  halves <- int32_numbers(bytes)
-  low <- unsigned(halves[c(TRUE, FALSE)])
-  high <- halves[c(FALSE, TRUE)]
+  halves <- matrix(int32_numbers(bytes), nrow = 2L)
+  low <- unsigned(halves[1L, ])
+  high <- halves[2L, ]
   (if (signed) high else unsigned(high)) * 2^32 + low
 }
 
@@ -111,8 +111,7 @@ large_integers <- function(bytes, field, valid) {
   numbers <- int64_numbers(bytes, field$signed)
   seen <- if (is.null(valid)) numbers else numbers[valid]
   if (all(abs(seen) < LARGEST)) return(numbers)
-  # bit64 has the same 64 bits, and the smallest number for NA.
-  if (all(seen > -2^63 & seen < 2^63) && requireNamespace("bit64", quietly = TRUE)) {
+  if (fits_bit64(if (is.null(valid)) bytes else bytes[rep(valid, each = 8L)], field$signed) && requireNamespace("bit64", quietly = TRUE)) {
     return(structure(readBin(bytes, "double", length(numbers), 8L, endian = "little"), class = "integer64"))
   }
   warning(
@@ -120,6 +119,12 @@ large_integers <- function(bytes, field, valid) {
     "Make it text in the statement: CAST(", field$name, " AS TEXT).", call. = FALSE
   )
   numbers
+}
+
+# bit64 has the same 64 bits with a sign, and the smallest number for NA.
+fits_bit64 <- function(bytes, signed) {
+  halves <- matrix(int32_numbers(bytes), nrow = 2L)
+  if (signed) !any(halves[1L, ] == 0 & halves[2L, ] == -2^31) else all(halves[2L, ] >= 0)
 }
 
 floats <- function(bytes, bits) {

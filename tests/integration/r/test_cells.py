@@ -26,8 +26,8 @@ BIG = "SELECT n, t FROM lake.big.numbers"
 
 def value(notebook: Notebook, expression: str) -> object:
     """Return the value of an expression of R, as JSON has it."""
-    (output,) = notebook.run(f"cat(jsonlite::toJSON({expression}, auto_unbox = TRUE, digits = NA))")
-    return json.loads(output["text"])
+    outputs = notebook.run(f"cat(jsonlite::toJSON({expression}, auto_unbox = TRUE, digits = NA))")
+    return json.loads("".join(output["text"] for output in outputs if output["output_type"] == "stream"))
 
 
 def failure(notebook: Notebook, source: str) -> str:
