@@ -62,7 +62,12 @@ parsed <- function(bytes) {
 # Send JSON, or bytes of Arrow, and return the JSON that comes back.
 call_gateway <- function(method, path, body = NULL, query = list(), seconds = ANSWER_SECONDS) {
   pieces <- list()
-  request(method, path, body, query, list(timeout = seconds), function(bytes) pieces[[length(pieces) + 1L]] <<- bytes)
+  ask <- function() {
+    pieces <<- list()
+    request(method, path, body, query, list(timeout = seconds), function(bytes) pieces[[length(pieces) + 1L]] <<- bytes)
+  }
+  # What changes nothing may be asked once more when the connection is lost.
+  if (method == "GET") tryCatch(ask(), swap_unreachable = function(error) ask()) else ask()
   told <- parsed(do.call(c, c(list(raw()), pieces)))
   if (!length(told)) stop(condition_from(NULL, 200L))
   told

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
@@ -62,7 +61,7 @@ NOTEBOOK = """
 def reached(town: Town, swap_gateway: Gateway) -> Town:  # noqa: F811
     """A town whose gateway is the real one."""
     port = int(swap_gateway.url.rpartition(":")[2])
-    town.runtime = replace(town.runtime, gateway_port=port)
+    town.runtime = town.runtime.model_copy(update={"gateway_port": port})
     town.launcher = Walled(town.settings, town.runtime)
     return town
 

@@ -1,4 +1,7 @@
-"""A notebook of R against the real gateway and the Jupyter server's real token socket."""
+"""A notebook of R against the real gateway and the Jupyter server's real token socket.
+
+A kernel of R takes seconds to start: tests that leave it as it was share one.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,15 @@ from typing import Any
 
 import pytest
 
-from integration.client.conftest import (  # noqa: F401 — fixtures
-    Server,
-    ann,
-    own_gateway,
-    proxy,
-    server,
-    shared_gateway,
-    swap_gateway,
-)
+from integration.client.conftest import Server, answering, proxy, shared_gateway, swap_gateway  # noqa: F401 — fixtures
 from integration.client.notebooks import Notebook
-from integration.gateway.gateways import Gateway
+from integration.gateway.gateways import Gateway, Person
 from swap import r
 from swap.lab.config import r_kernelspec
 
 
 def spec() -> dict[str, Any]:
-    """Return the kernel as a person's server starts it.  Tests without R would show nothing: they fail."""
+    """Return the kernel as a person's server starts it."""
     program = r.program()
     assert program is not None, "no R: install requirements/debian.txt"
     assert r.missing() == ()
@@ -40,7 +35,27 @@ def opened(directory: Path, gateway: str, socket: Path) -> Notebook:
     return Notebook(directory, environment, spec())
 
 
-@pytest.fixture
-def notebook(swap_gateway: Gateway, server: Server, tmp_path: Path) -> Iterator[Notebook]:  # noqa: F811
-    with opened(tmp_path, swap_gateway.url, server.path) as made:
+@pytest.fixture(scope="module")
+def ann(shared_gateway: Gateway) -> Person:  # noqa: F811
+    return shared_gateway.person("ann of R", "analysts")
+
+
+@pytest.fixture(scope="module")
+def server(ann: Person, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with answering(ann, tmp_path_factory.mktemp("s") / "token.sock") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def kernel(
+    shared_gateway: Gateway,  # noqa: F811
+    server: Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Notebook]:
+    with opened(tmp_path_factory.mktemp("r"), shared_gateway.url, server.path) as made:
+        yield made
+
+
+@pytest.fixture
+def notebook(kernel: Notebook, swap_gateway: Gateway) -> Notebook:  # noqa: F811 — it mends the sources afterwards
+    return kernel

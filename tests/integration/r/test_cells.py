@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import threading
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_progress_is_shown_while_a_query_runs_and_only_the_result_is_kept(
     def watch() -> None:
         for _ in range(1000):
             outputs = notebook.document.cells[-1].outputs if notebook.document.cells else []
-            if outputs and PROGRESS in outputs[0]["data"]:
+            if outputs and PROGRESS in outputs[0].get("data", {}):
                 seen.append(dict(outputs[0]["data"]))
                 break
             threading.Event().wait(0.02)
@@ -196,7 +197,7 @@ def test_only_swaps_functions_are_on_the_search_path(notebook: Notebook) -> None
         "swap_sql",
         "swap_tables",
     ]
-    assert value(notebook, "ls()") == []
+    assert value(notebook, "exists('arrow_reader')") is False
     notebook.run("set.seed(1); first <- runif(1); set.seed(1)")
     notebook.run('invisible(swap_sql("SELECT 1 AS one"))')
     assert value(notebook, "first == runif(1)") is True
@@ -204,14 +205,18 @@ def test_only_swaps_functions_are_on_the_search_path(notebook: Notebook) -> None
 
 def test_a_token_that_is_refused_is_renewed(notebook: Notebook, server: Server) -> None:
     server.value = "not-a-token"
+    asked = len(server.asked)
+    notebook.run("assign('good_until', 0, envir = environment(swap_sql)$kept)")
     assert value(notebook, 'swap_sql("SELECT 1 AS one")$one') == 1
-    assert len(server.asked) >= 2
+    assert len(server.asked) == asked + 2
 
 
 def test_a_token_is_kept_while_it_is_good(notebook: Notebook, server: Server) -> None:
+    assert value(notebook, 'swap_sql("SELECT 1 AS one")$one') == 1
+    asked = len(server.asked)
     for _ in range(3):
         assert value(notebook, 'swap_sql("SELECT 1 AS one")$one') == 1
-    assert len(server.asked) == 1
+    assert len(server.asked) == asked
 
 
 def test_rows_are_asked_for_anew_when_access_has_changed(
@@ -219,7 +224,10 @@ def test_rows_are_asked_for_anew_when_access_has_changed(
 ) -> None:
     notebook.run('pages <- swap_sql("SELECT page_id FROM lake.wmf.pageview_hourly"); first <- head(pages, 1)')
     swap_gateway.set_groups(ann, "readers")
-    assert "lake.wmf.pageview_hourly" in failure(notebook, "pages$page_id")
+    try:
+        assert "lake.wmf.pageview_hourly" in failure(notebook, "pages$page_id")
+    finally:
+        swap_gateway.set_groups(ann, "analysts")
 
 
 def test_a_cut_connection_neither_loses_nor_repeats_rows(
@@ -282,14 +290,10 @@ def test_a_persons_own_library_comes_after_what_the_kernel_needs(
         assert value(notebook, 'swap_sql("SELECT 1 AS one")$one') == 1
         assert value(notebook, ".libPaths()[[1]]") == str(own)
 
-    assert "there is no" in _said(program, "jsonlite::toJSON(1)", R_LIBS=str(own)) or "not a valid" in _said(
-        program, "jsonlite::toJSON(1)", R_LIBS=str(own)
-    )
+    assert "does not have a namespace" in _said(program, "jsonlite::toJSON(1)", R_LIBS=str(own)), "the control"
 
 
 def _said(program: str, code: str, **environment: str) -> str:
-    import subprocess  # noqa: PLC0415
-
     done = subprocess.run(
         [program, "--no-echo", "--no-save", "--no-init-file", "-e", code],
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/nonexistent", **environment},
