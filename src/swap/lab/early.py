@@ -61,7 +61,7 @@ async def start(server: ServerApp, path: str) -> None:
 
 
 async def _kernel_of(server: ServerApp, path: str) -> str | None:
-    """Return the kernel that a notebook names, Python's for any that is none of ours; None for one too large to look."""
+    """Return the kernel that a notebook names, else Python's; None for a notebook too large to look into."""
     specs: Any = server.kernel_spec_manager
     contents: Any = server.contents_manager
     if r.KERNEL not in await ensure_async(specs.find_kernel_specs()):
