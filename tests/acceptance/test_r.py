@@ -23,7 +23,8 @@ def test_the_welcome_notebook_in_r_runs_from_top_to_bottom(ann: Person, demo: De
     assert [table["rows"] for table in tables[:1]] == [10]
     assert {"manufacturer", "minutes_late"} <= {column["name"] for column in tables[1]["columns"]}
     assert sum(bool(outputs(cell, "image/png")) for cell in code) == 2
-    printed = "".join(each["text"] for cell in code for each in cell["outputs"] if each["output_type"] == "stream")
+    streams = [each for cell in code for each in cell["outputs"] if each["output_type"] == "stream"]
+    printed = "".join(line for stream in streams for line in stream["text"])
     assert "of 29425 flights in July" in printed
     assert "page_title" in printed
     assert "below-country" in printed or "data-privacy" in printed
