@@ -1,7 +1,8 @@
 """Write the example notebooks from Markdown: `python docs/build_notebooks.py`; a test compares the two.
 
 Between `<!-- notebook file=… -->` and `<!-- /notebook -->` prose becomes Markdown cells and every fenced block
-becomes a code cell; words after the fence's language are the cell's tags.  No pictures and no outputs, ever.
+becomes a code cell; words after the fence's language are the cell's tags.  `language=r` makes it a notebook of R.
+No pictures and no outputs, ever.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (ROOT / "docs" / "tutorial" / "first-notebook.md", *sorted((ROOT / "examples").glob("*.md")))
 
+KERNELS = {
+    "python": {"display_name": "Python (SWAP)", "language": "python", "name": "swap"},
+    "r": {"display_name": "R (SWAP)", "language": "R", "name": "swap-r"},
+}
+
 _REGION = re.compile(r"<!-- notebook (?P<about>.*?) -->\n(?P<body>.*?)<!-- /notebook -->", re.DOTALL)
 _PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
-_FENCE = re.compile(r"^```(?:python|sql)(?P<tags>[^\n]*)\n(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^```(?:python|sql|r)(?P<tags>[^\n]*)\n(?P<code>.*?)\n```$", re.DOTALL | re.MULTILINE)
 
 
 def notebooks(text: str) -> dict[str, dict[str, Any]]:
@@ -67,8 +73,8 @@ def _document(about: dict[str, str], cells: list[dict[str, Any]]) -> dict[str, A
     return {
         "cells": cells,
         "metadata": {
-            "kernelspec": {"display_name": "Python (SWAP)", "language": "python", "name": "swap"},
-            "language_info": {"name": "python"},
+            "kernelspec": KERNELS[about.get("language", "python")],
+            "language_info": {"name": KERNELS[about.get("language", "python")]["language"]},
             "swap": {key: about[key] for key in ("title", "summary", "tag")},
         },
         "nbformat": 4,

@@ -1,4 +1,4 @@
-/** Where SQL stands in a cell's text: below %%swap, and inside swap.sql("…") of Python. */
+/** Where SQL stands in a cell's text: below %%swap, inside swap.sql("…") of Python, and inside swap_sql("…") of R. */
 
 /** IPython drops leading blank lines and indentation before it looks for a magic, and our kernel comments above it. */
 export const MAGIC = /^(?:[^\S\n]*(?:#[^\n]*)?\n)*[^\S\n]*%%swap(?=\s|$)/;
@@ -17,7 +17,7 @@ export interface Reply {
   items: { label: string; insert: string; type: string; documentation?: string | null }[];
 }
 
-const OPENED = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?[rRfF]{0,2}("""|'''|"|')((?:(?!\1)[\s\S])*)$/;
+const OPENED = /swap(?:\s*\.\s*|_)sql\s*\(\s*(?:sql\s*=\s*)?[rRfF]{0,2}("""|'''|"|')((?:(?!\1)[\s\S])*)$/;
 const CALL = /swap\s*\.\s*sql\s*\(\s*(?:sql\s*=\s*)?$/;
 const STRING = /^[rRfFuU]{0,2}("""|'''|"|')([\s\S]*?)\1?$/;
 

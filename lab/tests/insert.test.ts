@@ -26,3 +26,9 @@ test('a name behind a word of SQL needs no comma, but a space', () => {
   assert.equal(insertion(column, 'a group by', 'a group by'), ' page_title');
   assert.equal(insertion(table, 'SELECT * FROM', 'SELECT * FROM'), ' lake.wmf.views');
 });
+
+test('in a notebook of R a table becomes a call of R', () => {
+  assert.equal(insertion(table, '', '', 'R'), "swap_sql('\nSELECT *\nFROM lake.wmf.views\nLIMIT 10\n')");
+  const odd = { written: `lake.wmf."it's \\ a"`, kind: 'table' } as const;
+  assert.equal(insertion(odd, '', '', 'R'), `swap_sql('\nSELECT *\nFROM lake.wmf."it\\'s \\\\ a"\nLIMIT 10\n')`);
+});

@@ -28,7 +28,7 @@ test('offsets count code points, not the units of an editor', () => {
 });
 
 test('the call may be spread and its argument named', () => {
-  for (const call of ['swap . sql (\n', 'swap.sql(sql=', 'swap.sql( sql = ', 'await swap.sql(']) {
+  for (const call of ['swap . sql (\n', 'swap.sql(sql=', 'swap.sql( sql = ', 'await swap.sql(', 'x <- swap_sql(', 'swap_sql(\n  sql = ']) {
     assert.equal(at(`${call}"SELECT |"`)?.sql, 'SELECT ', call);
   }
 });

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from swap import runtime, terminal, visit
+from swap import r, runtime, terminal, visit
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
@@ -63,6 +63,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings.state)
     yield from _secrets(settings)
     yield from _limits(settings)
+    yield _r()
     yield from _certificate(settings)
     here = runtime.of_running(settings.state)
     if here is None:
@@ -98,6 +99,19 @@ def _disk(state: Path) -> Finding:
         if free > 1_000_000_000
         else "Free some space, or let `state` in swap.toml name a directory on another disk.",
     )
+
+
+def _r() -> Finding:
+    """Tell whether notebooks can be in R; a site need not have it."""
+    missing = r.missing()
+    if r.program() is None:
+        return Finding("R", works=True, saw="is not installed: notebooks are in Python")
+    if missing:
+        packages = " ".join(f"r-cran-{name.lower()}" for name in missing)
+        return Finding(
+            "R", works=True, saw=f"lacks {', '.join(missing)}", todo=f"For notebooks in R, install {packages}."
+        )
+    return Finding("R", works=True, saw="notebooks can be in R")
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

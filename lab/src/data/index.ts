@@ -22,7 +22,8 @@ function put(tracker: INotebookTracker | null, name: Name): string {
     return 'This cell cannot be changed.';
   }
   const source = cell.model.sharedModel.getSource();
-  const text = insertion(name, source, source.slice(0, editor.getOffsetAt(editor.getCursorPosition())));
+  const before = source.slice(0, editor.getOffsetAt(editor.getCursorPosition()));
+  const text = insertion(name, source, before, panel.content.model?.defaultKernelLanguage);
   editor.replaceSelection?.(text);
   return `${name.written} is in the cell.`;
 }

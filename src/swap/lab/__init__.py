@@ -1,7 +1,7 @@
 """The Jupyter server of one person: `python -m swap.lab`, and the extension inside it.
 
-It knows the gateway by HTTP only, and of SWAP's code only `client`, `cookies`, `errors`, `logs` and `usage`.  It runs
-in the person's own process: what it refuses is a convenience, and the gateway and the proxy refuse by themselves.
+It knows the gateway by HTTP only, and of SWAP's code only `client`, `cookies`, `errors`, `logs`, `r` and `usage`.  It
+runs in the person's own process: what it refuses is a convenience, and the gateway and the proxy refuse by themselves.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from swap import logs
+from swap import logs, r
 from swap.lab.contents import SENT_BYTES
 from swap.lab.environment import Environment
 
@@ -23,6 +23,7 @@ KERNEL = "swap"
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 STARTUP = PACKAGE.parent / "client" / "startup"
 """What the notebooks' Python runs as it starts, in terminals and where a cell starts one: it lets it find the layer."""
+NOWHERE = "/nonexistent"
 SOCKET_PATH_BYTES = 107
 """What a unix socket's path may hold on Linux."""
 
@@ -80,7 +81,7 @@ def content_security_policy(lab_page: str) -> str:
 
 
 def kernelspec(environment: Environment) -> dict[str, Any]:
-    """Return the one kernel there is: the notebooks' own environment, with `swap` loaded.
+    """Return the kernel of Python: the notebooks' own environment, with `swap` loaded.
 
     `-E -s` keep PYTHON* variables and the home's packages out; `-I` would also drop the notebook's folder.
     """
@@ -113,6 +114,30 @@ def _programs(environment: Environment) -> dict[str, str]:
         "PATH": ":".join((str(prefix / "bin"), SYSTEM_PATH, *map(str, own))),
         "VIRTUAL_ENV": str(prefix),
         "PYTHONPATH": str(STARTUP),
+    }
+
+
+def r_kernelspec(program: str) -> dict[str, Any]:
+    """Return the kernel of R, with `swap` for R attached.
+
+    Neither the home's start-up files nor its libraries are read before SWAP's part is there; the site's are.
+    """
+    return {
+        "argv": [
+            program,
+            "--no-echo",
+            "--no-save",
+            "--no-restore",
+            "--no-init-file",
+            f"--file={r.FILES / 'kernel.R'}",
+            "--args",
+            "{connection_file}",
+        ],
+        "display_name": "R (SWAP)",
+        "language": "R",
+        "env": {"PATH": SYSTEM_PATH, "R_LIBS_USER": NOWHERE, "R_ENVIRON_USER": NOWHERE},
+        # IRkernel knows no encryption.
+        "metadata": {},
     }
 
 
@@ -184,7 +209,7 @@ def _server(environment: Environment) -> dict[str, Any]:
         "root_dir": str(environment.root),
         "default_url": "/lab",
         "open_browser": False,
-        "kernel_spec_manager_class": "swap.lab.kernels.OneKernelSpec",
+        "kernel_spec_manager_class": "swap.lab.kernels.ListedKernelSpecs",
         "contents_manager_class": "swap.lab.contents.BoundedContents",
         "session_manager_class": "swap.lab.sessions.OneForEach",
         "max_body_size": SENT_BYTES,
@@ -227,11 +252,11 @@ def _lab(environment: Environment, private: Path, prefix: Path) -> dict[str, Any
 
 
 def _kernels(private: Path) -> dict[str, dict[str, Any]]:
-    """Return which kernel there is, and how the server talks to it."""
+    """Return which kernels there may be, and how the server talks to it."""
     return {
-        "OneKernelSpec": {
+        "ListedKernelSpecs": {
             "ensure_native_kernel": False,
-            "allowed_kernelspecs": {KERNEL},
+            "allowed_kernelspecs": {KERNEL, r.KERNEL},
             "kernel_dirs": [str(private / "kernels")],
         },
         "MultiKernelManager": {

@@ -12,10 +12,13 @@ from typing import Any
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import ensure_async
 
+from swap import r
 from swap.lab.config import KERNEL
 from swap.lab.pages import Hook
 
 SUFFIX = ".ipynb"
+READ_BYTES = 5_000_000
+"""A larger notebook is not read for its language: JupyterLab does that, and starts its kernel."""
 
 
 def hook(inner: Hook, server: ServerApp) -> Hook:
@@ -51,7 +54,19 @@ async def start(server: ServerApp, path: str) -> None:
     sessions: Any = server.session_manager
     contents: Any = server.contents_manager
     try:
-        if await ensure_async(contents.file_exists(path)):
-            await sessions.create_session(path=path, name=path.rpartition("/")[2], type="notebook", kernel_name=KERNEL)
+        if await ensure_async(contents.file_exists(path)) and (kernel := await _kernel_of(server, path)):
+            await sessions.create_session(path=path, name=path.rpartition("/")[2], type="notebook", kernel_name=kernel)
     except Exception:  # whatever it is, the person is told of it when JupyterLab asks
         server.log.warning("The kernel of %s did not start early", path, exc_info=True)
+
+
+async def _kernel_of(server: ServerApp, path: str) -> str | None:
+    """Return the kernel that a notebook names, else Python's; None for a notebook too large to look into."""
+    specs: Any = server.kernel_spec_manager
+    contents: Any = server.contents_manager
+    if r.KERNEL not in await ensure_async(specs.find_kernel_specs()):
+        return KERNEL
+    if ((await ensure_async(contents.get(path, content=False)))["size"] or 0) > READ_BYTES:
+        return None
+    document = (await ensure_async(contents.get(path, type="notebook")))["content"]
+    return r.KERNEL if document["metadata"].get("kernelspec", {}).get("name") == r.KERNEL else KERNEL

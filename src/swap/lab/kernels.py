@@ -1,4 +1,4 @@
-"""The one kernel there is, and its environment: what is on the list, and nothing else of the server's.
+"""The kernels there are, and their environment: what is on the list, and nothing else of the server's.
 
 The server's own variables name the hub, its client and its callbacks; a kernel needs none of them.
 """
@@ -35,6 +35,8 @@ ALLOWED = frozenset(
         "PYDEVD_USE_FRAME_EVAL",
         "PYTHONPATH",
         "PYTHONUTF8",
+        "R_ENVIRON_USER",
+        "R_LIBS_USER",
         *KERNEL_NAMES,
     }
 )
@@ -100,7 +102,7 @@ class ClosedKernelManager(ServerKernelManager):
             self.ends.died(self.kernel_id, getattr(process, "returncode", None))
 
 
-class OneKernelSpec(KernelSpecManager):
+class ListedKernelSpecs(KernelSpecManager):
     """Finds kernels where the configuration says and nowhere else; Jupyter's own would look at home first."""
 
     kernel_dirs = List(Unicode()).tag(config=True)

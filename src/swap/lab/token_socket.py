@@ -1,4 +1,4 @@
-"""The local socket on which a kernel asks for its token: one line in, one line out.
+"""The local socket on which a kernel asks for its token: one line in, one line out; or by HTTP, as R can.
 
 Only processes of our own user are answered, whatever the file's mode says.
 """
@@ -22,6 +22,8 @@ from swap.lab.tokens import Token
 LINE_BYTES = 4096
 ASK_SECONDS = 5.0
 CREDENTIALS = struct.Struct("3i")
+HTTP = b"GET "
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n"
 
 log = logging.getLogger("swap.lab")
 
@@ -75,7 +77,11 @@ class TokenSocket:
                 return
             async with asyncio.timeout(ASK_SECONDS):
                 line = await reader.readline()
-            writer.write(json.dumps(await self._reply(pid, line)).encode() + b"\n")
+                by_http = line.startswith(HTTP)
+                while by_http and (await reader.readline()).strip():
+                    pass  # headers say nothing that matters here
+            reply = json.dumps(await self._reply(pid, b"" if by_http else line)).encode() + b"\n"
+            writer.write(HEAD.format(len(reply)).encode() + reply if by_http else reply)
             await writer.drain()
         except (OSError, ValueError, TimeoutError):
             log.debug("A question on the token socket was cut off.", exc_info=True)

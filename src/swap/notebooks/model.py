@@ -84,6 +84,13 @@ def text(source: Any) -> str:
     return ""
 
 
+def is_in_r(document: Any) -> bool:
+    """Tell whether a notebook needs a kernel of R."""
+    metadata = document.get("metadata") if isinstance(document, dict) else None
+    kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    return isinstance(kernel, dict) and kernel.get("language") == "R"
+
+
 def sample(document: Any) -> tuple[str, str]:
     r"""Return a notebook's first SQL cell, without its first line, and the first line after it that draws a chart.
 

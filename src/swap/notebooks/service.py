@@ -61,12 +61,15 @@ def new(workspace: Workspace, sql: str, token: Callable[[], str]) -> str:
     return workspace.add("untitled", model.new(sql, token()), f".swap-{token()}.tmp", first=1)
 
 
-def examples(directory: Path | None) -> tuple[Example, ...]:
-    """Return the site's examples in the order of their files' names; a file that cannot be read is left out."""
+def examples(directory: Path | None, *, has_r: bool) -> tuple[Example, ...]:
+    """Return the site's examples in the order of their files' names; a file that cannot be read is left out.
+
+    So are those in R where there is no R.
+    """
     found = []
     for path in sorted(directory.glob("*.ipynb")) if directory else []:
         document = _example(str(path), path.stat().st_mtime_ns)
-        if document is not None and EXAMPLE_NAME.fullmatch(path.stem):
+        if document is not None and EXAMPLE_NAME.fullmatch(path.stem) and (has_r or not model.is_in_r(document)):
             about = _about(document)
             found.append(
                 Example(

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from swap import r
 from swap.errors import SwapError
 from swap.notebooks import packages
 from swap.notebooks import service as notebooks
@@ -26,7 +27,7 @@ def home(portal: Portal, visit: Visit) -> Response:
     """Greeting and server, recent notebooks, examples, sources.  Each block stands alone: one that fails says so."""
     workspace = portal.workspace(visit.person)
     listing = notebooks.recent(workspace, RECENT)
-    examples = notebooks.examples(portal.settings.examples)
+    examples = notebooks.examples(portal.settings.examples, has_r=r.is_there())
     seen = sources(portal, visit)
     offered = _offered(portal, visit, examples, seen["sources"])
     server = server_of(portal, visit)

@@ -98,7 +98,14 @@ class Server:
 
 @pytest.fixture
 def server(ann: Person, tmp_path: Path) -> Iterator[Server]:
-    made = Server(ann, tmp_path / "token.sock")
+    with answering(ann, tmp_path / "token.sock") as made:
+        yield made
+
+
+@contextlib.contextmanager
+def answering(person: Person, path: Path) -> Iterator[Server]:
+    """Answer a person's kernels on a socket for the block."""
+    made = Server(person, path)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

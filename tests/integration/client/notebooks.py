@@ -19,18 +19,20 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 KERNEL = Path(__file__).parents[3] / ".swap" / "env" / "kernel" / "bin" / "python"
+PYTHON = {
+    "argv": [str(KERNEL), "-E", "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext=swap"],
+    "display_name": "Python (SWAP)",
+    "language": "python",
+}
 
 
 class Notebook:
     """One notebook and its kernel."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], spec: Mapping[str, Any] = PYTHON) -> None:
         folder = directory / "kernels" / "swap"
         folder.mkdir(parents=True)
-        argv = [str(KERNEL), "-E", "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}", "--ext=swap"]
-        (folder / "kernel.json").write_text(
-            json.dumps({"argv": argv, "display_name": "Python (SWAP)", "language": "python"})
-        )
+        (folder / "kernel.json").write_text(json.dumps(spec))
         home = directory / "home"
         home.mkdir()
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8", **environment}

@@ -16,16 +16,16 @@ from services import NO_TLS
 class Kernel:
     """One kernel over the server's own HTTP and websocket."""
 
-    def __init__(self, url: str, token: str, kernel_id: str = "") -> None:
+    def __init__(self, url: str, token: str, kernel_id: str = "", name: str = "swap") -> None:
         self.headers = {"Authorization": f"token {token}"}
         self.url = url
-        self.id = kernel_id or self.start()
+        self.id = kernel_id or self.start(name)
         self.socket = self.connect()
 
-    def start(self) -> str:
+    def start(self, name: str = "swap") -> str:
         """Start a kernel and return its id."""
         reply = httpx.post(
-            f"{self.url}/api/kernels", headers=self.headers, json={"name": "swap"}, timeout=30, verify=NO_TLS
+            f"{self.url}/api/kernels", headers=self.headers, json={"name": name}, timeout=30, verify=NO_TLS
         )
         assert reply.status_code == 201, reply.text
         return str(reply.json()["id"])

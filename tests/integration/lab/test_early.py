@@ -17,6 +17,7 @@ import pytest
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
 from integration.lab.stand_ins import wait_for
+from swap.lab import early
 
 OPENED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 """As a browser asks for a page that somebody opens."""
@@ -78,6 +79,26 @@ def test_the_page_of_a_notebook_starts_its_kernel_once_and_other_pages_start_non
 
     assert started_by(browser, server, partial(browser.get, f"{server.url}/lab/tree/ideas/a%20b.ipynb")) == set()
     assert [each["id"] for each in of_it()] == [session["id"]]
+
+
+@pytest.mark.parametrize(("named", "kernel"), [("swap-r", "swap-r"), ("swap", "swap"), ("another", "swap")])
+def test_a_notebook_gets_the_kernel_that_it_names_if_it_is_one_of_ours(
+    browser: httpx.Client, server: Server, named: str, kernel: str
+) -> None:
+    document = outputs.notebook()
+    document["metadata"]["kernelspec"]["name"] = named
+    (server.home / f"{named}.ipynb").write_text(json.dumps(document))
+
+    browser.get(f"{server.url}/lab/tree/{named}.ipynb")
+    (session,) = wait_for(
+        "the kernel's start", lambda: [each for each in sessions(browser, server) if each["path"] == f"{named}.ipynb"]
+    )
+    assert session["kernel"]["name"] == kernel
+
+
+def test_a_notebook_too_large_to_look_into_is_left_to_jupyterlab(browser: httpx.Client, server: Server) -> None:
+    (server.home / "large.ipynb").write_text(json.dumps(outputs.notebook()) + " " * early.READ_BYTES)
+    assert started_by(browser, server, partial(browser.get, f"{server.url}/lab/tree/large.ipynb")) == set()
 
 
 @pytest.mark.parametrize(

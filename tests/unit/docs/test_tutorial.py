@@ -53,7 +53,7 @@ def test_an_example_is_valid_clean_and_introduces_itself(path: Path) -> None:
     assert all(
         cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code"
     )
-    assert notebook.metadata.kernelspec.name == "swap"
+    assert notebook.metadata.kernelspec.name == ("swap-r" if path.stem.endswith("-in-r") else "swap")
     assert all(notebook.metadata.swap[key] for key in ("title", "summary", "tag"))
 
 
@@ -65,6 +65,7 @@ def statements(path: Path) -> list[str]:
         found += re.findall(r'swap\.sql\(\s*"""(.*?)"""', source, re.DOTALL) + re.findall(
             r'swap\.sql\("([^"\n]+)"\)', source
         )
+        found += re.findall(r'swap_sql\(\s*"([^"]+)"', source)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The server's configuration: explicit paths, one kernel, no outside host."""
+"""The server's configuration: explicit paths, kernels of ours, no outside host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swap.lab import config
+from swap.lab import config, kernels
 from swap.lab.environment import Environment
 
 HOME = Path("/homes/p7k2m9x4qa")
@@ -35,7 +35,7 @@ def built(**changes: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_what_decides_what_runs_lies_outside_the_home() -> None:
-    lab, kernels = built()["LabApp"], built()["OneKernelSpec"]
+    lab, kernels = built()["LabApp"], built()["ListedKernelSpecs"]
     deciding = [
         *lab["labextensions_path"],
         *lab["extra_labextensions_path"],
@@ -59,12 +59,24 @@ def test_no_secret_is_in_the_configuration() -> None:
     assert "s3cret" not in repr(built()) + repr(config.kernelspec(ENVIRONMENT))
 
 
-def test_there_is_one_kernel_and_it_runs_in_its_own_environment() -> None:
+def test_pythons_kernel_runs_in_its_own_environment() -> None:
     spec = config.kernelspec(ENVIRONMENT)
     assert spec["argv"][:3] == ["/opt/kernel/bin/python", "-E", "-s"]
     assert "--ext=swap" in spec["argv"]
-    assert built()["OneKernelSpec"]["allowed_kernelspecs"] == {"swap"}
+    assert built()["ListedKernelSpecs"]["allowed_kernelspecs"] == {"swap", "swap-r"}
     assert json.loads(json.dumps(spec)) == spec
+
+
+def test_rs_kernel_reads_nothing_of_the_home_before_swap_is_there() -> None:
+    spec = config.r_kernelspec("/usr/bin/R")
+    assert {"--no-init-file", "--no-restore", "--no-save"} <= set(spec["argv"])
+    assert spec["argv"][-2:] == ["--args", "{connection_file}"]
+    assert spec["env"] == {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "R_LIBS_USER": "/nonexistent",
+        "R_ENVIRON_USER": "/nonexistent",
+    }
+    assert set(spec["env"]) <= kernels.ALLOWED
 
 
 def test_a_terminal_inherits_nothing_and_finds_the_kernels_python_first() -> None:

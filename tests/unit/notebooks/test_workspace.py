@@ -215,7 +215,7 @@ def test_an_example_is_copied_without_what_was_computed(workspace: Workspace, ho
         encoding="utf-8",
     )
     (examples / "broken.ipynb").write_text("{", encoding="utf-8")
-    found = service.examples(examples)
+    found = service.examples(examples, has_r=False)
     assert [(example.name, example.title, example.summary, example.sql, example.chart) for example in found] == [
         ("one", "Heading", "What it shows", "SELECT 1", "pages.chart()")
     ]
@@ -231,7 +231,15 @@ def test_an_example_is_copied_without_what_was_computed(workspace: Workspace, ho
     assert "widgets" not in copy["metadata"]
     with pytest.raises(NotFound):
         service.copy_example(workspace, examples, "../one", token)
-    assert service.examples(None) == ()
+    assert service.examples(None, has_r=False) == ()
+
+
+@pytest.mark.parametrize(("has_r", "offered"), [(True, ["in-python", "in-r"]), (False, ["in-python"])])
+def test_an_example_in_r_is_offered_where_there_is_r(tmp_path: Path, has_r: bool, offered: list[str]) -> None:
+    for language in ("python", "R"):
+        document = {"cells": [], "metadata": {"kernelspec": {"name": "any", "language": language}}}
+        (tmp_path / f"in-{language.lower()}.ipynb").write_text(json.dumps(document), encoding="utf-8")
+    assert [example.name for example in service.examples(tmp_path, has_r=has_r)] == offered
 
 
 def test_a_home_of_heavy_notebooks_is_listed_without_reading_them_all(workspace: Workspace, home: Path) -> None:
