@@ -430,6 +430,9 @@ class RunningSpark(JavaServer):
             "spark.hadoop.hive.server2.thrift.port": self.port,
             "spark.hadoop.hive.exec.scratchdir": state / "scratch",
             "spark.local.dir": temporary,
+            # Small tables need no 200 pieces of work, and the page of statements is asked for many times a second.
+            "spark.sql.shuffle.partitions": 2,
+            "spark.sql.thriftserver.ui.retainedStatements": 40,
         }
         return [
             str(java),

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 import browsers
 from integration.lab.conftest import Server, started
+from integration.lab.windows import forgotten
 
 TABLES = 50_000
 PER_SCHEMA = 250
@@ -149,15 +150,11 @@ RENDERED_MS = 30_000
 class Lab:
     """A window with a notebook and the panel open."""
 
-    def __init__(self, browser: Browser, server: Server, scheme: str = "light", width: int = 1280) -> None:
-        self.context: BrowserContext = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        self.page: Page = self.context.new_page()
+    def __init__(self, context: BrowserContext, server: Server) -> None:
+        self.page: Page = context.new_page()
         self.page.goto(server.url + "/lab/tree/look.ipynb?reset")
         self.page.locator(".jp-Notebook .jp-Cell").nth(1).wait_for(timeout=60_000)
-        self.page.set_default_timeout(8_000)
+        self.page.set_default_timeout(20_000)
         # JupyterLab's own router comes late, and then takes the keyboard for the notebook.
         expect(self.page).not_to_have_url(re.compile("reset"), timeout=30_000)
         self.page.get_by_role("tab", name="Data you may query").click()
@@ -180,11 +177,17 @@ class Lab:
         return str(self.page.locator(".jp-Notebook .jp-Cell").nth(number - 1).locator(".cm-content").inner_text())
 
 
-@pytest.fixture
-def lab(browser: Browser, server: Server) -> Iterator[Lab]:
-    made = Lab(browser, server)
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     yield made
-    made.context.close()
+    made.close()
+
+
+@pytest.fixture
+def lab(context: BrowserContext, server: Server) -> Iterator[Lab]:
+    with forgotten(context, server.url):
+        yield Lab(context, server)
 
 
 def test_sources_schemas_tables_and_columns_open_one_below_the_other(lab: Lab) -> None:
@@ -312,10 +315,11 @@ def test_without_the_gateway_the_panel_says_so_and_asks_again(lab: Lab, server: 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
 def test_nothing_in_the_panel_is_serious_for_axe(browser: Browser, server: Server, scheme: str, width: int) -> None:
-    made = Lab(browser, server, scheme, width)
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    made = Lab(context, server)
     made.open("lake", "wiki000", "page_00000")
     expect(made.row("page_title")).to_be_visible()
     made.row("page_title").focus()
     found = Axe().run(made.page, context={"include": [["#swap-data"]]}, options={"resultTypes": ["violations"]})
     assert [(item["id"], item["nodes"][0]["html"][:200]) for item in found.response["violations"]] == []
-    made.context.close()
+    context.close()
