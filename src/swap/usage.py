@@ -117,7 +117,9 @@ def disk_at(place: Path) -> tuple[Part, Part] | tuple[None, None]:
         return None, None
     # What the file system keeps for itself is nobody's room.
     used = told.f_blocks - told.f_bfree
-    return Part(used * told.f_frsize, (used + told.f_bavail) * told.f_frsize), Part(told.f_files - told.f_ffree, told.f_files)
+    return Part(used * told.f_frsize, (used + told.f_bavail) * told.f_frsize), Part(
+        told.f_files - told.f_ffree, told.f_files
+    )
 
 
 def memory_of(pids: Iterable[int]) -> float:
