@@ -96,6 +96,14 @@ def computes(notebook: Notebook) -> None:
     expect(notebook.run("print('still', 6 * 7)").locator(".jp-OutputArea")).to_contain_text("still 42")
 
 
+def command(program: psutil.Process) -> str:
+    """Return what it was started with; nothing when it has ended, also while nobody has collected it."""
+    try:
+        return " ".join(program.cmdline())
+    except psutil.NoSuchProcess:  # ZombieProcess is one
+        return ""
+
+
 @dataclass
 class Killer:
     """Kills parts of a site and of its stores, whose own supervisors are held still meanwhile."""
@@ -108,7 +116,7 @@ class Killer:
         found = {}
         for name, words in PROGRAMS.items():
             above = psutil.Process(self.supervisor(name))
-            mine = [each for each in above.children() if words in " ".join(each.cmdline())]
+            mine = [each for each in above.children() if words in command(each)]
             if mine:
                 found[name] = mine[0]
         return found
