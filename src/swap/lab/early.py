@@ -54,7 +54,10 @@ async def start(server: ServerApp, path: str) -> None:
     sessions: Any = server.session_manager
     contents: Any = server.contents_manager
     try:
-        if await ensure_async(contents.file_exists(path)) and (kernel := await _kernel_of(server, path)):
+        # Nothing is read for a page that is asked for again: another notebook's start would be left out meanwhile.
+        if await sessions.session_exists(path) or not await ensure_async(contents.file_exists(path)):
+            return
+        if kernel := await _kernel_of(server, path):
             await sessions.create_session(path=path, name=path.rpartition("/")[2], type="notebook", kernel_name=kernel)
     except Exception:  # whatever it is, the person is told of it when JupyterLab asks
         server.log.warning("The kernel of %s did not start early", path, exc_info=True)
