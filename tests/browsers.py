@@ -10,9 +10,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+# What is expected comes late while other tests run beside.
+expect.set_options(timeout=15_000)
 _QUIET = (
     "--no-sandbox",
     "--disable-background-networking",

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from conformance import nasty
-from conformance.subjects import SCHEMA, SOMEBODY, Subject
+from conformance.subjects import PATIENCE_SECONDS, SCHEMA, SOMEBODY, Subject
 from reading import batches as batches_of
 from swap.connectors.base import NULL_TESTS, Comparison, Deadline, Order, Predicate, Progress, Reader
 from swap.errors import QueryCancelled, QueryTimedOut, SourceFailed, SwapError
@@ -47,7 +47,7 @@ def compared(subject: Subject) -> None:
             subject.publish(f"compare_{name}", nasty.table(name))
 
 
-def eventually(holds: Any, seconds: float = 3.0) -> bool:
+def eventually(holds: Any, seconds: float = PATIENCE_SECONDS) -> bool:
     """Tell whether something becomes true within some seconds."""
     ends = time.monotonic() + seconds
     while not holds():
@@ -346,7 +346,7 @@ def test_cancelling_ends_the_work_at_the_source(subject: Subject, wide: str) -> 
 
         reading.reader.cancel()
         reading.reader.cancel()
-        reading.join(3)
+        reading.join(PATIENCE_SECONDS)
 
         assert isinstance(reading.error, QueryCancelled)
         # Sooner than a source would find out by itself that nobody waits any more.

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conformance.subjects import SCHEMA, SOMEBODY, Files
+from conformance.subjects import PATIENCE_SECONDS, SCHEMA, SOMEBODY, Files
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
@@ -462,7 +462,7 @@ def test_after_a_cancel_the_next_read_gets_a_process_of_its_own(files: Files) ->
         reading = Reading(files.connector.read(Fragment(SCHEMA, "t", (ID,)), SOMEBODY, Deadline(time.monotonic() + 20)))
         assert eventually(lambda: files.works("", reading.reader))
         reading.reader.cancel()
-        reading.join(3)
+        reading.join(PATIENCE_SECONDS)
     assert isinstance(reading.error, QueryCancelled)
 
     assert len(read(files, ID)) == 100

@@ -409,10 +409,10 @@ def test_a_server_that_stops_talking_in_the_middle_is_an_error_at_the_deadline(m
     make(mysql, "silent", "id INT", "1")
     fragment = mysql.fragment("silent", query_id="stalled")
     with mysql.held("silent"):
-        reading = Reading(mysql.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 2)))
+        reading = Reading(mysql.connector.read(fragment, SOMEBODY, Deadline(time.monotonic() + 5)))
         assert eventually(lambda: mysql.works("stalled", reading.reader))
         mysql.proxy.blackhole()
-        reading.join(10)
+        reading.join(20)
         mysql.proxy.heal()
         assert isinstance(reading.error, QueryTimedOut)
         # Nobody could tell the server to end it: it does so itself, at the time it was given.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import services
-from conformance.subjects import SOMEBODY
+from conformance.subjects import PATIENCE_SECONDS, SOMEBODY
 from conformance.test_connector import eventually
 from reading import batches as batches_of
 from swap.connectors.base import Dataset, Deadline, Fragment, Progress
@@ -69,7 +69,7 @@ class Pair:
             "kind": "mysql",
             "user": "reader",
             "password": {"file": self.password},
-            "connect_timeout_seconds": 3.0,
+            "connect_timeout_seconds": PATIENCE_SECONDS,
             "databases": ["*wiki"],
             "shards": {
                 "s1": {"server": f"127.0.0.1:{self.primary.port}", "databases_file": self.dblist},

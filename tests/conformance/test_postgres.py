@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from conformance.proxy import unanswered_port
-from conformance.subjects import SCHEMA, SOMEBODY, Postgres
+from conformance.subjects import PATIENCE_SECONDS, SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap.connectors.base import Column, Comparison, Deadline, Fragment, Predicate
@@ -323,7 +323,7 @@ def test_a_port_where_nobody_listens_is_down_at_once(postgres: Postgres) -> None
     with pytest.raises(SourceUnavailable, match="Nothing listens"):
         postgres.connect(port=port).check()
 
-    assert time.monotonic() - began < 4  # the connect time-out is 5 s
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2, "not by the connect time-out"
 
 
 def test_a_port_that_drops_everything_is_down_within_the_connect_time_out(postgres: Postgres) -> None:
@@ -351,7 +351,7 @@ def test_cancelling_while_it_connects_does_not_wait_for_the_time_out(postgres: P
         reading = Reading(postgres.connect(port=port, seconds=20).read(Fragment(SCHEMA, "odd", ()), SOMEBODY, soon()))
         time.sleep(0.2)
         reading.reader.cancel()
-        reading.join(1)
+        reading.join(10)
 
     assert isinstance(reading.error, QueryCancelled)
 
@@ -361,7 +361,7 @@ def test_a_connection_that_is_cut_is_an_error_not_a_short_result(odd: Postgres) 
     assert eventually(lambda: odd.works("cut", reading.reader))
 
     odd.proxy.cut()
-    reading.join(5)
+    reading.join(PATIENCE_SECONDS)
 
     assert isinstance(reading.error, SourceUnavailable)
     assert "lost" in str(reading.error)
@@ -373,7 +373,7 @@ def test_a_backend_that_an_administrator_ends_is_an_error_that_names_the_source(
 
     with odd.administrator() as conn:
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'swap:ended'")
-    reading.join(5)
+    reading.join(PATIENCE_SECONDS)
 
     assert isinstance(reading.error, SourceUnavailable)
     assert "stock" in str(reading.error)
@@ -398,7 +398,7 @@ def test_closing_the_connector_cancels_what_runs(odd: Postgres) -> None:
     assert eventually(lambda: odd.works("gone", reading.reader))
 
     connector.close()
-    reading.join(3)
+    reading.join(PATIENCE_SECONDS)
 
     assert isinstance(reading.error, QueryCancelled)
     assert eventually(lambda: not odd.works("gone", reading.reader))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from conformance.subjects import SCHEMA, SOMEBODY, Postgres
+from conformance.subjects import PATIENCE_SECONDS, SCHEMA, SOMEBODY, Postgres
 from conformance.test_connector import Reading, eventually
 from reading import batches as batches_of
 from swap import channel
@@ -54,7 +54,7 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_no_work_at_the_server(s
         assert eventually(lambda: stock.works("murdered", reading.reader))
 
         os.kill(reading.reader.pid, signal.SIGKILL)
-        reading.join(5)
+        reading.join(PATIENCE_SECONDS)
 
         assert isinstance(reading.error, SourceFailed)
         assert "ended by signal 9" in str(reading.error)
@@ -90,7 +90,7 @@ def test_a_process_that_does_not_cancel_in_time_is_killed(stock: Postgres, monke
         os.kill(pid, signal.SIGSTOP)
 
         reading.reader.cancel()
-        reading.join(5)
+        reading.join(PATIENCE_SECONDS)
 
         assert isinstance(reading.error, QueryCancelled)
         assert not Path(f"/proc/{pid}").exists()
