@@ -82,8 +82,9 @@ def _ours(url: str) -> None:
     assert re.match(r"(https?://([a-z0-9-]+\.)?localhost[:/]|data:)", url), url
 
 
+@pytest.mark.parametrize("ways", [1, pytest.param(len(MODES), marks=pytest.mark.long)])
 def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
-    visit: Callable[..., Page], shared: Portal, ann: Browser
+    visit: Callable[..., Page], shared: Portal, ann: Browser, ways: int
 ) -> None:
     bertrand, chidi = shared.signed_in("bertrand"), shared.signed_in("chidi")
     # Home of somebody whose server will soon be stopped.
@@ -130,8 +131,8 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
     ]
     found = []
     for number, (path, who) in enumerate(pages):
-        # Pages of documents differ in their words alone: each is looked at one way or the other.
-        for mode, width in MODES if not path.startswith("/help/") else MODES[number % 2 :][:1]:
+        # In turn: what pages share, their frame and colours, is looked at each way all the same.
+        for mode, width in [MODES[(number + way) % len(MODES)] for way in range(ways)]:
             page = visit(path, mode=mode, width=width, who=who)
             if path == TABLE:
                 page.wait_for_selector("#preview table")
