@@ -97,9 +97,9 @@ export function watchAccess(app: JupyterFrontEnd, tracker: INotebookTracker | nu
     seen = standing(status);
     switch (seen) {
       case 'live':
-        if (told !== 'live') {
-          told = 'live';
-          shown?.reject();
+        told = 'live';
+        if (shown && !shown.isDisposed) {
+          shown.reject();
           // What Lab complained of meanwhile, a save that failed, waits behind ours; it saves again by itself.
           Dialog.flush();
         }

@@ -1,4 +1,4 @@
-"""Each part is killed while somebody works: they are told what is away, and all recovers without a restart of the rest."""
+"""Stores and the directory are killed while somebody works: who asks is told, and all recovers without a restart of the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 from lab import Notebook, open_new, until
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Playwright, expect
 from sites import (
     JOINED,
     PUBLIC_NAME,
@@ -190,89 +190,3 @@ def test_slapd(
             return "chidi" in page.get_by_role("heading", level=1).inner_text()
 
     assert until(let_in, seconds=BACK_SECONDS)
-
-
-def test_postgresql(killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook) -> None:
-    page = ann.new_page()
-    with killer.away("postgres"):
-        page.goto(site.public_url)
-        expect(page.locator("main")).to_contain_text("SWAP's database does not answer.")
-        computes(notebook)
-    assert until(lambda: home_of(page, site) == "ann", seconds=BACK_SECONDS)
-    works(notebook)
-
-
-def home_of(page: Page, site: Site) -> str:
-    """Return whose Home the portal shows, or "" when it shows something else."""
-    page.goto(site.public_url)
-    found = re.search("ann", page.get_by_role("heading", level=1).inner_text())
-    return found[0] if found else ""
-
-
-def test_traefik(killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook) -> None:
-    dialog = notebook.page.locator(".jp-Dialog")
-    with killer.away("traefik"):
-        expect(dialog).to_contain_text("SWAP does not answer")
-        assert dialog.count() == 1
-    expect(dialog).to_have_count(0)
-    notebook.wait_idle()
-    works(notebook)
-    page = ann.new_page()
-    assert home_of(page, site) == "ann"
-
-
-def test_the_hub(
-    killer: Killer, site: Site, public_browser: Browser, ann: BrowserContext, notebook: Notebook, requests: list[str]
-) -> None:
-    page = ann.new_page()
-    with killer.away("hub"):
-        page.goto(site.public_url)
-        expect(page.locator("main")).to_contain_text("The hub does not answer; running servers go on")
-        with at_a_browser(public_browser, requests) as context:
-            other = context.new_page()
-            other.goto(site.public_url)
-            expect(other.get_by_role("heading", level=1)).to_contain_text(re.compile("sign in", re.IGNORECASE))
-        computes(notebook)
-        works(notebook)
-
-    def signs_in() -> bool:
-        with at_a_browser(public_browser, requests) as context:
-            context.set_default_timeout(10_000)
-            page = context.new_page()
-            page.goto(site.public_url)
-            return page.get_by_label("Password").count() == 1
-
-    assert until(signs_in, seconds=BACK_SECONDS)
-
-
-@pytest.mark.parametrize(
-    ("names", "told"),
-    [(("web",), "SWAP’s pages do not answer"), (("web", "hub"), "SWAP’s pages and its sign-in do not answer")],
-)
-def test_the_portal_alone_and_with_the_hub(
-    killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook, names: tuple[str, ...], told: str
-) -> None:
-    page = ann.new_page()
-    with killer.away(*names):
-        page.goto(site.public_url)
-        expect(page.get_by_role("heading", level=1)).to_have_text(told)
-        computes(notebook)
-        works(notebook)
-    # The page looks again by itself.
-    expect(page.get_by_role("heading", level=1)).to_contain_text("ann", timeout=BACK_SECONDS * 1000)
-
-
-def test_the_gateway_in_the_middle_of_a_query(
-    killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook, real: Demo
-) -> None:
-    page = ann.new_page()
-    with locked_in_mariadb(real, "dewiki.page"):
-        output = ask(notebook)
-        assert until(lambda: statements_in_mariadb(real))
-        with killer.away("gateway"):
-            page.goto(site.public_url)
-            expect(page.locator("main")).to_contain_text("The gateway does not answer.")
-            expect(output).to_contain_text("Not connected to SWAP since")
-        expect(output).to_contain_text("SWAP was restarted while this query ran.", timeout=120_000)
-        assert until(lambda: not statements_in_mariadb(real)), "nobody waits for it any more"
-    works(notebook)
