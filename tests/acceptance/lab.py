@@ -140,7 +140,7 @@ def open_example(page: Page, url: str, homes: Path, title: str) -> Notebook:
 
 def copy_example(page: Page, title: str) -> None:
     """Press the button of an example on Home, which leads to its copy."""
-    page.get_by_role("button", name=f"Copy the example {title}").click()
+    page.get_by_role("button", name=f"Copy the example {title}", exact=True).click()
 
 
 def open_welcome(page: Page, url: str, homes: Path) -> Notebook:

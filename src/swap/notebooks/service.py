@@ -67,7 +67,7 @@ def examples(directory: Path | None, *, has_r: bool) -> tuple[Example, ...]:
     So are those in R where there is no R.
     """
     found = []
-    for path in sorted(directory.glob("*.ipynb")) if directory else []:
+    for path in sorted(directory.glob("*.ipynb"), key=lambda each: each.stem) if directory else []:
         document = _example(str(path), path.stat().st_mtime_ns)
         if document is not None and EXAMPLE_NAME.fullmatch(path.stem) and (has_r or not model.is_in_r(document)):
             about = _about(document)
