@@ -28,7 +28,8 @@ def left_running(demo: Demo) -> list[str]:
 def test_ctrl_c_leaves_nothing_running_and_the_next_start_has_everything(
     demo: Demo, ann: Person, browser: Browser
 ) -> None:
-    open_new(ann.page, demo.url, demo.state / "homes").saved()
+    newest = open_new(ann.page, demo.url, demo.state / "homes")
+    newest.saved()
     notebooks = {path.name for path in (demo.state / "homes").glob("*/*.ipynb")}
     assert left_running(demo)
     stop_demo(demo)
@@ -39,5 +40,5 @@ def test_ctrl_c_leaves_nothing_running_and_the_next_start_has_everything(
     person = Person("ann", page.context, page, demo)
     person.sign_in()
     assert {path.name for path in (demo.state / "homes").glob("*/*.ipynb")} == notebooks
-    expect(page.locator("main")).to_contain_text("untitled-1")
+    expect(page.locator("main")).to_contain_text(newest.name)
     page.close()
