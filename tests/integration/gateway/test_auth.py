@@ -66,6 +66,8 @@ NOBODY, SERVER, KERNEL, PORTAL = "nobody", "server", "kernel", "portal"
 BEARERS = (NOBODY, SERVER, KERNEL, PORTAL)
 OPENS = {
     "GET /v1/health": {NOBODY, SERVER, KERNEL, PORTAL},
+    "GET /sign-in": {NOBODY, SERVER, KERNEL, PORTAL},
+    "GET /hub/error/502": {NOBODY, SERVER, KERNEL, PORTAL},
     "POST /v1/tokens": {SERVER},
     "GET /v1/servers/events": {SERVER},
     "GET /v1/servers/queries": {SERVER},
