@@ -88,7 +88,11 @@ def main() -> None:
     more = (now.total() - rest.total()) / len(others)
     print(f"  at rest: {cost.parts(rest)}\n  when all are done: {cost.parts(now)}\n  at most: {peak}")
     print(f"  a person: {more:.0f} MB with a server and a kernel, {spent / PEOPLE:.1f} s of processor for the notebook")
-    whole = [day for day in others if not day.failed and day.answers == others[0].answers]
+    ended = [day for day in others if not day.failed]
+    whole = [day for day in ended if day.answers == ended[0].answers]
+    for day in ended:
+        for cell in (cell for cell in day.answers if day.answers[cell] != ended[0].answers[cell]):
+            print(f"  {day.name} saw something else than {ended[0].name} below {cell[:60]!r}")
     finish(
         "people",
         [
@@ -237,8 +241,8 @@ def _run(tab: Tab, kernel: str, socket: Any, cell: str) -> str:
 
 
 def _rows(result: dict[str, Any]) -> str:
-    """Return the part of a result that is the same for everybody: not its id, nor how long it took."""
-    return json.dumps([result["columns"], result["page"]["rows"]], sort_keys=True)
+    """Return the part of a result that is the same for everybody: no id, no time, no order that nobody asked for."""
+    return json.dumps([result["columns"], sorted(result["page"]["rows"], key=str)], sort_keys=True)
 
 
 if __name__ == "__main__":
