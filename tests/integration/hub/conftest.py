@@ -464,7 +464,7 @@ def build(
                 ),
                 "people": people or {"file": str(state / "people.toml"), "admin_group": ADMINS},
                 "kernel_env": str(Path(sys.prefix).parent / "kernel"),
-                "launch": launch or {},
+                "launch": {"starts_at_once": 2} | (launch or {}),
                 "sources": sources or {},
             }
         ),

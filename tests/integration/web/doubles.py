@@ -23,6 +23,7 @@ from swap.identity import Via
 from swap.launch.start import Begun, Failure, Step, failure_data, step_event
 from swap.people import tokens
 
+STEPS = tuple(step for step in Step if step is not Step.TURN)
 PIDS = {Step.ANSWER: 4711}
 
 
@@ -176,13 +177,13 @@ class HubDouble(Double):
             self._changed.notify_all()
 
     def _start(self, person_id: str) -> None:
-        time.sleep(self.step_seconds * len(Step))
+        time.sleep(self.step_seconds * len(STEPS))
         if self.state[person_id] == "starting":
             self._set(person_id, "stopped" if self.failure else "running")
 
     def _progress(self, person_id: str) -> Iterator[dict[str, Any]]:
         yield {"progress": 0, "message": "Server requested"}
-        for step in Step:
+        for step in STEPS:
             yield step_event(Begun(step, 0.0, PIDS.get(step)))
             with self._changed:
                 self._changed.wait_for(lambda: self.state[person_id] != "starting", self.step_seconds)
