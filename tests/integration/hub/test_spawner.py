@@ -35,7 +35,7 @@ def stop(house, person_id):
         until(lambda: api.get(f"/users/{person_id}").json()["servers"] == {})
 
 
-def until(true, seconds=20):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"

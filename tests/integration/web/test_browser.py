@@ -268,7 +268,7 @@ def test_a_new_notebook_shows_the_start_and_then_opens(visit: Callable[..., Page
     expect(page.locator("#start")).to_contain_text("Opened your home directory")
     expect(page.locator("#start .now")).to_contain_text("Gives up after 10 s and says why.")
     page.wait_for_url(
-        re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=15_000
+        re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=60_000
     )
     shared.hub.state[ANN] = "stopped"
     shared.hub.step_seconds = 0.05
@@ -319,7 +319,7 @@ def test_everything_but_what_is_live_works_without_script(visit: Callable[..., P
     page.context.route("**/lab/tree/**", lambda route: route.fulfill(body="the notebook", content_type="text/html"))
     page.goto(f"{shared_url(shared)}{TABLE}")
     page.get_by_role("button", name="Query in a new notebook").click()
-    page.wait_for_url("**/lab/tree/untitled-*", timeout=15_000)
+    page.wait_for_url("**/lab/tree/untitled-*", timeout=60_000)
     page.goto(f"{shared_url(shared)}/")
     page.locator(".sw-me").click()
     page.get_by_role("button", name="Dark").click()
