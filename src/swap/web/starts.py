@@ -23,6 +23,7 @@ from swap.web.hub import NO_REASON, Hub, ServerKind
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
 RETRY_SECONDS = 0.15
+LEARN_TRIES = 5
 STOP_SECONDS = 60.0
 KEPT_SECONDS = 600.0
 STOPPING = "stop"
@@ -199,9 +200,12 @@ class Starts:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _learn(self, start: Start) -> None:
-        """Ask once why a start has failed."""
-        with contextlib.suppress(httpx.HTTPError):
-            await self._read(start)
+        """Ask why a start has failed, again where the answer does not come: the hub keeps it."""
+        for _ in range(LEARN_TRIES):
+            with contextlib.suppress(httpx.HTTPError):
+                await self._read(start)
+                break
+            await asyncio.sleep(RETRY_SECONDS)
         self._fail(start, NO_REASON)
 
     async def _read(self, start: Start) -> None:

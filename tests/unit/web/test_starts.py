@@ -193,6 +193,12 @@ def test_a_start_that_has_failed_when_the_hub_answers_is_told_with_its_reason(
     assert (start.state, start.problem.why) == ("failed", why)
 
 
+def test_a_hub_that_breaks_off_while_it_says_why_is_asked_again() -> None:
+    failed = {"failed": True, "html_message": failure_data(Failure("The disk is full."))}
+    _, start = run(SaidHub(None, None, [failed], fails=True, state=ServerKind.STOPPED))
+    assert (start.state, start.problem.why) == ("failed", "The disk is full.")
+
+
 def test_a_failure_that_was_missed_is_learned_afterwards() -> None:
     """The hub tells it to whoever asks; that nothing runs any more is not yet the whole answer."""
     failed = {"failed": True, "html_message": failure_data(Failure("The disk is full."))}
