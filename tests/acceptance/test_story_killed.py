@@ -1,4 +1,4 @@
-"""Stores and the directory are killed while somebody works: who asks is told, and all recovers without a restart of the rest."""
+"""Each part is killed while somebody works: they are told what is away, and all recovers without a restart of the rest."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
 import pytest
 from lab import Notebook, open_new, until
-from playwright.sync_api import Browser, BrowserContext, Locator, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 from sites import (
     JOINED,
     PUBLIC_NAME,
@@ -27,6 +27,8 @@ from sites import (
 from stage import Demo
 
 import browsers
+from swap.runtime import Runtime
+from swap.supervisor.model import Answer
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -41,11 +43,14 @@ PROGRAMS = {
     "mariadb": "mariadbd",
     "postgres": "postgres",
     "traefik": "traefik",
-    "gateway": "swap.processes.gateway",
+    "warden": "swap.processes.warded",
+    "gateway": "swap.processes.serving",
     "web": "swap.processes.web",
     "hub": "swap.processes.hub",
 }
 """What the command of each has in it."""
+TOGETHER = {"gateway": "warden", "warden": "gateway"}
+"""Who ends with whom."""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +124,18 @@ class Killer:
             mine = [each for each in above.children() if words in command(each)]
             if mine:
                 found[name] = mine[0]
+        if "warden" in found:
+            with suppress(psutil.NoSuchProcess):
+                for each in found["warden"].children():
+                    if PROGRAMS["gateway"] in command(each):
+                        found["gateway"] = each
         return found
+
+    def answer(self) -> bool:
+        """Tell whether those of SWAP's own that are asked all answer."""
+        told = Runtime.model_validate_json((self.site.state / "runtime.json").read_text(encoding="utf-8"))
+        asked = ((told.gateway_port, "/v1/health"), (told.web_port, "/ping"), (told.hub_port, "/hub/health"))
+        return all(Answer(port, path).comes() for port, path in asked)
 
     def supervisor(self, name: str) -> int:
         guard = (self.stores if name in {"hive", "mariadb"} else self.site).process.pid
@@ -141,8 +157,9 @@ class Killer:
             for supervisor in held:
                 os.kill(supervisor, signal.SIGCONT)
         assert until(lambda: self.all().keys() == PROGRAMS.keys(), seconds=BACK_SECONDS)
+        assert until(self.answer, seconds=BACK_SECONDS)
         again = {name for name, process in self.all().items() if process != before[name]}
-        assert again == set(names)
+        assert again == {*names, *(TOGETHER[name] for name in names if name in TOGETHER)}
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +207,97 @@ def test_slapd(
             return "chidi" in page.get_by_role("heading", level=1).inner_text()
 
     assert until(let_in, seconds=BACK_SECONDS)
+
+
+def test_postgresql_in_the_middle_of_a_query(
+    killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook, real: Demo
+) -> None:
+    page = ann.new_page()
+    with locked_in_mariadb(real, "dewiki.page"):
+        output = ask(notebook)
+        assert until(lambda: statements_in_mariadb(real))
+        with killer.away("postgres"):
+            page.goto(site.public_url)
+            expect(page.get_by_role("heading", level=1)).to_have_text("SWAP's database does not answer")
+            expect(output).to_contain_text("Not connected to SWAP since")
+        assert until(lambda: home_of(page, site) == "ann", seconds=BACK_SECONDS)
+    # The query went on meanwhile.
+    expect(output).to_contain_text("1 row ×", timeout=BACK_SECONDS * 1000)
+    works(notebook)
+
+
+def home_of(page: Page, site: Site) -> str:
+    """Return whose Home the portal shows, or "" when it shows something else."""
+    page.goto(site.public_url)
+    found = re.search("ann", page.get_by_role("heading", level=1).inner_text())
+    return found[0] if found else ""
+
+
+def test_traefik(killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook) -> None:
+    dialog = notebook.page.locator(".jp-Dialog")
+    with killer.away("traefik"):
+        expect(dialog).to_contain_text("SWAP does not answer")
+        assert dialog.count() == 1
+    expect(dialog).to_have_count(0)
+    notebook.wait_idle()
+    works(notebook)
+    page = ann.new_page()
+    assert home_of(page, site) == "ann"
+
+
+def test_the_hub(
+    killer: Killer, site: Site, public_browser: Browser, ann: BrowserContext, notebook: Notebook, requests: list[str]
+) -> None:
+    page = ann.new_page()
+    with killer.away("hub"):
+        page.goto(site.public_url)
+        expect(page.locator("main")).to_contain_text("The hub does not answer; running servers go on")
+        with at_a_browser(public_browser, requests) as context:
+            other = context.new_page()
+            other.goto(site.public_url)
+            expect(other.get_by_role("heading", level=1)).to_contain_text(re.compile("sign in", re.IGNORECASE))
+        computes(notebook)
+        works(notebook)
+
+    def signs_in() -> bool:
+        with at_a_browser(public_browser, requests) as context:
+            context.set_default_timeout(10_000)
+            page = context.new_page()
+            page.goto(site.public_url)
+            return page.get_by_label("Password").count() == 1
+
+    assert until(signs_in, seconds=BACK_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [(("web",), "SWAP’s pages do not answer"), (("web", "hub"), "SWAP’s pages and its sign-in do not answer")],
+)
+def test_the_portal_alone_and_with_the_hub(
+    killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook, names: tuple[str, ...], told: str
+) -> None:
+    page = ann.new_page()
+    with killer.away(*names):
+        page.goto(site.public_url)
+        expect(page.get_by_role("heading", level=1)).to_have_text(told)
+        computes(notebook)
+        works(notebook)
+    # The page looks again by itself.
+    expect(page.get_by_role("heading", level=1)).to_contain_text("ann", timeout=BACK_SECONDS * 1000)
+
+
+@pytest.mark.parametrize("name", ["gateway", "warden"])
+def test_the_gateway_in_the_middle_of_a_query(
+    killer: Killer, site: Site, ann: BrowserContext, notebook: Notebook, real: Demo, name: str
+) -> None:
+    page = ann.new_page()
+    with locked_in_mariadb(real, "dewiki.page"):
+        output = ask(notebook)
+        assert until(lambda: statements_in_mariadb(real))
+        with killer.away(name):
+            page.goto(f"{site.public_url}/data")
+            expect(page.get_by_role("heading", level=1)).to_have_text("The gateway does not answer")
+            expect(output).to_contain_text("Not connected to SWAP since")
+        expect(output).to_contain_text("SWAP was restarted while this query ran", timeout=120_000)
+        assert until(lambda: not statements_in_mariadb(real)), "nobody waits for it any more"
+    works(notebook)

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from swap.client.failures import Interrupted, Unreachable
+from swap.client.failures import Interrupted
 from swap.client.transport import Gateway, lines
-from swap.errors import NotFound, Problem, SwapError
+from swap.errors import NotFound, Problem, SwapError, Unavailable
 
 QUIET_SECONDS = 0.3
 """What ends sooner shows no progress: the gateway holds its first answer for so long."""
 SILENCE_SECONDS = 15.0
 """The gateway shows every five that the line is alive."""
 GIVE_UP_SECONDS = 120.0
-"""How long an unreachable gateway is tried for."""
+"""How long a gateway is tried for that does not answer, or cannot without its database."""
 STOP_SECONDS = 15.0
 """How long an interrupted query is waited for."""
 PROGRAM = secrets.token_hex(8)
@@ -39,25 +39,27 @@ def state_of(gateway: Gateway, query_id: str) -> State:
 def follow(gateway: Gateway, query_id: str) -> Iterator[State]:
     """Yield a run's state at each change, and at its end.
 
-    While the gateway does not answer, the last state is yielded with a note that says so.
+    While the gateway does not answer, or nobody gives a token for it, the last state is yielded as one that says so:
+    the query itself may go on.
     """
     state: State = {}
+    heard_at = time.monotonic()
     lost_at: float | None = None
     while True:
         try:
             for state in _told(gateway, query_id):
-                lost_at = None
+                lost_at, heard_at = None, time.monotonic()
                 yield state
                 if state["state"] in ENDED:
                     return
             time.sleep(0.1)  # the line has ended, and is opened anew
-        except (Unreachable, TimeoutError) as error:
+        except (Unavailable, TimeoutError) as error:
             now = time.monotonic()
             lost_at = now if lost_at is None else lost_at
-            if isinstance(error, Unreachable) and now - lost_at > GIVE_UP_SECONDS:
+            if isinstance(error, Unavailable) and now - lost_at > GIVE_UP_SECONDS:
                 raise
             if state:
-                yield {**state, "note": _lost(now - lost_at)}
+                yield _lost(state, now - lost_at, now - heard_at)
             time.sleep(min(2.0, 0.2 + (now - lost_at) / 4))
 
 
@@ -146,8 +148,9 @@ def held_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _lost(seconds: float) -> str:
-    return f"Not connected to SWAP since {seconds:.0f} s. Trying again: if SWAP itself goes on, so does the query."
+def _lost(state: State, seconds: float, unheard: float) -> State:
+    note = f"Not connected to SWAP since {seconds:.0f} s. Trying again: if SWAP itself goes on, so does the query."
+    return {**state, "headline": "Not connected to SWAP", "elapsed": state["elapsed"] + unheard, "note": note}
 
 
 def _stopped(state: State) -> str:

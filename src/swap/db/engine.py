@@ -14,6 +14,11 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from swap.errors import Invalid, Problem, Unavailable
 
 log = logging.getLogger(__name__)
+AWAY = Problem(
+    "SWAP's database does not answer.",
+    why="SWAP needs it to know who you are. Your notebooks and running cells are not touched.",
+    todo="It is usually back within a minute; try again then. Whoever runs SWAP finds the reason with: swap doctor",
+)
 
 
 class DatabaseUnavailable(Unavailable):
@@ -53,13 +58,7 @@ def create(url: str | URL, *, connections: int = 10) -> Engine:
             return None
         if not isinstance(context.sqlalchemy_exception, OperationalError):
             return None
-        unavailable = DatabaseUnavailable(
-            Problem(
-                "SWAP's database does not answer.",
-                why="It may be starting again.",
-                todo="Try again in a minute. Whoever runs SWAP finds the reason with: swap doctor",
-            )
-        )
+        unavailable = DatabaseUnavailable(AWAY)
         said = str(context.original_exception).strip().splitlines()[0]
         unavailable.details = f"The database at {address.host}:{address.port or 5432}: {said}"
         log.warning("%s", unavailable.details)

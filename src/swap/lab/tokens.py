@@ -86,8 +86,8 @@ class Tokens:
             raise Unavailable(
                 Problem(
                     "SWAP's gateway does not answer.",
-                    why=f"{type(error).__name__} at {self._url}.",
-                    todo="Your notebook is safe. Run the cell again in a minute.",
+                    why="It runs the queries; your notebook, and what it holds, is not touched.",
+                    todo="Run the cell again in a minute.",
                 )
             ) from error
         if response.status_code != 200:

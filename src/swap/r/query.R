@@ -83,22 +83,27 @@ state_of <- function(run) call_gateway("GET", paste0("/v1/queries/", run), query
 # Wait for a run's end through lost connections, and return its last state; each is told to `tell`.
 follow <- function(run, state, tell) {
   lost_at <- NULL
+  heard_at <- clock_seconds()
   repeat {
     lost <- tryCatch({
       told <- told_of(run, function(told) {
         lost_at <<- NULL
+        heard_at <<- clock_seconds()
         if (!told$state %in% ENDED_STATES) tell(told)
         state <<- told
       })
       if (told$state %in% ENDED_STATES) return(told)
       NULL # the line has ended, and is opened anew
-    }, swap_unreachable = identity)
+    }, swap_unavailable = identity)
     now <- clock_seconds()
     if (!is.null(lost)) {
       lost_at <- lost_at %||% now
       if (now - lost_at > GIVE_UP_SECONDS) stop(lost)
-      state$note <- sprintf("Not connected to SWAP since %.0f s. Trying again: if SWAP itself goes on, so does the query.", now - lost_at)
-      tell(state)
+      shown <- state
+      shown$headline <- "Not connected to SWAP"
+      shown$elapsed <- (state$elapsed %||% 0) + now - heard_at
+      shown$note <- sprintf("Not connected to SWAP since %.0f s. Trying again: if SWAP itself goes on, so does the query.", now - lost_at)
+      tell(shown)
     }
     Sys.sleep(min(2, 0.2 + if (is.null(lost_at)) 0 else (now - lost_at) / 4))
   }

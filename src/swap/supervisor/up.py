@@ -87,6 +87,9 @@ class Run:
     certificate: certificates.Watch | None = None
     watched: list[Watched] = field(default_factory=list)
     hurry: bool = False
+    _database_failures: int = 0
+    _database_at: float = 0.0
+    """Before which a database that did not come back is not started again, on the monotonic clock."""
     _stopping: bool = False
     _warned: bool = False
     _restarts: dict[str, Restart] = field(default_factory=dict)
@@ -146,7 +149,7 @@ class Run:
                 if told := self.certificate.look():
                     terminal.line(f"  {told}")
                 looked_at_certificate = now
-            self._mend_database()
+            self._mend_database(now)
             for watched in self.watched:
                 self._mend(watched, now)
             family.reap(self._children())
@@ -237,7 +240,7 @@ class Run:
         if watched.process is not None and (code := watched.process.poll()) is not None:
             if now - watched.started > _STEADY_SECONDS:
                 watched.failures = 0
-            pause = min(2.0**watched.failures - 1.0, _LONGEST_PAUSE_SECONDS)
+            pause = _pause(watched.failures)
             watched.failures += 1
             child.end_group(watched.process)
             watched.start_at, watched.process = now + pause, None
@@ -255,13 +258,28 @@ class Run:
         self._restarts[watched.service.name] = Restart(watched.service.name, watched.failures, at.isoformat())
         restarts.write(self.site.state, self._restarts.values())
 
-    def _mend_database(self) -> None:
-        """Start PostgreSQL again on the same port: everybody else reconnects by himself."""
-        if self.postgres is None or self.postgres.process is None or self.postgres.process.poll() is None:
+    def _mend_database(self, now: float) -> None:
+        """Start PostgreSQL again on the same port: everybody else reconnects by himself.
+
+        One that does not come back is tried again, as every other program is: what runs goes on meanwhile.
+        """
+        postgres = self.postgres
+        if postgres is None or now < self._database_at:
             return
-        code = self.postgres.process.returncode
-        terminal.line(f"  database ended with {_ending(code)}; starting it again. Its log: {self.postgres.log}")
-        self.postgres.restart()
+        if postgres.process is not None:
+            if (code := postgres.process.poll()) is None:
+                return
+            postgres.process = None
+            terminal.line(f"  database ended with {_ending(code)}; starting it again. Its log: {postgres.log}")
+        try:
+            postgres.restart()
+            self._database_failures = 0
+        except Unavailable as error:
+            pause = _pause(self._database_failures + 1)
+            self._database_failures += 1
+            self._database_at = time.monotonic() + pause
+            terminal.error(error)
+            terminal.line(f"  The database is started again in {pause:.0f} s.")
 
     def _warn_of_full_disk(self) -> None:
         free = shutil.disk_usage(self.site.state).free
@@ -363,6 +381,11 @@ def _read(config: Path) -> dict[str, Any]:
 
 def _service(made: dict[str, Any]) -> Service:
     return Service(**made | {"answers": [Answer(**answer) for answer in made["answers"]]})
+
+
+def _pause(failures: int) -> float:
+    """Return after how many seconds a program is started again that has failed so often before."""
+    return min(2.0**failures - 1.0, _LONGEST_PAUSE_SECONDS)
 
 
 def _ending(code: int) -> str:

@@ -9,17 +9,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from swap.db.engine import AWAY, DatabaseUnavailable
 from swap.errors import Forbidden, Invalid, NotFound, Problem, SwapError, Unavailable
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
-
-_NO_DATABASE = Problem(
-    "SWAP's database does not answer.",
-    why="Pages need it to know who you are. Your notebooks and running cells are not touched.",
-    todo="It is usually back within a minute. Try again.",
-)
 
 NO_PAGE = Problem("There is no page at this address.")
 
@@ -29,7 +24,7 @@ def as_problem(error: Exception) -> SwapError | None:
     if isinstance(error, SwapError):
         return error if type(error) is not SwapError else None
     if isinstance(error, DBAPIError):
-        return Unavailable(_NO_DATABASE)
+        return DatabaseUnavailable(AWAY)
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.NOT_FOUND:
             return NotFound(NO_PAGE)

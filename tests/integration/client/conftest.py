@@ -20,6 +20,7 @@ from swap.client.transport import Gateway as Client
 from swap.client.transport import default
 from swap.connectors.base import Connector
 from swap.connectors.memory import Behaviour
+from swap.errors import Unavailable
 from swap.gateway import app as gateway
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token
@@ -84,9 +85,13 @@ class Server:
         self.asked: list[str] = []
         self.value: str | None = None
         """A token to give out instead of a good one."""
+        self.away = False
+        """Whether the gateway gives it none, as when it or its database is away."""
 
     async def give(self, _pid: int, claimed: str) -> Token:
         self.asked.append(claimed)
+        if self.away:
+            raise Unavailable
         value, self.value = self.value, None
         return Token(
             value or self.person.token(seconds=self.seconds),

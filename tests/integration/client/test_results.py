@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -18,6 +19,7 @@ import swap
 from conformance.proxy import Proxy
 from integration.client.conftest import Server
 from integration.gateway.gateways import Gateway, Person, lake
+from swap.client.follow import follow
 from swap.client.transport import Gateway as Client
 from swap.connectors.memory import MemoryConnector
 from swap.errors import (
@@ -290,6 +292,30 @@ def test_a_connection_cut_while_waiting_is_made_again(cut_side: Client, proxy: P
     thread.start()
     assert len(swap.sql("SELECT n FROM lake.big.numbers")) == 50_000
     thread.join()
+
+
+def test_a_query_is_followed_through_a_time_in_which_nobody_gives_a_token(
+    cut_side: Client, proxy: Proxy, server: Server, swap_gateway: Gateway
+) -> None:
+    gate = swap_gateway.lake.behaviour.gate = threading.Event()
+    run = cut_side.call("POST", "/v1/queries", {"statement": "SELECT n FROM lake.big.numbers"})
+    told: list[dict[str, Any]] = []
+
+    for state in follow(cut_side, run["id"]):
+        told.append(state)
+        if len(told) == 1:
+            server.away = True
+            cut_side._tokens._value = ""
+            proxy.cut()
+        elif state["headline"] == "Not connected to SWAP":
+            assert "Not connected to SWAP since" in state["note"]
+            server.away = False
+            gate.set()
+
+    assert len(server.asked) > 2
+    assert "Not connected to SWAP" in [state["headline"] for state in told]
+    assert [state["elapsed"] for state in told] == sorted(state["elapsed"] for state in told), "its time goes on"
+    assert told[-1]["state"] == "done"
 
 
 def test_a_gateway_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, swap_gateway: Gateway) -> None:
