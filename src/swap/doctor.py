@@ -195,7 +195,7 @@ def _process(name: str, port: int, path: str, state: Path) -> Finding:
         name,
         works=works,
         saw=f"answers on 127.0.0.1:{port}" if works else f"does not answer on 127.0.0.1:{port}: {seen}",
-        todo="" if works else f"Its log: {state / 'logs' / name}.log",
+        todo="" if works else f"SWAP starts what has ended again by itself. Its log: {state / 'logs' / name}.log",
     )
 
 
@@ -208,8 +208,14 @@ def _proxy(settings: Settings) -> Iterator[Finding]:
         "proxy",
         works=works,
         saw=f"leads {site.url} to the portal" if works else f"does not lead {site.url} to the portal: {seen}",
-        todo="" if works else f"Its log: {settings.state / 'logs' / 'traefik.log'}",
+        todo=""
+        if works
+        else "It is the portal that does not answer: see web."
+        if status in {502, 504}
+        else f"SWAP starts what has ended again by itself. Its log: {settings.state / 'logs' / 'traefik.log'}",
     )
+    if status is None:
+        return  # where nothing answers, nothing is shared
     status, seen = _get(site.port, "/hub/login", f"pnobodyxxx.{site.host}:{site.port}")
     # Not found, or led back to the portal's own host: either is no page of the hub on this one.
     apart = status is not None and (status >= 400 or seen.endswith(f" to {site.url}/"))
@@ -359,7 +365,9 @@ def _get(port: int, path: str, host: str) -> tuple[int | None, str]:
     try:
         connection.request("GET", path, headers={"Host": host})
         answer = connection.getresponse()
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
+        return None, error.strerror or "no answer in time"
+    except http.client.HTTPException as error:
         return None, str(error) or type(error).__name__
     else:
         location = answer.getheader("Location")

@@ -239,7 +239,8 @@ def test_traefik(killer: Killer, site: Site, ann: BrowserContext, notebook: Note
         expect(dialog).to_contain_text("SWAP does not answer")
         assert dialog.count() == 1
     expect(dialog).to_have_count(0)
-    notebook.wait_idle()
+    # What the status bar says of the kernel is known again with its next cell.
+    computes(notebook)
     works(notebook)
     page = ann.new_page()
     assert home_of(page, site) == "ann"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from fastapi.responses import HTMLResponse
 
-_PAGE = """\
+from swap import plain
+
+_PAGE = f"""\
 <!doctype html>
 <html lang="en">
 <head>
@@ -18,6 +20,7 @@ _PAGE = """\
 <meta http-equiv="refresh" content="5">
 <title>SWAP’s pages do not answer · SWAP</title>
 <link rel="icon" href="data:,">
+<style>{plain.SHEET}</style>
 </head>
 <body>
 <main>
@@ -31,7 +34,9 @@ goes on.</p>
 </html>
 """
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src {plain.SOURCE}; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+    ),
     "Cache-Control": "no-store",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from swap import logs, look
+from swap import logs, look, plain
 from swap.hub import routes
 from swap.launch.start import MOST_TURN_SECONDS, SPARE_SECONDS
 from swap.runtime import Runtime
@@ -159,8 +159,9 @@ def _headers(settings: Settings) -> dict[str, str]:
     people = " ".join(address.person_url("*") for address in settings.addresses)
     return {
         "Content-Security-Policy": (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
-            f" connect-src 'self'; form-action 'self' {people}; base-uri 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; script-src 'self'; style-src 'self' {plain.SOURCE}; img-src 'self' data:;"
+            f" font-src 'self'; connect-src 'self'; form-action 'self' {people}; base-uri 'none';"
+            " frame-ancestors 'none'"
         ),
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",

@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 from jinja2 import Environment
 from jinja2.ext import Extension
+from markupsafe import Markup
 
-from swap import look, restarts
+from swap import look, plain, restarts
 from swap.errors import SettingsError
 from swap.hub import context
 from swap.hub.directories import file
@@ -24,6 +25,7 @@ class Helpers(Extension):
             look.helpers(),
             demo_people=demo_people,
             machine=platform.node(),
+            plain_sheet=Markup(plain.SHEET),  # noqa: S704 — ours
             version=version("swap-analytics"),
             moment_now=context.utc_now,
             to_be_restarted=lambda: restarts.read(context.current().settings.state, context.utc_now()),

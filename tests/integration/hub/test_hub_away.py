@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
+import os
 import re
 import time
 import uuid
@@ -13,6 +16,7 @@ import pytest
 
 from integration.hub.tabs import Tab, kernel_token
 from services import NO_TLS
+from swap import doctor
 from swap.launch import running
 
 
@@ -139,6 +143,7 @@ def test_portal_and_hub_away_at_once_are_told_in_words_too(house):
     for answer in answers:
         assert answer.status_code == 502
         assert "<h1>SWAP’s pages and its sign-in do not answer</h1>" in answer.text
+        assert styled(answer)
         assert "set-cookie" not in answer.headers
     assert browser.get("/").status_code == 200
 
@@ -152,3 +157,29 @@ def test_while_one_of_both_answers_it_has_the_word(house):
 
     assert portal.status_code == 502
     assert "<h1>SWAP’s pages do not answer</h1>" in portal.text
+    assert styled(portal)
+
+
+def styled(answer):
+    """Tell whether the sheet that is in a page is one that its own policy lets a browser use."""
+    (sheet,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    return f"'sha256-{digest}'" in answer.headers["content-security-policy"]
+
+
+def test_the_doctor_blames_who_is_away_and_nobody_else(house):
+    (house.state / "lock").write_text(str(os.getpid()))
+    try:
+        for name, blamed, todo in (
+            ("traefik", {"proxy"}, "SWAP starts what has ended again by itself. Its log: "),
+            ("web", {"web", "proxy"}, "It is the portal that does not answer: see web."),
+            ("hub", {"hub"}, ""),
+        ):
+            house.kill(name)
+            found = {each.subject: each for each in doctor.examine(house.settings)}
+            house.start(name)
+            parts = ("database", "gateway", "web", "hub", "proxy", "origins")
+            assert {part for part in parts if part in found and not found[part].works} == blamed
+            assert found["proxy"].todo.startswith(todo)
+    finally:
+        (house.state / "lock").unlink()

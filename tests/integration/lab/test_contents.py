@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -115,3 +117,32 @@ def test_a_file_that_is_no_notebook_is_told_without_what_is_in_it(server: Server
     assert "broken.ipynb cannot be read as a notebook." in answer.json()["message"]
     assert "canary" not in answer.text
     assert str(server.home) not in answer.text
+
+
+@pytest.mark.parametrize("way", ["/api/contents/{}", "/files/{}", "/nbconvert/html/{}", "/api/contents/{}/checkpoints"])
+@pytest.mark.parametrize("up", ["..", "%2e%2e", "folder/../.."])
+def test_no_path_leads_out_of_the_home_not_even_to_a_neighbour_of_its_name(server: Server, way: str, up: str) -> None:
+    """S01: `/home/alice2` begins as `/home/alice` does."""
+    neighbour = server.home.with_name(f"{server.home.name}2")
+    for folder in (neighbour, server.home / "folder", server.home / neighbour.name):
+        folder.mkdir(exist_ok=True)
+        (folder / "mine.ipynb").write_text(HEAD + '{"cell_type": "raw", "metadata": {}, "source": "the neighbour"}]}')
+    slash = "%2F" if up == "%2e%2e" else "/"
+    path = slash.join((up, neighbour.name, "mine.ipynb"))
+
+    status, text = raw(server, way.format(path))
+
+    assert status in {400, 403, 404}
+    assert "the neighbour" not in text
+    assert raw(server, way.format(f"{neighbour.name}/mine.ipynb"))[0] == 200, "the control"
+
+
+def raw(server: Server, path: str) -> tuple[int, str]:
+    """Ask for a path exactly as it is written; other clients tidy it up."""
+    at = urlsplit(server.url)
+    connection = HTTPConnection(at.hostname or "", at.port, timeout=60)
+    connection.request("GET", at.path + path, headers={"Authorization": f"token {server.hub.token()}"})
+    answer = connection.getresponse()
+    told = answer.status, answer.read().decode(errors="replace")
+    connection.close()
+    return told
