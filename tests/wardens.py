@@ -24,8 +24,8 @@ NO_VIEW = "cell.mounts.build = lambda plan: None"
 NO_USER = "cell.powers.become = cell.powers.bound = lambda *_: None"
 ANY_CALL = "cell.powers.refuse_calls = lambda *_: None"
 OPEN_TO_ITS_LIKE = """
-enclose = serving.enclose
-serving.enclose = lambda *told: (enclose(*told), ctypes.CDLL(None).prctl(4, 1, 0, 0, 0))
+enclose = cell.enclose
+cell.enclose = lambda *told: (enclose(*told), ctypes.CDLL(None).prctl(4, 1, 0, 0, 0))
 """
 ALL_PROCESSES = """
 build = cell.mounts.build
@@ -35,10 +35,10 @@ cell.mounts.build = lambda plan: build({**plan, "proc": ""})
 _WARDEN = """
 import json, sys
 from pathlib import Path
-from swap.processes.warded import plan
+from swap.processes import PROGRAM as program
 from swap.walls import warden
 WEAKEN
-warden.Warden(plan(json.loads(Path(sys.argv[1]).read_text()))).run()
+program.WARDEN(program.plan(json.loads(Path(sys.argv[1]).read_text()))).run()
 """
 _HANDS_ON = """
 import os, socket, sys
@@ -52,7 +52,7 @@ _TAKEN_OVER = """
 import ctypes, errno, json, os, signal, socket, subprocess, sys
 from pathlib import Path
 from swap import channel, forking
-from swap.processes import serving
+from swap.processes import PROGRAM as serving
 from swap.walls import cell, errands as asked
 WEAKEN
 def forge(errands, request, *descriptors):
@@ -90,12 +90,12 @@ def until(true: Callable[[], object], seconds: float) -> None:
 class Running:
     """A warden that runs, as a process of its own."""
 
-    def __init__(self, made: Mapping[str, Any], weaken: str = "") -> None:
+    def __init__(self, made: Mapping[str, Any], weaken: str = "", program: str = "warded") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="swap-warden-"))
         plan = self.folder / "plan.json"
         plan.touch(mode=0o600)
         plan.write_text(json.dumps(dict(made)), encoding="utf-8")
-        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken), str(plan)]
+        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken).replace("PROGRAM", program), str(plan)]
         self.process = subprocess.Popen(command, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -116,7 +116,7 @@ def planned(state: Path, roots: Mapping[str, Path] | None = None) -> dict[str, A
         "argv": (),
         "environment": bare.ENVIRONMENT,
         "told": {},
-        "gid": Launch().gateway_uid,
+        "uid": Launch().gateway_uid,
         "folder": str(state / "gateway"),
         "cells": handed.cells(Launch(), state / "gateway"),
         "roots": {name: str(root) for name, root in (roots or {}).items()},
@@ -141,13 +141,16 @@ def errands(made: dict[str, Any]) -> Iterator[Errands]:
 
 
 class TakenOver:
-    """A gateway behind its walls that does as a test says, and its warden."""
+    """A gateway, or another program, behind its walls that does as a test says, and its warden."""
+
+    program, warded = "serving", "warded"
 
     def __init__(self, made: Mapping[str, Any], weaken: str = "", weaken_warden: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = _TAKEN_OVER.replace("WEAKEN", weaken).replace("PORT", str(listener.getsockname()[1]))
+            program = program.replace("PROGRAM", self.program)
             argv = [sys.executable, "-P", "-c", program]
-            self.warden = Running(dict(made) | {"argv": argv}, weaken_warden)
+            self.warden = Running(dict(made) | {"argv": argv}, weaken_warden, self.warded)
             listener.settimeout(20)
             try:
                 self._control, _ = listener.accept()

@@ -33,7 +33,7 @@ def owner(path: Path) -> tuple[int, int]:
 
 
 def test_what_the_portal_writes_is_the_persons_own(root, ann):
-    name = ann.add("first", {"cells": []}, ".draft", first=None)
+    name = ann.put("first", [b"{}"], ".draft", first=None)
 
     home = root / ANN.person_id
     assert owner(home) == owner(home / name) == (ANN.uid, ANN.uid)
@@ -42,7 +42,7 @@ def test_what_the_portal_writes_is_the_persons_own(root, ann):
 
 
 def test_after_a_home_was_entered_the_thread_is_itself_again(root, ann):
-    ann.add("first", {}, ".draft", first=None)
+    ann.put("first", [b"{}"], ".draft", first=None)
     (root / "own").touch()
 
     assert owner(root / "own") == (0, 0)
@@ -71,7 +71,7 @@ def test_a_home_of_somebody_else_is_refused(root):
 
     for attempt in (
         lambda: homes.make(root, ANN.person_id, ANN.uid),
-        lambda: Workspace(root, ANN.person_id, ANN.uid).add("a", {}, ".draft", first=None),
+        lambda: Workspace(root, ANN.person_id, ANN.uid).put("a", [b"{}"], ".draft", first=None),
         lambda: Workspace(root, ANN.person_id, ANN.uid).read("a.ipynb"),
     ):
         with pytest.raises(Forbidden, match="belongs to somebody else"):

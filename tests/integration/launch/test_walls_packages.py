@@ -12,7 +12,6 @@ import pytest
 import package_index
 from package_index import Index
 from swap.lab.config import STARTUP
-from swap.notebooks import packages
 from swap.notebooks.workspace import Workspace
 from town import ANN, BOB, Town
 
@@ -88,7 +87,7 @@ def test_the_portal_lists_and_removes_it_with_the_rights_of_its_person(reaching,
     reaching.start(ANN, INSTALL, to_loopback, **mirrored(reaching, index)).told()
     workspace = Workspace(reaching.runtime.homes, ANN.person_id, ANN.uid)
 
-    assert packages.found(workspace).names == ("ownthing",)
+    assert workspace.packages().names == ("ownthing",)
 
     layers = reaching.home(ANN) / ".local" / "share" / "swap"
     (layer,) = layers.iterdir()
@@ -97,8 +96,8 @@ def test_the_portal_lists_and_removes_it_with_the_rights_of_its_person(reaching,
     kept.mkdir(mode=0o700)
     (kept / "file").touch()
     with pytest.raises(Exception, match="could not be removed"):
-        packages.remove(workspace)
+        workspace.remove_packages()
     assert [path.name for path in layers.rglob("file")] == ["file"]
-    assert packages.found(workspace) is None, "it is out of use all the same"
-    packages.remove(replace(workspace, uid=None))
+    assert workspace.packages() is None, "it is out of use all the same"
+    replace(workspace, uid=None).remove_packages()
     assert list(layers.iterdir()) == [], "the control"

@@ -399,7 +399,7 @@ def test_a_gateway_that_is_killed_takes_its_cells_and_all_that_it_left_along(mad
 
 
 def test_without_its_warden_what_it_left_would_go_on(made: dict[str, Any]) -> None:
-    gateway = TakenOver(made, "", "warden.Warden._end_all = lambda self: None")
+    gateway = TakenOver(made, "", "warden.Warden._end_all = lambda *_: None")
     pid = gateway.try_(LEAVES)
     left = os.pidfd_open(pid)
     os.kill(gateway.pid, signal.SIGKILL)

@@ -1,0 +1,41 @@
+"""A program that says which uid a person has, and gives one to who has none: `seats <person id>`.
+
+The portal's warden asks it once for each person who has no home yet; it loads the database's driver, and ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from swap import logs, runtime, settings
+from swap.db import engine
+from swap.errors import NotFound, Problem, SwapError, to_json
+from swap.launch.launcher import launcher
+from swap.people import service
+
+
+def main() -> None:
+    """Print the answer, as JSON."""
+    logs.install()
+    try:
+        answer: dict[str, object] = {"uid": _uid(sys.argv[-1])}
+    except SwapError as error:
+        answer = {"error": to_json(error)}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _uid(person_id: str) -> int | None:
+    here = runtime.read()
+    known = engine.create(here.database_urls["hub"])
+    try:
+        with known.begin() as conn:
+            if service.find_person(conn, person_id) is None:
+                raise NotFound(Problem("There is no such person."))
+            return launcher(settings.load(here.config), here).seat(conn, person_id).uid
+    finally:
+        known.dispose()
+
+
+if __name__ == "__main__":
+    main()
