@@ -35,7 +35,7 @@ cell.mounts.build = lambda plan: build({**plan, "proc": ""})
 _WARDEN = """
 import json, sys
 from pathlib import Path
-from swap.processes import PROGRAM as program
+from swap.processes import NAMED as program
 from swap.walls import warden
 WEAKEN
 program.WARDEN(program.plan(json.loads(Path(sys.argv[1]).read_text()))).run()
@@ -52,7 +52,7 @@ _TAKEN_OVER = """
 import ctypes, errno, json, os, signal, socket, subprocess, sys
 from pathlib import Path
 from swap import channel, forking
-from swap.processes import PROGRAM as serving
+from swap.processes import NAMED as serving
 from swap.walls import cell, errands as asked
 WEAKEN
 def forge(errands, request, *descriptors):
@@ -61,6 +61,11 @@ def forge(errands, request, *descriptors):
     theirs.close()
     number, _ = asked.ANSWER.unpack(ours.recv(asked.ANSWER.size))
     return errno.errorcode.get(number)
+def kind_of(do):
+    try:
+        return do()
+    except Exception as error:
+        return type(error).__name__
 # Before the walls stand: without the view, Python's own files may be closed to it.
 control = socket.create_connection(("127.0.0.1", PORT))
 def serve(known, errands):
@@ -95,7 +100,7 @@ class Running:
         plan = self.folder / "plan.json"
         plan.touch(mode=0o600)
         plan.write_text(json.dumps(dict(made)), encoding="utf-8")
-        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken).replace("PROGRAM", program), str(plan)]
+        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken).replace("NAMED", program), str(plan)]
         self.process = subprocess.Popen(command, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -148,10 +153,10 @@ class TakenOver:
     def __init__(self, made: Mapping[str, Any], weaken: str = "", weaken_warden: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = _TAKEN_OVER.replace("WEAKEN", weaken).replace("PORT", str(listener.getsockname()[1]))
-            program = program.replace("PROGRAM", self.program)
+            program = program.replace("NAMED", self.program)
             argv = [sys.executable, "-P", "-c", program]
             self.warden = Running(dict(made) | {"argv": argv}, weaken_warden, self.warded)
-            listener.settimeout(20)
+            listener.settimeout(60)
             try:
                 self._control, _ = listener.accept()
             except TimeoutError:

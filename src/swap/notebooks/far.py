@@ -6,6 +6,7 @@ answers is not to be trusted more than what lies in the home.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -60,7 +61,9 @@ class Far:
             with self.warden.ask(f"{errand} {person_id}") as to:
                 to.settimeout(_SECONDS)
                 if request is not None:
-                    channel.send(to, request, given)
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        # Whoever refuses has not waited for it, and says why.
+                        channel.send(to, request, given)
                 answer, handed = channel.receive(to, MOST_BYTES)
         except (OSError, EOFError, ValueError, RecursionError) as error:
             raise _silent() from error

@@ -53,7 +53,7 @@ class Copies:
             return {}
         folder = self._directory / NOTEBOOKS
         if not folder.exists():
-            folder.mkdir(mode=0o700)
+            folder.mkdir(mode=0o700, exist_ok=True)
             os.chown(folder, 0, self._gid)
             folder.chmod(0o750)
         found = (each for each in Path(self._notebooks).glob("*.ipynb") if not each.name.startswith("."))

@@ -28,7 +28,7 @@ from types import FrameType
 from typing import Any, ClassVar, Final, NoReturn
 
 from swap.walls import errands, mounts
-from swap.walls.copies import Copies
+from swap.walls.copies import NOTEBOOKS, Copies
 
 VIEW: Final = "view"
 """The directory of the folder over which each view is laid."""
@@ -121,10 +121,12 @@ class Warden(ABC):
         if self.in_memory:
             mounts.lay_memory_over(str(self._plan.copies), self._plan.uid)
         else:
-            shutil.rmtree(self._plan.copies)
-            self._plan.copies.mkdir(mode=0o700)
             os.chown(self._plan.copies, 0, self._plan.uid)
             self._plan.copies.chmod(0o750)
+            shutil.rmtree(self._plan.copies / NOTEBOOKS, ignore_errors=True)
+            for left in self._plan.copies.iterdir():
+                if left.name != NOTEBOOKS:
+                    left.unlink(missing_ok=True)
 
     def _start(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
         told = os.memfd_create("told")

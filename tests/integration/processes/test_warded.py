@@ -442,9 +442,9 @@ def test_a_spool_that_was_deleted_ends_it_and_it_is_started_again_with_another(
 ) -> None:
     spool = state / "another"
     spool.mkdir(mode=0o700)
-    os.chown(spool, made["gid"], made["gid"])
+    os.chown(spool, made["uid"], made["uid"])
     view = made["told"]["view"] | {"home": [(str(spool), str(spool))]}
-    gateway = TakenOver(made | {"told": made["told"] | {"view": view}, "spool": str(spool)})
+    gateway = TakenOver(made | {"told": made["told"] | {"view": view}, "needs": str(spool)})
     assert gateway.try_(f"Path({str(spool / 'r')!r}).write_text('here')") == 4
     shutil.rmtree(spool)
 
