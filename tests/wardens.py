@@ -16,9 +16,10 @@ from typing import Any
 
 from swap import bare
 from swap.channel import receive, send
+from swap.notebooks.far import Far
 from swap.processes import handed
 from swap.settings import Launch
-from swap.walls.errands import Errands
+from swap.walls.errands import Asker, Errands
 
 NO_VIEW = "cell.mounts.build = lambda plan: None"
 NO_USER = "cell.powers.become = cell.powers.bound = lambda *_: None"
@@ -129,18 +130,49 @@ def planned(state: Path, roots: Mapping[str, Path] | None = None) -> dict[str, A
     }
 
 
+def portals(state: Path, homes: Path, known: Mapping[str, int], **more: Any) -> dict[str, Any]:
+    """Return the plan of the warden of no portal, for people whose uids are known."""
+    return {
+        "argv": (),
+        "environment": bare.ENVIRONMENT,
+        "told": {},
+        "uid": Launch().portal_uid,
+        "folder": str(state / "portal"),
+        "files": {},
+        "state": str(state),
+        "homes": str(homes),
+        "known": dict(known),
+        "disk_bytes": None,
+        "seats": ["false"],
+        **more,
+    }
+
+
+@contextmanager
+def far(made: dict[str, Any]) -> Iterator[Far]:
+    """Yield homes by way of a warden, for the block; this process is its portal, though not behind walls."""
+    with _hands_on(made, "warded_web") as warden:
+        yield Far(Asker(warden))
+
+
 @contextmanager
 def errands(made: dict[str, Any]) -> Iterator[Errands]:
     """Yield a warden's errands, for the block; this process is its gateway, though not behind walls."""
+    with _hands_on(made, "warded") as warden:
+        yield Errands(warden)
+
+
+@contextmanager
+def _hands_on(made: dict[str, Any], warded: str) -> Iterator[socket.socket]:
     with tempfile.TemporaryDirectory(prefix="swap-errands-") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/place")
         listener.listen()
         hands_on = _HANDS_ON.replace("PLACE", repr(f"{folder}/place"))
-        running = Running(made | {"argv": [sys.executable, "-P", "-c", hands_on]})
+        running = Running(made | {"argv": [sys.executable, "-P", "-c", hands_on]}, program=warded)
         connection, _ = listener.accept()
         _, (descriptor,), _, _ = socket.recv_fds(connection, 1, 1)
         with connection, socket.socket(fileno=descriptor) as warden:
-            yield Errands(warden)
+            yield warden
         running.process.wait(30)
         running.close()
 
