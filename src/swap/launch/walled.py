@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from swap import bare, disks, homes
 from swap.errors import Problem, Unavailable
-from swap.launch.limits import Groups, Limits, find, used, whose
+from swap.launch.limits import Groups, Limits, find, whose
 from swap.launch.model import Launch, Places, Refusals, Running, Seat
 from swap.launch.possible import is_known
 from swap.launch.spawn import spawn
@@ -26,7 +26,6 @@ from swap.launch.view import GROUP, RUN, View, home_seen, view
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.usage import Use
 
 Door = tuple[str, int, str, int]
 """The address and port somebody comes to on this side, and those that are connected with them on the other."""
@@ -88,16 +87,10 @@ class Walled:
             )
         return Seat(person_id, "" if person is None else person.name, uid)
 
-    def reach_home(self, seat: Seat) -> Path:
-        """Make the person's home, theirs and private, on a disk of its own where the settings say so."""
-        assert seat.uid is not None
-        if size_bytes := self._settings.disk_bytes:
-            disks.opened(self._state, self._runtime.homes, seat.person_id, seat.uid, size_bytes)
-        return homes.make(self._runtime.homes, seat.person_id, seat.uid)
-
     def open_home(self, seat: Seat) -> Path:
-        """Make the person's home, and an empty /tmp for the new server."""
-        home = self.reach_home(seat)
+        """Make the person's home, on a disk of its own where the settings say so, and an empty /tmp for the server."""
+        assert seat.uid is not None
+        home = disks.home(self._state, self._runtime.homes, seat.person_id, seat.uid, self._settings.disk_bytes)
         self._root.mkdir(mode=0o700, exist_ok=True)
         self._scratch(seat.person_id).parent.mkdir(mode=0o700, exist_ok=True)
         homes.empty(self._scratch(seat.person_id), seat.uid)
@@ -163,11 +156,6 @@ class Walled:
             "processes": f"It met its limit of {limits.processes} processes and threads.",
         }
         return {name: sentence for name, sentence in said.items() if met[name]}
-
-    def use(self, person_id: str) -> Use:
-        """Read the person's group, and their disk where they have one."""
-        disk = homes.place(self._state / disks.FOLDER, person_id) if self._settings.disk_bytes else None
-        return used(self._groups, self._state, person_id, disk)
 
     def refusals(self, server: Running) -> Refusals:
         """Read the kernel's counts of the network that the outer process is in."""

@@ -1,7 +1,7 @@
 """The portal's warden: by a person's id, it begins a process in their home, and says what else is known of them.
 
 `far` says what it is asked for.  What is to be done in a home it neither hears nor does: a process that has become the
-person does.  Which uid a person has it takes from their home, which root alone can put there, or from the database.
+person does.  Which uid a person has, the database says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from swap import channel, disks, homes
-from swap.errors import Invalid, SwapError, Unavailable, from_json, to_json
+from swap.errors import Forbidden, Invalid, Problem, SwapError, Unavailable, from_json, to_json
 from swap.forking import ForkServer, server_of
 from swap.launch import running
 from swap.launch.limits import find, used
@@ -32,6 +32,8 @@ _MOST: Final = 100
 """Errands at a time; the portal has fewer threads."""
 _HOME_SECONDS: Final = 60.0
 _SEAT_SECONDS: Final = 60.0
+_FIRST_UID: Final = 1_000
+"""Below it are the machine's own users, whatever the database says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,12 @@ class Plan(warden.Plan):
 
     state: Path
     homes: Path
-    uids: range
-    """The ids of people."""
+    known: Mapping[str, int]
+    """Person → their uid, which is theirs for ever."""
     disk_bytes: int | None
     """The size of a person's own disk, where they have one."""
     seats: Sequence[str]
-    """The program that asks the database for a person's uid."""
+    """The program that asks the database for the uid of who came later."""
 
 
 class PortalWarden(Warden):
@@ -61,8 +63,7 @@ class PortalWarden(Warden):
         cell = Cell(0, str(plan.folder / VIEW), becomes_whom_it_is_told=True)
         self._server = ForkServer(PROGRAM, cell=cell)
         self._groups = find()
-        self._uids: dict[str, int] = {}
-        """Person → the uid that the database told; it is theirs for ever."""
+        self._uids = dict(plan.known)
         self._room = threading.Semaphore(_MOST)
 
     def _attend(self, word: str, name: str, answer: int, given: Sequence[int]) -> None:
@@ -105,10 +106,9 @@ class PortalWarden(Warden):
 
     def _begin(self, person_id: str, to: socket.socket) -> None:
         """Let a process become a person, with the socket on which it is asked, and see that it ends."""
-        uid = self._uid(person_id)
-        if self._plan.disk_bytes:
-            disks.opened(self._plan.state, self._plan.homes, person_id, uid, self._plan.disk_bytes)
-        home = mounts.tree(str(homes.make(self._plan.homes, person_id, uid)), to_be_written=True)
+        uid, plan = self._uid(person_id), self._plan
+        place = disks.home(plan.state, plan.homes, person_id, uid, plan.disk_bytes)
+        home = mounts.tree(str(place), to_be_written=True)
         try:
             forked = self._server.fork()
             try:
@@ -125,13 +125,12 @@ class PortalWarden(Warden):
 
     def _uid(self, person_id: str) -> int:
         """Return a person's uid.  Raises SwapError for nobody's id."""
-        place = homes.place(self._plan.homes, person_id)
-        with suppress(FileNotFoundError):
-            if (owner := place.lstat().st_uid) in self._plan.uids:
-                return owner
+        homes.place(self._plan.homes, person_id)
         if person_id not in self._uids:
             self._uids[person_id] = self._ask(person_id)
-        return self._uids[person_id]
+        if (uid := self._uids[person_id]) < _FIRST_UID:
+            raise Forbidden(Problem("This system user is nobody's home."))
+        return uid
 
     def _ask(self, person_id: str) -> int:
         run = subprocess.run(  # noqa: S603 — the plan's own program, with what is a person id

@@ -161,19 +161,18 @@ class Home(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Workspace(Home):
-    """A home below `homes`; with a `uid` it is that system user's, and touched as such."""
+    """A home below `homes` that is our own user's."""
 
     homes: Path
     person_id: str
-    uid: int | None = None
 
     def __post_init__(self) -> None:
         homes.place(self.homes, self.person_id)
 
     @contextmanager
     def _home(self, *, make: bool = False) -> Iterator[int]:
-        """Yield a descriptor of the home, with its owner's rights; a link in its place is refused."""
-        with homes.entered(self.homes, self.person_id, self.uid, create=make) as descriptor:
+        """Yield a descriptor of the home; a link in its place is refused."""
+        with homes.entered(self.homes, self.person_id, create=make) as descriptor:
             yield descriptor
 
 

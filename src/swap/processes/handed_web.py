@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from swap import bare, r, restarts
-from swap.processes import handed
+from swap.processes import handed, seats
 from swap.processes.handed import NAMES, SEEN, Files
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -44,7 +44,7 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
         "notebooks": str(settings.examples or ""),
         "state": str(settings.state),
         "homes": str(here.homes),
-        "uids": [launch.uid_range.start, launch.uid_range.stop],
+        "known": seats.known(settings, here),
         "disk_bytes": launch.disk_bytes,
         "seats": bare.command("swap.processes.seats"),
     }

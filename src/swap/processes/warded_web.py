@@ -34,7 +34,7 @@ def plan(made: dict[str, Any]) -> Plan:
     """Return the plan of what was read."""
     told = made["told"] | {"warden": os.getpid()}
     places = {name: Path(made[name]) for name in ("folder", "state", "homes")}
-    return Plan(**made | {"told": told, "uids": range(*made["uids"])} | places)
+    return Plan(**made | {"told": told} | places)
 
 
 if __name__ == "__main__":

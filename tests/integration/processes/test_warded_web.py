@@ -26,7 +26,7 @@ from wardens import ALL_PROCESSES, ANY_CALL, NO_USER, NO_VIEW, OPEN_TO_ITS_LIKE,
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a warden")
 
-ANN, BOB, NOBODY = "pannaaaaaa", "pbobaaaaaa", "pnobodyaaa"
+ANN, BOB, NOBODY, ROOT = "pannaaaaaa", "pbobaaaaaa", "pnobodyaaa", "prootaaaaa"
 UIDS = {ANN: 2_100_000_001, BOB: 2_100_000_002}
 PRIVATE = {
     "others/database": "of the database",
@@ -104,7 +104,7 @@ def made(state: Path, module_database: services.Database) -> Iterator[dict[str, 
         runtimes.ENVIRONMENT: str(state / "runtime.json"),
     }
     os.environ.update(told)
-    yield handed_web.over(load(state / "swap.toml"), here)
+    yield handed_web.over(load(state / "swap.toml"), here) | {"known": {**UIDS, ROOT: 0}}
     for name in told:
         del os.environ[name]
 
@@ -301,12 +301,10 @@ def test_who_is_nobody_gets_no_home(taken: Portal, state: Path) -> None:
     assert not (state / "homes" / NOBODY).exists()
 
 
-def test_a_home_of_another_time_is_not_handed_to_who_is_nobody(taken: Portal, state: Path) -> None:
-    """Its owner is no uid of people's, so the database says whose it is."""
-    (state / "homes" / NOBODY).mkdir(mode=0o700)
-    assert taken.try_(ASK.format("home", NOBODY)) == "NotFound"
-    assert (state / "homes" / NOBODY).stat().st_uid == 0
-    (state / "homes" / NOBODY).rmdir()
+def test_what_the_database_calls_a_person_and_is_of_the_machine_is_nobodys_home(taken: Portal, state: Path) -> None:
+    """Where all of SWAP has one account at the database, the portal's can write there."""
+    assert taken.try_(ASK.format("home", ROOT)) == "Forbidden"
+    assert not (state / "homes" / ROOT).exists()
 
 
 @pytest.mark.parametrize(
