@@ -78,8 +78,6 @@ class PortalWarden(Warden):
     def _answer(self, word: str, name: str, to: socket.socket) -> None:
         answer: Mapping[str, Any]
         try:
-            # Whoever does not listen is not waited for.
-            to.settimeout(_HOME_SECONDS)
             with to, suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
                 try:
                     if word == HOME:
@@ -90,6 +88,8 @@ class PortalWarden(Warden):
                     answer = {"error": to_json(error)}
                 except OSError as error:
                     answer = {"errno": error.errno}
+                # Whoever does not listen is not waited for.  For who is given the socket that would hold, too.
+                to.settimeout(_HOME_SECONDS)
                 channel.send(to, answer)
         finally:
             self._room.release()

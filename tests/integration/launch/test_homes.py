@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 import wardens
-from swap import homes
+from swap import channel, homes
 from swap.errors import Forbidden
-from town import ANN, BOB
+from town import ANN, BOB, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
 
@@ -38,6 +39,18 @@ def test_what_the_portal_writes_is_the_persons_own(root, ann):
     assert owner(home) == owner(home / name) == (ANN.uid, ANN.uid)
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_who_is_in_a_home_waits_for_what_it_is_to_do(root, ann):
+    homes.make(root, ANN.person_id, ANN.uid)
+    with ann.far.warden.ask(f"home {ANN.person_id}") as late:
+        until(
+            lambda: any(
+                each.info["uids"].real == ANN.uid for each in psutil.process_iter(["uids"]) if each.info["uids"]
+            )
+        )
+        channel.send(late, {"do": "find"})
+        assert channel.receive(late)[0] == {"value": [[], True]}
 
 
 def test_a_home_of_somebody_else_is_refused(root, ann):
