@@ -6,6 +6,7 @@ It imports nothing of ours: programs that start fast or hold little use it too.
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,15 @@ def receive(control: socket.socket, most_bytes: int | None = None) -> tuple[dict
     Raises EOFError when there is none, or one that is larger than it may be.
     """
     header, descriptors, _, _ = socket.recv_fds(control, _HEADER.size, MAX_DESCRIPTORS)
+    try:
+        return _message(control, header, most_bytes), list(descriptors)
+    except BaseException:
+        for each in descriptors:
+            os.close(each)
+        raise
+
+
+def _message(control: socket.socket, header: bytes, most_bytes: int | None) -> dict[str, Any]:
     if len(header) < _HEADER.size:
         raise EOFError
     (length,) = _HEADER.unpack(header)
@@ -39,4 +49,4 @@ def receive(control: socket.socket, most_bytes: int | None = None) -> tuple[dict
     body = control.recv(length, socket.MSG_WAITALL)
     if len(body) < length:
         raise EOFError
-    return json.loads(body), list(descriptors)
+    return dict(json.loads(body))

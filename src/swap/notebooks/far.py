@@ -65,7 +65,7 @@ class Far:
                         # Whoever refuses has not waited for it, and says why.
                         channel.send(to, request, given)
                 answer, handed = channel.receive(to, MOST_BYTES)
-        except (OSError, EOFError, ValueError, RecursionError) as error:
+        except (OSError, EOFError, TypeError, ValueError, RecursionError) as error:
             raise _silent() from error
         if "value" in answer:
             return answer["value"], handed

@@ -24,10 +24,13 @@ def main() -> None:
 def read() -> dict[str, Any]:
     """Return what `plan` makes a plan of, for JSON."""
     from swap import runtime, settings  # noqa: PLC0415 — models are loaded where they are needed
+    from swap.launch import possible  # noqa: PLC0415
     from swap.processes import handed_web  # noqa: PLC0415
 
     here = runtime.read()
-    return handed_web.over(settings.load(here.config), here)
+    known = settings.load(here.config)
+    possible.require(known)
+    return handed_web.over(known, here)
 
 
 def plan(made: dict[str, Any]) -> Plan:

@@ -44,7 +44,7 @@ from swap.notebooks import at_home
 def serve(home, to):
     request, _ = at_home.channel.receive(to)
     try:
-        value = eval(request["do"], {**globals(), "home": home._directory})
+        value = eval(request.get("path") or request["do"], {**globals(), "home": home._directory})
     except OSError as error:
         value = errno.errorcode[error.errno]
     at_home.channel.send(to, {"value": value})
@@ -432,6 +432,14 @@ def test_an_answer_from_a_home_is_not_trusted(portals: Portals) -> None:
     ask = "kind_of(lambda: far.Far(errands).ask('home', {!r}, {{'do': {!r}}}))"
     assert portal.try_(ask.format(ANN, "'x' * 20_000_000")) == "Unavailable"
     assert portal.try_(ask.format(ANN, "os._exit(1)")) == "Unavailable"
+    assert portal.try_(ask.format(ANN, "to.sendall(b'half')")) == "Unavailable"
+    opens = "len(os.listdir('/proc/self/fd'))"
+    before = portal.try_(opens)
+    many = "socket.send_fds(to, [b'\\xff' * 4], [0] * 100)"
+    assert portal.try_(ask.format(ANN, many)) == "Unavailable"
+    assert portal.try_(opens) == before, "what came along is not left open"
+    pipe = "at_home.channel.send(to, {'value': None}, [os.pipe()[0]])"
+    assert outcome(portal, ANN, f"place.open({pipe!r})") == "Unavailable", "reading it would never end"
     assert portal.try_(ask.format(BOB, "'x'")) == ["x", []], "the control"
 
 
