@@ -16,16 +16,17 @@ from typing import Any
 
 from swap import bare
 from swap.channel import receive, send
+from swap.notebooks.far import Far
 from swap.processes import handed
 from swap.settings import Launch
-from swap.walls.errands import Errands
+from swap.walls.errands import Asker, Errands
 
 NO_VIEW = "cell.mounts.build = lambda plan: None"
 NO_USER = "cell.powers.become = cell.powers.bound = lambda *_: None"
 ANY_CALL = "cell.powers.refuse_calls = lambda *_: None"
 OPEN_TO_ITS_LIKE = """
-enclose = serving.enclose
-serving.enclose = lambda *told: (enclose(*told), ctypes.CDLL(None).prctl(4, 1, 0, 0, 0))
+enclose = cell.enclose
+cell.enclose = lambda *told: (enclose(*told), ctypes.CDLL(None).prctl(4, 1, 0, 0, 0))
 """
 ALL_PROCESSES = """
 build = cell.mounts.build
@@ -35,10 +36,10 @@ cell.mounts.build = lambda plan: build({**plan, "proc": ""})
 _WARDEN = """
 import json, sys
 from pathlib import Path
-from swap.processes.warded import plan
+from swap.processes import NAMED as program
 from swap.walls import warden
 WEAKEN
-warden.Warden(plan(json.loads(Path(sys.argv[1]).read_text()))).run()
+program.WARDEN(program.plan(json.loads(Path(sys.argv[1]).read_text()))).run()
 """
 _HANDS_ON = """
 import os, socket, sys
@@ -52,7 +53,7 @@ _TAKEN_OVER = """
 import ctypes, errno, json, os, signal, socket, subprocess, sys
 from pathlib import Path
 from swap import channel, forking
-from swap.processes import serving
+from swap.processes import NAMED as serving
 from swap.walls import cell, errands as asked
 WEAKEN
 def forge(errands, request, *descriptors):
@@ -61,6 +62,11 @@ def forge(errands, request, *descriptors):
     theirs.close()
     number, _ = asked.ANSWER.unpack(ours.recv(asked.ANSWER.size))
     return errno.errorcode.get(number)
+def kind_of(do):
+    try:
+        return do()
+    except Exception as error:
+        return type(error).__name__
 # Before the walls stand: without the view, Python's own files may be closed to it.
 control = socket.create_connection(("127.0.0.1", PORT))
 def serve(known, errands):
@@ -90,12 +96,12 @@ def until(true: Callable[[], object], seconds: float) -> None:
 class Running:
     """A warden that runs, as a process of its own."""
 
-    def __init__(self, made: Mapping[str, Any], weaken: str = "") -> None:
+    def __init__(self, made: Mapping[str, Any], weaken: str = "", program: str = "warded") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="swap-warden-"))
         plan = self.folder / "plan.json"
         plan.touch(mode=0o600)
         plan.write_text(json.dumps(dict(made)), encoding="utf-8")
-        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken), str(plan)]
+        command = [sys.executable, "-P", "-c", _WARDEN.replace("WEAKEN", weaken).replace("NAMED", program), str(plan)]
         self.process = subprocess.Popen(command, start_new_session=True)
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
@@ -116,7 +122,7 @@ def planned(state: Path, roots: Mapping[str, Path] | None = None) -> dict[str, A
         "argv": (),
         "environment": bare.ENVIRONMENT,
         "told": {},
-        "gid": Launch().gateway_uid,
+        "uid": Launch().gateway_uid,
         "folder": str(state / "gateway"),
         "cells": handed.cells(Launch(), state / "gateway"),
         "roots": {name: str(root) for name, root in (roots or {}).items()},
@@ -124,31 +130,65 @@ def planned(state: Path, roots: Mapping[str, Path] | None = None) -> dict[str, A
     }
 
 
+def portals(state: Path, homes: Path, known: Mapping[str, int], **more: Any) -> dict[str, Any]:
+    """Return the plan of the warden of no portal, for people whose uids are known."""
+    return {
+        "argv": (),
+        "environment": bare.ENVIRONMENT,
+        "told": {},
+        "uid": Launch().portal_uid,
+        "folder": str(state / "portal"),
+        "files": {},
+        "state": str(state),
+        "homes": str(homes),
+        "known": dict(known),
+        "disk_bytes": None,
+        "seats": ["false"],
+        **more,
+    }
+
+
+@contextmanager
+def far(made: dict[str, Any]) -> Iterator[Far]:
+    """Yield homes by way of a warden, for the block; this process is its portal, though not behind walls."""
+    with _hands_on(made, "warded_web") as warden:
+        yield Far(Asker(warden))
+
+
 @contextmanager
 def errands(made: dict[str, Any]) -> Iterator[Errands]:
     """Yield a warden's errands, for the block; this process is its gateway, though not behind walls."""
+    with _hands_on(made, "warded") as warden:
+        yield Errands(warden)
+
+
+@contextmanager
+def _hands_on(made: dict[str, Any], warded: str) -> Iterator[socket.socket]:
     with tempfile.TemporaryDirectory(prefix="swap-errands-") as folder, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{folder}/place")
         listener.listen()
         hands_on = _HANDS_ON.replace("PLACE", repr(f"{folder}/place"))
-        running = Running(made | {"argv": [sys.executable, "-P", "-c", hands_on]})
+        running = Running(made | {"argv": [sys.executable, "-P", "-c", hands_on]}, program=warded)
         connection, _ = listener.accept()
         _, (descriptor,), _, _ = socket.recv_fds(connection, 1, 1)
         with connection, socket.socket(fileno=descriptor) as warden:
-            yield Errands(warden)
+            yield warden
         running.process.wait(30)
         running.close()
 
 
 class TakenOver:
-    """A gateway behind its walls that does as a test says, and its warden."""
+    """A gateway, or another program, behind its walls that does as a test says, and its warden."""
+
+    program, warded = "serving", "warded"
 
     def __init__(self, made: Mapping[str, Any], weaken: str = "", weaken_warden: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = _TAKEN_OVER.replace("WEAKEN", weaken).replace("PORT", str(listener.getsockname()[1]))
+            program = program.replace("NAMED", self.program)
             argv = [sys.executable, "-P", "-c", program]
-            self.warden = Running(dict(made) | {"argv": argv}, weaken_warden)
-            listener.settimeout(20)
+            self.warden = Running(dict(made) | {"argv": argv}, weaken_warden, self.warded)
+            listener.settimeout(60)
             try:
                 self._control, _ = listener.accept()
             except TimeoutError:

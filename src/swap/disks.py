@@ -19,6 +19,16 @@ from swap.errors import Problem, Unavailable
 FOLDER = "disks"
 
 
+def home(state: Path, root: Path, person_id: str, uid: int, size_bytes: int | None) -> Path:
+    """Return a person's home, theirs and private, on a disk of its own where one is to have a size.
+
+    Raises Forbidden, Unavailable, OSError.
+    """
+    if size_bytes:
+        opened(state, root, person_id, uid, size_bytes)
+    return homes.make(root, person_id, uid)
+
+
 def opened(state: Path, root: Path, person_id: str, uid: int, size_bytes: int) -> Path:
     """Return where a person's disk is mounted; its `home` is also the person's home below `root`.
 

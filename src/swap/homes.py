@@ -1,13 +1,11 @@
-"""People's home directories: whose each is, and touching one as its owner.  Nothing else opens a home.
+"""People's home directories: whose each is.
 
-With a uid, a home belongs to that uid alone, and what SWAP does in it, it does with no more rights than its
-person has: the kernel itself refuses what the person could not do.  Without, all homes are SWAP's own user's.
+With a uid, a home belongs to that uid alone.  Without, all homes are SWAP's own user's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import stat
@@ -20,8 +18,6 @@ from swap.errors import Forbidden, Problem
 from swap.identity import PERSON_ID
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def place(root: Path, person_id: str) -> Path:
@@ -91,47 +87,17 @@ def empty(path: Path, uid: int | None) -> Path:
 
 
 @contextmanager
-def entered(root: Path, person_id: str, uid: int | None, *, create: bool = False) -> Iterator[int]:
-    """Yield a descriptor of a person's home; within the block this thread has its owner's rights to files, and no more.
+def entered(root: Path, person_id: str, *, create: bool = False) -> Iterator[int]:
+    """Yield a descriptor of the home of a person whose system user is ours.
 
-    A link in the home's place is refused.  Raises OSError, Forbidden for a home that is somebody else's.
+    A link in the home's place is refused.  Raises OSError.
     """
-    path = make(root, person_id, uid) if create else place(root, person_id)
+    path = make(root, person_id, None) if create else place(root, person_id)
     descriptor = os.open(path, OPEN_DIRECTORY)
     try:
-        owner = os.fstat(descriptor).st_uid
-        if uid is not None and owner != uid:
-            raise _not_theirs(path, owner, uid)
-        with _rights_of(uid):
-            yield descriptor
+        yield descriptor
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _rights_of(uid: int | None) -> Iterator[None]:
-    """Let this thread open, make and remove files as another user.
-
-    Linux keeps these two ids for each thread; root's power over all files goes with the first and comes back with it.
-    """
-    if uid is None:
-        yield
-        return
-    _libc.setfsgid(uid)
-    _libc.setfsuid(uid)
-    try:
-        # They return the former id and no error: what is in force is seen by asking for what cannot be.
-        if (_libc.setfsuid(-1), _libc.setfsgid(-1)) != (uid, uid):
-            raise Forbidden(
-                Problem(
-                    "SWAP cannot act as the owner of this home directory.",
-                    todo='Start SWAP as root, or set launch.isolation to "none".',
-                )
-            )
-        yield
-    finally:
-        _libc.setfsuid(os.geteuid())
-        _libc.setfsgid(os.getegid())
 
 
 def _not_theirs(path: Path, owner: int, uid: int) -> Forbidden:

@@ -43,13 +43,15 @@ PROGRAMS = {
     "mariadb": "mariadbd",
     "postgres": "postgres",
     "traefik": "traefik",
-    "warden": "swap.processes.warded",
-    "gateway": "swap.processes.serving",
-    "web": "swap.processes.web",
-    "hub": "swap.processes.hub",
+    "warden": r"swap\.processes\.warded$",
+    "gateway": r"swap\.processes\.serving\b",
+    "portal warden": r"swap\.processes\.warded_web$",
+    "web": r"swap\.processes\.serving_web\b",
+    "hub": r"swap\.processes\.hub$",
 }
 """What the command of each has in it."""
-TOGETHER = {"gateway": "warden", "warden": "gateway"}
+WARDS = {"warden": "gateway", "portal warden": "web"}
+TOGETHER = WARDS | {ward: warden for warden, ward in WARDS.items()}
 """Who ends with whom."""
 
 
@@ -121,14 +123,14 @@ class Killer:
         found = {}
         for name, words in PROGRAMS.items():
             above = psutil.Process(self.supervisor(name))
-            mine = [each for each in above.children() if words in command(each)]
+            mine = [each for each in above.children() if re.search(words, command(each))]
             if mine:
                 found[name] = mine[0]
-        if "warden" in found:
+        for warden, ward in WARDS.items():
             with suppress(psutil.NoSuchProcess):
-                for each in found["warden"].children():
-                    if PROGRAMS["gateway"] in command(each):
-                        found["gateway"] = each
+                for each in found[warden].children() if warden in found else ():
+                    if re.search(PROGRAMS[ward], command(each)):
+                        found[ward] = each
         return found
 
     def answer(self) -> bool:

@@ -42,7 +42,6 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "person": _MEND,
         "sign_in": _MEND,
         "portal_session": _ADD,
-        "system_user": _GIVE,
         "jupyter_server": _MEND,
         "query_run": _LIST,
         "audit_event": _APPEND,

@@ -14,7 +14,6 @@ from swap.launch.unwalled import Unwalled
 from swap.launch.walled import Walled
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.usage import Use
 
 
 class Launcher(Protocol):
@@ -23,11 +22,11 @@ class Launcher(Protocol):
     def seat(self, conn: Connection, person_id: str) -> Seat:
         """Return the person as this machine knows them, in the caller's transaction."""
 
-    def reach_home(self, seat: Seat) -> Path:
-        """See that the person's home, wherever it is kept, can be touched.  Raises Forbidden, Unavailable, OSError."""
-
     def open_home(self, seat: Seat) -> Path:
-        """Make the person's home and what else a new server needs; return the home.  Raises as `reach_home`."""
+        """Make the person's home and what else a new server needs; return the home.
+
+        Raises Forbidden, Unavailable, OSError.
+        """
 
     def places(self, person_id: str) -> Places:
         """Return where a person's server finds what is its own."""
@@ -37,9 +36,6 @@ class Launcher(Protocol):
 
     def limits_met(self, person_id: str) -> dict[str, str]:
         """Return limit → a sentence, for each that a person's processes met."""
-
-    def use(self, person_id: str) -> Use:
-        """Return what a person's programs use, as far as it is known here."""
 
     def refusals(self, server: Running) -> Refusals:
         """Return how often a running server's programs asked for what they cannot reach."""

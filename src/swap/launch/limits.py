@@ -7,15 +7,16 @@ starts is outside.  What a machine cannot enforce is named, never passed over.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from swap.usage import VERSION_2, Group
+from swap.usage import VERSION_2, Group, Use, disk_at
 
 PERIOD_MICROSECONDS = 100_000
 END_SECONDS = 5.0
@@ -179,6 +180,20 @@ def values_v2(limits: Limits) -> dict[str, str]:
         "cpu.max": f"{int(limits.cpus * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}",
         "pids.max": str(limits.processes),
     }
+
+
+def whose(state: Path, person_id: str) -> str:
+    """Return what a person's control group is called: another SWAP of this machine may know the same person."""
+    return f"{hashlib.sha256(bytes(state.resolve())).hexdigest()[:8]}-{person_id}"
+
+
+def used(groups: Groups, state: Path, person_id: str, disk: Path | None) -> Use:
+    """Read a person's group, and their disk where they have one."""
+    use = groups.group(whose(state, person_id)).use
+    if disk is not None and disk.is_mount():
+        room, files = disk_at(disk)
+        return replace(use, disk=room, files=files)
+    return use
 
 
 def find(mounts: Path = Path("/proc/self/mountinfo"), own: Path = Path("/proc/self/cgroup")) -> Groups:

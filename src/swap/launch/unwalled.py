@@ -11,7 +11,6 @@ from swap import homes
 from swap.launch.model import Launch, Places, Refusals, Running, Seat
 from swap.launch.spawn import spawn
 from swap.runtime import Runtime
-from swap.usage import Use
 
 
 class Unwalled:
@@ -23,10 +22,6 @@ class Unwalled:
     def seat(self, conn: Connection, person_id: str) -> Seat:  # noqa: ARG002 — nothing is kept of it
         """Return the person, whose system user is ours."""
         return Seat(person_id)
-
-    def reach_home(self, seat: Seat) -> Path:
-        """Return the person's home, which may be missing."""
-        return homes.place(self._runtime.homes, seat.person_id)
 
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home, private."""
@@ -44,10 +39,6 @@ class Unwalled:
     def limits_met(self, person_id: str) -> dict[str, str]:  # noqa: ARG002 — there are none
         """Return nothing: there are no limits."""
         return {}
-
-    def use(self, person_id: str) -> Use:  # noqa: ARG002 — nobody counts a person's programs together
-        """Return nothing."""
-        return Use()
 
     def refusals(self, server: Running) -> Refusals:  # noqa: ARG002 — nothing is refused
         """Return none."""

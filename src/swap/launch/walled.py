@@ -6,20 +6,19 @@ root, and says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from swap import bare, disks, homes
 from swap.errors import Problem, Unavailable
-from swap.launch.limits import Groups, Limits, find
+from swap.launch.limits import Groups, Limits, find, whose
 from swap.launch.model import Launch, Places, Refusals, Running, Seat
 from swap.launch.possible import is_known
 from swap.launch.spawn import spawn
@@ -27,7 +26,6 @@ from swap.launch.view import GROUP, RUN, View, home_seen, view
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.usage import Use, disk_at
 
 Door = tuple[str, int, str, int]
 """The address and port somebody comes to on this side, and those that are connected with them on the other."""
@@ -69,8 +67,8 @@ class Walled:
         self._groups = find() if groups is None else groups
 
     def group(self, person_id: str) -> str:
-        """Return what a person's control group is called: another SWAP of this machine may know the same person."""
-        return f"{hashlib.sha256(bytes(self._state.resolve())).hexdigest()[:8]}-{person_id}"
+        """Return what a person's control group is called."""
+        return whose(self._state, person_id)
 
     def seat(self, conn: Connection, person_id: str) -> Seat:
         """Return the person with the uid that is theirs alone, given now if it is the first time.
@@ -83,22 +81,16 @@ class Walled:
             raise Unavailable(
                 Problem(
                     "Your system user is one of SWAP's own by now.",
-                    why="launch.uids was lowered since it was given to you, and its last three ids are SWAP's own.",
+                    why="launch.uids was lowered since it was given to you, and its last four ids are SWAP's own.",
                     todo="Ask the people who run SWAP to raise launch.uids again.",
                 )
             )
         return Seat(person_id, "" if person is None else person.name, uid)
 
-    def reach_home(self, seat: Seat) -> Path:
-        """Make the person's home, theirs and private, on a disk of its own where the settings say so."""
-        assert seat.uid is not None
-        if size_bytes := self._settings.disk_bytes:
-            disks.opened(self._state, self._runtime.homes, seat.person_id, seat.uid, size_bytes)
-        return homes.make(self._runtime.homes, seat.person_id, seat.uid)
-
     def open_home(self, seat: Seat) -> Path:
-        """Make the person's home, and an empty /tmp for the new server."""
-        home = self.reach_home(seat)
+        """Make the person's home, on a disk of its own where the settings say so, and an empty /tmp for the server."""
+        assert seat.uid is not None
+        home = disks.home(self._state, self._runtime.homes, seat.person_id, seat.uid, self._settings.disk_bytes)
         self._root.mkdir(mode=0o700, exist_ok=True)
         self._scratch(seat.person_id).parent.mkdir(mode=0o700, exist_ok=True)
         homes.empty(self._scratch(seat.person_id), seat.uid)
@@ -164,15 +156,6 @@ class Walled:
             "processes": f"It met its limit of {limits.processes} processes and threads.",
         }
         return {name: sentence for name, sentence in said.items() if met[name]}
-
-    def use(self, person_id: str) -> Use:
-        """Read the person's group, and their disk where they have one."""
-        use = self._groups.group(self.group(person_id)).use
-        place = homes.place(self._state / disks.FOLDER, person_id)
-        if self._settings.disk_bytes and place.is_mount():
-            disk, files = disk_at(place)
-            return replace(use, disk=disk, files=files)
-        return use
 
     def refusals(self, server: Running) -> Refusals:
         """Read the kernel's counts of the network that the outer process is in."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from swap import homes
 from swap.client import removing
 from swap.errors import Problem, Unavailable
-from swap.notebooks.workspace import Workspace
 
 FOLDERS = (".local", "share", "swap")
 """The steps from a home to the layers: one for each Python there has been."""
@@ -38,13 +37,13 @@ class Own:
     complete: bool
 
 
-def found(workspace: Workspace) -> Own | None:
-    """Return the packages of a person's layers, or None where there is no layer.
+def found(home: int) -> Own | None:
+    """Return the packages of the layers in an open home, or None where there is no layer.
 
     A layer that is broken counts as one without packages: it too can be removed.
     """
     try:
-        with _layers(workspace) as directory:
+        with _folder(home, FOLDERS) as directory:
             layers, complete = _listed(directory, ENTRIES, "python")
             complete = complete and len(layers) <= LAYERS
             names: set[str] = set()
@@ -57,10 +56,10 @@ def found(workspace: Workspace) -> Own | None:
     return Own(tuple(sorted(names)[:NAMED]), len(names), complete) if layers else None
 
 
-def remove(workspace: Workspace) -> None:
-    """Remove a person's layers.  Raises Unavailable for what its person could not remove either."""
+def remove(home: int) -> None:
+    """Remove the layers in an open home.  Raises Unavailable for what its person could not remove either."""
     try:
-        with _layers(workspace) as directory:
+        with _folder(home, FOLDERS) as directory:
             removing.throw_away(directory, REMOVE_SECONDS)
     except FileNotFoundError:
         return
@@ -72,16 +71,6 @@ def remove(workspace: Workspace) -> None:
                 todo="Remove ~/.local/share/swap in a terminal.",
             )
         ) from error
-
-
-@contextmanager
-def _layers(workspace: Workspace) -> Iterator[int]:
-    """Yield a descriptor of the directory of the layers, with the rights of the home's person."""
-    with (
-        homes.entered(workspace.homes, workspace.person_id, workspace.uid) as home,
-        _folder(home, FOLDERS) as directory,
-    ):
-        yield directory
 
 
 @contextmanager

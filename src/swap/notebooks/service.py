@@ -6,7 +6,8 @@ import codecs
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any, BinaryIO
 from swap.errors import Invalid, NotFound, Problem
 from swap.notebooks import model
 from swap.notebooks.model import Example, Listing, Notebook
-from swap.notebooks.workspace import Found, Workspace
+from swap.notebooks.place import Place
+from swap.notebooks.workspace import Found
 
 TITLES_BYTES = 40_000_000
 """Bytes of notebooks that are read for one list's titles; the rest go by their files' names."""
+TITLES_KEPT = 4096
 NAME_BYTES = 200
 PIECE_BYTES = 65_536
 BAD_NAME = Problem(
@@ -34,31 +37,36 @@ NO_NOTEBOOK = Problem(
 EXAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
-def recent(workspace: Workspace, limit: int) -> Listing:
+_known: dict[tuple[Place, Found], str] = {}
+_lock = threading.Lock()
+
+
+def recent(workspace: Place, limit: int) -> Listing:
     """Return the `limit` notebooks edited last, newest first, with their titles."""
     found, complete = workspace.find()
     newest = sorted(found, key=lambda item: (-item.modified_ns, item.path))[:limit]
     read = itertools.accumulate(item.size_bytes for item in newest)
+    titles = _titles(workspace, [item for item, so_far in zip(newest, read, strict=True) if so_far <= TITLES_BYTES])
     listed = tuple(
         Notebook(
             item.path,
-            _title(workspace, item) if so_far <= TITLES_BYTES else _name(item),
+            titles.get(item) or _name(item),
             datetime.fromtimestamp(item.modified_ns / 1e9, tz=UTC),
             item.size_bytes,
         )
-        for item, so_far in zip(newest, read, strict=True)
+        for item in newest
     )
     return Listing(listed, complete and len(found) <= limit)
 
 
-def count(workspace: Workspace) -> int:
+def count(workspace: Place) -> int:
     """Return how many notebooks the home holds, within the limits of a search."""
     return len(workspace.find()[0])
 
 
-def new(workspace: Workspace, sql: str, token: Callable[[], str]) -> str:
+def new(workspace: Place, sql: str, token: Callable[[], str]) -> str:
     """Make untitled-n.ipynb whose first cell runs `sql`; return its path."""
-    return workspace.add("untitled", model.new(sql, token()), f".swap-{token()}.tmp", first=1)
+    return _add(workspace, "untitled", model.new(sql, token()), token, first=1)
 
 
 def examples(directory: Path | None, *, has_r: bool) -> tuple[Example, ...]:
@@ -84,13 +92,19 @@ def examples(directory: Path | None, *, has_r: bool) -> tuple[Example, ...]:
     return tuple(found)
 
 
-def copy_example(workspace: Workspace, directory: Path | None, name: str, token: Callable[[], str]) -> str:
+def copy_example(workspace: Place, directory: Path | None, name: str, token: Callable[[], str]) -> str:
     """Copy an example, without outputs, into the home; return the copy's path.  Raises NotFound for an unknown name."""
     path = directory / f"{name}.ipynb" if directory and EXAMPLE_NAME.fullmatch(name) else None
     document = _example(str(path), path.stat().st_mtime_ns) if path and path.is_file() else None
     if document is None:
         raise NotFound(Problem("There is no such example.", todo="Choose one from Home."))
-    return workspace.add(name, model.without_outputs(document), f".swap-{token()}.tmp", first=None)
+    return _add(workspace, name, model.without_outputs(document), token, first=None)
+
+
+def _add(workspace: Place, stem: str, document: dict[str, Any], token: Callable[[], str], *, first: int | None) -> str:
+    return workspace.put(
+        stem, [json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"], f".swap-{token()}.tmp", first=first
+    )
 
 
 def named(title: str) -> str:
@@ -107,7 +121,7 @@ def named(title: str) -> str:
     return f"{stem}.ipynb"
 
 
-def upload(workspace: Workspace, filename: str, file: BinaryIO, token: Callable[[], str]) -> str:
+def upload(workspace: Place, filename: str, file: BinaryIO, token: Callable[[], str]) -> str:
     """Put a notebook from somebody's own machine into the home; return its path.  Raises Invalid for what is none.
 
     The file is looked at and never parsed: a small one can be made that takes gigabytes as objects, and all people's
@@ -152,13 +166,17 @@ def _example(path: str, modified_ns: int) -> dict[str, Any] | None:  # noqa: ARG
     return document if isinstance(document, dict) else None
 
 
-@lru_cache(maxsize=4096)
-def _title(workspace: Workspace, found: Found) -> str:
-    """Return a notebook's title; the same file at the same moment is read once."""
-    try:
-        return model.title(workspace.read(found.path), _name(found))
-    except NotFound:
-        return _name(found)
+def _titles(workspace: Place, wanted: Sequence[Found]) -> dict[Found, str]:
+    """Return the titles of notebooks; the same file at the same moment is read once."""
+    with _lock:
+        titles = {item: _known[workspace, item] for item in wanted if (workspace, item) in _known}
+    if unknown := [item for item in wanted if item not in titles]:
+        titles |= zip(unknown, workspace.titles([item.path for item in unknown]), strict=True)
+        with _lock:
+            _known.update({(workspace, item): titles[item] for item in unknown})
+            while len(_known) > TITLES_KEPT:
+                del _known[next(iter(_known))]
+    return titles
 
 
 def _name(found: Found) -> str:

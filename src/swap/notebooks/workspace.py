@@ -11,14 +11,17 @@ import errno
 import json
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from swap import homes
 from swap.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from swap.notebooks import model, packages
+from swap.notebooks.packages import Own
 
 READ_LIMIT = 4_000_000
 """Bytes of a notebook that are read for its title; larger ones go by their file's name."""
@@ -38,22 +41,12 @@ class Found:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """One person's home directory below `homes`; with a `uid` it is that system user's, and touched as such."""
+class Home(ABC):
+    """One person's home directory."""
 
-    homes: Path
-    person_id: str
-    uid: int | None = None
-
-    def __post_init__(self) -> None:
-        homes.place(self.homes, self.person_id)
-
-    @contextmanager
-    def _home(self, *, make: bool = False) -> Iterator[int]:
-        """Yield a descriptor of the home, with its owner's rights; a link in its place is refused."""
-        with homes.entered(self.homes, self.person_id, self.uid, create=make) as descriptor:
-            yield descriptor
+    @abstractmethod
+    def _home(self, *, make: bool = False) -> AbstractContextManager[int]:
+        """Open the home, and make it where it is missing if that is asked for.  Raises OSError."""
 
     def find(self) -> tuple[list[Found], bool]:
         """Return every notebook that is a plain file, and whether the whole home was searched."""
@@ -76,13 +69,28 @@ class Workspace:
         except (ValueError, RecursionError) as error:
             raise _not_there(path) from error
 
-    def exists(self, path: str) -> bool:
-        """Tell whether `path` is a plain file of this home."""
+    def titles(self, paths: Iterable[str]) -> list[str]:
+        """Return the title of each notebook; nothing for one that has none, or cannot be read."""
+        return [self._title(path) for path in paths]
+
+    def _title(self, path: str) -> str:
         try:
-            with self._folder(path) as (directory, name):
-                return _is_plain(name, directory)
+            return model.title(self.read(path), "")
+        except NotFound:
+            return ""
+
+    def packages(self) -> Own | None:
+        """Return its person's own packages, if there are any."""
+        try:
+            with self._home() as home:
+                return packages.found(home)
         except OSError:
-            return False
+            return None
+
+    def remove_packages(self) -> None:
+        """Remove all of them.  Raises Unavailable for what its person could not remove either."""
+        with contextlib.suppress(FileNotFoundError), self._home() as home:
+            packages.remove(home)
 
     def open(self, path: str) -> tuple[BinaryIO, int]:
         """Open a notebook to be sent; return it and its size.  Raises NotFound for what is not a visible plain file."""
@@ -111,15 +119,14 @@ class Workspace:
             with explained():
                 os.unlink(name, dir_fd=directory)
 
-    def add(self, stem: str, document: dict[str, Any], draft: str, *, first: int | None) -> str:
-        """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name."""
-        return self.put(stem, [json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"], draft, first=first)
-
     def put(self, stem: str, content: Iterable[bytes], draft: str, *, first: int | None) -> str:
-        """Write content as a notebook, as `add` does.
+        """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name.
 
         The file appears whole or not at all: it is written aside under the unused name `draft`, then linked.
         """
+        visible(f"{stem}.ipynb")
+        if "/" in stem + draft:
+            raise _not_there(stem)
         with explained(), self._home(make=True) as home:
             descriptor = os.open(
                 draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home
@@ -150,6 +157,23 @@ class Workspace:
             yield
         except OSError as error:
             raise _not_there(path) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace(Home):
+    """A home below `homes` that is our own user's."""
+
+    homes: Path
+    person_id: str
+
+    def __post_init__(self) -> None:
+        homes.place(self.homes, self.person_id)
+
+    @contextmanager
+    def _home(self, *, make: bool = False) -> Iterator[int]:
+        """Yield a descriptor of the home; a link in its place is refused."""
+        with homes.entered(self.homes, self.person_id, create=make) as descriptor:
+            yield descriptor
 
 
 def parts(path: str) -> list[str]:

@@ -41,6 +41,7 @@ __all__ = [
     "sign_in",
     "sign_out",
     "system_user",
+    "system_users",
     "token_bearer",
 ]
 
@@ -256,6 +257,11 @@ def system_user(conn: Connection, person_id: str, uids: range, is_taken: Callabl
         )
     store.add_system_user(conn, person_id, uid)
     return uid
+
+
+def system_users(conn: Connection) -> dict[str, int]:
+    """Return person → uid, of everybody who has one."""
+    return store.system_users(conn)
 
 
 def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:

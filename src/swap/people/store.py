@@ -201,6 +201,11 @@ def find_system_user(conn: Connection, person_id: str) -> int | None:
     return uid
 
 
+def system_users(conn: Connection) -> dict[str, int]:
+    """Return person → uid, of everybody who was given one."""
+    return {row.person_id: row.uid for row in conn.execute(select(system_user.c.person_id, system_user.c.uid))}
+
+
 def next_uid(conn: Connection, uids: range) -> int:
     """Return the uid after the last that was given, and let no other transaction give one until this one ends."""
     conn.execute(text("select pg_advisory_xact_lock(hashtextextended('swap.system_user', 0))"))

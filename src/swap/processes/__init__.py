@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, Sequence[str]]] = {
     "gateway": bare.service("swap.processes.gateway"),
     "warden": bare.service("swap.processes.warded"),
     "web": bare.service("swap.processes.web", needs=("pygments",)),
+    "web warden": bare.service("swap.processes.warded_web"),
     "hub": bare.service(
         "swap.processes.hub",
         str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
@@ -23,5 +24,5 @@ COMMANDS: Final[dict[str, Sequence[str]]] = {
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME.
 
-Where people have walls, the gateway is started by its warden.
+Where people have walls, the gateway and the portal are each started by their warden.
 """

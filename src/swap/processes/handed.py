@@ -1,19 +1,19 @@
 """What the gateway is handed where people have walls: what it needs of settings, runtime and machine, and no more.
 
-Only values: `walls.warden` does what is said here.
+Only values: `walls.gateway` does what is said here.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 
 from swap import bare, homes
 from swap.connectors.files.program import ALONE
@@ -29,7 +29,7 @@ from swap.walls.warden import VIEW
 FOLDER: Final = "gateway"
 """The warden's directory in the state directory."""
 SEEN: Final = "/run/swap"
-"""Where the gateway sees the copies of its files."""
+"""Where a program sees the copies of its files."""
 CONFIGURATION: Final = (
     "ca-certificates",
     "gai.conf",
@@ -42,6 +42,7 @@ CONFIGURATION: Final = (
     "ld.so.conf",
     "ld.so.conf.d",
     "localtime",
+    "mime.types",
     "nsswitch.conf",
     "pki",
     "protocols",
@@ -49,7 +50,7 @@ CONFIGURATION: Final = (
     "ssl",
     "timezone",
 )
-"""What of /etc reaching the site's servers needs."""
+"""What of /etc reaching the site's servers needs, and sending files."""
 NAMES: Final = ("/etc/hosts", "/etc/resolv.conf")
 """What a machine writes anew while it runs, and is followed."""
 _CGROUPS: Final = "/sys/fs/cgroup"
@@ -60,13 +61,13 @@ _OF_A_DATABASE: Final = ("sslcert", "sslcrl", "sslkey", "sslrootcert")
 
 
 class Files:
-    """The files that the gateway is to have copies of: each a name of its own."""
+    """The files that a program is to have copies of: each a name of its own."""
 
     def __init__(self) -> None:
         self.copies: dict[str, str] = {}
 
     def copied(self, path: str | Path) -> str:
-        """Return where the gateway sees the copy of a file."""
+        """Return where the program sees the copy of a file."""
         known = next((name for name, file in self.copies.items() if file == str(path)), None)
         if known is None:
             known = f"{len(self.copies)}-{Path(path).name}"
@@ -79,25 +80,26 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
     launch, folder = settings.launch, settings.state / FOLDER
     _hand_over(here.spool, launch.gateway_uid)
     files = Files()
-    known, urls = _settings(settings, files), _urls(here, files)
+    known, urls = _settings(settings, files), database(here, "gateway", files)
     environment = {**_environment(settings, files), "TMPDIR": str(here.spool), CLOSED: "1"}
     links = {name: files.copied(name) for name in NAMES}
-    sockets = [*_sockets(settings), *_directory(make_url(urls["gateway"]))]
+    shown = [*_sockets(settings), *sockets(urls), Path(_CGROUPS)]
     return {
         "argv": bare.command("swap.processes.serving"),
         "environment": environment,
         "told": {
             "uid": launch.gateway_uid,
-            "view": _view(folder, here.spool, launch.gateway_uid, links, sockets),
+            "view": view(folder, "swap-gateway", launch.gateway_uid, links, shown)
+            | {"home": [(str(here.spool), str(here.spool))]},
             "settings": known,
             "runtime": _runtime(here, urls),
         },
-        "gid": launch.gateway_uid,
+        "uid": launch.gateway_uid,
         "folder": str(folder),
         "cells": cells(launch, folder),
         "roots": {name: str(each.root) for name, each in settings.sources.items() if isinstance(each, FilesSource)},
         "files": files.copies,
-        "spool": str(here.spool),
+        "needs": str(here.spool),
     }
 
 
@@ -125,19 +127,20 @@ def _hand_over(spool: Path, uid: int) -> None:
 
 def _settings(settings: Settings, files: Files) -> dict[str, Any]:
     """Return the settings with copies in the place of what its sources' files hold."""
-    told = _plain(settings.model_dump(exclude_unset=True, exclude={"sources"}), None)
+    told = plain(settings.model_dump(exclude_unset=True, exclude={"sources"}))
     told["sources"] = {
-        name: _plain(source.model_dump(exclude_unset=True), None if isinstance(source, FilesSource) else files)
+        name: plain(source.model_dump(exclude_unset=True), None if isinstance(source, FilesSource) else files)
         for name, source in settings.sources.items()
     }
     return dict(told)
 
 
-def _plain(value: Any, files: Files | None) -> Any:
+def plain(value: Any, files: Files | None = None) -> Any:
+    """Return a value for JSON; with `files` its paths are those of copies."""
     if isinstance(value, Mapping):
-        return {key: _plain(each, files) for key, each in value.items()}
+        return {key: plain(each, files) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each, files) for each in value]
+        return [plain(each, files) for each in value]
     if isinstance(value, Path):
         return str(value) if files is None else files.copied(value)
     return value
@@ -149,20 +152,24 @@ def _runtime(here: Runtime, urls: Mapping[str, str]) -> dict[str, Any]:
     return here.model_copy(update={**others, "database_urls": dict(urls)}).model_dump(mode="json")
 
 
-def _urls(here: Runtime, files: Files) -> dict[str, str]:
-    url = make_url(here.database_urls["gateway"])
+def database(here: Runtime, role: str, files: Files) -> dict[str, str]:
+    """Return the address of the database for a role, which is all that it may have of the addresses."""
+    url = make_url(here.database_urls[role])
     copied = {name: files.copied(str(url.query[name])) for name in _OF_A_DATABASE if name in url.query}
-    return {"gateway": url.update_query_dict(copied).render_as_string(hide_password=False)}
+    return {role: url.update_query_dict(copied).render_as_string(hide_password=False)}
 
 
 def _environment(settings: Settings, files: Files) -> dict[str, str]:
     """Return the gateway's environment: of SWAP's own, the secrets of its sources."""
     wanted = {name for source in settings.sources.values() for name in _variables(source)}
     told = {name: os.environ[name] for name in sorted(wanted) if name in os.environ}
-    authorities = Path(os.environ.get(_AUTHORITIES) or Path.home() / ".postgresql" / "root.crt")
-    if _AUTHORITIES in os.environ or authorities.exists():
-        told[_AUTHORITIES] = files.copied(authorities)
-    return {**bare.ENVIRONMENT, "PYTHONUNBUFFERED": "1", **told}
+    return {**bare.ENVIRONMENT, "PYTHONUNBUFFERED": "1", **told, **authorities(files)}
+
+
+def authorities(files: Files) -> dict[str, str]:
+    """Return the variable that names who certifies databases, if there is such a file."""
+    named = Path(os.environ.get(_AUTHORITIES) or Path.home() / ".postgresql" / "root.crt")
+    return {_AUTHORITIES: files.copied(named)} if _AUTHORITIES in os.environ or named.exists() else {}
 
 
 def _variables(value: Any) -> Iterator[str]:
@@ -190,34 +197,35 @@ def _sockets(settings: Settings) -> Iterator[Path]:
             yield Path(source.host).parent
 
 
-def _directory(url: URL) -> Iterator[Path]:
-    """Yield the directory of the unix socket by which SWAP's own database is reached."""
-    host = url.query.get("host", url.host)
-    if isinstance(host, str) and host.startswith("/"):
-        yield Path(host)
+def sockets(urls: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the directories of the unix sockets by which SWAP's own database is reached."""
+    for url in map(make_url, urls.values()):
+        host = url.query.get("host", url.host)
+        if isinstance(host, str) and host.startswith("/"):
+            yield Path(host)
 
 
-def _view(folder: Path, spool: Path, uid: int, links: Mapping[str, str], sockets: list[Path]) -> dict[str, Any]:
-    """Return the files that the gateway sees: programs, names of the network, its spool, its copies."""
+def view(folder: Path, name: str, uid: int, links: Mapping[str, str], more: Iterable[Path]) -> dict[str, Any]:
+    """Return the files that a program sees: programs, names of the network, its copies, and more of the machine."""
     libraries = {each: str(Path(each).readlink()) for each in LIBRARIES if Path(each).is_symlink()}
     shown = [Path(each) for each in LIBRARIES if each not in libraries]
     shown += [Path(__file__).parents[2], *needed(Path(sys.prefix))]
     shown += [Path(each) for each in sys.path if Path(each).is_absolute()]
     shown += [Path("/etc") / each for each in CONFIGURATION]
-    shown += [*sockets, Path(_CGROUPS)]
+    shown += more
     readable = outermost(path for path in shown if path.exists())
     return {
         "root": str(folder / VIEW),
         "uid": uid,
         "links": libraries | dict(links),
         "files": {
-            "/etc/passwd": f"root:x:0:0:::\nswap-gateway:x:{uid}:{uid}::/nonexistent:\n",
-            "/etc/group": f"root:x:0:\nswap-gateway:x:{uid}:\n",
+            "/etc/passwd": f"root:x:0:0:::\n{name}:x:{uid}:{uid}::/nonexistent:\n",
+            "/etc/group": f"root:x:0:\n{name}:x:{uid}:\n",
         },
         "scratch": [],
         "readable": [*((str(path), str(path)) for path in readable), (str(folder / "copies"), SEEN)],
         "private": [],
-        "home": [(str(spool), str(spool))],
+        "home": [],
         # Of the machine's processes, its own alone.
         "proc": "hidepid=2",
     }

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from swap import apart, logs
 from swap.walls.cell import Cell
-from swap.walls.warden import Plan, Program, Warden
+from swap.walls.gateway import GatewayWarden, Plan, Program
+
+WARDEN: Final = GatewayWarden
 
 
 def main() -> None:
     """Run the gateway until its end."""
     logs.install()
-    Warden(plan(apart.run(read))).run()
+    WARDEN(plan(apart.run(read))).run()
 
 
 def read() -> dict[str, Any]:

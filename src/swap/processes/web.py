@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
+
 from swap import logs, runtime, settings
+from swap.notebooks.place import Places
+from swap.processes import COMMANDS
 from swap.processes.serve import serve
+from swap.runtime import Runtime
+from swap.settings import Settings
 from swap.web import app
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop; where people have walls, become the warden that starts the portal behind its own."""
     logs.install()
     here = runtime.read()
-    serve(app.create(settings.load(here.config), here), here.web_port)
+    known = settings.load(here.config)
+    if known.launch.isolation != "none":
+        os.execv(COMMANDS["web warden"][0], list(COMMANDS["web warden"]))  # noqa: S606 — our own program, and no shell
+    run(known, here)
+
+
+def run(known: Settings, here: Runtime, places: Places | None = None) -> None:
+    """Serve until told to stop, with homes that are reached from here, or as `places` says."""
+    serve(app.create(known, here, places=places), here.web_port)
 
 
 if __name__ == "__main__":

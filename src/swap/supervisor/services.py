@@ -35,7 +35,13 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
             f"127.0.0.1:{here.gateway_port}",
             8.0,
         ),
-        Service("web", COMMANDS["web"], (Answer(here.web_port, "/ping"),), f"127.0.0.1:{here.web_port}", 8.0),
+        Service(
+            "web",
+            COMMANDS["web" if settings.launch.isolation == "none" else "web warden"],
+            (Answer(here.web_port, "/ping"),),
+            f"127.0.0.1:{here.web_port}",
+            8.0,
+        ),
         # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
         Service("hub", COMMANDS["hub"], (Answer(here.hub_port, "/hub/health"),), f"127.0.0.1:{here.hub_port}", 12.0),
     ]

@@ -36,11 +36,20 @@ class Cell:
     """A directory of SWAP's own, made if need be, over which the view is laid."""
     reads_whatever_it_is_given: bool = False
     """Whether it may read below an open directory that it is handed, whoever owns what is there."""
+    becomes_whom_it_is_told: bool = False
+    """Whether what is forked from it may become another user: it does so before it does anything else."""
 
     @classmethod
     def told(cls) -> Self | None:
         """Return the cell that this program was started for."""
         return cls(**json.loads(os.environ[ENVIRONMENT])) if ENVIRONMENT in os.environ else None
+
+    @property
+    def powers(self) -> int:
+        """What it keeps of root's powers."""
+        return (powers.READ_ALL if self.reads_whatever_it_is_given else powers.NONE) | (
+            powers.BECOME if self.becomes_whom_it_is_told else powers.NONE
+        )
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -52,10 +61,10 @@ def shut_in(cell: Cell) -> None:
     """Shut this process, which is root's and has one thread, and all that it will ever fork, in.  Raises OSError."""
     Path(cell.view).mkdir(mode=0o700, parents=True, exist_ok=True)
     call("unshare", CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-    mounts.build(_view(cell.view))
+    mounts.build(_view(cell))
     powers.bound()
     # From here on nobody but root can trace this process, nor what it forks: they are alike, and keep apart.
-    powers.become(cell.uid, powers.READ_ALL if cell.reads_whatever_it_is_given else powers.NONE)
+    powers.become(cell.uid, cell.powers)
     powers.refuse_calls()
 
 
@@ -109,7 +118,7 @@ def begin(program: Sequence[str], environment: Mapping[str, str], cell: Cell | N
     return Begun(process, channel, words)
 
 
-def _view(root: str) -> dict[str, object]:
+def _view(cell: Cell) -> dict[str, object]:
     """Return what is there, to be read: what Python imports, and the libraries.
 
     No place where a site may keep secrets: whoever may read whatever there is has to find none.
@@ -119,11 +128,13 @@ def _view(root: str) -> dict[str, object]:
     # Where our package lies, and what else is imported from; a relative entry would be the directory we are in.
     shown += [Path(__file__).parents[2], *(Path(each) for each in sys.path if Path(each).is_absolute())]
     return {
-        "root": root,
+        "root": cell.view,
         "links": links,
         "readable": [(str(path), str(path)) for path in mounts.outermost(path for path in shown if path.is_dir())],
         "files": {},
         "scratch": [],
         "private": [],
         "home": [],
+        # Who is somebody's alone sees nobody else.
+        "proc": "hidepid=2" if cell.becomes_whom_it_is_told else "",
     }

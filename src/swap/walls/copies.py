@@ -6,6 +6,7 @@ A site keeps its secrets readable by root alone, and replaces them when it likes
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 from collections.abc import Mapping
@@ -15,6 +16,10 @@ from typing import Final
 MOST_BYTES: Final = 10_000_000
 """Of a file; what is larger is no secret and no certificate."""
 
+NOTEBOOKS: Final = "notebooks"
+"""The directory of the copies of notebooks."""
+MOST_NOTEBOOKS: Final = 1_000
+
 _Mark = tuple[int, ...] | None
 """What changes with a file; None when there is none."""
 
@@ -22,18 +27,37 @@ _Mark = tuple[int, ...] | None
 class Copies:
     """Name of a copy → the file that it follows, in a directory that root alone may write."""
 
-    def __init__(self, directory: Path, files: Mapping[str, str], gid: int) -> None:
-        """Copy nothing yet; the group's one user is who may read."""
+    def __init__(self, directory: Path, files: Mapping[str, str], gid: int, notebooks: str = "") -> None:
+        """Copy nothing yet; the group's one user is who may read.
+
+        Of the directory `notebooks`, if it is named, all notebooks are followed, below `NOTEBOOKS`.
+        """
         self._directory = directory
         self._files = files
         self._gid = gid
+        self._notebooks = notebooks
         self._marks: dict[str, _Mark] = {}
 
     def follow(self) -> None:
         """Copy what has changed; of a file that is gone, or cannot be read, there is no copy."""
-        for name, file in self._files.items():
+        wanted = {**self._files, **self._found()}
+        for name in self._marks.keys() - wanted.keys():
+            self._forget(name)
+            del self._marks[name]
+        for name, file in wanted.items():
             with contextlib.suppress(OSError):  # no room: it is tried again
                 self._follow(name, file)
+
+    def _found(self) -> dict[str, str]:
+        if not self._notebooks:
+            return {}
+        folder = self._directory / NOTEBOOKS
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            os.chown(folder, 0, self._gid)
+            folder.chmod(0o750)
+        found = (each for each in Path(self._notebooks).glob("*.ipynb") if not each.name.startswith("."))
+        return {f"{NOTEBOOKS}/{each.name}": str(each) for each in itertools.islice(found, MOST_NOTEBOOKS)}
 
     def _follow(self, name: str, file: str) -> None:
         try:
@@ -54,7 +78,7 @@ class Copies:
         self._marks[name] = _mark(seen)
 
     def _keep(self, name: str, content: bytes) -> None:
-        draft = self._directory / f".{name}"
+        draft = (self._directory / name).with_name(f".{Path(name).name}")
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o400)
         with os.fdopen(descriptor, "wb") as copy:

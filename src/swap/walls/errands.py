@@ -43,11 +43,27 @@ class Started(NamedTuple):
     """What its processes say."""
 
 
-class Errands:
-    """The gateway's side, for any number of threads.  Each method raises OSError: what the warden met, or refused."""
+class Asker:
+    """The side of who has a warden, for any number of threads."""
 
     def __init__(self, warden: socket.socket) -> None:
         self._warden = warden
+
+    def ask(self, request: str, *descriptors: int) -> socket.socket:
+        """Ask for an errand; return the socket on which the answer comes.  Raises OSError."""
+        # An answer of its own: what takes long holds up nobody else.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._warden, [request.encode()], [theirs.fileno(), *descriptors])
+            except BaseException:
+                ours.close()
+                raise
+        return ours
+
+
+class Errands(Asker):
+    """The gateway's side.  Each method raises OSError: what the warden met, or refused."""
 
     def start(self, cell: str) -> Started:
         """Start a cell."""
@@ -75,11 +91,7 @@ class Errands:
         self._ask(CLEAR, "", spill)
 
     def _ask(self, word: str, name: str = "", *descriptors: int) -> tuple[int, list[int]]:
-        # An answer of its own: what takes long holds up nobody else.
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                socket.send_fds(self._warden, [f"{word} {name}".encode()], [theirs.fileno(), *descriptors])
+        with self.ask(f"{word} {name}", *descriptors) as ours:
             answer, handed, _, _ = socket.recv_fds(ours, ANSWER.size, 2, socket.MSG_CMSG_CLOEXEC)
         if len(answer) < ANSWER.size:
             raise ConnectionError("the warden is gone")

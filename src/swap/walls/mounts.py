@@ -31,14 +31,14 @@ def _attributes(target: str, attributes: int, *, below: bool = True) -> None:
     system_call("mount_setattr", _AT_FDCWD, target.encode(), flags, ctypes.byref(wanted), 32)
 
 
-def tree(directory: str) -> int:
-    """Return a handle on a directory as it is now, with all that is mounted below it, to be read.
+def tree(directory: str, *, to_be_written: bool = False) -> int:
+    """Return a handle on a directory as it is now, with all that is mounted below it, to be read, or also written.
 
     Whoever holds it finds what is below it, also through a new root of all files, and no `..` leads above it.  Raises
     OSError.
     """
     handle = system_call("open_tree", _AT_FDCWD, directory.encode(), _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE)
-    wanted = (ctypes.c_uint64 * 4)(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
+    wanted = (ctypes.c_uint64 * 4)((0 if to_be_written else _ATTR_RDONLY) | _ATTR_NOSUID | _ATTR_NODEV)
     system_call("mount_setattr", handle, b"", _AT_EMPTY_PATH | _AT_RECURSIVE, ctypes.byref(wanted), 32)
     return handle
 

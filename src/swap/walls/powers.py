@@ -30,6 +30,8 @@ LOOKING_IN: Final = ("pidfd_getfd", "process_vm_readv", "process_vm_writev", "pt
 NONE: Final = 0
 READ_ALL: Final = 1 << 2
 """CAP_DAC_READ_SEARCH, as a bit: to read files and pass through directories, whoever may."""
+BECOME: Final = 1 << 6 | 1 << 7
+"""CAP_SETGID and CAP_SETUID, as bits: to become another user."""
 
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_KEEPCAPS = 24, 38, 22, 8
 _PR_SET_DUMPABLE: Final = 4
@@ -114,6 +116,11 @@ def become(uid: int, kept: int = NONE) -> None:
     """Become another user for good, with no power but these, and see that it is so."""
     # The session's keys are root's until another session is begun.
     system_call("keyctl", _KEYCTL_JOIN_SESSION_KEYRING, None, 0, 0, 0)
+    turn_into(uid, kept)
+
+
+def turn_into(uid: int, kept: int = NONE) -> None:
+    """Do the same in a session of our own."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     call("prctl", _PR_SET_KEEPCAPS, int(kept != NONE), 0, 0, 0)

@@ -118,7 +118,7 @@ def _one(portal: Portal, visit: Visit, template: str) -> Response:
     with portal.engine.begin() as conn:
         known = _known(conn, visit, visit.query("id"))
         running = roster.queries(conn, person_id=known.id)
-    used = uses.words(portal.launcher.use(known.id)) if known.server_since else []
+    used = uses.words(portal.places.use(known.id)) if known.server_since else []
     ended = visit.query("ended") == "1"
     return respond(portal, visit, template, here="admin", known=known, page=running, ended=ended, uses=used)
 

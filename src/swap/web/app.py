@@ -22,7 +22,8 @@ from starlette.staticfiles import StaticFiles
 from swap import look, visit
 from swap.db import engine
 from swap.errors import NotFound, NotSignedIn, Problem
-from swap.launch.launcher import launcher
+from swap.notebooks.near import Near
+from swap.notebooks.place import Places
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.web import auth, errors, forms, highlight, words
@@ -40,8 +41,8 @@ from swap.web.starts import Starts
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> FastAPI:
-    """Return the portal.  Raises SettingsError when its pages were not built."""
+def create(settings: Settings, runtime: Runtime, clock: Clock | None = None, places: Places | None = None) -> FastAPI:
+    """Return the portal; without `places` it touches homes itself.  Raises SettingsError when pages were not built."""
     look.asset("swap.css")
     clock = clock or Clock()
     templates = look.environment(TEMPLATES, filters=_filters())
@@ -52,7 +53,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         engine=engine.create(runtime.database_urls["web"]),
         hub=hub,
         gateway=Gateway(runtime.gateway_url),
-        launcher=launcher(settings, runtime),
+        places=places or Near(runtime.homes, settings.state),
         starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
         templates=templates,
         clock=clock,

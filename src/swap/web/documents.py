@@ -15,13 +15,13 @@ from urllib.parse import unquote
 from starlette.responses import FileResponse, Response
 
 from swap.errors import NotFound, Problem
-from swap.web import markdown
+from swap.web import markdown, shelf
 from swap.web.markdown import Rendered
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
+from swap.web.shelf import NEWS
 
 INDEX = "README.md"
-NEWS = "CHANGELOG.md"
 PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 _NEWS_ADDRESS = "/help/new"
 CHAPTERS = (
@@ -48,13 +48,11 @@ class Files:
 
 @cache
 def files() -> Files:
-    """Return what there is: beside this module in an installed program, at the root of a checkout."""
-    installed = Path(__file__).parent / "docs"
-    docs = installed if installed.is_dir() else Path(__file__).parents[3] / "docs"
-    news = docs / NEWS if installed.is_dir() else docs.parent / NEWS
+    """Return what there is."""
+    docs = shelf.docs()
     found = {path.relative_to(docs).as_posix(): path for path in docs.rglob("*") if path.is_file()}
     return Files(
-        {name: path for name, path in found.items() if path.suffix == ".md"} | {NEWS: news},
+        {name: path for name, path in found.items() if path.suffix == ".md"} | {NEWS: shelf.news()},
         {name: path for name, path in found.items() if path.suffix in PICTURES},
     )
 

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from swap import r
 from swap.errors import SwapError
-from swap.notebooks import packages
 from swap.notebooks import service as notebooks
 from swap.notebooks.model import Example
 from swap.web import catalogue, uses
@@ -37,11 +36,11 @@ def home(portal: Portal, visit: Visit) -> Response:
         "home.html",
         here="home",
         server=server,
-        uses=uses.words(portal.launcher.use(visit.person.id)) if server.running else [],
+        uses=uses.words(portal.places.use(visit.person.id)) if server.running else [],
         notebooks=listing.notebooks,
         total=notebooks.count(workspace) if len(listing.notebooks) == RECENT else len(listing.notebooks),
         examples=offered,
-        packages=packages.found(workspace),
+        packages=workspace.packages(),
         first=next((each.example for each in offered if each.example.sql and each.runs), None),
         usual=portal.starts.usual_seconds,
         lab=lambda path="": lab(portal, visit, path),

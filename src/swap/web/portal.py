@@ -13,8 +13,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from swap.identity import Principal, Via
-from swap.launch.launcher import Launcher
-from swap.notebooks.workspace import Workspace
+from swap.notebooks.place import Place, Places
 from swap.people import service as people
 from swap.people.model import PortalSession
 from swap.runtime import Runtime
@@ -38,7 +37,7 @@ class Portal:
     hub: Hub
     gateway: Gateway
     starts: Starts
-    launcher: Launcher
+    places: Places
     templates: Environment
     clock: Clock
 
@@ -67,12 +66,9 @@ class Portal:
             seconds=TOKEN_SECONDS,
         ).value
 
-    def workspace(self, person: Principal) -> Workspace:
+    def workspace(self, person: Principal) -> Place:
         """Return the person's own home directory; there is no way to name another's."""
-        with self.engine.begin() as conn:
-            seat = self.launcher.seat(conn, person.id)
-        self.launcher.reach_home(seat)
-        return Workspace(self.runtime.homes, person.id, seat.uid)
+        return self.places.home(person.id)
 
 
 @dataclass(frozen=True, slots=True)

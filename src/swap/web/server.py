@@ -10,10 +10,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from swap.errors import Unavailable
-from swap.launch import running
 from swap.web import paths
 from swap.web.hub import AWAY, ServerKind
 from swap.web.notebooks import begin_start, server_page
@@ -50,7 +50,7 @@ async def page(portal: Portal, visit: Visit) -> Response:
         return respond(portal, visit, "server_failed.html", **values)
     if kind is ServerKind.UNKNOWN:
         raise Unavailable(AWAY)
-    why = running.ended(portal.settings.state, visit.person.id)
+    why = await run_in_threadpool(portal.places.ended, visit.person.id)
     return respond(portal, visit, "server_stopped.html", why=why, **values)
 
 

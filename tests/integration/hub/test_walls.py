@@ -202,7 +202,7 @@ def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob
     assert found["refused"] >= 2
 
 
-def test_a_gateway_or_a_warden_that_was_killed_is_started_again_with_the_other(embedded_postgres):
+def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_the_other(embedded_postgres):
     made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
     log = made.state / "logs" / "up.log"
     (made.state / "runtime.json").unlink()
@@ -216,27 +216,32 @@ def test_a_gateway_or_a_warden_that_was_killed_is_started_again_with_the_other(e
         found = set()
         for each in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if any(name in part for part in each.cmdline()):
+                if f"swap.{name}" in each.cmdline():
                     found.add(each)
         return found
 
-    def answers(here):
+    def answers(address):
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{here.gateway_url}/v1/health", trust_env=False, verify=services.NO_TLS).is_success
+            return httpx.get(address, trust_env=False, verify=services.NO_TLS).is_success
         return False
 
     try:
         until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 120)
         here = runtimes.of_running(made.state)
         assert here is not None, log.read_text()
-        for name in ("processes.serving", "processes.warded"):
-            before = programs("processes.serving") | programs("processes.warded")
-            for each in programs(name):
-                each.kill()
-            until(lambda: log.read_text().count("gateway ended with signal SIGKILL") or process.poll() is not None, 60)
-            until(lambda: programs("processes.serving") - before and answers(here), 120)  # noqa: B023 — at once
-            assert still_running(list(before), 10) == []
-            log.write_text("", encoding="utf-8")
+        pairs = {
+            "gateway": ("processes.serving", "processes.warded", f"{here.gateway_url}/v1/health"),
+            "web": ("processes.serving_web", "processes.warded_web", f"{here.web_url}/ping"),
+        }
+        for service, (program, warden, address) in pairs.items():
+            for name in (program, warden):
+                before = programs(program) | programs(warden)
+                (killed,) = programs(name)
+                killed.kill()
+                until(lambda: f"{service} ended with signal SIGKILL" in log.read_text(), 60)  # noqa: B023
+                until(lambda: programs(program) - before and answers(address), 120)  # noqa: B023
+                assert still_running(list(before), 10) == []
+                log.write_text("", encoding="utf-8")
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
-from swap import homes
-from swap.errors import Forbidden, NotFound
-from swap.notebooks.workspace import Workspace
-from town import ANN, BOB
+import wardens
+from swap import channel, homes
+from swap.errors import Forbidden
+from town import ANN, BOB, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
-
-NOTEBOOK = '{"cells": [], "nbformat": 4}'
 
 
 @pytest.fixture
@@ -23,8 +22,9 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def ann(root):
-    return Workspace(root, ANN.person_id, ANN.uid)
+def ann(root, tmp_path):
+    with wardens.far(wardens.portals(tmp_path, root, {ANN.person_id: ANN.uid})) as far:
+        yield far.home(ANN.person_id)
 
 
 def owner(path: Path) -> tuple[int, int]:
@@ -33,7 +33,7 @@ def owner(path: Path) -> tuple[int, int]:
 
 
 def test_what_the_portal_writes_is_the_persons_own(root, ann):
-    name = ann.add("first", {"cells": []}, ".draft", first=None)
+    name = ann.put("first", [b"{}"], ".draft", first=None)
 
     home = root / ANN.person_id
     assert owner(home) == owner(home / name) == (ANN.uid, ANN.uid)
@@ -41,38 +41,26 @@ def test_what_the_portal_writes_is_the_persons_own(root, ann):
     assert (home / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_after_a_home_was_entered_the_thread_is_itself_again(root, ann):
-    ann.add("first", {}, ".draft", first=None)
-    (root / "own").touch()
-
-    assert owner(root / "own") == (0, 0)
-
-
-@pytest.mark.parametrize("uid", [ANN.uid, None], ids=["as its person", "as root"])
-def test_a_file_its_person_may_not_read_is_not_read_for_them(root, uid):
-    """A hard link, which no open can tell from a file: only the rights of the person stand against it."""
+def test_who_is_in_a_home_waits_for_what_it_is_to_do(root, ann):
     homes.make(root, ANN.person_id, ANN.uid)
-    secret = root / "secret"
-    secret.write_text(NOTEBOOK, encoding="utf-8")
-    secret.chmod(0o600)
-    os.link(secret, root / ANN.person_id / "mine.ipynb")
-    workspace = Workspace(root, ANN.person_id, uid)
-
-    if uid is None:
-        assert workspace.read("mine.ipynb")["nbformat"] == 4, "the control"
-    else:
-        with pytest.raises(NotFound):
-            workspace.read("mine.ipynb")
+    with ann.far.warden.ask(f"home {ANN.person_id}") as late:
+        until(
+            lambda: any(
+                each.info["uids"].real == ANN.uid for each in psutil.process_iter(["uids"]) if each.info["uids"]
+            )
+        )
+        channel.send(late, {"do": "find"})
+        assert channel.receive(late)[0] == {"value": [[], True]}
 
 
-def test_a_home_of_somebody_else_is_refused(root):
+def test_a_home_of_somebody_else_is_refused(root, ann):
     homes.make(root, BOB.person_id, BOB.uid)
     (root / BOB.person_id).rename(root / ANN.person_id)
 
     for attempt in (
         lambda: homes.make(root, ANN.person_id, ANN.uid),
-        lambda: Workspace(root, ANN.person_id, ANN.uid).add("a", {}, ".draft", first=None),
-        lambda: Workspace(root, ANN.person_id, ANN.uid).read("a.ipynb"),
+        lambda: ann.put("a", [b"{}"], ".draft", first=None),
+        lambda: ann.open("a.ipynb"),
     ):
         with pytest.raises(Forbidden, match="belongs to somebody else"):
             attempt()

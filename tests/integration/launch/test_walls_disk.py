@@ -7,7 +7,10 @@ import shutil
 
 import pytest
 
+import wardens
 from swap import disks
+from swap.errors import Unavailable
+from swap.launch.running import note_end
 from swap.walls.enter import LOG_BYTES
 from town import ANN, BOB, Town
 
@@ -109,11 +112,52 @@ def test_a_disk_takes_what_is_in_it(disk_town):
     assert image.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_portal_sees_the_same_home(disk_town):
-    disk_town.start(ANN, "open('kept', 'w').write('mine'); print('true')").told()
+def portals(town):
+    """The plan of a portal's warden, for the people of a town."""
+    uids = {ANN.person_id: ANN.uid, BOB.person_id: BOB.uid}
+    return wardens.portals(town.state, town.runtime.homes, uids, disk_bytes=town.settings.launch.disk_bytes)
 
-    assert (disk_town.launcher.reach_home(ANN) / "kept").read_text(encoding="utf-8") == "mine"
+
+def test_the_portal_sees_the_same_home_also_when_its_disk_was_closed(disk_town):
+    disk_town.start(ANN, "open('kept.ipynb', 'w').write('mine'); print('true')").told()
+    disks.close_all(disk_town.state, disk_town.runtime.homes)
+
+    with wardens.far(portals(disk_town)) as far:
+        file, size = far.home(ANN.person_id).open("kept.ipynb")
+        with file:
+            assert (file.read(), size) == (b"mine", 4)
+        far.home(ANN.person_id).put("made", [b"here"], ".draft", first=None)
+
+    assert (disk_town.home(ANN) / "made.ipynb").stat().st_uid == ANN.uid
     assert shutil.disk_usage(disk_town.home(ANN)).total < DISK_BYTES
+    assert disk_town.start(ANN, "import json; print(json.dumps(open('made.ipynb').read()))").told() == "here"
+
+
+def test_a_full_disk_is_explained_by_the_portal_too(disk_town):
+    with wardens.far(portals(disk_town)) as far:
+        home = far.home(ANN.person_id)
+        with pytest.raises(Unavailable, match="home directory is full"):
+            home.put("large", (bytes(1_000_000) for _ in range(100)), ".draft", first=None)
+        assert home.find() == ([], True)
+
+
+def test_the_portal_says_what_ones_programs_use_and_why_a_server_ended(disk_town):
+    running = disk_town.start(ANN, "print('runs', flush=True)\nimport time\ntime.sleep(1000)")
+    running.wait_for("runs")
+    with wardens.far(portals(disk_town)) as far:
+        use = far.use(ANN.person_id)
+        assert use.disk is not None
+        assert use.disk.limit is not None
+        assert 0 < use.disk.limit < DISK_BYTES
+        assert use.memory is not None
+        assert use.memory.limit == pytest.approx(disk_town.settings.launch.memory_bytes, rel=1e-3)
+        assert use.processes is not None
+        assert use.processes.used
+        assert far.use(BOB.person_id).disk is None, "the control"
+
+        (disk_town.state / "servers").mkdir(mode=0o700)
+        note_end(disk_town.state, ANN.person_id, "It met its limit.")
+        assert (far.ended(ANN.person_id), far.ended(BOB.person_id)) == ("It met its limit.", "")
 
 
 SAY_MUCH = """

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import package_index
+import wardens
 from package_index import Index
 from swap.lab.config import STARTUP
-from swap.notebooks import packages
 from swap.notebooks.workspace import Workspace
 from town import ANN, BOB, Town
 
@@ -86,9 +86,8 @@ def test_without_the_mirror_in_reach_there_is_none(town, index):
 
 def test_the_portal_lists_and_removes_it_with_the_rights_of_its_person(reaching, index, tmp_path):
     reaching.start(ANN, INSTALL, to_loopback, **mirrored(reaching, index)).told()
-    workspace = Workspace(reaching.runtime.homes, ANN.person_id, ANN.uid)
-
-    assert packages.found(workspace).names == ("ownthing",)
+    root = reaching.runtime.homes
+    made = wardens.portals(reaching.state, root, {ANN.person_id: ANN.uid})
 
     layers = reaching.home(ANN) / ".local" / "share" / "swap"
     (layer,) = layers.iterdir()
@@ -96,9 +95,12 @@ def test_the_portal_lists_and_removes_it_with_the_rights_of_its_person(reaching,
     kept = layer / "roots"
     kept.mkdir(mode=0o700)
     (kept / "file").touch()
-    with pytest.raises(Exception, match="could not be removed"):
-        packages.remove(workspace)
-    assert [path.name for path in layers.rglob("file")] == ["file"]
-    assert packages.found(workspace) is None, "it is out of use all the same"
-    packages.remove(replace(workspace, uid=None))
+    with wardens.far(made) as far:
+        workspace = far.home(ANN.person_id)
+        assert workspace.packages().names == ("ownthing",)
+        with pytest.raises(Exception, match="could not be removed"):
+            workspace.remove_packages()
+        assert [path.name for path in layers.rglob("file")] == ["file"]
+        assert workspace.packages() is None, "it is out of use all the same"
+    Workspace(root, ANN.person_id).remove_packages()
     assert list(layers.iterdir()) == [], "the control"

@@ -18,7 +18,7 @@ from swap.fork_server import ANSWER, FORK, REQUEST
 from swap.forking import Forked, WardedServer
 from swap.settings import Launch
 from swap.walls.errands import COMBINERS, READERS, Errands
-from swap.walls.warden import MOST_SPILLS
+from swap.walls.gateway import MOST_SPILLS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a warden")
 

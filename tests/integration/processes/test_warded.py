@@ -400,7 +400,7 @@ def test_a_gateway_that_is_killed_takes_its_cells_and_all_that_it_left_along(mad
 
 
 def test_without_its_warden_what_it_left_would_go_on(made: dict[str, Any]) -> None:
-    gateway = TakenOver(made, "", "warden.Warden._end_all = lambda self: None")
+    gateway = TakenOver(made, "", "warden.Warden._end_all = lambda *_: None")
     pid = gateway.try_(LEAVES)
     left = os.pidfd_open(pid)
     os.kill(gateway.pid, signal.SIGKILL)
@@ -443,9 +443,9 @@ def test_a_spool_that_was_deleted_ends_it_and_it_is_started_again_with_another(
 ) -> None:
     spool = state / "another"
     spool.mkdir(mode=0o700)
-    os.chown(spool, made["gid"], made["gid"])
+    os.chown(spool, made["uid"], made["uid"])
     view = made["told"]["view"] | {"home": [(str(spool), str(spool))]}
-    gateway = TakenOver(made | {"told": made["told"] | {"view": view}, "spool": str(spool)})
+    gateway = TakenOver(made | {"told": made["told"] | {"view": view}, "needs": str(spool)})
     assert gateway.try_(f"Path({str(spool / 'r')!r}).write_text('here')") == 4
     shutil.rmtree(spool)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +23,11 @@ import uvicorn
 
 from integration.web.doubles import GatewayDouble, HubDouble, closing
 from services import NO_TLS, Database
-from swap import ports
+from swap import ports, processes
+from swap import runtime as runtimes
 from swap.people import service
 from swap.runtime import Runtime
-from swap.settings import Launch, People, Settings, Site
+from swap.settings import Launch, People, Settings, Site, load
 from swap.web import app as web_app
 
 ADMINS = "swap-admins"
@@ -107,6 +111,13 @@ class Portal:
     def home(self, name: str = "ann") -> Path:
         return self.runtime.homes / PERSON_IDS[name]
 
+    def give(self, name: str = "ann") -> None:
+        """Give all that a test has put into a home to whose home it is."""
+        owner = self.home(name).stat().st_uid
+        for folder, folders, files in os.walk(self.home(name)):
+            for each in (*folders, *files):
+                os.chown(Path(folder) / each, owner, owner, follow_symlinks=False)
+
 
 def finish_sign_in(portal: Portal, browser: Browser, person_id: str, target: str = "") -> httpx.Response:
     begun = browser.get(f"/sign-in?next={target}")
@@ -167,24 +178,7 @@ def running(
         launch=Launch(start_seconds=10),
     )
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
-        runtime = Runtime(
-            config=folder / "swap.toml",
-            database_urls=database.urls(),
-            gateway_port=gateway_at.gateway_port if gateway_at else gateway.port,
-            web_port=port,
-            hub_port=hub.port,
-            traefik_api_port=1,
-            traefik_api_password="x",
-            traefik_directory=folder,
-            socket_directory=folder,
-            kernel_key="k" * 32,
-            portal_key=portal_key,
-            web_service_token=service_token,
-            hub_cookie_secret="00" * 32,
-            kernel_env=folder,
-            homes=folder / "homes",
-            spool=folder,
-        )
+        runtime = _runtime(database, folder, hub, gateway, port, service_token, gateway_at)
         app = web_app.create(settings, runtime)
         adapt(app)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", access_log=False))
@@ -199,3 +193,84 @@ def running(
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+SETTINGS = """\
+state = {state}
+site.port = {port}
+examples = {examples}
+people = {{ file = "people.toml", admin_group = "{admins}" }}
+launch.isolation = "user"
+launch.start_seconds = 10
+"""
+
+
+@contextmanager
+def walled(database: Database, folder: Path, **launch: int) -> Iterator[Portal]:
+    """Run a portal behind its own walls, as `swap up` starts it, before doubles, for people who have walls."""
+    port, service_token, portal_key = ports.free(1)[0], secrets.token_hex(16), secrets.token_hex(16)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)
+    write_examples(folder / "examples")
+    (folder / "examples").chmod(0o700)
+    (folder / "people.toml").touch()
+    told = {"state": str(folder), "port": port, "examples": str(folder / "examples"), "admins": ADMINS}
+    text = SETTINGS.format(
+        **{name: value if name in {"port", "admins"} else json.dumps(value) for name, value in told.items()}
+    )
+    text += "".join(f"launch.{name} = {value}\n" for name, value in launch.items())
+    (folder / "swap.toml").touch(mode=0o600)
+    (folder / "swap.toml").write_text(text, encoding="utf-8")
+    with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
+        runtime = _runtime(database, folder, hub, gateway, port, service_token, None)
+        runtimes.write(runtime, folder / "runtime.json")
+        log = folder / "web.log"
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),
+            runtimes.ENVIRONMENT: str(folder / "runtime.json"),
+        }
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                processes.COMMANDS["web"], stdout=output, stderr=output, cwd=folder, env=environment
+            )
+        try:
+            until = time.monotonic() + 60
+            while process.poll() is None and not ports.answers(port):
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.02)
+            assert process.poll() is None, log.read_text()
+            yield Portal(port, database, hub, gateway, load(folder / "swap.toml"), runtime)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _runtime(
+    database: Database,
+    folder: Path,
+    hub: HubDouble,
+    gateway: GatewayDouble,
+    port: int,
+    service_token: str,
+    gateway_at: Runtime | None,
+) -> Runtime:
+    return Runtime(
+        config=folder / "swap.toml",
+        database_urls=database.urls(),
+        gateway_port=gateway_at.gateway_port if gateway_at else gateway.port,
+        web_port=port,
+        hub_port=hub.port,
+        traefik_api_port=1,
+        traefik_api_password="x",
+        traefik_directory=folder,
+        socket_directory=folder,
+        kernel_key="k" * 32,
+        portal_key=gateway_at.portal_key if gateway_at else gateway.portal_key,
+        web_service_token=service_token,
+        hub_cookie_secret="00" * 32,
+        kernel_env=folder,
+        homes=folder / "homes",
+        spool=folder,
+    )

@@ -20,12 +20,19 @@ NOT_FOUND = HTTPStatus.NOT_FOUND
 
 
 @pytest.fixture
+def shared(either: Portal) -> Portal:
+    return either
+
+
+@pytest.fixture
 def ann(shared: Portal) -> Browser:
     browser = shared.signed_in()
+    browser.get("/notebooks")  # the home is made
     for path in ("mine.ipynb", "ideas/naïve idea.ipynb", ".hidden/secret.ipynb", ".secret.ipynb", "notes.txt"):
         file = shared.home() / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(NOTEBOOK)
+    shared.give()
     return browser
 
 

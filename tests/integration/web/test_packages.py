@@ -14,6 +14,11 @@ HEAD = "<h2>Your own packages</h2>"
 
 
 @pytest.fixture
+def shared(either: Portal) -> Portal:
+    return either
+
+
+@pytest.fixture
 def ann(shared: Portal) -> Browser:
     return shared.signed_in()
 
@@ -23,6 +28,7 @@ def layer(shared: Portal, *names: str, python: str = "python3.11") -> Path:
     place.mkdir(parents=True)
     for name in names:
         (place / f"{name}-1.0.dist-info").mkdir()
+    shared.give()
     return place
 
 
@@ -64,6 +70,7 @@ def test_home_does_not_grow_with_what_is_there(shared: Portal, ann: Browser) -> 
         place = layer(shared, "x" * 200, python=f"python3.{number}")
         for each in range(packages.ENTRIES // 10 + 1):
             (place / f"p{number}-{each}.dist-info").touch()
+    shared.give()
 
     page = ann.get("/").text
     block = page.partition(HEAD)[2].partition("</section>")[0]

@@ -35,17 +35,17 @@ def layer(home: Path, *names: str, python: str = "python3.11") -> Path:
 
 
 def test_without_a_layer_there_is_none(workspace: Workspace, home: Path) -> None:
-    assert packages.found(workspace) is None
+    assert workspace.packages() is None
     (home / ".local/share/swap").mkdir(parents=True)
-    assert packages.found(workspace) is None
-    packages.remove(workspace)
+    assert workspace.packages() is None
+    workspace.remove_packages()
 
 
 def test_packages_of_every_python_are_counted_and_some_named(workspace: Workspace, home: Path) -> None:
     layer(home, "b", "a", "c", "d")
     layer(home, "e", "f", "a", python="python3.12")
 
-    assert packages.found(workspace) == Own(("a", "b", "c", "d", "e"), 6, True)
+    assert workspace.packages() == Own(("a", "b", "c", "d", "e"), 6, True)
 
 
 def test_a_layer_without_end_is_looked_into_to_a_limit(
@@ -56,7 +56,7 @@ def test_a_layer_without_end_is_looked_into_to_a_limit(
     for python in ("python3.11", "python3.12", "python3.13"):
         layer(home, *(f"p{python[-1]}{number}" for number in range(20)), python=python)
 
-    found = packages.found(workspace)
+    found = workspace.packages()
 
     assert found is not None
     assert not found.complete
@@ -70,10 +70,10 @@ def test_no_link_leads_to_packages(workspace: Workspace, home: Path, tmp_path: P
     (home / ".local/share/swap").mkdir(parents=True)
     (home / ".local/share/swap/python3.11").symlink_to(theirs)
 
-    assert packages.found(workspace) == Own((), 0, True)
+    assert workspace.packages() == Own((), 0, True)
 
-    packages.remove(workspace)
-    assert packages.found(workspace) is None
+    workspace.remove_packages()
+    assert workspace.packages() is None
     assert (theirs / "lib/python3.11/site-packages/theirs.py").exists()
 
 
@@ -81,13 +81,13 @@ def test_nor_does_a_link_above_the_layer(workspace: Workspace, home: Path, tmp_p
     layer(tmp_path / "other", "theirs")
     (home / ".local").symlink_to(tmp_path / "other" / ".local")
 
-    assert packages.found(workspace) is None
+    assert workspace.packages() is None
     with pytest.raises(Exception, match="could not be removed"):
-        packages.remove(workspace)
+        workspace.remove_packages()
     assert list((tmp_path / "other").rglob("theirs.py"))
 
 
 def test_names_are_short_and_printable(workspace: Workspace, home: Path) -> None:
     layer(home, "x" * 200, "a\x1b[2J\n")
 
-    assert packages.found(workspace) == Own(("a�[2J�", "x" * 59 + "…"), 2, True)
+    assert workspace.packages() == Own(("a�[2J�", "x" * 59 + "…"), 2, True)

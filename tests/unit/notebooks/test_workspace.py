@@ -62,8 +62,6 @@ def test_only_a_person_id_names_a_home(tmp_path: Path, person_id: str) -> None:
 def test_a_path_that_could_lead_elsewhere_is_not_there(workspace: Workspace, path: str) -> None:
     with pytest.raises(NotFound):
         workspace.read(path)
-    with pytest.raises(NotFound):
-        workspace.exists(path)
 
 
 def test_links_pipes_and_directories_are_not_notebooks(workspace: Workspace, home: Path, tmp_path: Path) -> None:
@@ -77,7 +75,6 @@ def test_links_pipes_and_directories_are_not_notebooks(workspace: Workspace, hom
     for path in ("link.ipynb", "folder/outside.ipynb", "pipe.ipynb", "directory.ipynb"):
         with pytest.raises(NotFound):
             workspace.read(path)
-        assert not workspace.exists(path)
 
 
 def test_what_is_no_notebook_is_not_left_open(workspace: Workspace, home: Path) -> None:

@@ -1,0 +1,58 @@
+"""A program that says which uid a person has, and gives one to who has none: `seats <person id>`.
+
+The portal's warden asks it once for each person who came after its own start; it loads the database's driver, and ends.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from sqlalchemy.exc import DBAPIError
+
+from swap import logs, runtime, settings
+from swap.db import engine
+from swap.errors import NotFound, Problem, SwapError, to_json
+from swap.launch.launcher import launcher
+from swap.people import service
+from swap.runtime import Runtime
+from swap.settings import Settings
+
+
+def main() -> None:
+    """Print the answer, as JSON."""
+    logs.install()
+    try:
+        answer: dict[str, object] = {"uid": _uid(sys.argv[-1])}
+    except SwapError as error:
+        answer = {"error": to_json(error)}
+    sys.stdout.write(json.dumps(answer))
+
+
+def known(settings: Settings, here: Runtime) -> dict[str, int]:
+    """Return everybody's uid; nobody's while the database does not answer."""
+    asked = engine.create(here.database_urls["hub"])
+    try:
+        with asked.connect() as conn:
+            found = service.system_users(conn)
+    except DBAPIError:
+        return {}
+    finally:
+        asked.dispose()
+    return {person_id: uid for person_id, uid in found.items() if uid not in settings.launch.own_uids}
+
+
+def _uid(person_id: str) -> int | None:
+    here = runtime.read()
+    asked = engine.create(here.database_urls["hub"])
+    try:
+        with asked.begin() as conn:
+            if service.find_person(conn, person_id) is None:
+                raise NotFound(Problem("There is no such person."))
+            return launcher(settings.load(here.config), here).seat(conn, person_id).uid
+    finally:
+        asked.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""The portal's process where people have walls: it gives every power up, and then is what `web` runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from swap.processes import behind
+from swap.walls.errands import Asker
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    behind.walls(lambda known, warden: serve(known, Asker(warden)))
+
+
+def serve(known: dict[str, Any], errands: Asker) -> None:
+    """Be the portal."""
+    web, far, settings, runtime = (
+        importlib.import_module(f"swap.{name}") for name in ("processes.web", "notebooks.far", "settings", "runtime")
+    )
+    web.run(
+        settings.Settings.model_validate(known["settings"]),
+        runtime.Runtime.model_validate(known["runtime"]),
+        far.Far(errands),
+    )
+
+
+if __name__ == "__main__":
+    main()
