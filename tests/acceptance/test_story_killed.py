@@ -47,7 +47,7 @@ PROGRAMS = {
     "gateway": r"swap\.processes\.serving\b",
     "portal warden": r"swap\.processes\.warded_web$",
     "web": r"swap\.processes\.serving_web\b",
-    "hub": r"swap\.processes\.hub$",
+    "hub": r"swap\.processes\.hub",
 }
 """What the command of each has in it."""
 WARDS = {"warden": "gateway", "portal warden": "web"}
