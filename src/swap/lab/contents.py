@@ -55,7 +55,7 @@ class BoundedContents(AsyncLargeFileManager):
             try:
                 await self.saving.save(path, Path(os_path), f"{text.rstrip()}\n", nb, environment)
             except Stale as stale:
-                raise HTTPError(409, str(stale), reason=f"Version {stale.version} is newer") from stale
+                raise HTTPError(409, str(stale)) from stale
 
     async def _kernel_of(self, path: str) -> str:
         """Return the id of the kernel that runs a notebook, if one does."""

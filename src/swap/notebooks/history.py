@@ -179,19 +179,20 @@ def restore(
     principal: Principal,
     path: str,
     number: int,
-    file_digest: bytes,
+    file_digest: Callable[[], bytes],
     replace: Callable[[bytes], None],
     now: datetime,
     save_id: str,
 ) -> int:
     """Append a version with the content of an earlier one and put it into the home; return its number.
 
-    `file_digest` is of the file that lies there.  `replace` writes it, as the last step before the transaction ends:
-    a file that was not written leaves no version, and one that was, but has none, is taken in at the next save.
+    `file_digest` tells of the file that lies there, while no save goes on.  `replace` writes it, as the last step
+    before the transaction ends: a file that was not written leaves no version, and one that was, but has none, is
+    taken in at the next save.
     Raises NotFound, Conflict for a file that was changed since the newest version.
     """
     head = _found(store.hold(conn, principal.id, path))
-    if file_digest != head.file_digest:
+    if file_digest() != head.file_digest:
         raise Conflict(
             Problem(
                 f"{path} was changed since version {head.number}.",

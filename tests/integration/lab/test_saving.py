@@ -75,10 +75,16 @@ class Desk:
         with self.gateway.database.engine("owner").connect() as conn:
             head = history.page(conn, principal, path, 10**9, folded=False).head
             for number in range(1, head.number + 1):
-                file = head.file_digest
                 with conn.begin_nested() as undone:
                     history.restore(
-                        conn, principal, path, number, file, written.append, datetime.now(UTC), secrets.token_hex(6)
+                        conn,
+                        principal,
+                        path,
+                        number,
+                        lambda: head.file_digest,
+                        written.append,
+                        datetime.now(UTC),
+                        secrets.token_hex(6),
                     )
                     undone.rollback()
         return [json.loads(each) for each in written]
@@ -237,7 +243,14 @@ def test_what_the_portal_restored_is_gone_on_from(desk: Desk) -> None:
     file = bytes.fromhex(content.digest((desk.home / "a.ipynb").read_bytes()))
     with desk.gateway.database.engine("owner").begin() as conn:
         history.restore(
-            conn, principal, "a.ipynb", 1, file, (desk.home / "a.ipynb").write_bytes, datetime.now(UTC), "restore-1"
+            conn,
+            principal,
+            "a.ipynb",
+            1,
+            lambda: file,
+            (desk.home / "a.ipynb").write_bytes,
+            datetime.now(UTC),
+            "restore-1",
         )
     assert desk.save(third).status_code == 200
     assert desk.versions() == [first, second, first, third]

@@ -53,7 +53,9 @@ class World:
         written: list[bytes] = []
         with self.engine.begin() as conn:
             file = self.head(path).file_digest if file_digest is None else file_digest
-            history.restore(conn, self.principal, path, number, file, written.append, self.now, secrets.token_hex(6))
+            history.restore(
+                conn, self.principal, path, number, lambda: file, written.append, self.now, secrets.token_hex(6)
+            )
         return dict(json.loads(written[0]))
 
     def seen(self, number: int, path: str = "a.ipynb") -> dict[str, Any]:
@@ -61,7 +63,9 @@ class World:
         written: list[bytes] = []
         file = self.head(path).file_digest
         with self.engine.connect() as conn:
-            history.restore(conn, self.principal, path, number, file, written.append, self.now, secrets.token_hex(6))
+            history.restore(
+                conn, self.principal, path, number, lambda: file, written.append, self.now, secrets.token_hex(6)
+            )
             conn.rollback()
         return dict(json.loads(written[0]))
 
@@ -194,7 +198,7 @@ def test_a_file_that_could_not_be_written_leaves_no_version(ann: World) -> None:
 
     file = ann.head().file_digest
     with pytest.raises(OSError, match="full"), ann.engine.begin() as conn:
-        history.restore(conn, ann.principal, "a.ipynb", 1, file, fails, ann.now, "save-id-1")
+        history.restore(conn, ann.principal, "a.ipynb", 1, lambda: file, fails, ann.now, "save-id-1")
     assert ann.head().number == 2
 
 
@@ -206,7 +210,7 @@ def test_a_version_is_its_persons_own(ann: World, database: services.Database) -
         lambda conn: history.page(conn, eve.principal, "a.ipynb", 9, folded=True),
         lambda conn: history.compare(conn, eve.principal, "a.ipynb", 0, 1),
         lambda conn: history.name(conn, eve.principal, "a.ipynb", 1, "mine"),
-        lambda conn: history.restore(conn, eve.principal, "a.ipynb", 1, b"", lambda _: None, eve.now, "save-id-1"),
+        lambda conn: history.restore(conn, eve.principal, "a.ipynb", 1, bytes, lambda _: None, eve.now, "save-id-1"),
     )
     for verb in verbs:
         with eve.engine.begin() as conn, pytest.raises(NotFound):
