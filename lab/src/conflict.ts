@@ -1,16 +1,22 @@
 /**
  * Two windows on one notebook: the one that saves last is told so in SWAP's words, and may keep what it has as a copy.
+ * So is who saves after another machine of theirs: SWAP's store then has a version that this home does not.
  *
- * JupyterLab asks in a private method of its document context; where a version has none, its own words stay.
+ * JupyterLab asks in private methods of its document context; where a version has none, its own words stay.
  */
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
+import { call } from './api';
 import { copyName } from './copy';
 import { el } from './dom';
+import { historyOf } from './saved';
 
-type Asked = { _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel> };
+type Asked = {
+  _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
+  _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
+};
 
 /** JupyterLab says nothing of an error that has one of these names. */
 function quiet(name: 'ModalDuplicateError' | 'ModalCancelError'): Error {
@@ -48,6 +54,80 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
       asking = false;
     }
   };
+  const save = asked._maybeSave?.bind(asked);
+  if (save) {
+    asked._maybeSave = async options => {
+      try {
+        return await save(options);
+      } catch (error) {
+        const version = newer(error);
+        if (version === null || asking) {
+          throw error;
+        }
+        asking = true;
+        try {
+          return await goOn(version, context, contents, options, open);
+        } finally {
+          asking = false;
+        }
+      }
+    };
+  }
+}
+
+/** Return the version that the store has and this home does not, if that is why a save was refused. */
+function newer(error: unknown): number | null {
+  const refused = error instanceof ServerConnection.ResponseError && error.response.status === 409 ? error.message : '';
+  const version = /was saved elsewhere meanwhile, as version (\d+)\. What is there/.exec(refused);
+  return version ? Number(version[1]) : null;
+}
+
+/** Ask what becomes of a notebook that was saved on another machine, and do it. */
+async function goOn(
+  version: number,
+  context: NotebookPanel['context'],
+  contents: Contents.IManager,
+  options: Partial<Contents.IModel>,
+  open: (path: string) => void
+): Promise<Contents.IModel> {
+  switch (await chooseAfter(context.path, version)) {
+    case 'copy': {
+      const path = await saveCopy(context.path, contents, options);
+      open(path);
+      throw quiet('ModalCancelError');
+    }
+    case 'theirs':
+      window.open(historyOf(context.localPath), '_blank', 'noopener');
+      throw quiet('ModalCancelError');
+    case 'mine':
+      await call('saved', { path: context.localPath }, { method: 'POST', body: JSON.stringify({ version }) });
+      return contents.save(context.path, options);
+    default:
+      throw quiet('ModalCancelError');
+  }
+}
+
+async function chooseAfter(path: string, version: number): Promise<string> {
+  const body = new Widget({
+    node: el(
+      'div',
+      {},
+      el('p', {}, `${path} was saved elsewhere meanwhile, as version ${version}. Nothing is lost, and nothing was saved from here.`),
+      el('p', {}, `Saved after it, yours becomes version ${version + 1}; version ${version} stays in the history.`)
+    )
+  });
+  const result = await showDialog({
+    title: 'Saved elsewhere meanwhile',
+    body,
+    buttons: [
+      Dialog.cancelButton({ label: 'Decide later' }),
+      Dialog.createButton({ label: 'Look at the history', actions: ['theirs'] }),
+      Dialog.createButton({ label: 'Save mine after it', actions: ['mine'] }),
+      Dialog.okButton({ label: 'Keep mine as a copy', actions: ['copy'] })
+    ],
+    defaultButton: 3
+  });
+  return result.button.actions[0] ?? '';
 }
 
 /** Save a copy beside a notebook and return its path.  Throws in words that JupyterLab's dialog shows. */

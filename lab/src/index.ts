@@ -17,6 +17,7 @@ import { sayEnds } from './ended';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
 import { addMeter } from './meter';
+import { addSaved } from './saved';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -124,6 +125,14 @@ const conflicts: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const saved: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:saved',
+  description: 'Says in the status bar as which version a notebook was saved.',
+  autoStart: true,
+  requires: [IStatusBar, INotebookTracker],
+  activate: (_, statusBar: IStatusBar, tracker: INotebookTracker) => addSaved(statusBar, tracker)
+};
+
 const meter: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:meter',
   description: 'Says in the status bar what its person uses of what they may.',
@@ -189,6 +198,7 @@ export default [
   early,
   failures,
   conflicts,
+  saved,
   meter,
   ends,
   narrow,

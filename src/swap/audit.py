@@ -194,6 +194,45 @@ class ResultDownloaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookSaved(Event):
+    """A notebook has one more version: saved, found changed in the home, or restored from an earlier one."""
+
+    event: ClassVar[str] = "notebook-saved"
+    notebook_id: str
+    path: str
+    version: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookMoved(Event):
+    """A notebook has another name or folder, and the history it had."""
+
+    event: ClassVar[str] = "notebook-moved"
+    notebook_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookDeleted(Event):
+    """A notebook was deleted; its history is kept."""
+
+    event: ClassVar[str] = "notebook-deleted"
+    notebook_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionNamed(Event):
+    """Somebody gave a version a name, or took it away."""
+
+    event: ClassVar[str] = "version-named"
+    notebook_id: str
+    version: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPurged(Event):
     """What was recorded before a moment was deleted, as the settings have it."""
 
@@ -220,6 +259,10 @@ EVENTS: tuple[type[Event], ...] = (
     QueryRefused,
     QueryEnded,
     ResultDownloaded,
+    NotebookSaved,
+    NotebookMoved,
+    NotebookDeleted,
+    VersionNamed,
     AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""

@@ -55,6 +55,11 @@ class Runtime(BaseModel):
         return hmac.digest(self.portal_key.encode(), b"swap-run", "sha256").hex()[:16]
 
     @property
+    def server_key(self) -> str:
+        """Signs tokens for saving, with which a person's server does nothing else; the gateway's alone."""
+        return hmac.digest(self.kernel_key.encode(), b"swap-saving", "sha256").hex()
+
+    @property
     def gateway_url(self) -> str:
         """The gateway's address, without a trailing slash.  An address, never a name: resolvers differ."""
         return f"http://127.0.0.1:{self.gateway_port}"

@@ -44,6 +44,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "portal_session": _ADD,
         "jupyter_server": _MEND,
         "query_run": _LIST,
+        "notebook": _MEND,
+        "notebook_version": _ADD,
+        "notebook_part": _READ,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -56,6 +59,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "dataset_change": _KEEP,
         "query_run": _ADD,
         "admission": _KEEP,
+        "notebook": _ADD,
+        "notebook_version": _GIVE,
+        "notebook_part": _GIVE,
         "audit_event": _APPEND,
     },
 }

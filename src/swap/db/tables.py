@@ -230,6 +230,54 @@ admission = Table(
     Index(None, "source", "running"),
 )
 
+# ── Notebooks ───────────────────────────────────────────────────────────────────────────────────────
+notebook = Table(
+    "notebook",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("path", Text, nullable=False),  # below the home, as it is now
+    Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
+    # Whose history a copy goes on from, where its first state is one of another notebook of its person.
+    Column("copied_from", Text, ForeignKey("swap.notebook.id"), nullable=True),
+    Column("copied_version", Integer, nullable=True),
+    _moment("created_at", now=True),
+    _moment("deleted_at", nullable=True),
+    Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
+)
+
+notebook_version = Table(
+    "notebook_version",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("parent", Integer, nullable=True),  # the version it was made from
+    Column("restored", Integer, nullable=True),  # the version whose content it has again
+    Column("digest", LargeBinary, nullable=False),  # of its manifest, which is a part
+    Column("file_digest", LargeBinary, nullable=False),  # of the file in the home that it was saved as
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("via", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("environment", JSONB, nullable=False),  # the kernel, as the person's server says it
+    Column("save_id", Text, nullable=False),  # of the save: the same one, sent again, is the same version
+    _moment("at"),
+    CheckConstraint("kind in ('saved','found','restored')", name="kind"),
+    UniqueConstraint("notebook_id", "save_id"),
+    Index(None, "digest"),
+)
+
+notebook_part = Table(
+    "notebook_part",
+    metadata,
+    # Of one notebook: to name a part that another notebook has shows nothing of it, and not that it is there.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
+    Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
+)
+
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────
 audit_event = Table(
     "audit_event",

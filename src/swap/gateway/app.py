@@ -24,6 +24,7 @@ from swap.errors import CATEGORIES, Invalid, NotFound, Problem, SwapError, Unava
 from swap.gateway.asking import Parts
 from swap.gateway.auth import Guard
 from swap.gateway.body import BodyLimit
+from swap.gateway.notebooks import SAVE_BYTES
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
 from swap.query.execution.pool import Pool
@@ -94,10 +95,11 @@ def create(
             engine.dispose()
 
     app = FastAPI(title="SWAP gateway", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.parts = Parts(settings, guard, queries, news, runtime.kernel_key)
+    app.state.parts = Parts(settings, guard, queries, news, runtime.kernel_key, runtime.server_key, engine, new_id)
     app.state.harvester = harvester
     app.include_router(router())
-    app.add_middleware(BodyLimit, uploads="/v1/uploads", upload_bytes=settings.limits.upload_bytes + 1_000_000)
+    limits = {"/v1/uploads": settings.limits.upload_bytes + 1_000_000, "/v1/notebooks": SAVE_BYTES}
+    app.add_middleware(BodyLimit, larger=limits)
     app.add_exception_handler(SwapError, _swap_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)

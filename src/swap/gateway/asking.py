@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Engine
 
 from swap.gateway.auth import Caller, Guard
 from swap.gateway.lines import Lines
@@ -27,6 +28,9 @@ UPLOADS_AT_ONCE = 32
 """Uploads that are read, or wait for memory to be: each has a combiner of its own, and those have a budget."""
 QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 KERNEL = frozenset({Via.KERNEL})
+SAVING = frozenset({Via.SERVER})
+SAVES_AT_ONCE = 4
+"""Notebooks that are taken in: each is in memory meanwhile, packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,14 @@ class Parts:
     queries: Queries
     news: AccessNews
     kernel_key: str
+    server_key: str
+    engine: Engine
+    new_id: Callable[[], str]
     lines: Lines = field(default_factory=Lines)
     turns: Turns = field(default_factory=lambda: Turns(REQUESTS_PER_PERSON, "requests"))
     upload_turns: Turns = field(default_factory=lambda: Turns(UPLOADS_PER_PERSON, "uploads"))
+    save_turns: Turns = field(default_factory=lambda: Turns(SAVES_AT_ONCE, "saves"))
+    save_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(SAVES_AT_ONCE))
     upload_threads: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(UPLOADS_AT_ONCE))
 
 
@@ -75,3 +84,4 @@ def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
 Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_caller(QUERIES))]
 Kernel = Annotated[Caller, Depends(_caller(KERNEL))]
+Saving = Annotated[Caller, Depends(_caller(SAVING))]

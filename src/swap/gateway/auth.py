@@ -1,6 +1,6 @@
 """Who is calling: the bearer, and whether its person may act at this moment.
 
-Three kinds of bearer, each accepted on its own routes only.  A valid token is not enough: on every
+Four kinds of bearer, each accepted on its own routes only.  A valid token is not enough: on every
 request the database is asked for the person's live sign-in and epoch, so a sign-out ends tokens at once.
 """
 
@@ -44,7 +44,11 @@ class Guard:
     def __init__(self, engine: Engine, runtime: Runtime, now: Callable[[], datetime]) -> None:
         # One statement each: a transaction around it would ask the database twice more.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._keys = {Via.KERNEL: runtime.kernel_key, Via.PORTAL: runtime.portal_key}
+        self._keys = {
+            Via.KERNEL: runtime.kernel_key,
+            Via.PORTAL: runtime.portal_key,
+            Via.SERVER: runtime.server_key,
+        }
         self._now = now
 
     def caller(self, request: Request, allowed: frozenset[Via]) -> Caller:

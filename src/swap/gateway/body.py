@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,19 +15,18 @@ JSON_BYTES = 4_000_000
 
 
 class BodyLimit:
-    """ASGI middleware: answers 413 as soon as a body is too large."""
+    """ASGI middleware: answers 413 as soon as a body is too large; `larger` has paths that take more, with how much."""
 
-    def __init__(self, app: ASGIApp, uploads: str, upload_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
         self._app = app
-        self._uploads = uploads
-        self._upload_bytes = upload_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._upload_bytes if scope["path"] == self._uploads else JSON_BYTES
+        limit = self._larger.get(scope["path"], JSON_BYTES)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > limit:
             await _refuse(send, limit)

@@ -79,6 +79,20 @@ def mint_token(server: Server, body: TokenBody, with_parts: WithParts) -> dict[s
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 
 
+def mint_saving_token(server: Server, with_parts: WithParts) -> dict[str, str]:
+    """Give a Jupyter server a token that saves notebooks and does nothing else."""
+    token = people.mint_token(
+        with_parts.server_key,
+        Via.SERVER,
+        server.person_id,
+        server.access,
+        now=with_parts.queries.now(),
+        seconds=with_parts.settings.people.kernel_token_seconds,
+        server_id=server.server_id,
+    )
+    return {"token": token.value, "expires_at": token.expires_at.isoformat()}
+
+
 async def server_events(server: Server, with_parts: WithParts) -> AsyncIterator[dict[str, Any]]:
     """Tell a Jupyter server when its person's access ends or begins again."""
     look = partial(with_parts.guard.access, server.person_id)

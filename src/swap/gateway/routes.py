@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import away, catalog, handlers
+from swap.gateway import away, catalog, handlers, notebooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ ROUTES = (
     Route("GET", "/sign-in", away.page),
     Route("GET", "/hub/error/502", away.page),
     Route("POST", "/v1/tokens", handlers.mint_token),
+    Route("POST", "/v1/servers/saving", handlers.mint_saving_token),
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("GET", "/v1/servers/queries", handlers.server_queries),
     Route("POST", "/v1/uploads", handlers.upload),
@@ -40,6 +41,9 @@ ROUTES = (
     Route("GET", "/v1/queries/{query_id}/page", handlers.query_page),
     Route("GET", "/v1/queries/{query_id}/download", handlers.query_download),
     Route("DELETE", "/v1/queries/{query_id}", handlers.cancel_query),
+    Route("PUT", "/v1/notebooks", notebooks.save),
+    Route("DELETE", "/v1/notebooks", notebooks.delete),
+    Route("POST", "/v1/notebooks/move", notebooks.move),
     Route("GET", "/v1/catalog", catalog.catalog),
     Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
     Route("GET", "/v1/catalog/find", catalog.catalog_find),

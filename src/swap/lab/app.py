@@ -20,7 +20,7 @@ from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages
+from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages, saved
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.ends import Ends
@@ -28,6 +28,8 @@ from swap.lab.environment import SECRETS, Environment
 from swap.lab.guard import Logins, Sockets, guard_identity, refuse_when_ended
 from swap.lab.handlers import PLOTLY, Gateway, closed_rules, routes
 from swap.lab.kernels import ClosedKernelManager
+from swap.lab.saving import Saving
+from swap.lab.sending import TOKENS, Store
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token, Tokens
 
@@ -81,6 +83,8 @@ class Swap:
         self.state = State()
         self.tokens = Tokens(environment.gateway, environment.credential)
         self.gateway = Gateway(environment.gateway, self.tokens)
+        saving_tokens = Tokens(environment.gateway, environment.credential, path=TOKENS)
+        self.saving = Saving(environment.home, Store(environment.gateway, saving_tokens), environment.root)
         self.listener = Listener(environment.gateway, environment.credential, self.hear)
         self.socket = TokenSocket(environment.token_socket, self.give)
         self.sockets = Sockets()
@@ -109,8 +113,11 @@ class Swap:
         ours = [
             *routes(base_url, self.gateway, plotly, self.idle),
             *catalog.routes(base_url, self.gateway),
+            *saved.routes(base_url, self.saving),
             *meter.routes(base_url, self.meter, self.ends),
         ]
+        contents: Any = self.server.contents_manager
+        contents.saving = self.saving
         ClosedKernelManager.ends = self.ends
         app.add_handlers(".*$", ours)  # type: ignore[no-untyped-call]
         # Before JupyterLab's own routes; the refusal below comes before these.
@@ -130,6 +137,7 @@ class Swap:
 
     async def start(self, tell_hub: Callable[[], Awaitable[None]]) -> None:
         """Open the token socket, listen to the gateway, and watch for the time to end."""
+        self.saving.begin()
         await self.socket.start()
         self.listener.start()
         self.idle.happened()
@@ -149,6 +157,7 @@ class Swap:
             self.watching.cancel()
         await self.queries.close()
         await self.listener.stop()
+        await self.saving.close()
         await self.socket.stop()
         await self.tokens.close()
         await self.gateway.close()

@@ -7,16 +7,20 @@ given, or that grew in a loop, must not end the server with all its kernels.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from anyio.to_thread import run_sync
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from jupyter_server.utils import ensure_async, to_api_path
 from tornado.web import HTTPError
 
+from swap import content
 from swap.client import locks
+from swap.lab.saving import Saving, environment_of
+from swap.lab.sending import Stale
 
 OPENED_BYTES = 50_000_000
 """Of a notebook, or of a file that is opened in a tab; downloads have no limit."""
@@ -30,10 +34,48 @@ _CHUNK_BYTES = 1_000_000
 class BoundedContents(AsyncLargeFileManager):
     """Files below the person's home, of which none is read that is too large."""
 
+    saving: Saving | None = None
+    """What says each notebook's versions to SWAP's store, once the server has joined it."""
+
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         """Save a file; a notebook with the lock that it shows."""
         locks.keep(model.get("content"))
         return await super().save(model, path)  # type: ignore[no-untyped-call] # as Jupyter's own
+
+    async def _save_notebook(self, os_path: str, nb: Any, capture_validation_error: Any = None) -> None:
+        """Save a notebook as a version, or, while there is no store, as a file that becomes one later."""
+        if self.saving is None:
+            await super()._save_notebook(os_path, nb, capture_validation_error)  # type: ignore[no-untyped-call]
+            return
+        write = partial(nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
+        text = await run_sync(write, nb)
+        path = to_api_path(os_path, self.root_dir)
+        environment = environment_of(nb, await self._kernel_of(path))
+        with self.perm_to_403(os_path):
+            try:
+                await self.saving.save(path, Path(os_path), f"{text.rstrip()}\n", nb, environment)
+            except Stale as stale:
+                raise HTTPError(409, str(stale)) from stale
+
+    async def _kernel_of(self, path: str) -> str:
+        """Return the id of the kernel that runs a notebook, if one does."""
+        sessions = await ensure_async(self.parent.session_manager.list_sessions()) if self.parent else []
+        return next((str(each["kernel"]["id"]) for each in sessions if each["path"] == path and each["kernel"]), "")
+
+    async def rename_file(self, old_path: str, new_path: str) -> None:
+        """Rename a file or a folder; notebooks keep their history."""
+        await super().rename_file(old_path, new_path)  # type: ignore[no-untyped-call]
+        if self.saving is not None:
+            await self.saving.moved(self._file(old_path), self._file(new_path))
+
+    async def delete_file(self, path: str) -> None:
+        """Delete a file or a folder; notebooks' histories are kept."""
+        await super().delete_file(path)  # type: ignore[no-untyped-call]
+        if self.saving is not None:
+            await self.saving.deleted(self._file(path))
+
+    def _file(self, path: str) -> Path:
+        return Path(self._get_os_path(path))  # type: ignore[no-untyped-call] # as Jupyter's own
 
     async def _read_file(  # type: ignore[override] # as Jupyter's own
         self,
@@ -68,31 +110,9 @@ def _demand_small(os_path: str) -> None:
 def _demand_few_parts(os_path: str) -> None:
     """Count before anything is built of it."""
     with Path(os_path).open("rb") as file:
-        count = parts(iter(partial(file.read, _CHUNK_BYTES), b""))
+        count = content.count(iter(partial(file.read, _CHUNK_BYTES), b""))
     if count > OPENED_PARTS:
         raise _too_large(os_path, f"has {count:,} parts, and {OPENED_PARTS:,} can be opened")
-
-
-def parts(chunks: Iterable[bytes]) -> int:
-    r"""Return how many lists and objects begin in a text of JSON; what stands in its strings is no part.
-
-    Exact up to the place from where it is no JSON, which is as far as anything is built of it.
-
-    >>> parts([b'[{"a": "[[', b'[\\', b'"[["}, {}]'])
-    3
-    """
-    count, inside, held = 0, False, b""
-    for read in chunks:
-        chunk = held + read
-        # A backslash that escapes what comes next waits for it.
-        odd = (len(chunk) - len(chunk.rstrip(b"\\"))) % 2
-        chunk, held = (chunk[:-1], b"\\") if odd else (chunk, b"")
-        # Without escaped backslashes and then escaped quotes, each quote begins or ends a string.
-        between = chunk.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-        outside = b"".join(between[inside::2])
-        count += outside.count(b"{") + outside.count(b"[")
-        inside ^= len(between) % 2 == 0
-    return count
 
 
 def _too_large(os_path: str, why: str) -> HTTPError:

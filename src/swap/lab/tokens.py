@@ -40,8 +40,14 @@ def problem_from(response: httpx.Response) -> SwapError:
 class Tokens:
     """Gets a kernel's token from the gateway with the server's credential, one request at a time per kernel."""
 
-    def __init__(self, gateway: str, credential: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._url = f"{gateway}/v1/tokens"
+    def __init__(
+        self,
+        gateway: str,
+        credential: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        path: str = "/v1/tokens",
+    ) -> None:
+        self._url = gateway + path
         self._headers = {"Authorization": f"Bearer {credential}"}
         self._now = now
         self._kept: dict[str, Token] = {}

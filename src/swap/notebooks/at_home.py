@@ -70,30 +70,52 @@ class Entered(Home):
 
 
 def _do(home: Home, request: Mapping[str, Any], given: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
+    """Return what came of it, and descriptors to hand over."""
+    if request.get("do") == "open":
+        file, _ = home.open(str(request.get("path")))
+        return None, (os.dup(file.fileno()),)
+    if given:
+        with os.fdopen(given[0], "rb") as content:
+            return _write(home, request, _pieces(content)), ()
+    return _other(home, request), ()
+
+
+def _write(home: Home, request: Mapping[str, Any], content: Iterator[bytes]) -> Any:
+    match request:
+        case {"do": "replace", "path": str(path), "draft": str(draft)}:
+            home.replace(path, content, draft)
+            return None
+        case {"do": "put", "stem": str(stem), "draft": str(draft), "first": first}:
+            return home.put(stem, content, draft, first=first)
+    raise _nothing()
+
+
+def _other(home: Home, request: Mapping[str, Any]) -> Any:
+    made: Any = None
     match request:
         case {"do": "find"}:
             found, complete = home.find()
-            return [[astuple(each) for each in found], complete], ()
+            made = [[astuple(each) for each in found], complete]
         case {"do": "titles", "paths": list(paths)}:
-            return home.titles(map(str, paths)), ()
-        case {"do": "open", "path": str(path)}:
-            file, _ = home.open(path)
-            return None, (os.dup(file.fileno()),)
+            made = home.titles(map(str, paths))
+        case {"do": "digest", "path": str(path)}:
+            made = home.digest(path).hex()
         case {"do": "rename", "path": str(path), "name": str(name)}:
             home.rename(path, name)
         case {"do": "delete", "path": str(path)}:
             home.delete(path)
-        case {"do": "put", "stem": str(stem), "draft": str(draft), "first": first}:
-            with os.fdopen(given[0], "rb") as content:
-                return home.put(stem, _pieces(content), draft, first=first), ()
         case {"do": "packages"}:
             packages = home.packages()
-            return None if packages is None else astuple(packages), ()
+            made = None if packages is None else astuple(packages)
         case {"do": "remove_packages"}:
             home.remove_packages()
         case _:
-            raise NotFound(Problem("There is nothing of this kind to do in a home."))
-    return None, ()
+            raise _nothing()
+    return made
+
+
+def _nothing() -> NotFound:
+    return NotFound(Problem("There is nothing of this kind to do in a home."))
 
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -113,13 +113,22 @@ class Distant:
         """Delete a notebook.  Raises NotFound, Unavailable."""
         self._do("delete", path=path)
 
+    def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a notebook's file.  Raises NotFound for what is not a visible plain file."""
+        try:
+            return bytes.fromhex(self._do("digest", path=path))
+        except (TypeError, ValueError):
+            raise _silent() from None
+
+    def replace(self, path: str, content: Iterable[bytes], draft: str) -> None:
+        """Write a notebook in the place of one that is there, whole or not at all.  Raises NotFound, Unavailable."""
+        with _as_file(content) as file:
+            self._do("replace", file, path=path, draft=draft)
+
     def put(self, stem: str, content: Iterable[bytes], draft: str, *, first: int | None) -> str:
         """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name."""
-        with os.fdopen(os.memfd_create("notebook"), "r+b") as file:
-            file.writelines(content)
-            file.flush()
-            file.seek(0)
-            return str(self._do("put", file.fileno(), stem=stem, draft=draft, first=first))
+        with _as_file(content) as file:
+            return str(self._do("put", file, stem=stem, draft=draft, first=first))
 
     def packages(self) -> Own | None:
         """Return its person's own packages, if there are any."""
@@ -135,6 +144,16 @@ class Distant:
         for each in handed:
             os.close(each)
         return value
+
+
+@contextlib.contextmanager
+def _as_file(content: Iterable[bytes]) -> Iterator[int]:
+    """Yield a file in memory that holds it, as an open descriptor."""
+    with os.fdopen(os.memfd_create("notebook"), "r+b") as file:
+        file.writelines(content)
+        file.flush()
+        file.seek(0)
+        yield file.fileno()
 
 
 def _silent() -> Unavailable:

@@ -28,6 +28,12 @@ class Place(Protocol):
     def delete(self, path: str) -> None:
         """Delete a notebook.  Raises NotFound, Unavailable."""
 
+    def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a notebook's file.  Raises NotFound for what is not a visible plain file."""
+
+    def replace(self, path: str, content: Iterable[bytes], draft: str) -> None:
+        """Write a notebook in the place of one that is there, whole or not at all.  Raises NotFound, Unavailable."""
+
     def put(self, stem: str, content: Iterable[bytes], draft: str, *, first: int | None) -> str:
         """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -27,6 +28,7 @@ READ_LIMIT = 4_000_000
 """Bytes of a notebook that are read for its title; larger ones go by their file's name."""
 DEPTH_LIMIT = 4
 ENTRIES_LIMIT = 5_000
+PIECE_BYTES = 65_536
 NAMES_LIMIT = 500
 """Numbers that are tried behind a name for one that nobody has taken."""
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -119,6 +121,31 @@ class Home(ABC):
             with explained():
                 os.unlink(name, dir_fd=directory)
 
+    def digest(self, path: str) -> bytes:
+        """Return the SHA-256 of a notebook's file.  Raises NotFound for what is not a visible plain file."""
+        file, _ = self.open(path)
+        found = hashlib.sha256()
+        with file:
+            while piece := file.read(PIECE_BYTES):
+                found.update(piece)
+        return found.digest()
+
+    def replace(self, path: str, content: Iterable[bytes], draft: str) -> None:
+        """Write a notebook in the place of one that is there, whole or not at all.  Raises NotFound, Unavailable."""
+        if "/" in draft:
+            raise _not_there(path)
+        with self._missing(path), self._folder(visible(path)) as (directory, name):
+            if not _is_plain(name, directory):
+                raise _not_there(path)
+            with explained():
+                mode = stat.S_IMODE(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+                try:
+                    _write_draft(draft, content, directory, mode)
+                    os.replace(draft, name, src_dir_fd=directory, dst_dir_fd=directory)
+                finally:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(draft, dir_fd=directory)
+
     def put(self, stem: str, content: Iterable[bytes], draft: str, *, first: int | None) -> str:
         """Write a notebook under a name nobody has taken: `stem`, or `stem-n` from `first` on.  Return the name.
 
@@ -128,14 +155,8 @@ class Home(ABC):
         if "/" in stem + draft:
             raise _not_there(stem)
         with explained(), self._home(make=True) as home:
-            descriptor = os.open(
-                draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=home
-            )
             try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.writelines(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                _write_draft(draft, content, home)
                 return _link_unused(home, draft, stem, first)
             finally:
                 with contextlib.suppress(FileNotFoundError):
@@ -204,6 +225,15 @@ def visible(path: str) -> str:
     if any(step.startswith(".") for step in parts(path)):
         raise _not_there(path)
     return path
+
+
+def _write_draft(draft: str, content: Iterable[bytes], directory: int, mode: int = 0o600) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(draft, flags, 0o600, dir_fd=directory), "wb") as file:
+        file.writelines(content)
+        os.fchmod(file.fileno(), mode)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _is_plain(name: str, directory: int) -> bool:

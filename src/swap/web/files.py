@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
 from swap.errors import Invalid, Problem
+from swap.notebooks import history
 from swap.notebooks import service as notebooks
+from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
@@ -58,7 +61,12 @@ def ask_rename(portal: Portal, visit: Visit) -> Response:
 def rename(portal: Portal, visit: Visit) -> Response:
     """Give a notebook another name, in the folder it is in."""
     name = notebooks.named(visit.form.get("name", ""))
-    portal.workspace(visit.person).rename(visit.form.get("path", ""), name)
+    path = visible(visit.form.get("path", ""))
+    workspace, new = portal.workspace(visit.person), str(PurePosixPath(path).with_name(name))
+    with portal.engine.begin() as conn:
+        history.move(conn, visit.person, path, new, visit.now)
+        # The last step: a file that keeps its name keeps its history there.
+        workspace.rename(path, name)
     return go(LISTING)
 
 
@@ -69,7 +77,11 @@ def ask_delete(portal: Portal, visit: Visit) -> Response:
 
 def delete(portal: Portal, visit: Visit) -> Response:
     """Delete a notebook."""
-    portal.workspace(visit.person).delete(visit.form.get("path", ""))
+    path = visible(visit.form.get("path", ""))
+    workspace = portal.workspace(visit.person)
+    with portal.engine.begin() as conn:
+        history.delete(conn, visit.person, path, visit.now)
+        workspace.delete(path)
     return go(LISTING)
 
 

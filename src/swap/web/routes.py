@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import admin, data, documents, files, home, notebooks, packages, server, session
+from swap.web import admin, data, documents, files, history, home, notebooks, packages, server, session
 from swap.web import help as help_pages
 from swap.web.portal import Portal, Visit
 
@@ -43,6 +43,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/notebooks", notebooks.listing),
     Route("POST", "/notebooks", notebooks.create),
     Route("GET", "/notebooks/download", files.download),
+    Route("GET", "/notebooks/history", history.page),
+    Route("GET", "/notebooks/history/changes", history.changes),
+    Route("GET", "/notebooks/history/restore", history.ask_restore),
+    Route("POST", "/notebooks/history/restore", history.restore),
+    Route("POST", "/notebooks/history/name", history.name),
     Route("GET", "/notebooks/upload", files.ask_upload),
     Route("POST", "/notebooks/upload", files.upload, upload_bytes=files.UPLOAD_BYTES),
     Route("GET", "/notebooks/rename", files.ask_rename),

@@ -83,7 +83,12 @@ class Server:
 
 @contextmanager
 def started(
-    folder: Path, home: Path, *, user: str | None = None, extra: dict[str, str] | None = None
+    folder: Path,
+    home: Path,
+    *,
+    user: str | None = None,
+    extra: dict[str, str] | None = None,
+    credential: str | None = None,
 ) -> Iterator[Server]:
     """Run `python -m swap.lab` until the block ends."""
     hub, gateway = Hub(PERSON), Gateway()
@@ -117,7 +122,7 @@ def started(
         secrets = {name: environment.pop(name) for name in ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")}
         ours, theirs = socket.socketpair()
         with log.open("wb") as output, ours, theirs:
-            ours.sendall(json.dumps({**secrets, "SWAP_SERVER_CREDENTIAL": gateway.credential}).encode())
+            ours.sendall(json.dumps({**secrets, "SWAP_SERVER_CREDENTIAL": credential or gateway.credential}).encode())
             process = subprocess.Popen(command, env=environment, cwd=home, stdin=theirs, stdout=output, stderr=output)
         server = Server(process, f"{address}/user/{PERSON}", hub, gateway, home, sockets / "t", log)
         try:

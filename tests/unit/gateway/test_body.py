@@ -47,7 +47,7 @@ class Reading:
         async def send(message: Any) -> None:
             self.sent.append(message)
 
-        asyncio.run(BodyLimit(self, "/v1/uploads", UPLOAD_BYTES)(scope, receive, send))
+        asyncio.run(BodyLimit(self, {"/v1/uploads": UPLOAD_BYTES})(scope, receive, send))
         return self.sent[0]["status"] if self.sent else 0
 
 

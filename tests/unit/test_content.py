@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swap.lab.contents import parts
+from swap.content import count
 
 
 def begun(value: Any) -> int:
@@ -32,4 +32,4 @@ def test_only_lists_and_objects_outside_of_strings_count_wherever_a_chunk_ends(s
     text = json.dumps(value, ensure_ascii=False).encode()
 
     for size in (1, 2, 3, 7, len(text)):
-        assert parts(text[at : at + size] for at in range(0, len(text), size)) == begun(value)
+        assert count(text[at : at + size] for at in range(0, len(text), size)) == begun(value)

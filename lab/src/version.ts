@@ -1,0 +1,21 @@
+/** How a notebook was saved last, in words. */
+
+export interface Saved {
+  /** None while it is on this machine only. */
+  version: number | null;
+  /** Why it is. */
+  why: string | null;
+}
+
+/** Return what the status bar says; nothing before the first save. */
+export function said(saved: Saved): string {
+  if (saved.version !== null) {
+    return `Saved, version ${saved.version}`;
+  }
+  return saved.why ? 'Saved on this machine only' : '';
+}
+
+/** Return what is said of it at length. */
+export function explained(saved: Saved): string {
+  return saved.version !== null ? 'Show its history' : `${saved.why ?? ''} You may go on.`.trim();
+}

@@ -1,0 +1,251 @@
+"""What SWAP does with the versions of notebooks.  One verb, one function, one transaction; each says so in the audit.
+
+A person's notebook is found by its path and by their id, never by its own: nobody can ask for somebody else's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from swap import audit, content
+from swap.errors import Conflict, NotFound, Problem
+from swap.identity import Principal
+from swap.notebooks import changes, store
+from swap.notebooks.changes import Change
+from swap.notebooks.versions import Head, Kind, Page, PartsMissing, Sent, named, stale
+
+PAGE_VERSIONS = 50
+NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
+
+
+def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_id: Callable[[], str]) -> Head:
+    """Append a version, unless the newest has this content or the save was taken before; return what is newest then.
+
+    Raises StaleBase, which carries the newest version, PartsMissing, LimitExceeded.
+    """
+    head = store.hold(conn, principal.id, sent.path)
+    if head is None:
+        store.add(conn, new_id(), principal.id, sent.path, now)
+        head = store.hold(conn, principal.id, sent.path)
+        assert head is not None
+    taken = store.by_save(conn, head.notebook_id, sent.save_id)
+    if taken is not None:
+        return Head(head.notebook_id, head.path, taken, sent.digest, sent.file_digest)
+    if head.digest == sent.digest and head.file_digest == sent.file_digest:
+        return head
+    if head.digest != sent.digest:
+        _demand_newest(conn, head, sent)
+    if head.number == 0 and sent.manifest.cells:
+        _mark_copy(conn, principal, head, sent)
+    return _append(conn, principal, head, sent, now)
+
+
+def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
+    """Raise StaleBase for what was made from an older version than the newest."""
+    if sent.kind is Kind.FOUND:
+        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere.
+        if store.by_digest(conn, head.notebook_id, sent.digest) is not None:
+            raise stale(head)
+    elif head.number and sent.base not in {head.number, 0}:
+        raise stale(head)
+
+
+def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> None:
+    original = store.original(conn, principal.id, head.notebook_id, sent.digest)
+    if original is not None:
+        store.mark_copy(conn, head.notebook_id, *original)
+
+
+def _append(conn: Connection, principal: Principal, head: Head, sent: Sent, now: datetime) -> Head:
+    # Only what the newest version has may be named without being sent: whoever names it had it.
+    known = _manifest(conn, head).digests() if head.number else set()
+    needed = sent.manifest.digests()
+    if needed - known - sent.parts.keys():
+        raise PartsMissing
+    _demand_small(conn, head, sent, needed)
+    store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
+    number = head.number + 1
+    store.append(
+        conn,
+        head,
+        number,
+        sent,
+        author=principal.id,
+        via=principal.via.value,
+        now=now,
+        parent=head.number or None,
+    )
+    _record(conn, principal, head, number, sent.kind)
+    return Head(head.notebook_id, head.path, number, sent.digest, sent.file_digest)
+
+
+def _demand_small(conn: Connection, head: Head, sent: Sent, needed: set[str]) -> None:
+    """Raise LimitExceeded for what would not fit when it is put together: a part counts as often as it is named."""
+    sizes = store.sizes(conn, head.notebook_id, needed - sent.parts.keys())
+    sizes |= {name: (part.size_bytes, part.lists) for name, part in sent.parts.items()}
+    bytes_, lists = 0, 0
+    for cell in sent.manifest.cells:
+        for name in (cell.source, cell.outputs):
+            if name is not None:
+                bytes_, lists = bytes_ + sizes[name][0], lists + sizes[name][1]
+        # As base 64.
+        bytes_ += sum(sizes[name][0] * 4 // 3 for name in cell.images)
+    if bytes_ > content.WHOLE_BYTES or lists > content.WHOLE_PARTS:
+        raise content.too_large()
+
+
+def _record(conn: Connection, principal: Principal, head: Head, number: int, kind: Kind) -> None:
+    audit.record(
+        conn,
+        audit.NotebookSaved(
+            person_id=principal.id,
+            via=principal.via,
+            notebook_id=head.notebook_id,
+            path=head.path,
+            version=number,
+            kind=kind.value,
+        ),
+    )
+
+
+def move(conn: Connection, principal: Principal, old: str, new: str, now: datetime) -> int:
+    """Let a notebook, or all below a folder, keep its history under another path; return how many there were.
+
+    What had the new path is as if deleted: a file system that moves a file there has written over it.
+    """
+    found = store.below(conn, principal.id, old)
+    for notebook_id, path in found.items():
+        to = new + path[len(old) :]
+        taken = store.hold(conn, principal.id, to)
+        if taken is not None and taken.notebook_id != notebook_id:
+            _delete(conn, principal, taken.notebook_id, to, now)
+        store.move(conn, notebook_id, to)
+        moved = audit.NotebookMoved(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=to)
+        audit.record(conn, moved)
+    return len(found)
+
+
+def delete(conn: Connection, principal: Principal, path: str, now: datetime) -> int:
+    """Take a notebook, or all below a folder, from where they were; return how many there were."""
+    found = store.below(conn, principal.id, path)
+    for notebook_id, at in found.items():
+        _delete(conn, principal, notebook_id, at, now)
+    return len(found)
+
+
+def _delete(conn: Connection, principal: Principal, notebook_id: str, path: str, now: datetime) -> None:
+    store.delete(conn, notebook_id, now)
+    gone = audit.NotebookDeleted(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path)
+    audit.record(conn, gone)
+
+
+def page(conn: Connection, principal: Principal, path: str, before: int, *, folded: bool) -> Page:
+    """Return versions of a notebook that are older than `before`, newest first.  Raises NotFound."""
+    head = _found(store.find(conn, principal.id, path))
+    shown = store.versions(conn, head.notebook_id, before, PAGE_VERSIONS + 1, folded=folded)
+    return Page(head, shown[:PAGE_VERSIONS], len(shown) > PAGE_VERSIONS)
+
+
+def compare(conn: Connection, principal: Principal, path: str, old: int, new: int) -> tuple[Change, ...]:
+    """Return what changed from one version to another, cell by cell; from 0, all of it.  Raises NotFound."""
+    head = _found(store.find(conn, principal.id, path))
+    manifests = [_version(conn, head, number)[1] if number else None for number in (old, new)]
+    before, after = (manifest.cells if manifest else () for manifest in manifests)
+    wanted = changes.needed(before, after)
+    kept = store.parts(conn, head.notebook_id, wanted)
+    return changes.between(before, after, lambda name: content.unpacked(kept[name].content, kept[name].size_bytes))
+
+
+def name(conn: Connection, principal: Principal, path: str, number: int, text: str) -> None:
+    """Give a version a name, or take it away.  Raises NotFound, Invalid."""
+    head, chosen = _found(store.find(conn, principal.id, path)), named(text)
+    if not store.name_version(conn, head.notebook_id, number, chosen):
+        raise NotFound(NOWHERE)
+    audit.record(
+        conn,
+        audit.VersionNamed(
+            person_id=principal.id, via=principal.via, notebook_id=head.notebook_id, version=number, name=chosen
+        ),
+    )
+
+
+def restore(
+    conn: Connection,
+    principal: Principal,
+    path: str,
+    number: int,
+    file_digest: Callable[[], bytes],
+    replace: Callable[[bytes], None],
+    now: datetime,
+    save_id: str,
+) -> int:
+    """Append a version with the content of an earlier one and put it into the home; return its number.
+
+    `file_digest` tells of the file that lies there, while no save goes on.  `replace` writes it, as the last step
+    before the transaction ends: a file that was not written leaves no version, and one that was, but has none, is
+    taken in at the next save.
+    Raises NotFound, Conflict for a file that was changed since the newest version.
+    """
+    head = _found(store.hold(conn, principal.id, path))
+    if file_digest() != head.file_digest:
+        raise Conflict(
+            Problem(
+                f"{path} was changed since version {head.number}.",
+                why="Restoring now would lose that change: no version has it.",
+                todo="Open it in JupyterLab and save it there; then restore again.",
+            )
+        )
+    found, manifest = _version(conn, head, number)
+    kept = store.parts(conn, head.notebook_id, [found.digest.hex(), *manifest.digests()])
+
+    def part(digest: str) -> bytes:
+        return content.unpacked(kept[digest].content, kept[digest].size_bytes)
+
+    document = content.put_together(part(found.digest.hex()), part)
+    written = (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(
+        "utf-8", "surrogatepass"
+    )
+    values: Mapping[str, Any] = {
+        "digest": found.digest,
+        "file_digest": bytes.fromhex(content.digest(written)),
+        "kind": Kind.RESTORED.value,
+        "environment": found.environment,
+        "save_id": save_id,
+    }
+    store.append(
+        conn,
+        head,
+        head.number + 1,
+        values,
+        author=principal.id,
+        via=principal.via.value,
+        now=now,
+        parent=head.number,
+        restored=number,
+    )
+    _record(conn, principal, head, head.number + 1, Kind.RESTORED)
+    replace(written)
+    return head.number + 1
+
+
+def _found(head: Head | None) -> Head:
+    if head is None or not head.number:
+        raise NotFound(NOWHERE)
+    return head
+
+
+def _version(conn: Connection, head: Head, number: int) -> tuple[Any, content.Manifest]:
+    found = store.version(conn, head.notebook_id, number)
+    if found is None:
+        raise NotFound(Problem(f"{head.path} has no version {number}.", todo="Choose one from its history."))
+    kept = store.parts(conn, head.notebook_id, [found.digest.hex()])[found.digest.hex()]
+    return found, content.read(content.unpacked(kept.content, kept.size_bytes))
+
+
+def _manifest(conn: Connection, head: Head) -> content.Manifest:
+    return _version(conn, head, head.number)[1]

@@ -1,0 +1,372 @@
+"""A save in JupyterLab is a version before it is acknowledged, and with SWAP away a file that becomes one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import signal
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+import saves
+import services
+from conformance.proxy import Proxy
+from integration.gateway.gateways import Gateway, Person, running
+from integration.lab.conftest import Server, started
+from integration.lab.stand_ins import wait_for
+from services import NO_TLS
+from swap import content
+from swap.db.tables import notebook, notebook_version
+from swap.identity import Principal, Via
+from swap.notebooks import history
+from swap.people import service as people
+
+PATIENCE = 60.0
+
+
+@dataclass
+class Desk:
+    """A person's server, and the real gateway behind a way that can be cut."""
+
+    server: Server
+    gateway: Gateway
+    person: Person
+    way: Proxy
+    restart: Callable[[], Server]
+
+    @property
+    def home(self) -> Path:
+        return self.server.home
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"token {self.server.hub.token()}"}
+        return httpx.request(method, self.server.url + path, headers=headers, timeout=PATIENCE, verify=NO_TLS, **more)
+
+    def save(self, document: dict[str, Any], path: str = "a.ipynb") -> httpx.Response:
+        return self.ask("PUT", f"/api/contents/{path}", json={"type": "notebook", "content": document})
+
+    def saved(self, path: str = "a.ipynb") -> dict[str, Any]:
+        return dict(self.ask("GET", "/swap/saved", params={"path": path}).json())
+
+    def file(self, path: str = "a.ipynb") -> dict[str, Any]:
+        return as_lab_has_it(json.loads((self.home / path).read_text()))
+
+    def journal(self) -> list[str]:
+        folder = self.home / ".swap" / "saving"
+        return sorted(each.name for each in folder.iterdir()) if folder.exists() else []
+
+    def versions(self, path: str = "a.ipynb") -> list[dict[str, Any]]:
+        """Return what each version has, the first one first."""
+        principal = Principal(self.person.id, "ann", frozenset(), Via.PORTAL)
+        written: list[bytes] = []
+        with self.gateway.database.engine("owner").connect() as conn:
+            head = history.page(conn, principal, path, 10**9, folded=False).head
+            for number in range(1, head.number + 1):
+                with conn.begin_nested() as undone:
+                    history.restore(
+                        conn,
+                        principal,
+                        path,
+                        number,
+                        lambda: head.file_digest,
+                        written.append,
+                        datetime.now(UTC),
+                        secrets.token_hex(6),
+                    )
+                    undone.rollback()
+        return [json.loads(each) for each in written]
+
+    def kinds(self, path: str = "a.ipynb") -> list[str]:
+        with self.gateway.database.engine("owner").connect() as conn:
+            return list(
+                conn.scalars(
+                    select(notebook_version.c.kind)
+                    .join(notebook, notebook.c.id == notebook_version.c.notebook_id)
+                    .where(notebook.c.path == path, notebook.c.person_id == self.person.id)
+                    .order_by(notebook_version.c.number)
+                )
+            )
+
+    def cut(self) -> None:
+        self.way.upstream = ("127.0.0.1", 9)
+        self.way.cut()
+
+    def mend(self) -> None:
+        self.way.upstream = ("127.0.0.1", int(self.gateway.url.rpartition(":")[2]))
+
+
+def as_lab_has_it(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook as JupyterLab sends it: lines in one text."""
+    taken = content.take_apart(document)
+    return content.put_together(taken.manifest, taken.parts.__getitem__)
+
+
+@pytest.fixture(scope="module")
+def gateway(module_database: services.Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with running(module_database, tmp_path_factory.mktemp("gateway")) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(gateway: Gateway) -> Iterator[Desk]:
+    """One person with a server of their own."""
+    folder = services.temporary_directory()
+    (folder / "home").mkdir()
+    person, credential = gateway.person("ann"), secrets.token_hex(16)
+    with gateway.database.engine("owner").begin() as conn:
+        people.launch_server(conn, person.id, f"s{credential}", credential, datetime.now(UTC))
+    with ExitStack() as stack:
+        way = stack.enter_context(Proxy(("127.0.0.1", int(gateway.url.rpartition(":")[2]))))
+        number = iter(range(1000))
+
+        def restart() -> Server:
+            here = folder / f"s{next(number)}"
+            here.mkdir()
+            extra = {"SWAP_GATEWAY": f"http://127.0.0.1:{way.port}"}
+            server = stack.enter_context(started(here, folder / "home", extra=extra, credential=credential))
+            made.server = server
+            return server
+
+        made = Desk(None, gateway, person, way, restart)  # type: ignore[arg-type] # filled by the first start
+        restart()
+        yield made
+
+
+def test_a_save_is_a_version_before_it_is_acknowledged(desk: Desk) -> None:
+    documents = [saves.notebook(f"one{number}", "two") for number in range(3)]
+    for number, document in enumerate(documents, 1):
+        assert desk.save(document).status_code in {200, 201}
+        # Nothing is waited for: it is there with the answer.
+        assert desk.versions()[-1] == document
+        assert desk.saved() == {"version": number, "why": None}
+    assert desk.versions() == documents
+    assert desk.file() == documents[-1]
+    assert desk.journal() == []
+
+
+def test_a_notebook_that_was_there_is_a_version_before_it_is_written_over(desk: Desk) -> None:
+    old, new = saves.notebook("old"), saves.notebook("new")
+    (desk.home / "a.ipynb").write_text(json.dumps(old))
+    desk.save(new)
+    assert desk.versions() == [old, new]
+    assert desk.kinds() == ["found", "saved"]
+
+
+def test_what_git_or_a_program_wrote_between_two_saves_is_a_version(desk: Desk) -> None:
+    first, outside, second = saves.notebook("first"), saves.notebook("outside"), saves.notebook("second")
+    desk.save(first)
+    (desk.home / "a.ipynb").write_text(json.dumps(outside))
+    desk.save(second)
+    assert desk.versions() == [first, outside, second]
+
+
+def test_with_swap_away_a_save_is_on_this_machine_and_later_a_version(desk: Desk) -> None:
+    documents = [saves.notebook(f"one{number}") for number in range(4)]
+    desk.save(documents[0])
+    desk.cut()
+    for document in documents[1:]:
+        assert desk.save(document).status_code == 200
+        assert desk.file() == document
+        told = desk.saved()
+        assert told["version"] is None
+        assert "does not answer" in told["why"]
+    assert desk.versions() == documents[:1]
+    desk.mend()
+    wait_for("the version", lambda: desk.saved()["version"] == 4, seconds=PATIENCE)
+    assert desk.versions() == documents
+    assert desk.journal() == []
+
+
+def test_what_was_saved_while_swap_was_away_outlives_the_server(desk: Desk) -> None:
+    before, documents = saves.notebook("before"), [saves.notebook(f"one{number}") for number in range(3)]
+    (desk.home / "a.ipynb").write_text(json.dumps(before))
+    desk.cut()
+    for document in documents:
+        desk.save(document)
+    desk.server.process.kill()
+    desk.server.process.wait()
+    desk.mend()
+    desk.restart()
+    wait_for("the journal's end", lambda: not desk.journal(), seconds=PATIENCE)
+    assert desk.versions() == [before, *documents]
+    assert desk.save(saves.notebook("next")).status_code == 200
+    assert len(desk.versions()) == 5
+
+
+def test_a_gateway_that_hangs_holds_one_save_up_for_seconds_and_the_next_for_none(desk: Desk) -> None:
+    desk.save(saves.notebook("one"))
+    desk.way.blackhole()
+    assert desk.save(saves.notebook("two")).status_code == 200
+    assert desk.saved()["version"] is None
+    began = time.monotonic()
+    for number in range(5):
+        assert desk.save(saves.notebook(f"three{number}")).status_code == 200
+    assert time.monotonic() - began < 5 * 4, "none of them waited for the gateway"
+
+
+def test_a_newer_version_is_not_written_over_before_its_person_says_so(desk: Desk) -> None:
+    """Another machine of hers saved meanwhile."""
+    mine = saves.notebook("mine")
+    desk.save(saves.notebook("one"))
+    principal = Principal(desk.person.id, "ann", frozenset(), Via.SERVER)
+    elsewhere = saves.notebook("elsewhere")
+    with desk.gateway.database.engine("owner").begin() as conn:
+        history.save(conn, principal, saves.sent(elsewhere, base=1), datetime.now(UTC), lambda: "n")
+    answer = desk.save(mine)
+    assert answer.status_code == 409
+    assert "was saved elsewhere meanwhile, as version 2" in answer.json()["message"]
+    assert desk.file() == saves.notebook("one"), "nothing was written"
+    assert desk.save(mine).status_code == 409, "not of itself, however often"
+    assert desk.ask("POST", "/swap/saved", params={"path": "a.ipynb"}, json={"version": 2}).status_code == 200
+    assert desk.save(mine).status_code == 200
+    assert desk.versions() == [saves.notebook("one"), elsewhere, mine]
+
+
+def test_what_the_portal_restored_is_gone_on_from(desk: Desk) -> None:
+    first, second, third = saves.notebook("first"), saves.notebook("second"), saves.notebook("third")
+    desk.save(first)
+    desk.save(second)
+    principal = Principal(desk.person.id, "ann", frozenset(), Via.PORTAL)
+    file = bytes.fromhex(content.digest((desk.home / "a.ipynb").read_bytes()))
+    with desk.gateway.database.engine("owner").begin() as conn:
+        history.restore(
+            conn,
+            principal,
+            "a.ipynb",
+            1,
+            lambda: file,
+            (desk.home / "a.ipynb").write_bytes,
+            datetime.now(UTC),
+            "restore-1",
+        )
+    assert desk.save(third).status_code == 200
+    assert desk.versions() == [first, second, first, third]
+
+
+def test_a_rename_keeps_the_history_and_a_copy_begins_its_own(desk: Desk) -> None:
+    one, two = saves.notebook("one"), saves.notebook("two")
+    desk.save(one)
+    assert desk.ask("PATCH", "/api/contents/a.ipynb", json={"path": "b.ipynb"}).status_code == 200
+    desk.save(two, "b.ipynb")
+    assert desk.versions("b.ipynb") == [one, two]
+    copied = desk.ask("POST", "/api/contents/", json={"copy_from": "b.ipynb"}).json()["path"]
+    desk.save(saves.notebook("three"), copied)
+    with desk.gateway.database.engine("owner").connect() as conn:
+        rows = conn.execute(select(notebook).where(notebook.c.person_id == desk.person.id)).all()
+    (copy,), (original,) = ([row for row in rows if row.path == path] for path in (copied, "b.ipynb"))
+    assert (copy.copied_from, copy.copied_version) == (original.id, 2)
+
+
+def test_a_folder_that_is_renamed_while_swap_is_away_keeps_its_histories(desk: Desk) -> None:
+    one, two = saves.notebook("one"), saves.notebook("two")
+    (desk.home / "old").mkdir()
+    desk.save(one, "old/a.ipynb")
+    desk.cut()
+    assert desk.ask("PATCH", "/api/contents/old", json={"path": "new"}).status_code == 200
+    desk.save(two, "new/a.ipynb")
+    desk.mend()
+    wait_for("the journal's end", lambda: not desk.journal(), seconds=PATIENCE)
+    assert desk.versions("new/a.ipynb") == [one, two]
+
+
+def test_a_deleted_notebook_leaves_its_place(desk: Desk) -> None:
+    desk.save(saves.notebook("one"))
+    assert desk.ask("DELETE", "/api/contents/a.ipynb").status_code == 204
+    desk.save(saves.notebook("another"))
+    assert desk.versions() == [saves.notebook("another")]
+
+
+def test_a_notebook_that_is_too_large_for_its_history_is_saved_as_a_file(desk: Desk) -> None:
+    many = saves.notebook("one", x=[[]] * 250_000)
+    assert desk.save(many).status_code in {200, 201}
+    assert len(json.loads((desk.home / "a.ipynb").read_text())["metadata"]["x"]) == 250_000
+    assert "too large for its history" in desk.saved()["why"]
+    assert desk.journal() == []
+
+
+def test_a_notebook_of_format_3_has_its_first_state_and_its_saves(desk: Desk) -> None:
+    cells = [{"cell_type": "code", "input": "1 + 1", "language": "python", "outputs": [], "metadata": {}}]
+    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells, "metadata": {}}]}
+    (desk.home / "a.ipynb").write_text(json.dumps(old))
+    shown = desk.ask("GET", "/api/contents/a.ipynb").json()["content"]
+    shown["cells"][0]["source"] = "2 + 2"
+    assert desk.save(shown).status_code == 200
+    assert [each["cells"][0]["source"] for each in desk.versions()] == ["1 + 1", "2 + 2"]
+
+
+def test_a_file_stays_what_it_was_beside_its_content(desk: Desk) -> None:
+    """A link stays a link, another name of the same file goes on showing it, and who may read it does not change."""
+    plain, linked, second = desk.home / "plain.ipynb", desk.home / "linked.ipynb", desk.home / "second.ipynb"
+    for path in (plain, second):
+        path.write_text(json.dumps(saves.notebook("old")))
+    plain.chmod(0o640)
+    linked.symlink_to(plain)
+    os.link(second, desk.home / "hard.ipynb")
+    for name in ("linked.ipynb", "hard.ipynb"):
+        assert desk.save(saves.notebook("new"), name).status_code == 200
+    assert linked.is_symlink()
+    assert stat.S_IMODE(plain.stat().st_mode) == 0o640
+    assert desk.file("plain.ipynb") == desk.file("second.ipynb") == saves.notebook("new")
+
+
+TRIALS = [pytest.param(seed, marks=[pytest.mark.long] if seed >= 3 else []) for seed in range(200)]
+
+
+@pytest.mark.parametrize("seed", TRIALS)
+def test_every_acknowledged_save_is_there_after_a_kill(desk: Desk, seed: int) -> None:
+    """The server is killed while it saves, and its way to SWAP is cut and mended meanwhile, at random."""
+    chance = random.Random(seed)
+    acknowledged: list[dict[str, Any]] = []
+    begun: list[dict[str, Any]] = []
+    tokens = [desk.server.hub.token()]
+
+    def save_on(server: Server) -> None:
+        headers = {"Authorization": f"token {tokens[0]}"}
+        with (
+            httpx.Client(base_url=server.url, headers=headers, timeout=PATIENCE, verify=NO_TLS) as client,
+            suppress(httpx.HTTPError),
+        ):
+            while True:
+                document = saves.notebook(f"one{len(begun)}", "x" * 50_000)
+                begun.append(document)
+                body = {"type": "notebook", "content": document}
+                if client.put("/api/contents/a.ipynb", json=body).status_code in {200, 201}:
+                    acknowledged.append(document)
+
+    for _ in range(2):
+        server, count = desk.server, len(acknowledged)
+        saver = threading.Thread(target=save_on, args=(server,))
+        saver.start()
+        for _ in range(chance.randrange(3)):
+            chance.choice([desk.cut, desk.mend])()
+            count = len(acknowledged)
+            wait_for("a save", lambda count=count: len(acknowledged) > count, seconds=PATIENCE)
+        wait_for("a save", lambda count=count: len(acknowledged) > count, seconds=PATIENCE)
+        threading.Event().wait(chance.random() / 10)  # a random point of the save that goes on
+        os.kill(server.process.pid, signal.SIGKILL)
+        saver.join()
+        shown = desk.file()
+        assert begun.index(shown) >= begun.index(acknowledged[-1]), "half a save, or an older one"
+        desk.mend()
+        desk.restart()
+        tokens[0] = desk.server.hub.token()
+    wait_for("the journal's end", lambda: not desk.journal(), seconds=PATIENCE)
+    kept = desk.versions()
+    places = [kept.index(document) for document in acknowledged]
+    assert places == sorted(places), "in the order in which they were acknowledged"
+    assert all(document in begun for document in kept), "nothing half-written"
+    assert desk.save(saves.notebook("last")).status_code == 200
+    assert desk.versions()[-1] == saves.notebook("last")
