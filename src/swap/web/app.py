@@ -25,7 +25,8 @@ from swap.errors import NotFound, NotSignedIn, Problem
 from swap.launch.launcher import launcher
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.web import auth, errors, forms, highlight, words
+from swap.reading import highlight
+from swap.web import auth, errors, forms, words
 from swap.web.clock import Clock
 from swap.web.errors import NO_PAGE
 from swap.web.gateway import Gateway

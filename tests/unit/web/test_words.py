@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swap.web import highlight, words
+from swap.reading import highlight
+from swap.web import words
 
 NOW = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
