@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, SwapError, to_json
-from swap.reading import render
+from swap.reading import exports, render
 
 MEMORY_BYTES = 1_500_000_000
+EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script}
 HEADER = struct.Struct("!II")
 """Before each message: the bytes of its JSON, and of what comes behind it."""
 _EXAMPLE = {
@@ -60,6 +61,8 @@ def _answer(asked: dict[str, Any], content: bytes, cache: render.Cache) -> tuple
     if name := asked.get("picture"):
         picture, kind = render.picture(content, name)
         return {"type": kind}, picture
+    if asked.get("as") in EXPORTS:
+        return {}, EXPORTS[asked["as"]](content)
     rendered = render.as_json(render.render(content, cache))
     html = rendered.pop("html")
     return {"rendered": rendered}, html.encode()

@@ -26,10 +26,11 @@ ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
 }
+SIDES = {"left", "right", "center"}
 VALUES = {
     "*": {"dir": {"ltr", "rtl", "auto"}},
-    "th": {"scope": {"row", "col", "rowgroup", "colgroup"}},
-    "td": {"align": {"left", "right", "center"}},
+    "th": {"align": SIDES, "scope": {"row", "col", "rowgroup", "colgroup"}},
+    "td": {"align": SIDES},
 }
 UNSEEN = frozenset({"script", "style", "template", "title", "noscript", "textarea", "svg", "math", "iframe", "object"})
 """What stands inside these is no text for people."""

@@ -100,6 +100,11 @@ class _Renderer(HTMLRenderer):
         return str(escape(described))
 
 
+def _table_cell(_: Any, text: str, align: str | None = None, head: bool = False) -> str:
+    tag, side = "th" if head else "td", f' align="{align}"' if align in clean.SIDES else ""
+    return f"<{tag}{side}>{text}</{tag}>\n"
+
+
 def _inline_math(renderer: Any, text: str) -> str:
     return str(renderer.made.mark(formula.shown(text, block=False)))
 
@@ -110,6 +115,7 @@ def _block_math(renderer: Any, text: str) -> str:
 
 _renderer = _Renderer()
 _markdown = mistune.create_markdown(renderer=_renderer, plugins=[table, strikethrough, task_lists, url, math])
+_renderer.register("table_cell", _table_cell)
 _renderer.register("inline_math", _inline_math)
 _renderer.register("block_math", _block_math)
 _renderer.register("task_list_item", lambda _, text, checked=False: f"<li>{'☑' if checked else '☐'} {text}</li>\n")

@@ -43,9 +43,7 @@ def picture(data: Data, alternative: str) -> Markup | None:
                 for side, value in (("width", width), ("height", height))
                 if value is not None
             )
-            return Markup('<img src="{}" alt="{}"{} loading="lazy">').format(
-                pictures.name(kind, content), alternative, sizes
-            )
+            return Markup('<img src="{}" alt="{}"{}>').format(pictures.name(kind, content), alternative, sizes)
     return None
 
 

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, Unavailable, from_json
@@ -67,12 +67,21 @@ class Room:
         """Return a notebook that was read for this person, if it is kept still."""
         return self._rendered.get((person_id, content_digest))
 
-    def picture(self, person_id: str, content: bytes, name: str) -> tuple[bytes, str]:
-        """Return a picture of a notebook, and its type.  Raises NotFound, LimitExceeded, Unavailable."""
-        key = person_id, digest(content), name
+    def export(self, person_id: str, content: bytes, kind: str) -> bytes:
+        """Return a notebook as a file to take along (`child.EXPORTS`).  Raises Invalid, LimitExceeded, Unavailable."""
+        return self._ask(person_id, {"as": kind}, content)[1]
+
+    def picture(
+        self, person_id: str, content_digest: str, name: str, content: Callable[[], bytes]
+    ) -> tuple[bytes, str]:
+        """Return a picture of a notebook, and its type; the notebook is only asked for when it is not kept.
+
+        Raises NotFound, LimitExceeded, Unavailable.
+        """
+        key = person_id, content_digest, name
         found = self._pictures.get(key)
         if found is None:
-            told, picture = self._ask(person_id, {"picture": name}, content)
+            told, picture = self._ask(person_id, {"picture": name}, content())
             if told.get("type") not in _TYPES:
                 raise _lost()
             found = picture, told["type"]

@@ -23,11 +23,14 @@ from swap import look, visit
 from swap.db import engine
 from swap.errors import NotFound, NotSignedIn, Problem
 from swap.launch.launcher import launcher
+from swap.reading import highlight
+from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.reading import highlight
+from swap.walls.cell import Cell
 from swap.web import auth, errors, forms, words
 from swap.web.clock import Clock
+from swap.web.content import Content
 from swap.web.errors import NO_PAGE
 from swap.web.gateway import Gateway
 from swap.web.gone import Gone
@@ -54,6 +57,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         hub=hub,
         gateway=Gateway(runtime.gateway_url),
         launcher=launcher(settings, runtime),
+        room=Room(_cell(settings)),
         starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
         templates=templates,
         clock=clock,
@@ -65,6 +69,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
         await portal.starts.close()
         await hub.close()
         await portal.gateway.close()
+        portal.room.close()
         portal.engine.dispose()
 
     app = FastAPI(title="SWAP portal", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
@@ -81,8 +86,21 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None) -> 
     app.add_api_route("/ping", _ping(runtime.mark), methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
-    app.add_middleware(Guard, settings=settings, gone=Gone(templates, settings.addresses), failed=_failed(portal))
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        gone=Gone(templates, settings.addresses),
+        content=Content(portal),
+        failed=_failed(portal),
+    )
     return app
+
+
+def _cell(settings: Settings) -> Cell | None:
+    """Return where notebooks are read: with the walls of what has no power, where people have walls."""
+    if settings.launch.isolation == "none":
+        return None
+    return Cell(settings.launch.combiners_uid, str(settings.state / "reading"))
 
 
 def _ping(mark: str) -> Callable[[], Awaitable[Response]]:

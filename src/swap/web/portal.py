@@ -17,6 +17,7 @@ from swap.launch.launcher import Launcher
 from swap.notebooks.workspace import Workspace
 from swap.people import service as people
 from swap.people.model import PortalSession
+from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Address, Settings
 from swap.web.clock import Clock
@@ -39,6 +40,7 @@ class Portal:
     gateway: Gateway
     starts: Starts
     launcher: Launcher
+    room: Room
     templates: Environment
     clock: Clock
 
