@@ -18,7 +18,7 @@ from typing import Any
 from swap.errors import LimitExceeded, Problem, SwapError, to_json
 from swap.reading import exports, render
 
-MEMORY_BYTES = 1_500_000_000
+MEMORY_BYTES = 1_000_000_000
 EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script}
 HEADER = struct.Struct("!II")
 """Before each message: the bytes of its JSON, and of what comes behind it."""

@@ -25,6 +25,8 @@ PICTURE_LENGTH = 15_000_000
 PIXELS = 4_000
 """The largest width and height that a picture may ask for."""
 TYPE_LENGTH = 80
+KINDS = ("markdown", "code", "raw")
+"""Of cells; a tuple, since what is looked for in it may be of any type."""
 ATTACHMENTS = 50
 LINES = 2_000
 """Of a traceback."""
@@ -131,7 +133,7 @@ def language(document: Mapping[str, Any]) -> str:
 def cells(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the cells that are shown, as they came."""
     for each in document["cells"][:CELLS]:
-        if isinstance(each, dict) and each.get("cell_type") in {"markdown", "code", "raw"}:
+        if isinstance(each, dict) and each.get("cell_type") in KINDS:
             yield each
 
 

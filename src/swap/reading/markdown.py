@@ -32,7 +32,7 @@ _SECRET = secrets.token_hex(8)
 """What nobody can write, in whichever way: marks are made of it."""
 _MARK = re.compile(f"\ue000{_SECRET}-([0-9]+)\ue001")
 _BLOCK = re.compile(f"<div>{_MARK.pattern}</div>")
-_HEADING = re.compile(f"<h([2-6])>{_MARK.pattern}")
+_HEADING = re.compile(f"(?:<h([2-6])>)?\ue000{_SECRET}#([0-9]+)\ue001")
 _ENVIRONMENT = re.compile(r"^\\begin\{(equation|align|gather|multline|eqnarray)(\*?)\}", re.MULTILINE)
 _cleaner = clean.cleaner(lambda _tag, _name, value: None if _SECRET in value else value)
 
@@ -79,7 +79,7 @@ class _Renderer(HTMLRenderer):
         if not plain or len(self.made.headings) >= HEADINGS:
             return f"<h{shown}>{text}</h{shown}>\n"
         self.made.headings.append(Heading(level, plain[:200], anchor(plain)))
-        return f"<h{shown}>{self.made.mark(str(len(self.made.headings) - 1))}{text}</h{shown}>\n"
+        return f"<h{shown}>\ue000{_SECRET}#{len(self.made.headings) - 1}\ue001{text}</h{shown}>\n"
 
     def block_code(self, code: str, info: str | None = None) -> str:
         language = (info or "").split(" ")[0].lower()
@@ -133,11 +133,14 @@ def render(text: str, picture: Picture = lambda _: None) -> tuple[Markup, tuple[
         _renderer.made = made
         rendered = str(_markdown(_environments(text)))
     cleaned = clean.within(_cleaner.clean(rendered))
-    cleaned = _HEADING.sub(
-        lambda at: f'<h{at[1]} id="{escape(made.headings[int(made.parts[int(at[2])])].anchor)}">', cleaned
-    )
+    cleaned = _HEADING.sub(lambda at: _begun(at[1], made.headings[int(at[2])]), cleaned)
     cleaned = _BLOCK.sub(lambda at: made.parts[int(at[1])], cleaned)
     return Markup(_MARK.sub(lambda at: made.parts[int(at[1])], cleaned)), tuple(made.headings)  # noqa: S704
+
+
+def _begun(level: str | None, heading: Heading) -> str:
+    """Return how a heading begins, with its anchor; nothing where the cleaning took the heading away."""
+    return "" if level is None else f'<h{level} id="{escape(heading.anchor)}">'
 
 
 def anchor(heading: str) -> str:

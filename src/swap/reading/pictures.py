@@ -64,14 +64,13 @@ def written(kind: str, data: str) -> tuple[bytes, str]:
 
 
 def _anew(picture: Image.Image, *, jpeg: bool) -> tuple[bytes, str]:
+    mode = "RGB" if jpeg else picture.mode if picture.mode in {"1", "L", "RGB", "RGBA"} else "RGBA"
+    # A new image: what came beside the dots is in the old one, and would be saved with them.
+    clean = Image.new(mode, picture.size)
+    clean.paste(picture.convert(mode))
     made = io.BytesIO()
     if jpeg:
-        picture.convert("RGB").save(made, "JPEG", quality=92)
+        clean.save(made, "JPEG", quality=92)
         return made.getvalue(), "image/jpeg"
-    mode = picture.mode if picture.mode in {"1", "L", "RGB", "RGBA"} else "RGBA"
-    dots = picture.convert(mode)
-    # A new image, so that nothing that came beside the dots is saved with them.
-    clean = Image.new(mode, dots.size)
-    clean.paste(dots)
-    clean.save(made, "PNG", compress_level=6)
+    clean.save(made, "PNG")
     return made.getvalue(), "image/png"

@@ -102,32 +102,38 @@ class Room:
                 Problem("SWAP is reading other notebooks.", why="All its readers are busy.", todo="Try again.")
             )
         try:
-            reader = self._take(person_id)
+            with self._lock:
+                reader = self._idle.pop(person_id, None)
             try:
-                answer = reader.ask(asked, content, self._seconds)
-            except BaseException:
-                reader.close()
-                raise
-            self._give_back(person_id, reader)
+                answer = self._answer(person_id, reader, asked, content)
+            except Unavailable:
+                if reader is None:
+                    raise
+                # It had ended while it waited, for another reason than this notebook.
+                answer = self._answer(person_id, None, asked, content)
         finally:
             self._turns.release()
         if "error" in answer[0]:
             raise from_json(answer[0]["error"])
         return answer
 
-    def _take(self, person_id: str) -> _Reader:
-        with self._lock:
-            reader = self._idle.pop(person_id, None)
-        if reader is not None and reader.alive:
-            return reader
-        if reader is not None:
-            reader.close()
+    def _answer(
+        self, person_id: str, reader: _Reader | None, asked: Mapping[str, Any], content: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the answer of a process, or of a new one; it waits for the person's next notebook."""
         try:
-            return _Reader(self._server)
+            reader = reader or _Reader(self._server)
         except OSError as error:
             raise Unavailable(
                 Problem("SWAP cannot read notebooks now.", why="No process could be started.", todo="Try again.")
             ) from error
+        try:
+            answer = reader.ask(asked, content, self._seconds)
+        except BaseException:
+            reader.close()
+            raise
+        self._give_back(person_id, reader)
+        return answer
 
     def _give_back(self, person_id: str, reader: _Reader) -> None:
         reader.idle_since = time.monotonic()
@@ -161,22 +167,23 @@ class _Reader:
         self._server = server
         self.idle_since = 0.0
 
-    @property
-    def alive(self) -> bool:
-        """Whether it can still be asked."""
-        return not self._forked.wait(0)
-
     def ask(self, asked: Mapping[str, Any], content: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
         """Return its answer.  Raises LimitExceeded when it has none in time, Unavailable when it ended."""
         # Whatever it waits for, it is ended then: a timeout of the socket counts from each piece anew.
-        late = threading.Timer(seconds, self._forked.kill)
-        late.daemon = True
-        late.start()
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._forked.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
         try:
             child.send(self._forked.control, dict(asked), content)
             return child.receive(self._forked.control, ANSWER_BYTES)
         except (EOFError, OSError, ValueError, TypeError, RecursionError) as error:
-            if late.is_alive():
+            if not late.is_set():
                 log.warning("A reader of notebooks ended before it answered")
                 raise _lost() from error
             raise LimitExceeded(
@@ -187,7 +194,7 @@ class _Reader:
                 )
             ) from error
         finally:
-            late.cancel()
+            timer.cancel()
 
     def close(self) -> None:
         """End it."""

@@ -124,7 +124,7 @@ class Content:
         return self._notebook(opened, found["token"], request)
 
     def _open(self, token: str) -> Opened:
-        """Return what an address opens.  Raises NotSignedIn for one not of ours, or that ended with its sign-in or before."""
+        """Return what an address opens.  Raises NotSignedIn for one not of ours, or that has ended."""
         portal, now = self._portal, self._portal.clock.now()
         try:
             said = signed.read(_key(portal), AUDIENCE, token, now)
