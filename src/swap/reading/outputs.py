@@ -13,6 +13,8 @@ from swap.reading import ansi, clean, formula, markdown, pictures, tables
 from swap.reading.document import ERROR, PROGRESS, RESULT, Data, Failure, Output, Stream
 
 JSON_LENGTH = 100_000
+_INDENTED = re.compile(r"\n\s*(?=</?(?:table|thead|tbody|tr|th|td)\b)")
+"""What stands between the parts of a table, and is half of what pandas writes."""
 LINES = 60
 """Lines of a text that are shown at once; a longer one can be scrolled."""
 _CHART = re.compile(r"application/vnd\.(?:vega|vegalite|plotly|bokehjs\w*|holoviews\w*)\b")
@@ -71,7 +73,7 @@ def _chart(data: Data) -> Markup | None:
 
 
 def _html(data: Data) -> Markup | None:
-    made = clean.html(data.texts.get("text/html", ""))
+    made = clean.html(_INDENTED.sub("", data.texts.get("text/html", "")))
     if not made.strip():
         return None
     return Markup('<div class="out doc-t" tabindex="0" role="group" aria-label="Output">{}</div>').format(made)

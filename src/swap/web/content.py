@@ -86,17 +86,35 @@ class Content:
     def __init__(self, portal: Portal) -> None:
         """Begin; no address was used."""
         self._portal = portal
+        self._key = _key(portal)
         self._used = Used()
         self._page = portal.templates.get_template("content.html")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
-        answer = await run_in_threadpool(self._answer, request)
+        # Nothing is waited for where nothing is looked up.
+        answer = self._unchanged(request)
+        if answer is None:
+            answer = await run_in_threadpool(self._answer, request)
         at = self._portal.address(request)
         for name, value in headers(at, is_page=answer.media_type == "text/html").items():
             answer.headers.setdefault(name, value)
         await answer(scope, receive, send)
+
+    def _unchanged(self, request: Request) -> Response | None:
+        """Answer who has what an address shows: that it is the same, which the address itself says to its holder."""
+        found = _ADDRESS.fullmatch(request.url.path)
+        wanted = request.headers.get("if-none-match")
+        if wanted is None or found is None or found["picture"] or request.method != "GET":
+            return None
+        try:
+            said = signed.read(self._key, AUDIENCE, found["token"], self._portal.clock.now())
+        except jwt.InvalidTokenError:
+            return None
+        if wanted != _mark(said["is"], request):
+            return None
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": wanted})
 
     def _answer(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
@@ -127,7 +145,7 @@ class Content:
         """Return what an address opens.  Raises NotSignedIn for one not of ours, or that has ended."""
         portal, now = self._portal, self._portal.clock.now()
         try:
-            said = signed.read(_key(portal), AUDIENCE, token, now)
+            said = signed.read(self._key, AUDIENCE, token, now)
         except jwt.InvalidTokenError as error:
             raise NotSignedIn(_ENDED) from error
         claims = Claims(said["sub"], Via.PORTAL, said["epoch"], "", "", signed.ends_at(said))
@@ -136,11 +154,7 @@ class Content:
         return Opened(person, said["path"], said["is"], datetime.fromtimestamp(float(said["iat"]), UTC))
 
     def _notebook(self, opened: Opened, token: str, request: Request) -> Response:
-        mode, unfolded = request.query_params.get("mode", ""), request.query_params.get("code") == "all"
-        mark = f'"{opened.digest[:32]}{mode if mode in MODES else ""}{"+" if unfolded else ""}"'
-        # Whoever has it already learns nothing by this; others get it once.
-        if request.headers.get("if-none-match") == mark:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": mark})
+        mode, unfolded = _wished(request)
         now = self._portal.clock.now()
         if now > opened.made_at + timedelta(seconds=SECONDS) or not self._used.first_time(token, now.timestamp()):
             raise NotSignedIn(_ENDED)
@@ -156,10 +170,10 @@ class Content:
         html = render.unfolded(rendered.html) if unfolded else rendered.html
         shown = self._page.render(
             title=rendered.title or opened.path,
-            mode=mode if mode in MODES else "",
+            mode=mode,
             html=Markup(html),  # noqa: S704
         )
-        return HTMLResponse(shown, headers={"ETag": mark})
+        return HTMLResponse(shown, headers={"ETag": _mark(opened.digest, request)})
 
     def _picture(self, opened: Opened, name: str) -> Response:
         content, kind = self._portal.room.picture(
@@ -171,6 +185,18 @@ class Content:
     def _said(self, problem: Problem, status: int) -> Response:
         said = Markup('<p class="none"><b>{}</b> {}</p>').format(problem.title, problem.todo)
         return HTMLResponse(self._page.render(title=problem.title, mode="", html=said), status_code=status)
+
+
+def _wished(request: Request) -> tuple[str, bool]:
+    """Return light, dark or neither, and whether all code is open."""
+    mode = request.query_params.get("mode", "")
+    return mode if mode in MODES else "", request.query_params.get("code") == "all"
+
+
+def _mark(content_digest: str, request: Request) -> str:
+    """Return the tag of a notebook as it is wished for."""
+    mode, unfolded = _wished(request)
+    return f'"{content_digest[:32]}{mode}{"+" if unfolded else ""}"'
 
 
 def policy(at: Address) -> str:

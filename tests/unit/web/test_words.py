@@ -92,7 +92,7 @@ def test_sql_is_marked_and_escaped() -> None:
     marked = highlight.sql("select sum(x) FROM t WHERE a = '<i>' -- <b>")
     assert '<span class="k">select</span>' in marked
     assert '<span class="f">sum</span>' in marked
-    assert '<span class="s">&#39;&lt;i&gt;&#39;</span>' in marked
+    assert "<span class=\"s\">'&lt;i&gt;'</span>" in marked
     assert '<span class="o">-- &lt;b&gt;</span>' in marked
 
 
