@@ -25,17 +25,26 @@ const dark = tokens('theme-wikimedia-ui-mode-dark.css');
 const under = (selector) => dark.replace(/:root\s*\{/g, `${selector} {`);
 if (!/:root\s*\{/.test(dark)) throw new Error('The dark tokens no longer start with :root; look at build.mjs.');
 const codex = readFileSync(join(wikimedia, 'codex/dist/codex.style.css'), 'utf8');
-put('swap.css', [
+const own = (name) => readFileSync(join(here, 'styles', name), 'utf8');
+const values = [
   tokens('theme-wikimedia-ui.css'),
   tokens('theme-wikimedia-ui-mode-small.css'),
   `@media (prefers-color-scheme: dark) {\n${under(':root:not([data-mode="light"])')}\n}`,
   under(':root[data-mode="dark"]'),
-  codex,
-  readFileSync(join(here, 'styles/look.css'), 'utf8'),
-]
-  // Codex's own words about itself stay; the comments of 900 tokens need not travel.
+];
+// Codex's own words about itself stay; the comments of 900 tokens need not travel.
+const plain = (sheets) => sheets
   .map((sheet) => { const head = sheet.match(/^\/\*[\s\S]*?\*\//)?.[0] ?? ''; return `${head}\n${sheet.slice(head.length).replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*\n+/g, '\n')}`; })
-  .join('\n'));
+  .join('\n');
+put('swap.css', plain([...values, codex, own('look.css')]));
+
+// A notebook's own page loads this and nothing else: of the tokens only those that its sheet, or one of them, names.
+const reader = own('reader.css');
+const line = /^\s*--([\w-]+):\s*([^;]*);\n/gm;
+const needs = new Set();
+const need = (text) => { for (const [, name] of text.matchAll(/var\(--([\w-]+)/g)) if (!needs.has(name)) { needs.add(name); for (const sheet of values) for (const [, token, value] of sheet.matchAll(line)) if (token === name) need(value); } };
+need(reader);
+put('reader.css', plain([...values.map((sheet) => sheet.replace(line, (whole, name) => (needs.has(name) ? whole : ''))), reader]));
 
 for (const name of readdirSync(join(here, 'scripts')).sort()) {
   put(name, readFileSync(join(here, 'scripts', name), 'utf8'));

@@ -42,14 +42,15 @@ class Pair:
         self._server()
         return texts[0], texts[1]
 
-    def ends_at(self, host: str) -> datetime | None:
+    def ends_at(self, host: str, apart: str | None = None) -> datetime | None:
         """Return when it ends, or None when it has ended or has not begun.
 
-        Raises SettingsError for a pair that is none, and for one that is not for the portal's host and all below it.
+        Raises SettingsError for a pair that is none, and for one that is not for the portal's host and all below it,
+        and for the host on which notebooks are shown, if that is `apart`.
         """
         self.read()
         ends = None
-        for name in (host, f"p234567abc.{host}"):
+        for name in (host, f"p234567abc.{host}", *([apart] if apart else [])):
             try:
                 ends = self._ends_at(name)
             except ssl.SSLCertVerificationError as error:
@@ -59,7 +60,8 @@ class Pair:
                     Problem(
                         f"The certificate of origins.certificate is not for {name}.",
                         why=f"{error.verify_message}. Each person's server has a name of its own below the portal's.",
-                        todo=f"Get one for {host} and *.{host}, or mend origins.url.",
+                        todo=f"Get one for {' and '.join([host, f'*.{host}', *([apart] if apart else [])])},"
+                        " or mend [origins].",
                     )
                 ) from error
             except ssl.SSLError as error:

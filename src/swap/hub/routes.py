@@ -158,6 +158,7 @@ def _routers(address: Address, entry: str) -> dict[str, Any]:
     hub_paths = "PathRegexp(`^/hub(/|$)`)"
     door = "Path(`/hub/api/oauth2/authorize`)"
     probe = f"Host(`{PROBE}.{address.host}`) && Path(`/ping`)"
+    content = f"Host(`{address.content_host}`) && (Method(`GET`) || Method(`HEAD`))"
 
     def router(rule: str, service: str, priority: int, *middlewares: str) -> dict[str, Any]:
         return _router(entry, rule, service, priority, *middlewares)
@@ -168,7 +169,7 @@ def _routers(address: Address, entry: str) -> dict[str, Any]:
         "dotted": router(dotted, "portal", _DOTTED, "to-nothing"),
         # A page of any other host, a neighbour's too, may lead here and do nothing else: under TLS browsers send
         # cookies along with what it asks for.  Servers judge WebSockets themselves, by their Origin.
-        "foreign": router(f"{ours} && {foreign} && !({probe})", "portal", _FOREIGN, "to-foreign"),
+        "foreign": router(f"{ours} && {foreign} && !({probe}) && !({content})", "portal", _FOREIGN, "to-foreign"),
         "sign-in": router(f"{portal} && Path(`/hub/login`)", "hub", _DOOR, "hub-away", "through-traefik"),
         "hub": router(f"{portal} && {door}", "hub", _DOOR, "hub-away"),
         # A person's server sends its person here, wherever they came from: it knows no address of the portal's.
@@ -187,6 +188,9 @@ def _routers(address: Address, entry: str) -> dict[str, Any]:
             f"{person} && PathRegexp(`^/user/{PERSON}(/|$)`) && {IS_PAGE}", "portal", _LAST + 1, _at(entry, "to-start")
         ),
         "person": router(f"{person} && {IS_PAGE}", "portal", _LAST, _at(entry, "to-portal")),
+        # What is shown there has no origin, so to browsers all that it asks for is another site's.  There is no cookie
+        # on that host, and each address says by itself what it opens and until when.
+        "content": router(content, "portal", _LAST),
         # The portal answers the probe whether this browser finds such names.
         "probe": router(probe, "portal", _LAST),
     }

@@ -23,8 +23,9 @@ from swap.forking import ForkServer, server_of
 from swap.launch import running
 from swap.launch.limits import find, used
 from swap.notebooks.far import ENDED, HOME, USE
-from swap.walls import mounts, warden
+from swap.walls import cells, mounts, warden
 from swap.walls.cell import Cell
+from swap.walls.cells import Cells, Program
 from swap.walls.warden import VIEW, Warden
 
 PROGRAM: Final = server_of("swap.notebooks.at_home")
@@ -46,6 +47,8 @@ class Plan(warden.Plan):
     """Person → their uid, which is theirs for ever."""
     disk_bytes: int | None
     """The size of a person's own disk, where they have one."""
+    cells: Mapping[str, Program]
+    """Of what reads notebooks."""
     seats: Sequence[str]
     """The program that asks the database for the uid of who came later."""
 
@@ -59,7 +62,8 @@ class PortalWarden(Warden):
     _plan: Plan
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(plan)
+        self._cells = Cells(plan.cells)
+        super().__init__(plan, self._cells.users)
         cell = Cell(0, str(plan.folder / VIEW), becomes_whom_it_is_told=True)
         self._server = ForkServer(PROGRAM, cell=cell)
         self._groups = find()
@@ -67,6 +71,9 @@ class PortalWarden(Warden):
         self._room = threading.Semaphore(_MOST)
 
     def _attend(self, word: str, name: str, answer: int, given: Sequence[int]) -> None:
+        if word in cells.ERRANDS:
+            cells.answer(answer, given, lambda: self._cells.do(word, name, given))
+            return
         for each in given:
             os.close(each)
         to = socket.socket(fileno=answer)
@@ -144,8 +151,10 @@ class PortalWarden(Warden):
             raise from_json(said["error"])
         return int(said["uid"])
 
-    def _collect(self, program: subprocess.Popen[bytes]) -> None:
-        """Collect nothing before the end: a portal starts no program, and threads of ours wait for theirs."""
+    def _collect(self, program: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 — it is collected by who serves it
+        """Collect cells alone before the end: a portal starts no program, and threads of ours wait for theirs."""
+        self._cells.poll()
 
     def _end_own(self) -> None:
         self._server.close()
+        self._cells.end()

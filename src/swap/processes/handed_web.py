@@ -5,15 +5,20 @@ Only values: `notebooks.warden` does what is said here.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from swap import bare, r, restarts
 from swap.processes import handed, seats
 from swap.processes.handed import NAMES, SEEN, Files
+from swap.reading import room
+from swap.reading.room import READING
 from swap.runtime import Runtime
 from swap.settings import Settings
+from swap.walls.cell import Cell
 from swap.walls.copies import NOTEBOOKS
+from swap.walls.warden import VIEW
 from swap.web import shelf
 
 FOLDER: Final = "portal"
@@ -46,6 +51,7 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
         "homes": str(here.homes),
         "known": seats.known(settings, here),
         "disk_bytes": launch.disk_bytes,
+        "cells": {READING: (room.PROGRAM, bare.ENVIRONMENT, asdict(Cell(launch.notebooks_uid, str(folder / VIEW))))},
         "seats": bare.command("swap.processes.seats"),
     }
 

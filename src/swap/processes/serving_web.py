@@ -6,23 +6,25 @@ import importlib
 from typing import Any
 
 from swap.processes import behind
-from swap.walls.errands import Asker
+from swap.walls.errands import Errands
 
 
 def main() -> None:
     """Serve until told to stop."""
-    behind.walls(lambda known, warden: serve(known, Asker(warden)))
+    behind.walls(lambda known, warden: serve(known, Errands(warden)))
 
 
-def serve(known: dict[str, Any], errands: Asker) -> None:
+def serve(known: dict[str, Any], errands: Errands) -> None:
     """Be the portal."""
-    web, far, settings, runtime = (
-        importlib.import_module(f"swap.{name}") for name in ("processes.web", "notebooks.far", "settings", "runtime")
+    web, far, forking, room, settings, runtime = (
+        importlib.import_module(f"swap.{name}")
+        for name in ("processes.web", "notebooks.far", "forking", "reading.room", "settings", "runtime")
     )
     web.run(
         settings.Settings.model_validate(known["settings"]),
         runtime.Runtime.model_validate(known["runtime"]),
         far.Far(errands),
+        forking.warded(errands, room.READING),
     )
 
 

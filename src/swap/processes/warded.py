@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from swap import apart, logs
 from swap.walls.cell import Cell
-from swap.walls.gateway import GatewayWarden, Plan, Program
+from swap.walls.cells import Program
+from swap.walls.gateway import GatewayWarden, Plan
 
 WARDEN: Final = GatewayWarden
 

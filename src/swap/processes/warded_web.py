@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from swap import apart, logs
 from swap.notebooks.warden import Plan, PortalWarden
+from swap.walls.cell import Cell
+from swap.walls.cells import Program
 
 WARDEN: Final = PortalWarden
 
@@ -37,7 +39,8 @@ def plan(made: dict[str, Any]) -> Plan:
     """Return the plan of what was read."""
     told = made["told"] | {"warden": os.getpid()}
     places = {name: Path(made[name]) for name in ("folder", "state", "homes")}
-    return Plan(**made | {"told": told} | places)
+    cells = {name: Program(argv, env, Cell(**cell)) for name, (argv, env, cell) in made["cells"].items()}
+    return Plan(**made | {"told": told, "cells": cells} | places)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from swap import logs, runtime, settings
+from swap.forking import ForkServer
 from swap.notebooks.place import Places
 from swap.processes import COMMANDS
 from swap.processes.serve import serve
@@ -23,9 +24,9 @@ def main() -> None:
     run(known, here)
 
 
-def run(known: Settings, here: Runtime, places: Places | None = None) -> None:
-    """Serve until told to stop, with homes that are reached from here, or as `places` says."""
-    serve(app.create(known, here, places=places), here.web_port)
+def run(known: Settings, here: Runtime, places: Places | None = None, readers: ForkServer | None = None) -> None:
+    """Serve until told to stop, with homes and readers of notebooks of its own, or those that are given."""
+    serve(app.create(known, here, places=places, readers=readers), here.web_port)
 
 
 if __name__ == "__main__":

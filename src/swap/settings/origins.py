@@ -15,6 +15,8 @@ from swap.settings.base import Location, Model
 
 PROBE = "probe--x"
 """A name below the portal's that can be nobody's id: its pages ask for it to see whether browsers find such names."""
+CONTENT = "content"
+"""A name below the portal's that can be nobody's id: where notebooks are shown to those who read them."""
 _PORTS = {"http": 80, "https": 443}
 _NAME = r"(?=.{1,200}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
 
@@ -26,6 +28,8 @@ class Address:
     scheme: Literal["http", "https"]
     host: str
     port: int
+    apart: str = ""
+    """The host on which notebooks are shown, where it is not below the portal's."""
 
     @property
     def tls(self) -> bool:
@@ -46,10 +50,20 @@ class Address:
         """What the portal's pages ask for, to see whether browsers find people's hosts."""
         return f"{self.person_url(PROBE)}/ping"
 
+    @property
+    def content_host(self) -> str:
+        """The host on which notebooks are shown, and nothing else is."""
+        return self.apart or f"{CONTENT}.{self.host}"
+
+    @property
+    def content_url(self) -> str:
+        """The origin on which notebooks are shown, without a trailing slash."""
+        return self._url(self.content_host)
+
     def holds(self, host: str) -> bool:
-        """Tell whether a Host header names the portal here, or something below it; its port does not matter."""
+        """Tell whether a Host header names the portal here, or what belongs to it; its port does not matter."""
         name = host.lower().partition(":")[0]
-        return name == self.host or name.endswith(f".{self.host}")
+        return name in {self.host, self.content_host} or name.endswith(f".{self.host}")
 
     def _url(self, host: str) -> str:
         # As browsers write it: without the port that the scheme means anyway.
@@ -66,6 +80,13 @@ def _public(url: str) -> str:
         msg = "its port must be between 1 and 65535"
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def _host(name: str) -> str:
+    if re.fullmatch(_NAME, name) is None or name.endswith(".localhost"):
+        msg = "it must be a name in lower case, for example swap-content.example"
+        raise ValueError(msg)
+    return name
 
 
 def _network(address: str) -> str:
@@ -99,6 +120,11 @@ class Origins(Model):
         description="Addresses and networks of proxies of the site's own that speak TLS in SWAP's place. They alone are"
         " answered on `port`, and believed about whom they speak for; there is no certificate then.",
     )
+    content_host: Annotated[str, AfterValidator(_host)] | None = Field(
+        default=None,
+        description="The host on which notebooks are shown to those who read them, such as swap-content.example: a name"
+        " of another domain than the one in `url`, also in the certificate. content.<name in url> when absent.",
+    )
     bind: str = Field(default="0.0.0.0", description="The address SWAP listens on for `url`.")  # noqa: S104 - asked for
     port: int | None = Field(
         default=None, ge=1, le=65535, description="The port SWAP listens on for `url`; by default the one in it."
@@ -116,6 +142,9 @@ class Origins(Model):
             if self.model_fields_set:
                 msg = "url is missing: the public address that the others are for"
                 raise ValueError(msg)
+        elif self.content_host is not None and self._is_beside(self.content_host):
+            msg = f"content_host is {self.content_host}: it must be a name of another domain than the one in url"
+            raise ValueError(msg)
         elif self.proxies:
             self._behind_proxies()
         elif self.certificate is None or self.key is None:
@@ -125,6 +154,12 @@ class Origins(Model):
             )
             raise ValueError(msg)
         return self
+
+    def _is_beside(self, name: str) -> bool:
+        """Tell whether a cookie could be for a name and for the portal's: browsers take both for one site."""
+        assert self.url is not None
+        ours = str(urlsplit(self.url).hostname)
+        return name.split(".")[-2:] == ours.split(".")[-2:]
 
     def _behind_proxies(self) -> None:
         """Raise ValueError for what is nothing to a SWAP behind proxies, and for what it cannot do without."""
@@ -142,7 +177,7 @@ class Origins(Model):
         if self.url is None:
             return None
         split = urlsplit(self.url)
-        return Address("https", str(split.hostname), split.port or _PORTS["https"])
+        return Address("https", str(split.hostname), split.port or _PORTS["https"], self.content_host or "")
 
     @property
     def pair(self) -> Pair | None:
@@ -152,7 +187,7 @@ class Origins(Model):
     def judge_certificate(self) -> None:
         """Raise SettingsError where SWAP speaks TLS itself and its certificate's files are no good for it."""
         if self.address is not None and self.pair is not None:
-            self.pair.ends_at(self.address.host)
+            self.pair.ends_at(self.address.host, self.content_host)
 
     @property
     def listens(self) -> int:

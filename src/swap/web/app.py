@@ -22,12 +22,16 @@ from starlette.staticfiles import StaticFiles
 from swap import look, visit
 from swap.db import engine
 from swap.errors import NotFound, NotSignedIn, Problem
+from swap.forking import ForkServer, shared
 from swap.notebooks.near import Near
 from swap.notebooks.place import Places
+from swap.reading import highlight
+from swap.reading.room import PROGRAM, Room
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.web import auth, errors, forms, highlight, words
+from swap.web import auth, errors, forms, words
 from swap.web.clock import Clock
+from swap.web.content import Content
 from swap.web.errors import NO_PAGE
 from swap.web.gateway import Gateway
 from swap.web.gone import Gone
@@ -41,8 +45,17 @@ from swap.web.starts import Starts
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def create(settings: Settings, runtime: Runtime, clock: Clock | None = None, places: Places | None = None) -> FastAPI:
-    """Return the portal; without `places` it touches homes itself.  Raises SettingsError when pages were not built."""
+def create(
+    settings: Settings,
+    runtime: Runtime,
+    clock: Clock | None = None,
+    places: Places | None = None,
+    readers: ForkServer | None = None,
+) -> FastAPI:
+    """Return the portal.  Raises SettingsError when pages were not built.
+
+    Without `places` it touches homes itself; without `readers` it forks what reads notebooks.
+    """
     look.asset("swap.css")
     clock = clock or Clock()
     templates = look.environment(TEMPLATES, filters=_filters())
@@ -54,6 +67,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None, pla
         hub=hub,
         gateway=Gateway(runtime.gateway_url),
         places=places or Near(runtime.homes, settings.state),
+        room=Room(readers or shared(PROGRAM)),
         starts=Starts(hub, settings.launch.start_seconds, clock.monotonic, clock.short),
         templates=templates,
         clock=clock,
@@ -65,6 +79,7 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None, pla
         await portal.starts.close()
         await hub.close()
         await portal.gateway.close()
+        portal.room.close()
         portal.engine.dispose()
 
     app = FastAPI(title="SWAP portal", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
@@ -81,7 +96,13 @@ def create(settings: Settings, runtime: Runtime, clock: Clock | None = None, pla
     app.add_api_route("/ping", _ping(runtime.mark), methods=["GET"], response_model=None, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=look.STATIC))
     app.add_exception_handler(HTTPException, _failed(portal))
-    app.add_middleware(Guard, settings=settings, gone=Gone(templates, settings.addresses), failed=_failed(portal))
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        gone=Gone(templates, settings.addresses),
+        content=Content(portal),
+        failed=_failed(portal),
+    )
     return app
 
 

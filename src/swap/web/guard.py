@@ -37,6 +37,8 @@ def policy(address: Address) -> str:
             "img-src 'self' data:",
             "font-src 'self'",
             f"connect-src 'self' {address.person_url(PROBE)}",
+            # A notebook, which has an origin of its own and, by the frame, none at all.
+            f"frame-src {address.content_url}",
             # A redirect after a form counts as the form's target: "New notebook" ends on the person's own origin.
             f"form-action 'self' {address.person_url('*')}",
             "base-uri 'none'",
@@ -49,15 +51,21 @@ class Guard:
     """Wraps the application; nothing reaches a handler past it with a foreign Host, or leaves without its headers."""
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, gone: Gone, failed: Callable[[Request, Exception], Awaitable[Response]]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        gone: Gone,
+        content: ASGIApp,
+        failed: Callable[[Request, Exception], Awaitable[Response]],
     ) -> None:
-        """Guard `app`; `gone` is all that a person's host is told.
+        """Guard `app`; `gone` is all that a person's host is told; on the host of notebooks `content` answers alone.
 
         `failed` writes the page for an exception nobody caught.
         """
         self.app = app
         self.settings = settings
         self.gone = gone
+        self.content = content
         self.failed = failed
         self.policies = {address: policy(address) for address in settings.addresses}
 
@@ -65,6 +73,10 @@ class Guard:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        name = Headers(scope=scope).get("host", "").rpartition(":")[0] or Headers(scope=scope).get("host", "")
+        if any(name == each.content_host for each in self.settings.addresses):
+            await self.content(scope, receive, send)
             return
         started, address = False, self.settings.address_of(Headers(scope=scope).get("host", ""))
 

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from mistune.plugins.table import table
 from mistune.renderers.html import HTMLRenderer
 
-from swap.web import highlight
+from swap.reading import highlight
 
 Resolve = Callable[[str], str | None]
 """Takes a link as it is written, returns the address to go to, or None for what is not part of the help."""

@@ -16,6 +16,7 @@ from swap.identity import Principal, Via
 from swap.notebooks.place import Place, Places
 from swap.people import service as people
 from swap.people.model import PortalSession
+from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Address, Settings
 from swap.web.clock import Clock
@@ -38,6 +39,7 @@ class Portal:
     gateway: Gateway
     starts: Starts
     places: Places
+    room: Room
     templates: Environment
     clock: Clock
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import admin, data, documents, files, history, home, notebooks, packages, server, session
+from swap.web import admin, data, documents, files, history, home, notebooks, packages, reading, server, session
 from swap.web import help as help_pages
 from swap.web.portal import Portal, Visit
 
@@ -42,6 +42,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/data/{source}/{schema}/{table}/preview", data.preview),
     Route("GET", "/notebooks", notebooks.listing),
     Route("POST", "/notebooks", notebooks.create),
+    Route("GET", "/notebooks/read/{path:path}", reading.page),
+    Route("GET", "/notebooks/alone", reading.alone),
+    Route("GET", "/notebooks/export", reading.export),
     Route("GET", "/notebooks/download", files.download),
     Route("GET", "/notebooks/history", history.page),
     Route("GET", "/notebooks/history/changes", history.changes),

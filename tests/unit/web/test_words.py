@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swap.web import highlight, words
+from swap.reading import highlight
+from swap.web import words
 
 NOW = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -91,7 +92,7 @@ def test_sql_is_marked_and_escaped() -> None:
     marked = highlight.sql("select sum(x) FROM t WHERE a = '<i>' -- <b>")
     assert '<span class="k">select</span>' in marked
     assert '<span class="f">sum</span>' in marked
-    assert '<span class="s">&#39;&lt;i&gt;&#39;</span>' in marked
+    assert "<span class=\"s\">'&lt;i&gt;'</span>" in marked
     assert '<span class="o">-- &lt;b&gt;</span>' in marked
 
 

@@ -1,0 +1,104 @@
+"""The process that reads one person's notebooks: it is handed a file and answers with HTML, or with one picture of it.
+
+It opens nothing, and has no credential; where people have walls, no network either.  What it is handed may be made to
+take for ever or all memory, so it may take some memory, and whoever asks it ends it in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from swap.errors import LimitExceeded, Problem, SwapError, to_json
+from swap.reading import exports, render
+
+MEMORY_BYTES = 1_000_000_000
+EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script}
+HEADER = struct.Struct("!II")
+"""Before each message: the bytes of its JSON, and of what comes behind it."""
+_EXAMPLE = {
+    "nbformat": 4,
+    "cells": [
+        {"cell_type": "markdown", "source": "# a\n$x$ | b\n\n```python\nc = 1\n```"},
+        {"cell_type": "code", "source": "%%swap a\nSELECT 1", "outputs": [{"output_type": "stream", "text": "a"}]},
+    ],
+}
+
+
+def prepare() -> Callable[[socket.socket], None]:
+    """Return what a forked process is to do, with everything loaded that the first notebook would load."""
+    render.render(json.dumps(_EXAMPLE).encode(), render.cache())
+    # When the machine runs out of memory, these go first.
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    return main
+
+
+def main(control: socket.socket) -> None:
+    """Answer until nobody asks any more."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    cache = render.cache()
+    with contextlib.suppress(EOFError):
+        while True:
+            asked, content = receive(control)
+            try:
+                told, behind = _answer(asked, content, cache)
+            except SwapError as error:
+                told, behind = {"error": to_json(error)}, b""
+            except (MemoryError, RecursionError):
+                told, behind = {"error": to_json(_too_much())}, b""
+            send(control, told, behind)
+
+
+def _answer(asked: dict[str, Any], content: bytes, cache: render.Cache) -> tuple[dict[str, Any], bytes]:
+    if name := asked.get("picture"):
+        picture, kind = render.picture(content, name)
+        return {"type": kind}, picture
+    if asked.get("as") in EXPORTS:
+        return {}, EXPORTS[asked["as"]](content)
+    rendered = render.as_json(render.render(content, cache))
+    html = rendered.pop("html")
+    return {"rendered": rendered}, html.encode()
+
+
+def _too_much() -> LimitExceeded:
+    return LimitExceeded(
+        Problem("This notebook takes too much memory to be read here.", todo="Open it in JupyterLab, or download it.")
+    )
+
+
+def send(control: socket.socket, message: dict[str, Any], behind: bytes) -> None:
+    """Send one message.  Raises OSError."""
+    told = json.dumps(message).encode()
+    control.sendall(HEADER.pack(len(told), len(behind)) + told)
+    control.sendall(behind)
+
+
+def receive(control: socket.socket, limit: int = 2**31) -> tuple[dict[str, Any], bytes]:
+    """Return the next message.  Raises EOFError when there is none, ValueError for what is none or too long."""
+    told, behind = HEADER.unpack(exactly(control, HEADER.size))
+    if told + behind > limit:
+        raise ValueError("too long")
+    message = json.loads(exactly(control, told))
+    if not isinstance(message, dict):
+        raise TypeError("no message")
+    return message, bytes(exactly(control, behind))
+
+
+def exactly(control: socket.socket, size: int) -> bytearray:
+    """Return so many bytes.  Raises EOFError when they end before."""
+    made = bytearray(size)
+    view = memoryview(made)
+    while view:
+        got = control.recv_into(view)
+        if not got:
+            raise EOFError
+        view = view[got:]
+    return made

@@ -1,0 +1,185 @@
+"""What of an output is shown, and how.  One type of each output; what no reader of ours knows is named, not shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from swap.reading import ansi, clean, formula, markdown, pictures, tables
+from swap.reading.document import ERROR, PROGRESS, RESULT, Data, Failure, Output, Stream
+
+JSON_LENGTH = 100_000
+_INDENTED = re.compile(r"\n\s*(?=</?(?:table|thead|tbody|tr|th|td)\b)")
+"""What stands between the parts of a table, and is half of what pandas writes."""
+LINES = 60
+"""Lines of a text that are shown at once; a longer one can be scrolled."""
+_CHART = re.compile(r"application/vnd\.(?:vega|vegalite|plotly|bokehjs\w*|holoviews\w*)\b")
+_ACTS = re.compile(r"application/(?:javascript|vnd\.jupyter\.widget-view\+json)|text/javascript")
+_ALT = re.compile(r"(?:<[^>]{0,200}>|Figure\([^)]{0,80}\)|alt\.\w+\()")
+"""What libraries print in a picture's place: no words for anybody."""
+
+
+def shown(output: Output) -> Markup:
+    """Return an output as HTML, or nothing."""
+    if isinstance(output, Stream):
+        return _text(ansi.shown(output.text.rstrip("\n")), "err" if output.is_error else "")
+    if isinstance(output, Failure):
+        return _failure(output)
+    return _data(output)
+
+
+def picture(data: Data, alternative: str) -> Markup | None:
+    """Return the picture that an output or an attachment is, or None; it has an address of its own."""
+    for kind in ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif"):
+        if kind in data.pictures:
+            content = data.pictures[kind]
+            width, height = data.width, data.height
+            if width is None and height is None and (found := pictures.size(kind, content)) is not None:
+                width, height = found
+            sizes = Markup("").join(
+                Markup(' {}="{}"').format(side, value)
+                for side, value in (("width", width), ("height", height))
+                if value is not None
+            )
+            return Markup('<img src="{}" alt="{}"{}>').format(pictures.name(kind, content), alternative, sizes)
+    return None
+
+
+def _data(data: Data) -> Markup:
+    return next((made for reader in READERS if (made := reader(data)) is not None), Markup())
+
+
+def _own(data: Data) -> Markup | None:
+    """Return what SWAP's own types say."""
+    for kind, show in _OWN.items():
+        if (value := data.values.get(kind)) is not None and (made := show(value)) is not None:
+            return made
+    return None
+
+
+def _picture(data: Data) -> Markup | None:
+    made = picture(data, _words(data))
+    return None if made is None else Markup('<figure class="out">{}</figure>').format(made)
+
+
+def _chart(data: Data) -> Markup | None:
+    if not any(_CHART.match(kind) for kind in data.others):
+        return None
+    return _not_shown("An interactive chart.", "It moves in JupyterLab only; here nothing of a notebook runs.")
+
+
+def _html(data: Data) -> Markup | None:
+    made = clean.html(_INDENTED.sub("", data.texts.get("text/html", "")))
+    if not made.strip():
+        return None
+    return Markup('<div class="out doc-t" tabindex="0" role="group" aria-label="Output">{}</div>').format(made)
+
+
+def _markdown(data: Data) -> Markup | None:
+    text = data.texts.get("text/markdown")
+    return None if text is None else Markup('<div class="out">{}</div>').format(markdown.render(text)[0])
+
+
+def _latex(data: Data) -> Markup | None:
+    text = data.texts.get("text/latex")
+    return None if text is None else Markup('<div class="out">{}</div>').format(_formula(text))
+
+
+def _json(data: Data) -> Markup | None:
+    value = data.values.get("application/json")
+    if value is None:
+        return None
+    return _text(escape(json.dumps(value, indent=1, ensure_ascii=False)[:JSON_LENGTH]))
+
+
+def _plain(data: Data) -> Markup | None:
+    text = data.texts.get("text/plain")
+    return _text(ansi.shown(text)) if text else None
+
+
+def _unknown(data: Data) -> Markup | None:
+    if any(_ACTS.match(kind) for kind in data.others):
+        return _not_shown("Something that acts.", "A program or a control: it works in JupyterLab only.")
+    if data.others:
+        return _not_shown(f"An output of the type {', '.join(data.others[:3])}.", "SWAP does not know how to show it.")
+    return None
+
+
+READERS: tuple[Callable[[Data], Markup | None], ...] = (
+    _own,
+    _picture,
+    _chart,
+    _html,
+    _markdown,
+    _latex,
+    _json,
+    _plain,
+    _unknown,
+)
+"""Who is asked for an output, in this order; the first who has an answer shows it."""
+
+
+def _text(text: Markup, css: str = "") -> Markup:
+    if not text:
+        return Markup()
+    classes = " ".join(each for each in ("out", "plain", css, "long" if text.count("\n") > LINES else "") if each)
+    return Markup('<pre class="{}" tabindex="0">{}</pre>').format(classes, text)
+
+
+def _failure(failure: Failure) -> Markup:
+    traceback = ansi.shown(failure.traceback)
+    last = ansi.plain(f"{failure.name}: {failure.value}" if failure.value else failure.name)
+    title = Markup("<p><b>{}</b></p>").format(last.split("\n")[0][:500])
+    folded = Markup('<details><summary>Where it happened</summary><pre class="plain" tabindex="0">{}</pre></details>')
+    return Markup('<div class="out failed">{}{}</div>').format(title, folded.format(traceback) if traceback else "")
+
+
+def _problem(value: Any) -> Markup | None:
+    """Return SWAP's own error as its cell shows it: what happened, why, what to do."""
+    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(error, dict):
+        return None
+    title, why, todo = (_said(error.get(key)) for key in ("title", "why", "todo"))
+    if not title:
+        return None
+    return Markup('<div class="out failed"><p><b>{}</b> {}</p>{}</div>').format(
+        title, why, Markup("<p>{}</p>").format(todo) if todo else ""
+    )
+
+
+def _said(value: Any) -> str:
+    return value[:2000] if isinstance(value, str) else ""
+
+
+def _running(value: Any) -> Markup | None:
+    del value
+    return _not_shown("A query that was running when this was saved.", "Its result is not in the notebook.")
+
+
+def _not_shown(what: str, why: str) -> Markup:
+    return Markup('<p class="out none"><b>{}</b> {}</p>').format(what, why)
+
+
+def _formula(latex: str) -> Markup:
+    stripped = latex.strip()
+    for mark in ("$$", "$"):
+        if len(stripped) > 2 * len(mark) and stripped.startswith(mark) and stripped.endswith(mark):
+            return formula.shown(stripped[len(mark) : -len(mark)], block=True)
+    return formula.shown(stripped, block=True)
+
+
+def _words(data: Data) -> str:
+    """Return what a picture is to those who do not see it: what the cell says of it in words, if it does."""
+    said = ansi.plain(data.texts.get("text/plain", "")).strip()[:200]
+    return "Picture" if not said or _ALT.match(said) else said
+
+
+_OWN: dict[str, Callable[[Any], Markup | None]] = {
+    RESULT: tables.result,
+    ERROR: _problem,
+    PROGRESS: _running,
+}

@@ -1,0 +1,238 @@
+"""The host on which notebooks are shown: no cookie, script or power; an address says what it opens, and until when.
+
+An address is signed, for one notebook of one person, and gives the notebook once, within a minute, as long as the
+sign-in lives in which it was made.  Everything here is answered for a page without an origin.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import quote
+
+import jwt
+from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from swap import look
+from swap.errors import NotFound, NotSignedIn, Problem, SwapError
+from swap.identity import Principal, Via
+from swap.people import service as people
+from swap.people import signed
+from swap.people.model import PortalSession
+from swap.people.tokens import Claims
+from swap.reading import render
+from swap.reading.document import FILE_BYTES
+from swap.reading.room import digest
+from swap.settings import Address
+from swap.web.auth import Used
+from swap.web.portal import Portal
+
+log = logging.getLogger("swap.web")
+
+AUDIENCE = "swap-content"
+SECONDS = 60.0
+"""In which the notebook must be asked for."""
+PICTURES_SECONDS = 300.0
+"""In which its pictures must be: a browser asks for them at once, but a tunnel may be slow."""
+SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
+"""What a shown notebook may do: a link that is clicked opens a page.  It has no script, form, origin or way up."""
+MODES = frozenset({"light", "dark"})
+_ADDRESS = re.compile(r"/read/(?P<token>[\w.-]{1,4000})/(?P<picture>[0-9a-f]{32}\.(?:png|jpg|svg))?")
+_ENDED = Problem("This address has ended.", todo="Load the page around it again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an address opens: a notebook, by its place and content, for somebody who may act now."""
+
+    person: Principal
+    path: str
+    digest: str
+    made_at: datetime
+
+
+def address(portal: Portal, at: Address, session: PortalSession, path: str, content: bytes, now: datetime) -> str:
+    """Return an address that shows a notebook of the session's person."""
+    claims = {
+        "sub": session.principal.id,
+        "epoch": session.access.epoch,
+        "path": path,
+        "is": digest(content),
+        "jti": portal.clock.short(),
+    }
+    token = signed.sign(_key(portal), AUDIENCE, claims, now=now, seconds=PICTURES_SECONDS)
+    return f"{at.content_url}/read/{token}/"
+
+
+def file(portal: Portal, person: Principal, path: str) -> bytes:
+    """Return a notebook's file.  Raises NotFound; of one that is too large to be read, only as much as shows that."""
+    opened, _ = portal.workspace(person).open(path)
+    with opened:
+        return opened.read(FILE_BYTES + 1)
+
+
+class Content:
+    """The application for that host."""
+
+    def __init__(self, portal: Portal) -> None:
+        """Begin; no address was used."""
+        self._portal = portal
+        self._key = _key(portal)
+        self._used = Used()
+        self._page = portal.templates.get_template("content.html")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        # Nothing is waited for where nothing is looked up.
+        answer = self._unchanged(request)
+        if answer is None:
+            answer = await run_in_threadpool(self._answer, request)
+        at = self._portal.address(request)
+        for name, value in headers(at, is_page=answer.media_type == "text/html").items():
+            answer.headers.setdefault(name, value)
+        await answer(scope, receive, send)
+
+    def _unchanged(self, request: Request) -> Response | None:
+        """Answer who has what an address shows: that it is the same, which the address itself says to its holder."""
+        found = _ADDRESS.fullmatch(request.url.path)
+        wanted = request.headers.get("if-none-match")
+        if wanted is None or found is None or found["picture"] or request.method != "GET":
+            return None
+        try:
+            said = signed.read(self._key, AUDIENCE, found["token"], self._portal.clock.now())
+        except jwt.InvalidTokenError:
+            return None
+        if wanted != _mark(said["is"], request):
+            return None
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": wanted})
+
+    def _answer(self, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            return self._said(Problem("Nothing can be sent here."), HTTPStatus.METHOD_NOT_ALLOWED)
+        try:
+            return self._found(request)
+        except SwapError as error:
+            status = HTTPStatus.FORBIDDEN if isinstance(error, NotSignedIn) else error.status
+            return self._said(error.problem, status)
+        except Exception:
+            log.exception("a notebook could not be shown")
+            return self._said(Problem("SWAP made a mistake here."), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _found(self, request: Request) -> Response:
+        path = request.url.path
+        if path == look.asset("reader.css"):
+            kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+            return FileResponse(look.STATIC.parent / path.removeprefix("/"), headers=kept)
+        found = _ADDRESS.fullmatch(path)
+        if found is None:
+            raise NotFound(Problem("There is nothing at this address."))
+        opened = self._open(found["token"])
+        if found["picture"]:
+            return self._picture(opened, found["picture"])
+        return self._notebook(opened, found["token"], request)
+
+    def _open(self, token: str) -> Opened:
+        """Return what an address opens.  Raises NotSignedIn for one not of ours, or that has ended."""
+        portal, now = self._portal, self._portal.clock.now()
+        try:
+            said = signed.read(self._key, AUDIENCE, token, now)
+        except jwt.InvalidTokenError as error:
+            raise NotSignedIn(_ENDED) from error
+        claims = Claims(said["sub"], Via.PORTAL, said["epoch"], "", "", signed.ends_at(said))
+        with portal.engine.begin() as conn:
+            person = people.token_bearer(conn, claims, now)
+        return Opened(person, said["path"], said["is"], datetime.fromtimestamp(float(said["iat"]), UTC))
+
+    def _notebook(self, opened: Opened, token: str, request: Request) -> Response:
+        mode, unfolded = _wished(request)
+        now = self._portal.clock.now()
+        if now > opened.made_at + timedelta(seconds=SECONDS) or not self._used.first_time(token, now.timestamp()):
+            raise NotSignedIn(_ENDED)
+        room, person = self._portal.room, opened.person
+        rendered = room.kept(person.id, opened.digest)
+        if rendered is None:
+            content = file(self._portal, person, opened.path)
+            if digest(content) != opened.digest:
+                raise NotFound(
+                    Problem("This notebook was saved anew meanwhile.", todo="Load the page around it again.")
+                )
+            rendered = room.render(person.id, content)
+        html = render.unfolded(rendered.html) if unfolded else rendered.html
+        shown = self._page.render(
+            title=rendered.title or opened.path,
+            mode=mode,
+            html=Markup(html),  # noqa: S704
+        )
+        return HTMLResponse(shown, headers={"ETag": _mark(opened.digest, request)})
+
+    def _picture(self, opened: Opened, name: str) -> Response:
+        content, kind = self._portal.room.picture(
+            opened.person.id, opened.digest, name, lambda: file(self._portal, opened.person, opened.path)
+        )
+        kept = {"Cache-Control": f"private, max-age={PICTURES_SECONDS:.0f}, immutable"}
+        return Response(content, media_type=kind, headers=kept)
+
+    def _said(self, problem: Problem, status: int) -> Response:
+        said = Markup('<p class="none"><b>{}</b> {}</p>').format(problem.title, problem.todo)
+        return HTMLResponse(self._page.render(title=problem.title, mode="", html=said), status_code=status)
+
+
+def _wished(request: Request) -> tuple[str, bool]:
+    """Return light, dark or neither, and whether all code is open."""
+    mode = request.query_params.get("mode", "")
+    return mode if mode in MODES else "", request.query_params.get("code") == "all"
+
+
+def _mark(content_digest: str, request: Request) -> str:
+    """Return the tag of a notebook as it is wished for."""
+    mode, unfolded = _wished(request)
+    return f'"{content_digest[:32]}{mode}{"+" if unfolded else ""}"'
+
+
+def policy(at: Address) -> str:
+    """Return the content security policy of a shown notebook: pictures and one sheet of this host, and no more."""
+    return "; ".join(
+        (
+            f"sandbox {SANDBOX}",
+            "default-src 'none'",
+            # Not 'self': a page without an origin is nobody's own.
+            f"img-src {at.content_url}",
+            f"style-src {at.content_url}",
+            "form-action 'none'",
+            "base-uri 'none'",
+            f"frame-ancestors {at.url}",
+        )
+    )
+
+
+def headers(at: Address, *, is_page: bool) -> Mapping[str, str]:
+    """Return the headers of every answer; a page's parts are asked for by a page without an origin."""
+    return {
+        "Content-Security-Policy": policy(at),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin" if is_page else "cross-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "Cache-Control": "private, no-cache",
+    }
+
+
+def _key(portal: Portal) -> bytes:
+    """Return a key for these addresses alone: the portal's own mints tokens for the gateway."""
+    return hmac.digest(portal.runtime.portal_key.encode(), AUDIENCE.encode(), "sha256")
+
+
+def at_cell(frame: str, anchor: str) -> str:
+    """Return an address with a place on the page."""
+    return f"{frame}#{quote(anchor)}" if anchor else frame

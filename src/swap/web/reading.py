@@ -1,0 +1,81 @@
+"""A notebook as it is read: the page around it, and the files to take along.  The notebook itself is in a frame."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.responses import Response
+
+from swap.errors import Invalid, LimitExceeded, NotFound, Problem
+from swap.notebooks.workspace import visible
+from swap.web import content
+from swap.web.files import PATH_LENGTH
+from swap.web.pages import MODE_COOKIE, go, lab, respond, server_of
+from swap.web.portal import Portal, Visit
+
+EXPORTS = {"ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
+_ENDINGS = {"r": ".R"}
+"""How a script ends, by its language; Python's for all others."""
+
+
+def page(portal: Portal, visit: Visit) -> Response:
+    """One of my notebooks: its title, its table of contents, and itself."""
+    path = visible(visit.params["path"])
+    found = content.file(portal, visit.person, path)
+    name = path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+    shared: dict[str, Any] = {
+        "here": "notebooks",
+        "path": path,
+        "name": name,
+        "folder": path.rsplit("/", 1)[0] if "/" in path else "",
+        "server": server_of(portal, visit),
+        "lab": lambda path="": lab(portal, visit, path),
+    }
+    try:
+        rendered = portal.room.render(visit.person.id, found)
+    except (Invalid, LimitExceeded) as error:
+        return respond(portal, visit, "reading_failed.html", status=error.status, problem=error.problem, **shared)
+    frame = _frame(portal, visit, path, found)
+    return respond(
+        portal,
+        visit,
+        "reading.html",
+        frame=content.at_cell(frame, visit.query("at")),
+        places=[(each, content.at_cell(frame, each.anchor)) for each in rendered.outline if each.level <= 3],
+        window=f"notebook-{portal.clock.short()}",
+        sandbox=content.SANDBOX,
+        rendered=rendered,
+        unfolded=visit.query("code") == "all",
+        **shared,
+    )
+
+
+def alone(portal: Portal, visit: Visit) -> Response:
+    """The notebook without the page around it, to be printed."""
+    path = visible(visit.query("path", PATH_LENGTH))
+    return go(_frame(portal, visit, path, content.file(portal, visit.person, path)))
+
+
+def export(portal: Portal, visit: Visit) -> Response:
+    """The notebook as a file to take along: without outputs, or as a script."""
+    path, wanted = visible(visit.query("path", PATH_LENGTH)), visit.query("as")
+    if wanted not in EXPORTS:
+        raise NotFound(Problem("A notebook cannot be had as this.", todo="Choose one of the files on its page."))
+    found = content.file(portal, visit.person, path)
+    kind, ending = EXPORTS[wanted]
+    language = "" if ending else portal.room.render(visit.person.id, found).language
+    name = path.rsplit("/", 1)[-1].removesuffix(".ipynb") + (ending or _ENDINGS.get(language, ".py"))
+    return Response(
+        portal.room.export(visit.person.id, found, kind),
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"},
+    )
+
+
+def _frame(portal: Portal, visit: Visit, path: str, found: bytes) -> str:
+    """Return an address that shows a notebook, as the person wants pages to look."""
+    address = content.address(portal, portal.address(visit.request), visit.signed_in, path, found, visit.now)
+    wishes = {"mode": visit.request.cookies.get(MODE_COOKIE, ""), "code": visit.query("code")}
+    kept = {key: value for key, value in wishes.items() if value in {*content.MODES, "all"}}
+    return f"{address}?{urlencode(kept)}" if kept else address
