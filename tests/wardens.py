@@ -17,7 +17,7 @@ from typing import Any
 from swap import bare
 from swap.channel import receive, send
 from swap.notebooks.far import Far
-from swap.processes import handed
+from swap.processes import handed, handed_web
 from swap.settings import Launch
 from swap.walls.errands import Asker, Errands
 
@@ -143,6 +143,7 @@ def portals(state: Path, homes: Path, known: Mapping[str, int], **more: Any) -> 
         "homes": str(homes),
         "known": dict(known),
         "disk_bytes": None,
+        "cells": handed_web.cells(Launch(), state / "portal"),
         "seats": ["false"],
         **more,
     }

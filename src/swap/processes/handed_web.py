@@ -12,10 +12,9 @@ from typing import Any, Final
 from swap import bare, r, restarts
 from swap.processes import handed, seats
 from swap.processes.handed import NAMES, SEEN, Files
-from swap.reading import room
-from swap.reading.room import READING
+from swap.reading.program import PROGRAM, READING
 from swap.runtime import Runtime
-from swap.settings import Settings
+from swap.settings import Launch, Settings
 from swap.walls.cell import Cell
 from swap.walls.copies import NOTEBOOKS
 from swap.walls.warden import VIEW
@@ -51,9 +50,14 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
         "homes": str(here.homes),
         "known": seats.known(settings, here),
         "disk_bytes": launch.disk_bytes,
-        "cells": {READING: (room.PROGRAM, bare.ENVIRONMENT, asdict(Cell(launch.notebooks_uid, str(folder / VIEW))))},
+        "cells": cells(launch, folder),
         "seats": bare.command("swap.processes.seats"),
     }
+
+
+def cells(launch: Launch, folder: Path) -> dict[str, Any]:
+    """Return what is in cells: its program, its environment, the cell."""
+    return {READING: (PROGRAM, bare.ENVIRONMENT, asdict(Cell(launch.notebooks_uid, str(folder / VIEW))))}
 
 
 def _settings(settings: Settings) -> dict[str, Any]:

@@ -16,15 +16,15 @@ def main() -> None:
 
 def serve(known: dict[str, Any], errands: Errands) -> None:
     """Be the portal."""
-    web, far, forking, room, settings, runtime = (
+    web, far, forking, program, settings, runtime = (
         importlib.import_module(f"swap.{name}")
-        for name in ("processes.web", "notebooks.far", "forking", "reading.room", "settings", "runtime")
+        for name in ("processes.web", "notebooks.far", "forking", "reading.program", "settings", "runtime")
     )
     web.run(
         settings.Settings.model_validate(known["settings"]),
         runtime.Runtime.model_validate(known["runtime"]),
         far.Far(errands),
-        forking.warded(errands, room.READING),
+        forking.warded(errands, program.READING),
     )
 
 

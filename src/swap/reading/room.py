@@ -17,16 +17,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, Unavailable, from_json
-from swap.forking import Forked, ForkServer, server_of
+from swap.forking import Forked, ForkServer
 from swap.reading import child, render
 from swap.reading.kept import Kept
 from swap.reading.render import Rendered
 
 log = logging.getLogger(__name__)
 
-PROGRAM = server_of("swap.reading.child", needs={"pygments"})
-READING = "reading"
-"""The name of its cell, where people have walls."""
 SECONDS = 20.0
 """In which a notebook must be read."""
 ANSWER_BYTES = 100_000_000
@@ -42,7 +39,7 @@ class Room:
     """Reads notebooks for people; what was read is kept for a while, for its person alone."""
 
     def __init__(self, server: ForkServer, seconds: float = SECONDS) -> None:
-        """Begin, with what forks processes of PROGRAM."""
+        """Begin, with what forks processes that read (`program`)."""
         self._server = server
         self._seconds = seconds
         self._turns = threading.Semaphore(READERS)

@@ -26,7 +26,8 @@ from swap.forking import ForkServer, shared
 from swap.notebooks.near import Near
 from swap.notebooks.place import Places
 from swap.reading import highlight
-from swap.reading.room import PROGRAM, Room
+from swap.reading.program import PROGRAM
+from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.web import auth, errors, forms, words

@@ -17,7 +17,8 @@ import notebooks
 from swap.errors import Invalid, LimitExceeded, NotFound, Unavailable
 from swap.forking import shared
 from swap.reading import room as rooms
-from swap.reading.room import PROGRAM, Room
+from swap.reading.program import PROGRAM
+from swap.reading.room import Room
 
 ANN, BERTRAND = "paaaaaaaaa", "pbbbbbbbbb"
 SLOW = notebooks.content(*(notebooks.markdown(f"{number}" + "![a](" * 39_000) for number in range(100)))
