@@ -54,7 +54,8 @@ class RunningHdfs(services.JavaServer):
             "hdfs-site.xml": settings,
         }
         # The property, not the variable of the same name: that would have everybody be the one.
-        start = program(services.CHECKOUT, state, files, "256m", {"HADOOP_USER_NAME": self.administrator})
+        properties = {"HADOOP_USER_NAME": self.administrator}
+        start = program(services.CHECKOUT, state, files, "256m", properties, java_options=services.TRUSTING)
         source = Path(__file__).with_name("Hdfs.java")
         # Hive brings a compiler, and the Java that is fetched has none.
         run = ["org.codehaus.janino.SimpleCompiler", str(source), "Hdfs", str(self.web_port), PLACE]

@@ -39,6 +39,8 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Each client without it reads the system's certificates, which takes 40 ms of the processor.
 """
+TRUSTING = (*QUICKLY, "-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote")
+"""Java that takes the jars, whose digests setup has compared, for sound: to look through each class is a fifth of a start."""
 _numbers = itertools.count(1)
 
 
@@ -378,7 +380,7 @@ class JavaServer:
 class RunningHive(JavaServer):
     """A HiveServer2 of a test's own."""
 
-    java_options: Sequence[str] = QUICKLY
+    java_options: Sequence[str] = TRUSTING
 
     def __init__(
         self,
@@ -436,7 +438,7 @@ class RunningSpark(JavaServer):
         }
         return [
             str(java),
-            *QUICKLY,
+            *TRUSTING,
             "-Xmx1g",
             *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED_TO_SPARK),
             f"-Djava.io.tmpdir={temporary}",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import services
 from swap import ports
 from swap.supervisor import family
 
@@ -110,3 +113,24 @@ class Start:
             site.wait_for("READY")
             site.named("kernel")
         return site
+
+
+@contextlib.contextmanager
+def somewhere() -> Iterator[Start]:
+    """Have a directory of its own for the block, and nothing left of the starts in it."""
+    directory = services.temporary_directory()
+    starts = Start(directory)
+    try:
+        yield starts
+    finally:
+        _end(starts)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _end(starts: Start) -> None:
+    for site in starts.sites:
+        for process in [*site.family(), *family.Record(starts.state / "processes.json").leftovers()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        site.process.kill()
+        site.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadFileScheduling
 
-_TOGETHER = ("connector", "disturbed", "ended_elsewhere", "partitioned_time", "spark")
+_TOGETHER = ("connector", "dialect_thrift", "disturbed", "ended_elsewhere", "partitioned_time", "spark")
 _FILES = frozenset(f"tests/conformance/test_{name}.py" for name in _TOGETHER)
 """Each of these asks every source; in one process they start each but once."""
 

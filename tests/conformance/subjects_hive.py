@@ -10,7 +10,7 @@ import socket
 import time
 import urllib.request
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,6 +64,12 @@ class Thrift(Subject):
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session for the block as the one who owns the data, past the proxy."""
+        with self.link({}) as server:
+            yield server.session
+
+    @contextlib.contextmanager
+    def link(self, configuration: Mapping[str, str]) -> Iterator[Server]:
+        """Open such a session with settings of its own, and return what holds it."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             address = {
@@ -73,13 +79,13 @@ class Thrift(Subject):
                 "tls": False,
                 "ca": "",
                 "spark": self.kind == "spark",
-                "connect_seconds": 5.0,
-                "configuration": {},
+                "connect_seconds": 20.0,
+                "configuration": configuration,
             }
             server = Server(self.name, address, ours.fileno())
             try:
                 server.connect(time.monotonic() + 120)
-                yield server.session
+                yield server
             finally:
                 server.close()
 

@@ -55,13 +55,13 @@ def run(tree: Path) -> tuple[int, str, list[str]]:
 
 
 def test_one_that_passes_only_when_repeated_is_told_and_forgiven(tree: Path) -> None:
-    (tree / "tests/unit/test_a.py").write_text(UNSTABLE)
+    (tree / "tests/integration/test_a.py").write_text(UNSTABLE)
 
     status, printed, written = run(tree)
 
-    assert (status, written) == (0, ["tests/unit/test_a.py::test_unstable"]), printed
+    assert (status, written) == (0, ["tests/integration/test_a.py::test_unstable"]), printed
     assert printed.endswith(
-        "Passed only when repeated (.swap/passed-second.txt):\ntests/unit/test_a.py::test_unstable\n"
+        "Passed only when repeated (.swap/passed-second.txt):\ntests/integration/test_a.py::test_unstable\n"
     )
 
 
@@ -72,11 +72,12 @@ def test_more_than_one_over_the_whole_run_is_a_failure(tree: Path) -> None:
     status, printed, written = run(tree)
 
     assert status == 1, printed
-    assert written == ["tests/unit/test_a.py::test_unstable", "tests/acceptance/test_b.py::test_unstable"]
+    assert written == ["tests/acceptance/test_b.py::test_unstable", "tests/unit/test_a.py::test_unstable"]
 
 
-def test_a_story_that_fails_twice_fails_the_run_though_all_else_passes(tree: Path) -> None:
-    (tree / "tests/acceptance/test_b.py").write_text(BROKEN)
+@pytest.mark.parametrize("kind", ["acceptance", "conformance"])
+def test_what_fails_twice_fails_the_run_though_all_else_passes(tree: Path, kind: str) -> None:
+    (tree / f"tests/{kind}/test_b.py").write_text(BROKEN)
 
     status, printed, _ = run(tree)
 

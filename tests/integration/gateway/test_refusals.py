@@ -148,9 +148,9 @@ def test_one_persons_long_statements_hold_up_nobody(make_gateway: Callable[..., 
             verify=NO_TLS,
         ).status_code
 
-    with ThreadPoolExecutor(16) as pool, bob.client() as client:
-        answers = [pool.submit(ask, number) for number in range(16)]
+    with ThreadPoolExecutor(8) as pool, bob.client() as client:
+        answers = [pool.submit(ask, number) for number in range(8)]
         next(as_completed(answers))
         assert client.get("/v1/catalog").status_code == 200
-        assert sum(each.done() for each in answers) < 8, "bob was answered long before all of ann's were"
+        assert sum(each.done() for each in answers) < 4, "bob was answered long before all of ann's were"
         assert {each.result() for each in answers} == {400}

@@ -217,46 +217,57 @@ def cell(number: int, source: str, output: tuple[str, Any] | None = None) -> dic
 
 def notebook() -> dict[str, Any]:
     """Return the notebook; its cells are numbered from 1."""
-    cells = [
-        cell(1, SQL, (PROGRESS, run("qrun"))),
-        cell(2, SQL, (PROGRESS, run("qgone"))),
-        cell(3, SQL, (RESULT, result())),
-        cell(4, 'by_country.chart("bar")', (CHART, chart())),
-        cell(5, "%%swap\n" + MISTAKE, (ERROR, unknown_name())),
-        cell(
-            6,
-            "%%swap\nSELECT city FROM lake.wmf.pageview_hourly",
-            (
-                ERROR,
-                error(
-                    "forbidden",
-                    "You may not read the column city.",
-                    "SELECT city FROM lake.wmf.pageview_hourly",
-                    rule="below-country",
-                    why="The rule below-country locks places smaller than a country.",
-                    ask="data-privacy",
-                    suggestions=[{"label": "Use country_code instead", "replace": "city", "by": "country_code"}],
+    return document(
+        [
+            cell(1, SQL, (PROGRESS, run("qrun"))),
+            cell(2, SQL, (PROGRESS, run("qgone"))),
+            cell(3, SQL, (RESULT, result())),
+            cell(4, 'by_country.chart("bar")', (CHART, chart())),
+            unknown_column(5),
+            locked_column(6),
+            cell(
+                7,
+                "%%swap\nSELECT 1",
+                (
+                    ERROR,
+                    error(
+                        "source-down",
+                        "logs does not answer; lake and mediawiki do.",
+                        "SELECT 1",
+                        why="SWAP waited 5 s, then gave up.",
+                    ),
                 ),
             ),
-        ),
-        cell(
-            7,
-            "%%swap\nSELECT 1",
-            (
-                ERROR,
-                error(
-                    "source-down",
-                    "logs does not answer; lake and mediawiki do.",
-                    "SELECT 1",
-                    why="SWAP waited 5 s, then gave up.",
-                ),
-            ),
-        ),
-        cell(8, "hostile", (CHART, hostile_chart())),
-        cell(9, "broken", (RESULT, {"version": 99})),
-        cell(10, PYTHON),
-        cell(11, "points", (CHART, points())),
-    ]
+            cell(8, "hostile", (CHART, hostile_chart())),
+            cell(9, "broken", (RESULT, {"version": 99})),
+            cell(10, PYTHON),
+            cell(11, "points", (CHART, points())),
+        ]
+    )
+
+
+def unknown_column(number: int) -> dict[str, Any]:
+    """Return a cell whose statement names a column that is not there."""
+    return cell(number, "%%swap\n" + MISTAKE, (ERROR, unknown_name()))
+
+
+def locked_column(number: int) -> dict[str, Any]:
+    """Return a cell whose statement names a column that a rule locks."""
+    statement = "SELECT city FROM lake.wmf.pageview_hourly"
+    told = error(
+        "forbidden",
+        "You may not read the column city.",
+        statement,
+        rule="below-country",
+        why="The rule below-country locks places smaller than a country.",
+        ask="data-privacy",
+        suggestions=[{"label": "Use country_code instead", "replace": "city", "by": "country_code"}],
+    )
+    return cell(number, f"%%swap\n{statement}", (ERROR, told))
+
+
+def document(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a notebook of cells."""
     return {
         "nbformat": 4,
         "nbformat_minor": 5,

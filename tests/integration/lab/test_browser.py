@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect
 
 import browsers
 from integration.lab import outputs
@@ -72,7 +72,7 @@ def browser() -> Iterator[Browser]:
 class Lab:
     """One window with the notebook open, and what it asked for."""
 
-    def __init__(self, context: BrowserContext, server: Server) -> None:
+    def __init__(self, context: BrowserContext, server: Server, notebook: str = "look.ipynb") -> None:
         self.context = context
         self.page: Page = context.new_page()
         self.outside: list[str] = []
@@ -80,7 +80,7 @@ class Lab:
         self.page.on("request", lambda request: self.note(request.url, {server.url, server.hub.url}))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         # Reset: what a test before this one had open is none of this one's.
-        self.page.goto(f"{server.url}/lab/tree/look.ipynb?reset")
+        self.page.goto(f"{server.url}/lab/tree/{notebook}?reset")
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
         self.page.locator(".jp-Cell").nth(9).wait_for(timeout=60_000)
 
@@ -90,7 +90,7 @@ class Lab:
         }:
             self.outside.append(url)
 
-    def cell(self, number: int) -> Any:
+    def cell(self, number: int) -> Locator:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number - 1)
 
     def source(self, number: int) -> str:
@@ -106,6 +106,43 @@ def lab(browser: Browser, server: Server) -> Iterator[Lab]:
     context = browser.new_context(viewport=SIZE, color_scheme="light")
     yield Lab(context, server)
     context.close()
+
+
+class Shared(Lab):
+    """A window that tests share, with a cell for each: what they do to it is no other's matter."""
+
+    kinds: ClassVar[dict[str, Callable[[int], dict[str, Any]]]] = {
+        "code": lambda number: outputs.cell(number, outputs.PYTHON),
+        "unknown": outputs.unknown_column,
+        "locked": outputs.locked_column,
+        "result": lambda number: outputs.cell(number, outputs.SQL, (outputs.RESULT, outputs.result())),
+    }
+    kept = ("code",) * 3 + ("unknown",) * 2 + ("locked",) + ("result",) * 9
+
+    def __init__(self, context: BrowserContext, server: Server) -> None:
+        cells = [self.kinds[kind](number) for number, kind in enumerate(self.kept, 1)]
+        (server.home / "shared.ipynb").write_text(json.dumps(outputs.document(cells)))
+        super().__init__(context, server, "shared.ipynb")
+        self._taken: set[int] = set()
+
+    def take(self, kind: str) -> int:
+        """Return the number of a cell of that kind that no other test has."""
+        number = next(n for n, each in enumerate(self.kept, 1) if each == kind and n not in self._taken)
+        self._taken.add(number)
+        return number
+
+
+@pytest.fixture(scope="module")
+def shared(browser: Browser, server: Server) -> Iterator[Shared]:
+    made = browser.new_context(viewport=SIZE, color_scheme="light")
+    yield Shared(made, server)
+    made.close()
+
+
+@pytest.fixture
+def result(shared: Shared) -> Locator:
+    """A cell of the shared window with a result."""
+    return shared.cell(shared.take("result"))
 
 
 @pytest.fixture(scope="module")
@@ -252,114 +289,115 @@ def test_the_dark_theme_follows_the_system_and_charts_follow_the_theme(browser: 
     dark.context.close()
 
 
-def test_columns_sort_and_pages_turn_by_keyboard(window: Lab) -> None:
-    output = window.cell(3)
-    output.get_by_role("button", name="views").focus()
-    window.page.keyboard.press("Enter")
-    expect(output.locator("th[aria-sort=ascending]")).to_contain_text("views")
-    expect(output.locator("tbody tr").first.locator("td").nth(2)).to_have_text("1,000")
-    window.page.keyboard.press("Enter")
-    expect(output.locator("th[aria-sort=descending]")).to_contain_text("views")
-    assert window.page.evaluate("document.activeElement.innerText").endswith("views"), "the focus stays where it was"
-    output.get_by_role("button", name="Next page").focus()
-    window.page.keyboard.press("Space")
-    expect(output.locator(".sq-f")).to_contain_text("11–20 of 310,482")
-    assert window.page.locator(".jp-Notebook .jp-Cell").count() == 11, "no shortcut of Lab acted on the keys"
+def test_columns_sort_and_pages_turn_by_keyboard(shared: Shared, result: Locator) -> None:
+    result.get_by_role("button", name="views").focus()
+    shared.page.keyboard.press("Enter")
+    expect(result.locator("th[aria-sort=ascending]")).to_contain_text("views")
+    expect(result.locator("tbody tr").first.locator("td").nth(2)).to_have_text("1,000")
+    shared.page.keyboard.press("Enter")
+    expect(result.locator("th[aria-sort=descending]")).to_contain_text("views")
+    assert shared.page.evaluate("document.activeElement.innerText").endswith("views"), "the focus stays where it was"
+    result.get_by_role("button", name="Next page").focus()
+    shared.page.keyboard.press("Space")
+    expect(result.locator(".sq-f")).to_contain_text("11–20 of 310,482")
+    assert shared.page.locator(".jp-Notebook .jp-Cell").count() == len(shared.kept), (
+        "no shortcut of Lab acted on the keys"
+    )
 
 
-def test_a_result_that_is_gone_keeps_its_stored_page(window: Lab, server: Server) -> None:
+def test_a_result_that_is_gone_keeps_its_stored_page(result: Locator, server: Server) -> None:
     kept = server.gateway.answers.pop("GET /v1/queries/qdone/page")
     try:
-        window.cell(3).get_by_role("button", name="Next page").click()
-        expect(window.cell(3).locator(".sq-f")).to_contain_text("no longer keeps this result")
-        expect(window.cell(3).locator("tbody tr")).to_have_count(10)
+        result.get_by_role("button", name="Next page").click()
+        expect(result.locator(".sq-f")).to_contain_text("no longer keeps this result")
+        expect(result.locator("tbody tr")).to_have_count(10)
     finally:
         server.gateway.answers["GET /v1/queries/qdone/page"] = kept
 
 
-def test_a_result_s_table_can_be_filtered(window: Lab) -> None:
-    output = window.cell(3)
-    output.get_by_role("button", name="Filter").click()
-    output.get_by_role("searchbox", name="Text in a row").fill("united")
-    expect(output.locator("tbody tr")).to_have_count(1)
-    expect(output.locator("tbody tr")).to_contain_text("United States")
-    expect(output.locator(".sq-f")).to_contain_text("1–1 of 1 that match, of 310,482")
-    with window.page.expect_response(lambda answer: "contains=united" in answer.url and "column=country" in answer.url):
-        output.get_by_role("combobox", name="Column").select_option("country")
-    expect(output.locator("tbody tr")).to_have_count(1)
-    output.get_by_role("searchbox", name="Text in a row").fill("")
-    expect(output.locator(".sq-f")).to_contain_text("1–10 of 310,482")
+def test_a_result_s_table_can_be_filtered(shared: Shared, result: Locator) -> None:
+    result.get_by_role("button", name="Filter").click()
+    result.get_by_role("searchbox", name="Text in a row").fill("united")
+    expect(result.locator("tbody tr")).to_have_count(1)
+    expect(result.locator("tbody tr")).to_contain_text("United States")
+    expect(result.locator(".sq-f")).to_contain_text("1–1 of 1 that match, of 310,482")
+    with shared.page.expect_response(lambda answer: "contains=united" in answer.url and "column=country" in answer.url):
+        result.get_by_role("combobox", name="Column").select_option("country")
+    expect(result.locator("tbody tr")).to_have_count(1)
+    result.get_by_role("searchbox", name="Text in a row").fill("")
+    expect(result.locator(".sq-f")).to_contain_text("1–10 of 310,482")
 
 
 @pytest.mark.parametrize("first", ["filter", "sort"])
-def test_what_is_wished_while_rows_are_on_their_way_is_not_lost(window: Lab, first: str) -> None:
-    output = window.cell(3)
+def test_what_is_wished_while_rows_are_on_their_way_is_not_lost(shared: Shared, result: Locator, first: str) -> None:
     held: list[Route] = []
     # Playwright marks what it is given, and a built-in function takes no mark.
-    window.page.route(re.compile(r"/qdone/page"), lambda route: held.append(route), times=1)  # noqa: PLW0108
-    output.get_by_role("button", name="Filter").click()
+    shared.page.route(re.compile(r"/qdone/page"), lambda route: held.append(route), times=1)  # noqa: PLW0108
+    result.get_by_role("button", name="Filter").click()
     wishes = {
-        "filter": lambda: output.get_by_role("searchbox", name="Text in a row").fill("country"),
-        "sort": lambda: output.get_by_role("button", name="views").click(),
+        "filter": lambda: result.get_by_role("searchbox", name="Text in a row").fill("country"),
+        "sort": lambda: result.get_by_role("button", name="views").click(),
     }
     asked: list[str] = []
-    window.page.on("request", lambda request: asked.append(request.url) if "/qdone/page" in request.url else None)
+    shared.page.on("request", lambda request: asked.append(request.url) if "/qdone/page" in request.url else None)
 
-    with window.page.expect_request(re.compile(r"/qdone/page")):
+    with shared.page.expect_request(re.compile(r"/qdone/page")):
         wishes.pop(first)()
     (other,) = wishes.values()
     other()
-    window.page.wait_for_timeout(400)  # a filter is asked for after a pause in the typing
+    shared.page.wait_for_timeout(400)  # a filter is asked for after a pause in the typing
     assert len(asked) == 1, "one question at a time"
     held[0].continue_()
 
-    expect(output.locator("th[aria-sort=ascending]")).to_contain_text("views")
-    expect(output.locator(".sq-f")).to_contain_text("that match, of 310,482")
+    expect(result.locator("th[aria-sort=ascending]")).to_contain_text("views")
+    expect(result.locator(".sq-f")).to_contain_text("that match, of 310,482")
     last = parse_qs(urlsplit(asked[-1]).query)
     assert (last["sort"], last["contains"]) == (["views"], ["country"])
 
 
-def test_a_page_has_as_many_rows_as_somebody_chooses(window: Lab) -> None:
-    output = window.cell(3)
-    output.get_by_role("combobox", name="Rows of a page").select_option("25 rows")
-    expect(output.locator("tbody tr")).to_have_count(25)
-    output.get_by_role("button", name="Next page").click()
-    expect(output.locator(".sq-f")).to_contain_text("26–50 of 310,482")
+def test_a_page_has_as_many_rows_as_somebody_chooses(result: Locator) -> None:
+    result.get_by_role("combobox", name="Rows of a page").select_option("25 rows")
+    expect(result.locator("tbody tr")).to_have_count(25)
+    result.get_by_role("button", name="Next page").click()
+    expect(result.locator(".sq-f")).to_contain_text("26–50 of 310,482")
 
 
 @pytest.mark.parametrize(("label", "file"), [("CSV", "by_country.csv"), ("Parquet", "by_country.parquet")])
-def test_a_result_downloads_in_the_format_somebody_chooses(window: Lab, label: str, file: str) -> None:
-    output = window.cell(3)
-    output.get_by_role("button", name="Download").click()
-    expect(output.get_by_role("group", name="Download the result")).to_contain_text("All 310,482 rows as")
-    with window.page.expect_download() as download:
-        output.get_by_role("link", name=f"Download by_country as {label}").click()
+def test_a_result_downloads_in_the_format_somebody_chooses(
+    shared: Shared, result: Locator, label: str, file: str
+) -> None:
+    result.get_by_role("button", name="Download").click()
+    expect(result.get_by_role("group", name="Download the result")).to_contain_text("All 310,482 rows as")
+    with shared.page.expect_download() as download:
+        result.get_by_role("link", name=f"Download by_country as {label}").click()
     assert download.value.suggested_filename == file
     assert download.value.url.endswith(f"/download?format={label.lower()}")
 
 
-def test_how_it_ran_unfolds(window: Lab) -> None:
-    button = window.cell(3).get_by_role("button", name="How it ran")
+def test_how_it_ran_unfolds(result: Locator) -> None:
+    button = result.get_by_role("button", name="How it ran")
     expect(button).to_have_attribute("aria-expanded", "false")
     button.click()
-    expect(window.cell(3).locator(".sq-w .wf")).to_be_visible()
+    expect(result.locator(".sq-w .wf")).to_be_visible()
 
 
-def test_a_suggestion_mends_the_cell(window: Lab) -> None:
-    window.cell(5).get_by_role("button", name="Use page_title").click()
-    assert window.source(5).startswith("%%swap\nSELECT page_title, sum(")
-    assert window.page.evaluate("document.activeElement.className") == "cm-content"
-    expect(window.cell(5).locator(".jp-OutputArea-output")).to_have_text(
+def test_a_suggestion_mends_the_cell(shared: Shared) -> None:
+    number = shared.take("unknown")
+    shared.cell(number).get_by_role("button", name="Use page_title").click()
+    assert shared.source(number).startswith("%%swap\nSELECT page_title, sum(")
+    assert shared.page.evaluate("document.activeElement.className") == "cm-content"
+    expect(shared.cell(number).locator(".jp-OutputArea-output")).to_have_text(
         "Changed page_titel to page_title. Run the cell again."
     )
-    expect(window.cell(5).locator(".sq-e")).to_have_count(0)
+    expect(shared.cell(number).locator(".sq-e")).to_have_count(0)
 
 
-def test_the_name_an_error_is_about_is_underlined_until_it_is_changed(window: Lab) -> None:
-    expect(window.cell(5).locator(".swap-mistake")).to_have_text("page_titel")
-    expect(window.cell(6).locator(".swap-mistake")).to_have_text("city")
-    window.cell(6).get_by_role("button", name="Use country_code instead").click()
-    expect(window.cell(6).locator(".swap-mistake")).to_have_count(0)
+def test_the_name_an_error_is_about_is_underlined_until_it_is_changed(shared: Shared) -> None:
+    unknown, locked = (shared.cell(shared.take(kind)) for kind in ("unknown", "locked"))
+    expect(unknown.locator(".swap-mistake")).to_have_text("page_titel")
+    expect(locked.locator(".swap-mistake")).to_have_text("city")
+    locked.get_by_role("button", name="Use country_code instead").click()
+    expect(locked.locator(".swap-mistake")).to_have_count(0)
 
 
 def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
@@ -379,31 +417,33 @@ def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
         ("x = '😀'; swap.sql('''SELECT *\nFROM media", "mediawiki.enwiki.page"),
     ],
 )
-def test_names_complete_with_tab(window: Lab, typed: str, expected: str) -> None:
-    editor = window.cell(10).locator(".cm-content")
+def test_names_complete_with_tab(shared: Shared, typed: str, expected: str) -> None:
+    number = shared.take("code")
+    editor = shared.cell(number).locator(".cm-content")
     editor.click()
-    window.page.keyboard.press("Control+a")
-    window.page.keyboard.insert_text(typed)
-    window.page.keyboard.press("Tab")
+    shared.page.keyboard.press("Control+a")
+    shared.page.keyboard.insert_text(typed)
+    shared.page.keyboard.press("Tab")
     # The only one there is may be put there at once.
-    completed = window.cell(10).locator(".cm-content", has_text=expected)
-    offered = window.page.locator(".jp-Completer-item")
+    completed = shared.cell(number).locator(".cm-content", has_text=expected)
+    offered = shared.page.locator(".jp-Completer-item")
     expect(completed.or_(offered).first).to_be_visible()
     if offered.count():
-        window.page.keyboard.press("Enter")
+        shared.page.keyboard.press("Enter")
     expect(completed).to_be_visible()
 
 
-def test_a_cell_becomes_sql_with_the_letter_that_makes_it_so(window: Lab) -> None:
-    editor = window.cell(10).locator(".cm-content")
+def test_a_cell_becomes_sql_with_the_letter_that_makes_it_so(shared: Shared) -> None:
+    number = shared.take("code")
+    editor = shared.cell(number).locator(".cm-content")
     editor.click()
-    window.page.keyboard.press("Control+a")
-    window.page.keyboard.insert_text("%%swa")
-    assert window.cell(10).locator(".swap-magic").count() == 0
-    window.page.keyboard.insert_text("p\nSELECT 1")
-    expect(window.cell(10).locator(".swap-magic")).to_have_text("%%swap")
-    window.page.keyboard.press("Control+/")
-    assert window.source(10) == "%%swap\n-- SELECT 1"
+    shared.page.keyboard.press("Control+a")
+    shared.page.keyboard.insert_text("%%swa")
+    assert shared.cell(number).locator(".swap-magic").count() == 0
+    shared.page.keyboard.insert_text("p\nSELECT 1")
+    expect(shared.cell(number).locator(".swap-magic")).to_have_text("%%swap")
+    shared.page.keyboard.press("Control+/")
+    assert shared.source(number) == "%%swap\n-- SELECT 1"
 
 
 def test_a_notebook_that_was_only_opened_is_not_marked_as_changed(window: Lab) -> None:
@@ -417,13 +457,22 @@ def test_a_notebook_that_was_only_opened_is_not_marked_as_changed(window: Lab) -
     expect(tab).to_have_class(mark)
 
 
-def test_no_menu_offers_the_hub_news_or_a_shutdown(window: Lab) -> None:
-    window.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
-    labels = window.page.locator(".lm-Menu-itemLabel").all_inner_texts()
+def test_no_menu_offers_the_hub_news_or_a_shutdown(shared: Shared) -> None:
+    shared.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
+    labels = shared.page.locator(".lm-Menu-itemLabel").all_inner_texts()
     assert "Save Notebook" in labels
     assert not {"Log Out", "Shut Down", "Hub Control Panel"} & set(labels)
-    window.page.keyboard.press("Escape")
-    assert window.page.locator(".jp-Dialog, .jp-toast").count() == 0
+    shared.page.keyboard.press("Escape")
+    assert shared.page.locator(".jp-Dialog, .jp-toast").count() == 0
+
+
+def test_the_help_menu_leads_to_swaps_own_help(shared: Shared) -> None:
+    shared.page.locator(".lm-MenuBar-itemLabel", has_text="Help").click()
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="help"))
+    with shared.page.context.expect_page() as opened:
+        shared.page.locator(".lm-Menu-itemLabel", has_text="SWAP: SQL").click()
+    assert opened.value.url == "http://localhost:8000/help/reference/sql"
+    opened.value.close()
 
 
 def test_the_bar_stays_in_simple_mode(window: Lab) -> None:
@@ -630,11 +679,3 @@ def test_a_notebook_opened_with_reset_is_the_only_one_there_and_open_once(window
     window.page.wait_for_url(f"{server.url}/lab/tree/other.ipynb")
     expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_have_count(1)
     expect(window.page.locator("#jp-main-dock-panel .lm-TabBar-tab")).to_contain_text("other.ipynb")
-
-
-def test_the_help_menu_leads_to_swaps_own_help(window: Lab) -> None:
-    window.page.locator(".lm-MenuBar-itemLabel", has_text="Help").click()
-    window.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="help"))
-    with window.page.context.expect_page() as opened:
-        window.page.locator(".lm-Menu-itemLabel", has_text="SWAP: SQL").click()
-    assert opened.value.url == "http://localhost:8000/help/reference/sql"

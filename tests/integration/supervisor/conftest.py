@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import signal
 from collections.abc import Iterator
 
 import pytest
 
-import services
+import starts
 from starts import Start
-from swap.supervisor import family
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    directory = services.temporary_directory()
-    starts = Start(directory)
-    yield starts
-    for site in starts.sites:
-        for process in [*site.family(), *family.Record(starts.state / "processes.json").leftovers()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        site.process.kill()
-        site.end()
-    shutil.rmtree(directory, ignore_errors=True)
+def first() -> Iterator[Start]:
+    """Return one that has never run."""
+    with starts.somewhere() as made:
+        yield made
+
+
+@pytest.fixture
+def start(first: Start) -> Start:
+    """Return one of which a test does not care whether it has run."""
+    return first

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 import services
+import starts
 from services import Database
 from starts import Start, until
 from swap import disks, ports, restarts
@@ -21,6 +24,24 @@ from swap.db import migrate
 from swap.db.engine import create
 from swap.runtime import Runtime
 from swap.supervisor import family
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Path]:
+    """Return the state of a site that has run and stopped."""
+    with starts.somewhere() as made:
+        assert made().stop() == 0
+        yield made.state
+
+
+@pytest.fixture
+def start(first: Start, kept: Path) -> Start:
+    """Return a site that has its database already: to make one takes longer than a start."""
+    (first.state / "secrets").mkdir(mode=0o700, parents=True)
+    copied = [kept / "postgres", *(kept / "secrets").glob("postgres-*")]
+    for each in copied:
+        subprocess.run(["cp", "-a", each, first.state / each.relative_to(kept)], check=True)
+    return first
 
 
 def gone(processes: list[family.Process]) -> bool:
@@ -177,26 +198,26 @@ def test_a_second_start_is_refused_and_names_the_first(start: Start) -> None:
     assert site.stop() == 0
 
 
-def test_a_stale_lock_file_stops_nobody(start: Start) -> None:
-    start.state.mkdir()
-    (start.state / "lock").write_text("1\n")
-    (start.state / "postgres.lock").write_text("1\n")
-    assert start().stop() == 0
+def test_a_stale_lock_file_stops_nobody(first: Start) -> None:
+    first.state.mkdir()
+    (first.state / "lock").write_text("1\n")
+    (first.state / "postgres.lock").write_text("1\n")
+    assert first().stop() == 0
 
 
 @pytest.mark.parametrize(
     ("kind", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET, "0.0.0.0")]
 )
 def test_a_taken_port_is_refused_with_its_holder_and_the_remedy(
-    start: Start, kind: socket.AddressFamily, address: str
+    first: Start, kind: socket.AddressFamily, address: str
 ) -> None:
-    with socket.create_server((address, start.port), family=kind):
-        site = start(ready=False)
+    with socket.create_server((address, first.port), family=kind):
+        site = first(ready=False)
         assert site.end() == 1
-    assert f"Port {start.port} is taken by" in site.output
+    assert f"Port {first.port} is taken by" in site.output
     assert f"(process {os.getpid()})" in site.output
     assert "make demo PORT=8001, or site.port in swap.toml" in site.output
-    assert not (start.state / "postgres").exists()
+    assert not (first.state / "postgres").exists()
 
 
 def test_a_program_that_cannot_start_is_shown_with_its_last_words(start: Start) -> None:
@@ -224,13 +245,13 @@ def test_a_changed_certificate_of_the_public_address_is_handed_over_and_said(sta
     assert site.stop() == 0
 
 
-def test_runtime_and_secrets_are_private(start: Start) -> None:
-    site = start()
-    private = [start.state / "runtime.json", *(start.state / "secrets").iterdir()]
+def test_runtime_and_secrets_are_private(first: Start) -> None:
+    site = first()
+    private = [first.state / "runtime.json", *(first.state / "secrets").iterdir()]
     assert all(path.stat().st_mode & 0o077 == 0 for path in private)
     for name in ("homes", "spool", "logs", "secrets", "traefik"):
-        assert (start.state / name).stat().st_mode & 0o077 == 0
-    passwords = [path.read_text() for path in (start.state / "secrets").glob("postgres-*")]
+        assert (first.state / name).stat().st_mode & 0o077 == 0
+    passwords = [path.read_text() for path in (first.state / "secrets").glob("postgres-*")]
     assert len(passwords) == 5
     for process in site.family():
         command = Path(f"/proc/{process.pid}/cmdline").read_text()
@@ -238,21 +259,21 @@ def test_runtime_and_secrets_are_private(start: Start) -> None:
     assert site.stop() == 0
 
 
-def test_a_site_may_bring_its_own_database(start: Start, database: Database) -> None:
+def test_a_site_may_bring_its_own_database(first: Start, database: Database) -> None:
     address = make_url(database.url("owner"))
-    start.state.mkdir()
-    secret = start.state / "own"
+    first.state.mkdir()
+    secret = first.state / "own"
     secret.touch(mode=0o600)
     secret.write_text(str(address.password))
-    start.write(
+    first.write(
         "database.url ="
         f' "postgresql://{address.username}@127.0.0.1:{address.port}/{database.name}"\ndatabase.password.file ='
         ' "state/own"\n'
     )
-    site = start()
+    site = first()
     assert f"version {migrate.newest()}, up to date" in site.output
-    assert not (start.state / "postgres").exists()
-    urls = Runtime.model_validate_json((start.state / "runtime.json").read_text()).database_urls
+    assert not (first.state / "postgres").exists()
+    urls = Runtime.model_validate_json((first.state / "runtime.json").read_text()).database_urls
     hub = create(urls["hub"])
     with hub.begin() as conn:
         conn.execute(text("CREATE TABLE users (id int)"))
