@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, insert
 
 import services
 import wardens
 from integration.gateway.gateways import runtime_for
 from integration.processes.test_warded import SETTINGS
-from swap import homes
+from swap import homes, ports
 from swap import runtime as runtimes
-from swap.processes import handed_web
+from swap.db.tables import system_user
+from swap.people import service
+from swap.processes import handed_web, seats
 from swap.settings import load
 from wardens import ALL_PROCESSES, ANY_CALL, NO_USER, NO_VIEW, OPEN_TO_ITS_LIKE, TakenOver, as_user
 
@@ -278,6 +281,27 @@ def test_nobody_of_its_own_user_can_look_into_it(portals: Portals, part: str) ->
 
     assert look(portals()) == "Permission denied"
     assert look(portals(OPEN_TO_ITS_LIKE)) == "seen", "the control"
+
+
+# ── whose uid is whose ──────────────────────────────────────────────────────────────────────────────
+def test_the_warden_knows_everybodys_uid_at_its_start_and_starts_without_the_database_too(
+    state: Path, module_database: services.Database
+) -> None:
+    settings, here = load(state / "swap.toml"), runtime_for(module_database, state)
+    own = settings.launch.portal_uid
+    with module_database.engine("owner").begin() as conn:
+        for person, uid in ((ANN, UIDS[ANN]), (BOB, own)):
+            service.ensure_person(conn, person, person, (), lambda: person)  # noqa: B023 — at once
+            conn.execute(insert(system_user).values(person_id=person, uid=uid))
+    try:
+        assert seats.known(settings, here) == {ANN: UIDS[ANN]}, "one that became SWAP's own is nobody's"
+        away = here.model_copy(
+            update={"database_urls": {"hub": f"postgresql://swap_hub@127.0.0.1:{ports.free(1)[0]}/x"}}
+        )
+        assert seats.known(settings, away) == {}
+    finally:
+        with module_database.engine("owner").begin() as conn:
+            conn.execute(delete(system_user))
 
 
 # ── what it can ask for ─────────────────────────────────────────────────────────────────────────────
