@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import sys
 
-from sqlalchemy.exc import DBAPIError
-
 from swap import logs, runtime, settings
 from swap.db import engine
+from swap.db.engine import DatabaseUnavailable
 from swap.errors import NotFound, Problem, SwapError, to_json
 from swap.launch.launcher import launcher
 from swap.people import service
@@ -35,7 +34,7 @@ def known(settings: Settings, here: Runtime) -> dict[str, int]:
     try:
         with asked.connect() as conn:
             found = service.system_users(conn)
-    except DBAPIError:
+    except DatabaseUnavailable:
         return {}
     finally:
         asked.dispose()
