@@ -105,8 +105,8 @@ export class Progress extends SwapRenderer {
     }
     if (performance.now() - this._heard > SILENCE_MS) {
       // The kernel says nothing any more: it may have died. The query's own state is the gateway's.
-      this._heard = performance.now();
       this._run!.elapsed = this._now();
+      this._heard = performance.now();
       void this._askWhetherItRuns();
     }
     if (this.isVisible) {

@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 
 AT_HAND = timedelta(minutes=10)
 """How long all of an ended run can be looked at.  How it ended stays in the database, its result in the spool."""
+_RESTARTED = "SWAP was restarted while this query ran."
 
 
 class Queries:
@@ -309,7 +310,7 @@ class Queries:
     # ── Coming and going ────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
         """Begin: end what a gateway before this one left, make a combiner ready."""
-        self._reconcile("SWAP was restarted while this query ran.")
+        self._reconcile(_RESTARTED)
         self.spool.forget_unfinished()
         self.queue.start()
         self._pool.prepare()
@@ -332,7 +333,7 @@ class Queries:
     def stop(self) -> None:
         """End every run, at its sources too."""
         for run in list(self._runs.values()):
-            run.cancel()
+            run.cancel(QueryCancelled(Problem(_RESTARTED, todo="Run it again.")))
         for thread in list(self._threads.values()):
             thread.join(timeout=5.0)
         self.queue.stop()

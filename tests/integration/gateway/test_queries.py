@@ -312,6 +312,22 @@ def test_a_query_cut_off_by_a_restart_says_so(make_gateway: Callable[..., Gatewa
     assert [path.stem for path in spool.directory.glob("*.arrow")] == [whole], "what has failed keeps no rows"
 
 
+def test_a_query_that_an_orderly_stop_ends_says_so(make_gateway: Callable[..., Gateway]) -> None:
+    slow = lake()
+    slow.behaviour.gate = threading.Event()
+    swap = make_gateway({"lake": slow, "mediawiki": mediawiki()})
+    ann = swap.person("ann", "analysts")
+    query_id = ann.start("SELECT n FROM lake.big.numbers")
+    ann.until(query_id, lambda state: state["state"] == "running")
+
+    swap.app.state.parts.queries.stop()
+
+    state = ann.state(query_id)
+    assert state["state"] == "cancelled"
+    assert state["error"]["title"] == "SWAP was restarted while this query ran."
+    assert state["error"]["todo"] == "Run it again."
+
+
 def test_pages_are_text_and_can_be_sorted(analyst: Person) -> None:
     query_id = analyst.start(
         "SELECT page_title, country_code, view_count, price, ts, event, unhex('00ff') AS raw FROM"
