@@ -76,7 +76,6 @@ def test_nothing_of_the_hub_or_the_portal_is_on_the_host_of_notebooks(seen):
         "/hub/api",
         "/user/pabcdefghi/lab",
         "/sign-in",
-        "/ping",
         "/api/version",
         "/server-gone",
     ):

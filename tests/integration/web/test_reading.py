@@ -280,7 +280,6 @@ def test_nothing_of_the_portal_is_on_that_host(shared: Portal, ann: Browser) -> 
         "/notebooks",
         "/sign-in",
         "/static/build/manifest.json",
-        "/ping",
         "/help",
         "/oauth_callback",
         "/admin",
