@@ -40,6 +40,8 @@ for (const button of document.querySelectorAll('[data-mode-choice]')) {
     document.cookie = `swap_mode=${mode}; Path=/; SameSite=Lax; ${kept}`;
     if (mode === 'system') delete document.documentElement.dataset.mode;
     else document.documentElement.dataset.mode = mode;
+    // A notebook's frame has the choice in its address.
+    if (document.querySelector('iframe.reader')) location.reload();
     for (const other of document.querySelectorAll('[data-mode-choice]')) {
       const on = other === button;
       other.setAttribute('aria-pressed', String(on));

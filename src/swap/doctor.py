@@ -233,7 +233,7 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
     if origins.address is None or origins.pair is None:
         return
     try:
-        ends = origins.pair.ends_at(origins.address.host)
+        ends = origins.pair.ends_at(origins.address.host, origins.content_host)
     except SwapError as error:
         saw = " ".join(filter(None, (error.problem.title, error.problem.why)))
         yield Finding("certificate", works=False, saw=saw, todo=error.problem.todo)
@@ -256,6 +256,7 @@ def _public(settings: Settings, here: Runtime) -> Iterator[Finding]:
     for subject, host in (
         ("public address", origins.address.host),
         ("public names", f"{PROBE}.{origins.address.host}"),
+        *([("content host", origins.content_host)] if origins.content_host else []),
     ):
         seen = visit.ping(host, origins.address.port)
         if isinstance(seen, visit.Failed):

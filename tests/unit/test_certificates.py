@@ -27,6 +27,13 @@ def test_its_end_is_told(tmp_path: Path) -> None:
     assert 39 < (ends - dt.datetime.now(dt.UTC)).total_seconds() / 86_400 < 41
 
 
+def test_it_is_for_the_host_of_notebooks_too_where_that_is_another(tmp_path: Path) -> None:
+    apart = "swap-content.example"
+    assert made(tmp_path / "one", HOST, f"*.{HOST}", apart).ends_at(HOST, apart)
+    with pytest.raises(SettingsError, match=apart):
+        made(tmp_path / "other", HOST, f"*.{HOST}").ends_at(HOST, apart)
+
+
 def test_one_that_has_ended_is_no_reason_not_to_start(tmp_path: Path) -> None:
     assert made(tmp_path, HOST, f"*.{HOST}", days=-1).ends_at(HOST) is None
 

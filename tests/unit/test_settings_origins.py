@@ -142,6 +142,30 @@ def test_a_port_stands_in_an_address_only_where_browsers_write_it() -> None:
     assert Address("http", "localhost", 80).url == "http://localhost"
 
 
+def test_notebooks_are_shown_below_the_portals_name_or_on_a_host_of_another_domain() -> None:
+    assert [each.content_url for each in settings(**PUBLIC).addresses] == [
+        "https://content.swap.example.org",
+        "http://content.localhost:8000",
+    ]
+    apart = settings(**PUBLIC, content_host="swap-content.example")
+    assert apart.addresses[0].content_url == "https://swap-content.example"
+    assert apart.address_of("swap-content.example").tls
+    assert not apart.address_of("x.swap-content.example").tls
+
+
+@pytest.mark.parametrize("host", ["swap.example.org", "example.org", "content.example.org", "a.b.example.org"])
+def test_a_host_of_the_same_domain_is_none_of_another(tmp_path: Path, host: str) -> None:
+    assert "another domain" in str(problems(tmp_path, PUBLIC | {"bind": "127.0.0.1", "content_host": host}))
+    assert settings(**PUBLIC | {"url": "https://swap.example.co.uk"}, content_host="swap-content.co.uk")
+
+
+@pytest.mark.parametrize(
+    "host", ["Swap.example", "https://swap.example", "swap", "swap.localhost", "swap.example/x", "-a.example"]
+)
+def test_a_content_host_is_a_name(tmp_path: Path, host: str) -> None:
+    assert "must be a name" in str(problems(tmp_path, PUBLIC | {"bind": "127.0.0.1", "content_host": host}))
+
+
 def test_swap_listens_where_told_and_else_where_the_address_says() -> None:
     assert settings(**PUBLIC).origins.listens == 443
     assert settings(**PUBLIC, port=8443).origins.listens == 8443

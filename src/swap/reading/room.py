@@ -12,8 +12,9 @@ import logging
 import socket
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, Unavailable, from_json
@@ -27,8 +28,10 @@ log = logging.getLogger(__name__)
 SECONDS = 20.0
 """In which a notebook must be read."""
 ANSWER_BYTES = 100_000_000
-READERS = 4
-"""Processes at once; whoever comes when all are busy waits."""
+READERS, OF_ONE = 4, 2
+"""Processes that work at once, and of these for one person; whoever comes when they are busy waits."""
+WAITING = 8
+"""Requests of one person that may wait: each holds a thread of the portal's."""
 IDLE_SECONDS = 120.0
 KEPT_BYTES = 100_000_000
 """Of read notebooks, and as much again of pictures."""
@@ -42,7 +45,9 @@ class Room:
         """Begin, with what forks processes that read (`program`)."""
         self._server = server
         self._seconds = seconds
-        self._turns = threading.Semaphore(READERS)
+        self._turns = threading.Condition()
+        self._working: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._idle: OrderedDict[str, _Reader] = OrderedDict()
         self._rendered: Kept[tuple[str, str], Rendered] = Kept(KEPT_BYTES)
@@ -95,11 +100,7 @@ class Room:
             each.close()
 
     def _ask(self, person_id: str, asked: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-        if not self._turns.acquire(timeout=self._seconds):
-            raise Unavailable(
-                Problem("SWAP is reading other notebooks.", why="All its readers are busy.", todo="Try again.")
-            )
-        try:
+        with self._turn(person_id):
             with self._lock:
                 reader = self._idle.pop(person_id, None)
             try:
@@ -109,11 +110,32 @@ class Room:
                     raise
                 # It had ended while it waited, for another reason than this notebook.
                 answer = self._answer(person_id, None, asked, content)
-        finally:
-            self._turns.release()
         if "error" in answer[0]:
             raise from_json(answer[0]["error"])
         return answer
+
+    @contextmanager
+    def _turn(self, person_id: str) -> Iterator[None]:
+        """Wait until a process may work for a person, and let it.  Raises Unavailable."""
+        with self._turns:
+            if self._waiting[person_id] >= WAITING:
+                raise _busy()
+            self._waiting[person_id] += 1
+            try:
+                free = self._turns.wait_for(
+                    lambda: self._working.total() < READERS and self._working[person_id] < OF_ONE, self._seconds
+                )
+            finally:
+                _less(self._waiting, person_id)
+            if not free:
+                raise _busy()
+            self._working[person_id] += 1
+        try:
+            yield
+        finally:
+            with self._turns:
+                _less(self._working, person_id)
+                self._turns.notify_all()
 
     def _answer(
         self, person_id: str, reader: _Reader | None, asked: Mapping[str, Any], content: bytes
@@ -207,6 +229,17 @@ class _Reader:
 def digest(content: bytes) -> str:
     """Return what a file's content is known by."""
     return hashlib.sha256(content).hexdigest()
+
+
+def _less(counter: Counter[str], person_id: str) -> None:
+    """Count one less, and nobody who has none."""
+    counter[person_id] -= 1
+    if not counter[person_id]:
+        del counter[person_id]
+
+
+def _busy() -> Unavailable:
+    return Unavailable(Problem("SWAP is reading other notebooks.", why="All its readers are busy.", todo="Try again."))
 
 
 def _lost() -> Unavailable:

@@ -158,8 +158,10 @@ class Origins(Model):
     def _is_beside(self, name: str) -> bool:
         """Tell whether a cookie could be for a name and for the portal's: browsers take both for one site."""
         assert self.url is not None
-        ours = str(urlsplit(self.url).hostname)
-        return name.split(".")[-2:] == ours.split(".")[-2:]
+        host = str(urlsplit(self.url).hostname)
+        above = host.partition(".")[2]
+        site = above if "." in above else host
+        return name == site or name.endswith(f".{site}")
 
     def _behind_proxies(self) -> None:
         """Raise ValueError for what is nothing to a SWAP behind proxies, and for what it cannot do without."""

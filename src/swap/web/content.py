@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import logging
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +35,7 @@ from swap.reading import render
 from swap.reading.document import FILE_BYTES
 from swap.reading.room import digest
 from swap.settings import Address
-from swap.web.auth import Used
+from swap.web import errors
 from swap.web.portal import Portal
 
 log = logging.getLogger("swap.web")
@@ -80,6 +82,25 @@ def file(portal: Portal, person: Principal, path: str) -> bytes:
         return opened.read(FILE_BYTES + 1)
 
 
+class Once:
+    """Addresses that gave their notebook; forgotten when they give none any more anyway."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def first_time(self, token: str, now: float) -> bool:
+        """Tell whether an address is asked for the first time, and remember it."""
+        with self._lock:
+            while self._seen and next(iter(self._seen.values())) < now - SECONDS:
+                self._seen.popitem(last=False)
+            if token in self._seen:
+                return False
+            self._seen[token] = now
+            return True
+
+
 class Content:
     """The application for that host."""
 
@@ -87,7 +108,7 @@ class Content:
         """Begin; no address was used."""
         self._portal = portal
         self._key = _key(portal)
-        self._used = Used()
+        self._used = Once()
         self._page = portal.templates.get_template("content.html")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,12 +142,13 @@ class Content:
             return self._said(Problem("Nothing can be sent here."), HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             return self._found(request)
-        except SwapError as error:
-            status = HTTPStatus.FORBIDDEN if isinstance(error, NotSignedIn) else error.status
-            return self._said(error.problem, status)
-        except Exception:
-            log.exception("a notebook could not be shown")
-            return self._said(Problem("SWAP made a mistake here."), HTTPStatus.INTERNAL_SERVER_ERROR)
+        except Exception as error:
+            known = errors.as_problem(error)
+            if known is None:
+                log.exception("a notebook could not be shown")
+                known = SwapError(Problem("SWAP made a mistake here.", todo="Load the page around it again."))
+            status = HTTPStatus.FORBIDDEN if isinstance(known, NotSignedIn) else known.status
+            return self._said(known.problem, status)
 
     def _found(self, request: Request) -> Response:
         path = request.url.path

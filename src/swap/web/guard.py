@@ -75,7 +75,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         name = Headers(scope=scope).get("host", "").rpartition(":")[0] or Headers(scope=scope).get("host", "")
-        if any(name == each.content_host for each in self.settings.addresses):
+        if scope["path"] != PING and any(name == each.content_host for each in self.settings.addresses):
             await self.content(scope, receive, send)
             return
         started, address = False, self.settings.address_of(Headers(scope=scope).get("host", ""))

@@ -443,6 +443,7 @@ def build(
     people: dict | None = None,
     sources: dict | None = None,
     proxies: tuple[str, ...] = (),
+    content_host: str = "",
 ) -> House:
     """Lay a house out; nothing runs yet.  Where there are proxies, its certificate is for them to show."""
     state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
@@ -450,13 +451,16 @@ def build(
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
     site, public, plain, gateway, web, hub, api, behind = ports.free(8)
-    certificate, key = services.certificate(state / "secrets", PUBLIC, more=(f"*.{PUBLIC}",))
+    certificate, key = services.certificate(
+        state / "secrets", PUBLIC, more=(f"*.{PUBLIC}", *filter(None, [content_host]))
+    )
     (state / "swap.toml").write_text(
         tomlkit.dumps(
             {
                 "state": str(state),
                 "site": {"port": site, "demo": True},
                 "origins": {"url": f"https://{PUBLIC}:{public}", "bind": "127.0.0.1"}
+                | ({"content_host": content_host} if content_host else {})
                 | (
                     {"port": behind, "proxies": list(proxies)}
                     if proxies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -135,6 +136,37 @@ def test_many_people_at_once_each_get_their_own(room: Room) -> None:
     for each in threads:
         each.join(120)
     assert found == {number: f"Of {number}" for number in range(12)}
+
+
+@pytest.mark.parametrize("of_one", [2, rooms.READERS])
+def test_slow_notebooks_of_one_person_leave_room_for_others(of_one: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With as many turns for one person as there are, which is the control, somebody else waits for them."""
+    monkeypatch.setattr(rooms, "OF_ONE", of_one)
+    room = Room(seconds=12)
+    room.render(BERTRAND, notebooks.content(notebooks.markdown("a")))  # what all are forked from is there
+    one_ended, begun = threading.Event(), threading.Barrier(rooms.READERS + 1)
+
+    def slow(number: int) -> None:
+        begun.wait()
+        with contextlib.suppress(LimitExceeded, Unavailable):
+            room.render(ANN, SLOW + b" " * number)
+        one_ended.set()
+
+    threads = [threading.Thread(target=slow, args=(number,)) for number in range(rooms.READERS)]
+    for each in threads:
+        each.start()
+    begun.wait()
+    until = time.monotonic() + 15
+    while room._working[ANN] < of_one and time.monotonic() < until:
+        one_ended.wait(0.01)
+    at_once = False
+    with contextlib.suppress(Unavailable):
+        room.render(BERTRAND, notebooks.content(notebooks.markdown("b")))
+        at_once = not one_ended.is_set()
+    assert at_once == (of_one < rooms.READERS)
+    for each in threads:
+        each.join(120)
+    room.close()
 
 
 def test_the_process_has_nothing_of_ours(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,18 @@ def test_a_persons_host_is_that_name_and_not_one_that_holds_it(http):
         assert not re.search(pattern, host)
 
 
+def test_only_what_is_looked_at_is_asked_for_on_the_host_of_notebooks(make_settings, runtime, http):
+    """No rule refuses a page without an origin there; nothing can be sent, and no person can have that host."""
+    rule = "Host(`content.localhost`) && (Method(`GET`) || Method(`HEAD`))"
+    assert http["routers"]["content"]["rule"] == rule
+    assert http["routers"]["content"]["service"] == "portal"
+    assert f"!({rule})" in http["routers"]["foreign"]["rule"]
+    assert not PERSON_ID.fullmatch("content")
+    apart = make_settings(origins=ORIGINS | {"content_host": "swap-content.example"})
+    there = routes.traefik(apart, runtime)["dynamic"]["http"]["routers"]["content-public"]["rule"]
+    assert there.startswith("Host(`swap-content.example`)")
+
+
 def test_a_name_with_a_dot_behind_it_leads_nowhere(http):
     """Traefik's `Host` takes it for the name without, and no rule of ours for a page of another host would."""
     router = http["routers"]["dotted"]
