@@ -202,9 +202,25 @@ def test_what_is_no_persons_id_is_refused(taken: Portal, word: str, person: str)
     assert isinstance(taken.try_(ASK.format(word, ANN)), list), "the control"
 
 
-@pytest.mark.parametrize("word", ["start", "root", "kill", "spill", "exec", "HOME", "home\0"])
+@pytest.mark.parametrize("word", ["root", "spill", "exec", "HOME", "home\0"])
 def test_its_warden_does_nothing_but_what_was_planned(taken: Portal, word: str) -> None:
     assert taken.try_(ASK.format(word, ANN)) == "Invalid"
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "errands.start('combiners')",
+        f"errands.start({ANN!r})",
+        "errands.end('')",
+        "errands.kill(os.pidfd_open(os.getpid()))",
+        "errands.kill(os.open('/', os.O_PATH))",
+    ],
+)
+def test_of_cells_its_warden_has_the_one_of_what_reads_notebooks(taken: Portal, attempt: str) -> None:
+    assert taken.try_(f"kind_of(lambda: {attempt})") == "PermissionError"
+    ended = "(lambda forked: (forked.kill(), forked.wait(60))[1])(forking.warded(errands, 'reading').fork())"
+    assert taken.try_(ended) is True, "the control"
 
 
 def test_who_is_nobody_gets_no_home(taken: Portal, state: Path) -> None:

@@ -12,13 +12,15 @@ import pytest
 
 import notebooks
 from cells import NO_CELL, NO_USER, NO_VIEW, Attackers
+from swap.forking import shared
+from swap.reading.program import PROGRAM
 from swap.reading.room import Room
 from swap.settings import Launch
 from swap.walls.cell import Cell
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can shut a program in")
 
-UID = Launch().combiners_uid
+UID = Launch().notebooks_uid
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def attackers(tmp_path: Path) -> Iterator[Attackers]:
 
 
 def test_notebooks_are_read_in_a_cell_and_by_a_user_who_owns_nothing(state: Path) -> None:
-    room = Room(Cell(UID, str(state / "reading")), seconds=120)
+    room = Room(shared(PROGRAM, cell=Cell(UID, str(state / "reading"))), seconds=120)
     try:
         content = notebooks.content(notebooks.markdown("# Title $x$"), notebooks.code("1", notebooks.shown({"image/png": notebooks.png()})))  # fmt: skip
         found = room.render("paaaaaaaaa", content)
