@@ -10,18 +10,16 @@ import contextlib
 import json
 import resource
 import socket
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, SwapError, to_json
 from swap.reading import exports, render
+from swap.reading.answers import as_json, receive, send
 
 MEMORY_BYTES = 1_000_000_000
 EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script}
-HEADER = struct.Struct("!II")
-"""Before each message: the bytes of its JSON, and of what comes behind it."""
 _EXAMPLE = {
     "nbformat": 4,
     "cells": [
@@ -63,7 +61,7 @@ def _answer(asked: dict[str, Any], content: bytes, cache: render.Cache) -> tuple
         return {"type": kind}, picture
     if asked.get("as") in EXPORTS:
         return {}, EXPORTS[asked["as"]](content)
-    rendered = render.as_json(render.render(content, cache))
+    rendered = as_json(render.render(content, cache))
     html = rendered.pop("html")
     return {"rendered": rendered}, html.encode()
 
@@ -72,33 +70,3 @@ def _too_much() -> LimitExceeded:
     return LimitExceeded(
         Problem("This notebook takes too much memory to be read here.", todo="Open it in JupyterLab, or download it.")
     )
-
-
-def send(control: socket.socket, message: dict[str, Any], behind: bytes) -> None:
-    """Send one message.  Raises OSError."""
-    told = json.dumps(message).encode()
-    control.sendall(HEADER.pack(len(told), len(behind)) + told)
-    control.sendall(behind)
-
-
-def receive(control: socket.socket, limit: int = 2**31) -> tuple[dict[str, Any], bytes]:
-    """Return the next message.  Raises EOFError when there is none, ValueError for what is none or too long."""
-    told, behind = HEADER.unpack(exactly(control, HEADER.size))
-    if told + behind > limit:
-        raise ValueError("too long")
-    message = json.loads(exactly(control, told))
-    if not isinstance(message, dict):
-        raise TypeError("no message")
-    return message, bytes(exactly(control, behind))
-
-
-def exactly(control: socket.socket, size: int) -> bytearray:
-    """Return so many bytes.  Raises EOFError when they end before."""
-    made = bytearray(size)
-    view = memoryview(made)
-    while view:
-        got = control.recv_into(view)
-        if not got:
-            raise EOFError
-        view = view[got:]
-    return made

@@ -8,19 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from swap.errors import NotFound, Problem
 from swap.reading import document, highlight, markdown, outputs, pictures
+from swap.reading.answers import FOLDED, Mark, Rendered
 from swap.reading.document import Cell, Data
 from swap.reading.kept import Kept
 from swap.reading.markdown import Heading
 
 CACHED_BYTES = 50_000_000
-OPEN, FOLDED = '<details class="fold" open>', '<details class="fold">'
 _NAMES = {"python": "Python", "sql": "SQL", "r": "R", "bash": "Shell", "sh": "Shell", "javascript": "JavaScript"}
 
 
@@ -30,26 +30,6 @@ class Piece:
 
     html: str
     headings: tuple[Heading, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A heading of the whole notebook, for the table of contents."""
-
-    level: int
-    text: str
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A whole notebook."""
-
-    title: str
-    html: str
-    outline: tuple[Mark, ...]
-    cells: int
-    language: str
 
 
 Cache = Kept[bytes, Piece]
@@ -82,11 +62,6 @@ def render(content: bytes, kept: Cache) -> Rendered:
     return Rendered(title, "".join(parts), tuple(outline[: markdown.HEADINGS]), len(shown), language)
 
 
-def unfolded(html: str) -> str:
-    """Return a notebook's HTML with all code open.  Only our own markup can hold this: theirs has no classes."""
-    return html.replace(FOLDED, OPEN)
-
-
 def picture(content: bytes, name: str) -> tuple[bytes, str]:
     """Return a picture of a notebook, written anew, and its type.  Raises NotFound for one it does not have."""
     for kind, data in _pictures(document.load(content)):
@@ -96,16 +71,6 @@ def picture(content: bytes, name: str) -> tuple[bytes, str]:
             except ValueError as error:
                 raise NotFound(Problem("This picture cannot be shown.", why=f"In SWAP's reading {error}.")) from error
     raise NotFound(Problem("There is no such picture in this notebook."))
-
-
-def as_json(rendered: Rendered) -> dict[str, Any]:
-    """Return a rendered notebook as JSON has it."""
-    return asdict(rendered)
-
-
-def from_json(value: dict[str, Any]) -> Rendered:
-    """Return what `as_json` was given.  Raises TypeError, KeyError for anything else."""
-    return Rendered(**{**value, "outline": tuple(Mark(**each) for each in value["outline"])})
 
 
 def _piece(raw: dict[str, Any], language: str, kept: Cache) -> Piece:

@@ -19,9 +19,9 @@ from typing import Any
 
 from swap.errors import LimitExceeded, Problem, Unavailable, from_json
 from swap.forking import Forked, ForkServer
-from swap.reading import child, render
+from swap.reading import answers
+from swap.reading.answers import Rendered
 from swap.reading.kept import Kept
-from swap.reading.render import Rendered
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Room:
         if found is None:
             told, html = self._ask(person_id, {}, content)
             try:
-                found = render.from_json({**told["rendered"], "html": html.decode("utf-8", "replace")})
+                found = answers.from_json({**told["rendered"], "html": html.decode("utf-8", "replace")})
             except (KeyError, TypeError) as error:
                 raise _lost() from error
             self._rendered.put(key, found, len(html))
@@ -200,8 +200,8 @@ class _Reader:
         timer.daemon = True
         timer.start()
         try:
-            child.send(self._forked.control, dict(asked), content)
-            return child.receive(self._forked.control, ANSWER_BYTES)
+            answers.send(self._forked.control, dict(asked), content)
+            return answers.receive(self._forked.control, ANSWER_BYTES)
         except (EOFError, OSError, ValueError, TypeError, RecursionError) as error:
             if not late.is_set():
                 log.warning("A reader of notebooks ended before it answered")

@@ -31,7 +31,7 @@ from swap.people import service as people
 from swap.people import signed
 from swap.people.model import PortalSession
 from swap.people.tokens import Claims
-from swap.reading import render
+from swap.reading import answers
 from swap.reading.document import FILE_BYTES
 from swap.reading.room import digest
 from swap.settings import Address
@@ -189,7 +189,7 @@ class Content:
                     Problem("This notebook was saved anew meanwhile.", todo="Load the page around it again.")
                 )
             rendered = room.render(person.id, content)
-        html = render.unfolded(rendered.html) if unfolded else rendered.html
+        html = answers.unfolded(rendered.html) if unfolded else rendered.html
         shown = self._page.render(
             title=rendered.title or opened.path,
             mode=mode,

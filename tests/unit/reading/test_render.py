@@ -8,10 +8,10 @@ import pytest
 
 import notebooks
 from swap.errors import NotFound
-from swap.reading import exports, render
+from swap.reading import answers, exports, render
 
 
-def rendered(*cells: dict[str, Any], **metadata: Any) -> render.Rendered:
+def rendered(*cells: dict[str, Any], **metadata: Any) -> answers.Rendered:
     return render.render(notebooks.content(*cells, **metadata), render.cache())
 
 
@@ -34,9 +34,9 @@ def test_the_table_of_contents_leads_to_the_headings() -> None:
 def test_code_is_folded_and_can_all_be_open() -> None:
     found = rendered(notebooks.code("%%swap a\nSELECT 1"), notebooks.code("x = 1"), notebooks.code("  "))
     assert re.findall(r"<summary>(.*?)</summary>", found.html) == ["SQL, 2 lines", "Python, 1 line"]
-    assert render.unfolded(found.html).count('<details class="fold" open>') == 2
+    assert answers.unfolded(found.html).count('<details class="fold" open>') == 2
     forged = rendered(notebooks.markdown('<details class="fold"><summary>x</summary>y</details>'))
-    assert render.unfolded(forged.html) == forged.html
+    assert answers.unfolded(forged.html) == forged.html
 
 
 def test_a_cell_is_made_once_for_what_it_holds_and_again_when_it_changes() -> None:
