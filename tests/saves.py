@@ -33,7 +33,8 @@ def save_of(
 ) -> Save:
     """Return a save as a person's server sends it."""
     file = content.digest(json.dumps(document).encode())
-    return Save(path, base, kind, save_id or secrets.token_hex(8), file, {}, content.take_apart(document))
+    taken = content.take_apart(document)
+    return Save(path, base, kind, save_id or secrets.token_hex(8), file, {}, taken, lambda: taken)
 
 
 def body(document: dict[str, Any], known: Collection[str] = (), **more: Any) -> bytes:

@@ -38,7 +38,9 @@ class Taken:
 
     manifest: bytes
     parts: dict[str, bytes]
-    """Digest → what is in it."""
+    """Digest → what is in it; without parts of cells that were taken apart before."""
+    cells: tuple[tuple[Any, list[str]], ...]
+    """Each cell as it was given, and the names of its parts."""
 
     @property
     def digest(self) -> str:
@@ -73,8 +75,10 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def take_apart(document: Any) -> Taken:
-    """Take a notebook apart.  Raises Invalid for what is none of format 4.
+def take_apart(document: Any, before: Taken | None = None) -> Taken:
+    """Take a notebook apart; cells that are as they were `before` keep their parts' names, and are not looked into.
+
+    Raises Invalid for what is none of format 4.
 
     >>> taken = take_apart({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [
     ...     {"cell_type": "markdown", "id": "a", "metadata": {"trusted": True}, "source": ["# Hi"]}]})
@@ -84,21 +88,45 @@ def take_apart(document: Any) -> Taken:
     if not isinstance(document, dict) or document.get("nbformat") != 4 or not isinstance(document.get("cells"), list):
         raise _no_notebook()
     parts: dict[str, bytes] = {}
+    known = {cell.get("id"): (cell, names) for cell, names in before.cells} if before else {}
+
+    def names_of(cell: Any) -> list[str]:
+        was, names = known.get(cell.get("id"), (None, [])) if isinstance(cell, dict) else (None, [])
+        return names if was is not None and _is_same(was, cell) else _take_cell(cell, keep)
 
     def keep(content: bytes) -> str:
         name = digest(content)
         parts[name] = content
         return name
 
+    cells = tuple((cell, names_of(cell)) for cell in document["cells"])
     manifest = {
         "minor": minor if isinstance(minor := document.get("nbformat_minor"), int) else 0,
         "metadata": _lasting(document.get("metadata")),
-        "cells": [_take_cell(cell, keep) for cell in document["cells"]],
+        "cells": [names for _, names in cells],
     }
-    return Taken(_written(manifest), parts)
+    return Taken(_written(manifest), parts, cells)
 
 
-def _take_cell(cell: Any, keep: Callable[[bytes], str]) -> list[Any]:
+def _is_same(was: Any, now: Any) -> bool:
+    try:
+        return _same(was, now)
+    except RecursionError:  # nested deeply: it is taken apart anew
+        return False
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same JSON: 1, 1.0 and true are not."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other)
+
+
+def _take_cell(cell: Any, keep: Callable[[bytes], str]) -> list[str]:
     if not isinstance(cell, dict) or cell.get("cell_type") not in KINDS:
         raise _no_notebook()
     outputs, count = cell.get("outputs"), cell.get("execution_count")

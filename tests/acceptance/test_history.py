@@ -82,7 +82,7 @@ def test_save_history_restore(chidi: Person, demo: Demo, homes: Path) -> None:
     dialog.get_by_role("button", name="Take what was saved").click()
     expect(notebook.panel.locator(".jp-Notebook")).not_to_contain_text("third = 3")
     expect(notebook.panel.locator(".jp-Notebook")).not_to_contain_text("second = 2")
-    notebook.cell(0).locator(".cm-content").click()
-    expect(chidi.page.locator("#jp-main-statusbar")).to_contain_text("Cell 1/2")
-    notebook.write("fourth = 4")
+    notebook.cell(1).locator(".cm-content").click()
+    chidi.page.keyboard.press("Control+End")
+    chidi.page.keyboard.insert_text("\nfourth = 4")
     assert saved_as(notebook) == first + 3

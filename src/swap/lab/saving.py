@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,8 +22,11 @@ from swap import content
 from swap.content import Taken
 from swap.errors import Invalid, LimitExceeded, NotSignedIn, Problem, SwapError, Unavailable
 from swap.lab.journal import Entry, Journal, Signature, signature
+from swap.lab.placing import move, put
 from swap.lab.sending import Save, Stale, Store
 
+KEPT_BYTES = 5_000_000
+"""Of a notebook whose cells are kept in memory, so that those that did not change are not taken apart again."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Between looks whether SWAP is back, while something waits for it."""
 
@@ -46,8 +48,25 @@ class _Known:
     """A notebook as the store has it, and its file as we left it."""
 
     version: int
-    parts: frozenset[str]
+    taken: Taken | None
+    """The version, taken apart; its parts need not be sent."""
     file: Signature | None
+
+    def parts(self) -> frozenset[str]:
+        """Return the names of the version's parts."""
+        return frozenset(name for _, names in self.taken.cells for name in names) if self.taken else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A save that is in the journal."""
+
+    entry: Entry
+    taken: Taken
+    file_digest: str
+    size_bytes: int
+    behind: bool
+    """Whether something waits before it."""
 
 
 class Saving:
@@ -74,33 +93,40 @@ class Saving:
         `target` is the file; its `text` is what `document` is written as.
         """
         async with self._turn:
-            written = text.encode("utf-8", "surrogatepass")
             name = self._name(target)
-            try:
-                taken = await asyncio.to_thread(_taken, document, len(written))
-            except (Invalid, LimitExceeded) as error:
-                await asyncio.to_thread(_put, written, target)
-                self._saved[path] = Saved(None, error.problem)
-                return
             if name in self._refused:
                 raise self._refused[name]
-            entry = await asyncio.to_thread(self._entry, name, target, environment, written)
-            await self._say(path, entry, taken, target)
+            written = text.encode("utf-8", "surrogatepass")
+            try:
+                ready = await asyncio.to_thread(self._ready, name, target, environment, written, document)
+            except (Invalid, LimitExceeded) as error:
+                await asyncio.to_thread(put, written, target)
+                self._saved[path] = Saved(None, error.problem)
+                return
+            await self._say(path, ready, target)
 
-    def _entry(self, name: str, target: Path, environment: Mapping[str, str], written: bytes) -> Entry:
-        """Let the journal have a save, and before it what something else has put into its place."""
+    def _ready(
+        self, name: str, target: Path, environment: Mapping[str, str], written: bytes, document: Mapping[str, Any]
+    ) -> _Ready:
+        """Let the journal have a save, and before it what something else has put into its place.
+
+        Raises Invalid, LimitExceeded.
+        """
+        known = self._known.get(name)
+        taken = _taken(document, len(written), known.taken if known else None)
         self._take_in(name, target)
-        known, before = self._known.get(name), signature(target)
+        before, waiting = signature(target), self._journal.waiting()
         base = known.version if known else 0 if before is None else None
-        if any(entry.path == name for entry in self._journal.waiting()):
+        if any(entry.path == name for entry in waiting):
             base = None
         entry = Entry(_new_id(), "saved", name, base=base, environment=environment, target=str(target), before=before)
         self._journal.add(entry, written, lasting=False)
-        return entry
+        return _Ready(entry, taken, content.digest(written), len(written), bool(waiting))
 
-    async def _say(self, path: str, entry: Entry, taken: Taken, target: Path) -> None:
+    async def _say(self, path: str, ready: _Ready, target: Path) -> None:
+        entry = ready.entry
         try:
-            await self._drain(entry, taken)
+            await self._drain(ready)
         except Stale:
             self._journal.done(entry)
             raise
@@ -110,7 +136,7 @@ class Saving:
             self._wait()
         except SwapError as error:
             # The store does not take this one, whenever it is asked: it is a file like any other.
-            await asyncio.to_thread(_move, self._journal.notebook(entry), target)
+            await asyncio.to_thread(move, self._journal.notebook(entry), target)
             self._journal.done(entry)
             self._saved[path] = Saved(None, error.problem)
         else:
@@ -120,12 +146,12 @@ class Saving:
         """Put the file into its place, and let the journal have it too."""
         # Whatever happens from here on, the entry is there, and says that it is.
         self._journal.settle(entry)
-        _put(self._journal.notebook(entry).read_bytes(), target)
+        put(self._journal.notebook(entry).read_bytes(), target)
         known = self._known.get(entry.path)
         if known is not None:
             self._known[entry.path] = replace(known, file=signature(target))
         else:
-            self._known[entry.path] = _Known(0, frozenset(), signature(target))
+            self._known[entry.path] = _Known(0, None, signature(target))
 
     def _take_in(self, name: str, target: Path) -> None:
         now, known = signature(target), self._known.get(name)
@@ -168,7 +194,7 @@ class Saving:
         async with self._turn:
             name = self._name(target)
             known = self._known.get(name)
-            self._known[name] = _Known(version, frozenset(), known.file if known else signature(target))
+            self._known[name] = _Known(version, None, known.file if known else signature(target))
             self._refused.pop(name, None)
             for entry in self._journal.waiting():
                 if entry.path == name and entry.what == "saved":
@@ -176,18 +202,20 @@ class Saving:
                     break
 
     # ── The journal's entries, to the store ─────────────────────────────────────────────────────────
-    async def _drain(self, last: Entry | None = None, taken: Taken | None = None) -> None:
+    async def _drain(self, last: _Ready | None = None) -> None:
         """Say all that waits, oldest first.  Raises Unavailable, NotSignedIn, and what is said of the last one."""
         if self._away:
             raise Unavailable
-        waiting = [last] if last and not await self._behind(last) else await asyncio.to_thread(self._journal.waiting)
-        for entry in waiting:
-            if last is not None and entry.id == last.id:
-                await self._pass_on(entry, taken)
+        if last is not None and not last.behind:
+            await self._pass_on(last.entry, last)
+            return
+        for entry in await asyncio.to_thread(self._journal.waiting):
+            if last is not None and entry.id == last.entry.id:
+                await self._pass_on(entry, last)
             elif entry.path not in self._refused:
                 await self._pass_on_earlier(entry, last)
 
-    async def _pass_on_earlier(self, entry: Entry, last: Entry | None) -> None:
+    async def _pass_on_earlier(self, entry: Entry, last: _Ready | None) -> None:
         """Say one that nobody waits for.  Raises Unavailable, NotSignedIn; Stale where the last one follows it."""
         try:
             await self._pass_on(entry, None)
@@ -198,7 +226,7 @@ class Saving:
             else:
                 # Nobody is here to choose: it waits for its person's next save, which is asked.
                 self._refused[entry.path] = stale
-            if last is not None and entry.path == last.path:
+            if last is not None and entry.path == last.entry.path:
                 raise
         except (Unavailable, NotSignedIn):
             raise
@@ -206,43 +234,58 @@ class Saving:
             log.warning("%s of %s is not taken: %s", entry.what, entry.path, error.problem.title)
             self._journal.done(entry)
 
-    async def _behind(self, entry: Entry) -> bool:
-        """Tell whether something waits before an entry."""
-        waiting = await asyncio.to_thread(self._journal.waiting)
-        return bool(waiting) and waiting[0].id != entry.id
-
-    async def _pass_on(self, entry: Entry, taken: Taken | None) -> None:
+    async def _pass_on(self, entry: Entry, ready: _Ready | None) -> None:
         if entry.what == "move":
             await self._store.move(entry.path, entry.to)
         elif entry.what == "delete":
             await self._store.delete(entry.path)
         else:
-            await self._pass_on_save(entry, taken)
+            ready = ready or await asyncio.to_thread(self._read_again, entry)
+            if ready is not None:
+                await self._pass_on_save(ready)
+                return
         await asyncio.to_thread(self._journal.done, entry)
 
-    async def _pass_on_save(self, entry: Entry, taken: Taken | None) -> None:
-        written = await asyncio.to_thread(self._journal.notebook(entry).read_bytes)
-        taken = taken or await asyncio.to_thread(_read, written)
-        if taken is None:
-            return
-        known = self._known.get(entry.path)
+    def _read_again(self, entry: Entry) -> _Ready | None:
+        """Return a save that waited, or None for one that is no notebook."""
+        written = self._journal.notebook(entry).read_bytes()
+        taken = _read(written)
+        return _Ready(entry, taken, content.digest(written), len(written), behind=True) if taken else None
+
+    async def _pass_on_save(self, ready: _Ready) -> None:
+        entry, taken, known = ready.entry, ready.taken, self._known.get(ready.entry.path)
         base = entry.base if entry.base is not None else known.version if known and known.version else None
-        save = Save(entry.path, base, entry.what, entry.id, content.digest(written), entry.environment, taken)
-        version = await self._store.save(save, known.parts if known and known.version == base else frozenset())
-        file = known.file if known else None
+        save = Save(
+            entry.path,
+            base,
+            entry.what,
+            entry.id,
+            ready.file_digest,
+            entry.environment,
+            taken,
+            lambda: _read(self._journal.notebook(entry).read_bytes()) or taken,
+        )
+        version = await self._store.save(save, known.parts() if known else frozenset())
+        file = await asyncio.to_thread(self._place, entry, known.file if known else None)
+        # What is large is taken apart anew rather than kept here.
+        self._known[entry.path] = _Known(version, taken if ready.size_bytes <= KEPT_BYTES else None, file)
+
+    def _place(self, entry: Entry, file: Signature | None) -> Signature | None:
+        """Put what was saved into its place, and forget the entry; return how its file is then, as we know it."""
         if entry.what == "found":
             file = signature(self._home / entry.path)
         elif entry.target and signature(Path(entry.target)) == entry.before:
-            await asyncio.to_thread(_move, self._journal.notebook(entry), Path(entry.target))
+            move(self._journal.notebook(entry), Path(entry.target))
             file = signature(Path(entry.target))
-        self._known[entry.path] = _Known(version, frozenset(taken.parts) | {taken.digest}, file)
+        self._journal.done(entry)
+        return file
 
     def begin(self) -> None:
         """Go on from where a server before this one ended: put what it had begun to save into its place."""
         for entry in self._journal.waiting():
             target = Path(entry.target)
             if entry.target and signature(target) == entry.before:
-                _put(self._journal.notebook(entry).read_bytes(), target)
+                put(self._journal.notebook(entry).read_bytes(), target)
             if entry.target:
                 self._journal.settle(entry)
         if self._journal.waiting():
@@ -286,11 +329,11 @@ class Saving:
         return os.path.relpath(target, self._home)
 
 
-def _taken(document: Mapping[str, Any], size_bytes: int) -> Taken:
+def _taken(document: Mapping[str, Any], size_bytes: int, before: Taken | None) -> Taken:
     """Take a notebook apart.  Raises Invalid, LimitExceeded."""
     if size_bytes > content.WHOLE_BYTES:
         raise content.too_large()
-    return content.take_apart(document)
+    return content.take_apart(document, before)
 
 
 def _read(written: bytes) -> Taken | None:
@@ -307,47 +350,6 @@ def _read(written: bytes) -> Taken | None:
 
 def _parsed(written: bytes) -> Any:
     return nbformat.reads(written.decode("utf-8", "surrogatepass"), as_version=4)  # type: ignore[no-untyped-call]
-
-
-def _put(written: bytes, target: Path) -> None:
-    """Write a file, whole or not at all."""
-    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
-    try:
-        draft.write_bytes(written)
-        _move(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _move(draft: Path, target: Path) -> None:
-    """Put a file in another's place, with what may be done with that one; the draft is used up."""
-    place = target.resolve()
-    try:
-        mode, links = place.stat().st_mode & 0o7777, place.stat().st_nlink
-    except FileNotFoundError:
-        mode, links = 0o666 & ~_umask(), 1
-    if links > 1 or not os.access(place.parent, os.W_OK):
-        # Another name of the same file goes on showing it.
-        with draft.open("rb") as source, place.open("wb") as file:
-            shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.unlink(missing_ok=True)
-        return
-    draft.chmod(mode)
-    if draft.stat().st_dev == place.parent.stat().st_dev:
-        draft.replace(place)
-        return
-    near = place.with_name(f".{place.name[:200]}.{secrets.token_hex(4)}.new")
-    shutil.copy2(draft, near)
-    near.replace(place)
-    draft.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _new_id() -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -41,6 +41,8 @@ class Save:
     file_digest: str
     environment: Mapping[str, str]
     taken: Taken
+    whole: Callable[[], Taken]
+    """Takes it apart again, with all of its parts."""
 
 
 class Store:
@@ -60,7 +62,7 @@ class Store:
         """
         answer = await self._ask("PUT", content=written(save, known))
         if answer.status_code == 409 and _error(answer).problem.extra.get("send") == "all":
-            answer = await self._ask("PUT", content=written(save, frozenset()))
+            answer = await self._ask("PUT", content=written(replace(save, taken=save.whole()), frozenset()))
         return int(_read(answer)["version"])
 
     async def move(self, old: str, new: str) -> None:

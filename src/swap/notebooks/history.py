@@ -33,7 +33,8 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
         store.add(conn, new_id(), principal.id, sent.path, now)
         head = store.hold(conn, principal.id, sent.path)
         assert head is not None
-    taken = store.by_save(conn, head.notebook_id, sent.save_id)
+    # What was made from the newest version was never sent before: it would have made a newer one.
+    taken = None if sent.base == head.number > 0 else store.by_save(conn, head.notebook_id, sent.save_id)
     if taken is not None:
         return Head(head.notebook_id, head.path, taken, sent.digest, sent.file_digest)
     if head.digest == sent.digest and head.file_digest == sent.file_digest:
@@ -63,7 +64,7 @@ def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -
 
 def _append(conn: Connection, principal: Principal, head: Head, sent: Sent, now: datetime) -> Head:
     # Only what the newest version has may be named without being sent: whoever names it had it.
-    known = _manifest(conn, head).digests() if head.number else set()
+    known = _manifest(conn, head, head.digest).digests() if head.number else set()
     needed = sent.manifest.digests()
     if needed - known - sent.parts.keys():
         raise PartsMissing
@@ -243,9 +244,9 @@ def _version(conn: Connection, head: Head, number: int) -> tuple[Any, content.Ma
     found = store.version(conn, head.notebook_id, number)
     if found is None:
         raise NotFound(Problem(f"{head.path} has no version {number}.", todo="Choose one from its history."))
-    kept = store.parts(conn, head.notebook_id, [found.digest.hex()])[found.digest.hex()]
-    return found, content.read(content.unpacked(kept.content, kept.size_bytes))
+    return found, _manifest(conn, head, found.digest.hex())
 
 
-def _manifest(conn: Connection, head: Head) -> content.Manifest:
-    return _version(conn, head, head.number)[1]
+def _manifest(conn: Connection, head: Head, digest: str) -> content.Manifest:
+    kept = store.parts(conn, head.notebook_id, [digest])[digest]
+    return content.read(content.unpacked(kept.content, kept.size_bytes))

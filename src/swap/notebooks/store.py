@@ -15,30 +15,39 @@ from swap.notebooks.versions import SITTING, Head, Kind, Part, Sent, Version
 
 def hold(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path, held until the transaction ends."""
-    return _head(conn, select(notebook).where(*_at(person_id, path)).with_for_update())
+    # Held first, and then read: a statement that waits for a row sees the others as they were before.
+    conn.execute(select(notebook.c.id).where(*_at(person_id, path)).with_for_update())
+    return _head(conn, _heads(person_id, path))
 
 
 def find(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path."""
-    return _head(conn, select(notebook).where(*_at(person_id, path)))
+    return _head(conn, _heads(person_id, path))
 
 
 def _at(person_id: str, path: str) -> tuple[Any, ...]:
     return notebook.c.person_id == person_id, notebook.c.path == path, notebook.c.deleted_at.is_(None)
 
 
+def _heads(person_id: str, path: str) -> Any:
+    newest = (notebook_version.c.notebook_id == notebook.c.id) & (notebook_version.c.number == notebook.c.head)
+    columns = (
+        notebook.c.id,
+        notebook.c.path,
+        notebook.c.head,
+        notebook_version.c.digest,
+        notebook_version.c.file_digest,
+    )
+    return select(*columns).outerjoin_from(notebook, notebook_version, newest).where(*_at(person_id, path))
+
+
 def _head(conn: Connection, wanted: Any) -> Head | None:
     found = conn.execute(wanted).one_or_none()
     if found is None:
         return None
-    newest = conn.execute(
-        select(notebook_version.c.digest, notebook_version.c.file_digest).where(
-            notebook_version.c.notebook_id == found.id, notebook_version.c.number == found.head
-        )
-    ).one_or_none()
-    if newest is None:
+    if found.digest is None:
         return Head(found.id, found.path, 0, "", b"")
-    return Head(found.id, found.path, found.head, newest.digest.hex(), newest.file_digest)
+    return Head(found.id, found.path, found.head, found.digest.hex(), found.file_digest)
 
 
 def add(conn: Connection, notebook_id: str, person_id: str, path: str, now: datetime) -> None:
