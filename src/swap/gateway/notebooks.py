@@ -26,6 +26,8 @@ HEADER_BYTES = 8_000_000
 PATH_LENGTH = 1_000
 HEX = r"^[0-9a-f]{64}$"
 NAMED = r"^[A-Za-z0-9_-]*$"
+PLAIN = r"^[^\x00-\x1f\x7f]+$"
+"""A path of a notebook or a folder, which no file of ours is opened by."""
 NOT_READ = Problem("This is not a save that SWAP can read.", todo="Save the notebook from JupyterLab.")
 
 
@@ -53,8 +55,8 @@ class Save(Body):
 class Move(Body):
     """Where a notebook or a folder was, and where it is."""
 
-    old: str = Field(max_length=PATH_LENGTH)
-    new: str = Field(max_length=PATH_LENGTH)
+    old: str = Field(max_length=PATH_LENGTH, pattern=PLAIN)
+    new: str = Field(max_length=PATH_LENGTH, pattern=PLAIN)
 
 
 async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def move(body: Move, caller: Saving, with_parts: WithParts) -> dict[str, int]:
 
 
 def delete(
-    path: Annotated[str, Query(max_length=PATH_LENGTH)], caller: Saving, with_parts: WithParts
+    path: Annotated[str, Query(max_length=PATH_LENGTH, pattern=PLAIN)], caller: Saving, with_parts: WithParts
 ) -> dict[str, int]:
     """Take a notebook, or all in a folder, from where it was; the history is kept."""
     with with_parts.engine.begin() as conn:

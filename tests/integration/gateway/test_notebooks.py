@@ -7,6 +7,7 @@ import secrets
 import zlib
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -125,6 +126,13 @@ def test_a_person_has_no_way_to_another_persons_notebook(home: Home) -> None:
     assert eve.ask("POST", "/v1/notebooks/move", json={"old": "b.ipynb", "new": "c.ipynb"}).json() == {"notebooks": 0}
     assert eve.ask("DELETE", "/v1/notebooks?path=a.ipynb").json() == {"notebooks": 1}
     assert home.save(saves.notebook("two"), base=1).json()["version"] == 2
+
+
+@pytest.mark.parametrize("path", ["", "a\0b.ipynb", "a\nb"])
+def test_what_no_path_can_be_is_neither_moved_nor_deleted(home: Home, path: str) -> None:
+    for asked in ({"old": path, "new": "b.ipynb"}, {"old": "b.ipynb", "new": path}):
+        assert home.ask("POST", "/v1/notebooks/move", json=asked).status_code in {400, 422}
+    assert home.ask("DELETE", f"/v1/notebooks?path={quote(path)}").status_code in {400, 422}
 
 
 @pytest.mark.parametrize("via", [Via.KERNEL, Via.PORTAL])
