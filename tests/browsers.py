@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 # What is expected comes late while other tests run beside.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=60_000)
 _QUIET = (
     "--no-sandbox",
     "--disable-background-networking",

@@ -74,6 +74,6 @@ class RunningHdfs(services.JavaServer):
 
     def _ask(self, method: str, path: str, operation: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self._http}/webhdfs/v1{path}?user.name={self.administrator}&op={operation}"
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=20) as told:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60) as told:
             answer: dict[str, Any] = json.loads(told.read() or "{}")
         return answer

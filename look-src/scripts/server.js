@@ -9,6 +9,7 @@
   const usual = Number(list.dataset.usual);
   let base = Number(list.dataset.elapsed);
   let since = performance.now();
+  let waited = Number(list.dataset.waited);
   let steps = [];
   let progress = bar.value;
   let last = '';
@@ -26,7 +27,9 @@
     const now = elapsed();
     clock.textContent = words(now);
     // Towards the usual time, never to the end: the end is an event.
-    bar.value = Math.max(progress, Math.min(95, 100 * (1 - Math.exp(-1.6 * now / usual))));
+    // It stands still until it is this server's turn.
+    const own = Math.max(0, (steps[steps.length - 1]?.key === 'turn' ? base : now) - waited);
+    bar.value = Math.max(progress, Math.min(95, 100 * (1 - Math.exp(-1.6 * own / usual))));
     const running = list.querySelector('.now .t');
     const step = steps[steps.length - 1];
     if (running && step) running.textContent = words(now - step.began);
@@ -42,8 +45,7 @@
       else { const ring = element('span', 'ring ring--on'); ring.setAttribute('role', 'img'); ring.setAttribute('aria-label', 'running'); item.append(ring); }
       item.append(element('span', ended ? '' : 'b', step.label));
       item.append(element('span', 't', words((ended ? step.ended : elapsed()) - step.began)));
-      const detail = ended ? step.detail : [step.detail, `Gives up after ${list.dataset.limit} s and says why.`].filter(Boolean).join('. ');
-      if (detail) item.append(element('span', 'd', detail));
+      if (step.detail) item.append(element('span', 'd', step.detail));
       end.before(item);
     }
     const now = steps[steps.length - 1];
@@ -59,7 +61,7 @@
       location.replace(list.dataset.page);
       return;
     }
-    base = state.elapsed; since = performance.now(); progress = state.progress; steps = state.steps;
+    base = state.elapsed; since = performance.now(); waited = state.waited; progress = state.progress; steps = state.steps;
     draw(); tick();
   };
   setInterval(tick, 100);

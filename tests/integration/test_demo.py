@@ -86,7 +86,7 @@ def demo(place: tuple[Path, int]) -> Iterator[Demo]:
 
 
 def get(port: int, path: str, host: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", path, headers={"Host": f"{host}:{port}"})
     answer = connection.getresponse()
     answer.read()

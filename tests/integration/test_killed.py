@@ -247,7 +247,7 @@ class Analyst(threading.Thread):
         return httpx.Client(
             base_url=self.site.runtime.gateway_url,
             headers={"authorization": f"Bearer {self.bearer}"},
-            timeout=20,
+            timeout=60,
             trust_env=False,
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from swap import logs, look
 from swap.hub import routes
+from swap.launch.start import MOST_TURN_SECONDS, SPARE_SECONDS
 from swap.runtime import Runtime
 from swap.settings import Settings
 
@@ -29,7 +30,6 @@ no sharing: `self` is not among them.  The activity is what their server may rep
 
 REFRESH_SECONDS = 2
 ACTIVITY_SECONDS = 300
-SPARE_SECONDS = 15
 
 
 def configure(settings: Settings, runtime: Runtime) -> dict[str, dict[str, Any]]:
@@ -188,7 +188,8 @@ def _spawner(settings: Settings) -> dict[str, Any]:
         "disable_user_config": True,
         "env_keep": [],
         "environment": {},
-        "start_timeout": int(settings.launch.start_seconds) + SPARE_SECONDS,
+        # Our own limits say why; this one ends what they did not.
+        "start_timeout": int(MOST_TURN_SECONDS + settings.launch.start_seconds) + 2 * SPARE_SECONDS,
         "http_timeout": SPARE_SECONDS,
         "poll_interval": 5,
         # A person whose server fails again and again must not stop the hub for all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +14,13 @@ from sqlalchemy import Connection, Engine
 
 from swap import runtime as runtimes
 from swap.db import engine
+from swap.hub.turns import Turns
 from swap.runtime import Runtime
 from swap.settings import Settings, load
 
 Value = TypeVar("Value")
+TURN_SECONDS = 10.0
+"""How long a start keeps others waiting; most have ended by then, and one that hangs must not hold up everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,12 @@ def current() -> Context:
     """Return this process's context: SWAP_RUNTIME says where everything is."""
     runtime = runtimes.read()
     return Context(load(runtime.config), runtime, engine.create(runtime.database_urls["hub"]))
+
+
+@cache
+def turns() -> Turns:
+    """Return this process's turns to start a server."""
+    return Turns(current().settings.launch.starts_at_once or len(os.sched_getaffinity(0)), TURN_SECONDS)
 
 
 def utc_now() -> datetime:

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from swap.hub.steps import Steps
 from swap.launch import launcher, running
 from swap.launch import server as launches
 from swap.launch.model import Launch, Refusals, Running, Seat
-from swap.launch.start import Failure, Step, failure_data, step_event
+from swap.launch.start import MOST_TURN_SECONDS, SPARE_SECONDS, Failure, Step, failure_data, step_event
 from swap.people import service
 
 ASK_SECONDS = 0.1
@@ -87,10 +88,11 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
 
     # ── start ───────────────────────────────────────────────────────────────────────────────────────
     async def start(self) -> str:
-        """Start the server and return its address once it answers.  Raises StartFailed."""
+        """Start the server when it is its turn, and return its address once it answers.  Raises StartFailed."""
         self.steps = Steps()
         try:
-            return await self._start()
+            async with self._turn():
+                return await self._start()
         except StartFailed as error:
             await self._record_failure(error.failure)
             raise
@@ -101,6 +103,29 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             raise failed from error
         except SwapError as error:
             raise StartFailed(str(error), reason=error.category, status=error.status) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for the turn, and see that what follows ends in time.  Raises StartFailed."""
+        seconds = self.context.settings.launch.start_seconds + SPARE_SECONDS
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(MOST_TURN_SECONDS):
+                    turn = context.turns().turn(lambda ahead: self.steps.begin(Step.TURN, ahead=ahead))
+                    await stack.enter_async_context(turn)
+            except TimeoutError:
+                minutes = MOST_TURN_SECONDS / 60
+                raise StartFailed(
+                    f"So many servers start that its turn did not come within {minutes:.0f} minutes. Try again later.",
+                    reason="turn",
+                    status=503,
+                ) from None
+            try:
+                async with asyncio.timeout(seconds):
+                    yield
+            except TimeoutError:
+                why = f"It was not done within {seconds:.0f} seconds, so SWAP gave up."
+                raise StartFailed(why, reason="timeout", status=504, log=self._said()) from None
 
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name

@@ -15,12 +15,15 @@ class Steps:
     """The steps so far; the last one goes on, until the hub says how the start ended."""
 
     monotonic: Callable[[], float] = time.monotonic
-    _begun: list[tuple[Step, float, int | None]] = field(default_factory=list)
+    _begun: list[tuple[Step, float, int | None, int | None]] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def begin(self, step: Step, pid: int | None = None) -> None:
-        """End the step before and begin this one."""
-        self._begun.append((step, self.monotonic(), pid))
+    def begin(self, step: Step, pid: int | None = None, ahead: int | None = None) -> None:
+        """End the step before and begin this one; or tell more of the one that goes on."""
+        moment = self.monotonic()
+        if self._begun and self._begun[-1][0] is step:
+            moment = self._begun[-1][1]
+        self._begun.append((step, moment, pid, ahead))
         # Who follows now is woken; who comes later waits for the next change.
         self._changed.set()
         self._changed = asyncio.Event()
@@ -31,7 +34,7 @@ class Steps:
         while True:
             changed = self._changed
             while told < len(self._begun):
-                step, moment, pid = self._begun[told]
+                step, moment, pid, ahead = self._begun[told]
                 told += 1
-                yield Begun(step, round(self.monotonic() - moment, 3), pid)
+                yield Begun(step, round(self.monotonic() - moment, 3), pid, ahead)
             await changed.wait()

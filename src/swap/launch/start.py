@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+MOST_TURN_SECONDS: Final = 600.0
+"""How long a start may wait for its turn."""
+SPARE_SECONDS: Final = 15
+"""What a start may take beside the time in which its server must answer: a home is opened, a route made."""
 
 
 class Step(StrEnum):
-    """The steps of a start, in their order; each begins when the one before it is done."""
+    """The steps of a start, in their order; each begins when the one before it is done.
 
+    The first is one only where others start too, and as many at a time as may.
+    """
+
+    TURN = "turn"
     HOME = "home"
     PROCESS = "process"
     ANSWER = "answer"
@@ -22,11 +31,15 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A step that began `seconds` before it was told; `pid` is the server's process, once there is one."""
+    """A step that began `seconds` before it was told.
+
+    `pid` is the server's process, once there is one; `ahead`, how many others wait before.
+    """
 
     step: Step
     seconds: float
     pid: int | None = None
+    ahead: int | None = None
 
     @property
     def progress(self) -> int:
@@ -51,14 +64,18 @@ def begun(event: Mapping[str, Any]) -> Begun | None:
     """Return the step an event of the hub tells; None when it tells none that is known here.
 
     >>> begun(step_event(Begun(Step.ANSWER, 0.5, 4711)))
-    Begun(step=<Step.ANSWER: 'answer'>, seconds=0.5, pid=4711)
+    Begun(step=<Step.ANSWER: 'answer'>, seconds=0.5, pid=4711, ahead=None)
     >>> begun({"progress": 0, "message": "Server requested"})
     """
     try:
         told = event["step"]
-        return Begun(Step(told["step"]), float(told["seconds"]), None if told["pid"] is None else int(told["pid"]))
+        return Begun(Step(told["step"]), float(told["seconds"]), _number(told["pid"]), _number(told["ahead"]))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _number(told: Any) -> int | None:
+    return None if told is None else int(told)
 
 
 def failure_data(failure: Failure) -> dict[str, str]:

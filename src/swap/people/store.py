@@ -7,12 +7,36 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, insert, select, text, update
 
 from swap.db.tables import jupyter_server, person, portal_session, sign_in, system_user
 from swap.people.model import Access, LaunchedServer, Person, Standing
 
 _PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch, person.c.password_mark)
+_LIVE = (
+    person.c.removed_at.is_(None)
+    & exists().where(
+        sign_in.c.person_id == person.c.id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > bindparam("now")
+    )
+).label("live")
+"""Whether the person of a row may act at the moment `now`: signed in, and not removed."""
+# Asked with each request: put together once, for that takes as long as asking.
+_STANDING = select(*_PERSON, _LIVE).where(person.c.id == bindparam("person_id"))
+_PORTAL_SESSION = (
+    select(*_PERSON, _LIVE, portal_session.c.csrf)
+    .select_from(portal_session)
+    .join(person, person.c.id == portal_session.c.person_id)
+    .where(
+        portal_session.c.digest == bindparam("shown"),
+        portal_session.c.ended_at.is_(None),
+        portal_session.c.expires_at > bindparam("now"),
+    )
+)
+_SERVER = (
+    select(jupyter_server.c.person_id, jupyter_server.c.id, person.c.epoch, _LIVE)
+    .join(person, person.c.id == jupyter_server.c.person_id)
+    .where(jupyter_server.c.credential_digest == bindparam("shown"), jupyter_server.c.ended_at.is_(None))
+)
 
 
 def digest(secret: str) -> bytes:
@@ -52,8 +76,8 @@ def find_all(conn: Connection, directory: str, acting_at: datetime | None = None
     )
     if acting_at is not None:
         runs = exists().where(jupyter_server.c.person_id == person.c.id, jupyter_server.c.ended_at.is_(None))
-        wanted = wanted.where(_live(acting_at) | runs)
-    rows = conn.execute(wanted)
+        wanted = wanted.where(_LIVE | runs)
+    rows = conn.execute(wanted, {} if acting_at is None else {"now": acting_at})
     return {row.directory_key: _person(row) for row in rows}
 
 
@@ -114,14 +138,6 @@ def add_sign_in(conn: Connection, person_id: str, sign_in_id: str, now: datetime
     conn.execute(insert(sign_in).values(id=sign_in_id, person_id=person_id, created_at=now, expires_at=expires_at))
 
 
-def _live(now: datetime) -> ColumnElement[bool]:
-    """Whether the person of a row may act: signed in, and not removed."""
-    signed_in = exists().where(
-        sign_in.c.person_id == person.c.id, sign_in.c.ended_at.is_(None), sign_in.c.expires_at > now
-    )
-    return (person.c.removed_at.is_(None) & signed_in).label("live")
-
-
 def _standing(row: Row[Any]) -> Standing:
     return Standing(_person(row), Access(row.live, row.epoch))
 
@@ -131,7 +147,7 @@ def standing(conn: Connection, person_id: str, now: datetime) -> Standing | None
 
     One statement, hence one moment: read apart, an older sign-in could meet the epoch that its sign-out made.
     """
-    row = conn.execute(select(*_PERSON, _live(now)).where(person.c.id == person_id)).one_or_none()
+    row = conn.execute(_STANDING, {"person_id": person_id, "now": now}).one_or_none()
     return None if row is None else _standing(row)
 
 
@@ -175,16 +191,7 @@ def add_portal_session(
 
 def find_portal_session(conn: Connection, secret: str, now: datetime) -> tuple[Standing, str] | None:
     """Return whose a portal session is that has not ended, and its csrf; in one statement, as `standing`."""
-    row = conn.execute(
-        select(*_PERSON, _live(now), portal_session.c.csrf)
-        .select_from(portal_session)
-        .join(person, person.c.id == portal_session.c.person_id)
-        .where(
-            portal_session.c.digest == digest(secret),
-            portal_session.c.ended_at.is_(None),
-            portal_session.c.expires_at > now,
-        ),
-    ).one_or_none()
+    row = conn.execute(_PORTAL_SESSION, {"shown": digest(secret), "now": now}).one_or_none()
     return None if row is None else (_standing(row), row.csrf)
 
 
@@ -243,9 +250,5 @@ def end_server(conn: Connection, server_id: str, now: datetime) -> str | None:
 
 def find_server(conn: Connection, credential: str, now: datetime) -> LaunchedServer | None:
     """Return the running server that holds this credential; in one statement, as `standing`."""
-    row = conn.execute(
-        select(jupyter_server.c.person_id, jupyter_server.c.id, person.c.epoch, _live(now))
-        .join(person, person.c.id == jupyter_server.c.person_id)
-        .where(jupyter_server.c.credential_digest == digest(credential), jupyter_server.c.ended_at.is_(None)),
-    ).one_or_none()
+    row = conn.execute(_SERVER, {"shown": digest(credential), "now": now}).one_or_none()
     return None if row is None else LaunchedServer(row.person_id, row.id, Access(row.live, row.epoch))

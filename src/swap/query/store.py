@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, cast, func, insert, literal_column, select, update
+from sqlalchemy import Connection, Executable, Row, bindparam, cast, func, insert, literal_column, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from swap.db.tables import query_run
@@ -84,11 +84,7 @@ def find(conn: Connection, query_id: str, person_id: str) -> Row[Any] | None:
     ).one_or_none()
 
 
-def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, now: datetime) -> Sequence[str]:
-    """Record that a person's oldest results are kept no longer where all of them take more than so many bytes.
-
-    Returns which those are; the newest one stays in any case.  One statement, which goes along an index.
-    """
+def _make_room() -> Executable:
     kept = (
         select(
             query_run.c.id,
@@ -97,16 +93,28 @@ def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, no
             .label("with_newer"),
         )
         .where(
-            query_run.c.person_id == person_id,
+            query_run.c.person_id == bindparam("of"),
             query_run.c.state == literal_column(f"'{RunState.DONE.value}'"),  # as the index has it
-            query_run.c.expires_at > now,
+            query_run.c.expires_at > bindparam("now"),
         )
         .subquery()
     )
-    over = select(kept.c.id).where(kept.c.with_newer > most_bytes, kept.c.id != newest)
-    return conn.scalars(
-        update(query_run).where(query_run.c.id.in_(over)).values(expires_at=now).returning(query_run.c.id)
-    ).all()
+    over = select(kept.c.id).where(kept.c.with_newer > bindparam("most_bytes"), kept.c.id != bindparam("newest"))
+    return (
+        update(query_run).where(query_run.c.id.in_(over)).values(expires_at=bindparam("now")).returning(query_run.c.id)
+    )
+
+
+_MAKE_ROOM = _make_room()
+
+
+def make_room(conn: Connection, person_id: str, newest: str, most_bytes: int, now: datetime) -> Sequence[str]:
+    """Record that a person's oldest results are kept no longer where all of them take more than so many bytes.
+
+    Returns which those are; the newest one stays in any case.  One statement, which goes along an index.
+    """
+    given = {"of": person_id, "newest": newest, "most_bytes": most_bytes, "now": now}
+    return conn.scalars(_MAKE_ROOM, given).all()
 
 
 def unfinished(conn: Connection) -> list[Row[Any]]:

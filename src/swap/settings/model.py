@@ -144,7 +144,15 @@ class Launch(Model):
         description="Where people's pip looks for packages: a mirror's simple index; pip's own default when absent."
         " With `user` its host must also be in `reach`. Over http:// pip trusts whoever answers.",
     )
-    start_seconds: Seconds = Field(default=60.0, description="Seconds a server may take to start.")
+    start_seconds: Seconds = Field(
+        default=60.0, description="Seconds a server may take to start, from when it is its turn."
+    )
+    starts_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        description="Servers that start at a time; the others wait for their turn. By default as many as there are"
+        " processors.",
+    )
     idle_hours: float = Field(
         default=72.0,
         ge=0,

@@ -28,6 +28,9 @@ CLIENT_ID = "service-portal"
 CALLBACK = "/oauth_callback"
 """A path, not an address: the sign-in then works whatever the port of the person's tunnel."""
 QUICK = httpx.Timeout(2.0, connect=1.0)
+"""For what a page shows beside the rest: a hub that is busy is left out of it."""
+WAITING = httpx.Timeout(8.0, connect=1.0)
+"""For what cannot go on without the answer: many starts at once make the hub slow, and it is not away for that."""
 AWAY_SECONDS = 5.0
 PATIENT = httpx.Timeout(20.0, connect=1.0)
 AWAY = Problem(
@@ -159,7 +162,7 @@ class Hub:
     async def state(self, person_id: str) -> ServerKind:
         """Return the same on the event loop, for who waits for a change: asks each time."""
         try:
-            answer = await self._async.get(f"/users/{person_id}", headers=self._headers, timeout=QUICK)
+            answer = await self._async.get(f"/users/{person_id}", headers=self._headers, timeout=WAITING)
         except httpx.HTTPError:
             return ServerKind.UNKNOWN
         return _kind_told(answer)

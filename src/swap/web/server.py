@@ -42,6 +42,7 @@ async def page(portal: Portal, visit: Visit) -> Response:
         "limit": portal.settings.launch.start_seconds,
         "usual": portal.starts.usual_seconds,
         "elapsed": portal.starts.elapsed(start) if start else 0.0,
+        "waited": portal.starts.waited(start) if start else 0.0,
     }
     if start is not None and start.state == "starting":
         return respond(portal, visit, "server_starting.html", **values)
@@ -98,6 +99,7 @@ async def events(portal: Portal, visit: Visit) -> Response:
 
 
 async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
+    limit = portal.settings.launch.start_seconds
     if start is None:
         yield _event({"state": "none"})
         return
@@ -108,8 +110,15 @@ async def _feed(portal: Portal, start: Start | None) -> AsyncIterator[str]:
                 "state": start.state,
                 "progress": start.progress,
                 "elapsed": round(portal.starts.elapsed(start), 2),
+                "waited": round(portal.starts.waited(start), 2),
                 "steps": [
-                    {"label": step.said, "detail": step.detail, "began": step.began, "ended": step.ended}
+                    {
+                        "key": step.key,
+                        "label": step.said,
+                        "detail": step.detail(limit),
+                        "began": step.began,
+                        "ended": step.ended,
+                    }
                     for step in start.steps
                 ],
             }

@@ -23,14 +23,14 @@ from swap.web.hub import NO_REASON, Hub, ServerKind
 USUAL_SECONDS = 5.0
 """Said until this portal has seen starts of its own."""
 RETRY_SECONDS = 0.15
-SPARE_SECONDS = 15.0
-"""What the hub may take beyond a server's own time, before this portal gives up on both."""
+LEARN_TRIES = 5
 STOP_SECONDS = 60.0
 KEPT_SECONDS = 600.0
 STOPPING = "stop"
 """The step of ours that goes before the hub's own when a server is started again."""
 _WORDS = {
     STOPPING: ("Stopping your server", "Stopped your server"),
+    told.Step.TURN: ("Waiting for your turn", "Waited for your turn"),
     told.Step.HOME: ("Opening your home directory", "Opened your home directory"),
     told.Step.PROCESS: ("Starting your Jupyter server", "Started your Jupyter server"),
     told.Step.ANSWER: ("Waiting for it to answer", "It answered"),
@@ -43,9 +43,10 @@ class Step:
     """Something the start really did; `ended` is None while it goes on.  Seconds since the start began."""
 
     key: str
-    detail: str
     began: float
     ended: float | None = None
+    pid: int | None = None
+    ahead: int | None = None
 
     @property
     def label(self) -> str:
@@ -56,6 +57,14 @@ class Step:
     def said(self) -> str:
         """What happens, or, once it is over, what happened."""
         return _WORDS[self.key][0 if self.ended is None else 1]
+
+    def detail(self, limit: float) -> str:
+        """Return what is known of it; it is given up after `limit` seconds, but for waiting."""
+        known = "" if self.pid is None else f"process {self.pid}"
+        if self.ended is not None:
+            return known
+        then = _ahead(self.ahead or 0) if self.key == told.Step.TURN else f"Gives up after {limit:.0f} s and says why."
+        return f"{known}. {then}" if known else then
 
 
 @dataclass(slots=True)
@@ -71,6 +80,7 @@ class Start:
     log: str = ""
     reference: str = ""
     ended: float | None = None
+    limit: asyncio.Timeout | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def touch(self) -> None:
@@ -109,6 +119,11 @@ class Starts:
         """Return the seconds a start has taken so far, or took."""
         return (start.ended if start.ended is not None else self._monotonic()) - start.began
 
+    def waited(self, start: Start) -> float:
+        """Return the seconds of it in which it was not its turn."""
+        turn = next((step for step in start.steps if step.key == told.Step.TURN), None)
+        return 0.0 if turn is None else (self.elapsed(start) if turn.ended is None else turn.ended) - turn.began
+
     def begin(self, person_id: str, *, request: bool = True, after: Callable[[], Any] | None = None) -> Start:
         """Start a server, or join the start that runs.  `request` False only follows one that others asked for.
 
@@ -119,7 +134,7 @@ class Starts:
             return running
         start = Start(person_id, self._monotonic(), reference=f"srv-{self._short()}")
         if after is not None:
-            start.steps.append(Step(STOPPING, "", 0.0))
+            start.steps.append(Step(STOPPING, 0.0))
         self._latest[person_id] = start
         self._spawn(self._run(start, request=request, after=after))
         return start
@@ -147,6 +162,11 @@ class Starts:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    @property
+    def _patience(self) -> float:
+        """Seconds after which this portal gives up on the hub, which has limits of its own."""
+        return self._seconds + 2 * told.SPARE_SECONDS
+
     async def _run(self, start: Start, *, request: bool, after: Callable[[], Any] | None) -> None:
         """Ask for the start, then follow it."""
         try:
@@ -155,7 +175,7 @@ class Starts:
                     await after()
                 start.steps[-1].ended = self.elapsed(start)
                 start.touch()
-            async with asyncio.timeout(self._seconds + SPARE_SECONDS):
+            async with asyncio.timeout(self._patience) as start.limit:
                 if not request or await self._hub.start(start.person_id):
                     await self._follow(start)
                 else:
@@ -180,9 +200,12 @@ class Starts:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _learn(self, start: Start) -> None:
-        """Ask once why a start has failed."""
-        with contextlib.suppress(httpx.HTTPError):
-            await self._read(start)
+        """Ask why a start has failed, again where the answer does not come: the hub keeps it."""
+        for _ in range(LEARN_TRIES):
+            with contextlib.suppress(httpx.HTTPError):
+                await self._read(start)
+                break
+            await asyncio.sleep(RETRY_SECONDS)
         self._fail(start, NO_REASON)
 
     async def _read(self, start: Start) -> None:
@@ -216,7 +239,9 @@ class Starts:
 
     def _step(self, start: Start, begun: told.Begun) -> None:
         """Begin a step, which ends the one before it.  A stream that was broken tells the first ones again."""
-        if any(step.key == begun.step for step in start.steps):
+        known = next((step for step in start.steps if step.key == begun.step), None)
+        if known is not None:
+            known.ahead = begun.ahead
             return
         began = self.elapsed(start) - begun.seconds
         if not start.steps and began < 0:  # others asked for this start, before we came to follow it
@@ -225,7 +250,10 @@ class Starts:
         if start.steps:
             last = start.steps[-1]
             last.ended = began if last.ended is None else last.ended
-        start.steps.append(Step(begun.step, "" if begun.pid is None else f"process {begun.pid}", began))
+        start.steps.append(Step(begun.step, began, pid=begun.pid, ahead=begun.ahead))
+        if start.limit is not None:
+            wait = told.MOST_TURN_SECONDS if begun.step is told.Step.TURN else 0.0
+            start.limit.reschedule(asyncio.get_running_loop().time() + wait + self._patience)
 
     def _fail(self, start: Start, problem: Problem) -> None:
         if start.state == "starting":
@@ -239,5 +267,20 @@ class Starts:
             start.steps[-1].ended = self.elapsed(start)
         if state == "ready":
             start.progress = 100
-            self._durations.append(self.elapsed(start))
+            self._durations.append(self.elapsed(start) - self.waited(start))
         start.touch()
+
+
+def _ahead(count: int) -> str:
+    """Say how many start before.
+
+    >>> _ahead(0)
+    'Yours is the next to start.'
+    >>> _ahead(1)
+    'One more starts before yours.'
+    >>> _ahead(7)
+    '7 more start before yours.'
+    """
+    if count == 0:
+        return "Yours is the next to start."
+    return "One more starts before yours." if count == 1 else f"{count} more start before yours."

@@ -125,7 +125,7 @@ def test_an_interrupt_stops_the_rest_of_run_all(notebook: Notebook, swap_gateway
     later = notebook.client.kc.execute("after = 1")
     replies: dict[str, str] = {}
     while not {code, later} <= replies.keys():
-        reply = notebook.client.kc.get_shell_msg(timeout=30)
+        reply = notebook.client.kc.get_shell_msg(timeout=60)
         replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
 
     assert (replies[code], replies[later]) == ("error", "aborted")
@@ -245,7 +245,7 @@ def test_tables_are_listed_with_their_locks(notebook: Notebook) -> None:
 def test_consoles_complete_tables_and_columns(notebook: Notebook) -> None:
     def matches(code: str) -> list[str]:
         notebook.client.kc.complete(code, len(code))
-        content = notebook.client.kc.get_shell_msg(timeout=30)["content"]
+        content = notebook.client.kc.get_shell_msg(timeout=60)["content"]
         return [code[: content["cursor_start"]] + match for match in content["matches"]]
 
     notebook.run("import swap")

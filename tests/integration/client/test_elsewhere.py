@@ -105,7 +105,7 @@ def test_control_c_ends_a_script_and_its_query(environment: dict[str, str], swap
     )
     until(lambda: swap_gateway.lake.running)
     os.kill(script.pid, signal.SIGINT)
-    said = script.communicate(timeout=30)[1].rstrip()
+    said = script.communicate(timeout=60)[1].rstrip()
 
     assert swap_gateway.lake.running == 0
     assert re.search(r"Interrupted: Cancelled: by you Stopped (in lake )?after [\d.]+ s\.$", said)
@@ -185,7 +185,7 @@ def test_a_query_that_failed_after_its_progress_was_shown_leaves_no_progress(
     assert notebook.value("type(failed).__name__") == "SourceFailed"
 
 
-def until(holds: Any, seconds: float = 30) -> None:
+def until(holds: Any, seconds: float = 60) -> None:
     ends = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < ends

@@ -43,7 +43,7 @@ def lines(gateway: Gateway) -> int:
     return sum(gateway.app.state.parts.queries.presence._lines.values())
 
 
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

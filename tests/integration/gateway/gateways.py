@@ -204,7 +204,7 @@ class Person:
         return httpx.Client(
             base_url=self.gateway.url,
             headers={"authorization": f"Bearer {self.token(via)}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
             verify=services.NO_TLS,
         )
@@ -224,10 +224,10 @@ class Person:
         assert response.status_code == 200, response.text
         return dict(response.json())
 
-    def ended(self, query_id: str, seconds: float = 30) -> dict[str, Any]:
+    def ended(self, query_id: str, seconds: float = 60) -> dict[str, Any]:
         return self.until(query_id, lambda state: state["state"] in {"done", "failed", "cancelled"}, seconds)
 
-    def until(self, query_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 20) -> dict[str, Any]:
+    def until(self, query_id: str, holds: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         deadline, state = time.monotonic() + seconds, self.state(query_id)
         while not holds(state):
             assert time.monotonic() < deadline, state
@@ -279,7 +279,7 @@ def serve(app: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{free.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=60)
 
 
 def runtime_for(database: services.Database, directory: Path, gateway_port: int = 1) -> Runtime:

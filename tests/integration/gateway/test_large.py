@@ -142,7 +142,7 @@ def test_an_ended_run_keeps_no_value_of_its_parameters(ann: Person, swap: Gatewa
     assert page(ann, query_id)["total"] == 0, "what it read is still known"
 
 
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -81,7 +81,7 @@ def test_what_a_killed_gateway_left_at_a_source_is_ended_there(make_gateway: Cal
 
     make_gateway({"lake": next_lake, "mediawiki": mediawiki_too})
 
-    assert asked.get(timeout=10) == (handle, left)
+    assert asked.get(timeout=60) == (handle, left)
     assert asked.empty()
 
 

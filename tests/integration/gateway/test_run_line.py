@@ -31,7 +31,7 @@ def line(person: Person, **token: Any) -> Iterator[Iterator[dict[str, Any]]]:
     """Open a kernel's line; yield what is told of runs, and {} for the empty line after the first telling."""
     headers = {"authorization": f"Bearer {person.token(**token)}"}
     url = f"{person.gateway.url}/v1/queries"
-    with httpx.stream("GET", url, headers=headers, timeout=30, trust_env=False) as answer:
+    with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False) as answer:
         assert answer.status_code == 200
         yield (json.loads(each) if each else {} for each in answer.iter_lines())
 
@@ -143,7 +143,7 @@ def asked(swap: Gateway, ann: Person) -> Iterator[Asked]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

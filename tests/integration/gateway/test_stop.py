@@ -63,7 +63,7 @@ def line(served: Served, path: str, bearer: str) -> Iterator[Iterator[str]]:
         "GET",
         served.swap.url + path,
         headers={"authorization": f"Bearer {bearer}"},
-        timeout=30,
+        timeout=60,
         trust_env=False,
         verify=NO_TLS,
     ) as answer:

@@ -29,7 +29,7 @@ def sent(person: Person) -> Iterator[HTTPConnection]:
     body = pa.BufferOutputStream()
     with pa.ipc.new_stream(body, pa.schema([("a", pa.int64())])):
         pass
-    connection = HTTPConnection(urlsplit(person.gateway.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(person.gateway.url).netloc, timeout=60)
     connection.request(
         "POST", "/v1/uploads", body.getvalue().to_pybytes(), {"authorization": f"Bearer {person.token()}"}
     )
@@ -42,7 +42,7 @@ def waiting(swap: Gateway) -> int:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)

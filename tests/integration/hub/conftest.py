@@ -175,7 +175,7 @@ class House:
                 raise AssertionError(f"{name} did not start:\n" + self.log(name)[-4000:])
             time.sleep(0.05)
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 60) -> None:
         """Wait for what another program is to do."""
         end = time.monotonic() + seconds
         while not true():
@@ -220,7 +220,7 @@ class House:
         """The hub's own port, as kernel code on this machine reaches it."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(
-            base_url=f"{self.runtime.hub_url}/hub/api", headers=headers, timeout=20, verify=services.NO_TLS
+            base_url=f"{self.runtime.hub_url}/hub/api", headers=headers, timeout=60, verify=services.NO_TLS
         )
 
     def sign_in(self, name: str) -> Browser:
@@ -330,7 +330,7 @@ class Browser:
         self.cookies: dict[str, httpx.Cookies] = {}
         self.client = httpx.Client(
             base_url=f"{door.scheme}://127.0.0.1:{door.port}",
-            timeout=30,
+            timeout=60,
             transport=httpx.HTTPTransport(
                 local_address=self.address,
                 verify=services.trusting(certificate_of(settings)) if door.tls else services.NO_TLS,
@@ -468,7 +468,7 @@ def build(
                 ),
                 "people": people or {"file": str(state / "people.toml"), "admin_group": ADMINS},
                 "kernel_env": str(Path(sys.prefix).parent / "kernel"),
-                "launch": launch or {},
+                "launch": {"starts_at_once": 2} | (launch or {}),
                 "sources": sources or {},
             }
         ),

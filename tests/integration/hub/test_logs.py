@@ -70,7 +70,7 @@ class Site:
         self.gateway = httpx.Client(
             base_url=house.runtime.gateway_url,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=30,
+            timeout=60,
             verify=services.NO_TLS,
         )
 

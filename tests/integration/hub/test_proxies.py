@@ -129,7 +129,7 @@ def client_of(house, name):
 def past_the_front(house, path, host=PUBLIC, **said):
     """Ask SWAP's own port, from an address that is not the proxy's."""
     with httpx.Client(
-        transport=httpx.HTTPTransport(local_address="127.1.200.1", verify=services.NO_TLS), timeout=20
+        transport=httpx.HTTPTransport(local_address="127.1.200.1", verify=services.NO_TLS), timeout=60
     ) as client:
         headers = {"Host": host, "Accept": "text/html"} | {
             name.replace("_", "-"): value for name, value in said.items()

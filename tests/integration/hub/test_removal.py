@@ -15,7 +15,7 @@ from swap.db.tables import audit_event, person
 from swap.launch import running
 
 
-def until(true, seconds=20):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"

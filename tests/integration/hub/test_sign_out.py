@@ -29,7 +29,7 @@ def what_goes_on(house, name, sign_out, then=lambda: None):
     kernel_id = tabs[0].api("/api/kernels", "POST", json={}).json()["id"]
     token = kernel_token(house, person_id)["token"]
     hub_token = server_token(house, person_id)
-    gateway = httpx.Client(base_url=house.runtime.gateway_url, timeout=10)
+    gateway = httpx.Client(base_url=house.runtime.gateway_url, timeout=60)
     assert gateway.get("/v1/catalog", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
     async def story():

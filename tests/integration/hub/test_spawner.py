@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def stop(house, person_id):
         until(lambda: api.get(f"/users/{person_id}").json()["servers"] == {})
 
 
-def until(true, seconds=20):
+def until(true, seconds=60):
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"
@@ -45,10 +46,18 @@ def progress(house, person_id):
     """Start a server and return all that the portal's page is told."""
     with house.hub_api(house.runtime.web_service_token) as api:
         started = api.post(f"/users/{person_id}/server")
-        with api.stream("GET", f"/users/{person_id}/server/progress", timeout=60) as stream:
-            told = [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
-    assert told, (started.status_code, started.text, stream.status_code)
+    told = follow(house, person_id)
+    assert told, (started.status_code, started.text)
     return told
+
+
+def follow(house, person_id):
+    """Return what is told of a start, to its end."""
+    with (
+        house.hub_api(house.runtime.web_service_token) as api,
+        api.stream("GET", f"/users/{person_id}/server/progress", timeout=60) as stream,
+    ):
+        return [json.loads(line[5:]) for line in stream.iter_lines() if line.startswith("data:")]
 
 
 def audited(house, event):
@@ -162,7 +171,7 @@ def test_a_start_tells_its_steps_and_a_stop_ends_everything(house):
     events = progress(house, person_id)
     told = [begun for event in events if (begun := start.begun(event))]
 
-    assert [begun.step for begun in told] == list(Step)
+    assert [begun.step for begun in told] == [step for step in Step if step is not Step.TURN]
     assert events[-1]["ready"]
     found = running.find(house.state, person_id)
     assert [begun.pid for begun in told] == [None, None, found.pid, None]
@@ -178,6 +187,48 @@ def test_a_start_tells_its_steps_and_a_stop_ends_everything(house):
             conn.execute(select(jupyter_server.c.ended_at).where(jupyter_server.c.id == found.server_id)).scalar_one()
             is not None
         )
+
+
+def test_as_many_start_at_a_time_as_may_and_the_others_are_told_their_place(house):
+    names = ("chidi", "José", "a-b", "a_b")
+    for name in names:
+        house.sign_in(name)
+    ids = [house.person_id(name) for name in names]
+    with house.hub_api(house.runtime.web_service_token) as api:
+        for person_id in ids:
+            assert api.post(f"/users/{person_id}/server").is_success
+
+        with ThreadPoolExecutor(len(ids)) as threads:
+            events = list(threads.map(lambda person_id: follow(house, person_id), ids))
+
+    told = [[begun for event in each if (begun := start.begun(event))] for each in events]
+    assert [each[-1].get("ready") for each in events] == [True] * 4
+    waited = [each for each in told if each[0].step is Step.TURN]
+    assert len(waited) == 2, "two may start at once"
+    places = [[begun.ahead for begun in each if begun.step is Step.TURN] for each in waited]
+    assert sorted(places) == [[0], [1, 0]]
+    for person_id in ids:
+        stop(house, person_id)
+
+
+def test_who_waits_may_go_away(house):
+    names = ("chidi", "José", "a-b")
+    for name in names:
+        house.sign_in(name)
+    ids = [house.person_id(name) for name in names]
+    with house.hub_api(house.runtime.web_service_token) as api:
+        for person_id in ids:
+            assert api.post(f"/users/{person_id}/server").is_success
+        assert api.delete(f"/users/{ids[2]}/server").status_code in {202, 204}
+        until(lambda: api.get(f"/users/{ids[2]}").json()["servers"] == {})
+        assert running.find(house.state, ids[2]) is None
+
+        for person_id in ids[:2]:
+            assert follow(house, person_id)[-1]["ready"]
+        # And their turn is nobody's: the next start is not held up.
+        assert progress(house, ids[2])[-1]["ready"]
+    for person_id in ids:
+        stop(house, person_id)
 
 
 def test_a_server_that_dies_by_itself_loses_credential_and_route(house):

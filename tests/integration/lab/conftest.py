@@ -77,7 +77,7 @@ class Server:
     def get(self, path: str, token: str | None = None) -> httpx.Response:
         """Ask with a hub token in the header."""
         return httpx.get(
-            self.url + path, headers={"Authorization": f"token {token}"} if token else {}, timeout=10, verify=NO_TLS
+            self.url + path, headers={"Authorization": f"token {token}"} if token else {}, timeout=60, verify=NO_TLS
         )
 
 

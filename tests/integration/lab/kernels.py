@@ -25,7 +25,7 @@ class Kernel:
     def start(self, name: str = "swap") -> str:
         """Start a kernel and return its id."""
         reply = httpx.post(
-            f"{self.url}/api/kernels", headers=self.headers, json={"name": name}, timeout=30, verify=NO_TLS
+            f"{self.url}/api/kernels", headers=self.headers, json={"name": name}, timeout=60, verify=NO_TLS
         )
         assert reply.status_code == 201, reply.text
         return str(reply.json()["id"])
@@ -35,7 +35,7 @@ class Kernel:
             self.url.replace("http://", "ws://") + f"/api/kernels/{self.id}/channels?session_id={uuid.uuid4().hex}"
         )
         return websocket.create_connection(
-            address, timeout=30, header=[f"Authorization: {self.headers['Authorization']}"]
+            address, timeout=60, header=[f"Authorization: {self.headers['Authorization']}"]
         )
 
     def send(self, code: str) -> str:

@@ -273,7 +273,7 @@ class Gateway:
         return Handler
 
 
-def wait_for(what: str, check: Any, seconds: float = 20.0) -> Any:
+def wait_for(what: str, check: Any, seconds: float = 60.0) -> Any:
     """Return the first true answer of `check`, or fail saying what did not come."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:

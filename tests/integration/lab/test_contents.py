@@ -97,7 +97,7 @@ def test_what_is_sent_is_bounded_too(server: Server) -> None:
     before = peak(server)
     path, body = f"{server.url}/api/contents/x.ipynb", b'{"content": "' + b" " * 120_000_000
     with pytest.raises(httpx.HTTPError):
-        httpx.put(path, headers=headers, content=body, timeout=30, verify=NO_TLS).raise_for_status()
+        httpx.put(path, headers=headers, content=body, timeout=60, verify=NO_TLS).raise_for_status()
     assert peak(server) - before < 50_000_000
     posted = httpx.post(
         f"{server.url}/nbconvert/html",

@@ -156,7 +156,7 @@ class Lab:
         self.page.locator(".jp-Notebook .jp-Cell").nth(1).wait_for(timeout=60_000)
         self.page.set_default_timeout(20_000)
         # JupyterLab's own router comes late, and then takes the keyboard for the notebook.
-        expect(self.page).not_to_have_url(re.compile("reset"), timeout=30_000)
+        expect(self.page).not_to_have_url(re.compile("reset"), timeout=60_000)
         self.page.get_by_role("tab", name="Data you may query").click()
         self.panel = self.page.locator("#swap-data")
         self.tree = self.panel.get_by_role("tree")

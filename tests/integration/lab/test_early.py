@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def browser(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(follow_redirects=True, timeout=20, headers=OPENED) as client:
+    with httpx.Client(follow_redirects=True, timeout=60, headers=OPENED) as client:
         assert client.get(f"{server.url}/lab").status_code == 200
         yield client
 
@@ -156,7 +156,7 @@ def test_nobody_starts_a_kernel_without_having_signed_in(browser: httpx.Client, 
     (server.home / "other.ipynb").write_text(json.dumps(outputs.notebook()))
 
     def ask() -> None:
-        answer = httpx.get(f"{server.url}/lab/tree/other.ipynb", timeout=10, headers=OPENED)
+        answer = httpx.get(f"{server.url}/lab/tree/other.ipynb", timeout=60, headers=OPENED)
         assert answer.status_code in {302, 403}
 
     assert started_by(browser, server, ask) == set()

@@ -75,7 +75,7 @@ def test_ended_refuses_every_path_and_cuts_the_kernels_connection(server: Server
     for path in PATHS:
         assert (
             httpx.get(
-                server.url + path, headers={"Authorization": f"token {token}"}, timeout=10, verify=NO_TLS
+                server.url + path, headers={"Authorization": f"token {token}"}, timeout=60, verify=NO_TLS
             ).status_code
             == 403
         ), path
@@ -102,9 +102,9 @@ def test_a_client_that_ignores_the_goodbye_is_not_heard(server: Server, kernel: 
 def test_terminals_are_cut_too(server: Server, token: str) -> None:
     heard(server)
     headers = {"Authorization": f"token {token}"}
-    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=10).json()["name"]
+    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=60).json()["name"]
     address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
-    with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=10)) as line:
+    with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=60)) as line:
         server.gateway.say("ended", 2)
         assert cut(line)
 
@@ -135,11 +135,11 @@ def test_a_person_who_signed_in_again_is_let_through_before_the_push_arrives(ser
     heard(server)
     server.gateway.say("ended", 2)
     wait_for("the refusal", lambda: server.get("/api").status_code == 403)
-    page = httpx.get(f"{server.url}/lab", headers={"Accept": "text/html"}, timeout=10)
+    page = httpx.get(f"{server.url}/lab", headers={"Accept": "text/html"}, timeout=60)
     assert (page.status_code, "Your access has ended" in page.text) == (403, True)
     assert "http://localhost:8000/" in page.text
     server.gateway.access = "live"  # nobody is told
-    again = httpx.get(f"{server.url}/lab", headers={"Accept": "text/html"}, timeout=10)
+    again = httpx.get(f"{server.url}/lab", headers={"Accept": "text/html"}, timeout=60)
     assert (again.status_code, again.headers["Location"]) == (302, f"/user/{PERSON}/lab")
 
 
@@ -177,7 +177,7 @@ def test_the_hubs_death_disturbs_nobody_who_is_in(launch: Callable[..., Server])
     # A new session id is a question to the hub that no cache answers.
     reply = httpx.get(
         f"{server.url}/api/kernels",
-        timeout=10,
+        timeout=60,
         headers={"Authorization": f"token {token}", "Cookie": "jupyterhub-session-id=another"},
     )
     assert reply.status_code == 200

@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def browser(server: Server) -> Iterator[httpx.Client]:
     """A browser that has signed in: cookies, and the XSRF token Lab reads from one of them."""
     with httpx.Client(
-        follow_redirects=True, timeout=10, headers={"Sec-Fetch-Mode": "navigate", "User-Agent": "t"}
+        follow_redirects=True, timeout=60, headers={"Sec-Fetch-Mode": "navigate", "User-Agent": "t"}
     ) as client:
         assert client.get(f"{server.url}/lab").status_code == 200
         client.headers["Sec-Fetch-Mode"] = "same-origin"
@@ -82,7 +82,7 @@ def xsrf(browser: httpx.Client) -> dict[str, str]:
 )
 def test_nothing_is_answered_without_a_login(server: Server, method: str, path: str) -> None:
     asked = questions(server)
-    reply = httpx.request(method, server.url + path, timeout=10, verify=NO_TLS)
+    reply = httpx.request(method, server.url + path, timeout=60, verify=NO_TLS)
     assert reply.status_code in {302, 403}
     assert questions(server) == asked
 
@@ -178,7 +178,7 @@ def test_a_token_is_renewed_before_it_expires(server: Server, browser: httpx.Cli
     server.gateway.token_seconds = 0.001
     minted = len(server.gateway.minted)
     server.gateway.say("live", server.gateway.epoch + 1)
-    with httpx.Client(timeout=10, headers={"Authorization": f"token {server.hub.token()}"}) as fresh:
+    with httpx.Client(timeout=60, headers={"Authorization": f"token {server.hub.token()}"}) as fresh:
         for _ in range(3):
             assert fresh.get(f"{server.url}/swap/queries/q1").status_code == 200
     assert len(server.gateway.minted) >= minted + 2

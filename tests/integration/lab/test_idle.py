@@ -58,9 +58,9 @@ def outlives(server: Server, name: str, why: str) -> None:
 def terminal(server: Server, line: str) -> Iterator[str]:
     """Type a line into a terminal of the server's, and give the terminal's address."""
     headers = {"Authorization": f"token {server.hub.token()}"}
-    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=30, verify=NO_TLS).json()["name"]
+    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=60, verify=NO_TLS).json()["name"]
     address = f"{server.url}/terminals/websocket/{name}".replace("http://", "ws://")
-    typed = websocket.create_connection(address, timeout=30, header=[f"Authorization: {headers['Authorization']}"])
+    typed = websocket.create_connection(address, timeout=60, header=[f"Authorization: {headers['Authorization']}"])
     typed.send(json.dumps(["stdin", line + "\n"]))
     yield f"{server.url}/api/terminals/{name}"
     typed.shutdown()
@@ -83,7 +83,7 @@ def test_what_runs_keeps_it_and_it_ends_by_itself_once_nothing_does(launch: Call
     with terminal(server, f"cd ~; setsid sh -c '{until_told('hidden')}' & disown") as address:
         wait_for("the program", (home / "hidden-begun").exists)
         headers = {"Authorization": f"token {server.hub.token()}"}
-        assert httpx.delete(address, headers=headers, timeout=30, verify=NO_TLS).status_code == 204
+        assert httpx.delete(address, headers=headers, timeout=60, verify=NO_TLS).status_code == 204
     outlives(server, "hidden", "sh runs in a terminal")
 
     # A kernel and a terminal that wait for somebody keep nothing.

@@ -78,7 +78,7 @@ def kernel(server: Server) -> Iterator[Kernel]:
     yield made
     server.home.joinpath("large").unlink(missing_ok=True)
     made.socket.shutdown()
-    httpx.delete(f"{server.url}/api/kernels/{made.id}", headers=made.headers, timeout=30, verify=NO_TLS)
+    httpx.delete(f"{server.url}/api/kernels/{made.id}", headers=made.headers, timeout=60, verify=NO_TLS)
 
 
 def ask(server: Server, path: str) -> Any:
@@ -226,7 +226,7 @@ def violations(page: Page, *where: str) -> list[str]:
 def test_the_status_bar_says_what_is_used_and_all_of_it_by_key(browser: Browser, server: Server, scheme: str) -> None:
     page = opened(browser, server, "1", scheme)
     meter = page.locator(".swap-use")
-    expect(meter).to_contain_text("Memory", timeout=30_000)
+    expect(meter).to_contain_text("Memory", timeout=60_000)
     expect(meter).to_contain_text("of 900 MB")
     expect(meter).to_have_accessible_name(re.compile(r"What you use: memory \d+ MB of 900 MB; .*Details"))
     assert violations(page, ".swap-use") == []

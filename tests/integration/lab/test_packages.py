@@ -52,7 +52,7 @@ def told(index: Index) -> dict[str, str]:
 def typed(server: Server, line: str) -> str:
     """Type a line into a new terminal, and return what stands there when it has ended."""
     headers = {"Authorization": f"token {server.hub.token()}"}
-    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=30, verify=NO_TLS).json()["name"]
+    name = httpx.post(f"{server.url}/api/terminals", headers=headers, timeout=60, verify=NO_TLS).json()["name"]
     address = f"{server.url}/terminals/websocket/{name}".replace("http://", "ws://")
     said = ""
     with closing(
@@ -170,12 +170,12 @@ def test_a_colleague_is_told_what_a_notebook_needs_and_installs_it_in_one_line(
     (home / "with").mkdir()
     document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     place = f"{server.url}/api/contents/with/theirs.ipynb"
-    assert httpx.put(place, headers=headers, json=model(document), timeout=30, verify=NO_TLS).is_success
+    assert httpx.put(place, headers=headers, json=model(document), timeout=60, verify=NO_TLS).is_success
     # Opened again, and saved with its outputs cleared.
-    saved = httpx.get(place, headers=headers, timeout=30, verify=NO_TLS).json()["content"] | {"cells": []}
-    assert httpx.put(place, headers=headers, json=model(saved), timeout=30, verify=NO_TLS).is_success
+    saved = httpx.get(place, headers=headers, timeout=60, verify=NO_TLS).json()["content"] | {"cells": []}
+    assert httpx.put(place, headers=headers, json=model(saved), timeout=60, verify=NO_TLS).is_success
     session = {"path": "with/theirs.ipynb", "name": "theirs.ipynb", "type": "notebook", "kernel": {"name": "swap"}}
-    opened = httpx.post(f"{server.url}/api/sessions", headers=headers, json=session, timeout=30, verify=NO_TLS).json()
+    opened = httpx.post(f"{server.url}/api/sessions", headers=headers, json=session, timeout=60, verify=NO_TLS).json()
     kernel = kernel_of(server, opened["kernel"]["id"])
 
     assert "This notebook needs ownthing 1.0" in kernel.run("1", prints=True)

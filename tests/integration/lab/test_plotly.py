@@ -61,7 +61,7 @@ def test_a_figure_is_drawn_on_a_ground_of_its_own_and_asks_nobody_outside(
     page.goto(f"{server.url}/lab/tree/figure.ipynb")
 
     plot = page.locator(".jp-OutputArea .js-plotly-plot")
-    expect(plot.locator(".bars .point")).to_have_count(2, timeout=30_000)
+    expect(plot.locator(".bars .point")).to_have_count(2, timeout=60_000)
 
     ground = plot.locator("svg.main-svg").first.evaluate("node => getComputedStyle(node).backgroundColor")
     assert ground == "rgb(255, 255, 255)"
@@ -105,11 +105,11 @@ def test_a_figure_that_failed_says_why_and_the_next_one_is_drawn(
     page.locator(".jp-Cell").first.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output").first
-    expect(output).to_have_text(f"This figure of plotly cannot be drawn: {why}", timeout=30_000)
+    expect(output).to_have_text(f"This figure of plotly cannot be drawn: {why}", timeout=60_000)
     page.unroute(script)
     page.keyboard.press("Shift+Enter")
 
-    expect(output.locator(".js-plotly-plot .bars .point")).to_have_count(1, timeout=30_000)
+    expect(output.locator(".js-plotly-plot .bars .point")).to_have_count(1, timeout=60_000)
     expect(output).not_to_contain_text("cannot be drawn")
     context.close()
 

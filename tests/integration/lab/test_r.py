@@ -45,7 +45,7 @@ def test_it_is_offered_with_its_logo_beside_python(server: Server) -> None:
     assert (spec["spec"]["display_name"], spec["spec"]["language"]) == ("R (SWAP)", "R")
     logo = spec["resources"]["logo-svg"]
     origin = server.url.partition("/user/")[0]
-    assert httpx.get(origin + logo, headers={"Authorization": f"token {token}"}, timeout=10).status_code == 200
+    assert httpx.get(origin + logo, headers={"Authorization": f"token {token}"}, timeout=60).status_code == 200
 
 
 def test_its_environment_names_no_secret_and_no_hub(server: Server, kernel: Kernel) -> None:

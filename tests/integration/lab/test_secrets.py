@@ -192,12 +192,12 @@ print(json.dumps([info["transport"], oct(os.stat(folder).st_mode & 0o777)]))
 
 def test_a_terminal_has_the_kernels_python_and_no_secret(server: Server) -> None:
     token = server.hub.token()
-    name = httpx.post(f"{server.url}/api/terminals", headers={"Authorization": f"token {token}"}, timeout=10).json()[
+    name = httpx.post(f"{server.url}/api/terminals", headers={"Authorization": f"token {token}"}, timeout=60).json()[
         "name"
     ]
     address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
     said = ""
-    with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=20)) as line:
+    with closing(websocket.create_connection(address, header=[f"Authorization: token {token}"], timeout=60)) as line:
         line.send(
             json.dumps(
                 ["stdin", "env; python -c 'import sys; print(\"prefix\", sys.prefix)'; echo the-${NOTHING}end\n"]
@@ -217,7 +217,7 @@ def test_a_terminal_opens_in_the_persons_home(server: Server, asked: dict[str, s
     """JupyterLab names no folder, an empty one, or one that the person chose."""
     (server.home / "run").mkdir(exist_ok=True)
     headers = {"Authorization": f"token {server.hub.token()}"}
-    name = httpx.post(f"{server.url}/api/terminals", json=asked, headers=headers, timeout=10).json()["name"]
+    name = httpx.post(f"{server.url}/api/terminals", json=asked, headers=headers, timeout=60).json()["name"]
     address = server.url.replace("http", "ws") + f"/terminals/websocket/{name}"
     said = ""
     with closing(websocket.create_connection(address, header=[f"{k}: {v}" for k, v in headers.items()])) as line:

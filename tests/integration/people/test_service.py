@@ -182,11 +182,11 @@ class TestAccess:
             listener.execute("listen swap_access")
             with database.engine("hub").begin() as connection:
                 someone = signed_in(connection)
-            assert [note.payload for note in listener.notifies(timeout=5, stop_after=1)] == [someone.id]
+            assert [note.payload for note in listener.notifies(timeout=60, stop_after=1)] == [someone.id]
             with database.engine("web").begin() as connection:
                 service.sign_out(connection, someone.id, LATER)
                 assert list(listener.notifies(timeout=0.2)) == []
-            assert [note.payload for note in listener.notifies(timeout=5, stop_after=1)] == [someone.id]
+            assert [note.payload for note in listener.notifies(timeout=60, stop_after=1)] == [someone.id]
 
 
 class TestPortalSessions:

@@ -23,6 +23,7 @@ from swap.identity import Via
 from swap.launch.start import Begun, Failure, Step, failure_data, step_event
 from swap.people import tokens
 
+STEPS = tuple(step for step in Step if step is not Step.TURN)
 PIDS = {Step.ANSWER: 4711}
 
 
@@ -101,6 +102,7 @@ class HubDouble(Double):
         self.active_at: dict[str, str] = {}
         self.step_seconds = 0.05
         self.failure: str | None = None
+        self.ahead: int | None = None
         self.requires_pkce = True
         self._changed = threading.Condition()
         super().__init__()
@@ -175,14 +177,26 @@ class HubDouble(Double):
             self.state[person_id] = state
             self._changed.notify_all()
 
+    def waits(self, ahead: int | None) -> None:
+        """Let starts wait behind so many others; None is their turn."""
+        with self._changed:
+            self.ahead = ahead
+            self._changed.notify_all()
+
     def _start(self, person_id: str) -> None:
-        time.sleep(self.step_seconds * len(Step))
+        with self._changed:
+            self._changed.wait_for(lambda: self.ahead is None)
+        time.sleep(self.step_seconds * len(STEPS))
         if self.state[person_id] == "starting":
             self._set(person_id, "stopped" if self.failure else "running")
 
     def _progress(self, person_id: str) -> Iterator[dict[str, Any]]:
         yield {"progress": 0, "message": "Server requested"}
-        for step in Step:
+        while (ahead := self.ahead) is not None:
+            yield step_event(Begun(Step.TURN, 0.0, ahead=ahead))
+            with self._changed:
+                self._changed.wait_for(lambda told=ahead: self.ahead != told)
+        for step in STEPS:
             yield step_event(Begun(step, 0.0, PIDS.get(step)))
             with self._changed:
                 self._changed.wait_for(lambda: self.state[person_id] != "starting", self.step_seconds)

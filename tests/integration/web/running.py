@@ -59,7 +59,7 @@ class Browser:
         return self.post(path, {"csrf": csrf(self.get(page).text)} | form)
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
-        with httpx.Client(trust_env=False, verify=NO_TLS, timeout=20, cookies=self.cookies) as client:
+        with httpx.Client(trust_env=False, verify=NO_TLS, timeout=60, cookies=self.cookies) as client:
             answer = client.request(method, f"http://127.0.0.1:{self.port}{path}", **more)
         for name, value in answer.cookies.items():
             self.cookies[name] = value

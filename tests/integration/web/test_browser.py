@@ -268,10 +268,36 @@ def test_a_new_notebook_shows_the_start_and_then_opens(visit: Callable[..., Page
     expect(page.locator("#start")).to_contain_text("Opened your home directory")
     expect(page.locator("#start .now")).to_contain_text("Gives up after 10 s and says why.")
     page.wait_for_url(
-        re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=15_000
+        re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab/tree/untitled-\d+\.ipynb"), timeout=60_000
     )
     shared.hub.state[ANN] = "stopped"
     shared.hub.step_seconds = 0.05
+
+
+def test_a_start_that_waits_for_its_turn_says_how_many_are_before(visit: Callable[..., Page], shared: Portal) -> None:
+    shared.hub.state[ANN] = "stopped"
+    shared.hub.waits(2)
+    try:
+        page = visit("/server")
+        page.context.route("**/lab?reset", lambda route: route.fulfill(body="Lab", content_type="text/html"))
+        page.get_by_role("button", name="Start my server").click()
+        now = page.locator("#start .now")
+        expect(now).to_contain_text("Waiting for your turn")
+        expect(now).to_contain_text("2 more start before yours.")
+        expect(page.locator("#start .now")).not_to_contain_text("Gives up")
+        assert Axe().run(page).response["violations"] == []
+        shared.hub.waits(0)
+        expect(now).to_contain_text("Yours is the next to start.")
+        page.reload()
+        expect(now).to_contain_text("Yours is the next to start.")
+        shared.hub.step_seconds = 0.5
+        shared.hub.waits(None)
+        expect(page.locator("#start .step").first).to_contain_text("Waited for your turn")
+        page.wait_for_url(re.compile(rf"http://{ANN}\.localhost:{shared.port}/user/{ANN}/lab"))
+    finally:
+        shared.hub.waits(None)
+        shared.hub.state[ANN] = "stopped"
+        shared.hub.step_seconds = 0.05
 
 
 def test_a_failed_start_is_shown_when_it_fails(visit: Callable[..., Page], shared: Portal) -> None:
@@ -319,7 +345,7 @@ def test_everything_but_what_is_live_works_without_script(visit: Callable[..., P
     page.context.route("**/lab/tree/**", lambda route: route.fulfill(body="the notebook", content_type="text/html"))
     page.goto(f"{shared_url(shared)}{TABLE}")
     page.get_by_role("button", name="Query in a new notebook").click()
-    page.wait_for_url("**/lab/tree/untitled-*", timeout=15_000)
+    page.wait_for_url("**/lab/tree/untitled-*", timeout=60_000)
     page.goto(f"{shared_url(shared)}/")
     page.locator(".sw-me").click()
     page.get_by_role("button", name="Dark").click()

@@ -32,7 +32,7 @@ def ann(shared: Portal) -> Browser:
 def upload(browser: Browser, name: str, content: bytes, page: str = "/notebooks/upload") -> httpx.Response:
     mark = csrf(browser.get(page).text)
     headers = {"Host": f"localhost:{browser.port}", "Origin": browser.origin, "Sec-Fetch-Site": "same-origin"}
-    with httpx.Client(trust_env=False, verify=NO_TLS, timeout=20, cookies=browser.cookies) as client:
+    with httpx.Client(trust_env=False, verify=NO_TLS, timeout=60, cookies=browser.cookies) as client:
         return client.post(
             f"http://127.0.0.1:{browser.port}/notebooks/upload",
             headers=headers,
@@ -174,7 +174,7 @@ def test_an_upload_that_is_too_large_says_how_large_one_may_be(shared: Portal, a
 def test_no_other_form_takes_a_file(shared: Portal, ann: Browser) -> None:
     mark = csrf(ann.get("/notebooks").text)
     headers = {"Host": f"localhost:{ann.port}", "Origin": ann.origin, "Sec-Fetch-Site": "same-origin"}
-    with httpx.Client(trust_env=False, verify=NO_TLS, timeout=20, cookies=ann.cookies) as client:
+    with httpx.Client(trust_env=False, verify=NO_TLS, timeout=60, cookies=ann.cookies) as client:
         answer = client.post(
             f"http://127.0.0.1:{ann.port}/notebooks",
             headers=headers,

@@ -32,7 +32,7 @@ def lab(portal: Portal, path: str) -> str:
     return f"http://{ANN}.localhost:{portal.port}/user/{ANN}/lab/tree/{path}?reset"
 
 
-def until(what: Any, seconds: float = 15.0) -> Any:
+def until(what: Any, seconds: float = 60.0) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = what()

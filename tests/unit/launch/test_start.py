@@ -10,7 +10,11 @@ from swap.launch import start
 from swap.launch.start import Begun, Failure, Step
 
 
-@pytest.mark.parametrize("begun", [Begun(Step.HOME, 0.0), Begun(Step.ANSWER, 1.25, 4711)], ids=str)
+@pytest.mark.parametrize(
+    "begun",
+    [Begun(Step.HOME, 0.0), Begun(Step.ANSWER, 1.25, 4711), Begun(Step.TURN, 3.5, ahead=29)],
+    ids=str,
+)
 def test_a_step_is_read_as_it_was_told(begun: Begun) -> None:
     assert start.begun(json.loads(json.dumps(start.step_event(begun)))) == begun
 
@@ -22,7 +26,7 @@ def test_a_failure_is_read_as_it_was_told() -> None:
 
 
 def test_progress_grows_and_is_never_full_before_the_server_is_ready() -> None:
-    assert [Begun(step, 0.0).progress for step in Step] == [0, 25, 50, 75]
+    assert [Begun(step, 0.0).progress for step in Step] == [0, 20, 40, 60, 80]
 
 
 @pytest.mark.parametrize(

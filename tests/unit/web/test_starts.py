@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from swap.errors import Problem, Unavailable
-from swap.launch.start import Begun, Failure, Step, failure_data, step_event
+from swap.launch.start import SPARE_SECONDS, Begun, Failure, Step, failure_data, step_event
 from swap.web.hub import Hub, ServerKind, kind
-from swap.web.starts import SPARE_SECONDS, USUAL_SECONDS, Starts
+from swap.web.starts import USUAL_SECONDS, Starts
 
 
 class SaidHub(Hub):
@@ -84,7 +84,7 @@ READY = {"progress": 100, "ready": True}
 def test_the_hubs_steps_are_drawn_in_words_of_ours() -> None:
     made, start = run(SaidHub([REQUESTED, HOME, PROCESS, step_event(Begun(Step.ANSWER, 0.0, 4711)), READY]))
     assert start.state == "ready"
-    assert [(step.said, step.detail) for step in start.steps] == [
+    assert [(step.said, step.detail(60)) for step in start.steps] == [
         ("Opened your home directory", ""),
         ("Started your Jupyter server", ""),
         ("It answered", "process 4711"),
@@ -96,6 +96,65 @@ def test_the_hubs_steps_are_drawn_in_words_of_ours() -> None:
 def test_every_step_the_hub_may_tell_has_words() -> None:
     _, start = run(SaidHub([*(step_event(Begun(step, 0.0)) for step in Step), READY]))
     assert len({step.label for step in start.steps} | {step.said for step in start.steps}) == 2 * len(Step)
+
+
+def turn(ahead: int) -> dict[str, Any]:
+    return step_event(Begun(Step.TURN, 0.0, ahead=ahead))
+
+
+def test_a_start_that_waits_tells_its_place_each_time_it_changes() -> None:
+    async def follow() -> list[str]:
+        told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        class Telling(SaidHub):
+            @asynccontextmanager
+            async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+                del person_id
+
+                async def events() -> AsyncIterator[dict[str, Any]]:
+                    while True:
+                        yield await told.get()
+
+                yield events()
+
+        made = starts(Telling())
+        start, seen = made.begin("paaaaaaaaa"), []
+        for event in (turn(3), turn(1), turn(0), HOME):
+            changed = start.changed
+            told.put_nowait(event)
+            await asyncio.wait_for(changed.wait(), 60)
+            seen.append(start.steps[0].detail(60))
+        await made.close()
+        return seen
+
+    assert asyncio.run(follow()) == [
+        "3 more start before yours.",
+        "One more starts before yours.",
+        "Yours is the next to start.",
+        "",
+    ]
+
+
+def test_a_start_that_waits_is_not_given_up_and_what_it_waited_is_not_how_long_a_start_takes() -> None:
+    """The time that a start may take counts from its turn; 0.5 s here, of which the hub takes all before it."""
+
+    class Slow(SaidHub):
+        @asynccontextmanager
+        async def progress(self, person_id: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+            del person_id
+
+            async def events() -> AsyncIterator[dict[str, Any]]:
+                yield turn(1)
+                await asyncio.sleep(1.0)
+                yield HOME
+                yield READY
+
+            yield events()
+
+    made, start = run(Slow(), seconds=0.5 - 2 * SPARE_SECONDS)
+    assert start.state == "ready"
+    assert made.waited(start) >= 1.0
+    assert made.usual_seconds < 0.5
 
 
 def test_words_of_the_hub_are_never_a_step() -> None:
@@ -134,6 +193,12 @@ def test_a_start_that_has_failed_when_the_hub_answers_is_told_with_its_reason(
     assert (start.state, start.problem.why) == ("failed", why)
 
 
+def test_a_hub_that_breaks_off_while_it_says_why_is_asked_again() -> None:
+    failed = {"failed": True, "html_message": failure_data(Failure("The disk is full."))}
+    _, start = run(SaidHub(None, None, [failed], fails=True, state=ServerKind.STOPPED))
+    assert (start.state, start.problem.why) == ("failed", "The disk is full.")
+
+
 def test_a_failure_that_was_missed_is_learned_afterwards() -> None:
     """The hub tells it to whoever asks; that nothing runs any more is not yet the whole answer."""
     failed = {"failed": True, "html_message": failure_data(Failure("The disk is full."))}
@@ -167,7 +232,7 @@ def test_a_refused_start_fails_with_the_hubs_reason() -> None:
 
 
 def test_a_start_that_never_ends_is_given_up() -> None:
-    _, start = run(SaidHub(), seconds=0.5 - SPARE_SECONDS)
+    _, start = run(SaidHub(), seconds=0.5 - 2 * SPARE_SECONDS)
     assert start.state == "failed"
     assert "no answer within" in start.problem.why
 

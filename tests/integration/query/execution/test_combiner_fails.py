@@ -303,7 +303,7 @@ def test_a_cancel_while_the_combiner_starts_ends_it(
     thread.start()
     with (tmp_path / "here").open():  # waits for the other end
         query.run.cancel()
-    thread.join(timeout=30)
+    thread.join(timeout=60)
 
     pool.close()
     pool.server.close()

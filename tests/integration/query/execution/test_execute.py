@@ -99,7 +99,7 @@ def wait_until(run: Watched, wanted: str) -> None:
         revision = run.revision
         if detail(run) == wanted:
             return
-        run.wait_change(revision, 20)
+        run.wait_change(revision, 60)
         assert run.revision > revision, f"nothing more was told than {run.said}"
 
 
