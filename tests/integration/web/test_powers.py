@@ -28,13 +28,18 @@ def token(portal: Portal, via: Via) -> str:
     ).value
 
 
+def address(route: Route) -> str:
+    path = route.path.replace("{path:path}", "first.ipynb")
+    return path.format(source="lake", schema="wmf", table="pageview_hourly")
+
+
 @pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
 @pytest.mark.parametrize("via", [Via.KERNEL, Via.PORTAL])
 def test_a_token_for_the_gateway_opens_no_page(shared: Portal, via: Via, route: Route) -> None:
     shared.person()
     shown = token(shared, via)
     browser = Browser(shared.port, cookies={auth.SESSION_COOKIE: shown})
-    path = route.path.format(source="lake", schema="wmf", table="pageview_hourly")
+    path = address(route)
 
     if route.method == "GET":
         answer = browser.get(path, Authorization=f"Bearer {shown}")
@@ -50,7 +55,7 @@ def test_the_same_pages_open_to_a_session(shared: Portal) -> None:
 
     for route in CLOSED:
         if route.method == "GET":
-            answer = browser.get(route.path.format(source="lake", schema="wmf", table="pageview_hourly"))
+            answer = browser.get(address(route))
             assert not answer.headers.get("location", "").startswith("/sign-in"), route.path
 
 
