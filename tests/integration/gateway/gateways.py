@@ -264,7 +264,8 @@ class Person:
 @contextlib.contextmanager
 def serve(app: Any) -> Iterator[str]:
     """Run an application on a free port for the block."""
-    with socket.socket() as free:
+    # Named, so that asyncio sends each answer at once: it does so for TCP alone.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as free:
         free.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
         free.listen(128)
