@@ -44,11 +44,22 @@ class Journal:
         self._folder = home / FOLDER
 
     def add(self, entry: Entry, notebook: bytes = b"", *, lasting: bool) -> None:
-        """Write an entry, and what it saves; a lasting one is on the disk before this returns."""
+        """Write an entry, and what it saves; a lasting one is on the disk before this returns.
+
+        Another is there after the end of this program, and, once it is synced, after that of the machine.
+        """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if entry.what in {"saved", "found"}:
-            _write(self.notebook(entry), notebook, lasting=True)
+            _write(self.notebook(entry), notebook, lasting=lasting)
         self._say(entry, lasting=lasting)
+
+    def sync(self, entry: Entry) -> None:
+        """Have what an entry saves on the disk before this returns."""
+        descriptor = os.open(self.notebook(entry), os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def settle(self, entry: Entry) -> Entry:
         """Let an entry wait whose file is in its place."""

@@ -145,6 +145,7 @@ class Saving:
     def _keep(self, entry: Entry, target: Path) -> None:
         """Put the file into its place, and let the journal have it too."""
         # Whatever happens from here on, the entry is there, and says that it is.
+        self._journal.sync(entry)
         self._journal.settle(entry)
         put(self._journal.notebook(entry).read_bytes(), target)
         known = self._known.get(entry.path)
@@ -159,7 +160,7 @@ class Saving:
             return
         written = target.read_bytes()
         if _read(written) is not None:
-            self._journal.add(Entry(_new_id(), "found", name), written, lasting=False)
+            self._journal.add(Entry(_new_id(), "found", name), written, lasting=True)
 
     async def moved(self, old: Path, new: Path) -> None:
         """Let a notebook, or all in a folder, keep its history."""
@@ -265,7 +266,12 @@ class Saving:
             taken,
             lambda: _read(self._journal.notebook(entry).read_bytes()) or taken,
         )
-        version = await self._store.save(save, known.parts() if known else frozenset())
+        # Both at once: neither is said to be saved before the other is.
+        syncing = asyncio.create_task(asyncio.to_thread(self._journal.sync, entry))
+        try:
+            version = await self._store.save(save, known.parts() if known else frozenset())
+        finally:
+            await syncing
         file = await asyncio.to_thread(self._place, entry, known.file if known else None)
         # What is large is taken apart anew rather than kept here.
         self._known[entry.path] = _Known(version, taken if ready.size_bytes <= KEPT_BYTES else None, file)
