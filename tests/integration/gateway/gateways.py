@@ -188,7 +188,8 @@ class Person:
     ) -> str:
         with self.gateway.database.engine("owner").begin() as conn:
             now_epoch = people.access(conn, self.id, datetime.now(UTC)).epoch
-        keys = {Via.KERNEL: self.gateway.runtime.kernel_key, Via.PORTAL: self.gateway.runtime.portal_key}
+        here = self.gateway.runtime
+        keys = {Via.KERNEL: here.kernel_key, Via.PORTAL: here.portal_key, Via.SERVER: here.server_key}
         return tokens.mint(
             key or keys[via],
             person_id=self.id,

@@ -62,13 +62,14 @@ def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
                 yield json.loads(line.removeprefix("data: "))
 
 
-NOBODY, SERVER, KERNEL, PORTAL = "nobody", "server", "kernel", "portal"
-BEARERS = (NOBODY, SERVER, KERNEL, PORTAL)
+NOBODY, SERVER, SAVING, KERNEL, PORTAL = "nobody", "server", "saving", "kernel", "portal"
+BEARERS = (NOBODY, SERVER, SAVING, KERNEL, PORTAL)
 OPENS = {
-    "GET /v1/health": {NOBODY, SERVER, KERNEL, PORTAL},
-    "GET /sign-in": {NOBODY, SERVER, KERNEL, PORTAL},
-    "GET /hub/error/502": {NOBODY, SERVER, KERNEL, PORTAL},
+    "GET /v1/health": {*BEARERS},
+    "GET /sign-in": {*BEARERS},
+    "GET /hub/error/502": {*BEARERS},
     "POST /v1/tokens": {SERVER},
+    "POST /v1/servers/saving": {SERVER},
     "GET /v1/servers/events": {SERVER},
     "GET /v1/servers/queries": {SERVER},
     "POST /v1/uploads": {KERNEL},
@@ -79,6 +80,9 @@ OPENS = {
     "GET /v1/queries/{query_id}/page": {KERNEL, PORTAL},
     "GET /v1/queries/{query_id}/download": {KERNEL, PORTAL},
     "DELETE /v1/queries/{query_id}": {KERNEL, PORTAL},
+    "PUT /v1/notebooks": {SAVING},
+    "DELETE /v1/notebooks": {SAVING},
+    "POST /v1/notebooks/move": {SAVING},
     "GET /v1/catalog": {KERNEL, PORTAL},
     "GET /v1/catalog/schemas": {KERNEL, PORTAL},
     "GET /v1/catalog/find": {KERNEL, PORTAL},
@@ -105,6 +109,7 @@ def test_a_route_opens_to_its_own_bearers_and_no_other(shared: Gateway, route: R
     shown = {
         NOBODY: lambda: "x" * 43,
         SERVER: lambda: launch(shared, someone, f"credential-of-{someone.id}"),
+        SAVING: lambda: someone.token(Via.SERVER),
         KERNEL: lambda: someone.token(Via.KERNEL),
         PORTAL: lambda: someone.token(Via.PORTAL),
     }[bearer]()
