@@ -81,7 +81,7 @@ class Walled:
             raise Unavailable(
                 Problem(
                     "Your system user is one of SWAP's own by now.",
-                    why="launch.uids was lowered since it was given to you, and its last four ids are SWAP's own.",
+                    why="launch.uids was lowered since it was given to you, and its last five ids are SWAP's own.",
                     todo="Ask the people who run SWAP to raise launch.uids again.",
                 )
             )
