@@ -13,7 +13,7 @@ import pytest
 from swap.launch import running
 
 
-def submit(browser, path, **form):
+def submit(browser, path, /, **form):
     """Send one of the portal's forms, with the mark its pages carry."""
     csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get("/").text)
     headers = {"Origin": f"http://localhost:{browser.port}"}

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ import services
 from integration.hub.conftest import House, build, demolish
 from integration.hub.tabs import Tab
 from integration.hub.test_hub_away import message
+from integration.hub.test_portal_starts import submit
 from integration.hub.test_spawner import audited, until
 from programs import still_running
 from swap import runtime as runtimes
@@ -154,6 +156,28 @@ def test_notebooks_of_a_kernel_are_on_the_portals_page_and_the_other_way_round(a
     )
     assert answer.status_code in {302, 303}, answer.text[:500]
     assert ann.run("import os; print(os.stat('untitled-1.ipynb').st_uid == os.getuid())") == "True"
+
+
+def test_what_a_person_saves_is_a_version_that_the_portal_shows_and_restores(walled_house, ann):
+    def save(source: str) -> None:
+        cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": source}
+        document = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        model = {"type": "notebook", "format": "json", "content": document}
+        assert ann.tab.api("/api/contents/versions.ipynb", "PUT", json=model).is_success
+
+    save("# First")
+    save("# Second")
+    said = ann.tab.api("/swap/saved?path=versions.ipynb").json()
+    assert said == {"version": 2, "why": None}
+    assert "Second" in ann.browser.get("/notebooks/read/versions.ipynb").text
+    assert "Changes in version 2" in ann.browser.get("/notebooks/history?path=versions.ipynb&all=1").text
+
+    answer = submit(ann.browser, "/notebooks/history/restore", path="versions.ipynb", version="1")
+
+    assert answer.status_code == HTTPStatus.SEE_OTHER, answer.text[:500]
+    file = ann.home / "versions.ipynb"
+    assert "# First" in file.read_text(encoding="utf-8")
+    assert file.stat().st_uid == ann.uid
 
 
 def test_what_the_portal_reads_for_a_person_is_what_they_may_read(walled_house, ann):
