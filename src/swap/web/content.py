@@ -139,7 +139,7 @@ class Content:
 
     def _answer(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
-            return self._said(Problem("Nothing can be sent here."), HTTPStatus.METHOD_NOT_ALLOWED)
+            return self._said(request, Problem("Nothing can be sent here."), HTTPStatus.METHOD_NOT_ALLOWED)
         try:
             return self._found(request)
         except Exception as error:
@@ -148,7 +148,7 @@ class Content:
                 log.exception("a notebook could not be shown")
                 known = SwapError(Problem("SWAP made a mistake here.", todo="Load the page around it again."))
             status = HTTPStatus.FORBIDDEN if isinstance(known, NotSignedIn) else known.status
-            return self._said(known.problem, status)
+            return self._said(request, known.problem, status)
 
     def _found(self, request: Request) -> Response:
         path = request.url.path
@@ -204,8 +204,10 @@ class Content:
         kept = {"Cache-Control": f"private, max-age={PICTURES_SECONDS:.0f}, immutable"}
         return Response(content, media_type=kind, headers=kept)
 
-    def _said(self, problem: Problem, status: int) -> Response:
-        said = Markup('<p class="none"><b>{}</b> {}</p>').format(problem.title, problem.todo)
+    def _said(self, request: Request, problem: Problem, status: int) -> Response:
+        home = f"{self._portal.address(request).url}/"
+        link = Markup('<a href="{}" target="_blank" rel="noopener noreferrer">Go to SWAP</a>').format(home)
+        said = Markup('<p class="none"><b>{}</b> {} {}</p>').format(problem.title, problem.todo, link)
         return HTMLResponse(self._page.render(title=problem.title, mode="", html=said), status_code=status)
 
 
