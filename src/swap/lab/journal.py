@@ -87,6 +87,13 @@ class Journal:
                 found.append(_entry(json.loads(path.read_bytes()), path.stem))
         return [entry for entry in found if entry.what in {"move", "delete"} or self.notebook(entry).is_file()]
 
+    def tidy(self) -> None:
+        """Remove what an end of the server has left half done: it says nothing."""
+        kept = {name for entry in self.waiting() for name in (f"{entry.id}.json", f"{entry.id}.ipynb")}
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            if path.name not in kept and not path.is_dir():
+                path.unlink(missing_ok=True)
+
     def notebook(self, entry: Entry) -> Path:
         """Return where the notebook of a save is."""
         return self._folder / f"{entry.id}.ipynb"

@@ -272,22 +272,32 @@ class Saving:
             version = await self._store.save(save, known.parts() if known else frozenset())
         finally:
             await syncing
-        file = await asyncio.to_thread(self._place, entry, known.file if known else None)
+        file = await asyncio.to_thread(self._place, entry, version, known.file if known else None)
         # What is large is taken apart anew rather than kept here.
         self._known[entry.path] = _Known(version, taken if ready.size_bytes <= KEPT_BYTES else None, file)
 
-    def _place(self, entry: Entry, file: Signature | None) -> Signature | None:
+    def _place(self, entry: Entry, version: int, file: Signature | None) -> Signature | None:
         """Put what was saved into its place, and forget the entry; return how its file is then, as we know it."""
         if entry.what == "found":
             file = signature(self._home / entry.path)
         elif entry.target and signature(Path(entry.target)) == entry.before:
             move(self._journal.notebook(entry), Path(entry.target))
             file = signature(Path(entry.target))
+        self._lead_on(entry, version)
         self._journal.done(entry)
         return file
 
+    def _lead_on(self, entry: Entry, version: int) -> None:
+        """Let the save that comes next say by itself what it follows: this server may end before it is passed on."""
+        for each in self._journal.waiting():
+            if each.id > entry.id and each.path == entry.path and each.what == "saved":
+                if each.base is None:
+                    self._journal.begin_from(each, version)
+                return
+
     def begin(self) -> None:
         """Go on from where a server before this one ended: put what it had begun to save into its place."""
+        self._journal.tidy()
         for entry in self._journal.waiting():
             target = Path(entry.target)
             if entry.target and signature(target) == entry.before:
