@@ -8,6 +8,7 @@ import ssl
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 import browsers
 import services
@@ -237,9 +238,11 @@ def test_a_browser_signs_in_starts_a_server_and_runs_a_cell_over_tls(chromium, h
     page.wait_for_url(re.compile(rf"https://p[a-z2-7]{{9}}\.{re.escape(PUBLIC)}:.*/lab/tree/.*"), timeout=90_000)
     editor = page.locator(".jp-Notebook .cm-content").last
     editor.wait_for(timeout=60_000)
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=120_000)
     editor.click()
     page.keyboard.press("Control+a")
-    page.keyboard.type("print(6 * 7)")
+    page.keyboard.insert_text("print(6 * 7)")
+    expect(editor).to_have_text("print(6 * 7)")
     page.keyboard.press("Shift+Enter")
     page.locator(".jp-OutputArea-output", has_text="42").first.wait_for(timeout=60_000)
 
