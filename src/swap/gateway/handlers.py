@@ -66,29 +66,24 @@ def health() -> dict[str, bool]:
 
 def mint_token(server: Server, body: TokenBody, with_parts: WithParts) -> dict[str, str]:
     """Give a Jupyter server a token for one of its kernels."""
-    token = people.mint_token(
-        with_parts.kernel_key,
-        Via.KERNEL,
-        server.person_id,
-        server.access,
-        now=with_parts.queries.now(),
-        seconds=with_parts.settings.people.kernel_token_seconds,
-        server_id=server.server_id,
-        kernel_id=body.kernel_id,
-    )
-    return {"token": token.value, "expires_at": token.expires_at.isoformat()}
+    return _minted(server, with_parts, with_parts.kernel_key, Via.KERNEL, body.kernel_id)
 
 
 def mint_saving_token(server: Server, with_parts: WithParts) -> dict[str, str]:
     """Give a Jupyter server a token that saves notebooks and does nothing else."""
+    return _minted(server, with_parts, with_parts.server_key, Via.SERVER)
+
+
+def _minted(server: Server, with_parts: WithParts, key: str, via: Via, kernel_id: str = "") -> dict[str, str]:
     token = people.mint_token(
-        with_parts.server_key,
-        Via.SERVER,
+        key,
+        via,
         server.person_id,
         server.access,
         now=with_parts.queries.now(),
         seconds=with_parts.settings.people.kernel_token_seconds,
         server_id=server.server_id,
+        kernel_id=kernel_id,
     )
     return {"token": token.value, "expires_at": token.expires_at.isoformat()}
 

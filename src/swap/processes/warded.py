@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from swap import apart, logs
-from swap.walls.cell import Cell
-from swap.walls.cells import Program
+from swap.walls import cells
 from swap.walls.gateway import GatewayWarden, Plan
 
 WARDEN: Final = GatewayWarden
@@ -34,9 +33,8 @@ def read() -> dict[str, Any]:
 
 def plan(made: dict[str, Any]) -> Plan:
     """Return the plan of what was read."""
-    cells = {name: Program(argv, env, Cell(**cell)) for name, (argv, env, cell) in made["cells"].items()}
     told = made["told"] | {"warden": os.getpid()}
-    return Plan(**made | {"told": told, "folder": Path(made["folder"]), "cells": cells})
+    return Plan(**made | {"told": told, "folder": Path(made["folder"]), "cells": cells.planned(made["cells"])})
 
 
 if __name__ == "__main__":

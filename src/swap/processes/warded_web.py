@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from swap import apart, logs
 from swap.notebooks.warden import Plan, PortalWarden
-from swap.walls.cell import Cell
-from swap.walls.cells import Program
+from swap.walls import cells
 
 WARDEN: Final = PortalWarden
 
@@ -39,8 +38,7 @@ def plan(made: dict[str, Any]) -> Plan:
     """Return the plan of what was read."""
     told = made["told"] | {"warden": os.getpid()}
     places = {name: Path(made[name]) for name in ("folder", "state", "homes")}
-    cells = {name: Program(argv, env, Cell(**cell)) for name, (argv, env, cell) in made["cells"].items()}
-    return Plan(**made | {"told": told, "cells": cells} | places)
+    return Plan(**made | {"told": told, "cells": cells.planned(made["cells"])} | places)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Room:
         self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._idle: OrderedDict[str, _Reader] = OrderedDict()
+        self._sweeping = False
         self._rendered: Kept[tuple[str, str], Rendered] = Kept(KEPT_BYTES)
         self._pictures: Kept[tuple[str, str, str], tuple[bytes, str]] = Kept(KEPT_BYTES)
 
@@ -162,8 +163,14 @@ class Room:
             self._idle[person_id] = reader
             while len(self._idle) > READERS:
                 out.append(self._idle.popitem(last=False)[1])
+            begin, self._sweeping = not self._sweeping, True
         for each in out:
             each.close()
+        if begin:
+            self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        # One at a time: each waits in a thread.
         later = threading.Timer(IDLE_SECONDS, self._sweep)
         later.daemon = True
         later.start()
@@ -175,8 +182,11 @@ class Room:
             out = {person: each for person, each in self._idle.items() if each.idle_since <= before}
             for person in out:
                 del self._idle[person]
+            again = self._sweeping = bool(self._idle)
         for each in out.values():
             each.close()
+        if again:
+            self._sweep_later()
 
 
 class _Reader:

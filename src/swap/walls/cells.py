@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from swap.walls import cell, errands
 from swap.walls.cell import Begun, Cell
@@ -27,6 +27,11 @@ class Program(NamedTuple):
     argv: Sequence[str]
     environment: Mapping[str, str]
     cell: Cell
+
+
+def planned(made: Mapping[str, Any]) -> dict[str, Program]:
+    """Return the cells of a plan that came as JSON."""
+    return {name: Program(argv, environment, Cell(**about)) for name, (argv, environment, about) in made.items()}
 
 
 class RefusedError(PermissionError):

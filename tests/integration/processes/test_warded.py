@@ -7,7 +7,6 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,14 +120,6 @@ def gateways(made: dict[str, Any]) -> Iterator[Gateways]:
 def taken(gateways: Gateways) -> TakenOver:
     """One with all of them."""
     return gateways()
-
-
-@pytest.fixture(scope="module")
-def victim() -> Iterator[int]:
-    """A process of the machine's, root's."""
-    with subprocess.Popen(["sleep", "1000"], env={"SECRET": "of root"}) as process:
-        yield process.pid
-        process.kill()
 
 
 # ── what it can read ────────────────────────────────────────────────────────────────────────────────
