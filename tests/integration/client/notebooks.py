@@ -41,7 +41,8 @@ class Notebook:
             kernel_name="swap",
             kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(directory / "kernels")], ensure_native_kernel=False),
         )
-        self.client = NotebookClient(self.document, km=self.manager, timeout=60)
+        # Pieces are joined: a kernel may send a print's text apart from the end of its line.
+        self.client = NotebookClient(self.document, km=self.manager, timeout=60, coalesce_streams=True)
 
     def __enter__(self) -> Self:
         self.manager.start_kernel(env=self.environment)

@@ -58,6 +58,13 @@ class Tab:
         return await websocket_connect(request, resolver=here)
 
 
+async def hang_up(socket):
+    """Close a WebSocket and wait until it is closed: the end of the event loop in between would leave it open."""
+    socket.close()
+    while await asyncio.wait_for(socket.read_message(), 60) is not None:
+        pass
+
+
 def server_token(house, person_id):
     """Return the hub token the person's server holds; kernel code on this machine may have got hold of it."""
     pid = running.find(house.state, person_id).pid

@@ -14,7 +14,7 @@ import uuid
 import httpx
 import pytest
 
-from integration.hub.tabs import Tab, kernel_token
+from integration.hub.tabs import Tab, hang_up, kernel_token
 from services import NO_TLS
 from swap import doctor
 from swap.launch import running
@@ -92,11 +92,7 @@ def test_a_hub_that_is_dead_for_a_while_disturbs_no_notebook_query_or_page(house
                 assert answer.status_code == 200, page
                 assert time.monotonic() - began < 5, page
             await asyncio.sleep(0.5)
-        socket.close()
-        while (
-            await socket.read_message() is not None
-        ):  # until it is closed: an end of the loop in between would leave it open
-            pass
+        await hang_up(socket)
         return rounds
 
     try:

@@ -16,7 +16,7 @@ import pytest
 import services
 from integration.hub.attackers import served
 from integration.hub.conftest import PUBLIC, Browser, build, certificate_of, demolish
-from integration.hub.tabs import Tab
+from integration.hub.tabs import Tab, hang_up
 from swap import ports, visit
 
 PROXY = "127.0.0.1"
@@ -157,7 +157,7 @@ def test_people_sign_in_and_work_through_the_proxy(house):
         await line.write_message(json.dumps(message))
         while json.loads(await asyncio.wait_for(line.read_message(), 60))["msg_type"] != "kernel_info_reply":
             pass
-        line.close()
+        await hang_up(line)
         return True
 
     assert asyncio.run(reply())
