@@ -223,6 +223,15 @@ class NotebookDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookBroughtBack(Event):
+    """A deleted notebook is in the home again, with the history it had."""
+
+    event: ClassVar[str] = "notebook-brought-back"
+    notebook_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionNamed(Event):
     """Somebody gave a version a name, or took it away."""
 
@@ -262,6 +271,7 @@ EVENTS: tuple[type[Event], ...] = (
     NotebookSaved,
     NotebookMoved,
     NotebookDeleted,
+    NotebookBroughtBack,
     VersionNamed,
     AuditPurged,
 )

@@ -12,10 +12,12 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from swap.db.tables import audit_event, jupyter_server, portal_session, query_run, sign_in
+from swap.db.tables import audit_event, jupyter_server, notebook, portal_session, query_run, sign_in
 
 PIECE: Final = 1_000
 """Rows of one transaction."""
+PIECE_OF_NOTEBOOKS: Final = 1
+"""With each go its versions and their parts, thousands of rows."""
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Before everything."""
 
@@ -26,6 +28,7 @@ class Aging:
 
     table: Table
     over_at: str
+    piece: int = PIECE
 
 
 ENDED: Final = (
@@ -35,6 +38,7 @@ ENDED: Final = (
     Aging(jupyter_server, "ended_at"),
 )
 """What is over some day, and then only tells what was."""
+DELETED: Final = Aging(notebook, "deleted_at", PIECE_OF_NOTEBOOKS)
 AUDIT: Final = Aging(audit_event, "at")
 
 
@@ -66,11 +70,11 @@ def purge(
     while True:
         with engine.begin() as conn:
             # From where the last piece ended: what it deleted still stands in the index for a while.
-            gone = conn.scalars(piece, {"after": after, "before": before, "piece": PIECE}).all()
+            gone = conn.scalars(piece, {"after": after, "before": before, "piece": aging.piece}).all()
             if gone:
                 record(conn, len(gone))
         if gone:
             yield len(gone)
-        if len(gone) < PIECE:
+        if len(gone) < aging.piece:
             return
         after = max(gone)

@@ -239,17 +239,20 @@ notebook = Table(
     Column("path", Text, nullable=False),  # below the home, as it is now
     Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
     # Whose history a copy goes on from, where its first state is one of another notebook of its person.
-    Column("copied_from", Text, ForeignKey("swap.notebook.id"), nullable=True),
+    Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
     Column("copied_version", Integer, nullable=True),
     _moment("created_at", now=True),
     _moment("deleted_at", nullable=True),
     Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    Index(None, "copied_from", postgresql_where=text("copied_from IS NOT NULL")),
+    Index(None, "person_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index(None, "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
 )
 
 notebook_version = Table(
     "notebook_version",
     metadata,
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("parent", Integer, nullable=True),  # the version it was made from
     Column("restored", Integer, nullable=True),  # the version whose content it has again
@@ -271,7 +274,7 @@ notebook_part = Table(
     "notebook_part",
     metadata,
     # Of one notebook: to name a part that another notebook has shows nothing of it, and not that it is there.
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", LargeBinary, primary_key=True),
     Column("size_bytes", Integer, nullable=False),
     Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes

@@ -17,7 +17,7 @@ from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import changes, store
 from swap.notebooks.changes import Change
-from swap.notebooks.versions import Head, Kind, Page, PartsMissing, Sent, named, stale
+from swap.notebooks.versions import Deleted, Head, Kind, Page, PartsMissing, Sent, named, stale
 
 PAGE_VERSIONS = 50
 NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
@@ -152,6 +152,12 @@ def page(conn: Connection, principal: Principal, path: str, before: int, *, fold
     return Page(head, shown[:PAGE_VERSIONS], len(shown) > PAGE_VERSIONS)
 
 
+def count(conn: Connection, principal: Principal, path: str) -> int:
+    """Return how many versions a notebook has."""
+    head = store.find(conn, principal.id, path)
+    return head.number if head else 0
+
+
 def compare(conn: Connection, principal: Principal, path: str, old: int, new: int) -> tuple[Change, ...]:
     """Return what changed from one version to another, cell by cell; from 0, all of it.  Raises NotFound."""
     head = _found(store.find(conn, principal.id, path))
@@ -201,6 +207,12 @@ def restore(
                 todo="Open it in JupyterLab and save it there; then restore again.",
             )
         )
+    replace(_restore(conn, principal, head, number, now, save_id))
+    return head.number + 1
+
+
+def _restore(conn: Connection, principal: Principal, head: Head, number: int, now: datetime, save_id: str) -> bytes:
+    """Append a version with the content of an earlier one; return the file that it is."""
     found, manifest = _version(conn, head, number)
     kept = store.parts(conn, head.notebook_id, [found.digest.hex(), *manifest.digests()])
 
@@ -230,8 +242,45 @@ def restore(
         restored=number,
     )
     _record(conn, principal, head, head.number + 1, Kind.RESTORED)
-    replace(written)
-    return head.number + 1
+    return written
+
+
+def deleted(
+    conn: Connection, principal: Principal, before: tuple[datetime, str] | None
+) -> tuple[tuple[Deleted, ...], bool]:
+    """Return a person's deleted notebooks, the last first, and whether there are more."""
+    found = store.deleted(conn, principal.id, before, PAGE_VERSIONS + 1)
+    return found[:PAGE_VERSIONS], len(found) > PAGE_VERSIONS
+
+
+def bring_back(
+    conn: Connection,
+    principal: Principal,
+    notebook_id: str,
+    put: Callable[[str, bytes], str],
+    now: datetime,
+    save_id: str,
+) -> str:
+    """Undo a deletion: put the newest version into the home as a file, and return its path there.
+
+    `put` writes the file under a name that nobody has taken, near the one it is given, and returns that.  Raises
+    NotFound.
+    """
+    head = store.hold_deleted(conn, principal.id, notebook_id)
+    if head is None or not head.number:
+        raise NotFound(Problem("This notebook is not among those you deleted.", todo="Look at the list once more."))
+    written = _restore(conn, principal, head, head.number, now, save_id)
+    path = put(head.path.rsplit("/", 1)[-1].removesuffix(".ipynb"), written)
+    taken = store.hold(conn, principal.id, path)
+    if taken is not None:
+        # Its file is gone, or this one could not have its name.
+        _delete(conn, principal, taken.notebook_id, path, now)
+    store.bring_back(conn, notebook_id, path)
+    audit.record(
+        conn,
+        audit.NotebookBroughtBack(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path),
+    )
+    return path
 
 
 def _found(head: Head | None) -> Head:

@@ -6,30 +6,37 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.tables import notebook, notebook_part, notebook_version, person
-from swap.notebooks.versions import SITTING, Head, Kind, Part, Sent, Version
+from swap.notebooks.versions import SITTING, Deleted, Head, Kind, Part, Sent, Version
 
 
 def hold(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path, held until the transaction ends."""
     # Held first, and then read: a statement that waits for a row sees the others as they were before.
     conn.execute(select(notebook.c.id).where(*_at(person_id, path)).with_for_update())
-    return _head(conn, _heads(person_id, path))
+    return find(conn, person_id, path)
 
 
 def find(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path."""
-    return _head(conn, _heads(person_id, path))
+    return _head(conn, _at(person_id, path))
+
+
+def hold_deleted(conn: Connection, person_id: str, notebook_id: str) -> Head | None:
+    """Return a person's deleted notebook, held until the transaction ends."""
+    this = notebook.c.id == notebook_id, notebook.c.person_id == person_id, notebook.c.deleted_at.is_not(None)
+    conn.execute(select(notebook.c.id).where(*this).with_for_update())
+    return _head(conn, this)
 
 
 def _at(person_id: str, path: str) -> tuple[Any, ...]:
     return notebook.c.person_id == person_id, notebook.c.path == path, notebook.c.deleted_at.is_(None)
 
 
-def _heads(person_id: str, path: str) -> Any:
+def _head(conn: Connection, which: tuple[Any, ...]) -> Head | None:
     newest = (notebook_version.c.notebook_id == notebook.c.id) & (notebook_version.c.number == notebook.c.head)
     columns = (
         notebook.c.id,
@@ -38,10 +45,7 @@ def _heads(person_id: str, path: str) -> Any:
         notebook_version.c.digest,
         notebook_version.c.file_digest,
     )
-    return select(*columns).outerjoin_from(notebook, notebook_version, newest).where(*_at(person_id, path))
-
-
-def _head(conn: Connection, wanted: Any) -> Head | None:
+    wanted = select(*columns).outerjoin_from(notebook, notebook_version, newest).where(*which)
     found = conn.execute(wanted).one_or_none()
     if found is None:
         return None
@@ -256,3 +260,21 @@ def below(conn: Connection, person_id: str, folder: str) -> dict[str, str]:
 def delete(conn: Connection, notebook_id: str, now: datetime) -> None:
     """Take a notebook from its path; its versions stay."""
     conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(deleted_at=now))
+
+
+def deleted(conn: Connection, person_id: str, before: tuple[datetime, str] | None, limit: int) -> tuple[Deleted, ...]:
+    """Return a person's deleted notebooks that have a version, the last first; those before a moment and an id."""
+    order = tuple_(notebook.c.deleted_at, notebook.c.id)
+    wanted = (
+        select(notebook.c.id, notebook.c.path, notebook.c.head, notebook.c.deleted_at)
+        .where(notebook.c.person_id == person_id, notebook.c.deleted_at.is_not(None), notebook.c.head > 0)
+        .order_by(notebook.c.deleted_at.desc(), notebook.c.id.desc())
+        .limit(limit)
+    )
+    found = conn.execute(wanted if before is None else wanted.where(order < before))
+    return tuple(Deleted(row.id, row.path, row.head, row.deleted_at) for row in found)
+
+
+def bring_back(conn: Connection, notebook_id: str, path: str) -> None:
+    """Let a deleted notebook be where it is now."""
+    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(path=path, deleted_at=None))

@@ -100,6 +100,16 @@ class Page:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A notebook that was deleted and has a history: where it was, how many versions it has."""
+
+    notebook_id: str
+    path: str
+    versions: int
+    at: datetime
+
+
 def stale(head: Head) -> StaleBase:
     """Return the conflict that carries the newest version."""
     return StaleBase(

@@ -218,6 +218,12 @@ class Keep(Model):
         description="Days for which ended queries, sign-ins, portal sessions and servers are kept. The audit tells of"
         " them for longer.",
     )
+    deleted_days: float = Field(
+        default=90.0,
+        ge=1,
+        le=36_500,
+        description="Days for which a deleted notebook can be brought back, with its history.",
+    )
     audit_days: float | None = Field(
         default=None, ge=1, le=36_500, description="Days for which the audit is kept; for ever when absent."
     )

@@ -31,6 +31,7 @@ def due(settings: Settings, now: datetime) -> Iterator[tuple[Aging, datetime]]:
     """Yield what ages, and before which moment it goes."""
     for aging in pieces.ENDED:
         yield aging, now - timedelta(days=settings.keep.ended_days)
+    yield pieces.DELETED, now - timedelta(days=settings.keep.deleted_days)
     if settings.keep.audit_days is not None:
         yield pieces.AUDIT, now - timedelta(days=settings.keep.audit_days)
 

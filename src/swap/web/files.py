@@ -72,7 +72,11 @@ def rename(portal: Portal, visit: Visit) -> Response:
 
 def ask_delete(portal: Portal, visit: Visit) -> Response:
     """Whether really."""
-    return _ask(portal, visit, "notebook_delete.html")
+    with portal.engine.begin() as conn:
+        versions = history.count(conn, visit.person, visible(visit.query("path", PATH_LENGTH)))
+    return _ask(
+        portal, visit, "notebook_delete.html", versions=versions, days=round(portal.settings.keep.deleted_days)
+    )
 
 
 def delete(portal: Portal, visit: Visit) -> Response:
@@ -85,9 +89,9 @@ def delete(portal: Portal, visit: Visit) -> Response:
     return go(LISTING)
 
 
-def _ask(portal: Portal, visit: Visit, template: str) -> Response:
+def _ask(portal: Portal, visit: Visit, template: str, **more: object) -> Response:
     path = visit.query("path", PATH_LENGTH)
     file, size = portal.workspace(visit.person).open(path)
     file.close()
     name = path.rsplit("/", 1)[-1].removesuffix(".ipynb")
-    return respond(portal, visit, template, here="notebooks", path=path, name=name, size=size)
+    return respond(portal, visit, template, here="notebooks", path=path, name=name, size=size, **more)

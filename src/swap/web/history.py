@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -99,6 +100,38 @@ def restore(portal: Portal, visit: Visit) -> Response:
     return go(_address(path, "", {}))
 
 
+def deleted(portal: Portal, visit: Visit) -> Response:
+    """What I have deleted and can have back."""
+    before = _before(visit.query("before"))
+    with portal.engine.begin() as conn:
+        found, more = history.deleted(conn, visit.person, before)
+    return respond(
+        portal,
+        visit,
+        "notebooks_deleted.html",
+        here="notebooks",
+        notebooks=found,
+        kept=timedelta(days=portal.settings.keep.deleted_days),
+        first=before is None,
+        older=urlencode({"before": f"{found[-1].at.isoformat()} {found[-1].notebook_id}"}) if more else "",
+    )
+
+
+def bring_back(portal: Portal, visit: Visit) -> Response:
+    """Put a deleted notebook into the home again."""
+    workspace, draft = portal.workspace(visit.person), f".swap-{portal.clock.short()}.tmp"
+    with portal.engine.begin() as conn:
+        path = history.bring_back(
+            conn,
+            visit.person,
+            visit.form.get("notebook", ""),
+            lambda stem, written: workspace.put(stem, [written], draft, first=None),
+            visit.now,
+            f"portal-{portal.clock.short()}",
+        )
+    return go(_address(path, "", {}))
+
+
 def name(portal: Portal, visit: Visit) -> Response:
     """Name a version; without a name, take it away."""
     path, number = visible(visit.form.get("path", "")), _number(visit.form.get("version", ""))
@@ -123,6 +156,20 @@ def _number(text: str, otherwise: int | None = None) -> int:
     if otherwise is None or text:
         raise _no_version()
     return otherwise
+
+
+def _before(text: str) -> tuple[datetime, str] | None:
+    """Return from where a list goes on, as its link says.  Raises NotFound for what is no such link."""
+    if not text:
+        return None
+    moment, _, notebook_id = text.partition(" ")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not notebook_id or not notebook_id.isprintable():
+        raise NotFound(Problem("There is no such page of the list.", todo="Begin with the first."))
+    return at, notebook_id
 
 
 def _no_version() -> NotFound:

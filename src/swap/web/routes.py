@@ -51,6 +51,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/notebooks/history/restore", history.ask_restore),
     Route("POST", "/notebooks/history/restore", history.restore),
     Route("POST", "/notebooks/history/name", history.name),
+    Route("GET", "/notebooks/deleted", history.deleted),
+    Route("POST", "/notebooks/deleted/bring-back", history.bring_back),
     Route("GET", "/notebooks/upload", files.ask_upload),
     Route("POST", "/notebooks/upload", files.upload, upload_bytes=files.UPLOAD_BYTES),
     Route("GET", "/notebooks/rename", files.ask_rename),

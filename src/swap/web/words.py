@@ -141,6 +141,16 @@ def clock(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{local:%H:%M}" if local.date() == now.astimezone(zone).date() else f"{local.day} {local:%B, %H:%M}"
 
 
+def day(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a day in the site's zone.
+
+    >>> day(datetime(2026, 11, 24, 23, 30, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    '25 November 2026'
+    """
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%B %Y}"
+
+
 def exact(moment: datetime) -> str:
     """Return the exact moment in UTC, for tooltips."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -188,3 +188,98 @@ def test_no_other_page_sends_these_forms(ann: Shelf, where: str) -> None:
     for forged in (form, form | {"csrf": mark[:-1] + "x"}):
         assert ann.browser.post(f"/notebooks/history/{where}", forged).status_code == HTTPStatus.FORBIDDEN
     assert numbers(ann.get().text) == [2, 1]
+
+
+def deleted(person: Shelf, path: str = "a.ipynb") -> None:
+    """Delete a notebook on the portal's pages."""
+    assert send(person.browser, "/notebooks/delete", f"/notebooks/delete?path={path}", {"path": path}).status_code == 303
+
+
+def listed(person: Shelf, rest: str = "") -> dict[str, str]:
+    """Return path → id of the notebooks on the page of the deleted ones."""
+    page = person.browser.get(f"/notebooks/deleted{rest}").text
+    return dict(
+        re.findall(r'<th scope="row"><code>([^<]*)</code>.*?name="notebook" value="([^"]*)"', page, re.DOTALL)
+    )
+
+
+def brought_back(person: Shelf, notebook_id: str) -> httpx.Response:
+    return send(person.browser, "/notebooks/deleted/bring-back", "/notebooks/upload", {"notebook": notebook_id})
+
+
+def test_a_deleted_notebook_can_be_brought_back_with_its_history(ann: Shelf) -> None:
+    ann.save(saves.notebook("one"))
+    ann.save(saves.notebook("two"), base=1)
+    asked = ann.browser.get("/notebooks/delete?path=a.ipynb").text
+    assert "For 90 days you can bring it back" in asked
+    deleted(ann)
+    assert not (ann.home / "a.ipynb").exists()
+
+    answer = brought_back(ann, listed(ann)["a.ipynb"])
+
+    assert answer.status_code == HTTPStatus.SEE_OTHER
+    assert numbers(ann.get().text) == [3, 2, 1]
+    document = json.loads((ann.home / "a.ipynb").read_text())
+    assert document["cells"] == saves.notebook("two")["cells"]
+    assert listed(ann) == {}
+    # The file is what its newest version says, so nothing asks whether it was changed.
+    assert ann.send("restore", version=1).status_code == HTTPStatus.SEE_OTHER
+
+
+def test_what_has_taken_its_place_meanwhile_stays(ann: Shelf) -> None:
+    ann.save(saves.notebook("old"))
+    deleted(ann)
+    ann.save(saves.notebook("new"))
+
+    brought_back(ann, listed(ann)["a.ipynb"])
+
+    assert "new" in (ann.home / "a.ipynb").read_text()
+    assert "old" in (ann.home / "a-2.ipynb").read_text()
+    assert numbers(ann.get().text) == [1]
+    assert numbers(ann.get(path="a-2.ipynb").text) == [2, 1]
+
+
+def test_a_place_whose_file_is_gone_is_free(ann: Shelf) -> None:
+    ann.save(saves.notebook("old"))
+    deleted(ann)
+    ann.save(saves.notebook("new"))
+    (ann.home / "a.ipynb").unlink()
+    (old,) = listed(ann).values()
+
+    brought_back(ann, old)
+
+    assert "old" in (ann.home / "a.ipynb").read_text()
+    assert numbers(ann.get().text) == [2, 1]
+    assert list(listed(ann)) == ["a.ipynb"], "the one whose file was removed, as if it had been deleted here"
+
+
+def test_nobody_brings_back_what_is_not_among_their_deleted_notebooks(portal: Portal, ann: Shelf) -> None:
+    other = Shelf(portal, "bertrand")
+    other.save(saves.notebook("private"))
+    deleted(other)
+    (theirs,) = listed(other).values()
+    ann.save(saves.notebook("here"))
+    with portal.database.engine("owner").connect() as conn:
+        live = conn.exec_driver_sql("SELECT id FROM swap.notebook WHERE deleted_at IS NULL").scalar_one()
+
+    assert [brought_back(ann, each).status_code for each in (theirs, live, "none", "")] == [HTTPStatus.NOT_FOUND] * 4
+    assert listed(ann) == {}
+    assert not list(ann.home.glob("*private*"))
+    assert brought_back(other, theirs).status_code == HTTPStatus.SEE_OTHER, "the control"
+
+
+def test_many_deleted_notebooks_are_paged(ann: Shelf) -> None:
+    for number in range(history.PAGE_VERSIONS + 3):
+        ann.save(saves.notebook("x"), path=f"n{number:02}.ipynb")
+    with ann.portal.database.engine("gateway").begin() as conn:
+        for number in range(history.PAGE_VERSIONS + 3):
+            history.delete(conn, ann.principal, f"n{number:02}.ipynb", ann.now + timedelta(minutes=number))
+
+    first = ann.browser.get("/notebooks/deleted").text
+    older = re.search(r'href="/notebooks/deleted(\?before=[^"]*)"', first)
+
+    assert older
+    assert list(listed(ann))[0] == "n52.ipynb"
+    assert list(listed(ann, older[1].replace("&amp;", "&"))) == ["n02.ipynb", "n01.ipynb", "n00.ipynb"]
+    for rest in ("?before=x", "?before=2026-01-01", "?before=2026-01-01T00:00:00%2B00:00+%00"):
+        assert ann.browser.get(f"/notebooks/deleted{rest}").status_code == HTTPStatus.NOT_FOUND
