@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Plan(warden.Plan):
     cells: Mapping[str, Program]
     """Of what reads notebooks."""
     seats: Sequence[str]
-    """The program that asks the database for the uid of who came later."""
+    """The program that asks the database for the uids of those who came later."""
 
 
 class PortalWarden(Warden):
@@ -68,6 +68,9 @@ class PortalWarden(Warden):
         self._server = ForkServer(PROGRAM, cell=cell)
         self._groups = find()
         self._uids = dict(plan.known)
+        self._wanted: set[str] = set()
+        """Whose uids are waited for."""
+        self._asking = threading.Lock()
         self._room = threading.Semaphore(_MOST)
 
     def _attend(self, word: str, name: str, answer: int, given: Sequence[int]) -> None:
@@ -134,22 +137,35 @@ class PortalWarden(Warden):
         """Return a person's uid.  Raises SwapError for nobody's id."""
         homes.place(self._plan.homes, person_id)
         if person_id not in self._uids:
-            self._uids[person_id] = self._ask(person_id)
+            self._learn(person_id)
         if (uid := self._uids[person_id]) < _FIRST_UID:
             raise Forbidden(Problem("This system user is nobody's home."))
         return uid
 
-    def _ask(self, person_id: str) -> int:
-        run = subprocess.run(  # noqa: S603 — the plan's own program, with what is a person id
-            [*self._plan.seats, person_id], stdout=subprocess.PIPE, timeout=_SEAT_SECONDS, check=False
+    def _learn(self, person_id: str) -> None:
+        """Ask for a person's uid, and for those of all who have come meanwhile.  Raises SwapError for nobody's id.
+
+        Many come at once on a site's first morning, and a program for each would keep them all waiting.
+        """
+        self._wanted.add(person_id)
+        with self._asking:
+            if person_id in self._uids:
+                return
+            wanted = {person_id, *self._wanted}
+            self._wanted -= wanted
+            said = self._ask(wanted)
+            self._uids |= {each: int(told["uid"]) for each, told in said.items() if "uid" in told}
+        if person_id not in self._uids:
+            raise from_json(said[person_id]["error"])
+
+    def _ask(self, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
+        run = subprocess.run(  # noqa: S603 — the plan's own program, with what are person ids
+            [*self._plan.seats, *wanted], stdout=subprocess.PIPE, timeout=_SEAT_SECONDS, check=False
         )
         try:
-            said = json.loads(run.stdout)
+            return dict(json.loads(run.stdout))
         except ValueError:  # its last words are in our log
             raise Unavailable from None
-        if "error" in said:
-            raise from_json(said["error"])
-        return int(said["uid"])
 
     def _collect(self, program: subprocess.Popen[bytes]) -> None:  # noqa: ARG002 — it is collected by who serves it
         """Collect cells alone before the end: a portal starts no program, and threads of ours wait for theirs."""

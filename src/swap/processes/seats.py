@@ -1,6 +1,6 @@
-"""A program that says which uid a person has, and gives one to who has none: `seats <person id>`.
+"""A program that says which uids people have, and gives one to who has none: `seats <person id> …`.
 
-The portal's warden asks it once for each person who came after its own start; it loads the database's driver, and ends.
+The portal's warden asks it for those who came after its own start; it loads the database's driver, and ends.
 """
 
 from __future__ import annotations
@@ -8,24 +8,28 @@ from __future__ import annotations
 import json
 import sys
 
+from sqlalchemy import Engine
+
 from swap import logs, runtime, settings
 from swap.db import engine
 from swap.db.engine import DatabaseUnavailable
 from swap.errors import NotFound, Problem, SwapError, to_json
-from swap.launch.launcher import launcher
+from swap.launch.launcher import Launcher, launcher
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Settings
 
 
 def main() -> None:
-    """Print the answer, as JSON."""
+    """Print what is to be said of each, as JSON."""
     logs.install()
+    here = runtime.read()
+    seats = launcher(settings.load(here.config), here)
+    asked = engine.create(here.database_urls["hub"])
     try:
-        answer: dict[str, object] = {"uid": _uid(sys.argv[-1])}
-    except SwapError as error:
-        answer = {"error": to_json(error)}
-    sys.stdout.write(json.dumps(answer))
+        sys.stdout.write(json.dumps({person_id: _said(asked, seats, person_id) for person_id in sys.argv[1:]}))
+    finally:
+        asked.dispose()
 
 
 def known(settings: Settings, here: Runtime) -> dict[str, int]:
@@ -41,16 +45,14 @@ def known(settings: Settings, here: Runtime) -> dict[str, int]:
     return {person_id: uid for person_id, uid in found.items() if uid not in settings.launch.own_uids}
 
 
-def _uid(person_id: str) -> int | None:
-    here = runtime.read()
-    asked = engine.create(here.database_urls["hub"])
+def _said(asked: Engine, seats: Launcher, person_id: str) -> dict[str, object]:
     try:
         with asked.begin() as conn:
             if service.find_person(conn, person_id) is None:
                 raise NotFound(Problem("There is no such person."))
-            return launcher(settings.load(here.config), here).seat(conn, person_id).uid
-    finally:
-        asked.dispose()
+            return {"uid": seats.seat(conn, person_id).uid}
+    except SwapError as error:
+        return {"error": to_json(error)}
 
 
 if __name__ == "__main__":

@@ -74,9 +74,7 @@ def ask_delete(portal: Portal, visit: Visit) -> Response:
     """Whether really."""
     with portal.engine.begin() as conn:
         versions = history.count(conn, visit.person, visible(visit.query("path", PATH_LENGTH)))
-    return _ask(
-        portal, visit, "notebook_delete.html", versions=versions, days=round(portal.settings.keep.deleted_days)
-    )
+    return _ask(portal, visit, "notebook_delete.html", versions=versions, days=round(portal.settings.keep.deleted_days))
 
 
 def delete(portal: Portal, visit: Visit) -> Response:

@@ -104,13 +104,14 @@ class Hub:
                     "redirect_uri": CALLBACK,
                     "code_verifier": verifier,
                 },
+                timeout=PATIENT,
             )
             if answer.status_code >= 500:
                 raise Unavailable(AWAY)
             token = _json(answer).get("access_token") if answer.is_success else None
             if not isinstance(token, str):
                 raise Forbidden(_REFUSED)
-            person = self._sync.get("/user", headers={"Authorization": f"Bearer {token}"})
+            person = self._sync.get("/user", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENT)
         except httpx.HTTPError as error:
             raise Unavailable(AWAY) from error
         name = _json(person).get("name") if person.is_success else None

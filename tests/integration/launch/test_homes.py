@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -10,7 +12,7 @@ import pytest
 
 import wardens
 from swap import channel, homes
-from swap.errors import Forbidden
+from swap.errors import Forbidden, SwapError
 from town import ANN, BOB, until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as somebody else")
@@ -51,6 +53,40 @@ def test_who_is_in_a_home_waits_for_what_it_is_to_do(root, ann):
         )
         channel.send(late, {"do": "find"})
         assert channel.receive(late)[0] == {"value": [[], True]}
+
+
+SEATS = """
+import json, sys
+with open({asked!r}, "a") as asked:
+    asked.write(" ".join(sys.argv[1:]) + chr(10))
+open({goes_on!r}).close()
+known = {known!r}
+print(json.dumps({{each: known.get(each, {{"error": {{"category": "not_found", "title": "Nobody"}}}}) for each in sys.argv[1:]}}))
+"""
+"""Answers when there is somebody who lets it."""
+
+
+def test_who_come_at_the_same_time_do_not_wait_for_one_another(root, tmp_path):
+    asked, goes_on = tmp_path / "asked", tmp_path / "goes-on"
+    os.mkfifo(goes_on)
+    people = [f"pnewcomer{letter}" for letter in "abcdefghijklmnopqrst"]
+    known = {person: {"uid": ANN.uid + number} for number, person in enumerate(people)}
+    program = SEATS.format(asked=str(asked), goes_on=str(goes_on), known=known)
+    plan = wardens.portals(tmp_path, root, {}, seats=[sys.executable, "-c", program])
+    with wardens.far(plan) as far, ThreadPoolExecutor(len(people) + 1) as pool:
+        found = [pool.submit(far.home(person).find) for person in people]
+        nobodys = pool.submit(far.home("pnobodyaaa").find)
+        (warden,) = [each for each in psutil.Process().children() if "warded_web" in " ".join(each.cmdline())]
+        until(lambda: warden.num_threads() > len(people) + 1)
+        let = os.open(goes_on, os.O_RDWR)
+        assert [each.result(60) for each in found] == [([], True)] * len(people)
+        with pytest.raises(SwapError, match="Nobody"):
+            nobodys.result(60)
+        os.close(let)
+
+    runs = [set(line.split()) for line in asked.read_text(encoding="ascii").splitlines()]
+    assert {*people, "pnobodyaaa"} == set().union(*runs)
+    assert len(runs) <= 3, "the first one's, all others', and nobody's own"
 
 
 def test_a_home_of_somebody_else_is_refused(root, ann):

@@ -192,15 +192,15 @@ def test_no_other_page_sends_these_forms(ann: Shelf, where: str) -> None:
 
 def deleted(person: Shelf, path: str = "a.ipynb") -> None:
     """Delete a notebook on the portal's pages."""
-    assert send(person.browser, "/notebooks/delete", f"/notebooks/delete?path={path}", {"path": path}).status_code == 303
+    assert (
+        send(person.browser, "/notebooks/delete", f"/notebooks/delete?path={path}", {"path": path}).status_code == 303
+    )
 
 
 def listed(person: Shelf, rest: str = "") -> dict[str, str]:
     """Return path → id of the notebooks on the page of the deleted ones."""
     page = person.browser.get(f"/notebooks/deleted{rest}").text
-    return dict(
-        re.findall(r'<th scope="row"><code>([^<]*)</code>.*?name="notebook" value="([^"]*)"', page, re.DOTALL)
-    )
+    return dict(re.findall(r'<th scope="row"><code>([^<]*)</code>.*?name="notebook" value="([^"]*)"', page, re.DOTALL))
 
 
 def brought_back(person: Shelf, notebook_id: str) -> httpx.Response:
@@ -279,7 +279,7 @@ def test_many_deleted_notebooks_are_paged(ann: Shelf) -> None:
     older = re.search(r'href="/notebooks/deleted(\?before=[^"]*)"', first)
 
     assert older
-    assert list(listed(ann))[0] == "n52.ipynb"
+    assert next(iter(listed(ann))) == "n52.ipynb"
     assert list(listed(ann, older[1].replace("&amp;", "&"))) == ["n02.ipynb", "n01.ipynb", "n00.ipynb"]
     for rest in ("?before=x", "?before=2026-01-01", "?before=2026-01-01T00:00:00%2B00:00+%00"):
         assert ann.browser.get(f"/notebooks/deleted{rest}").status_code == HTTPStatus.NOT_FOUND
