@@ -9,11 +9,11 @@ from sqlalchemy import Connection, text
 
 from services import Database
 from swap.db import purge
-from swap.db.purge import AUDIT, ENDED, PIECE, Aging
+from swap.db.purge import AUDIT, DELETED, ENDED, PIECE, Aging
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=90)
-ALL = (*ENDED, AUDIT)
+ALL = (*ENDED, DELETED, AUDIT)
 ROWS = {
     "query_run": "(id, person_id, via, statement, state, created_at, ended_at)"
     " SELECT 'q' || n || :kind, 'p', 'kernel', 'SELECT 1', 'done', {at}, {at}",
@@ -22,6 +22,7 @@ ROWS = {
     " SELECT sha256(('c' || n || :kind)::bytea), 'pannaaaaaa', '', {at}, {at}",
     "jupyter_server": "(id, person_id, credential_digest, started_at, ended_at)"
     " SELECT 'j' || n || :kind, 'pannaaaaaa', sha256(('d' || n || :kind)::bytea), {at}, {at}",
+    "notebook": "(id, person_id, path, deleted_at) SELECT 'n' || n || :kind, 'pannaaaaaa', 'a.ipynb', {at}",
     "audit_event": "(at, event, person_id, via, detail) SELECT {at}, 'signed-out', :kind, 'portal', '{{}}'",
 }
 
@@ -48,10 +49,11 @@ def count(database: Database, aging: Aging) -> int:
 @pytest.mark.parametrize("aging", ALL, ids=lambda aging: aging.table.name)
 def test_what_is_old_goes_in_pieces_and_the_rest_stays(database: Database, aging: Aging) -> None:
     with database.engine("owner").begin() as conn:
-        fill(conn, aging, 2 * PIECE + 500, BEFORE - timedelta(seconds=1), "old")
+        fill(conn, aging, 2 * aging.piece + aging.piece // 2, BEFORE - timedelta(seconds=1), "old")
         fill(conn, aging, 7, NOW, "new")
 
-    assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == [PIECE, PIECE, 500]
+    pieces = [aging.piece, aging.piece, aging.piece // 2]
+    assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == [each for each in pieces if each]
 
     assert count(database, aging) == 7
     assert list(purge.purge(database.engine("owner"), aging, BEFORE)) == []
@@ -75,7 +77,7 @@ def test_a_piece_goes_along_an_index_to_the_places_of_its_rows(database: Databas
         fill(conn, aging, 20 * PIECE, BEFORE, "old")
     with database.engine("owner").connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text(f"ANALYZE {aging.table.fullname}"))
-        values = {"after": purge._FIRST, "before": BEFORE, "piece": PIECE}
+        values = {"after": purge._FIRST, "before": BEFORE, "piece": aging.piece}
         plan = "\n".join(conn.scalars(text(f"EXPLAIN {purge.statement(aging)}"), values))
 
     assert "Tid Scan" in plan
@@ -106,3 +108,31 @@ def test_what_was_deleted_stays_so_when_the_purge_is_cut_short(database: Databas
 
     assert count(database, runs) == PIECE
     assert list(purge.purge(database.engine("owner"), runs, BEFORE)) == [PIECE]
+
+
+def test_a_deleted_notebook_goes_with_its_history_and_what_was_copied_from_it_stays(database: Database) -> None:
+    with database.engine("owner").begin() as conn:
+        fill(conn, DELETED, 1, BEFORE - timedelta(days=1), "old")
+        for notebook, of in (("n1old", None), ("copy", "n1old")):
+            conn.execute(
+                text(
+                    "INSERT INTO swap.notebook (id, person_id, path, head, copied_from)"
+                    " VALUES (:id, 'pannaaaaaa', :id, 1, :of) ON CONFLICT DO NOTHING"
+                ),
+                {"id": notebook, "of": of},
+            )
+            conn.execute(
+                text(
+                    "INSERT INTO swap.notebook_version (notebook_id, number, digest, file_digest, author, via, kind,"
+                    " environment, save_id, at) VALUES (:id, 1, '', '', 'pannaaaaaa', 'server', 'saved', '{}', 's', now())"
+                ),
+                {"id": notebook},
+            )
+            conn.execute(text("INSERT INTO swap.notebook_part VALUES (:id, '', 0, 0, '')"), {"id": notebook})
+
+    assert sum(purge.purge(database.engine("owner"), DELETED, BEFORE)) == 1
+
+    with database.engine("owner").connect() as conn:
+        for table in ("notebook_version", "notebook_part"):
+            assert conn.scalars(text(f"SELECT notebook_id FROM swap.{table}")).all() == ["copy"]
+        assert conn.execute(text("SELECT id, copied_from FROM swap.notebook")).all() == [("copy", None)]
