@@ -23,13 +23,27 @@ export async function resolve(): Promise<IWindowResolver> {
   return { name };
 }
 
-/** Open the notebook of the address as soon as there is a place for it; the router finds it open. */
+/**
+ * Open the notebook of the address as soon as there is a place for it.
+ *
+ * Lab's own way to open it comes later, and leaves in front what its person has opened meanwhile.
+ */
 export function openEarly(app: JupyterFrontEnd): void {
   const path = PageConfig.getOption('treePath');
-  if (path.endsWith('.ipynb')) {
-    void app.restored.then(() => app.commands.execute('docmanager:open', { path }));
+  if (!path.endsWith('.ipynb')) {
+    return;
   }
+  void app.restored.then(() => app.commands.execute('docmanager:open', { path }));
+  app.commands.commandExecuted.connect((_, { id, args, result }) => {
+    const front = app.shell.currentWidget;
+    if (id === LATE && args.path === path && args.dontShowBrowser && front) {
+      void result.then(() => app.shell.activateById(front.id));
+    }
+  });
 }
+
+/** What Lab opens the notebook of the address with. */
+const LATE = 'filebrowser:open-path';
 
 /** Below this width of a window a side panel leaves no room for a notebook. */
 const NARROW = '(max-width: 639px)';

@@ -577,6 +577,28 @@ def test_a_cell_whose_kernel_was_restarted_stops_counting_and_leaves_the_query_t
     assert [path for method, path in asked if method == "DELETE"] == []
 
 
+def test_what_is_opened_before_lab_has_gone_to_its_address_stays_in_front(window: Lab, server: Server) -> None:
+    """Lab opens the notebook of the address once more, when what it remembers is saved."""
+
+    def hold(route: Route) -> None:
+        if route.request.method != "PUT":
+            route.continue_()
+
+    window.page.route("**/lab/api/workspaces/**", hold)
+    front = window.page.locator(".lm-TabBar-tab.lm-mod-current")
+    restoring = window.page.locator(".jp-FileBrowser.jp-mod-restoring")
+
+    window.page.goto(f"{server.url}/lab/workspaces/late/tree/look.ipynb")
+    expect(front.filter(has_text="look.ipynb")).to_be_visible(timeout=60_000)
+    window.page.get_by_role("button", name="New Launcher", exact=True).click()
+    expect(front.filter(has_text="Launcher")).to_be_visible(timeout=60_000)
+    expect(restoring).to_have_count(1)
+    window.page.unroute("**/lab/api/workspaces/**")  # which lets go what was held
+
+    expect(restoring).to_have_count(0, timeout=60_000)
+    expect(front.filter(has_text="Launcher")).to_be_visible()
+
+
 def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
     def write(source: str) -> None:
         cells = [outputs.cell(1, source)]
