@@ -57,6 +57,20 @@ person = Table(
     _moment("created_at", now=True),
     _moment("removed_at", nullable=True),
 )
+# People are found by the beginning of their name.
+Index(
+    "ix_person_beginning",
+    func.lower(person.c.name).label("beginning"),
+    postgresql_ops={"beginning": "text_pattern_ops"},
+    postgresql_where=text("removed_at IS NULL"),
+)
+
+person_group = Table(
+    "person_group",
+    metadata,
+    # Every group that somebody was ever in, so that groups are found without going through everybody.
+    Column("name", Text(collation="C"), primary_key=True),
+)
 
 sign_in = Table(
     "sign_in",
@@ -276,6 +290,21 @@ notebook_part = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
     Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
+)
+
+notebook_share = Table(
+    "notebook_share",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("whom", Text, primary_key=True),  # a person's id, a group's name, or nothing for everyone
+    Column("role", Text, nullable=False),
+    _moment("expires_at", nullable=True),
+    Column("shared_by", String(10), ForeignKey("swap.person.id"), nullable=False),
+    _moment("at"),
+    CheckConstraint("kind in ('person','group','everyone')", name="kind"),
+    CheckConstraint("role in ('view','comment','edit','manage','own')", name="role"),
+    Index(None, "kind", "whom", "at"),
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────

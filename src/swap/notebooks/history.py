@@ -145,6 +145,11 @@ def _delete(conn: Connection, principal: Principal, notebook_id: str, path: str,
     audit.record(conn, gone)
 
 
+def head(conn: Connection, principal: Principal, path: str) -> Head:
+    """Return the newest version of a person's notebook.  Raises NotFound where there is none."""
+    return _found(store.find(conn, principal.id, path))
+
+
 def page(conn: Connection, principal: Principal, path: str, before: int, *, folded: bool) -> Page:
     """Return versions of a notebook that are older than `before`, newest first.  Raises NotFound."""
     head = _found(store.find(conn, principal.id, path))

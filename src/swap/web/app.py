@@ -184,6 +184,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "plural": words.plural,
         "ago": words.ago,
         "clock": words.clock,
+        "last_day": words.last_day,
         "exact": words.exact,
         "grouped": words.grouped,
         "rows": words.rows,
