@@ -47,6 +47,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _MEND,
         "notebook_version": _ADD,
         "notebook_part": _READ,
+        "notebook_lineage": _READ,
+        "lineage": _READ,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -62,6 +64,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _ADD,
         "notebook_version": _GIVE,
         "notebook_part": _GIVE,
+        "notebook_lineage": _GIVE,
+        "lineage": _GIVE,
+        "kernel_read": _ADD,
         "audit_event": _APPEND,
     },
 }

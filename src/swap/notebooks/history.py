@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,13 @@ from sqlalchemy import Connection
 from swap import audit, content
 from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, store
+from swap.notebooks import changes, lineages, sight, store
 from swap.notebooks.changes import Change
-from swap.notebooks.versions import Head, Kind, Page, PartsMissing, Sent, named, stale
+from swap.notebooks.versions import Head, Kind, Page, Part, PartsMissing, Sent, named, stale
+from swap.settings import Policy
 
 PAGE_VERSIONS = 50
+NOTHING = content.Manifest({}, 0, ())
 NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
 
 
@@ -41,9 +44,8 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
         return head
     if head.digest != sent.digest:
         _demand_newest(conn, head, sent)
-    if head.number == 0 and sent.manifest.cells:
-        _mark_copy(conn, principal, head, sent)
-    return _append(conn, principal, head, sent, now)
+    original = _mark_copy(conn, principal, head, sent) if head.number == 0 and sent.manifest.cells else None
+    return _append(conn, principal, head, sent, original, now)
 
 
 def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
@@ -56,20 +58,31 @@ def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
         raise stale(head)
 
 
-def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> None:
+def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> str | None:
+    """Record of which notebook this one is a copy, and return it."""
     original = store.original(conn, principal.id, head.notebook_id, sent.digest)
-    if original is not None:
-        store.mark_copy(conn, head.notebook_id, *original)
+    if original is None:
+        return None
+    store.mark_copy(conn, head.notebook_id, *original)
+    return original[0]
 
 
-def _append(conn: Connection, principal: Principal, head: Head, sent: Sent, now: datetime) -> Head:
+def _append(
+    conn: Connection, principal: Principal, head: Head, sent: Sent, original: str | None, now: datetime
+) -> Head:
+    before = _manifest(conn, head, head.digest) if head.number else NOTHING
     # Only what the newest version has may be named without being sent: whoever names it had it.
-    known = _manifest(conn, head, head.digest).digests() if head.number else set()
+    known = before.digests()
     needed = sent.manifest.digests()
     if needed - known - sent.parts.keys():
         raise PartsMissing
     _demand_small(conn, head, sent, needed)
     store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
+    if original is not None:
+        lineages.copy(conn, original, head.notebook_id)
+    else:
+        new = sent.manifest.outputs() - before.outputs()
+        lineages.fix(conn, principal.id, head.notebook_id, sent, new, now)
     number = head.number + 1
     store.append(
         conn,
@@ -152,14 +165,33 @@ def page(conn: Connection, principal: Principal, path: str, before: int, *, fold
     return Page(head, shown[:PAGE_VERSIONS], len(shown) > PAGE_VERSIONS)
 
 
-def compare(conn: Connection, principal: Principal, path: str, old: int, new: int) -> tuple[Change, ...]:
+def compare(
+    conn: Connection, policy: Policy, principal: Principal, path: str, old: int, new: int, now: datetime
+) -> tuple[Change, ...]:
     """Return what changed from one version to another, cell by cell; from 0, all of it.  Raises NotFound."""
     head = _found(store.find(conn, principal.id, path))
-    manifests = [_version(conn, head, number)[1] if number else None for number in (old, new)]
-    before, after = (manifest.cells if manifest else () for manifest in manifests)
-    wanted = changes.needed(before, after)
-    kept = store.parts(conn, head.notebook_id, wanted)
-    return changes.between(before, after, lambda name: content.unpacked(kept[name].content, kept[name].size_bytes))
+    before, after = (_version(conn, head, number)[1] if number else NOTHING for number in (old, new))
+    wanted = changes.needed(before.cells, after.cells)
+    outputs = wanted & (before.outputs() | after.outputs())
+    hidden = sight.hidden(conn, policy, principal, head.notebook_id, outputs, now).keys()
+    kept = store.parts(conn, head.notebook_id, wanted - hidden)
+    return changes.between(before.cells, after.cells, lambda name: _unpacked(kept[name]), hidden)
+
+
+def document_for(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, number: int, now: datetime
+) -> dict[str, Any]:
+    """Return a version of a notebook that somebody may look at, without the outputs that they may not see.
+
+    In place of those of a cell stands one that says why.  They are not read, nor are their images.
+    Raises NotFound, NotSignedIn.
+    """
+    _, manifest = _version(conn, _found(store.by_id(conn, notebook_id)), number)
+    hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
+    shown = [replace(cell, outputs=None, images=()) if cell.outputs in hidden else cell for cell in manifest.cells]
+    kept = store.parts(conn, notebook_id, replace(manifest, cells=tuple(shown)).digests())
+    instead = {name: sight.instead(why) for name, why in hidden.items()}
+    return content.put(manifest, lambda name: _unpacked(kept[name]), instead)
 
 
 def name(conn: Connection, principal: Principal, path: str, number: int, text: str) -> None:
@@ -202,12 +234,8 @@ def restore(
             )
         )
     found, manifest = _version(conn, head, number)
-    kept = store.parts(conn, head.notebook_id, [found.digest.hex(), *manifest.digests()])
-
-    def part(digest: str) -> bytes:
-        return content.unpacked(kept[digest].content, kept[digest].size_bytes)
-
-    document = content.put_together(part(found.digest.hex()), part)
+    kept = store.parts(conn, head.notebook_id, manifest.digests())
+    document = content.put(manifest, lambda name: _unpacked(kept[name]), {})
     written = (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(
         "utf-8", "surrogatepass"
     )
@@ -248,5 +276,8 @@ def _version(conn: Connection, head: Head, number: int) -> tuple[Any, content.Ma
 
 
 def _manifest(conn: Connection, head: Head, digest: str) -> content.Manifest:
-    kept = store.parts(conn, head.notebook_id, [digest])[digest]
-    return content.read(content.unpacked(kept.content, kept.size_bytes))
+    return content.read(_unpacked(store.parts(conn, head.notebook_id, [digest])[digest]))
+
+
+def _unpacked(part: Part) -> bytes:
+    return content.unpacked(part.content, part.size_bytes)
