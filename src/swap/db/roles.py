@@ -49,6 +49,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _MEND,
         "notebook_version": _ADD,
         "notebook_part": _READ,
+        "notebook_lineage": _READ,
+        "lineage": _READ,
         "notebook_share": _KEEP,
         "audit_event": _APPEND,
     },
@@ -65,6 +67,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _ADD,
         "notebook_version": _GIVE,
         "notebook_part": _GIVE,
+        "notebook_lineage": _GIVE,
+        "lineage": _GIVE,
+        "kernel_read": _ADD,
         "audit_event": _APPEND,
     },
 }

@@ -231,6 +231,24 @@ query_run = Table(
     Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
+# What runs are forgotten, and what they read is not: notebooks keep their outputs for years.
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of the set, so that each is there once
+    Column("columns", JSONB, nullable=False),  # query.rights' encoding, in order
+)
+
+kernel_read = Table(
+    "kernel_read",
+    metadata,
+    Column("person_id", String(10), nullable=False, primary_key=True),
+    Column("kernel_id", Text, nullable=False, primary_key=True),  # "" for a person's terminals and the portal
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False, primary_key=True),
+    _moment("last_at"),  # to the hour
+    Index(None, "person_id", "last_at"),
+)
+
 admission = Table(
     "admission",
     metadata,
@@ -290,6 +308,16 @@ notebook_part = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
     Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
+)
+
+notebook_lineage = Table(
+    "notebook_lineage",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id"), primary_key=True),
+    Column("outputs", LargeBinary, primary_key=True),  # the part's digest
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),  # who saved it there first
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False),
+    Index(None, "person_id", "outputs"),
 )
 
 notebook_share = Table(

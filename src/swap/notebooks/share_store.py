@@ -43,6 +43,8 @@ class Given:
 
     share: Share
     name: str
+    groups: frozenset[str]
+    """Those that the person is in; the group itself."""
     shared_by: str
 
 
@@ -156,7 +158,7 @@ def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[G
     name = case((notebook_share.c.kind == Kind.PERSON.value, person.c.name), else_=notebook_share.c.whom)
     order = case({Kind.PERSON.value: 0, Kind.GROUP.value: 1}, value=notebook_share.c.kind, else_=2)
     rows = conn.execute(
-        select(*_SHARE, name.label("name"), by.c.name.label("by_name"))
+        select(*_SHARE, name.label("name"), person.c.groups, by.c.name.label("by_name"))
         .select_from(notebook_share)
         .join(by, by.c.id == notebook_share.c.shared_by)
         .outerjoin(person, person.c.id == notebook_share.c.whom)
@@ -165,7 +167,13 @@ def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[G
         .offset(begins)
         .limit(limit)
     )
-    return [Given(_share(row), row.name, row.by_name) for row in rows]
+    return [Given(_share(row), row.name, _groups(row), row.by_name) for row in rows]
+
+
+def _groups(row: Any) -> frozenset[str]:
+    if row.kind == Kind.PERSON.value:
+        return frozenset(row.groups)
+    return frozenset({row.whom} - {""})
 
 
 def one(conn: Connection, notebook_id: str, kind: Kind, whom: str) -> Share | None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
-from swap import content
+from swap.content import Manifest
 from swap.errors import Forbidden, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import sharing, sight, store
+from swap.notebooks import history, lineages, sharing, sight, store
 from swap.notebooks.sharing import Opened
 from swap.notebooks.sight import Hidden
 from swap.settings import Policy
-
-HIDDEN = "application/vnd.swap.hidden+json"
-"""What stands in the place of outputs that somebody may not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Seen:
 
     opened: Opened
     number: int
-    manifest: content.Manifest
+    manifest: Manifest
     outputs: int
     """Cells that have some."""
     hidden: Mapping[str, Hidden]
@@ -42,14 +38,9 @@ class Seen:
         return sum(cell.outputs in self.hidden for cell in self.manifest.cells)
 
     @property
-    def datasets(self) -> tuple[str, ...]:
-        """What is read by outputs that are hidden, as far as the person may know."""
-        return tuple(sorted({name for each in self.hidden.values() for name in each.datasets}))
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """Whom to ask for it."""
-        return tuple(sorted({each.ask for each in self.hidden.values()}))
+    def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What hidden outputs come from, as far as the person may know, and whom to ask."""
+        return _told(self.hidden)
 
 
 def look(
@@ -63,10 +54,8 @@ def look(
         if found is None:
             raise NotFound(sharing.NOWHERE)
         digest = found.digest.hex()
-    part = store.parts(conn, notebook_id, [digest])[digest]
-    manifest = content.read(content.unpacked(part.content, part.size_bytes))
-    outputs = {cell.outputs for cell in manifest.cells if cell.outputs is not None}
-    hidden = sight.hidden(conn, policy, person, notebook_id, outputs, now)
+    manifest = history.manifest_of(conn, notebook_id, digest)
+    hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
     count = sum(cell.outputs is not None for cell in manifest.cells)
     return Seen(opened, number, manifest, count, hidden, _key(digest, hidden))
 
@@ -78,49 +67,43 @@ def _key(digest: str, hidden: Mapping[str, Hidden]) -> str:
 
 def written(conn: Connection, seen: Seen) -> bytes:
     """Return the version as a file; of outputs that are hidden nothing is read."""
-    manifest, hidden = seen.manifest, seen.hidden
-    needed = {
-        name
-        for cell in manifest.cells
-        for name in ((cell.source,) if cell.outputs in hidden else (cell.source, cell.outputs, *cell.images))
-        if name is not None
-    }
-    kept = store.parts(conn, seen.opened.kept.notebook_id, needed)
-
-    def part(name: str) -> bytes:
-        return content.unpacked(kept[name].content, kept[name].size_bytes)
-
-    document = {
-        "cells": [_cell(cell, hidden, part) for cell in manifest.cells],
-        "metadata": manifest.metadata,
-        "nbformat": 4,
-        "nbformat_minor": manifest.minor,
-    }
-    return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
+    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, seen.manifest, seen.hidden))
 
 
-def _cell(cell: content.Cell, hidden: Mapping[str, Hidden], part: Any) -> dict[str, Any]:
-    made = content.loaded(part(cell.source))
-    if made.get("cell_type") != "code":
-        return made
-    if cell.outputs is None or cell.outputs not in hidden:
-        return made | content.outputs(cell, part)
-    told = hidden[cell.outputs]
-    data = {HIDDEN: {"datasets": list(told.datasets), "ask": told.ask}}
-    return made | {"execution_count": None, "outputs": [{"output_type": "display_data", "data": data, "metadata": {}}]}
-
-
-def demand_all(seen: Seen) -> None:
-    """Raise Forbidden unless somebody may see all outputs."""
-    if seen.hidden:
+def demand_all(conn: Connection, policy: Policy, person: Principal, opened: Opened, now: datetime) -> None:
+    """Raise Forbidden unless somebody may see all outputs of all versions, as an owner does."""
+    outputs = lineages.all_of(conn, opened.kept.notebook_id)
+    hidden = sight.hidden(conn, policy, person, opened.kept.notebook_id, outputs, now)
+    if hidden:
+        datasets, asks = _told(hidden)
         raise Forbidden(
             Problem(
-                f"{seen.opened.name} cannot become yours.",
-                why=f"It holds outputs that you may not see{_of(seen.datasets)}; an owner sees all of them.",
-                todo=f"Ask {' and '.join(seen.asks)} for access, or copy the notebook without outputs.",
+                f"{opened.name} cannot become yours.",
+                why=f"Its versions hold outputs that you may not see{_of(datasets)}; an owner sees all of them.",
+                todo=f"Ask {' and '.join(asks)} for access.",
             )
         )
 
 
+def _told(hidden: Mapping[str, Hidden]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what hidden outputs come from, and whom to ask."""
+    datasets = {name for each in hidden.values() for name in each.datasets}
+    return tuple(sorted(datasets)), tuple(sorted({each.ask for each in hidden.values()}))
+
+
 def _of(datasets: tuple[str, ...]) -> str:
-    return f", of {', '.join(datasets)}" if datasets else ""
+    return f", from {', '.join(datasets)}" if datasets else ""
+
+
+def seen_by(conn: Connection, policy: Policy, opened: Opened, people: Sequence[Principal]) -> tuple[int, list[int]]:
+    """Return how many cells of the newest version have outputs, and how many of them each of some people would see."""
+    manifest = history.manifest_of(conn, opened.kept.notebook_id, opened.kept.digest)
+    cells = [cell.outputs for cell in manifest.cells if cell.outputs is not None]
+    recorded = lineages.of_notebook(conn, opened.kept.notebook_id, set(cells))[1]
+    counts = []
+    for person in people:
+        visible = {
+            name for columns, parts in recorded if sight.judge(policy, person, columns) is None for name in parts
+        }
+        counts.append(sum(name in visible for name in cells))
+    return len(cells), counts

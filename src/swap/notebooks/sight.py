@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from swap.identity import Principal
+from swap.notebooks import lineages
+from swap.people import service as people
+from swap.policy.decide import decide_table
+from swap.policy.model import Action, Resource
+from swap.query.lineage import Columns
 from swap.settings import Policy
+
+MIME = "application/vnd.swap.hidden+json"
+UNNAMED = "data you may not see"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +27,7 @@ class Hidden:
     """Why outputs are not shown: data they come from, and whom to ask for it."""
 
     datasets: tuple[str, ...]
-    """As the person may name them; what they may not discover is "data you may not see".  None: it was not recorded."""
+    """As the person may name them; what they may not discover is `UNNAMED`.  None: what they come from is not known."""
     ask: str
 
 
@@ -29,5 +39,48 @@ def hidden(
     The notebook's own person sees all of them: they lie in their home.  What was never recorded is hidden.
     Raises NotSignedIn for a person who may not act any more.
     """
-    del conn, person, notebook_id, now
-    return {digest: Hidden((), policy.ask) for digest in outputs}
+    if not outputs:
+        return {}
+    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    if owner == person.id:
+        return {}
+    present = people.principal(conn, person.id, person.via, now)
+    found = dict.fromkeys(outputs, Hidden((), policy.ask))
+    for columns, parts in recorded:
+        verdict = judge(policy, present, columns)
+        for digest in parts:
+            if verdict is None:
+                del found[digest]
+            else:
+                found[digest] = verdict
+    return found
+
+
+def instead(why: Hidden) -> dict[str, Any]:
+    """Return the one output that stands in place of hidden ones.  It has no other type that could be shown."""
+    told = {"datasets": list(why.datasets), "ask": why.ask}
+    return {"output_type": "display_data", "metadata": {}, "data": {MIME: told}}
+
+
+def judge(policy: Policy, person: Principal, columns: Columns) -> Hidden | None:
+    """Return why somebody may not see what comes from these columns, or None if they may."""
+    tables: dict[Resource, list[str]] = defaultdict(list)
+    for each in columns:
+        tables[Resource(each.source, each.schema, each.table)].append(each.column or "")
+    named, asked = set[str](), set[str]()
+    for table, names in tables.items():
+        known, may_know = decide_table(policy, person, Action.DISCOVER, table, names)
+        refused = [
+            verdict
+            # As of a kept result: who may not know of a thing any more may not have what was read of it either.
+            for verdict in (*decide_table(policy, person, Action.READ, table, names)[1], *may_know)
+            if not verdict.allowed
+        ]
+        if not refused:
+            continue
+        # Whom to ask for what somebody may not know of would tell of it.
+        named.add(str(table) if known.allowed else UNNAMED)
+        asked |= {verdict.ask or policy.ask for verdict in refused} if known.allowed else {policy.ask}
+    if not named:
+        return None
+    return Hidden((*sorted(named - {UNNAMED}), *(named & {UNNAMED})), ", ".join(sorted(asked)))

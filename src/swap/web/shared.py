@@ -33,6 +33,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     shared: dict[str, Any] = {
         "here": "notebooks",
         "seen": seen,
+        "told": seen.told,
         "opened": seen.opened,
         "kept": seen.opened.kept,
         "address": address(seen.opened.kept.notebook_id),
@@ -103,9 +104,9 @@ def take(portal: Portal, visit: Visit) -> Response:
 
     with portal.engine.begin() as conn:
 
-        def whole(_: sharing.Opened) -> bytes:
+        def whole(opened: sharing.Opened) -> bytes:
+            shown.demand_all(conn, portal.settings.policy, visit.person, opened, visit.now)
             seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
-            shown.demand_all(seen)
             return shown.written(conn, seen)
 
         sharing.take(conn, visit.person, wanted, whole, put, visit.now)

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem
-from swap.notebooks import history, sharing
+from swap.identity import Principal, Via
+from swap.notebooks import history, sharing, shown
 from swap.notebooks.share_store import Given
 from swap.notebooks.shares import OFFERED, Kind, Role, Share, name_of, until
 from swap.notebooks.sharing import Opened
@@ -36,6 +37,8 @@ class Row:
 
     given: Given
     ended: bool
+    sees: int
+    """Cells of the newest version whose outputs they see, with these groups alone."""
 
     @property
     def name(self) -> str:
@@ -61,6 +64,8 @@ def page(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now, Role.MANAGE)
         given, more = sharing.given(conn, opened, begins)
+        readers = [Principal(each.share.whom, each.name, each.groups, Via.PORTAL) for each in given]
+        outputs, sees = shown.seen_by(conn, portal.settings.policy, opened, readers)
         found = sharing.search(conn, text)
     at = address(opened.kept.notebook_id, "share")
     return respond(
@@ -70,7 +75,8 @@ def page(portal: Portal, visit: Visit) -> Response:
         here="notebooks",
         opened=opened,
         kept=opened.kept,
-        rows=[Row(each, _is_over(each, visit)) for each in given],
+        rows=[Row(each, _is_over(each, visit), count) for each, count in zip(given, sees, strict=True)],
+        outputs=outputs,
         everyone=any(each.share.kind is Kind.EVERYONE for each in given),
         found=[each for each in found if (each.kind, each.whom) != (Kind.PERSON, opened.kept.owner_id)],
         text=text,

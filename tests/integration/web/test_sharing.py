@@ -25,8 +25,8 @@ from integration.web.test_attacks import holds, without
 from integration.web.test_history import Shelf
 from integration.web.test_reading import ask, framed
 from swap.db.tables import audit_event, notebook, notebook_share
-from swap.notebooks import shares, sharing, shown
-from swap.notebooks.shares import Kind, Role
+from swap.notebooks import shares, sharing
+from swap.notebooks.shares import Role
 from swap.people import service as people
 from swap.web import forms
 from swap.web.routes import ROUTES
@@ -254,7 +254,6 @@ def test_a_file_leads_to_the_page_of_its_notebook_once_it_has_a_version(it: Shar
 
 def test_a_notebook_that_was_deleted_is_nobodys(it: Shared) -> None:
     it.share()
-    it.send_delete = None  # type: ignore[attr-defined]
     mark = csrf(it.ann.get("/notebooks/upload").text)
     it.ann.post("/notebooks/delete", {"csrf": mark, "path": path_of(it)})
     assert not it.opens()
@@ -450,19 +449,3 @@ def test_what_a_page_shows_is_asked_again(it: Shared) -> None:
     assert it.bob.get(still).status_code == NOT_FOUND
     with without(shares, "role", lambda *_: Role.VIEW):
         assert it.bob.get(still).status_code == HTTPStatus.NO_CONTENT  # the control
-
-
-def test_who_may_see_less_is_no_owner(it: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
-    it.share("own")
-    seen = shown.look
-
-    def with_hidden(*given: Any, **more: Any) -> shown.Seen:
-        found = seen(*given, **more)
-        hidden = {"0": shown.Hidden(("lake.wmf.secret",), "the data owners")}
-        return shown.Seen(found.opened, found.number, found.manifest, 1, hidden, found.key)
-
-    monkeypatch.setattr(shown, "look", with_hidden)
-    answer = it.send("/take", it.bob)
-    assert (answer.status_code, "lake.wmf.secret" in answer.text) == (FORBIDDEN, True)
-    assert it.events("notebook-taken") == []
-    assert Kind.PERSON.value in {event["kind"] for event in it.events("notebook-shared")}

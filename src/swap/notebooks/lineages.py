@@ -1,0 +1,123 @@
+"""What the outputs in notebooks come from: fixed when a version first has them, found when somebody looks at them.
+
+An outputs part that is new in a notebook comes from all that its kernel has read so far.  Where the gateway knows no
+such kernel of its author's, it may come from all that the author has read lately.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from swap import content
+from swap.db.tables import lineage as kept
+from swap.db.tables import notebook, notebook_lineage
+from swap.notebooks.versions import Kind, Part, Sent
+from swap.query import lineage
+from swap.query.lineage import Columns
+
+_EMPTY_BYTES = 100
+"""An outputs part without outputs is no larger."""
+_OUTPUTS = bindparam("outputs", type_=ARRAY(LargeBinary))
+# A set comes once, however many parts have it.
+_PARTS = func.array_agg(notebook_lineage.c.outputs.distinct()).label("parts")
+_ELSEWHERE = (
+    select(kept.c.columns, _PARTS)
+    .join(notebook_lineage, notebook_lineage.c.lineage == kept.c.digest)
+    .where(
+        notebook_lineage.c.person_id == bindparam("author"),
+        notebook_lineage.c.outputs == func.any(_OUTPUTS),
+        notebook_lineage.c.notebook_id != bindparam("notebook_id"),
+    )
+    .group_by(kept.c.digest)
+)
+_OF_NOTEBOOK = (
+    select(notebook.c.person_id, kept.c.columns, _PARTS)
+    .select_from(notebook)
+    .outerjoin(
+        notebook_lineage,
+        (notebook_lineage.c.notebook_id == notebook.c.id) & (notebook_lineage.c.outputs == func.any(_OUTPUTS)),
+    )
+    .outerjoin(kept, kept.c.digest == notebook_lineage.c.lineage)
+    .where(notebook.c.id == bindparam("notebook_id"))
+    .group_by(notebook.c.person_id, kept.c.digest)
+)
+
+
+def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: Collection[str], now: datetime) -> None:
+    """Record what outputs parts come from that the newest version has not got; what an older one had stays as it is."""
+    empty = {name for name in new if _is_empty(sent.parts.get(name))}
+    made = dict.fromkeys(empty, Columns())
+    if rest := sorted(set(new) - empty):
+        read, elsewhere = _read(conn, author, sent, now), _elsewhere(conn, author, notebook_id, rest)
+        made |= {name: lineage.union([read, *elsewhere.get(name, ())]) for name in rest}
+    if not made:
+        return
+    lineage.keep(conn, made.values())
+    rows = [
+        {
+            "notebook_id": notebook_id,
+            "outputs": bytes.fromhex(name),
+            "person_id": author,
+            "lineage": lineage.digest(columns),
+        }
+        for name, columns in made.items()
+    ]
+    conn.execute(upsert(notebook_lineage).on_conflict_do_nothing(), rows)
+
+
+def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Columns:
+    """Return all that the kernel of a save has read, or, where it is not known, its author lately."""
+    kernel_id = str(sent.environment.get("kernel_id") or "")
+    known = lineage.of_kernel(conn, author, kernel_id) if kernel_id and sent.kind is Kind.SAVED else None
+    return lineage.of_person(conn, author, now) if known is None else known
+
+
+def _elsewhere(conn: Connection, author: str, notebook_id: str, new: Collection[str]) -> dict[str, list[Columns]]:
+    """Return what the same parts come from in other notebooks of their author: a cell may have been pasted."""
+    found = defaultdict[str, list[Columns]](list)
+    wanted = {"author": author, "notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in new]}
+    for columns, parts in conn.execute(_ELSEWHERE, wanted):
+        for part in parts:
+            found[part.hex()].append(lineage.decode(columns))
+    return found
+
+
+def _is_empty(part: Part | None) -> bool:
+    return (
+        part is not None
+        and part.size_bytes <= _EMPTY_BYTES
+        and content.is_empty(content.unpacked(part.content, part.size_bytes))
+    )
+
+
+def copy(conn: Connection, original: str, notebook_id: str) -> None:
+    """Let the outputs of a copy come from what they came from in the original."""
+    columns = ["notebook_id", "outputs", "person_id", "lineage"]
+    of = notebook_lineage.c
+    there = select(literal(notebook_id), of.outputs, of.person_id, of.lineage).where(of.notebook_id == original)
+    conn.execute(upsert(notebook_lineage).from_select(columns, there).on_conflict_do_nothing())
+
+
+def of_notebook(
+    conn: Connection, notebook_id: str, outputs: Collection[str]
+) -> tuple[str | None, list[tuple[Columns, list[str]]]]:
+    """Return whose a notebook is, and of those of the parts that were recorded what they come from, each set once."""
+    wanted = {"notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in outputs]}
+    rows = conn.execute(_OF_NOTEBOOK, wanted).all()
+    owner = rows[0].person_id if rows else None
+    sets = [
+        (lineage.decode(row.columns), [part.hex() for part in row.parts]) for row in rows if row.columns is not None
+    ]
+    return owner, sets
+
+
+def all_of(conn: Connection, notebook_id: str) -> set[str]:
+    """Return all outputs parts of all versions of a notebook, as far as it was recorded what they come from."""
+    found = select(notebook_lineage.c.outputs).where(notebook_lineage.c.notebook_id == notebook_id)
+    return {part.hex() for part in conn.scalars(found)}
