@@ -74,10 +74,6 @@ class Room:
             self._rendered.put(key, found, len(html))
         return found
 
-    def kept(self, person_id: str, content_digest: str) -> Rendered | None:
-        """Return a notebook that was read for this person, if it is kept still."""
-        return self._rendered.get((person_id, content_digest))
-
     def export(self, person_id: str, content: bytes, kind: str) -> bytes:
         """Return a notebook as a file to take along (`child.EXPORTS`).  Raises Invalid, LimitExceeded, Unavailable."""
         return self._ask(person_id, {"as": kind}, content)[1]

@@ -57,6 +57,11 @@ class Shared:
     def ann(self) -> Browser:
         return self.shelf.browser
 
+    @property
+    def path(self) -> str:
+        with self.portal.database.engine().begin() as conn:
+            return str(conn.scalar(select(notebook.c.path).where(notebook.c.id == self.id)))
+
     def at(self, step: str = "") -> str:
         return f"/n/{self.id}{step}"
 
@@ -87,10 +92,13 @@ class Shared:
 def it(shared: Portal) -> Shared:
     shelf, bob = Shelf(shared), shared.signed_in("bertrand")
     name = f"{secrets.token_hex(4)}.ipynb"
-    shelf.save(document(), path=f"private ideas/{name}".partition("/")[2])
-    with shared.database.engine().begin() as conn:
-        found = conn.scalar(select(notebook.c.id).where(notebook.c.path == name))
-    return Shared(shared, shelf, bob, found)
+    shelf.save(document(), path=name)
+    return Shared(shared, shelf, bob, id_of(shared, name))
+
+
+def id_of(portal: Portal, path: str) -> str:
+    with portal.database.engine().begin() as conn:
+        return str(conn.scalar(select(notebook.c.id).where(notebook.c.path == path)))
 
 
 def groups(portal: Portal, *names: str, person: str = "bertrand") -> None:
@@ -113,13 +121,8 @@ def test_a_notebook_is_opened_by_whom_it_is_shared_with_and_shown_as_it_was_save
     picture = re.findall(r'src="([^"]*)"', frame.text)[0]
     fresh = framed(it.bob.get(it.at()).text)
     assert ask(it.portal, fresh + picture).headers["content-type"] == "image/png"
-    it.shelf.save(document("Second"), path=path_of(it), base=1)
+    it.shelf.save(document("Second"), path=it.path, base=1)
     assert "version 2, saved" in it.bob.get(it.at()).text
-
-
-def path_of(it: Shared) -> str:
-    with it.portal.database.engine().begin() as conn:
-        return str(conn.scalar(select(notebook.c.path).where(notebook.c.id == it.id)))
 
 
 def test_it_is_taken_along_with_what_one_may_see(it: Shared) -> None:
@@ -244,18 +247,18 @@ def test_what_cannot_be_shared_is_refused_and_changes_nothing(it: Shared, form: 
 
 
 def test_a_file_leads_to_the_page_of_its_notebook_once_it_has_a_version(it: Shared) -> None:
-    led = it.ann.get(f"/notebooks/share?path={path_of(it)}")
+    led = it.ann.get(f"/notebooks/share?path={it.path}")
     assert led.headers["location"] == it.at("/share")
     (it.shelf.home / "new.ipynb").write_text("{}")
     assert "has no version yet" in it.ann.get("/notebooks/share?path=new.ipynb").text
-    assert it.bob.get(f"/notebooks/share?path={path_of(it)}").status_code == NOT_FOUND
-    assert f'href="/notebooks/share?path={path_of(it)}"' in it.ann.get("/notebooks").text
+    assert it.bob.get(f"/notebooks/share?path={it.path}").status_code == NOT_FOUND
+    assert f'href="/notebooks/share?path={it.path}"' in it.ann.get("/notebooks").text
 
 
 def test_a_notebook_that_was_deleted_is_nobodys(it: Shared) -> None:
     it.share()
     mark = csrf(it.ann.get("/notebooks/upload").text)
-    it.ann.post("/notebooks/delete", {"csrf": mark, "path": path_of(it)})
+    it.ann.post("/notebooks/delete", {"csrf": mark, "path": it.path})
     assert not it.opens()
     assert not it.opens(it.ann)
     assert f'href="/n/{it.id}"' not in it.bob.get("/notebooks").text
@@ -268,7 +271,7 @@ def test_a_notebook_that_is_offered_becomes_whose_it_is_when_they_take_it(it: Sh
     assert it.opens(it.ann)
     assert it.send("/take", it.bob).status_code == GO
     home = it.portal.home("bertrand")
-    (file,) = [path for path in home.iterdir() if path.name == path_of(it)]
+    (file,) = [path for path in home.iterdir() if path.name == it.path]
     assert "Mobile readers" in file.read_text()
     assert it.events("notebook-taken") == [{"notebook_id": it.id, "before": PERSON_IDS["ann"], "path": file.name}]
     assert "owner</span>" in it.bob.get(it.at("/share")).text
@@ -429,7 +432,7 @@ def test_no_other_page_sends_these_forms(it: Shared, step: str) -> None:
 
 def test_names_are_text_on_every_page(it: Shared) -> None:
     groups(it.portal, MARK)
-    it.shelf.save(document(MARK), path=path_of(it), base=1)
+    it.shelf.save(document(MARK), path=it.path, base=1)
     assert it.share(kind="group", whom=MARK).status_code == GO
     pages = [it.ann.get(it.at("/share")), it.ann.get(it.at(f"/share?find={quote(MARK)}")), it.bob.get(it.at())]
     for page in pages:
@@ -443,7 +446,7 @@ def test_what_a_page_shows_is_asked_again(it: Shared) -> None:
     still = unescape(re.findall(r'data-still="([^"]*)"', it.bob.get(it.at()).text)[0])
     assert it.bob.get(still).status_code == HTTPStatus.NO_CONTENT
     assert it.bob.get(still[:-1] + ("0" if still[-1] != "0" else "1")).status_code == HTTPStatus.CONFLICT
-    it.shelf.save(document("Second"), path=path_of(it), base=1)
+    it.shelf.save(document("Second"), path=it.path, base=1)
     assert it.bob.get(still).status_code == HTTPStatus.NO_CONTENT, "a newer version takes no page away"
     it.end()
     assert it.bob.get(still).status_code == NOT_FOUND
