@@ -80,6 +80,11 @@ class Shared:
     def opens(self, browser: Browser | None = None) -> bool:
         return (browser or self.bob).get(self.at()).status_code == OK
 
+    def delete(self) -> None:
+        """Delete the file, as its owner does in the portal."""
+        mark = csrf(self.ann.get("/notebooks/upload").text)
+        assert self.ann.post("/notebooks/delete", {"csrf": mark, "path": self.path}).status_code == GO
+
     def events(self, event: str) -> list[dict[str, Any]]:
         with self.portal.database.engine().begin() as conn:
             wanted = select(audit_event.c.detail).where(
@@ -257,8 +262,7 @@ def test_a_file_leads_to_the_page_of_its_notebook_once_it_has_a_version(it: Shar
 
 def test_a_notebook_that_was_deleted_is_nobodys(it: Shared) -> None:
     it.share()
-    mark = csrf(it.ann.get("/notebooks/upload").text)
-    it.ann.post("/notebooks/delete", {"csrf": mark, "path": it.path})
+    it.delete()
     assert not it.opens()
     assert not it.opens(it.ann)
     assert f'href="/n/{it.id}"' not in it.bob.get("/notebooks").text
