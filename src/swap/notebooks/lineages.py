@@ -72,9 +72,11 @@ def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: Collec
 
 
 def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Columns:
-    """Return all that the kernel of a save has read, or, where it is not known, its author lately."""
-    kernel_id = str(sent.environment.get("kernel_id") or "")
-    known = lineage.of_kernel(conn, author, kernel_id) if kernel_id and sent.kind is Kind.SAVED else None
+    """Return all that the kernels of a save have read, or, where one of them is not known, its author lately."""
+    kernel_id, others = sent.environment.get("kernel_id"), str(sent.environment.get("kernels") or "")
+    known = None
+    if kernel_id and sent.kind is Kind.SAVED:
+        known = lineage.of_kernels(conn, author, {str(kernel_id), *others.split()})
     return lineage.of_person(conn, author, now) if known is None else known
 
 

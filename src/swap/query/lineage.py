@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, cast, func, literal, or_, select
+from sqlalchemy import Connection, String, Text, bindparam, cast, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.tables import kernel_read, lineage
@@ -99,10 +100,14 @@ def _later(statement: Any) -> Any:
     )
 
 
-_OF_KERNEL = (
-    select(lineage.c.columns)
+_OF_KERNELS = (
+    select(lineage.c.columns, func.array_agg(kernel_read.c.kernel_id))
     .join(kernel_read, kernel_read.c.lineage == lineage.c.digest)
-    .where(kernel_read.c.person_id == bindparam("person_id"), kernel_read.c.kernel_id == bindparam("kernel_id"))
+    .where(
+        kernel_read.c.person_id == bindparam("person_id"),
+        kernel_read.c.kernel_id == func.any(bindparam("kernels", type_=ARRAY(Text))),
+    )
+    .group_by(lineage.c.digest)
 )
 _OF_PERSON = select(lineage.c.columns).where(
     lineage.c.digest.in_(
@@ -113,10 +118,12 @@ _OF_PERSON = select(lineage.c.columns).where(
 )
 
 
-def of_kernel(conn: Connection, person_id: str, kernel_id: str) -> Columns | None:
-    """Return all that a person's kernel has read; None for one that has asked nothing as this person."""
-    found = conn.scalars(_OF_KERNEL, {"person_id": person_id, "kernel_id": kernel_id}).all()
-    return union(map(decode, found)) if found else None
+def of_kernels(conn: Connection, person_id: str, kernels: Collection[str]) -> Columns | None:
+    """Return all that a person's kernels have read; None if one of them has asked nothing as this person."""
+    found = conn.execute(_OF_KERNELS, {"person_id": person_id, "kernels": list(kernels)}).all()
+    if set(kernels) - {each for _, readers in found for each in readers}:
+        return None
+    return union(decode(columns) for columns, _ in found)
 
 
 def of_person(conn: Connection, person_id: str, now: datetime) -> Columns:
