@@ -35,11 +35,12 @@ def save_of(
     kind: str = "saved",
     save_id: str = "",
     kernel_id: str = "",
+    kernels: str = "",
 ) -> Save:
     """Return a save as a person's server sends it."""
     file = content.digest(json.dumps(document).encode())
     taken = content.take_apart(document)
-    environment = {"kernel_id": kernel_id}
+    environment = {"kernel_id": kernel_id, "kernels": kernels}
     return Save(path, base, kind, save_id or secrets.token_hex(8), file, environment, taken, lambda: taken)
 
 

@@ -10,81 +10,74 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, LargeBinary, bindparam, func, literal, select
+from sqlalchemy import BindParameter, Connection, LargeBinary, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap import content
-from swap.db.tables import lineage as kept
 from swap.db.tables import notebook, notebook_lineage
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.query import lineage
-from swap.query.lineage import Columns
+from swap.query.lineage import Names
 
 _EMPTY_BYTES = 100
 """An outputs part without outputs is no larger."""
-_OUTPUTS = bindparam("outputs", type_=ARRAY(LargeBinary))
-# A set comes once, however many parts have it.
-_PARTS = func.array_agg(notebook_lineage.c.outputs.distinct()).label("parts")
+_OUTPUTS = notebook_lineage.c.outputs == func.any(bindparam("outputs", type_=ARRAY(LargeBinary)))
+_NOTEBOOK_ID: BindParameter[str] = bindparam("notebook_id")
 _ELSEWHERE = (
-    select(kept.c.columns, _PARTS)
-    .join(notebook_lineage, notebook_lineage.c.lineage == kept.c.digest)
+    select(notebook_lineage.c.outputs, notebook_lineage.c.lineage)
+    .distinct()
     .where(
-        notebook_lineage.c.person_id == bindparam("author"),
-        notebook_lineage.c.outputs == func.any(_OUTPUTS),
-        notebook_lineage.c.notebook_id != bindparam("notebook_id"),
+        notebook_lineage.c.person_id == bindparam("author"), _OUTPUTS, notebook_lineage.c.notebook_id != _NOTEBOOK_ID
     )
-    .group_by(kept.c.digest)
 )
+_FIX = upsert(notebook_lineage).on_conflict_do_nothing()
+# A set comes once, however many parts have it.
 _OF_NOTEBOOK = (
-    select(notebook.c.person_id, kept.c.columns, _PARTS)
+    select(notebook.c.person_id, notebook_lineage.c.lineage, func.array_agg(notebook_lineage.c.outputs).label("parts"))
     .select_from(notebook)
-    .outerjoin(
-        notebook_lineage,
-        (notebook_lineage.c.notebook_id == notebook.c.id) & (notebook_lineage.c.outputs == func.any(_OUTPUTS)),
-    )
-    .outerjoin(kept, kept.c.digest == notebook_lineage.c.lineage)
-    .where(notebook.c.id == bindparam("notebook_id"))
-    .group_by(notebook.c.person_id, kept.c.digest)
+    .outerjoin(notebook_lineage, (notebook_lineage.c.notebook_id == notebook.c.id) & _OUTPUTS)
+    .where(notebook.c.id == _NOTEBOOK_ID)
+    .group_by(notebook.c.person_id, notebook_lineage.c.lineage)
 )
 
 
-def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: Collection[str], now: datetime) -> None:
+def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: set[str], now: datetime) -> None:
     """Record what outputs parts come from that the newest version has not got; what an older one had stays as it is."""
-    empty = {name for name in new if _is_empty(sent.parts.get(name))}
-    made = dict.fromkeys(empty, Columns())
-    if rest := sorted(set(new) - empty):
+    made = {name: Names() for name in new if _is_empty(sent.parts.get(name))}
+    if rest := new - made.keys():
         read, elsewhere = _read(conn, author, sent, now), _elsewhere(conn, author, notebook_id, rest)
-        made |= {name: lineage.union([read, *elsewhere.get(name, ())]) for name in rest}
+        made |= {name: read.union(elsewhere.get(name, ())) for name in rest}
     if not made:
         return
-    lineage.keep(conn, made.values())
+    kept = lineage.together(conn, set(made.values()))
     rows = [
         {
             "notebook_id": notebook_id,
             "outputs": bytes.fromhex(name),
             "person_id": author,
-            "lineage": lineage.digest(columns),
+            "lineage": kept[names],
         }
-        for name, columns in made.items()
+        for name, names in made.items()
     ]
-    conn.execute(upsert(notebook_lineage).on_conflict_do_nothing(), rows)
+    conn.execute(_FIX, rows)
 
 
-def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Columns:
-    """Return all that the kernel of a save has read, or, where it is not known, its author lately."""
-    kernel_id = str(sent.environment.get("kernel_id") or "")
-    known = lineage.of_kernel(conn, author, kernel_id) if kernel_id and sent.kind is Kind.SAVED else None
+def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Names:
+    """Return all that the kernels of a save have read, or, where one of them is not known, its author lately."""
+    kernel_id, others = sent.environment.get("kernel_id"), str(sent.environment.get("kernels") or "")
+    known = None
+    if kernel_id and sent.kind is Kind.SAVED:
+        known = lineage.of_kernels(conn, author, {str(kernel_id), *others.split()})
     return lineage.of_person(conn, author, now) if known is None else known
 
 
-def _elsewhere(conn: Connection, author: str, notebook_id: str, new: Collection[str]) -> dict[str, list[Columns]]:
+def _elsewhere(conn: Connection, author: str, notebook_id: str, new: Collection[str]) -> dict[str, set[bytes]]:
     """Return what the same parts come from in other notebooks of their author: a cell may have been pasted."""
-    found = defaultdict[str, list[Columns]](list)
+    found = defaultdict[str, set[bytes]](set)
     wanted = {"author": author, "notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in new]}
-    for columns, parts in conn.execute(_ELSEWHERE, wanted):
-        for part in parts:
-            found[part.hex()].append(lineage.decode(columns))
+    for part, name in conn.execute(_ELSEWHERE, wanted):
+        found[part.hex()].add(name)
     return found
 
 
@@ -106,15 +99,12 @@ def copy(conn: Connection, original: str, notebook_id: str) -> None:
 
 def of_notebook(
     conn: Connection, notebook_id: str, outputs: Collection[str]
-) -> tuple[str | None, list[tuple[Columns, list[str]]]]:
-    """Return whose a notebook is, and of those of the parts that were recorded what they come from, each set once."""
+) -> tuple[str | None, dict[bytes, list[str]]]:
+    """Return whose a notebook is, and of those of the parts that were recorded, by the set they come from, which."""
     wanted = {"notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in outputs]}
     rows = conn.execute(_OF_NOTEBOOK, wanted).all()
     owner = rows[0].person_id if rows else None
-    sets = [
-        (lineage.decode(row.columns), [part.hex() for part in row.parts]) for row in rows if row.columns is not None
-    ]
-    return owner, sets
+    return owner, {row.lineage: [part.hex() for part in row.parts] for row in rows if row.lineage is not None}
 
 
 def all_of(conn: Connection, notebook_id: str) -> set[str]:

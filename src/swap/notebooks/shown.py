@@ -102,8 +102,7 @@ def seen_by(conn: Connection, policy: Policy, opened: Opened, people: Sequence[P
     recorded = lineages.of_notebook(conn, opened.kept.notebook_id, set(cells))[1]
     counts = []
     for person in people:
-        visible = {
-            name for columns, parts in recorded if sight.judge(policy, person, columns) is None for name in parts
-        }
-        counts.append(sum(name in visible for name in cells))
+        open_ = {name for name, why in sight.verdicts(conn, policy, person, recorded).items() if why is None}
+        visible = {part for name in open_ for part in recorded[name]}
+        counts.append(sum(part in visible for part in cells))
     return len(cells), counts

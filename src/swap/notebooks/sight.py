@@ -7,19 +7,24 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
 from swap.identity import Principal
 from swap.notebooks import lineages
 from swap.people import service as people
-from swap.policy.decide import decide_table
+from swap.policy.decide import Book, book, decide_table
 from swap.policy.model import Action, Resource
+from swap.query import lineage
 from swap.query.lineage import Columns
 from swap.settings import Policy
 
 MIME = "application/vnd.swap.hidden+json"
 UNNAMED = "data you may not see"
+JUDGED = 5_000
+"""Sets of columns whose verdicts are remembered for the same groups."""
+_said: WeakKeyDictionary[Book, dict[bytes, Hidden | None]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,27 @@ def hidden(
         return {}
     present = people.principal(conn, person.id, person.via, now)
     found = dict.fromkeys(outputs, Hidden((), policy.ask))
-    for columns, parts in recorded:
-        verdict = judge(policy, present, columns)
-        for digest in parts:
+    for name, verdict in verdicts(conn, policy, present, recorded).items():
+        for digest in recorded[name]:
             if verdict is None:
                 del found[digest]
             else:
                 found[digest] = verdict
+    return found
+
+
+def verdicts(
+    conn: Connection, policy: Policy, person: Principal, names: Collection[bytes]
+) -> dict[bytes, Hidden | None]:
+    """Return what is said of sets of columns; to the same groups, by the same rules, it is the same for ever."""
+    by = book(policy, person)
+    said = _said.get(by, {})
+    found = {name: said[name] for name in names if name in said}
+    if missing := set(names) - found.keys():
+        judged = {name: judge(policy, person, each) for name, each in lineage.columns(conn, missing).items()}
+        # A new one, for somebody else may be looking into the old one.
+        _said[by] = judged if len(said) > JUDGED else said | judged
+        found |= judged
     return found
 
 

@@ -76,7 +76,7 @@ def _hidden(data: Data) -> Markup | None:
     come_from = [Markup("{}, which you may not read").format(_listed(tables))] if tables else []
     come_from += [escape(each) for each in words]
     what = (
-        Markup("They come from {}.").format(Markup(" and from ").join(come_from))
+        Markup("They come from {}.").format(Markup(", and from ").join(come_from))
         if come_from
         else Markup("What they come from was not recorded; only the person whose notebook it is sees them.")
     )
