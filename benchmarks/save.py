@@ -159,7 +159,7 @@ def space(database: services.Database) -> float:
     with engine.begin() as conn:
         found = people.ensure_person(conn, "space", "space", (), lambda: "pspacespac")
     principal = Principal(found.id, "space", frozenset(), Via.SERVER)
-    tables = ("notebook", "notebook_version", "notebook_part")
+    tables = ("notebook", "notebook_version", "notebook_part", "notebook_lineage", "lineage")
     sized = " + ".join(f"pg_total_relation_size('swap.{name}')" for name in tables)
     with engine.begin() as conn:
         before = conn.scalar(text(f"SELECT {sized}"))

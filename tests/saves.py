@@ -29,12 +29,19 @@ def notebook(*sources: str, outputs: dict[int, list[Any]] | None = None, **metad
 
 
 def save_of(
-    document: dict[str, Any], path: str = "a.ipynb", base: int | None = None, kind: str = "saved", save_id: str = ""
+    document: dict[str, Any],
+    path: str = "a.ipynb",
+    base: int | None = None,
+    kind: str = "saved",
+    save_id: str = "",
+    kernel_id: str = "",
+    kernels: str = "",
 ) -> Save:
     """Return a save as a person's server sends it."""
     file = content.digest(json.dumps(document).encode())
     taken = content.take_apart(document)
-    return Save(path, base, kind, save_id or secrets.token_hex(8), file, {}, taken, lambda: taken)
+    environment = {"kernel_id": kernel_id, "kernels": kernels}
+    return Save(path, base, kind, save_id or secrets.token_hex(8), file, environment, taken, lambda: taken)
 
 
 def body(document: dict[str, Any], known: Collection[str] = (), **more: Any) -> bytes:
@@ -55,7 +62,7 @@ def sent(document: dict[str, Any], **more: Any) -> Sent:
         Kind(save.kind),
         save.save_id,
         bytes.fromhex(save.file_digest),
-        {},
+        save.environment,
         save.taken.digest,
         content.read(save.taken.manifest),
         parts,

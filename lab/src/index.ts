@@ -1,6 +1,6 @@
 /** SWAP's plugins.  Each needs as little of Lab as it can, so that another part switched off takes none with it. */
 import { IConnectionLost, ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { IThemeManager, IWindowResolver } from '@jupyterlab/apputils';
+import { ICommandPalette, IThemeManager, IWindowResolver } from '@jupyterlab/apputils';
 import { IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { PageConfig } from '@jupyterlab/coreutils';
@@ -18,6 +18,7 @@ import { showFailures } from './failure';
 import { hooks } from './hooks';
 import { addMeter } from './meter';
 import { addSaved } from './saved';
+import { addShare } from './share';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -133,6 +134,15 @@ const saved: JupyterFrontEndPlugin<void> = {
   activate: (_, statusBar: IStatusBar, tracker: INotebookTracker) => addSaved(statusBar, tracker)
 };
 
+const share: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:share',
+  description: 'Leads to the page that says with whom a notebook is shared.',
+  autoStart: true,
+  requires: [INotebookTracker],
+  optional: [IMainMenu, ICommandPalette],
+  activate: (app, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null) => addShare(app, tracker, menu, palette)
+};
+
 const meter: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:meter',
   description: 'Says in the status bar what its person uses of what they may.',
@@ -199,6 +209,7 @@ export default [
   failures,
   conflicts,
   saved,
+  share,
   meter,
   ends,
   narrow,

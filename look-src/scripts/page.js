@@ -109,6 +109,29 @@ for (const part of document.querySelectorAll('[data-load-again]')) {
   wire(part);
 }
 
+// ── May this page be seen still? ── asked again and again while it is looked at; when it may not, it is loaded anew
+const still = document.querySelector('[data-still]');
+if (still) {
+  let waits = 0;
+  const ask = async () => {
+    clearTimeout(waits);
+    if (document.hidden) return;
+    const stop = new AbortController();
+    const late = setTimeout(() => stop.abort(), 2000);
+    try {
+      const answer = await fetch(still.dataset.still, { headers: { 'X-Swap-Part': '1' }, credentials: 'same-origin', cache: 'no-store', signal: stop.signal });
+      if ([401, 403, 404, 409].includes(answer.status)) { location.reload(); return; }
+    } catch {
+      // SWAP is away; what is seen was seen already.
+    } finally {
+      clearTimeout(late);
+    }
+    waits = setTimeout(ask, 2000);
+  };
+  document.addEventListener('visibilitychange', ask);
+  waits = setTimeout(ask, 2000);
+}
+
 // ── Does this browser find names below ours? ── asked once, early; a form that leads to a server waits for it
 // A fetch of a name the browser cannot find fails at once or never ends; three seconds tell both from a slow tunnel.
 const probe = document.getElementById('probe');

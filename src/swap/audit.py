@@ -242,6 +242,52 @@ class VersionNamed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookShared(Event):
+    """A notebook was shared with a person, a group or everyone, or what they may do with it is something else now."""
+
+    event: ClassVar[str] = "notebook-shared"
+    notebook_id: str
+    kind: str
+    whom: str
+    role: str
+    expires_at: str
+    was: str
+    """The role before, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookShareEnded(Event):
+    """A notebook is no longer shared with a person, a group or everyone."""
+
+    event: ClassVar[str] = "notebook-share-ended"
+    notebook_id: str
+    kind: str
+    whom: str
+    was: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookTaken(Event):
+    """A notebook is somebody else's now: the person took it, to whom its owner had offered it."""
+
+    event: ClassVar[str] = "notebook-taken"
+    notebook_id: str
+    before: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookRead(Event):
+    """Somebody opened a notebook that another has shared, or took it along as a file."""
+
+    event: ClassVar[str] = "notebook-read"
+    notebook_id: str
+    version: int
+    how: str
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPurged(Event):
     """What was recorded before a moment was deleted, as the settings have it."""
 
@@ -273,6 +319,10 @@ EVENTS: tuple[type[Event], ...] = (
     NotebookDeleted,
     NotebookBroughtBack,
     VersionNamed,
+    NotebookShared,
+    NotebookShareEnded,
+    NotebookTaken,
+    NotebookRead,
     AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""

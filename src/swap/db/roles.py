@@ -32,6 +32,7 @@ _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives bac
 RIGHTS: Final[dict[str, dict[str, str]]] = {
     "swap_hub": {
         "person": _ADD,
+        "person_group": _GIVE,
         "sign_in": _ADD,
         "portal_session": _MEND,
         "system_user": _GIVE,
@@ -40,6 +41,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
     },
     "swap_web": {
         "person": _MEND,
+        "person_group": _READ,
         "sign_in": _MEND,
         "portal_session": _ADD,
         "jupyter_server": _MEND,
@@ -47,6 +49,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _MEND,
         "notebook_version": _ADD,
         "notebook_part": _READ,
+        "notebook_lineage": _READ,
+        "lineage": _READ,
+        "notebook_share": _KEEP,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -62,6 +67,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook": _ADD,
         "notebook_version": _GIVE,
         "notebook_part": _GIVE,
+        "notebook_lineage": _GIVE,
+        "lineage": _GIVE,
+        "kernel_read": _ADD,
         "audit_event": _APPEND,
     },
 }

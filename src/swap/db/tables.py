@@ -57,6 +57,20 @@ person = Table(
     _moment("created_at", now=True),
     _moment("removed_at", nullable=True),
 )
+# People are found by the beginning of their name.
+Index(
+    "ix_person_beginning",
+    func.lower(person.c.name).label("beginning"),
+    postgresql_ops={"beginning": "text_pattern_ops"},
+    postgresql_where=text("removed_at IS NULL"),
+)
+
+person_group = Table(
+    "person_group",
+    metadata,
+    # Every group that somebody was ever in, so that groups are found without going through everybody.
+    Column("name", Text(collation="C"), primary_key=True),
+)
 
 sign_in = Table(
     "sign_in",
@@ -217,6 +231,24 @@ query_run = Table(
     Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
+# What runs are forgotten, and what they read is not: notebooks keep their outputs for years.
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),  # of the set, so that each is there once
+    Column("columns", JSONB, nullable=False),  # query.rights' encoding, in order
+)
+
+kernel_read = Table(
+    "kernel_read",
+    metadata,
+    Column("person_id", String(10), nullable=False, primary_key=True),
+    Column("kernel_id", Text, nullable=False, primary_key=True),  # "" for a person's terminals and the portal
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False, primary_key=True),
+    _moment("last_at"),  # to the hour
+    Index(None, "person_id", "last_at"),
+)
+
 admission = Table(
     "admission",
     metadata,
@@ -279,6 +311,32 @@ notebook_part = Table(
     Column("size_bytes", Integer, nullable=False),
     Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
     Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
+)
+
+notebook_lineage = Table(
+    "notebook_lineage",
+    metadata,
+    # Also of one that was purged: an output that was copied from it carries on what it comes from.
+    Column("notebook_id", Text, primary_key=True),
+    Column("outputs", LargeBinary, primary_key=True),  # the part's digest
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),  # who saved it there first
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False),
+    Index(None, "person_id", "outputs"),
+)
+
+notebook_share = Table(
+    "notebook_share",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("whom", Text, primary_key=True),  # a person's id, a group's name, or nothing for everyone
+    Column("role", Text, nullable=False),
+    _moment("expires_at", nullable=True),
+    Column("shared_by", String(10), ForeignKey("swap.person.id"), nullable=False),
+    _moment("at"),
+    CheckConstraint("kind in ('person','group','everyone')", name="kind"),
+    CheckConstraint("role in ('view','comment','edit','manage','own')", name="role"),
+    Index(None, "kind", "whom", "at"),
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────

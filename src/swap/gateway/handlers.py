@@ -113,7 +113,7 @@ async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
         try:
             # Not among asyncio's few threads: those also look whether anybody's access has ended.
             return await anyio.to_thread.run_sync(
-                uploads.add, caller.principal, file, gone, limiter=with_parts.upload_threads
+                uploads.add, caller.principal, file, gone, caller.kernel_id, limiter=with_parts.upload_threads
             )
         finally:
             watching.cancel()
@@ -176,7 +176,7 @@ def query_result(
     query_id: str, caller: Person, with_parts: WithParts, batch: Annotated[int, Query(ge=0)] = 0
 ) -> StreamingResponse:
     """Send the result as Arrow, from a batch on, while it grows."""
-    parts, size = with_parts.queries.access.stream(caller.principal, query_id, batch)
+    parts, size = with_parts.queries.access.stream(caller.principal, query_id, batch, caller.kernel_id)
     # A known length spares both sides the marks between parts, of which each read would look for one.
     headers = None if size is None else {"content-length": str(size)}
     return StreamingResponse(parts, media_type=ARROW, headers=headers)
@@ -196,7 +196,14 @@ def query_page(
     """Send some rows as text."""
     only = Filter(contains, column) if contains else None
     page = with_parts.queries.access.page(
-        caller.principal, query_id, offset, limit, sort, descending=descending, only=only
+        caller.principal,
+        query_id,
+        offset,
+        limit,
+        sort,
+        descending=descending,
+        only=only,
+        kernel_id=caller.kernel_id,
     )
     return answer(page)
 
@@ -208,7 +215,7 @@ def query_download(
     kind: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
 ) -> StreamingResponse:
     """Send the result as a file."""
-    written, batches = with_parts.queries.access.download(caller.principal, query_id)
+    written, batches = with_parts.queries.access.download(caller.principal, query_id, caller.kernel_id)
     parts, media_type = (
         (csv(batches, written.schema, written.rows[-1]), "text/csv; charset=utf-8")
         if kind == "csv"

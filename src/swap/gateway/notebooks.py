@@ -26,6 +26,7 @@ HEADER_BYTES = 8_000_000
 PATH_LENGTH = 1_000
 HEX = r"^[0-9a-f]{64}$"
 NAMED = r"^[A-Za-z0-9_-]*$"
+NAMES = r"^[A-Za-z0-9_ -]*$"
 PLAIN = r"^[^\x00-\x1f\x7f]+$"
 """A path of a notebook or a folder, which no file of ours is opened by."""
 NOT_READ = Problem("This is not a save that SWAP can read.", todo="Save the notebook from JupyterLab.")
@@ -37,6 +38,8 @@ class Environment(Body):
     kernel: str = Field(default="", max_length=64)
     language: str = Field(default="", max_length=64)
     kernel_id: str = Field(default="", max_length=64, pattern=NAMED)
+    kernels: str = Field(default="", max_length=2_000, pattern=NAMES)
+    """Others that have run it since the server began, with a space between them."""
 
 
 class Save(Body):

@@ -21,6 +21,7 @@ from swap import content
 from swap.client import locks
 from swap.lab.saving import Saving, environment_of
 from swap.lab.sending import Stale
+from swap.lab.sessions import OneForEach
 
 OPENED_BYTES = 50_000_000
 """Of a notebook, or of a file that is opened in a tab; downloads have no limit."""
@@ -50,7 +51,7 @@ class BoundedContents(AsyncLargeFileManager):
         write = partial(nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
         text = await run_sync(write, nb)
         path = to_api_path(os_path, self.root_dir)
-        environment = environment_of(nb, await self._kernel_of(path))
+        environment = environment_of(nb, await self._kernel_of(path), self._kernels_before(path))
         with self.perm_to_403(os_path):
             try:
                 await self.saving.save(path, Path(os_path), f"{text.rstrip()}\n", nb, environment)
@@ -61,6 +62,11 @@ class BoundedContents(AsyncLargeFileManager):
         """Return the id of the kernel that runs a notebook, if one does."""
         sessions = await ensure_async(self.parent.session_manager.list_sessions()) if self.parent else []
         return next((str(each["kernel"]["id"]) for each in sessions if each["path"] == path and each["kernel"]), "")
+
+    def _kernels_before(self, path: str) -> tuple[str, ...]:
+        """Return which kernels have run it: what is saved now may be of one that was put away since."""
+        sessions = self.parent.session_manager if self.parent else None
+        return sessions.ran(path) if isinstance(sessions, OneForEach) else ()
 
     async def rename_file(self, old_path: str, new_path: str) -> None:
         """Rename a file or a folder; notebooks keep their history."""

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from swap.lab.sending import Save, Stale, Store
 
 KEPT_BYTES = 5_000_000
 """Of a notebook whose cells are kept in memory, so that those that did not change are not taken apart again."""
+KERNELS = 16
+"""Of those that have run a notebook before, as a save tells them."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Between looks whether SWAP is back, while something waits for it."""
 
@@ -372,13 +374,16 @@ def _new_id() -> str:
     return f"{time.time_ns():020d}-{secrets.token_hex(6)}"
 
 
-def environment_of(document: Mapping[str, Any], kernel_id: str) -> dict[str, str]:
-    """Return what a notebook runs in, as it says, and the kernel that runs it."""
+def environment_of(document: Mapping[str, Any], kernel_id: str, ran: Collection[str] = ()) -> dict[str, str]:
+    """Return what a notebook runs in, as it says, the kernel that runs it, and which others have run it."""
     metadata = document.get("metadata")
     spec = metadata.get("kernelspec") if isinstance(metadata, Mapping) else None
     spec = spec if isinstance(spec, Mapping) else {}
     said = {"kernel": spec.get("name"), "language": spec.get("language")}
-    return {name: value[:64] for name, value in said.items() if isinstance(value, str)} | {"kernel_id": kernel_id}
+    others = [each for each in ran if each != kernel_id]
+    # Of more than are told it is not known which they are.
+    kernels = {"kernel_id": kernel_id if len(others) <= KERNELS else "", "kernels": " ".join(others[:KERNELS])}
+    return {name: value[:64] for name, value in said.items() if isinstance(value, str)} | kernels
 
 
 def as_json(saved: Saved | None) -> dict[str, Any]:

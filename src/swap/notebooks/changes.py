@@ -6,7 +6,7 @@ What is in a notebook is anybody's: every part may be of any type, and nothing o
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,8 +50,13 @@ def needed(before: Sequence[Cell], after: Sequence[Cell]) -> set[str]:
     return {name for cell in unlike for name in (cell.source, cell.outputs) if name is not None}
 
 
-def between(before: Sequence[Cell], after: Sequence[Cell], part: Callable[[str], bytes]) -> tuple[Change, ...]:
-    """Return the cells that changed, in the order of the newer version; removed ones first."""
+def between(
+    before: Sequence[Cell], after: Sequence[Cell], part: Callable[[str], bytes], hidden: Collection[str] = ()
+) -> tuple[Change, ...]:
+    """Return the cells that changed, in the order of the newer version; removed ones first.
+
+    Of `hidden` outputs it is said that they changed, and no more.
+    """
     old, new = _unlike(before, after, part), _unlike(after, before, part)
     found = [
         Change("removed", place, kind, _lines("-", text), "")
@@ -60,10 +65,10 @@ def between(before: Sequence[Cell], after: Sequence[Cell], part: Callable[[str],
     ]
     for key, (place, kind, text, cell) in new.items():
         if key not in old:
-            found.append(Change("added", place, kind, _lines("+", text), _told(None, cell, part)))
+            found.append(Change("added", place, kind, _lines("+", text), _told(None, cell, part, hidden)))
             continue
         was = old[key]
-        found.append(Change("changed", place, kind, _compared(was[2], text), _told(was[3], cell, part)))
+        found.append(Change("changed", place, kind, _compared(was[2], text), _told(was[3], cell, part, hidden)))
     return (*found, *_moved(before, after))[:CHANGES]
 
 
@@ -123,13 +128,15 @@ def _lines(mark: str, text: str) -> tuple[Line, ...]:
     return tuple(Line(mark, line) for line in lines[:LINES]) + more
 
 
-def _told(was: Cell | None, now: Cell, part: Callable[[str], bytes]) -> str:
+def _told(was: Cell | None, now: Cell, part: Callable[[str], bytes], hidden: Collection[str]) -> str:
     """Say what became of a cell's outputs."""
     before = was.outputs if was else None
     if before == now.outputs:
         return ""
     if now.outputs is None:
         return "Outputs were cleared."
+    if now.outputs in hidden or before in hidden:
+        return "Has outputs now that you may not see." if before is None else "Outputs changed; you may not see them."
     count = _outputs(now, part)
     if before is None:
         return f"Has {_plural(count, 'output')} now." if count else ""

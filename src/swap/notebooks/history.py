@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from swap import audit, content
+from swap.content import Manifest
 from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, store
+from swap.notebooks import changes, lineages, sight, store
 from swap.notebooks.changes import Change
-from swap.notebooks.versions import Deleted, Head, Kind, Page, PartsMissing, Sent, named, stale
+from swap.notebooks.sight import Hidden
+from swap.notebooks.versions import Deleted, Head, Kind, Page, Part, PartsMissing, Sent, named, stale
+from swap.settings import Policy
 
 PAGE_VERSIONS = 50
+NOTHING = Manifest({}, 0, ())
 NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
 
 
@@ -41,9 +46,8 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
         return head
     if head.digest != sent.digest:
         _demand_newest(conn, head, sent)
-    if head.number == 0 and sent.manifest.cells:
-        _mark_copy(conn, principal, head, sent)
-    return _append(conn, principal, head, sent, now)
+    original = _mark_copy(conn, principal, head, sent) if head.number == 0 and sent.manifest.cells else None
+    return _append(conn, principal, head, sent, original, now)
 
 
 def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
@@ -56,20 +60,31 @@ def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
         raise stale(head)
 
 
-def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> None:
+def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> str | None:
+    """Record of which notebook this one is a copy, and return it."""
     original = store.original(conn, principal.id, head.notebook_id, sent.digest)
-    if original is not None:
-        store.mark_copy(conn, head.notebook_id, *original)
+    if original is None:
+        return None
+    store.mark_copy(conn, head.notebook_id, *original)
+    return original[0]
 
 
-def _append(conn: Connection, principal: Principal, head: Head, sent: Sent, now: datetime) -> Head:
+def _append(
+    conn: Connection, principal: Principal, head: Head, sent: Sent, original: str | None, now: datetime
+) -> Head:
+    before = manifest_of(conn, head.notebook_id, head.digest) if head.number else NOTHING
     # Only what the newest version has may be named without being sent: whoever names it had it.
-    known = _manifest(conn, head, head.digest).digests() if head.number else set()
+    known = before.digests()
     needed = sent.manifest.digests()
     if needed - known - sent.parts.keys():
         raise PartsMissing
     _demand_small(conn, head, sent, needed)
     store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
+    if original is not None:
+        lineages.copy(conn, original, head.notebook_id)
+    else:
+        new = sent.manifest.outputs() - before.outputs()
+        lineages.fix(conn, principal.id, head.notebook_id, sent, new, now)
     number = head.number + 1
     store.append(
         conn,
@@ -145,6 +160,11 @@ def _delete(conn: Connection, principal: Principal, notebook_id: str, path: str,
     audit.record(conn, gone)
 
 
+def head(conn: Connection, principal: Principal, path: str) -> Head:
+    """Return the newest version of a person's notebook.  Raises NotFound where there is none."""
+    return _found(store.find(conn, principal.id, path))
+
+
 def page(conn: Connection, principal: Principal, path: str, before: int, *, folded: bool) -> Page:
     """Return versions of a notebook that are older than `before`, newest first.  Raises NotFound."""
     head = _found(store.find(conn, principal.id, path))
@@ -158,14 +178,38 @@ def count(conn: Connection, principal: Principal, path: str) -> int:
     return head.number if head else 0
 
 
-def compare(conn: Connection, principal: Principal, path: str, old: int, new: int) -> tuple[Change, ...]:
+def compare(
+    conn: Connection, policy: Policy, principal: Principal, path: str, old: int, new: int, now: datetime
+) -> tuple[Change, ...]:
     """Return what changed from one version to another, cell by cell; from 0, all of it.  Raises NotFound."""
     head = _found(store.find(conn, principal.id, path))
-    manifests = [_version(conn, head, number)[1] if number else None for number in (old, new)]
-    before, after = (manifest.cells if manifest else () for manifest in manifests)
-    wanted = changes.needed(before, after)
-    kept = store.parts(conn, head.notebook_id, wanted)
-    return changes.between(before, after, lambda name: content.unpacked(kept[name].content, kept[name].size_bytes))
+    before, after = (_version(conn, head, number)[1] if number else NOTHING for number in (old, new))
+    wanted = changes.needed(before.cells, after.cells)
+    outputs = wanted & (before.outputs() | after.outputs())
+    hidden = sight.hidden(conn, policy, principal, head.notebook_id, outputs, now).keys()
+    kept = store.parts(conn, head.notebook_id, wanted - hidden)
+    return changes.between(before.cells, after.cells, lambda name: _unpacked(kept[name]), hidden)
+
+
+def document_for(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, number: int, now: datetime
+) -> dict[str, Any]:
+    """Return a version of a notebook that somebody may look at, without the outputs that they may not see.
+
+    In place of those of a cell stands one that says why.  They are not read, nor are their images.
+    Raises NotFound, NotSignedIn.
+    """
+    _, manifest = _version(conn, _found(store.by_id(conn, notebook_id)), number)
+    hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
+    return put(conn, notebook_id, manifest, hidden)
+
+
+def put(conn: Connection, notebook_id: str, manifest: Manifest, hidden: Mapping[str, Hidden]) -> dict[str, Any]:
+    """Return the notebook of a manifest; in place of hidden outputs, not read, stands one that says why."""
+    shown = [replace(cell, outputs=None, images=()) if cell.outputs in hidden else cell for cell in manifest.cells]
+    kept = store.parts(conn, notebook_id, replace(manifest, cells=tuple(shown)).digests())
+    instead = {name: sight.instead(why) for name, why in hidden.items()}
+    return content.put(manifest, lambda name: _unpacked(kept[name]), instead)
 
 
 def name(conn: Connection, principal: Principal, path: str, number: int, text: str) -> None:
@@ -214,15 +258,7 @@ def restore(
 def _restore(conn: Connection, principal: Principal, head: Head, number: int, now: datetime, save_id: str) -> bytes:
     """Append a version with the content of an earlier one; return the file that it is."""
     found, manifest = _version(conn, head, number)
-    kept = store.parts(conn, head.notebook_id, [found.digest.hex(), *manifest.digests()])
-
-    def part(digest: str) -> bytes:
-        return content.unpacked(kept[digest].content, kept[digest].size_bytes)
-
-    document = content.put_together(part(found.digest.hex()), part)
-    written = (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode(
-        "utf-8", "surrogatepass"
-    )
+    written = as_file(put(conn, head.notebook_id, manifest, {}))
     values: Mapping[str, Any] = {
         "digest": found.digest,
         "file_digest": bytes.fromhex(content.digest(written)),
@@ -257,20 +293,20 @@ def bring_back(
     conn: Connection,
     principal: Principal,
     notebook_id: str,
-    put: Callable[[str, bytes], str],
+    write: Callable[[str, bytes], str],
     now: datetime,
     save_id: str,
 ) -> str:
     """Undo a deletion: put the newest version into the home as a file, and return its path there.
 
-    `put` writes the file under a name that nobody has taken, near the one it is given, and returns that.  Raises
+    `write` puts the file under a name that nobody has taken, near the one it is given, and returns that.  Raises
     NotFound.
     """
     head = store.hold_deleted(conn, principal.id, notebook_id)
     if head is None or not head.number:
         raise NotFound(Problem("This notebook is not among those you deleted.", todo="Look at the list once more."))
     written = _restore(conn, principal, head, head.number, now, save_id)
-    path = put(head.path.rsplit("/", 1)[-1].removesuffix(".ipynb"), written)
+    path = write(head.path.rsplit("/", 1)[-1].removesuffix(".ipynb"), written)
     taken = store.hold(conn, principal.id, path)
     if taken is not None:
         # Its file is gone, or this one could not have its name.
@@ -283,19 +319,28 @@ def bring_back(
     return path
 
 
+def as_file(document: Any) -> bytes:
+    """Return a notebook as the file it is saved as."""
+    return (json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8", "surrogatepass")
+
+
 def _found(head: Head | None) -> Head:
     if head is None or not head.number:
         raise NotFound(NOWHERE)
     return head
 
 
-def _version(conn: Connection, head: Head, number: int) -> tuple[Any, content.Manifest]:
+def _version(conn: Connection, head: Head, number: int) -> tuple[Any, Manifest]:
     found = store.version(conn, head.notebook_id, number)
     if found is None:
         raise NotFound(Problem(f"{head.path} has no version {number}.", todo="Choose one from its history."))
-    return found, _manifest(conn, head, found.digest.hex())
+    return found, manifest_of(conn, head.notebook_id, found.digest.hex())
 
 
-def _manifest(conn: Connection, head: Head, digest: str) -> content.Manifest:
-    kept = store.parts(conn, head.notebook_id, [digest])[digest]
-    return content.read(content.unpacked(kept.content, kept.size_bytes))
+def manifest_of(conn: Connection, notebook_id: str, digest: str) -> Manifest:
+    """Return the manifest of this digest, which a version has."""
+    return content.read(_unpacked(store.parts(conn, notebook_id, [digest])[digest]))
+
+
+def _unpacked(part: Part) -> bytes:
+    return content.unpacked(part.content, part.size_bytes)

@@ -17,26 +17,31 @@ def hold(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path, held until the transaction ends."""
     # Held first, and then read: a statement that waits for a row sees the others as they were before.
     conn.execute(select(notebook.c.id).where(*_at(person_id, path)).with_for_update())
-    return find(conn, person_id, path)
+    return _head(conn, _newest(*_at(person_id, path)))
 
 
 def find(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path."""
-    return _head(conn, _at(person_id, path))
+    return _head(conn, _newest(*_at(person_id, path)))
+
+
+def by_id(conn: Connection, notebook_id: str) -> Head | None:
+    """Return a notebook, whosever it is."""
+    return _head(conn, _newest(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None)))
 
 
 def hold_deleted(conn: Connection, person_id: str, notebook_id: str) -> Head | None:
     """Return a person's deleted notebook, held until the transaction ends."""
     this = notebook.c.id == notebook_id, notebook.c.person_id == person_id, notebook.c.deleted_at.is_not(None)
     conn.execute(select(notebook.c.id).where(*this).with_for_update())
-    return _head(conn, this)
+    return _head(conn, _newest(*this))
 
 
 def _at(person_id: str, path: str) -> tuple[Any, ...]:
     return notebook.c.person_id == person_id, notebook.c.path == path, notebook.c.deleted_at.is_(None)
 
 
-def _head(conn: Connection, which: tuple[Any, ...]) -> Head | None:
+def _newest(*conditions: Any) -> Any:
     newest = (notebook_version.c.notebook_id == notebook.c.id) & (notebook_version.c.number == notebook.c.head)
     columns = (
         notebook.c.id,
@@ -45,7 +50,10 @@ def _head(conn: Connection, which: tuple[Any, ...]) -> Head | None:
         notebook_version.c.digest,
         notebook_version.c.file_digest,
     )
-    wanted = select(*columns).outerjoin_from(notebook, notebook_version, newest).where(*which)
+    return select(*columns).outerjoin_from(notebook, notebook_version, newest).where(*conditions)
+
+
+def _head(conn: Connection, wanted: Any) -> Head | None:
     found = conn.execute(wanted).one_or_none()
     if found is None:
         return None

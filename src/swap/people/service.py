@@ -24,12 +24,15 @@ __all__ = [
     "PortalSession",
     "access",
     "acting",
+    "beginning",
     "end_everything",
     "end_server",
     "ensure_person",
     "everybody",
     "find_by_key",
     "find_person",
+    "groups_beginning",
+    "is_group",
     "launch_server",
     "mint_token",
     "open_portal_session",
@@ -98,6 +101,21 @@ def find_person(conn: Connection, person_id: str) -> Person | None:
 def find_by_key(conn: Connection, directory_key: str) -> Person | None:
     """Return who has this directory key now."""
     return store.find_by_key(conn, directory_key)
+
+
+def beginning(conn: Connection, text: str, limit: int) -> list[tuple[str, str]]:
+    """Return id and name of people whose name begins with a text, by name."""
+    return store.beginning(conn, text, limit)
+
+
+def groups_beginning(conn: Connection, text: str, limit: int) -> list[str]:
+    """Return the groups whose name begins with a text, by name."""
+    return store.groups_beginning(conn, text, limit)
+
+
+def is_group(conn: Connection, name: str) -> bool:
+    """Tell whether there is a group of this name: whether somebody was ever in it."""
+    return store.is_group(conn, name)
 
 
 def everybody(conn: Connection, directory: str) -> dict[str, Person]:

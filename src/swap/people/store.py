@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, exists, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from swap.db.tables import jupyter_server, person, portal_session, sign_in, system_user
+from swap.db.tables import jupyter_server, person, person_group, portal_session, sign_in, system_user
 from swap.people.model import Access, LaunchedServer, Person, Standing
 
 _PERSON = (person.c.id, person.c.name, person.c.groups, person.c.epoch, person.c.password_mark)
@@ -102,11 +103,45 @@ def lock_key(conn: Connection, directory_key: str) -> None:
 def add(conn: Connection, person_id: str, directory_key: str, name: str, groups: Iterable[str]) -> None:
     """Add a person."""
     conn.execute(insert(person).values(id=person_id, directory_key=directory_key, name=name, groups=sorted(groups)))
+    _know(conn, groups)
 
 
 def relabel(conn: Connection, person_id: str, name: str, groups: Iterable[str]) -> None:
     """Take over what the directory says now."""
     conn.execute(update(person).where(person.c.id == person_id).values(name=name, groups=sorted(groups)))
+    _know(conn, groups)
+
+
+def _know(conn: Connection, groups: Iterable[str]) -> None:
+    """Keep the names of groups, in their order: two who do so at once wait for one another in the same."""
+    rows = [{"name": name} for name in sorted(groups)]
+    if rows:
+        conn.execute(upsert(person_group).on_conflict_do_nothing(), rows)
+
+
+def beginning(conn: Connection, text_: str, limit: int) -> list[tuple[str, str]]:
+    """Return id and name of people whose name begins with a text, whatever its case; removed ones left out."""
+    name = func.lower(person.c.name)
+    found = conn.execute(
+        select(person.c.id, person.c.name)
+        .where(person.c.removed_at.is_(None), name.startswith(text_.lower(), autoescape=True))
+        .order_by(name, person.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.name) for row in found]
+
+
+def groups_beginning(conn: Connection, text_: str, limit: int) -> list[str]:
+    """Return the names of groups that begin with a text."""
+    name = person_group.c.name
+    return list(
+        conn.scalars(select(name).where(name.startswith(text_, autoescape=True)).order_by(name).limit(limit)).all()
+    )
+
+
+def is_group(conn: Connection, name: str) -> bool:
+    """Tell whether somebody was ever in a group of this name."""
+    return conn.scalar(select(person_group.c.name).where(person_group.c.name == name)) is not None
 
 
 def replace_password_mark(conn: Connection, person_id: str, mark: str) -> str:

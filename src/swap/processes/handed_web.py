@@ -62,7 +62,7 @@ def cells(launch: Launch, folder: Path) -> dict[str, Any]:
 
 def _settings(settings: Settings) -> dict[str, Any]:
     """Return the settings; of their files the portal has the copies of those that it reads."""
-    told: dict[str, Any] = handed.plain(settings.model_dump(exclude_unset=True, exclude={"policy"}))
+    told: dict[str, Any] = handed.plain(settings.model_dump(exclude_unset=True))
     told["state"] = SEEN
     if settings.examples is not None:
         told["examples"] = f"{SEEN}/{NOTEBOOKS}"

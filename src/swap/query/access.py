@@ -17,9 +17,9 @@ from sqlalchemy import Engine
 
 from swap import audit
 from swap.errors import Invalid, NotFound, Problem, SwapError
-from swap.identity import Principal
+from swap.identity import Principal, Via
 from swap.policy.model import Resource
-from swap.query import rights, store
+from swap.query import lineage, rights, store
 from swap.query.model import RunState
 from swap.query.results import pages
 from swap.query.results.filters import Filter
@@ -80,12 +80,12 @@ class Access:
                 return seen.closed(why)
         return seen
 
-    def stream(self, principal: Principal, query_id: str, first_batch: int) -> Parts:
+    def stream(self, principal: Principal, query_id: str, first_batch: int, kernel_id: str = "") -> Parts:
         """Return the result as an Arrow IPC stream, following the run; nothing for one that has failed.
 
         Raises NotFound, Forbidden.
         """
-        columns = self._demand(principal, query_id)
+        columns = self._demand(principal, query_id, kernel_id)
         run = self._find(principal, query_id)
         while run is not None and run.result is None and not run.state.ended:
             run.wait_change(run.revision, 1.0)
@@ -112,14 +112,17 @@ class Access:
         *,
         descending: bool,
         only: Filter | None = None,
+        kernel_id: str = "",
     ) -> Page:
         """Return rows of a result as text.  Raises NotFound, Forbidden, Invalid."""
-        self._demand(principal, query_id)
+        self._demand(principal, query_id, kernel_id)
         return pages.page(self._spool, query_id, offset, limit, sort, descending=descending, only=only)
 
-    def download(self, principal: Principal, query_id: str) -> tuple[Written, Iterator[pa.RecordBatch]]:
+    def download(
+        self, principal: Principal, query_id: str, kernel_id: str = ""
+    ) -> tuple[Written, Iterator[pa.RecordBatch]]:
         """Record that a person takes a result away, and return it.  Raises NotFound, Forbidden, Invalid."""
-        columns = self._demand(principal, query_id)
+        columns = self._demand(principal, query_id, kernel_id)
         written = self._spool.written(query_id)
         if not written.complete:
             raise Invalid(Problem("This query still runs.", todo="Download its result when it is done."))
@@ -127,20 +130,23 @@ class Access:
             audit.record(conn, audit.ResultDownloaded(person_id=principal.id, via=principal.via, query_id=query_id))
         return written, self._while_allowed(principal, columns, self._spool.batches(query_id))
 
-    def _demand(self, principal: Principal, query_id: str) -> tuple[Resource, ...]:
-        """Let a person pass to a result of theirs; return what it read.
+    def _demand(self, principal: Principal, query_id: str, taker: str = "") -> tuple[Resource, ...]:
+        """Let a person pass to a result of theirs, which one of their kernels may take; return what it read.
 
         Raises NotFound, and Forbidden when that is closed to them by now.
         """
         run = self._find(principal, query_id)
         if run is not None:
-            columns = run.plan.reads
+            columns, giver = run.plan.reads, run.kernel_id
         else:
-            kept = self._row(principal, query_id).reads
-            if kept is None:
+            row = self._row(principal, query_id)
+            if row.reads is None:
                 raise _no_such_query()
-            columns = rights.decode(kept)
+            columns, giver = rights.decode(row.reads), row.kernel_id
         rights.demand(self._policy, principal, columns)
+        if taker not in {"", giver} and principal.via is Via.KERNEL:
+            with self._engine.begin() as conn:
+                lineage.hand_on(conn, principal.id, giver, taker, self._now())
         return columns
 
     def _while_allowed(self, principal: Principal, columns: tuple[Resource, ...], parts: Iterator[T]) -> Iterator[T]:

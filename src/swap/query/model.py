@@ -52,6 +52,8 @@ class OwnTable:
     name: str
     upload_id: str
     schema: pa.Schema
+    kernel_id: str = ""
+    """Which kernel brought it."""
 
 
 @dataclass(slots=True)

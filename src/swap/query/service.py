@@ -21,7 +21,7 @@ from swap.catalog import service as catalog
 from swap.connectors.base import Connector
 from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError, Unavailable
 from swap.identity import Principal
-from swap.query import left, rights, store
+from swap.query import left, lineage, rights, store
 from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
@@ -84,6 +84,7 @@ class Queries:
         self._now = now
         self._new_id = new_id
         self._usual = Usual()
+        self._reads = lineage.Reads()
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._unrecorded: dict[str, tuple[Run, End]] = {}
@@ -113,6 +114,7 @@ class Queries:
                 self._demand_rights(conn, run)
                 starts = self.queue.enqueue(conn, query_id, principal.id, run.waits_for)
                 store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
+                mark = self._reads.record(conn, principal, statement, planned, references, self._now())
                 audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
             refusal = told.refusal(error)
@@ -125,6 +127,7 @@ class Queries:
             if refusal.category == "internal":
                 raise
             raise refusal from None
+        self._reads.remember(mark, self._now())
         self.queue.hold(query_id, principal.id, run.waits_for, running=starts)
         run.finish("rights", told.readable(references))
         self._begin(run, starts)

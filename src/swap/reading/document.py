@@ -34,6 +34,8 @@ LINES = 2_000
 RESULT = "application/vnd.swap.result+json"
 PROGRESS = "application/vnd.swap.progress+json"
 ERROR = "application/vnd.swap.error+json"
+HIDDEN = "application/vnd.swap.hidden+json"
+"""What stands in place of outputs that the reader may not see; nothing is shown beside it."""
 OF_JSON = frozenset({RESULT, PROGRESS, ERROR, "application/json", "application/geo+json"})
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"})
 TEXTS = frozenset({"text/plain", "text/html", "text/markdown", "text/latex"})
@@ -207,6 +209,8 @@ def _output(raw: Mapping[str, Any]) -> Output | None:
 
 
 def _data(raw: Any, metadata: Mapping[str, Any]) -> Data:
+    if isinstance(raw, dict) and HIDDEN in raw:
+        return Data(values={HIDDEN: raw[HIDDEN]})
     texts: dict[str, str] = {}
     pictures: dict[str, str] = {}
     values: dict[str, Any] = {}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from swap.reading import ansi, clean, formula, markdown, pictures, tables
-from swap.reading.document import ERROR, PROGRESS, RESULT, Data, Failure, Output, Stream
+from swap.reading.document import ERROR, HIDDEN, PROGRESS, RESULT, Data, Failure, Output, Stream
 
 JSON_LENGTH = 100_000
+NAMES = 20
+"""Of data that hidden outputs come from."""
 _INDENTED = re.compile(r"\n\s*(?=</?(?:table|thead|tbody|tr|th|td)\b)")
 """What stands between the parts of a table, and is half of what pandas writes."""
 LINES = 60
@@ -59,6 +61,34 @@ def _own(data: Data) -> Markup | None:
         if (value := data.values.get(kind)) is not None and (made := show(value)) is not None:
             return made
     return None
+
+
+def _hidden(data: Data) -> Markup | None:
+    """Return why outputs are not shown: what they come from, and whom to ask."""
+    if HIDDEN not in data.values:
+        return None
+    value = data.values[HIDDEN]
+    told = value if isinstance(value, dict) else {}
+    names = told.get("datasets")
+    names = [_said(each) for each in names[:NAMES] if isinstance(each, str)] if isinstance(names, list) else []
+    # What cannot be named is in words, which have no dot.
+    tables, words = [each for each in names if "." in each], [each for each in names if "." not in each]
+    come_from = [Markup("{}, which you may not read").format(_listed(tables))] if tables else []
+    come_from += [escape(each) for each in words]
+    what = (
+        Markup("They come from {}.").format(Markup(", and from ").join(come_from))
+        if come_from
+        else Markup("What they come from was not recorded; only the person whose notebook it is sees them.")
+    )
+    ask = _said(told.get("ask")) if come_from else ""
+    todo = Markup(" Ask {}.").format(ask) if ask else ""
+    return Markup(
+        '<div class="out hid" role="note"><p><b>These outputs are hidden from you.</b> {}{}</p></div>'
+    ).format(what, todo)
+
+
+def _listed(names: Sequence[str]) -> Markup:
+    return Markup(", ").join(Markup("<code>{}</code>").format(each) for each in names)
 
 
 def _picture(data: Data) -> Markup | None:
@@ -110,6 +140,7 @@ def _unknown(data: Data) -> Markup | None:
 
 
 READERS: tuple[Callable[[Data], Markup | None], ...] = (
+    _hidden,
     _own,
     _picture,
     _chart,

@@ -56,20 +56,23 @@ class Room:
 
     def render(self, person_id: str, content: bytes) -> Rendered:
         """Return a notebook's file as HTML.  Raises Invalid, LimitExceeded, Unavailable."""
-        key = person_id, digest(content)
+        return self.render_known(person_id, digest(content), lambda: content)
+
+    def render_known(self, person_id: str, known_by: str, content: Callable[[], bytes]) -> Rendered:
+        """Return a notebook as HTML; its file is only asked for when it is not kept under what it is known by.
+
+        Raises Invalid, LimitExceeded, Unavailable.
+        """
+        key = person_id, known_by
         found = self._rendered.get(key)
         if found is None:
-            told, html = self._ask(person_id, {}, content)
+            told, html = self._ask(person_id, {}, content())
             try:
                 found = answers.from_json({**told["rendered"], "html": html.decode("utf-8", "replace")})
             except (KeyError, TypeError) as error:
                 raise _lost() from error
             self._rendered.put(key, found, len(html))
         return found
-
-    def kept(self, person_id: str, content_digest: str) -> Rendered | None:
-        """Return a notebook that was read for this person, if it is kept still."""
-        return self._rendered.get((person_id, content_digest))
 
     def export(self, person_id: str, content: bytes, kind: str) -> bytes:
         """Return a notebook as a file to take along (`child.EXPORTS`).  Raises Invalid, LimitExceeded, Unavailable."""

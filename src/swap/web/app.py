@@ -185,6 +185,7 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "ago": words.ago,
         "clock": words.clock,
         "day": words.day,
+        "last_day": words.last_day,
         "exact": words.exact,
         "grouped": words.grouped,
         "rows": words.rows,

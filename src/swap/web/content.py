@@ -1,7 +1,8 @@
 """The host on which notebooks are shown: no cookie, script or power; an address says what it opens, and until when.
 
-An address is signed, for one notebook of one person, and gives the notebook once, within a minute, as long as the
-sign-in lives in which it was made.  Everything here is answered for a page without an origin.
+An address is signed, for one notebook as one person sees it, and gives the notebook once, within a minute, as long as
+the sign-in lives in which it was made; one that is shared, as long as it is shared, and its person may see as much of
+it.  Everything here is answered for a page without an origin.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import logging
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 import jwt
 from markupsafe import Markup
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
@@ -27,6 +30,8 @@ from starlette.types import Receive, Scope, Send
 from swap import look
 from swap.errors import NotFound, NotSignedIn, Problem, SwapError
 from swap.identity import Principal, Via
+from swap.notebooks import shown
+from swap.notebooks.shown import Seen
 from swap.people import service as people
 from swap.people import signed
 from swap.people.model import PortalSession
@@ -54,22 +59,33 @@ _ENDED = Problem("This address has ended.", todo="Load the page around it again.
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What an address opens: a notebook, by its place and content, for somebody who may act now."""
+    """What an address opens: a notebook, by what it is known by, for somebody who may act and see it now."""
 
     person: Principal
-    path: str
-    digest: str
+    name: str
+    known_by: str
     made_at: datetime
+    content: Callable[[], bytes]
+    shared: bool
 
 
 def address(portal: Portal, at: Address, session: PortalSession, path: str, content: bytes, now: datetime) -> str:
     """Return an address that shows a notebook of the session's person."""
+    return _signed(portal, at, session, {"path": path, "is": digest(content)}, now)
+
+
+def shared_address(portal: Portal, at: Address, session: PortalSession, seen: Seen, now: datetime) -> str:
+    """Return an address that shows a version of a shared notebook, as the session's person sees it."""
+    claims: dict[str, str | int] = {"notebook": seen.opened.kept.notebook_id, "version": seen.number, "is": seen.key}
+    return _signed(portal, at, session, claims, now)
+
+
+def _signed(portal: Portal, at: Address, session: PortalSession, what: Mapping[str, str | int], now: datetime) -> str:
     claims = {
         "sub": session.principal.id,
         "epoch": session.access.epoch,
-        "path": path,
-        "is": digest(content),
         "jti": portal.clock.short(),
+        **what,
     }
     token = signed.sign(_key(portal), AUDIENCE, claims, now=now, seconds=PICTURES_SECONDS)
     return f"{at.content_url}/read/{token}/"
@@ -80,6 +96,31 @@ def file(portal: Portal, person: Principal, path: str) -> bytes:
     opened, _ = portal.workspace(person).open(path)
     with opened:
         return opened.read(FILE_BYTES + 1)
+
+
+def put_together(portal: Portal, seen: Seen) -> bytes:
+    """Return a version of a shared notebook as a file, as somebody sees it."""
+    with portal.engine.begin() as conn:
+        return shown.written(conn, seen)
+
+
+def _seen(portal: Portal, conn: Connection, person: Principal, said: Mapping[str, Any], now: datetime) -> Seen:
+    """Return what an address says of a shared notebook, if its person may see just that still.  Raises NotSignedIn."""
+    try:
+        seen = shown.look(conn, portal.settings.policy, person, said["notebook"], now, said["version"])
+    except NotFound as error:
+        raise NotSignedIn(_ENDED) from error
+    if seen.key != said["is"]:
+        raise NotSignedIn(_ENDED)
+    return seen
+
+
+def _same_file(portal: Portal, person: Principal, path: str, is_: str) -> bytes:
+    """Return a notebook's file, if it is what an address was made for.  Raises NotFound."""
+    found = file(portal, person, path)
+    if digest(found) != is_:
+        raise NotFound(Problem("This notebook was saved anew meanwhile.", todo="Load the page around it again."))
+    return found
 
 
 class Once:
@@ -133,6 +174,9 @@ class Content:
             said = signed.read(self._key, AUDIENCE, found["token"], self._portal.clock.now())
         except jwt.InvalidTokenError:
             return None
+        # What is shared may be shared no more.
+        if "notebook" in said:
+            return None
         if wanted != _mark(said["is"], request):
             return None
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": wanted})
@@ -173,35 +217,31 @@ class Content:
         claims = Claims(said["sub"], Via.PORTAL, said["epoch"], "", "", signed.ends_at(said))
         with portal.engine.begin() as conn:
             person = people.token_bearer(conn, claims, now)
-        return Opened(person, said["path"], said["is"], datetime.fromtimestamp(float(said["iat"]), UTC))
+            seen = _seen(portal, conn, person, said, now) if "notebook" in said else None
+        made_at = datetime.fromtimestamp(float(said["iat"]), UTC)
+        if seen is not None:
+            return Opened(person, seen.opened.name, seen.key, made_at, lambda: put_together(portal, seen), shared=True)
+        of_file = lambda: _same_file(portal, person, said["path"], said["is"])  # noqa: E731
+        return Opened(person, said["path"], said["is"], made_at, of_file, shared=False)
 
     def _notebook(self, opened: Opened, token: str, request: Request) -> Response:
         mode, unfolded = _wished(request)
         now = self._portal.clock.now()
         if now > opened.made_at + timedelta(seconds=SECONDS) or not self._used.first_time(token, now.timestamp()):
             raise NotSignedIn(_ENDED)
-        room, person = self._portal.room, opened.person
-        rendered = room.kept(person.id, opened.digest)
-        if rendered is None:
-            content = file(self._portal, person, opened.path)
-            if digest(content) != opened.digest:
-                raise NotFound(
-                    Problem("This notebook was saved anew meanwhile.", todo="Load the page around it again.")
-                )
-            rendered = room.render(person.id, content)
+        rendered = self._portal.room.render_known(opened.person.id, opened.known_by, opened.content)
         html = answers.unfolded(rendered.html) if unfolded else rendered.html
-        shown = self._page.render(
-            title=rendered.title or opened.path,
+        page = self._page.render(
+            title=rendered.title or opened.name,
             mode=mode,
             html=Markup(html),  # noqa: S704
         )
-        return HTMLResponse(shown, headers={"ETag": _mark(opened.digest, request)})
+        kept = {"Cache-Control": "no-store"} if opened.shared else {"ETag": _mark(opened.known_by, request)}
+        return HTMLResponse(page, headers=kept)
 
     def _picture(self, opened: Opened, name: str) -> Response:
-        content, kind = self._portal.room.picture(
-            opened.person.id, opened.digest, name, lambda: file(self._portal, opened.person, opened.path)
-        )
-        kept = {"Cache-Control": f"private, max-age={PICTURES_SECONDS:.0f}, immutable"}
+        content, kind = self._portal.room.picture(opened.person.id, opened.known_by, name, opened.content)
+        kept = {"Cache-Control": "no-store" if opened.shared else f"private, max-age={PICTURES_SECONDS:.0f}, immutable"}
         return Response(content, media_type=kind, headers=kept)
 
     def _said(self, request: Request, problem: Problem, status: int) -> Response:

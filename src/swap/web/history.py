@@ -47,7 +47,7 @@ def changes(portal: Portal, visit: Visit) -> Response:
     path, new = visible(visit.query("path", PATH_LENGTH)), _number(visit.query("new"))
     old = _number(visit.query("old"), max(new - 1, 0))
     with portal.engine.begin() as conn:
-        found = history.compare(conn, visit.person, path, old, new)
+        found = history.compare(conn, portal.settings.policy, visit.person, path, old, new, visit.now)
     return respond(
         portal,
         visit,

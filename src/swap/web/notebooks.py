@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
-from swap.notebooks import model
+from swap.notebooks import model, sharing
 from swap.notebooks import service as notebooks
 from swap.web import catalogue, partitions
 from swap.web.hub import AWAY, ServerKind
@@ -18,6 +18,7 @@ from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
 LISTED = 500
+DIGITS = 6
 FIRST_SQL = "SELECT 'Replace this with a question of yours' AS answer"
 
 
@@ -26,6 +27,8 @@ def listing(portal: Portal, visit: Visit) -> Response:
     found = notebooks.recent(portal.workspace(visit.person), LISTED)
     text = visit.query("q").strip()
     wanted = text.lower().split()
+    with portal.engine.begin() as conn:
+        received, more = sharing.received(conn, visit.person, visit.now, begins := _begins(visit))
     shown = tuple(
         item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
     )
@@ -38,9 +41,22 @@ def listing(portal: Portal, visit: Visit) -> Response:
         total=len(found.notebooks),
         text=text,
         complete=found.complete,
+        received=received,
+        earlier=_from(begins - sharing.PAGE) if begins else "",
+        later=_from(begins + sharing.PAGE) if more else "",
         server=server_of(portal, visit),
         lab=lambda path="": lab(portal, visit, path),
     )
+
+
+def _begins(visit: Visit) -> int:
+    """Return from which row on what others share is listed."""
+    text = visit.query("from")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
+
+
+def _from(begins: int) -> str:
+    return f"/notebooks?{urlencode({'from': max(begins, 0)})}#received"
 
 
 async def create(portal: Portal, visit: Visit) -> Response:

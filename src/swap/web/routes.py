@@ -10,7 +10,21 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from swap.web import admin, data, documents, files, history, home, notebooks, packages, reading, server, session
+from swap.web import (
+    admin,
+    data,
+    documents,
+    files,
+    history,
+    home,
+    notebooks,
+    packages,
+    reading,
+    server,
+    session,
+    shared,
+    sharing,
+)
 from swap.web import help as help_pages
 from swap.web.portal import Portal, Visit
 
@@ -53,6 +67,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/notebooks/history/name", history.name),
     Route("GET", "/notebooks/deleted", history.deleted),
     Route("POST", "/notebooks/deleted/bring-back", history.bring_back),
+    Route("GET", "/notebooks/share", sharing.of_mine),
+    Route("GET", "/n/{notebook_id}", shared.page),
+    Route("GET", "/n/{notebook_id}/alone", shared.alone),
+    Route("GET", "/n/{notebook_id}/export", shared.export),
+    Route("GET", "/n/{notebook_id}/still", shared.still),
+    Route("POST", "/n/{notebook_id}/take", shared.take),
+    Route("GET", "/n/{notebook_id}/share", sharing.page),
+    Route("POST", "/n/{notebook_id}/share", sharing.give),
+    Route("POST", "/n/{notebook_id}/share/end", sharing.end),
     Route("GET", "/notebooks/upload", files.ask_upload),
     Route("POST", "/notebooks/upload", files.upload, upload_bytes=files.UPLOAD_BYTES),
     Route("GET", "/notebooks/rename", files.ask_rename),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 MINUTE = 60
@@ -154,6 +154,11 @@ def day(moment: datetime, zone: ZoneInfo) -> str:
 def exact(moment: datetime) -> str:
     """Return the exact moment in UTC, for tooltips."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def last_day(end: datetime, zone: ZoneInfo) -> str:
+    """Return the last day before a moment, as a field for a day has it."""
+    return (end.astimezone(zone) - timedelta(microseconds=1)).date().isoformat()
 
 
 def moment(value: object) -> datetime | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,6 +12,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from services import Database
 from swap.db import migrate, roles, tables
+from swap.policy.model import Resource
+from swap.query import lineage
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
@@ -130,3 +136,31 @@ def test_the_hub_works_in_a_schema_of_its_own(database: Database) -> None:
         assert conn.scalar(text("SELECT to_regclass('jupyterhub.users')")) is not None
     with database.engine("web").connect() as conn, pytest.raises(ProgrammingError, match="permission denied"):
         conn.execute(text("SELECT * FROM jupyterhub.users"))
+
+
+def test_what_the_runs_that_are_kept_have_read_is_known_from_the_beginning(database: Database) -> None:
+    known = importlib.import_module("swap.db.migrations.versions.0013_lineage").KNOWN
+    column = ["lake", "wmf", "views", "city"]
+    runs = [("q1", "k1", 3, [column]), ("q2", "k1", 1, [column]), ("q3", "k2", 2, [column]), ("q4", "k2", 9, [])]
+    with database.engine("owner").begin() as conn:
+        for query_id, kernel_id, days, reads in runs:
+            conn.execute(
+                tables.query_run.insert().values(
+                    id=query_id,
+                    person_id="p",
+                    via="kernel",
+                    kernel_id=kernel_id,
+                    statement="",
+                    state="done",
+                    reads=reads,
+                    created_at=NOW - timedelta(days=days),
+                )
+            )
+        conn.execute(tables.query_run.insert().values(id="q5", person_id="p", via="kernel", statement="", state="done"))
+        conn.execute(text(known))
+        assert lineage.of_person(conn, "p", NOW + timedelta(days=89)) == lineage.of_kernels(conn, "p", ["k1"])
+        both = lineage.of_kernels(conn, "p", ["k1", "k2"])
+        assert both is not None
+        assert lineage.union(lineage.columns(conn, both).values()) == {Resource(*column)}
+        assert len(both) == 2
+        assert lineage.of_kernels(conn, "p", [""]) is None

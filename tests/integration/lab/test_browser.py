@@ -475,6 +475,20 @@ def test_the_help_menu_leads_to_swaps_own_help(shared: Shared) -> None:
     opened.value.close()
 
 
+def test_share_leads_from_a_notebook_to_the_page_that_shares_it(shared: Shared) -> None:
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="share"))
+    where = "http://localhost:8000/notebooks/share?path=shared.ipynb"
+    with shared.page.context.expect_page() as opened:
+        shared.page.locator(".jp-NotebookPanel-toolbar").get_by_text("Share", exact=True).click()
+    assert opened.value.url == where
+    opened.value.close()
+    shared.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
+    with shared.page.context.expect_page() as opened:
+        shared.page.locator(".lm-Menu-itemLabel", has_text="Share Notebook").click()
+    assert opened.value.url == where
+    opened.value.close()
+
+
 def test_the_bar_stays_in_simple_mode(window: Lab) -> None:
     window.page.keyboard.press("Control+Shift+d")
     window.page.locator(".jp-LabShell[data-shell-mode=single-document]").wait_for(timeout=60_000)

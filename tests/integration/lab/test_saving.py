@@ -107,6 +107,19 @@ class Desk:
     def mend(self) -> None:
         self.way.upstream = ("127.0.0.1", int(self.gateway.url.rpartition(":")[2]))
 
+    def environment(self, path: str = "a.ipynb") -> dict[str, str]:
+        """Return what the newest version was said to run in."""
+        newest = (notebook_version.c.notebook_id == notebook.c.id) & (notebook_version.c.number == notebook.c.head)
+        with self.gateway.database.engine("owner").connect() as conn:
+            return dict(
+                conn.scalar(
+                    select(notebook_version.c.environment)
+                    .join(notebook, newest)
+                    .where(notebook.c.path == path, notebook.c.person_id == self.person.id)
+                )
+                or {}
+            )
+
 
 def as_lab_has_it(document: dict[str, Any]) -> dict[str, Any]:
     """Return a notebook as JupyterLab sends it: lines in one text."""
@@ -370,3 +383,24 @@ def test_every_acknowledged_save_is_there_after_a_kill(desk: Desk, seed: int) ->
     assert all(document in begun for document in kept), "nothing half-written"
     assert desk.save(saves.notebook("last")).status_code == 200
     assert desk.versions()[-1] == saves.notebook("last")
+
+
+def test_a_save_tells_which_kernels_ran_the_notebook_also_those_that_were_put_away(desk: Desk) -> None:
+    """What is saved may be an output of the one before."""
+    desk.save(saves.notebook("one"))
+    assert (desk.environment()["kernel_id"], desk.environment()["kernels"]) == ("", "")
+    named = {"path": "a.ipynb", "name": "a.ipynb", "type": "notebook", "kernel": {"name": "swap"}}
+    session = desk.ask("POST", "/api/sessions", json=named).json()
+    desk.save(saves.notebook("two"))
+    assert (desk.environment()["kernel_id"], desk.environment()["kernels"]) == (session["kernel"]["id"], "")
+    address = f"/api/sessions/{session['id']}"
+    second = desk.ask("PATCH", address, json={"kernel": {"name": "swap"}}).json()["kernel"]["id"]
+    assert second != session["kernel"]["id"]
+    desk.save(saves.notebook("three"))
+    assert (desk.environment()["kernel_id"], desk.environment()["kernels"]) == (second, session["kernel"]["id"])
+    assert desk.ask("PATCH", "/api/contents/a.ipynb", json={"path": "b.ipynb"}).status_code == 200
+    assert desk.ask("PATCH", address, json={"path": "b.ipynb"}).status_code == 200
+    assert desk.ask("DELETE", address).status_code == 204
+    desk.save(saves.notebook("four"), "b.ipynb")
+    found = desk.environment("b.ipynb")
+    assert (found["kernel_id"], set(found["kernels"].split())) == ("", {second, session["kernel"]["id"]})

@@ -21,6 +21,7 @@ from swap.identity import Principal, Via
 from swap.notebooks import history
 from swap.notebooks.versions import Head, Kind, Page, StaleBase
 from swap.people import service as people
+from swap.settings import Policy
 
 BEGIN = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -208,7 +209,7 @@ def test_a_version_is_its_persons_own(ann: World, database: services.Database) -
     eve = World(database, "eve")
     verbs = (
         lambda conn: history.page(conn, eve.principal, "a.ipynb", 9, folded=True),
-        lambda conn: history.compare(conn, eve.principal, "a.ipynb", 0, 1),
+        lambda conn: history.compare(conn, Policy(), eve.principal, "a.ipynb", 0, 1, eve.now),
         lambda conn: history.name(conn, eve.principal, "a.ipynb", 1, "mine"),
         lambda conn: history.restore(conn, eve.principal, "a.ipynb", 1, bytes, lambda _: None, eve.now, "save-id-1"),
     )
@@ -223,8 +224,8 @@ def test_what_changed_is_said_cell_by_cell(ann: World) -> None:
     ann.save(saves.notebook("aaa\nold\nsame", "bbb", "ccc", "ddd"))
     ann.save(saves.notebook("aaa\nnew\nsame", "ddd", "ccc", "eee", outputs={2: [image]}), base=1)
     with ann.engine.begin() as conn:
-        found = history.compare(conn, ann.principal, "a.ipynb", 1, 2)
-        everything = history.compare(conn, ann.principal, "a.ipynb", 0, 2)
+        found = history.compare(conn, Policy(), ann.principal, "a.ipynb", 1, 2, ann.now)
+        everything = history.compare(conn, Policy(), ann.principal, "a.ipynb", 0, 2, ann.now)
     told = [(each.what, each.place, [f"{line.mark}{line.text}" for line in each.lines], each.outputs) for each in found]
     assert told == [
         ("removed", 2, ["-bbb"], ""),

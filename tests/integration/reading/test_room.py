@@ -45,8 +45,14 @@ def test_a_notebook_is_read_in_another_process_and_kept_for_its_person(room: Roo
     assert reader != os.getpid()
     os.kill(reader, signal.SIGKILL)
     assert room.render(ANN, content) == first  # nobody is asked
-    assert room.kept(ANN, rooms.digest(content)) == first
-    assert room.kept(BERTRAND, rooms.digest(content)) is None
+
+
+def test_what_is_kept_is_one_persons_and_under_one_key(room: Room) -> None:
+    """What was read for somebody who sees more is given to nobody else, and not to them when they see less."""
+    for person, key, title in ((ANN, "all", "All"), (BERTRAND, "all", "Less"), (ANN, "less", "Less")):
+        content = notebooks.content(notebooks.markdown(f"# {title}"))
+        assert room.render_known(person, key, lambda content=content: content).title == title
+    assert room.render_known(ANN, "all", lambda: pytest.fail("it is kept")).title == "All"
 
 
 def test_no_process_reads_for_two_people(room: Room) -> None:

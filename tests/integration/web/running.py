@@ -27,7 +27,7 @@ from swap import ports, processes
 from swap import runtime as runtimes
 from swap.people import service
 from swap.runtime import Runtime
-from swap.settings import Launch, People, Settings, Site, load
+from swap.settings import Launch, People, Policy, Settings, Site, load
 from swap.web import app as web_app
 
 ADMINS = "swap-admins"
@@ -158,6 +158,7 @@ def running(
     folder: Path,
     adapt: Callable[[Any], None] = lambda _: None,
     gateway_at: Runtime | None = None,
+    policy: Policy | None = None,
     **site: Any,
 ) -> Iterator[Portal]:
     """Run a portal for the block, before a gateway that runs already or a double of one.
@@ -176,6 +177,7 @@ def running(
         people=People(admin_group=ADMINS),
         examples=folder / "examples",
         launch=Launch(start_seconds=10),
+        policy=policy or Policy(),
     )
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
         runtime = _runtime(database, folder, hub, gateway, port, service_token, gateway_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -40,7 +41,7 @@ class Shelf:
         (self.home / path).write_text(json.dumps(document))
         with self.portal.database.engine("gateway").begin() as conn:
             sent = saves.sent(document, path=path, base=base)
-            return history.save(conn, self.principal, sent, self.now, lambda: f"n{self.now.timestamp()}{path}").number
+            return history.save(conn, self.principal, sent, self.now, lambda: secrets.token_hex(16)).number
 
     def get(self, where: str = "", path: str = "a.ipynb", **more: Any) -> httpx.Response:
         rest = "".join(f"&{name}={value}" for name, value in more.items())

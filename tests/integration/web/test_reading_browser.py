@@ -129,9 +129,8 @@ def test_a_hostile_notebook_is_shown_and_nothing_of_it_acts(visit: Callable[...,
 
 def forged(monkeypatch: pytest.MonkeyPatch, html: str) -> None:
     """Let every notebook be shown as this, as if the cleaning had let it through."""
-    render = Room.render
-    monkeypatch.setattr(Room, "render", lambda *given: replace(render(*given), html=html))
-    monkeypatch.setattr(Room, "kept", lambda *_: None)
+    render = Room.render_known
+    monkeypatch.setattr(Room, "render_known", lambda *given: replace(render(*given), html=html))
 
 
 @pytest.mark.parametrize("walls", [{"policy", "frame"}, {"frame"}, {"policy"}, set()], ids=lambda walls: " and ".join(sorted(walls)) or "none")  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.processes import handed
+from swap.processes import handed, handed_web
 from swap.settings import Settings
 
 SITE = {
@@ -85,3 +85,12 @@ def test_of_the_environment_only_what_a_source_names_is_handed_on(monkeypatch: p
 def test_directories_of_sockets_are_in_the_view_and_those_of_secrets_are_not() -> None:
     settings = Settings.model_validate(SITE)
     assert list(handed._sockets(settings)) == [Path("/run/postgresql")]
+
+
+def test_the_portal_is_handed_the_rules_by_which_outputs_are_seen() -> None:
+    policy = {"grants": [{"name": "views", "groups": ["analysts"], "on": ["lake"]}], "ask": "data-owners"}
+    settings = Settings.model_validate(SITE | {"policy": policy})
+
+    told = Settings.model_validate(handed_web._settings(settings))
+
+    assert told.policy == settings.policy

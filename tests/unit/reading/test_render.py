@@ -8,7 +8,7 @@ import pytest
 
 import notebooks
 from swap.errors import NotFound
-from swap.reading import answers, exports, render
+from swap.reading import answers, exports, pictures, render
 
 
 def rendered(*cells: dict[str, Any], **metadata: Any) -> answers.Rendered:
@@ -129,3 +129,59 @@ def test_a_script_runs_and_holds_text_and_magics_as_comments() -> None:
     assert found["b"] == 42
     assert "# SELECT 1" in made
     assert "# # A" in made
+
+
+def hidden(**told: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "metadata": {}, "data": {"application/vnd.swap.hidden+json": told}}
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"datasets": ["lake.wmf.views"], "ask": "data-privacy"},
+            "They come from <code>lake.wmf.views</code>, which you may not read. Ask data-privacy.",
+        ),
+        (
+            {"datasets": ["a.b.c", "a.b.d", "data you may not see"], "ask": "owners"},
+            "They come from <code>a.b.c</code>, <code>a.b.d</code>, which you may not read, and from data you may not see. Ask owners.",
+        ),
+        ({"datasets": ["data you may not see"], "ask": "owners"}, "They come from data you may not see. Ask owners."),
+        (
+            {"datasets": [], "ask": "owners"},
+            "What they come from was not recorded; only the person whose notebook it is sees them.",
+        ),
+    ],
+)
+def test_hidden_outputs_say_what_they_come_from_and_whom_to_ask(told: dict[str, Any], said: str) -> None:
+    html = rendered(notebooks.code("1", hidden(**told))).html
+    assert f'role="note"><p><b>These outputs are hidden from you.</b> {said}</p></div>' in html
+
+
+@pytest.mark.parametrize("told", [None, 1, [], {"datasets": {}}, {"datasets": [1, None, ["a.b"]], "ask": {}}])
+def test_outputs_whose_reason_nobody_can_read_stay_hidden(told: Any) -> None:
+    made = hidden()
+    made["data"] = {"application/vnd.swap.hidden+json": told}
+    assert "These outputs are hidden from you." in rendered(notebooks.code("1", made)).html
+
+
+def test_nothing_is_shown_beside_what_is_hidden() -> None:
+    """Whatever stands there: also where more types come before it than are looked at."""
+    many = {f"application/x{number}": "canary" for number in range(60)}
+    other = {
+        "text/html": "<b>canary</b>",
+        "text/plain": "canary",
+        "image/png": notebooks.png(5, 4),
+        "application/vnd.swap.result+json": {"canary": 1},
+        "application/vnd.vegalite.v5+json": {},
+    }
+    for beside in (other, many | other):
+        made = hidden(datasets=["lake.<i>a</i>.b"], ask="<script>")
+        made["data"] = beside | made["data"]
+        content = notebooks.content(notebooks.code("1", made))
+        html = render.render(content, render.cache()).html
+        assert "canary" not in html
+        assert "<img" not in html
+        assert "&lt;i&gt;" in html
+        with pytest.raises(NotFound):
+            render.picture(content, pictures.name("image/png", other["image/png"]))

@@ -42,8 +42,8 @@ class Uploads:
         self._owners = threading.Lock()
         """Held while it is looked whose uploads there are: what is seen must not be gone a moment later."""
 
-    def add(self, principal: Principal, body: IO[bytes], gone: threading.Event) -> dict[str, Any]:
-        """Keep an Arrow IPC stream.
+    def add(self, principal: Principal, body: IO[bytes], gone: threading.Event, kernel_id: str = "") -> dict[str, Any]:
+        """Keep an Arrow IPC stream, and which kernel it came from.
 
         Raises Invalid, LimitExceeded, SwapError when the disk is full, and QueryCancelled when whoever sent it has
         `gone` while it waited for memory (say `wake` then).
@@ -55,7 +55,7 @@ class Uploads:
             result.end(complete=True)
             with self._owners:
                 self._make_room(principal, written.file_bytes)
-                self._keep_owner(upload_id, principal)
+                self._keep_owner(upload_id, principal, kernel_id)
         except BaseException as error:
             self._forget(upload_id)
             if isinstance(error, OSError):
@@ -114,9 +114,10 @@ class Uploads:
 
     def table(self, principal: Principal, name: str, upload_id: str) -> OwnTable:
         """Return one of the person's own uploads, under the name a statement gives it.  Raises NotFound."""
-        if not upload_id.isalnum() or not upload_id.startswith("u") or self._owner(upload_id) != principal.id:
+        owner = self._owner(upload_id) if upload_id.isalnum() and upload_id.startswith("u") else None
+        if owner is None or owner["person_id"] != principal.id:
             raise _gone(f"Your table {name} is gone.")
-        return OwnTable(name, upload_id, self._spool.written(upload_id).schema)
+        return OwnTable(name, upload_id, self._spool.written(upload_id).schema, owner["kernel_id"])
 
     def open(self, upload_id: str) -> int:
         """Return a descriptor from which an upload can be read as an Arrow IPC stream.  Raises NotFound."""
@@ -138,7 +139,7 @@ class Uploads:
     def _make_room(self, principal: Principal, size: int) -> None:
         """Forget the person's oldest uploads until one more of this size fits into their room."""
         paths = sorted(self._spool.directory.glob("u*.owner"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for upload_id in [path.stem for path in paths if self._owner(path.stem) == principal.id]:
+        for upload_id in [path.stem for path in paths if self._is_of(path.stem, principal)]:
             size += self._size(upload_id)
             if size > self._limits.spool_bytes_per_person:
                 self._forget(upload_id)
@@ -147,11 +148,11 @@ class Uploads:
         self._spool.forget(upload_id)
         (self._spool.directory / f"{upload_id}.owner").unlink(missing_ok=True)
 
-    def _keep_owner(self, upload_id: str, principal: Principal) -> None:
+    def _keep_owner(self, upload_id: str, principal: Principal, kernel_id: str) -> None:
         path = self._spool.directory / f"{upload_id}.owner"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump({"person_id": principal.id}, file)
+            json.dump({"person_id": principal.id, "kernel_id": kernel_id}, file)
 
     def _size(self, upload_id: str) -> int:
         try:
@@ -159,13 +160,19 @@ class Uploads:
         except FileNotFoundError:  # a site may keep results, and with them uploads, for less than an hour
             return 0
 
-    def _owner(self, upload_id: str) -> str | None:
+    def _is_of(self, upload_id: str, principal: Principal) -> bool:
+        owner = self._owner(upload_id)
+        return owner is not None and owner["person_id"] == principal.id
+
+    def _owner(self, upload_id: str) -> dict[str, str] | None:
         try:
-            return str(
-                json.loads((self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii"))["person_id"]
+            kept: dict[str, str] = json.loads(
+                (self._spool.directory / f"{upload_id}.owner").read_text(encoding="ascii")
             )
         except FileNotFoundError:
             return None
+        # One of before kernels were kept is of none that is known.
+        return {"kernel_id": ""} | kept
 
 
 def _whole(written: Written | None, rows: int) -> Written:

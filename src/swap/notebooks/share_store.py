@@ -1,0 +1,225 @@
+"""The SQL of shares.  Only `sharing` imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from swap.content import digest
+from swap.db.tables import notebook, notebook_share, notebook_version, person
+from swap.identity import Principal
+from swap.notebooks.shares import Kind, Role, Share, name_of
+
+_SHARE = (notebook_share.c.kind, notebook_share.c.whom, notebook_share.c.role, notebook_share.c.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A notebook with its newest version, and what of its shares may concern one person."""
+
+    notebook_id: str
+    path: str
+    owner_id: str
+    owner: str
+    number: int
+    digest: str
+    at: datetime
+    shares: tuple[Share, ...]
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending; the folder is the owner's own affair."""
+        return name_of(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A share as a list shows it."""
+
+    share: Share
+    name: str
+    groups: frozenset[str]
+    """Those that the person is in; the group itself."""
+    shared_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A notebook that somebody else has shared, as a list shows it."""
+
+    notebook_id: str
+    path: str
+    owner_id: str
+    owner: str
+    number: int
+    saved_at: datetime
+    shares: tuple[Share, ...]
+
+    @property
+    def name(self) -> str:
+        """Its file's name without the ending; the folder is the owner's own affair."""
+        return name_of(self.path)
+
+
+def hold(conn: Connection, notebook_id: str) -> None:
+    """Let one transaction at a time change who may do what with a notebook."""
+    conn.execute(select(notebook.c.id).where(notebook.c.id == notebook_id).with_for_update())
+
+
+def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
+    """Return a notebook that has a version; one statement, whether it is there or not."""
+    newest = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
+    shares = and_(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
+    rows = conn.execute(
+        select(
+            notebook.c.id,
+            notebook.c.path,
+            notebook.c.person_id,
+            person.c.name,
+            notebook_version.c.number,
+            notebook_version.c.digest,
+            notebook_version.c.at,
+            *_SHARE,
+        )
+        .select_from(notebook)
+        .join(notebook_version, newest)
+        .join(person, person.c.id == notebook.c.person_id)
+        .outerjoin(notebook_share, shares)
+        .where(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None))
+    ).all()
+    if not rows:
+        return None
+    first = rows[0]
+    given = tuple(_share(row) for row in rows if row.kind is not None)
+    return Kept(first.id, first.path, first.person_id, first.name, first.number, first.digest.hex(), first.at, given)
+
+
+def _concerns(reader: Principal) -> Any:
+    """Whether a row is for a person: `shares.role` says what it gives."""
+    kind, whom = notebook_share.c.kind, notebook_share.c.whom
+    return or_(
+        and_(kind == Kind.PERSON.value, whom == reader.id),
+        and_(kind == Kind.GROUP.value, whom == func.any(sorted(reader.groups))),
+        and_(kind == Kind.EVERYONE.value, whom == ""),
+    )
+
+
+def _share(row: Any) -> Share:
+    return Share(Kind(row.kind), row.whom, Role(row.role), row.expires_at)
+
+
+def received(conn: Connection, reader: Principal, now: datetime, begins: int, limit: int) -> list[Received]:
+    """Return what others have shared with a person, the newest share first."""
+    latest = (
+        select(notebook_share.c.notebook_id, func.max(notebook_share.c.at).label("at"))
+        .where(_concerns(reader), or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .group_by(notebook_share.c.notebook_id)
+        .subquery()
+    )
+    newest = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
+    rows = conn.execute(
+        select(
+            notebook.c.id,
+            notebook.c.path,
+            notebook.c.person_id,
+            person.c.name,
+            notebook_version.c.number,
+            notebook_version.c.at,
+        )
+        .select_from(latest)
+        .join(notebook, notebook.c.id == latest.c.notebook_id)
+        .join(notebook_version, newest)
+        .join(person, person.c.id == notebook.c.person_id)
+        .where(notebook.c.deleted_at.is_(None), notebook.c.person_id != reader.id)
+        .order_by(latest.c.at.desc(), notebook.c.id)
+        .offset(begins)
+        .limit(limit)
+    ).all()
+    shares: dict[str, list[Share]] = {row.id: [] for row in rows}
+    for row in conn.execute(
+        select(notebook_share.c.notebook_id, *_SHARE).where(
+            notebook_share.c.notebook_id == func.any(list(shares)), _concerns(reader)
+        )
+    ):
+        shares[row.notebook_id].append(_share(row))
+    return [
+        Received(row.id, row.path, row.person_id, row.name, row.number, row.at, tuple(shares[row.id])) for row in rows
+    ]
+
+
+def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[Given]:
+    """Return a notebook's shares: people, then groups, by name; everyone last."""
+    by = person.alias("by")
+    name = case((notebook_share.c.kind == Kind.PERSON.value, person.c.name), else_=notebook_share.c.whom)
+    order = case({Kind.PERSON.value: 0, Kind.GROUP.value: 1}, value=notebook_share.c.kind, else_=2)
+    rows = conn.execute(
+        select(*_SHARE, name.label("name"), person.c.groups, by.c.name.label("by_name"))
+        .select_from(notebook_share)
+        .join(by, by.c.id == notebook_share.c.shared_by)
+        .outerjoin(person, person.c.id == notebook_share.c.whom)
+        .where(notebook_share.c.notebook_id == notebook_id)
+        .order_by(order, func.lower(name), notebook_share.c.whom)
+        .offset(begins)
+        .limit(limit)
+    )
+    return [Given(_share(row), row.name, _groups(row), row.by_name) for row in rows]
+
+
+def _groups(row: Any) -> frozenset[str]:
+    if row.kind == Kind.PERSON.value:
+        return frozenset(row.groups)
+    return frozenset({row.whom} - {""})
+
+
+def one(conn: Connection, notebook_id: str, kind: Kind, whom: str) -> Share | None:
+    """Return a share of a notebook."""
+    row = conn.execute(select(*_SHARE).where(*_place(notebook_id, kind, whom))).one_or_none()
+    return None if row is None else _share(row)
+
+
+def count(conn: Connection, notebook_id: str) -> int:
+    """Return how many shares a notebook has."""
+    return conn.scalar(select(func.count()).where(notebook_share.c.notebook_id == notebook_id)) or 0
+
+
+def put(conn: Connection, notebook_id: str, share: Share, shared_by: str, now: datetime) -> None:
+    """Give a role, in the place of what was given to the same."""
+    values = {"role": share.role.value, "expires_at": share.expires_at, "shared_by": shared_by, "at": now}
+    wanted = upsert(notebook_share).values(notebook_id=notebook_id, kind=share.kind.value, whom=share.whom, **values)
+    conn.execute(wanted.on_conflict_do_update(index_elements=list(notebook_share.primary_key.columns), set_=values))
+
+
+def end(conn: Connection, notebook_id: str, kind: Kind, whom: str) -> bool:
+    """Take a role away; False when there is none."""
+    done = conn.execute(delete(notebook_share).where(*_place(notebook_id, kind, whom)))
+    return done.rowcount == 1
+
+
+def _place(notebook_id: str, kind: Kind, whom: str) -> Iterable[Any]:
+    return (
+        notebook_share.c.notebook_id == notebook_id,
+        notebook_share.c.kind == kind.value,
+        notebook_share.c.whom == whom,
+    )
+
+
+def give(
+    conn: Connection, notebook_id: str, person_id: str, path: str, number: int, written: bytes, now: datetime
+) -> None:
+    """Make a notebook somebody else's, at a path of their home, where its newest version lies as it was written.
+
+    A notebook of theirs that was at this path is as if deleted: its file is not there.
+    """
+    there = (notebook.c.person_id == person_id, notebook.c.path == path, notebook.c.deleted_at.is_(None))
+    conn.execute(update(notebook).where(*there).values(deleted_at=now))
+    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(person_id=person_id, path=path))
+    conn.execute(
+        update(notebook_version)
+        .where(notebook_version.c.notebook_id == notebook_id, notebook_version.c.number == number)
+        .values(file_digest=bytes.fromhex(digest(written)))
+    )

@@ -1,0 +1,108 @@
+"""A version of a shared notebook as one person may see it now: its share first, then its outputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from swap.content import Manifest
+from swap.errors import Forbidden, NotFound, Problem
+from swap.identity import Principal
+from swap.notebooks import history, lineages, sharing, sight, store
+from swap.notebooks.sharing import Opened
+from swap.notebooks.sight import Hidden
+from swap.settings import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody may see of a version, before anything of it is put together."""
+
+    opened: Opened
+    number: int
+    manifest: Manifest
+    outputs: int
+    """Cells that have some."""
+    hidden: Mapping[str, Hidden]
+    key: str
+    """What it is known by: the same for the same content with the same outputs hidden, and for nothing else."""
+
+    @property
+    def hidden_outputs(self) -> int:
+        """How many cells' outputs are hidden."""
+        return sum(cell.outputs in self.hidden for cell in self.manifest.cells)
+
+    @property
+    def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What hidden outputs come from, as far as the person may know, and whom to ask."""
+        return _told(self.hidden)
+
+
+def look(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime, number: int | None = None
+) -> Seen:
+    """Return what somebody may see of a version, the newest if none is named.  Raises NotFound."""
+    opened = sharing.open_(conn, person, notebook_id, now)
+    number, digest = opened.kept.number if number is None else number, opened.kept.digest
+    if number != opened.kept.number:
+        found = store.version(conn, notebook_id, number)
+        if found is None:
+            raise NotFound(sharing.NOWHERE)
+        digest = found.digest.hex()
+    manifest = history.manifest_of(conn, notebook_id, digest)
+    hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
+    count = sum(cell.outputs is not None for cell in manifest.cells)
+    return Seen(opened, number, manifest, count, hidden, _key(digest, hidden))
+
+
+def _key(digest: str, hidden: Mapping[str, Hidden]) -> str:
+    told = [digest, sorted((name, each.datasets, each.ask) for name, each in hidden.items())]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def written(conn: Connection, seen: Seen) -> bytes:
+    """Return the version as a file; of outputs that are hidden nothing is read."""
+    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, seen.manifest, seen.hidden))
+
+
+def demand_all(conn: Connection, policy: Policy, person: Principal, opened: Opened, now: datetime) -> None:
+    """Raise Forbidden unless somebody may see all outputs of all versions, as an owner does."""
+    outputs = lineages.all_of(conn, opened.kept.notebook_id)
+    hidden = sight.hidden(conn, policy, person, opened.kept.notebook_id, outputs, now)
+    if hidden:
+        datasets, asks = _told(hidden)
+        raise Forbidden(
+            Problem(
+                f"{opened.name} cannot become yours.",
+                why=f"Its versions hold outputs that you may not see{_of(datasets)}; an owner sees all of them.",
+                todo=f"Ask {' and '.join(asks)} for access.",
+            )
+        )
+
+
+def _told(hidden: Mapping[str, Hidden]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what hidden outputs come from, and whom to ask."""
+    datasets = {name for each in hidden.values() for name in each.datasets}
+    return tuple(sorted(datasets)), tuple(sorted({each.ask for each in hidden.values()}))
+
+
+def _of(datasets: tuple[str, ...]) -> str:
+    return f", from {', '.join(datasets)}" if datasets else ""
+
+
+def seen_by(conn: Connection, policy: Policy, opened: Opened, people: Sequence[Principal]) -> tuple[int, list[int]]:
+    """Return how many cells of the newest version have outputs, and how many of them each of some people would see."""
+    manifest = history.manifest_of(conn, opened.kept.notebook_id, opened.kept.digest)
+    cells = [cell.outputs for cell in manifest.cells if cell.outputs is not None]
+    recorded = lineages.of_notebook(conn, opened.kept.notebook_id, set(cells))[1]
+    counts = []
+    for person in people:
+        open_ = {name for name, why in sight.verdicts(conn, policy, person, recorded).items() if why is None}
+        visible = {part for name in open_ for part in recorded[name]}
+        counts.append(sum(part in visible for part in cells))
+    return len(cells), counts

@@ -1,0 +1,105 @@
+"""Which outputs of a notebook somebody may not see: the one function that decides it, wherever outputs are shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection
+
+from swap.identity import Principal
+from swap.notebooks import lineages
+from swap.people import service as people
+from swap.policy.decide import Book, book, decide_table
+from swap.policy.model import Action, Resource
+from swap.query import lineage
+from swap.query.lineage import Columns
+from swap.settings import Policy
+
+MIME = "application/vnd.swap.hidden+json"
+UNNAMED = "data you may not see"
+JUDGED = 5_000
+"""Sets of columns whose verdicts are remembered for the same groups."""
+_said: WeakKeyDictionary[Book, dict[bytes, Hidden | None]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Why outputs are not shown: data they come from, and whom to ask for it."""
+
+    datasets: tuple[str, ...]
+    """As the person may name them; what they may not discover is `UNNAMED`.  None: what they come from is not known."""
+    ask: str
+
+
+def hidden(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, outputs: Collection[str], now: datetime
+) -> dict[str, Hidden]:
+    """Return which of these outputs parts of a notebook a person may not see, with the rights they have now.
+
+    The notebook's own person sees all of them: they lie in their home.  What was never recorded is hidden.
+    Raises NotSignedIn for a person who may not act any more.
+    """
+    if not outputs:
+        return {}
+    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    if owner == person.id:
+        return {}
+    present = people.principal(conn, person.id, person.via, now)
+    found = dict.fromkeys(outputs, Hidden((), policy.ask))
+    for name, verdict in verdicts(conn, policy, present, recorded).items():
+        for digest in recorded[name]:
+            if verdict is None:
+                del found[digest]
+            else:
+                found[digest] = verdict
+    return found
+
+
+def verdicts(
+    conn: Connection, policy: Policy, person: Principal, names: Collection[bytes]
+) -> dict[bytes, Hidden | None]:
+    """Return what is said of sets of columns; to the same groups, by the same rules, it is the same for ever."""
+    by = book(policy, person)
+    said = _said.get(by, {})
+    found = {name: said[name] for name in names if name in said}
+    if missing := set(names) - found.keys():
+        judged = {name: judge(policy, person, each) for name, each in lineage.columns(conn, missing).items()}
+        # A new one, for somebody else may be looking into the old one.
+        _said[by] = judged if len(said) > JUDGED else said | judged
+        found |= judged
+    return found
+
+
+def instead(why: Hidden) -> dict[str, Any]:
+    """Return the one output that stands in place of hidden ones.  It has no other type that could be shown."""
+    told = {"datasets": list(why.datasets), "ask": why.ask}
+    return {"output_type": "display_data", "metadata": {}, "data": {MIME: told}}
+
+
+def judge(policy: Policy, person: Principal, columns: Columns) -> Hidden | None:
+    """Return why somebody may not see what comes from these columns, or None if they may."""
+    tables: dict[Resource, list[str]] = defaultdict(list)
+    for each in columns:
+        tables[Resource(each.source, each.schema, each.table)].append(each.column or "")
+    named, asked = set[str](), set[str]()
+    for table, names in tables.items():
+        known, may_know = decide_table(policy, person, Action.DISCOVER, table, names)
+        refused = [
+            verdict
+            # As of a kept result: who may not know of a thing any more may not have what was read of it either.
+            for verdict in (*decide_table(policy, person, Action.READ, table, names)[1], *may_know)
+            if not verdict.allowed
+        ]
+        if not refused:
+            continue
+        # Whom to ask for what somebody may not know of would tell of it.
+        named.add(str(table) if known.allowed else UNNAMED)
+        asked |= {verdict.ask or policy.ask for verdict in refused} if known.allowed else {policy.ask}
+    if not named:
+        return None
+    return Hidden((*sorted(named - {UNNAMED}), *(named & {UNNAMED})), ", ".join(sorted(asked)))

@@ -1,0 +1,143 @@
+"""A shared notebook at its address, `/n/<id>`: as it was saved last, with what its reader may see of it.
+
+An address is no key: each of these asks `shown.look`, which asks for the share, whatever was asked before.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.responses import Response
+
+from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
+from swap.notebooks import sharing, shown
+from swap.notebooks.shares import Role
+from swap.notebooks.shown import Seen
+from swap.web import content
+from swap.web.pages import MODE_COOKIE, go, respond
+from swap.web.portal import Portal, Visit
+
+NOTEBOOK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
+"""What can be taken along: how the reading process makes it, and how the file ends."""
+_ENDINGS = {"r": ".R"}
+"""How a script ends, by its language; Python's for all others."""
+
+
+def page(portal: Portal, visit: Visit) -> Response:
+    """The notebook in its frame, and who saved it when."""
+    seen = _look(portal, visit, "page")
+    shared: dict[str, Any] = {
+        "here": "notebooks",
+        "seen": seen,
+        "told": seen.told,
+        "opened": seen.opened,
+        "kept": seen.opened.kept,
+        "address": address(seen.opened.kept.notebook_id),
+        "manages": seen.opened.role.includes(Role.MANAGE),
+        "owns": seen.opened.role is Role.OWN,
+        "window": f"notebook-{portal.clock.short()}",
+        "unfolded": visit.query("code") == "all",
+        "sandbox": content.SANDBOX,
+    }
+    try:
+        rendered = portal.room.render_known(visit.person.id, seen.key, lambda: content.put_together(portal, seen))
+    except (Invalid, LimitExceeded) as error:
+        none: dict[str, Any] = {"rendered": None, "places": [], "frame": "", "problem": error.problem}
+        return respond(portal, visit, "shared.html", status=error.status, **none, **shared)
+    frame = _frame(portal, visit, seen)
+    return respond(
+        portal,
+        visit,
+        "shared.html",
+        rendered=rendered,
+        frame=content.at_cell(frame, visit.query("at")),
+        places=[(each, content.at_cell(frame, each.anchor)) for each in rendered.outline if each.level <= 3],
+        problem=None,
+        **shared,
+    )
+
+
+def alone(portal: Portal, visit: Visit) -> Response:
+    """The notebook without the page around it, to be printed."""
+    return go(_frame(portal, visit, _look(portal, visit, "print")))
+
+
+def export(portal: Portal, visit: Visit) -> Response:
+    """The notebook as a file to take along: with the outputs one may see, without any, or as a script."""
+    wanted = visit.query("as")
+    seen = _look(portal, visit, wanted if wanted in EXPORTS else "")
+    if wanted not in EXPORTS:
+        raise NotFound(Problem("A notebook cannot be had as this.", todo="Choose one of the files on its page."))
+    made, (kind, ending) = content.put_together(portal, seen), EXPORTS[wanted]
+    if not ending:
+        language = portal.room.render_known(visit.person.id, seen.key, lambda: made).language
+        ending = _ENDINGS.get(language, ".py")
+    return Response(
+        portal.room.export(visit.person.id, made, kind) if kind else made,
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(seen.opened.name + ending, safe='')}"},
+    )
+
+
+def still(portal: Portal, visit: Visit) -> Response:
+    """Whether what a page shows may be seen as it is: pages ask again and again, and load anew when it may not."""
+    number = visit.query("version")
+    if not (number.isascii() and number.isdigit() and len(number) < 10):
+        raise NotFound(sharing.NOWHERE)
+    with portal.engine.begin() as conn:
+        seen = shown.look(conn, portal.settings.policy, visit.person, notebook_id(visit), visit.now, int(number))
+    if seen.key != visit.query("is"):
+        raise Conflict(Problem("You may see something else of this notebook now.", todo="Load the page again."))
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def take(portal: Portal, visit: Visit) -> Response:
+    """Make a notebook mine that was offered to me, and write it into my home."""
+    wanted, workspace = notebook_id(visit), portal.workspace(visit.person)
+
+    def put(stem: str, written: bytes) -> str:
+        return workspace.put(stem, [written], f".swap-{portal.clock.short()}.tmp", first=None)
+
+    with portal.engine.begin() as conn:
+
+        def whole(opened: sharing.Opened) -> bytes:
+            shown.demand_all(conn, portal.settings.policy, visit.person, opened, visit.now)
+            seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
+            return shown.written(conn, seen)
+
+        sharing.take(conn, visit.person, wanted, whole, put, visit.now)
+    return go(address(wanted))
+
+
+def notebook_id(visit: Visit) -> str:
+    """Return the id in a path.  Raises NotFound for what is none, as for one that nobody has."""
+    found: str = visit.params["notebook_id"]
+    if not NOTEBOOK_ID.fullmatch(found):
+        raise NotFound(sharing.NOWHERE)
+    return found
+
+
+def address(notebook: str, step: str = "") -> str:
+    """Return the address of a notebook, or of something that is done with it."""
+    return f"/n/{notebook}/{step}" if step else f"/n/{notebook}"
+
+
+def _look(portal: Portal, visit: Visit, how: str) -> Seen:
+    """Return what the person may see of the newest version; the audit has it of another's notebook."""
+    with portal.engine.begin() as conn:
+        seen = shown.look(conn, portal.settings.policy, visit.person, notebook_id(visit), visit.now)
+        if how:
+            sharing.read(conn, visit.person, seen.opened, how, seen.hidden_outputs)
+    return seen
+
+
+def _frame(portal: Portal, visit: Visit, seen: Seen) -> str:
+    """Return an address that shows a notebook, as the person wants pages to look."""
+    at = content.shared_address(portal, portal.address(visit.request), visit.signed_in, seen, visit.now)
+    wishes = {"mode": visit.request.cookies.get(MODE_COOKIE, ""), "code": visit.query("code")}
+    kept = {key: value for key, value in wishes.items() if value in {*content.MODES, "all"}}
+    return f"{at}?{urlencode(kept)}" if kept else at
