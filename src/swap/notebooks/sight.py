@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,19 @@ def hidden(
             else:
                 found[digest] = verdict
     return found
+
+
+def would_see(
+    conn: Connection, policy: Policy, people: Sequence[Principal], notebook_id: str, outputs: Collection[str]
+) -> list[set[str]]:
+    """Return which of these outputs parts each of some people would see, if they had the notebook and these groups."""
+    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    seen = []
+    for person in people:
+        verdicts = _verdicts(conn, policy, person, recorded)
+        open_ = {part for name, parts in recorded.items() if verdicts[name] is None for part in parts}
+        seen.append(set(outputs) if person.id == owner else open_)
+    return seen
 
 
 def _verdicts(

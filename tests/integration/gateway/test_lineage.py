@@ -353,6 +353,25 @@ def test_a_query_that_reads_what_its_kernel_has_read_says_nothing_more(ann: Desk
     assert len([each for each in said if "kernel_read" in each]) == 1
 
 
+def test_what_somebody_would_see_is_what_they_see(ann: Desk, bob: Desk) -> None:
+    ann.asks(COUNTRIES, "k1")
+    ann.saves("Germany", kernel="k1")
+    ann.asks(CITIES, "k1")
+    saved = ann.saves("Germany", "Berlin", "Paris", kernel="k1", base=1)
+    outputs = _newest(bob, saved[0]).outputs()
+    groups = [("readers",), ("analysts",), ("analysts", "data-privacy"), ()]
+    people = [Principal(bob.person.id, "bob", frozenset(each), Via.PORTAL) for each in groups]
+    owner = Principal(ann.person.id, "ann", frozenset(), Via.PORTAL)
+    with bob.web.begin() as conn:
+        would = sight.would_see(conn, POLICY, [*people, owner], saved[0], outputs)
+    for each, seen in zip(groups, would, strict=False):
+        bob.swap.set_groups(bob.person, *each)
+        with bob.web.begin() as conn:
+            hidden = sight.hidden(conn, POLICY, bob.principal, saved[0], outputs, datetime.now(UTC))
+        assert seen == outputs - hidden.keys(), each
+    assert [len(each) for each in would] == [1, 1, 3, 0, 3]
+
+
 def test_one_statement_finds_what_a_version_comes_from(ann: Desk, bob: Desk) -> None:
     ann.asks(CITIES, "k1")
     saved = ann.saves(*map(str, range(100)), kernel="k1")
