@@ -99,10 +99,5 @@ def seen_by(conn: Connection, policy: Policy, opened: Opened, people: Sequence[P
     """Return how many cells of the newest version have outputs, and how many of them each of some people would see."""
     manifest = history.manifest_of(conn, opened.kept.notebook_id, opened.kept.digest)
     cells = [cell.outputs for cell in manifest.cells if cell.outputs is not None]
-    recorded = lineages.of_notebook(conn, opened.kept.notebook_id, set(cells))[1]
-    counts = []
-    for person in people:
-        open_ = {name for name, why in sight.verdicts(conn, policy, person, recorded).items() if why is None}
-        visible = {part for name in open_ for part in recorded[name]}
-        counts.append(sum(part in visible for part in cells))
-    return len(cells), counts
+    seen = sight.would_see(conn, policy, people, opened.kept.notebook_id, set(cells))
+    return len(cells), [sum(part in each for part in cells) for each in seen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,7 +51,7 @@ def hidden(
         return {}
     present = people.principal(conn, person.id, person.via, now)
     found = dict.fromkeys(outputs, Hidden((), policy.ask))
-    for name, verdict in verdicts(conn, policy, present, recorded).items():
+    for name, verdict in _verdicts(conn, policy, present, recorded).items():
         for digest in recorded[name]:
             if verdict is None:
                 del found[digest]
@@ -60,7 +60,20 @@ def hidden(
     return found
 
 
-def verdicts(
+def would_see(
+    conn: Connection, policy: Policy, people: Sequence[Principal], notebook_id: str, outputs: Collection[str]
+) -> list[set[str]]:
+    """Return which of these outputs parts each of some people would see, if they had the notebook and these groups."""
+    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    seen = []
+    for person in people:
+        verdicts = _verdicts(conn, policy, person, recorded)
+        open_ = {part for name, parts in recorded.items() if verdicts[name] is None for part in parts}
+        seen.append(set(outputs) if person.id == owner else open_)
+    return seen
+
+
+def _verdicts(
     conn: Connection, policy: Policy, person: Principal, names: Collection[bytes]
 ) -> dict[bytes, Hidden | None]:
     """Return what is said of sets of columns; to the same groups, by the same rules, it is the same for ever."""

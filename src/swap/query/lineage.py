@@ -111,7 +111,8 @@ def hand_on(conn: Connection, person_id: str, giver: str, taker: str, now: datet
     given = select(
         kernel_read.c.person_id, cast(literal(taker), Text), kernel_read.c.lineage, func.max(kernel_read.c.last_at)
     ).where(kernel_read.c.person_id == person_id, kernel_read.c.kernel_id != taker, wanted)
-    given = given.group_by(kernel_read.c.person_id, kernel_read.c.lineage)
+    # In one order, so that two who are handed the same do not wait for one another.
+    given = given.group_by(kernel_read.c.person_id, kernel_read.c.lineage).order_by(kernel_read.c.lineage)
     conn.execute(_later(upsert(kernel_read).from_select(["person_id", "kernel_id", "lineage", "last_at"], given)))
 
 

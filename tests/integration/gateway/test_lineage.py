@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from swap.errors import NotFound, NotSignedIn
 from swap.identity import Principal, Via
 from swap.notebooks import history, sight, store
 from swap.notebooks.sight import MIME, UNNAMED, Hidden
+from swap.query import lineage as known
 
 VIEWS = "SELECT view_count FROM lake.wmf.pageview_hourly LIMIT 1"
 CITIES = "SELECT city FROM lake.wmf.pageview_hourly LIMIT 1"
@@ -54,6 +56,14 @@ class Desk:
         assert answer.status_code == 202, answer.text
         assert answer.json()["state"]["state"] == "done", answer.text
         return str(answer.json()["id"])
+
+    def brings(self, kernel: str) -> str:
+        """Send a table of their own; return its id."""
+        sink, table = io.BytesIO(), pa.table({"city": ["Berlin"]})
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        with self.client(kernel) as client:
+            return str(client.post("/v1/uploads", content=sink.getvalue()).json()["id"])
 
     def saves(self, *outputs: str, kernel: str = "", path: str = "a.ipynb", **more: Any) -> tuple[str, int]:
         """Save a notebook with a cell for each of these outputs; return which it is, and its version."""
@@ -133,7 +143,7 @@ def test_it_is_this_look_that_hides_them(ann: Desk, bob: Desk, monkeypatch: pyte
     saved = ann.saves("Berlin", kernel="k1")
     assert bob.sees(saved) == [NOT_KNOWN]
 
-    monkeypatch.setattr(sight, "verdicts", lambda *given: dict.fromkeys(given[-1]))
+    monkeypatch.setattr(sight, "_verdicts", lambda *given: dict.fromkeys(given[-1]))
 
     assert bob.sees(saved) == ["Berlin"]
 
@@ -262,13 +272,9 @@ def test_a_table_that_is_brought_along_brings_what_its_kernel_read(ann: Desk, bo
     """Of a kernel that never asked nobody knows where it has its table from."""
     ann.asks(CITIES, "k1")
     ann.asks(COUNTRIES, "k2")
-    sink, table = io.BytesIO(), pa.table({"city": ["Berlin"]})
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    with ann.client(giver) as client:
-        upload = client.post("/v1/uploads", content=sink.getvalue()).json()["id"]
+    mine = ann.brings(giver)
     assert bob.sees(ann.saves("Germany", kernel="k2")) == ["Germany"]
-    ann.asks("SELECT city FROM mine", "k2", tables={"mine": upload})
+    ann.asks("SELECT city FROM mine", "k2", tables={"mine": mine})
     assert bob.sees(ann.saves("Berlin", kernel="k2", base=1)) == [NOT_KNOWN]
 
 
@@ -345,12 +351,56 @@ def test_the_same_is_kept_once_and_recorded_once(make_gateway: Any) -> None:
     assert (count(swap, lineage), count(swap, notebook_lineage)) == (1, 21)
 
 
+def test_many_that_read_the_same_at_once_do_not_end_one_another(ann: Desk) -> None:
+    ann.asks(CITIES, "k1")
+    ann.asks(COUNTRIES, "k1")
+    mine = ann.brings("k1")
+
+    def ask(number: int) -> None:
+        columns = ("page_id", "page_title", "year", "price")[number % 4]
+        ann.asks(f"SELECT {columns} FROM lake.wmf.pageview_hourly LIMIT 1", f"k{2 + number % 2}")
+        ann.asks("SELECT city FROM mine", f"k{2 + number % 2}", tables={"mine": mine})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(24)))
+    with ann.swap.database.engine("owner").begin() as conn:
+        read = [columns_of(conn, ann.person.id, f"k{number}") for number in (1, 2, 3)]
+    assert len(read[0]) == 2
+    assert read[1] | read[2] == read[0] | {"page_id", "page_title", "year", "price"}
+    assert read[0] <= read[1] & read[2]
+
+
+def columns_of(conn: Any, person_id: str, kernel: str) -> set[str | None]:
+    names = known.of_kernels(conn, person_id, [kernel])
+    assert names is not None
+    return {each.column for each in known.union(known.columns(conn, names).values())}
+
+
 def test_a_query_that_reads_what_its_kernel_has_read_says_nothing_more(ann: Desk) -> None:
     engine = ann.swap.app.state.parts.queries.engine
     with statements(engine) as said:
         ann.asks(CITIES, "k1")
         ann.asks(CITIES, "k1")
     assert len([each for each in said if "kernel_read" in each]) == 1
+
+
+def test_what_somebody_would_see_is_what_they_see(ann: Desk, bob: Desk) -> None:
+    ann.asks(COUNTRIES, "k1")
+    ann.saves("Germany", kernel="k1")
+    ann.asks(CITIES, "k1")
+    saved = ann.saves("Germany", "Berlin", "Paris", kernel="k1", base=1)
+    outputs = _newest(bob, saved[0]).outputs()
+    groups = [("readers",), ("analysts",), ("analysts", "data-privacy"), ()]
+    people = [Principal(bob.person.id, "bob", frozenset(each), Via.PORTAL) for each in groups]
+    owner = Principal(ann.person.id, "ann", frozenset(), Via.PORTAL)
+    with bob.web.begin() as conn:
+        would = sight.would_see(conn, POLICY, [*people, owner], saved[0], outputs)
+    for each, seen in zip(groups, would, strict=False):
+        bob.swap.set_groups(bob.person, *each)
+        with bob.web.begin() as conn:
+            hidden = sight.hidden(conn, POLICY, bob.principal, saved[0], outputs, datetime.now(UTC))
+        assert seen == outputs - hidden.keys(), each
+    assert [len(each) for each in would] == [1, 1, 3, 0, 3]
 
 
 def test_one_statement_finds_what_a_version_comes_from(ann: Desk, bob: Desk) -> None:

@@ -30,7 +30,7 @@ def token(portal: Portal, via: Via) -> str:
 
 def address(route: Route) -> str:
     path = route.path.replace("{path:path}", "first.ipynb")
-    return path.format(source="lake", schema="wmf", table="pageview_hourly")
+    return path.format(source="lake", schema="wmf", table="pageview_hourly", notebook_id="0" * 32)
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")

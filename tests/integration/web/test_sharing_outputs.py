@@ -111,7 +111,7 @@ def test_f03_nothing_that_is_taken_along_holds_what_one_may_not_see(
 ) -> None:
     assert SECRET not in WAYS[way](it)
     if way in {"page", "print", "seen"}:
-        monkeypatch.setattr(sight, "verdicts", lambda *given: dict.fromkeys(given[-1]))
+        monkeypatch.setattr(sight, "_verdicts", lambda *given: dict.fromkeys(given[-1]))
         assert SECRET in WAYS[way](it)  # the control
 
 
