@@ -2,95 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
-import pyarrow as pa
 import pytest
-from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy import func, select, text
 
 import notebooks
 import saves
-import services
+from integration.gateway.desks import (
+    CITIES,
+    COUNTRIES,
+    NEVER_RECORDED,
+    NO_CITIES,
+    NOT_KNOWN,
+    SECRET,
+    Desk,
+    newest,
+    told,
+)
 from integration.gateway.gateways import POLICY, Gateway
-from integration.gateway.test_notebooks import Home
-from swap import content
-from swap.db.tables import kernel_read, lineage, notebook_lineage, notebook_part
+from swap.db.tables import kernel_read, notebook_lineage, notebook_part
 from swap.errors import NotFound, NotSignedIn
 from swap.identity import Principal, Via
-from swap.notebooks import history, sight, store
-from swap.notebooks.sight import MIME, UNNAMED, Hidden
-from swap.query import lineage as known
-
-VIEWS = "SELECT view_count FROM lake.wmf.pageview_hourly LIMIT 1"
-CITIES = "SELECT city FROM lake.wmf.pageview_hourly LIMIT 1"
-COUNTRIES = "SELECT name FROM lake.canonical.countries"
-SECRET = "SELECT password FROM lake.private.secret"
-NO_CITIES = Hidden(("lake.wmf.pageview_hourly",), "data-privacy")
-NOT_KNOWN = Hidden((UNNAMED,), "data-platform")
-NEVER_RECORDED = Hidden((), "data-platform")
-
-
-class Desk:
-    """Somebody with kernels that ask, and a server that saves; everybody else may look at what they have."""
-
-    def __init__(self, swap: Gateway, name: str, *groups: str) -> None:
-        self.swap, self.person = swap, swap.person(name, *groups)
-        self.home = Home(swap, self.person)
-        self.web: Engine = swap.database.engine("web")
-
-    def client(self, kernel: str) -> httpx.Client:
-        headers = {"authorization": f"Bearer {self.person.token(kernel=kernel)}"}
-        return httpx.Client(
-            base_url=self.swap.url, headers=headers, timeout=60, trust_env=False, verify=services.NO_TLS
-        )
-
-    def asks(self, statement: str, kernel: str, **more: Any) -> str:
-        with self.client(kernel) as client:
-            answer = client.post("/v1/queries", json={"statement": statement, "wait": 10, **more})
-        assert answer.status_code == 202, answer.text
-        assert answer.json()["state"]["state"] == "done", answer.text
-        return str(answer.json()["id"])
-
-    def brings(self, kernel: str) -> str:
-        """Send a table of their own; return its id."""
-        sink, table = io.BytesIO(), pa.table({"city": ["Berlin"]})
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        with self.client(kernel) as client:
-            return str(client.post("/v1/uploads", content=sink.getvalue()).json()["id"])
-
-    def saves(self, *outputs: str, kernel: str = "", path: str = "a.ipynb", **more: Any) -> tuple[str, int]:
-        """Save a notebook with a cell for each of these outputs; return which it is, and its version."""
-        shown = {at: [notebooks.printed(each)] for at, each in enumerate(outputs)}
-        document = saves.notebook(*(f"{at:03}" for at in range(len(outputs))), outputs=shown)
-        answer = self.home.save(document, path=path, kernel_id=kernel, **more)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["notebook"], answer.json()["version"]
-
-    def sees(self, saved: tuple[str, int]) -> list[Any]:
-        """Return what stands in each cell of a version: its outputs, or why they are hidden."""
-        with self.web.begin() as conn:
-            found = history.document_for(conn, POLICY, self.principal, *saved, datetime.now(UTC))
-        return [_told(cell["outputs"]) for cell in found["cells"]]
-
-    @property
-    def principal(self) -> Principal:
-        """As the page knows them, from before: what counts is which groups they have now."""
-        return Principal(self.person.id, "x", frozenset({"analysts", "data-privacy"}), Via.PORTAL)
-
-
-def _told(outputs: list[dict[str, Any]]) -> Any:
-    (only,) = outputs
-    if only["output_type"] == "stream":
-        return only["text"]
-    assert list(only["data"]) == [MIME], "no other type that could be shown instead"
-    return Hidden(tuple(only["data"][MIME]["datasets"]), only["data"][MIME]["ask"])
+from swap.notebooks import history, sight
+from swap.notebooks.sight import UNNAMED, Hidden
 
 
 @pytest.fixture
@@ -101,25 +36,6 @@ def ann(shared: Gateway) -> Desk:
 @pytest.fixture
 def bob(shared: Gateway) -> Desk:
     return Desk(shared, "bob", "readers")
-
-
-def count(swap: Gateway, table: Any) -> int:
-    with swap.database.engine("owner").begin() as conn:
-        return int(conn.scalar(select(func.count()).select_from(table)) or 0)
-
-
-@contextlib.contextmanager
-def statements(engine: Engine) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def hear(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
-
-    event.listen(engine, "before_cursor_execute", hear)
-    try:
-        yield said
-    finally:
-        event.remove(engine, "before_cursor_execute", hear)
 
 
 def test_outputs_are_seen_with_the_rights_of_this_moment(ann: Desk, bob: Desk) -> None:
@@ -298,7 +214,7 @@ def test_a_cell_that_ran_without_an_output_hides_nothing(ann: Desk, bob: Desk) -
             conn, POLICY, bob.principal, answer["notebook"], answer["version"], datetime.now(UTC)
         )
     assert [cell["execution_count"] for cell in found["cells"]] == [7, None]
-    assert (found["cells"][0]["outputs"], _told(found["cells"][1]["outputs"])) == ([], NOT_KNOWN)
+    assert (found["cells"][0]["outputs"], told(found["cells"][1]["outputs"])) == ([], NOT_KNOWN)
 
 
 def test_what_is_hidden_is_not_read_nor_are_its_pictures(ann: Desk, bob: Desk) -> None:
@@ -313,20 +229,12 @@ def test_what_is_hidden_is_not_read_nor_are_its_pictures(ann: Desk, bob: Desk) -
                 "DELETE FROM swap.notebook_part p USING swap.notebook_version v WHERE p.notebook_id = :id"
                 " AND v.notebook_id = p.notebook_id AND p.digest <> v.digest AND p.digest <> :source"
             ),
-            {"id": saved[0], "source": bytes.fromhex(_newest(ann, saved[0]).cells[0].source)},
+            {"id": saved[0], "source": bytes.fromhex(newest(ann, saved[0]).cells[0].source)},
         )
         assert conn.scalar(select(func.count()).where(notebook_part.c.notebook_id == saved[0])) == 2
     assert bob.sees(saved) == [NOT_KNOWN]
     with pytest.raises(KeyError):
         ann.sees(saved)
-
-
-def _newest(desk: Desk, notebook_id: str) -> content.Manifest:
-    with desk.web.begin() as conn:
-        head = store.by_id(conn, notebook_id)
-        assert head is not None
-        (part,) = store.parts(conn, notebook_id, [head.digest]).values()
-    return content.read(content.unpacked(part.content, part.size_bytes))
 
 
 def test_a_notebook_that_was_deleted_is_not_put_together(ann: Desk, bob: Desk) -> None:
@@ -337,78 +245,3 @@ def test_a_notebook_that_was_deleted_is_not_put_together(ann: Desk, bob: Desk) -
     assert ann.home.ask("DELETE", "/v1/notebooks?path=a.ipynb").status_code == 200
     with pytest.raises(NotFound):
         bob.sees(saved)
-
-
-def test_the_same_is_kept_once_and_recorded_once(make_gateway: Any) -> None:
-    swap = make_gateway()
-    ann = Desk(swap, "ann", "analysts", "data-privacy")
-    for _ in range(3):
-        ann.asks(CITIES, "k1")
-        ann.asks("SELECT city FROM lake.wmf.pageview_hourly LIMIT 2", "k2")
-    assert (count(swap, kernel_read), count(swap, lineage)) == (2, 1)
-    for number in range(20):
-        ann.saves("same", str(number), kernel="k1", base=number or None)
-    assert (count(swap, lineage), count(swap, notebook_lineage)) == (1, 21)
-
-
-def test_many_that_read_the_same_at_once_do_not_end_one_another(ann: Desk) -> None:
-    ann.asks(CITIES, "k1")
-    ann.asks(COUNTRIES, "k1")
-    mine = ann.brings("k1")
-
-    def ask(number: int) -> None:
-        columns = ("page_id", "page_title", "year", "price")[number % 4]
-        ann.asks(f"SELECT {columns} FROM lake.wmf.pageview_hourly LIMIT 1", f"k{2 + number % 2}")
-        ann.asks("SELECT city FROM mine", f"k{2 + number % 2}", tables={"mine": mine})
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(ask, range(24)))
-    with ann.swap.database.engine("owner").begin() as conn:
-        read = [columns_of(conn, ann.person.id, f"k{number}") for number in (1, 2, 3)]
-    assert len(read[0]) == 2
-    assert read[1] | read[2] == read[0] | {"page_id", "page_title", "year", "price"}
-    assert read[0] <= read[1] & read[2]
-
-
-def columns_of(conn: Any, person_id: str, kernel: str) -> set[str | None]:
-    names = known.of_kernels(conn, person_id, [kernel])
-    assert names is not None
-    return {each.column for each in known.union(known.columns(conn, names).values())}
-
-
-def test_a_query_that_reads_what_its_kernel_has_read_says_nothing_more(ann: Desk) -> None:
-    engine = ann.swap.app.state.parts.queries.engine
-    with statements(engine) as said:
-        ann.asks(CITIES, "k1")
-        ann.asks(CITIES, "k1")
-    assert len([each for each in said if "kernel_read" in each]) == 1
-
-
-def test_what_somebody_would_see_is_what_they_see(ann: Desk, bob: Desk) -> None:
-    ann.asks(COUNTRIES, "k1")
-    ann.saves("Germany", kernel="k1")
-    ann.asks(CITIES, "k1")
-    saved = ann.saves("Germany", "Berlin", "Paris", kernel="k1", base=1)
-    outputs = _newest(bob, saved[0]).outputs()
-    groups = [("readers",), ("analysts",), ("analysts", "data-privacy"), ()]
-    people = [Principal(bob.person.id, "bob", frozenset(each), Via.PORTAL) for each in groups]
-    owner = Principal(ann.person.id, "ann", frozenset(), Via.PORTAL)
-    with bob.web.begin() as conn:
-        would = sight.would_see(conn, POLICY, [*people, owner], saved[0], outputs)
-    for each, seen in zip(groups, would, strict=False):
-        bob.swap.set_groups(bob.person, *each)
-        with bob.web.begin() as conn:
-            hidden = sight.hidden(conn, POLICY, bob.principal, saved[0], outputs, datetime.now(UTC))
-        assert seen == outputs - hidden.keys(), each
-    assert [len(each) for each in would] == [1, 1, 3, 0, 3]
-
-
-def test_one_statement_finds_what_a_version_comes_from(ann: Desk, bob: Desk) -> None:
-    ann.asks(CITIES, "k1")
-    saved = ann.saves(*map(str, range(100)), kernel="k1")
-    outputs = _newest(bob, saved[0]).outputs()
-    bob.sees(saved)
-    with bob.web.begin() as conn, statements(bob.web) as said:
-        found = sight.hidden(conn, POLICY, bob.principal, saved[0], outputs, datetime.now(UTC))
-    assert len(found) == 100
-    assert len(said) == 2, "what they come from, and who asks: the set was judged before"

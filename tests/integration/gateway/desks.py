@@ -1,0 +1,93 @@
+"""Somebody at a gateway whose kernels ask and whose server saves, and what others see of it."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pyarrow as pa
+from sqlalchemy import Engine
+
+import notebooks
+import saves
+import services
+from integration.gateway.gateways import POLICY, Gateway
+from integration.gateway.test_notebooks import Home
+from swap import content
+from swap.identity import Principal, Via
+from swap.notebooks import history, store
+from swap.notebooks.sight import MIME, UNNAMED, Hidden
+
+CITIES = "SELECT city FROM lake.wmf.pageview_hourly LIMIT 1"
+COUNTRIES = "SELECT name FROM lake.canonical.countries"
+SECRET = "SELECT password FROM lake.private.secret"
+NO_CITIES = Hidden(("lake.wmf.pageview_hourly",), "data-privacy")
+NOT_KNOWN = Hidden((UNNAMED,), "data-platform")
+NEVER_RECORDED = Hidden((), "data-platform")
+
+
+class Desk:
+    """Somebody with kernels that ask, and a server that saves; everybody else may look at what they have."""
+
+    def __init__(self, swap: Gateway, name: str, *groups: str) -> None:
+        self.swap, self.person = swap, swap.person(name, *groups)
+        self.home = Home(swap, self.person)
+        self.web: Engine = swap.database.engine("web")
+
+    def client(self, kernel: str) -> httpx.Client:
+        headers = {"authorization": f"Bearer {self.person.token(kernel=kernel)}"}
+        return httpx.Client(
+            base_url=self.swap.url, headers=headers, timeout=60, trust_env=False, verify=services.NO_TLS
+        )
+
+    def asks(self, statement: str, kernel: str, **more: Any) -> str:
+        with self.client(kernel) as client:
+            answer = client.post("/v1/queries", json={"statement": statement, "wait": 10, **more})
+        assert answer.status_code == 202, answer.text
+        assert answer.json()["state"]["state"] == "done", answer.text
+        return str(answer.json()["id"])
+
+    def brings(self, kernel: str) -> str:
+        """Send a table of their own; return its id."""
+        sink, table = io.BytesIO(), pa.table({"city": ["Berlin"]})
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        with self.client(kernel) as client:
+            return str(client.post("/v1/uploads", content=sink.getvalue()).json()["id"])
+
+    def saves(self, *outputs: str, kernel: str = "", path: str = "a.ipynb", **more: Any) -> tuple[str, int]:
+        """Save a notebook with a cell for each of these outputs; return which it is, and its version."""
+        shown = {at: [notebooks.printed(each)] for at, each in enumerate(outputs)}
+        document = saves.notebook(*(f"{at:03}" for at in range(len(outputs))), outputs=shown)
+        answer = self.home.save(document, path=path, kernel_id=kernel, **more)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["notebook"], answer.json()["version"]
+
+    def sees(self, saved: tuple[str, int]) -> list[Any]:
+        """Return what stands in each cell of a version: its outputs, or why they are hidden."""
+        with self.web.begin() as conn:
+            found = history.document_for(conn, POLICY, self.principal, *saved, datetime.now(UTC))
+        return [told(cell["outputs"]) for cell in found["cells"]]
+
+    @property
+    def principal(self) -> Principal:
+        """As the page knows them, from before: what counts is which groups they have now."""
+        return Principal(self.person.id, "x", frozenset({"analysts", "data-privacy"}), Via.PORTAL)
+
+
+def told(outputs: list[dict[str, Any]]) -> Any:
+    (only,) = outputs
+    if only["output_type"] == "stream":
+        return only["text"]
+    assert list(only["data"]) == [MIME], "no other type that could be shown instead"
+    return Hidden(tuple(only["data"][MIME]["datasets"]), only["data"][MIME]["ask"])
+
+
+def newest(desk: Desk, notebook_id: str) -> content.Manifest:
+    with desk.web.begin() as conn:
+        head = store.by_id(conn, notebook_id)
+        assert head is not None
+        (part,) = store.parts(conn, notebook_id, [head.digest]).values()
+    return content.read(content.unpacked(part.content, part.size_bytes))
