@@ -40,6 +40,18 @@ def conn(database):
         yield connection
 
 
+def test_groups_that_the_hub_has_heard_of_are_found_by_the_portal(database):
+    for groups in ({"research", "a%b"}, {"research", "reading"}):
+        with database.engine("hub").begin() as conn:
+            ann(conn, tuple(groups))
+    with database.engine("web").begin() as conn:
+        assert service.groups_beginning(conn, "re", 10) == ["reading", "research"]
+        assert service.groups_beginning(conn, "re", 1) == ["reading"]
+        assert service.groups_beginning(conn, "a%", 10) == ["a%b"]
+        assert (service.is_group(conn, "a%b"), service.is_group(conn, "a")) == (True, False)
+        assert [name for _, name in service.beginning(conn, "AN", 10)] == ["ann"]
+
+
 class TestIdentity:
     def test_the_same_key_is_always_the_same_person(self, conn):
         assert ann(conn).id == ann(conn).id
