@@ -91,7 +91,7 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
     shared.hub.state[shared.person("chidi")] = "running"
     shared.hub.active_at[shared.person("chidi")] = (datetime.now(UTC) - timedelta(hours=70)).isoformat()
     boss = shared.signed_in("boss", (ADMINS,))
-    query(shared, ANN, "q-of-ann")
+    query(shared, ANN, f"q-of-ann-{ways}")
     pages: list[tuple[str, Browser | None]] = [
         ("/admin", boss),
         ("/admin/groups", boss),
@@ -105,6 +105,7 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
         ("/notebooks", ann),
         ("/notebooks", bertrand),
         ("/notebooks/upload", ann),
+        ("/notebooks/deleted", ann),
         ("/notebooks/rename?path=mobile.ipynb", ann),
         ("/notebooks/delete?path=ideas/second.ipynb", ann),
         ("/data", ann),
