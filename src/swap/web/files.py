@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
@@ -87,7 +87,7 @@ def delete(portal: Portal, visit: Visit) -> Response:
     return go(LISTING)
 
 
-def _ask(portal: Portal, visit: Visit, template: str, **more: object) -> Response:
+def _ask(portal: Portal, visit: Visit, template: str, **more: Any) -> Response:
     path = visit.query("path", PATH_LENGTH)
     file, size = portal.workspace(visit.person).open(path)
     file.close()
