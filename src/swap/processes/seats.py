@@ -1,6 +1,7 @@
 """A program that says which uid a person has, and gives one to who has none: `seats <person id>`.
 
-The portal's warden asks it once for each person who came after its own start; it loads the database's driver, and ends.
+The wardens of portal and hub ask it once for each person who came after their own start; it loads the database's
+driver, and ends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from swap import logs, runtime, settings
 from swap.db import engine
 from swap.db.engine import DatabaseUnavailable
 from swap.errors import NotFound, Problem, SwapError, to_json
-from swap.launch.launcher import launcher
+from swap.launch import seats
 from swap.people import service
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -38,17 +39,17 @@ def known(settings: Settings, here: Runtime) -> dict[str, int]:
         return {}
     finally:
         asked.dispose()
-    return {person_id: uid for person_id, uid in found.items() if uid not in settings.launch.own_uids}
+    return {person_id: uid for person_id, uid in found.items() if seats.can_be(uid, settings.launch)}
 
 
-def _uid(person_id: str) -> int | None:
+def _uid(person_id: str) -> int:
     here = runtime.read()
     asked = engine.create(here.database_urls["hub"])
     try:
         with asked.begin() as conn:
             if service.find_person(conn, person_id) is None:
                 raise NotFound(Problem("There is no such person."))
-            return launcher(settings.load(here.config), here).seat(conn, person_id).uid
+            return seats.uid(conn, settings.load(here.config).launch, person_id)
     finally:
         asked.dispose()
 

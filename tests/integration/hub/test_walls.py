@@ -29,8 +29,7 @@ from swap import runtime as runtimes
 from swap.db.engine import create
 from swap.db.tables import system_user
 from swap.launch import running
-from swap.launch.limits import find
-from swap.launch.walled import Walled
+from swap.launch.limits import find, whose
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
 
@@ -237,10 +236,12 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
 
     def programs(name):
+        """A program, or the warden of a service."""
+        wanted = (f"swap.{name}",) if "." in name else ("swap.processes.warded", name)
         found = set()
         for each in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if f"swap.{name}" in each.cmdline():
+                if set(wanted) <= set(each.cmdline()):
                     found.add(each)
         return found
 
@@ -254,12 +255,13 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
         here = runtimes.of_running(made.state)
         assert here is not None, log.read_text()
         pairs = {
-            "gateway": ("processes.serving", "processes.warded", f"{here.gateway_url}/v1/health"),
-            "web": ("processes.serving_web", "processes.warded_web", f"{here.web_url}/ping"),
+            "gateway": ("processes.serving", f"{here.gateway_url}/v1/health"),
+            "web": ("processes.serving_web", f"{here.web_url}/ping"),
+            "hub": ("processes.serving_hub", f"{here.hub_url}/hub/health"),
         }
-        for service, (program, warden, address) in pairs.items():
-            for name in (program, warden):
-                before = programs(program) | programs(warden)
+        for service, (program, address) in pairs.items():
+            for name in (program, service):
+                before = programs(program) | programs(service)
                 (killed,) = programs(name)
                 killed.kill()
                 until(lambda: f"{service} ended with signal SIGKILL" in log.read_text(), 60)  # noqa: B023
@@ -316,7 +318,7 @@ TAKE = "import sys; kept = bytearray(int(sys.argv[1])); kept[::4096] = b'x' * le
 
 def test_a_server_that_a_limit_ended_is_said_to_have_been(walled_house, bob):
     house, stopped = walled_house, "Your server is stopped"
-    group = find().below["memory"] / "swap" / Walled(house.settings, house.runtime).group(bob.id)
+    group = find().below["memory"] / "swap" / whose(house.state, bob.id)
 
     def take(size_bytes: int) -> None:
         program = (sys.executable, "-c", TAKE, str(size_bytes))

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from swap.errors import Unavailable
-from swap.launch.walled import Walled
+from swap.launch import seats
 from swap.people import service
 from swap.settings import Settings
 
@@ -88,16 +88,15 @@ def test_a_range_that_was_moved_gives_no_uid_twice(database, people):
 def test_whose_uid_has_become_one_of_swaps_own_starts_nothing(database, people, tmp_path):
     """A range that was made smaller ends with the ids of gateway, combiners and readers: they must own nothing."""
     smaller = {"isolation": "user", "first_uid": 700_000, "uids": 1_000}
-    settings = Settings.model_validate({"state": str(tmp_path), "launch": smaller})
-    walled = Walled(settings, runtime=None, groups=object())
+    launch = Settings.model_validate({"state": str(tmp_path), "launch": smaller}).launch
     before, after = people("a"), people("b")
-    give(database, after, settings.launch.uid_range)
+    give(database, after, launch.uid_range)
     give(database, before, range(700_998, 701_998))
 
     with database.engine("hub").begin() as conn:
-        assert walled.seat(conn, after).uid in settings.launch.uid_range
+        assert seats.uid(conn, launch, after) in launch.uid_range
         with pytest.raises(Unavailable, match=r"launch\.uids was lowered"):
-            walled.seat(conn, before)
+            seats.uid(conn, launch, before)
 
 
 def test_many_at_once_get_one_each(database, people):

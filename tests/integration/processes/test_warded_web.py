@@ -267,6 +267,6 @@ def test_a_warden_that_is_killed_takes_the_portal_along(made: dict[str, Any]) ->
 
 def test_what_cannot_be_built_is_no_portal(made: dict[str, Any]) -> None:
     broken = made | {"told": made["told"] | {"view": made["told"]["view"] | {"root": "/nowhere/at/all"}}}
-    running = wardens.Running(broken, program="warded_web")
+    running = wardens.Running(broken, program="web")
     assert running.process.wait(60) != 0
     running.close()
