@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from swap.errors import Unavailable
 from swap.launch import seats
 from swap.people import service
-from swap.settings import Settings
+from swap.settings import Launch, Settings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 UIDS = range(700_000, 700_010)
@@ -97,6 +98,18 @@ def test_whose_uid_has_become_one_of_swaps_own_starts_nothing(database, people, 
         assert seats.uid(conn, launch, after) in launch.uid_range
         with pytest.raises(Unavailable, match=r"launch\.uids was lowered"):
             seats.uid(conn, launch, before)
+
+
+@pytest.mark.parametrize(("uid", "is_theirs"), [(0, False), (2_100_099_997, False), (1, False), (2_100_000_007, True)])
+def test_a_uid_that_the_hubs_account_writes_is_a_persons_only_where_it_can_be(database, people, uid, is_theirs):
+    """Root's, the portal's, one that the machine knows; and one that nobody has, the control."""
+    launch, ann = Launch(isolation="user"), people("a")
+    with database.engine("hub").begin() as conn:
+        conn.execute(text("insert into swap.system_user values (:person, :uid)"), {"person": ann, "uid": uid})
+
+    assert seats.can_be(uid, launch) is is_theirs
+    with database.engine("hub").begin() as conn, nullcontext() if is_theirs else pytest.raises(Unavailable):
+        assert seats.uid(conn, launch, ann) == uid
 
 
 def test_many_at_once_get_one_each(database, people):
