@@ -6,7 +6,9 @@ network of a server follow from the plan, and its person's uid from the database
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -56,7 +58,7 @@ class HubWarden(PeoplesWarden):
         }
 
     def _do(self, word: str, name: str, to: socket.socket, given: Sequence[int]) -> object:  # noqa: ARG002 — it is answered as all are
-        if word == words.START and len(given) == 1:
+        if word == words.START and len(given) == 1 and stat.S_ISSOCK(os.fstat(given[0]).st_mode):
             return self._begin(name, given[0])
         if word in self._does and not given:
             return self._does[word](name)

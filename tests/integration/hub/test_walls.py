@@ -210,6 +210,39 @@ def test_what_computes_a_query_and_what_reads_files_are_system_users_of_their_ow
     assert len({ann.uid, launch.readers_uid, launch.combiners_uid}) == 3
 
 
+def test_the_hub_is_a_system_user_of_its_own_and_servers_are_its_wardens(walled_house, ann):
+    warden = psutil.Process(walled_house.processes["hub"].pid)
+    (hub,) = [each for each in warden.children() if "swap.processes.serving_hub" in each.cmdline()]
+    assert set(hub.uids()) == {walled_house.settings.launch.hub_uid}
+    assert set(warden.uids()) == {0}
+    assert hub.children() == []
+    assert running.find(walled_house.state, ann.id).pid in [each.pid for each in warden.children()]
+
+
+def test_of_the_environment_traefik_has_nothing_that_a_route_of_the_hubs_could_name(walled_house):
+    """Routes are templates: `{{ env "SWAP_RUNTIME" }}` in one would be read as root's."""
+    of = {name: Path(f"/proc/{walled_house.processes[name].pid}/environ").read_bytes() for name in ("traefik", "hub")}
+    assert of["traefik"] == b""
+    assert b"SWAP_RUNTIME=" in of["hub"], "the control: what whoever starts them has"
+
+
+def test_a_hub_that_is_started_again_finds_the_servers_and_ends_one(walled_house, bob):
+    before = running.find(walled_house.state, bob.id)
+    walled_house.kill("hub", signal.SIGTERM)
+    assert bob.run("print(40 + 2)") == "42", "nobody's work is disturbed"
+    walled_house.start("hub")
+
+    with walled_house.hub_api(walled_house.runtime.web_service_token) as api:
+        until(lambda: api.get(f"/users/{bob.id}").json()["servers"].get("", {}).get("ready"))
+        assert running.find(walled_house.state, bob.id) == before
+        assert bob.run("print(40 + 2)") == "42"
+        assert api.delete(f"/users/{bob.id}/server").status_code in {202, 204}
+        until(lambda: api.get(f"/users/{bob.id}").json()["servers"] == {})
+    assert not running.is_alive(before)
+    walled_house.start_server(bob.id)
+    bob.kernel_id = bob.tab.api("/api/kernels", "POST", json={}).json()["id"]
+
+
 def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob):
     tried = bob.run(
         "import socket\nfor address in [('169.254.169.254', 80)] * 3 + [('127.0.0.1', 1)] * 2:\n"

@@ -291,7 +291,7 @@ def test_nobody_of_its_own_user_can_look_into_it(hubs: Hubs, part: str) -> None:
 
 # ── what it can ask for ─────────────────────────────────────────────────────────────────────────────
 WORDS = ["open", "find", "poll", "end", "finish", "met", "refused", "said"]
-STDIN = "(os.memfd_create('told'),)"
+STDIN = "(socket.socket(socket.AF_UNIX).detach(),)"
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -330,6 +330,7 @@ def test_a_start_is_of_somebody_who_is_there_and_takes_nothing_else(
     ("word", "name", "given"),
     [
         ("start", f"{ANN} {PORT} {SERVER} ann", "()"),
+        ("start", f"{ANN} {PORT} {SERVER} ann", "(os.memfd_create('told'),)"),
         ("end", ANN, STDIN),
         ("home", ANN, "()"),
         ("use", ANN, "()"),
