@@ -19,8 +19,9 @@ import wardens
 from integration.gateway.gateways import runtime_for
 from integration.processes.hubs import ANN, BOB, IMPORTS, NOBODY, PORT, ROOT, SERVER, SERVES, UIDS, Hub, Hubs
 from integration.processes.test_warded import SETTINGS
-from swap import homes, ports
+from swap import certificates, homes, ports
 from swap import runtime as runtimes
+from swap.certificates import Pair
 from swap.launch import running
 from swap.launch.limits import find
 from swap.processes import handed_hub
@@ -201,6 +202,27 @@ def test_of_routes_it_writes_its_own_and_can_neither_read_nor_replace_ours(taken
     (place / "swap.yml").unlink()
     (place / "swap.yml").touch(mode=0o600)
     (place / "swap.yml").write_text("routes", encoding="utf-8")
+
+
+def test_what_is_laid_in_the_way_of_a_certificate_neither_leads_it_elsewhere_nor_reads_its_key(
+    taken: Hub, state: Path
+) -> None:
+    place, secret = state / "traefik" / "dynamic", state / "others" / "database"
+    pair = Pair(*services.certificate(state / "secrets", "swap.example.org"))
+    lain = str(place / f"{certificates.FILE}.new"), str(place / certificates.FILE)
+    for path in lain:
+        assert taken.try_(f"os.symlink({str(secret)!r}, {path!r})") is None
+
+    certificates.hand_over(pair, place)
+
+    assert secret.read_text() == PRIVATE["others/database"]
+    assert "PRIVATE KEY" in (place / certificates.FILE).read_text()
+    assert taken.try_(f"Path({lain[1]!r}).read_text()") == "EACCES"
+    Path(lain[0]).write_text("led astray", encoding="ascii")
+    assert secret.read_text() == "led astray", "the control: root writes where the link leads"
+    secret.write_text(PRIVATE["others/database"], encoding="utf-8")
+    for path in lain:
+        Path(path).unlink()
 
 
 def test_when_the_directory_answered_is_kept_where_it_was(taken: Hub, state: Path) -> None:
