@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def known(settings: Settings, here: Runtime) -> dict[str, int]:
-    """Return everybody's uid; nobody's while the database does not answer."""
+    """Return the uid of everybody who is there; nobody's while the database does not answer."""
     asked = engine.create(here.database_urls["hub"])
     try:
         with asked.connect() as conn:

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,9 @@ def test_the_warden_knows_everybodys_uid_at_its_start_and_starts_without_the_dat
             conn.execute(insert(system_user).values(person_id=person, uid=uid))
     try:
         assert seats.known(settings, here) == {ANN: UIDS[ANN]}, "one that became SWAP's own is nobody's"
+        with module_database.engine("hub").begin() as conn:
+            service.remove(conn, ANN, datetime.now(UTC))
+        assert seats.known(settings, here) == {}, "nor is that of who was removed"
         away = here.model_copy(
             update={"database_urls": {"hub": f"postgresql://swap_hub@127.0.0.1:{ports.free(1)[0]}/x"}}
         )
