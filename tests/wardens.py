@@ -184,6 +184,7 @@ class TakenOver:
     program, warded = "serving", "gateway"
 
     def __init__(self, made: Mapping[str, Any], weaken: str = "", weaken_warden: str = "") -> None:
+        self.made = made
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = _TAKEN_OVER.replace("WEAKEN", weaken).replace("PORT", str(listener.getsockname()[1]))
             program = program.replace("NAMED", self.program)

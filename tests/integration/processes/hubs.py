@@ -15,6 +15,20 @@ PORT = PORTS[ANN]
 """Where ann's server would answer."""
 SERVER = "s0123456789abcdef"
 
+PRIVATE = {
+    "others/database": "of the database",
+    "secrets/wiki": "of the wiki",
+    "secrets/ca.pem": "an authority",
+    "secrets/databases": "enwiki",
+    "secrets/swap.keytab": "of Hive",
+    "secrets/directory.pem": "of the directory's authority",
+    "logs/web.log": "of the portal",
+    "lake/table": "of the lake",
+    "spool/r1.arrow": "of a query",
+    "traefik/static.yml": "entries",
+}
+ROUTES = {"swap.yml": "routes", "swap.pem.key": "of the certificate"}
+
 IMPORTS = """
 import asyncio
 from swap.hub import servers
