@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from swap.processes import handed
-from swap.settings import Settings
+from swap.processes import handed, handed_hub
+from swap.settings import Settings, groups
 
 SITE = {
     "state": "/var/lib/swap",
@@ -85,3 +85,29 @@ def test_of_the_environment_only_what_a_source_names_is_handed_on(monkeypatch: p
 def test_directories_of_sockets_are_in_the_view_and_those_of_secrets_are_not() -> None:
     settings = Settings.model_validate(SITE)
     assert list(handed._sockets(settings)) == [Path("/run/postgresql")]
+
+
+def test_the_hub_is_told_the_same_but_for_where_what_is_said_of_people_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    ldap = {
+        "servers": ["ldaps://ldap.example.org"],
+        "ca": "/etc/swap/ldap.pem",
+        "bind_dn": "cn=swap",
+        "bind_password": {"env": "DIRECTORY"},
+        "base": "dc=example",
+        "allowed_groups": ["analysts"],
+    }
+    people = {"authenticator": "ldap", "ldap": ldap}
+    settings, files = Settings.model_validate(SITE | {"people": people}), handed.Files()
+
+    told = Settings.model_validate(handed_hub._settings(settings, files))
+
+    assert files.copies == {"0-ldap.pem": "/etc/swap/ldap.pem"}, "no source's file is among them"
+    assert told.people.ldap is not None
+    assert told.people.ldap.ca == Path("/run/swap/0-ldap.pem")
+    assert (told.policy, told.sources, told.launch) == (settings.policy, settings.sources, settings.launch)
+    assert groups.named(told) == groups.named(settings)
+    monkeypatch.setenv("DIRECTORY", "of the directory")
+    monkeypatch.setenv("STORE", "of the store")
+    environment = handed_hub._environment(settings, files)
+    assert environment["DIRECTORY"] == "of the directory"
+    assert "STORE" not in environment
