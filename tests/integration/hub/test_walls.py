@@ -53,8 +53,12 @@ class Person:
         self.house = house
         self.browser = house.sign_in(name)
         self.browser.person_id = self.id = house.person_id(name)
-        house.start_server(self.id)
-        self.tab = Tab(house, self.browser)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a server, and a kernel in it."""
+        self.house.start_server(self.id)
+        self.tab = Tab(self.house, self.browser)
         self.kernel_id = self.tab.api("/api/kernels", "POST", json={}).json()["id"]
 
     @property
@@ -239,8 +243,7 @@ def test_a_hub_that_is_started_again_finds_the_servers_and_ends_one(walled_house
         assert api.delete(f"/users/{bob.id}/server").status_code in {202, 204}
         until(lambda: api.get(f"/users/{bob.id}").json()["servers"] == {})
     assert not running.is_alive(before)
-    walled_house.start_server(bob.id)
-    bob.kernel_id = bob.tab.api("/api/kernels", "POST", json={}).json()["id"]
+    bob.begin()
 
 
 def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob):
