@@ -74,7 +74,7 @@ def made(state: Path, module_database: services.Database) -> Iterator[dict[str, 
     os.environ.update(told)
     yield handed_web.over(load(state / "swap.toml"), here) | {"known": {**UIDS, ROOT: 0}}
     for name in told:
-        del os.environ[name]
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def hub_made(hub_state: Path, module_database: services.Database) -> Iterator[di
     os.environ.update(told)
     yield handed_hub.over(load(hub_state / "swap.toml"), here) | {"known": {**hub.UIDS, hub.ROOT: 0}}
     for name in told:
-        del os.environ[name]
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="module")
