@@ -17,7 +17,8 @@ from swap import homes, ports
 from swap.launch import walled
 from swap.launch.limits import find
 from swap.launch.model import Launch, Seat
-from swap.launch.spawn import spawn
+from swap.launch.rules import rules
+from swap.launch.spawn import spawn, telling
 from swap.launch.walled import Plan, Walled
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -93,19 +94,18 @@ class Town:
             homes=self.state / "homes",
             spool=self.state / "spool",
         )
-        self.launcher = Walled(self.settings, self.runtime)
+        self.launcher = Walled(rules(self.settings, self.runtime))
 
     def home(self, seat: Seat) -> Path:
         return homes.place(self.runtime.homes, seat.person_id)
 
-    def launch(self, seat: Seat, program: str, *, secrets: dict[str, str] | None = None, **env: str) -> Launch:
+    def launch(self, seat: Seat, program: str, **env: str) -> Launch:
         return Launch(
             argv=(sys.executable, "-I", "-c", textwrap.dedent(program)),
             cwd=self.launcher.places(seat.person_id).home,
             log=self.state / "logs" / f"server-{seat.person_id}.log",
             port=self.ports[seat.person_id],
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.launcher.places(seat.person_id).home), **env},
-            secrets=secrets or {},
         )
 
     def start(
@@ -119,8 +119,9 @@ class Town:
     ) -> Program:
         """Start a person's program behind the walls of its launcher, weakened by a test where it says so."""
         self.launcher.open_home(seat)
-        launch = self.launch(seat, program, secrets=secrets, **env)
-        return self.keep(walled.run(launch, weaken(self.launcher.plan(launch, seat))), launch)
+        launch = self.launch(seat, program, **env)
+        with telling(secrets or {}) as told:
+            return self.keep(walled.run(launch, weaken(self.launcher.plan(launch, seat)), told), launch)
 
     def start_unwalled(self, seat: Seat, program: str) -> Program:
         """Start a person's program as the same user with no wall at all."""
@@ -129,7 +130,8 @@ class Town:
         user = ("/usr/bin/setpriv", f"--reuid={seat.uid}", f"--regid={seat.uid}", "--clear-groups", "--")
         # Not our own Python, which lies where others may not look.
         argv = (*user, "/usr/bin/python3", *launch.argv[1:])
-        return self.keep(spawn(launch, argv, env=launch.env, cwd=Path("/")), launch)
+        with telling({}) as told:
+            return self.keep(spawn(launch, argv, told, env=launch.env, cwd=Path("/")), launch)
 
     def keep(self, process: subprocess.Popen[bytes], launch: Launch) -> Program:
         program = Program(process, launch.log)

@@ -36,10 +36,10 @@ cell.mounts.build = lambda plan: build({**plan, "proc": ""})
 _WARDEN = """
 import json, sys
 from pathlib import Path
-from swap.processes import NAMED as program
+from swap.processes import warded
 from swap.walls import warden
 WEAKEN
-program.WARDEN(program.plan(json.loads(Path(sys.argv[1]).read_text()))).run()
+warded.warden("NAMED", json.loads(Path(sys.argv[1]).read_text())).run()
 """
 _HANDS_ON = """
 import os, socket, sys
@@ -96,7 +96,7 @@ def until(true: Callable[[], object], seconds: float) -> None:
 class Running:
     """A warden that runs, as a process of its own."""
 
-    def __init__(self, made: Mapping[str, Any], weaken: str = "", program: str = "warded") -> None:
+    def __init__(self, made: Mapping[str, Any], weaken: str = "", program: str = "gateway") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="swap-warden-"))
         plan = self.folder / "plan.json"
         plan.touch(mode=0o600)
@@ -152,14 +152,14 @@ def portals(state: Path, homes: Path, known: Mapping[str, int], **more: Any) -> 
 @contextmanager
 def far(made: dict[str, Any]) -> Iterator[Far]:
     """Yield homes by way of a warden, for the block; this process is its portal, though not behind walls."""
-    with _hands_on(made, "warded_web") as warden:
+    with _hands_on(made, "web") as warden:
         yield Far(Asker(warden))
 
 
 @contextmanager
 def errands(made: dict[str, Any]) -> Iterator[Errands]:
     """Yield a warden's errands, for the block; this process is its gateway, though not behind walls."""
-    with _hands_on(made, "warded") as warden:
+    with _hands_on(made, "gateway") as warden:
         yield Errands(warden)
 
 
@@ -181,9 +181,10 @@ def _hands_on(made: dict[str, Any], warded: str) -> Iterator[socket.socket]:
 class TakenOver:
     """A gateway, or another program, behind its walls that does as a test says, and its warden."""
 
-    program, warded = "serving", "warded"
+    program, warded = "serving", "gateway"
 
     def __init__(self, made: Mapping[str, Any], weaken: str = "", weaken_warden: str = "") -> None:
+        self.made = made
         with socket.create_server(("127.0.0.1", 0)) as listener:
             program = _TAKEN_OVER.replace("WEAKEN", weaken).replace("PORT", str(listener.getsockname()[1]))
             program = program.replace("NAMED", self.program)

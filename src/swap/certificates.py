@@ -114,7 +114,8 @@ def hand_over(pair: Pair, directory: Path) -> None:
             "options": {"default": {"minVersion": "VersionTLS12", "sniStrict": True}},
         }
     }
-    draft = directory / f"{FILE}.new"
+    # Beside the directory: in it the hub can lay a link, or a file of its own, under any name.
+    draft = directory.parent / f"{FILE}.new"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         json.dump(content, file)
     draft.replace(directory / FILE)

@@ -43,14 +43,15 @@ PROGRAMS = {
     "mariadb": "mariadbd",
     "postgres": "postgres",
     "traefik": "traefik",
-    "warden": r"swap\.processes\.warded$",
+    "warden": r"swap\.processes\.warded gateway$",
     "gateway": r"swap\.processes\.serving\b",
-    "portal warden": r"swap\.processes\.warded_web$",
+    "portal warden": r"swap\.processes\.warded web$",
     "web": r"swap\.processes\.serving_web\b",
-    "hub": r"swap\.processes\.hub",
+    "hub warden": r"swap\.processes\.warded hub$",
+    "hub": r"swap\.processes\.serving_hub\b",
 }
 """What the command of each has in it."""
-WARDS = {"warden": "gateway", "portal warden": "web"}
+WARDS = {"warden": "gateway", "portal warden": "web", "hub warden": "hub"}
 TOGETHER = WARDS | {ward: warden for warden, ward in WARDS.items()}
 """Who ends with whom."""
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from swap import audit
+from swap.errors import SwapError
 from swap.hub import addresses, clients, context, known, mend, sweeper
 from swap.hub.directories import registry
 from swap.hub.directories.base import NAME_LENGTH, DirectoryAway, DirectoryPerson, canonical
@@ -26,8 +27,6 @@ from swap.hub.proving import Crowded, Proving
 from swap.hub.sign_in import AWAY, Refusal, SignInHandler
 from swap.hub.tries import Tries, Try
 from swap.identity import PERSON_ID
-from swap.launch import running
-from swap.launch.model import Running
 from swap.people import service
 from swap.people.ids import new_person_id
 
@@ -126,7 +125,7 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
             self._end_all_of(person_id)
         elif not was_live:
             # A server that no longer runs has left its token when its person's last end was cut short.
-            gone = running.find(self.context.settings.state, person_id) is None
+            gone = await self.context.servers.find(person_id) is None
             self._forget_all_of(person_id, also_the_servers=gone)
         sign_in_id = secrets.token_hex(8)
         days = self.context.settings.people.sign_in_days
@@ -163,17 +162,18 @@ class DirectoryAuthenticator(Authenticator):  # type: ignore[misc] # JupyterHub 
     # ── leaving nothing behind ──────────────────────────────────────────────────────────────────────
     def _end_all_of(self, person_id: str) -> None:
         """End what the hub holds for somebody who left, or whose password is another: the server, and every token."""
-        server = running.find(self.context.settings.state, person_id)
-        if server is not None:
-            # Nobody waits: a server that does not listen is given its while, and others lose access meanwhile.
-            task = asyncio.ensure_future(self._end(server))
-            self.ending.add(task)
-            task.add_done_callback(self.ending.discard)
+        # Nobody waits: a server that does not listen is given its while, and others lose access meanwhile.
+        task = asyncio.ensure_future(self._end(person_id))
+        self.ending.add(task)
+        task.add_done_callback(self.ending.discard)
         self._forget_all_of(person_id, also_the_servers=True)
 
-    async def _end(self, server: Running) -> None:
-        if not await running.end(server):
-            self.log.error("Process %s of %s did not end", server.pid, server.person_id)
+    async def _end(self, person_id: str) -> None:
+        try:
+            if not await self.context.servers.end(person_id):
+                self.log.error("The server of %s did not end", person_id)
+        except (SwapError, OSError) as error:
+            self.log.warning("The server of %s may not have ended: %s", person_id, error)
 
     def _forget_all_of(self, person_id: str, *, also_the_servers: bool) -> None:
         """Delete the tokens browsers got before, and change what the hub's login cookie is worth."""

@@ -1,4 +1,4 @@
-"""What the hub's own classes need and JupyterHub cannot give them: settings, runtime and our database."""
+"""What the hub's own classes need and JupyterHub cannot give: settings, runtime, our database, people's servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from swap import runtime as runtimes
 from swap.db import engine
+from swap.hub.servers import Here, Servers
 from swap.hub.turns import Turns
+from swap.launch.keeper import Keeper
+from swap.launch.rules import rules
 from swap.runtime import Runtime
 from swap.settings import Settings, load
 
@@ -25,11 +28,12 @@ TURN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One hub process's settings, runtime and engine."""
+    """One hub process's settings, runtime, engine, and its way to people's servers."""
 
     settings: Settings
     runtime: Runtime
     engine: Engine
+    servers: Servers
 
     async def transact(self, verb: Callable[[Connection], Value]) -> Value:
         """Run one transaction in a thread, so that the hub's event loop never waits for the database."""
@@ -40,11 +44,24 @@ class Context:
             return verb(conn)
 
 
+_given: list[Context] = []
+"""The context of a process that was handed one."""
+
+
+def give(settings: Settings, runtime: Runtime, servers: Servers) -> None:
+    """Hand this process its context, before anything asks for it."""
+    _given.append(Context(settings, runtime, engine.create(runtime.database_urls["hub"]), servers))
+
+
 @cache
 def current() -> Context:
-    """Return this process's context: SWAP_RUNTIME says where everything is."""
+    """Return this process's context: what it was handed, else what SWAP_RUNTIME leads to."""
+    if _given:
+        return _given[0]
     runtime = runtimes.read()
-    return Context(load(runtime.config), runtime, engine.create(runtime.database_urls["hub"]))
+    settings = load(runtime.config)
+    servers = Here(Keeper(rules(settings, runtime)))
+    return Context(settings, runtime, engine.create(runtime.database_urls["hub"]), servers)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Start, watch and stop one person's Jupyter server: a process of SWAP's own OS user, with a closed environment.
+"""Start, watch and stop one person's Jupyter server, which runs where and as whom its keeper says.
 
 `start` returns when the server answers, or says why it does not, with the end of its log.  The server
 outlives the hub; a restarted hub finds it again by number and moment of start, and never takes another
@@ -8,15 +8,12 @@ process for it.
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import Spawner, SpawnException
@@ -24,18 +21,16 @@ from jupyterhub.utils import random_port
 from sqlalchemy.exc import SQLAlchemyError
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from swap import audit, child
+from swap import audit
 from swap.errors import SwapError
 from swap.hub import context
 from swap.hub.steps import Steps
-from swap.launch import launcher, running
 from swap.launch import server as launches
-from swap.launch.model import Launch, Refusals, Running, Seat
+from swap.launch.model import Refusals, Running
 from swap.launch.start import MOST_TURN_SECONDS, SPARE_SECONDS, Failure, Step, failure_data, step_event
 from swap.people import service
 
 ASK_SECONDS = 0.1
-TAIL_BYTES = 4000
 COUNT_SECONDS = 60.0
 """How often what a person's programs were refused is added to the audit, if it is anything."""
 MINIMUM_FREE_BYTES = 20_000_000
@@ -53,18 +48,16 @@ class StartFailed(SpawnException):  # type: ignore[misc] # JupyterHub has no typ
 
 
 class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
-    """One local process for one person, started by the launcher of the site's isolation."""
+    """One person's server on this machine."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.context = context.current()
-        self.launcher = launcher.launcher(self.context.settings, self.context.runtime)
+        self.servers = self.context.servers
         self.steps = Steps()
         self.running: Running | None = None
-        self.process: subprocess.Popen[bytes] | None = None
         self.counted: Refusals | None = None
         self.counted_at = 0.0
-        self.asked_to_end = False
 
     # ── what survives the hub ───────────────────────────────────────────────────────────────────────
     def get_state(self) -> dict[str, Any]:
@@ -84,7 +77,6 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
         """Forget the server; `run_post_stop_hook` has told the database of its end."""
         super().clear_state()
         self.running = None
-        self.process = None
 
     # ── start ───────────────────────────────────────────────────────────────────────────────────────
     async def start(self) -> str:
@@ -98,7 +90,7 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             raise
         except OSError as error:
             why = f"This machine could not start it: {error.strerror or error}."
-            failed = StartFailed(why, reason="system", status=500, log=self._said() if self.running else "")
+            failed = StartFailed(why, reason="system", status=500, log=await self._said() if self.running else "")
             await self._record_failure(failed.failure)
             raise failed from error
         except SwapError as error:
@@ -125,81 +117,61 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
                     yield
             except TimeoutError:
                 why = f"It was not done within {seconds:.0f} seconds, so SWAP gave up."
-                raise StartFailed(why, reason="timeout", status=504, log=self._said()) from None
+                raise StartFailed(why, reason="timeout", status=504, log=await self._said()) from None
 
     async def _start(self) -> str:
         here, person_id = self.context, self.user.name
         self.steps.begin(Step.HOME)
         await self._end_leftover()
-        seat = await here.transact(lambda conn: self.launcher.seat(conn, person_id))
-        await asyncio.to_thread(self._open_home, seat)
-        self.steps.begin(Step.PROCESS)
-        self.asked_to_end = False
-        self.port = random_port()
-        server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
-        launch = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
-        self.process = await asyncio.to_thread(self.launcher.start, launch, seat)
-        seen = child.look(self.process.pid)
-        self.running = Running(person_id, server_id, self.process.pid, -1 if seen is None else seen.started)
-        running.note(here.settings.state, self.running)
-        self.steps.begin(Step.ANSWER, self.process.pid)
-        address = f"http://127.0.0.1:{self.port}"
-        await self._wait_for_answer(address)
-        # What was refused until now were our own questions whether it answers.
-        self.counted, self.counted_at = self.launcher.refusals(self.running), time.monotonic()
-        self.steps.begin(Step.ROUTE)
-        await here.transact(
-            lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id))
-        )
-        return address
-
-    def _open_home(self, seat: Seat) -> None:
-        """Make the person's home, private, and see that it can be written."""
-        free = os.statvfs(self.launcher.open_home(seat))
-        if free.f_bavail * free.f_frsize < MINIMUM_FREE_BYTES:
+        if await self.servers.open_home(person_id) < MINIMUM_FREE_BYTES:
             raise StartFailed(
                 "The disk of your home directory is full. JupyterLab must write a few small files to start. "
                 "Your notebooks are safe. Make room, then try again.",
                 reason="disk-full",
                 status=507,
             )
+        self.steps.begin(Step.PROCESS)
+        self.port = random_port()
+        server_id, credential = "s" + secrets.token_hex(8), secrets.token_urlsafe(32)
+        told = await here.transact(lambda conn: self._prepare(conn, server_id, credential))
+        self.running = await self.servers.start(person_id, self.port, server_id, told)
+        self.steps.begin(Step.ANSWER, self.running.pid)
+        address = f"http://127.0.0.1:{self.port}"
+        await self._wait_for_answer(address)
+        # What was refused until now were our own questions whether it answers.
+        self.counted, self.counted_at = await self.servers.refusals(person_id), time.monotonic()
+        self.steps.begin(Step.ROUTE)
+        await here.transact(
+            lambda conn: audit.record(conn, audit.ServerStarted(person_id=person_id, server_id=server_id))
+        )
+        return address
 
     async def _end_leftover(self) -> None:
         """Stop a server of this person that a hub started and had no time to remember."""
-        leftover = running.find(self.context.settings.state, self.user.name)
+        leftover = await self.servers.find(self.user.name)
         if leftover is not None:
             self.log.warning("Stopping a forgotten server of %s, process %s", self.user.name, leftover.pid)
             await self._end(leftover)
 
-    def _prepare(self, conn: Any, server_id: str, credential: str) -> Launch:
-        """Record the server's credential and return what to start."""
-        here = self.context
+    def _prepare(self, conn: Any, server_id: str, credential: str) -> dict[str, str]:
+        """Record the server's credential and return what the server is told."""
         person = service.find_person(conn, self.user.name)
         if person is None or not service.access(conn, self.user.name, context.utc_now()).live:
             raise StartFailed(
                 "You are not signed in any more. Sign in again, then try again.", reason="access", status=403
             )
         service.launch_server(conn, person.id, server_id, credential, context.utc_now())
-        return launches.server(
-            here.settings,
-            here.runtime,
-            person,
-            places=self.launcher.places(person.id),
-            port=self.port,
-            credential=credential,
-            hub_environment=self.get_env(),
-        )
+        return launches.told(person.name, credential, self.get_env())
 
     async def _wait_for_answer(self, address: str) -> None:
         limit = self.context.settings.launch.start_seconds
         end = time.monotonic() + limit
         client = AsyncHTTPClient()
-        assert self.process is not None
         while time.monotonic() < end:
-            code = self.process.poll()
+            code = await self.servers.poll(self.user.name)
             if code is not None:
-                why = " ".join((_ended(code), *self.launcher.limits_met(self.user.name).values()))
-                raise StartFailed(why, reason="exited", status=500, log=self._said())
+                why = " ".join((_ended(code), *(await self.servers.limits_met(self.user.name)).values()))
+                raise StartFailed(why, reason="exited", status=500, log=await self._said())
             if await _answers(client, f"{address}/user/{self.user.name}/api"):
                 return
             await asyncio.sleep(ASK_SECONDS)
@@ -207,12 +179,14 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
             f"It did not answer within {limit:.0f} seconds, so SWAP stopped it.",
             reason="timeout",
             status=504,
-            log=self._said(),
+            log=await self._said(),
         )
 
-    def _said(self) -> str:
-        """Return the end of the server's log."""
-        return tail(launches.log(self.context.settings, self.user.name))
+    async def _said(self) -> str:
+        """Return the end of the server's log; nothing while nobody can say it: a start fails for its own reason."""
+        with suppress(SwapError, OSError):
+            return await self.servers.said(self.user.name)
+        return ""
 
     async def _record_failure(self, failure: Failure) -> None:
         reason = " ".join([failure.why, *failure.log.splitlines()[-1:]])
@@ -227,12 +201,11 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
     # ── watch and stop ──────────────────────────────────────────────────────────────────────────────
     async def poll(self) -> int | None:
         """Return None while the server runs, else how it ended (0 when nobody knows)."""
-        if self.process is not None:
-            code = self.process.poll()
-        else:
-            code = None if self.running is not None and running.is_alive(self.running) else 0
-        if code is None and self.running is not None and time.monotonic() - self.counted_at > COUNT_SECONDS:
-            await self._record_refusals(self.launcher.refusals(self.running))
+        if self.running is None:
+            return 0
+        code = await self.servers.poll(self.user.name)
+        if code is None and time.monotonic() - self.counted_at > COUNT_SECONDS:
+            await self._record_refusals(await self.servers.refusals(self.user.name))
         return code
 
     async def _record_refusals(self, now: Refusals) -> None:
@@ -253,39 +226,29 @@ class LocalSpawner(Spawner):  # type: ignore[misc] # JupyterHub has no types
 
     async def stop(self, now: bool = False) -> None:  # noqa: ARG002 - JupyterHub's signature
         """Stop the server: ask, wait, kill."""
-        if self.running is not None:
-            refused = self.launcher.refusals(self.running) if running.is_alive(self.running) else None
-            await self._end(self.running)
-            if refused is not None:
+        server = await self.servers.find(self.user.name)
+        if server is not None:
+            refused = await self.servers.refusals(self.user.name)
+            await self._end(server)
+            if self.running is not None:
                 await self._record_refusals(refused)
 
     async def _end(self, server: Running) -> None:
-        self.asked_to_end = True
-        if not await running.end(server):
+        if not await self.servers.end(server.person_id):
             self.log.error("Process %s of %s did not end", server.pid, server.person_id)
-        if self.process is not None and self.process.pid == server.pid:
-            self.process.poll()
 
     async def run_post_stop_hook(self) -> None:
         """Tell the database that the server's credential is dead, however the server ended."""
         server = self.running
         if server is None:
             return
-        running.forget(self.context.settings.state, server.person_id)
-        if why := self._ended_by():
-            running.note_end(self.context.settings.state, server.person_id, why)
-        self.launcher.clean(server.person_id)
+        await self.servers.finish(server.person_id)
 
         def end(conn: Any) -> None:
             if service.end_server(conn, server.server_id, context.utc_now()) is not None:
                 audit.record(conn, audit.ServerStopped(person_id=server.person_id, server_id=server.server_id))
 
         await self.context.transact(end)
-
-    def _ended_by(self) -> str:
-        """Return which limit ended the server, in a sentence; "" when none did, or nobody knows."""
-        killed = self.process is not None and self.process.poll() == -signal.SIGKILL and not self.asked_to_end
-        return self.launcher.limits_met(self.user.name).get("memory", "") if killed else ""
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Yield the steps of the start as they begin, for the portal's page."""
@@ -306,15 +269,3 @@ async def _answers(client: AsyncHTTPClient, url: str) -> bool:
 
 def _ended(code: int) -> str:
     return f"It was ended by {signal.Signals(-code).name}." if code < 0 else f"It ended by itself, with status {code}."
-
-
-def tail(path: Path, size_bytes: int = TAIL_BYTES) -> str:
-    """Return the end of a log, from the beginning of a line."""
-    try:
-        with path.open("rb") as log:
-            length = log.seek(0, os.SEEK_END)
-            log.seek(max(0, length - size_bytes))
-            text = log.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return (text if length <= size_bytes else text.partition("\n")[2]).strip()

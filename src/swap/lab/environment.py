@@ -16,6 +16,32 @@ from swap.errors import Problem, SettingsError
 SECRETS = ("SWAP_SERVER_CREDENTIAL", "JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
 """What must not stay in `os.environ` once the server runs; the hub's two are needed until then."""
 
+TOLD = (
+    *SECRETS,
+    "SWAP_PERSON_NAME",
+    "JUPYTERHUB_ACTIVITY_URL",
+    "JUPYTERHUB_API_URL",
+    "JUPYTERHUB_BASE_URL",
+    "JUPYTERHUB_CLIENT_ID",
+    "JUPYTERHUB_COOKIE_HOST_PREFIX_ENABLED",
+    "JUPYTERHUB_COOKIE_OPTIONS",
+    "JUPYTERHUB_DEFAULT_URL",
+    "JUPYTERHUB_DISABLE_USER_CONFIG",
+    "JUPYTERHUB_HOST",
+    "JUPYTERHUB_OAUTH_ACCESS_SCOPES",
+    "JUPYTERHUB_OAUTH_CALLBACK_URL",
+    "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES",
+    "JUPYTERHUB_OAUTH_SCOPES",
+    "JUPYTERHUB_PUBLIC_HUB_URL",
+    "JUPYTERHUB_PUBLIC_URL",
+    "JUPYTERHUB_SERVER_NAME",
+    "JUPYTERHUB_SERVICE_PREFIX",
+    "JUPYTERHUB_SERVICE_URL",
+    "JUPYTERHUB_USER",
+)
+"""What the hub tells a server on its standard input.  Nothing else it says is heard: another variable of JupyterHub's
+names a class to be loaded, a directory to be shown."""
+
 PIP_NAMES = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST")
 """What pip is told of where packages come from."""
 

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import MutableMapping
 
-from swap.lab.environment import SECRETS
+from swap.lab.environment import TOLD
 
 PR_SET_DUMPABLE = 4
 
@@ -30,7 +30,7 @@ def seal_process() -> None:
 
 
 def told() -> dict[str, str]:
-    """Return the secrets that whoever started us sent on our standard input, which then is empty.
+    """Return what whoever started us sent on our standard input, which then is empty.
 
     They never stand in what /proc shows of the environment: it is what a process was started with, for ever.
     """
@@ -41,7 +41,7 @@ def told() -> dict[str, str]:
             nothing = os.open(os.devnull, os.O_RDONLY)
             os.dup2(nothing, 0)
             os.close(nothing)
-            return {name: str(said[name]) for name in SECRETS if name in said}
+            return {name: str(said[name]) for name in TOLD if name in said}
     return {}
 
 

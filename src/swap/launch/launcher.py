@@ -1,4 +1,4 @@
-"""How a person's server is started: one launcher for each `launch.isolation`, all alike to the hub's spawner."""
+"""How a person's server is started: one launcher for each `launch.isolation`, all alike to the keeper."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection
-
-from swap.launch import possible
-from swap.launch.model import Launch, Places, Refusals, Running, Seat
+from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
 from swap.launch.unwalled import Unwalled
 from swap.launch.walled import Walled
-from swap.runtime import Runtime
-from swap.settings import Settings
 
 
 class Launcher(Protocol):
     """Starts servers, each where its person's isolation puts it."""
-
-    def seat(self, conn: Connection, person_id: str) -> Seat:
-        """Return the person as this machine knows them, in the caller's transaction."""
 
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home and what else a new server needs; return the home.
@@ -31,8 +23,11 @@ class Launcher(Protocol):
     def places(self, person_id: str) -> Places:
         """Return where a person's server finds what is its own."""
 
-    def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:
-        """Start the server; its process leads a group, ends as the server ends, and takes all with it."""
+    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:
+        """Start the server with `told` as its standard input.
+
+        Its process leads a group, ends as the server ends, and takes all with it.
+        """
 
     def limits_met(self, person_id: str) -> dict[str, str]:
         """Return limit → a sentence, for each that a person's processes met."""
@@ -44,7 +39,6 @@ class Launcher(Protocol):
         """Take away what an ended server leaves outside the home."""
 
 
-def launcher(settings: Settings, runtime: Runtime) -> Launcher:
-    """Return the launcher that the settings ask for.  Raises SettingsError where this process cannot be it."""
-    possible.require(settings)
-    return Walled(settings, runtime) if settings.launch.isolation == "user" else Unwalled(runtime)
+def launcher(rules: Rules) -> Launcher:
+    """Return the launcher that the settings ask for."""
+    return Walled(rules) if rules.walls else Unwalled(rules)

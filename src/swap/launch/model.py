@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What of settings and runtime servers are started by, in plain values: root's part loads no more."""
+
+    state: Path
+    homes: Path
+    sockets: Path
+    """A short private directory for unix sockets."""
+    kernel_env: Path
+    """The environment of notebooks."""
+    gateway_port: int
+    hub_port: int
+    environment: Mapping[str, str]
+    """What every server is told."""
+    walls: bool
+    """Whether each server is a system user of its own; what follows counts only then."""
+    memory_bytes: int
+    cpus: float
+    processes: int
+    disk_bytes: int | None
+    reach: tuple[str, ...]
+
+    @classmethod
+    def read(cls, made: Mapping[str, Any]) -> Self:
+        """Return what came as JSON."""
+        paths = {name: Path(made[name]) for name in ("state", "homes", "sockets", "kernel_env")}
+        return cls(**{**made, **paths, "reach": tuple(made["reach"])})
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program to start for a person: exactly this environment, nothing inherited.
-
-    `secrets` it is told on its standard input, as JSON: an environment can be read from outside for as long as a
-    process lives, by its own user and by root.
-    """
+    """A program to start for a person: exactly this environment, nothing inherited."""
 
     argv: tuple[str, ...]
     cwd: Path
     log: Path
     port: int
     """Where it answers, on loopback."""
-    env: Mapping[str, str] = field(repr=False)
-    secrets: Mapping[str, str] = field(repr=False)
+    env: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ recognised by the moment the process started, and left alone.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -83,7 +82,7 @@ def send(server: Running, number: signal.Signals) -> None:
             os.killpg(server.pid, number)
 
 
-async def end(server: Running) -> bool:
+def end(server: Running) -> bool:
     """End a server: ask, wait, kill; tell whether it has ended.  One that does not listen is killed after a while."""
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
         send(server, number)
@@ -91,7 +90,7 @@ async def end(server: Running) -> bool:
         while is_alive(server):
             if time.monotonic() > until:
                 break
-            await asyncio.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
         else:
             return True
     return False

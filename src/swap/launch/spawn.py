@@ -1,4 +1,4 @@
-"""Start a launch's process: a session of its own, its log begun afresh, its secrets told on its standard input."""
+"""Start a launch's process: a session of its own, its log begun afresh, what it is told on its standard input."""
 
 from __future__ import annotations
 
@@ -6,27 +6,39 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from swap.launch.model import Launch
 
 
-def spawn(
-    launch: Launch, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, keep: Sequence[int] = ()
-) -> subprocess.Popen[bytes]:
-    """Start `argv` in the name of a launch; `keep` are descriptors that it inherits.  Raises OSError."""
-    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+@contextmanager
+def telling(told: Mapping[str, str]) -> Iterator[int]:
+    """Yield a standard input on which exactly this is told, as JSON, to whoever is started with it."""
     # A socket, not a pipe: through /proc nobody else can open it and read in its place.
     ours, theirs = socket.socketpair()
-    with os.fdopen(descriptor, "wb") as log, ours, theirs:
-        ours.sendall(json.dumps(dict(launch.secrets)).encode())
+    with theirs:
+        with ours:
+            ours.sendall(json.dumps(dict(told)).encode())
+        yield theirs.fileno()
+
+
+def spawn(
+    launch: Launch, argv: Sequence[str], told: int, *, env: Mapping[str, str], cwd: Path, keep: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `argv` in the name of a launch, with `told` as its standard input; `keep` are descriptors that it inherits.
+
+    Raises OSError.
+    """
+    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             argv,
             env=dict(env),
             cwd=cwd,
-            stdin=theirs.fileno(),
+            stdin=told,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

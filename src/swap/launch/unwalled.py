@@ -5,36 +5,28 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from swap import homes
-from swap.launch.model import Launch, Places, Refusals, Running, Seat
+from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
 from swap.launch.spawn import spawn
-from swap.runtime import Runtime
 
 
 class Unwalled:
     """Starts servers as SWAP's own user."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    def seat(self, conn: Connection, person_id: str) -> Seat:  # noqa: ARG002 — nothing is kept of it
-        """Return the person, whose system user is ours."""
-        return Seat(person_id)
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
 
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home, private."""
-        return homes.make(self._runtime.homes, seat.person_id, seat.uid)
+        return homes.make(self._rules.homes, seat.person_id, seat.uid)
 
     def places(self, person_id: str) -> Places:
         """Return what is where; a socket's path must be short."""
-        socket = self._runtime.socket_directory / f"{person_id}.sock"
-        return Places(homes.place(self._runtime.homes, person_id), socket)
+        return Places(homes.place(self._rules.homes, person_id), self._rules.sockets / f"{person_id}.sock")
 
-    def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:  # noqa: ARG002 — nobody's seat differs
+    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:  # noqa: ARG002 — nobody's seat differs
         """Start the server."""
-        return spawn(launch, launch.argv, env=launch.env, cwd=launch.cwd)
+        return spawn(launch, launch.argv, told, env=launch.env, cwd=launch.cwd)
 
     def limits_met(self, person_id: str) -> dict[str, str]:  # noqa: ARG002 — there are none
         """Return nothing: there are no limits."""

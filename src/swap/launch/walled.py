@@ -14,18 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from swap import bare, disks, homes
-from swap.errors import Problem, Unavailable
 from swap.launch.limits import Groups, Limits, find, whose
-from swap.launch.model import Launch, Places, Refusals, Running, Seat
-from swap.launch.possible import is_known
+from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
 from swap.launch.spawn import spawn
 from swap.launch.view import GROUP, RUN, View, home_seen, view
-from swap.people import service
-from swap.runtime import Runtime
-from swap.settings import Settings
 
 Door = tuple[str, int, str, int]
 """The address and port somebody comes to on this side, and those that are connected with them on the other."""
@@ -60,37 +53,19 @@ class Plan:
 class Walled:
     """Starts servers behind walls."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, groups: Groups | None = None) -> None:
-        self._settings = settings.launch
-        self._state = settings.state
-        self._runtime = runtime
+    def __init__(self, rules: Rules, groups: Groups | None = None) -> None:
+        self._rules = rules
+        self._state = rules.state
         self._groups = find() if groups is None else groups
 
     def group(self, person_id: str) -> str:
         """Return what a person's control group is called."""
         return whose(self._state, person_id)
 
-    def seat(self, conn: Connection, person_id: str) -> Seat:
-        """Return the person with the uid that is theirs alone, given now if it is the first time.
-
-        Raises Unavailable when none is left, or it has become SWAP's own.
-        """
-        person = service.find_person(conn, person_id)
-        uid = service.system_user(conn, person_id, self._settings.uid_range, is_known)
-        if uid in self._settings.own_uids:
-            raise Unavailable(
-                Problem(
-                    "Your system user is one of SWAP's own by now.",
-                    why="launch.uids was lowered since it was given to you, and its last five ids are SWAP's own.",
-                    todo="Ask the people who run SWAP to raise launch.uids again.",
-                )
-            )
-        return Seat(person_id, "" if person is None else person.name, uid)
-
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home, on a disk of its own where the settings say so, and an empty /tmp for the server."""
         assert seat.uid is not None
-        home = disks.home(self._state, self._runtime.homes, seat.person_id, seat.uid, self._settings.disk_bytes)
+        home = disks.home(self._state, self._rules.homes, seat.person_id, seat.uid, self._rules.disk_bytes)
         self._root.mkdir(mode=0o700, exist_ok=True)
         self._scratch(seat.person_id).parent.mkdir(mode=0o700, exist_ok=True)
         homes.empty(self._scratch(seat.person_id), seat.uid)
@@ -98,7 +73,7 @@ class Walled:
 
     def places(self, person_id: str) -> Places:
         """Return what is where in the person's view."""
-        own_disk = bool(self._settings.disk_bytes)
+        own_disk = bool(self._rules.disk_bytes)
         return Places(home_seen(person_id), Path(RUN) / "token.sock", GROUP, own_disk=own_disk)
 
     def plan(self, launch: Launch, seat: Seat) -> Plan:
@@ -113,9 +88,9 @@ class Walled:
                 person_id=seat.person_id,
                 name=seat.name,
                 uid=seat.uid,
-                home=homes.place(self._runtime.homes, seat.person_id),
+                home=homes.place(self._rules.homes, seat.person_id),
                 scratch=self._scratch(seat.person_id),
-                environments=(Path(sys.prefix), self._runtime.kernel_env),
+                environments=(Path(sys.prefix), self._rules.kernel_env),
                 hosts=hosts,
                 group=self._groups.group(self.group(seat.person_id)),
             ),
@@ -129,24 +104,24 @@ class Walled:
 
     def _hosts(self) -> dict[str, str]:
         """Return the names people may reach, each with a loopback address of its own in their network."""
-        names = dict.fromkeys(address.rpartition(":")[0] for address in self._settings.reach)
+        names = dict.fromkeys(address.rpartition(":")[0] for address in self._rules.reach)
         return {name: f"127.0.{1 + number // 250}.{1 + number % 250}" for number, name in enumerate(names)}
 
     def _doors_out(self, hosts: Mapping[str, str]) -> Iterator[Door]:
-        for port in (self._runtime.gateway_port, self._runtime.hub_port):
+        for port in (self._rules.gateway_port, self._rules.hub_port):
             yield LOOPBACK, port, LOOPBACK, port
-        for address in self._settings.reach:
+        for address in self._rules.reach:
             host, _, port_text = address.rpartition(":")
             yield hosts[host], int(port_text), host, int(port_text)
 
-    def start(self, launch: Launch, seat: Seat) -> subprocess.Popen[bytes]:
+    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:
         """Start the server behind its walls."""
-        return run(launch, self.plan(launch, seat))
+        return run(launch, self.plan(launch, seat), told)
 
     @property
     def limits(self) -> Limits:
         """What each person's processes may use together."""
-        return Limits(self._settings.memory_bytes, self._settings.cpus, self._settings.processes)
+        return Limits(self._rules.memory_bytes, self._rules.cpus, self._rules.processes)
 
     def limits_met(self, person_id: str) -> dict[str, str]:
         """Return limit → a sentence, for each that a person's processes met since their server started."""
@@ -173,20 +148,20 @@ class Walled:
         return self._state / "views"
 
     def _scratch(self, person_id: str) -> Path:
-        if self._settings.disk_bytes:
+        if self._rules.disk_bytes:
             return homes.place(self._state / disks.FOLDER, person_id) / "tmp"
         return homes.place(self._state / "tmp", person_id)
 
 
-def run(launch: Launch, plan: Plan) -> subprocess.Popen[bytes]:
-    """Start a launch behind exactly the walls of a plan."""
+def run(launch: Launch, plan: Plan, told: int) -> subprocess.Popen[bytes]:
+    """Start a launch behind exactly the walls of a plan, with `told` as its standard input."""
     descriptor = os.memfd_create("plan")
     with os.fdopen(descriptor, "wb") as file:
         file.write(plan.as_json().encode())
         file.flush()
         file.seek(0)
         argv = bare.command("swap.walls.enter", str(descriptor))
-        return spawn(launch, argv, env={"LANG": "C.UTF-8"}, cwd=Path("/"), keep=(descriptor,))
+        return spawn(launch, argv, told, env={"LANG": "C.UTF-8"}, cwd=Path("/"), keep=(descriptor,))
 
 
 def _counts(version_4: Path, version_6: Path) -> dict[str, int]:

@@ -278,7 +278,7 @@ def system_user(conn: Connection, person_id: str, uids: range, is_taken: Callabl
 
 
 def system_users(conn: Connection) -> dict[str, int]:
-    """Return person → uid, of everybody who has one."""
+    """Return person → uid, of everybody who has one and was not removed."""
     return store.system_users(conn)
 
 

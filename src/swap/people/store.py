@@ -237,8 +237,9 @@ def find_system_user(conn: Connection, person_id: str) -> int | None:
 
 
 def system_users(conn: Connection) -> dict[str, int]:
-    """Return person → uid, of everybody who was given one."""
-    return {row.person_id: row.uid for row in conn.execute(select(system_user.c.person_id, system_user.c.uid))}
+    """Return person → uid, of everybody who was given one and was not removed."""
+    found = select(system_user.c.person_id, system_user.c.uid).join(person).where(person.c.removed_at.is_(None))
+    return {row.person_id: row.uid for row in conn.execute(found)}
 
 
 def next_uid(conn: Connection, uids: range) -> int:

@@ -11,18 +11,13 @@ from typing import Final
 
 from swap import bare
 
+HUB_CONFIGURATION: Final = str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py")
+"""What JupyterHub is configured by."""
 COMMANDS: Final[dict[str, Sequence[str]]] = {
     "gateway": bare.service("swap.processes.gateway"),
-    "warden": bare.service("swap.processes.warded"),
     "web": bare.service("swap.processes.web", needs=("pygments",)),
-    "web warden": bare.service("swap.processes.warded_web"),
-    "hub": bare.service(
-        "swap.processes.hub",
-        str(Path(__file__).parents[1] / "hub" / "jupyterhub_config.py"),
-        needs=("cryptography",),
-    ),
+    "hub": bare.service("swap.processes.hub", HUB_CONFIGURATION, needs=("cryptography",)),
 }
-"""Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME.
-
-Where people have walls, the gateway and the portal are each started by their warden.
-"""
+"""Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
+WARDENS: Final[dict[str, Sequence[str]]] = {name: bare.service("swap.processes.warded", name) for name in COMMANDS}
+"""Process → the command of its warden, which starts it where people have walls."""

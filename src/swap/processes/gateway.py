@@ -7,7 +7,7 @@ import sys
 
 from swap import logs, runtime, settings
 from swap.gateway import app
-from swap.processes import COMMANDS
+from swap.processes import WARDENS
 from swap.processes.serve import serve
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -26,7 +26,7 @@ def main() -> None:
     here = runtime.read()
     known = settings.load(here.config)
     if known.launch.isolation != "none":
-        os.execv(COMMANDS["warden"][0], list(COMMANDS["warden"]))  # noqa: S606 — our own program, and no shell
+        os.execv(WARDENS["gateway"][0], list(WARDENS["gateway"]))  # noqa: S606 — our own program, and no shell
     run(known, here)
 
 

@@ -161,8 +161,7 @@ def database(here: Runtime, role: str, files: Files) -> dict[str, str]:
 
 def _environment(settings: Settings, files: Files) -> dict[str, str]:
     """Return the gateway's environment: of SWAP's own, the secrets of its sources."""
-    wanted = {name for source in settings.sources.values() for name in _variables(source)}
-    told = {name: os.environ[name] for name in sorted(wanted) if name in os.environ}
+    told = variables(*settings.sources.values())
     return {**bare.ENVIRONMENT, "PYTHONUNBUFFERED": "1", **told, **authorities(files)}
 
 
@@ -170,6 +169,12 @@ def authorities(files: Files) -> dict[str, str]:
     """Return the variable that names who certifies databases, if there is such a file."""
     named = Path(os.environ.get(_AUTHORITIES) or Path.home() / ".postgresql" / "root.crt")
     return {_AUTHORITIES: files.copied(named)} if _AUTHORITIES in os.environ or named.exists() else {}
+
+
+def variables(*models: BaseModel) -> dict[str, str]:
+    """Return those variables of our environment that hold secrets of models."""
+    wanted = {name for model in models for name in _variables(model)}
+    return {name: os.environ[name] for name in sorted(wanted) if name in os.environ}
 
 
 def _variables(value: Any) -> Iterator[str]:

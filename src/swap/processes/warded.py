@@ -1,40 +1,57 @@
-"""The gateway's warden, where people have walls.
+"""A process's warden, where people have walls: `warded gateway`, `warded web`, `warded hub`.
 
 It reads settings and runtime once, in a process that ends: they take more memory than watching does.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import importlib
+import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from swap import apart, logs
-from swap.walls import cells
-from swap.walls.gateway import GatewayWarden, Plan
+from swap.walls.warden import Warden
 
-WARDEN: Final = GatewayWarden
+_WARDENS: Final = {
+    "gateway": ("swap.walls.gateway", "GatewayWarden"),
+    "web": ("swap.notebooks.warden", "PortalWarden"),
+    "hub": ("swap.hub.warden", "HubWarden"),
+}
+"""Process → the module of its warden, each loaded where it is needed alone."""
+_HANDED: Final = {
+    "gateway": "swap.processes.handed",
+    "web": "swap.processes.handed_web",
+    "hub": "swap.processes.handed_hub",
+}
+"""Process → the module that says what it is handed."""
 
 
 def main() -> None:
-    """Run the gateway until its end."""
+    """Run the process to its end."""
     logs.install()
-    WARDEN(plan(apart.run(read))).run()
+    name = sys.argv[-1]
+    warden(name, apart.run(lambda: read(name))).run()
 
 
-def read() -> dict[str, Any]:
-    """Return what `plan` makes a plan of, for JSON; the spool is the gateway's then."""
+def read(name: str) -> dict[str, Any]:
+    """Return what a process's warden is to do, for JSON; what is to be the process's own is given to its user."""
     from swap import runtime, settings  # noqa: PLC0415 — models are loaded where they are needed
-    from swap.processes import handed  # noqa: PLC0415
+    from swap.launch import possible  # noqa: PLC0415
 
     here = runtime.read()
-    return handed.over(settings.load(here.config), here)
+    known = settings.load(here.config)
+    possible.require(known)
+    made: dict[str, Any] = importlib.import_module(_HANDED[name]).over(known, here)
+    return made
 
 
-def plan(made: dict[str, Any]) -> Plan:
-    """Return the plan of what was read."""
-    told = made["told"] | {"warden": os.getpid()}
-    return Plan(**made | {"told": told, "folder": Path(made["folder"]), "cells": cells.planned(made["cells"])})
+def warden(name: str, made: Mapping[str, Any]) -> Warden:
+    """Return a process's warden, for what was read."""
+    module, kind = _WARDENS[name]
+    found = importlib.import_module(module)
+    begun: Warden = getattr(found, kind)(found.Plan.read(made))
+    return begun
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 from swap import logs, runtime, settings
 from swap.forking import ForkServer
 from swap.notebooks.place import Places
-from swap.processes import COMMANDS
+from swap.processes import WARDENS
 from swap.processes.serve import serve
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -20,7 +20,7 @@ def main() -> None:
     here = runtime.read()
     known = settings.load(here.config)
     if known.launch.isolation != "none":
-        os.execv(COMMANDS["web warden"][0], list(COMMANDS["web warden"]))  # noqa: S606 — our own program, and no shell
+        os.execv(WARDENS["web"][0], list(WARDENS["web"]))  # noqa: S606 — our own program, and no shell
     run(known, here)
 
 

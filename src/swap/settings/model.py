@@ -112,10 +112,10 @@ class Launch(Model):
     )
     uids: int = Field(
         default=100_000,
-        ge=6,
+        ge=7,
         le=1_000_000,
-        description="With `user`, how many ids there are; none is given twice. The last five are those of SWAP's"
-        " readers of notebooks, portal, gateway, combiners and readers of files.",
+        description="With `user`, how many ids there are; none is given twice. The last six are those of SWAP's"
+        " hub, readers of notebooks, portal, gateway, combiners and readers of files.",
     )
     memory_bytes: int = Field(
         default=4_000_000_000,
@@ -164,37 +164,44 @@ class Launch(Model):
     @property
     def uid_range(self) -> range:
         """The ids that people are given."""
-        return range(self.first_uid, self.first_uid + self.uids - 5)
+        return range(self.first_uid, self.first_uid + self.uids - 6)
 
     @property
     def own_uids(self) -> tuple[int, ...]:
         """The ids of SWAP's own programs."""
-        return self.notebooks_uid, self.portal_uid, self.gateway_uid, self.combiners_uid, self.readers_uid
+        start = self.uid_range.stop
+        return tuple(range(start, start + 6))
+
+    # From the end, so that each keeps its id when another comes before.
+    @property
+    def hub_uid(self) -> int:
+        """The id of the hub."""
+        return self.uid_range.stop
 
     @property
     def notebooks_uid(self) -> int:
         """The id of what reads notebooks."""
-        return self.uid_range.stop
+        return self.uid_range.stop + 1
 
     @property
     def portal_uid(self) -> int:
         """The id of the portal."""
-        return self.uid_range.stop + 1
+        return self.uid_range.stop + 2
 
     @property
     def gateway_uid(self) -> int:
         """The id of the gateway, and of what reads from servers for it."""
-        return self.uid_range.stop + 2
+        return self.uid_range.stop + 3
 
     @property
     def combiners_uid(self) -> int:
         """The id of what puts results together."""
-        return self.uid_range.stop + 3
+        return self.uid_range.stop + 4
 
     @property
     def readers_uid(self) -> int:
         """The id of what reads files."""
-        return self.uid_range.stop + 4
+        return self.uid_range.stop + 5
 
     @property
     def index_address(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from swap import certificates, runtime
 from swap.errors import NotFound, Problem
 from swap.hub import routes
-from swap.processes import COMMANDS
+from swap.processes import COMMANDS, WARDENS
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.supervisor.model import Answer, Service
@@ -19,7 +19,7 @@ from swap.supervisor.model import Answer, Service
 
 def services(settings: Settings, here: Runtime) -> list[Service]:
     """Return Traefik, gateway, web and hub.  They are stopped in the reverse order."""
-    site = settings.site
+    site, commands = settings.site, COMMANDS if settings.launch.isolation == "none" else WARDENS
     return [
         Service(
             "traefik",
@@ -30,20 +30,20 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
         ),
         Service(
             "gateway",
-            COMMANDS["gateway" if settings.launch.isolation == "none" else "warden"],
+            commands["gateway"],
             (Answer(here.gateway_port, "/v1/health"),),
             f"127.0.0.1:{here.gateway_port}",
             8.0,
         ),
         Service(
             "web",
-            COMMANDS["web" if settings.launch.isolation == "none" else "web warden"],
+            commands["web"],
             (Answer(here.web_port, "/ping"),),
             f"127.0.0.1:{here.web_port}",
             8.0,
         ),
         # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
-        Service("hub", COMMANDS["hub"], (Answer(here.hub_port, "/hub/health"),), f"127.0.0.1:{here.hub_port}", 12.0),
+        Service("hub", commands["hub"], (Answer(here.hub_port, "/hub/health"),), f"127.0.0.1:{here.hub_port}", 12.0),
     ]
 
 
@@ -61,7 +61,8 @@ def traefik_command(settings: Settings, here: Runtime) -> list[str]:
     for path, content in ((static, contents["static"]), (here.traefik_directory / "swap.yml", contents["dynamic"])):
         path.touch(mode=0o600)
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    return [program, f"--configfile={static}"]
+    # What the hub writes for it are templates, which can name variables of the environment; secrets may be in ours.
+    return ["/usr/bin/env", "--ignore-environment", program, f"--configfile={static}"]
 
 
 def _public(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 
 from swap.walls import cells, errands, mounts, warden
 from swap.walls.cells import Cells, Done, Program, RefusedError
@@ -34,6 +34,11 @@ class Plan(warden.Plan):
     cells: Mapping[str, Program]
     roots: Mapping[str, str]
     """Source → the directory that holds its files."""
+
+    @classmethod
+    def read(cls, made: Mapping[str, Any]) -> Self:
+        """Return the plan that came as JSON."""
+        return super(Plan, cls).read({**made, "cells": cells.planned(made["cells"])})
 
     @property
     def spills(self) -> Path:

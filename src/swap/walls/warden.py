@@ -25,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 from swap.walls import errands, mounts
 from swap.walls.copies import NOTEBOOKS, Copies
@@ -59,6 +59,15 @@ class Plan:
     """A directory of the site whose notebooks the program may read."""
     needs: str = ""
     """A directory without which there must be another program."""
+
+    paths: ClassVar[tuple[str, ...]] = ("folder",)
+    """What of a plan is a path."""
+
+    @classmethod
+    def read(cls, made: Mapping[str, Any]) -> Self:
+        """Return the plan that came as JSON; the program is told who we are."""
+        told = {**made["told"], "warden": os.getpid()}
+        return cls(**{**made, "told": told, **{name: Path(made[name]) for name in cls.paths}})
 
     @property
     def copies(self) -> Path:

@@ -238,7 +238,14 @@ class House:
     def start_server(self, person_id: str, seconds: float = 60) -> None:
         """Start somebody's server as the portal does."""
         with self.hub_api(self.runtime.web_service_token) as api:
-            assert api.post(f"/users/{person_id}/server").status_code in {201, 202}
+
+            def stops() -> bool:
+                servers = api.get(f"/users/{person_id}").json().get("servers", {})
+                return bool(servers.get("", {}).get("pending") == "stop")
+
+            self.wait_until(lambda: not stops())
+            answer = api.post(f"/users/{person_id}/server")
+            assert answer.status_code in {201, 202}, answer.text
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 server = api.get(f"/users/{person_id}").json()["servers"].get("", {})

@@ -127,7 +127,7 @@ def test_the_servers_environment_is_closed(house, ann):
     raw = Path(f"/proc/{found.pid}/environ").read_bytes()
     environ = dict(item.split("=", 1) for item in raw.decode(errors="replace").split("\0") if "=" in item)
 
-    assert {name for name in environ if not name.startswith("JUPYTERHUB_")} == {
+    assert set(environ) == {
         "PATH",
         "HOME",
         "LANG",
@@ -135,14 +135,11 @@ def test_the_servers_environment_is_closed(house, ann):
         "SWAP_GATEWAY",
         "SWAP_HOME_URL",
         "SWAP_ADDRESSES",
-        "SWAP_PERSON_NAME",
         "SWAP_TOKEN_SOCKET",
         "SWAP_KERNEL_ENV",
         "SWAP_IDLE_HOURS",
         "SWAP_IDLE_TOLD_HOURS",
     }
-    assert "JUPYTERHUB_USER" in environ, "the control"
-    assert "JUPYTERHUB_API_TOKEN" not in environ
     for secret in (
         house.runtime.web_service_token,
         house.runtime.kernel_key,

@@ -75,7 +75,7 @@ def test_it_is_the_look_at_their_access_that_stops_it(
     monkeypatch.setattr(spawner, "get_env", lambda: {"JUPYTERHUB_USER": ann})
 
     with database.engine("hub").begin() as conn:
-        launch = spawner._prepare(conn, "s1", "credential")
+        told = spawner._prepare(conn, "s1", "credential")
 
-    assert launch.secrets["SWAP_SERVER_CREDENTIAL"] == "credential"
+    assert told["SWAP_SERVER_CREDENTIAL"] == "credential"
     assert launched(database) == 1

@@ -29,8 +29,7 @@ from swap import runtime as runtimes
 from swap.db.engine import create
 from swap.db.tables import system_user
 from swap.launch import running
-from swap.launch.limits import find
-from swap.launch.walled import Walled
+from swap.launch.limits import find, whose
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
 
@@ -54,8 +53,12 @@ class Person:
         self.house = house
         self.browser = house.sign_in(name)
         self.browser.person_id = self.id = house.person_id(name)
-        house.start_server(self.id)
-        self.tab = Tab(house, self.browser)
+        self.begin()
+
+    def begin(self) -> None:
+        """Start a server, and a kernel in it."""
+        self.house.start_server(self.id)
+        self.tab = Tab(self.house, self.browser)
         self.kernel_id = self.tab.api("/api/kernels", "POST", json={}).json()["id"]
 
     @property
@@ -211,6 +214,38 @@ def test_what_computes_a_query_and_what_reads_files_are_system_users_of_their_ow
     assert len({ann.uid, launch.readers_uid, launch.combiners_uid}) == 3
 
 
+def test_the_hub_is_a_system_user_of_its_own_and_servers_are_its_wardens(walled_house, ann):
+    warden = psutil.Process(walled_house.processes["hub"].pid)
+    (hub,) = [each for each in warden.children() if "swap.processes.serving_hub" in each.cmdline()]
+    assert set(hub.uids()) == {walled_house.settings.launch.hub_uid}
+    assert set(warden.uids()) == {0}
+    assert hub.children() == []
+    assert running.find(walled_house.state, ann.id).pid in [each.pid for each in warden.children()]
+
+
+def test_of_the_environment_traefik_has_nothing_that_a_route_of_the_hubs_could_name(walled_house):
+    """Routes are templates: `{{ env "SWAP_RUNTIME" }}` in one would be read as root's."""
+    of = {name: Path(f"/proc/{walled_house.processes[name].pid}/environ").read_bytes() for name in ("traefik", "hub")}
+    assert of["traefik"] == b""
+    assert b"SWAP_RUNTIME=" in of["hub"], "the control: what whoever starts them has"
+
+
+def test_a_hub_that_is_started_again_finds_the_servers_and_ends_one(walled_house, bob):
+    before = running.find(walled_house.state, bob.id)
+    walled_house.kill("hub", signal.SIGTERM)
+    assert bob.run("print(40 + 2)") == "42", "nobody's work is disturbed"
+    walled_house.start("hub")
+
+    with walled_house.hub_api(walled_house.runtime.web_service_token) as api:
+        until(lambda: api.get(f"/users/{bob.id}").json()["servers"].get("", {}).get("ready"))
+        assert running.find(walled_house.state, bob.id) == before
+        assert bob.run("print(40 + 2)") == "42"
+        assert api.delete(f"/users/{bob.id}/server").status_code in {202, 204}
+        until(lambda: api.get(f"/users/{bob.id}").json()["servers"] == {})
+    assert not running.is_alive(before)
+    bob.begin()
+
+
 def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob):
     tried = bob.run(
         "import socket\nfor address in [('169.254.169.254', 80)] * 3 + [('127.0.0.1', 1)] * 2:\n"
@@ -237,10 +272,12 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
 
     def programs(name):
+        """A program, or the warden of a service."""
+        wanted = (f"swap.{name}",) if "." in name else ("swap.processes.warded", name)
         found = set()
         for each in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if f"swap.{name}" in each.cmdline():
+                if set(wanted) <= set(each.cmdline()):
                     found.add(each)
         return found
 
@@ -254,12 +291,13 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
         here = runtimes.of_running(made.state)
         assert here is not None, log.read_text()
         pairs = {
-            "gateway": ("processes.serving", "processes.warded", f"{here.gateway_url}/v1/health"),
-            "web": ("processes.serving_web", "processes.warded_web", f"{here.web_url}/ping"),
+            "gateway": ("processes.serving", f"{here.gateway_url}/v1/health"),
+            "web": ("processes.serving_web", f"{here.web_url}/ping"),
+            "hub": ("processes.serving_hub", f"{here.hub_url}/hub/health"),
         }
-        for service, (program, warden, address) in pairs.items():
-            for name in (program, warden):
-                before = programs(program) | programs(warden)
+        for service, (program, address) in pairs.items():
+            for name in (program, service):
+                before = programs(program) | programs(service)
                 (killed,) = programs(name)
                 killed.kill()
                 until(lambda: f"{service} ended with signal SIGKILL" in log.read_text(), 60)  # noqa: B023
@@ -316,7 +354,7 @@ TAKE = "import sys; kept = bytearray(int(sys.argv[1])); kept[::4096] = b'x' * le
 
 def test_a_server_that_a_limit_ended_is_said_to_have_been(walled_house, bob):
     house, stopped = walled_house, "Your server is stopped"
-    group = find().below["memory"] / "swap" / Walled(house.settings, house.runtime).group(bob.id)
+    group = find().below["memory"] / "swap" / whose(house.state, bob.id)
 
     def take(size_bytes: int) -> None:
         program = (sys.executable, "-c", TAKE, str(size_bytes))
@@ -344,9 +382,8 @@ def test_a_server_that_a_limit_ended_is_said_to_have_been(walled_house, bob):
             (group / name).write_text(str(limit), encoding="ascii")
     take(limit)
 
-    until(lambda: stopped in bob.browser.get("/server").text)
+    until(lambda: "A limit ended your server" in bob.browser.get("/server").text)
     page = bob.browser.get("/server").text
-    assert "A limit ended your server" in page
     assert f"It met its limit of {house.settings.launch.memory_bytes / 1e9:g} GB of memory." in page
 
     house.start_server(bob.id)

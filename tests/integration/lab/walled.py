@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from integration.lab.conftest import Server, answers
 from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
 from swap.launch import server as launches
+from swap.launch.rules import rules
+from swap.launch.spawn import telling
 from swap.launch.walled import Walled
-from swap.people.model import Person
 from town import ANN, Town
 
 
@@ -27,22 +27,17 @@ def started(town: Town) -> Iterator[Server]:
         assert hub_port
         assert gateway_port
         town.runtime = town.runtime.model_copy(update={"hub_port": hub_port, "gateway_port": gateway_port})
-        town.launcher = Walled(town.settings, town.runtime)
+        given = rules(town.settings, town.runtime)
+        town.launcher = Walled(given)
         home = town.launcher.open_home(ANN)
         port = town.ports[ANN.person_id]
         address = f"http://127.0.0.1:{port}"
-        launch = launches.server(
-            town.settings,
-            town.runtime,
-            Person(ANN.person_id, ANN.name, frozenset(), 1),
-            places=town.launcher.places(ANN.person_id),
-            port=port,
-            credential=gateway.credential,
-            hub_environment=hub.environment(port, address),
-        )
+        launch = launches.server(given, ANN.person_id, town.launcher.places(ANN.person_id), port)
+        told = launches.told(ANN.name, gateway.credential, hub.environment(port, address))
         # In the place of Traefik, which would lead the browser to the hub.
-        launch = replace(launch, env={**launch.env, "JUPYTERHUB_HOST": hub.url})
-        program = town.keep(town.launcher.start(launch, ANN), launch)
+        told["JUPYTERHUB_HOST"] = hub.url
+        with telling(told) as descriptor:
+            program = town.keep(town.launcher.start(launch, ANN, descriptor), launch)
         server = Server(program.process, f"{address}/user/{ANN.person_id}", hub, gateway, home, home, launch.log)
         wait_for("the server's first answer", lambda: answers(server), seconds=60)
         yield server

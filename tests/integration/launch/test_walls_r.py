@@ -8,6 +8,7 @@ import pytest
 
 from integration.client.conftest import ann, shared_gateway, swap_gateway  # noqa: F401 — fixtures
 from integration.gateway.gateways import Gateway, Person
+from swap.launch.rules import rules
 from swap.launch.walled import Walled
 from town import ANN, Town
 
@@ -62,7 +63,7 @@ def reached(town: Town, swap_gateway: Gateway) -> Town:  # noqa: F811
     """A town whose gateway is the real one."""
     port = int(swap_gateway.url.rpartition(":")[2])
     town.runtime = town.runtime.model_copy(update={"gateway_port": port})
-    town.launcher = Walled(town.settings, town.runtime)
+    town.launcher = Walled(rules(town.settings, town.runtime))
     return town
 
 

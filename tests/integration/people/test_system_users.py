@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from swap.errors import Unavailable
-from swap.launch.walled import Walled
+from swap.launch import seats
 from swap.people import service
-from swap.settings import Settings
+from swap.settings import Launch, Settings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 UIDS = range(700_000, 700_010)
@@ -88,16 +89,27 @@ def test_a_range_that_was_moved_gives_no_uid_twice(database, people):
 def test_whose_uid_has_become_one_of_swaps_own_starts_nothing(database, people, tmp_path):
     """A range that was made smaller ends with the ids of gateway, combiners and readers: they must own nothing."""
     smaller = {"isolation": "user", "first_uid": 700_000, "uids": 1_000}
-    settings = Settings.model_validate({"state": str(tmp_path), "launch": smaller})
-    walled = Walled(settings, runtime=None, groups=object())
+    launch = Settings.model_validate({"state": str(tmp_path), "launch": smaller}).launch
     before, after = people("a"), people("b")
-    give(database, after, settings.launch.uid_range)
+    give(database, after, launch.uid_range)
     give(database, before, range(700_998, 701_998))
 
     with database.engine("hub").begin() as conn:
-        assert walled.seat(conn, after).uid in settings.launch.uid_range
+        assert seats.uid(conn, launch, after) in launch.uid_range
         with pytest.raises(Unavailable, match=r"launch\.uids was lowered"):
-            walled.seat(conn, before)
+            seats.uid(conn, launch, before)
+
+
+@pytest.mark.parametrize(("uid", "is_theirs"), [(0, False), (2_100_099_997, False), (1, False), (2_100_000_007, True)])
+def test_a_uid_that_the_hubs_account_writes_is_a_persons_only_where_it_can_be(database, people, uid, is_theirs):
+    """Root's, the portal's, one that the machine knows; and one that nobody has, the control."""
+    launch, ann = Launch(isolation="user"), people("a")
+    with database.engine("hub").begin() as conn:
+        conn.execute(text("insert into swap.system_user values (:person, :uid)"), {"person": ann, "uid": uid})
+
+    assert seats.can_be(uid, launch) is is_theirs
+    with database.engine("hub").begin() as conn, nullcontext() if is_theirs else pytest.raises(Unavailable):
+        assert seats.uid(conn, launch, ann) == uid
 
 
 def test_many_at_once_get_one_each(database, people):

@@ -45,7 +45,7 @@ def at_home(weaken: str) -> str:
 class Portal(TakenOver):
     """A portal behind its walls that does as a test says, and its warden."""
 
-    program, warded = "serving_web", "warded_web"
+    program, warded = "serving_web", "web"
 
 
 Portals = Callable[..., Portal]

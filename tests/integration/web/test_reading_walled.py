@@ -47,7 +47,7 @@ def test_where_people_have_walls_what_reads_has_a_user_of_its_own(either: Portal
     walled = either.settings.launch.isolation == "user"
     ours = psutil.Process().children(recursive=True)
     if walled:
-        (warden,) = [process for process in ours if _runs(process, "swap.processes.warded_web")]
+        (warden,) = [process for process in ours if _runs(process, "swap.processes.warded")]
         ours = warden.children(recursive=True)
     users = {process.uids().real for process in ours if _runs(process, "swap.reading.child")}
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -101,7 +100,7 @@ def test_nothing_runs_where_nothing_was_started(tmp_path):
 
 
 def test_a_server_that_listens_is_asked_to_end(process):
-    assert asyncio.run(running.end(server(process)))
+    assert running.end(server(process))
     assert process.wait(5) == -signal.SIGTERM
 
 
@@ -111,5 +110,5 @@ def test_a_server_that_does_not_listen_is_killed_after_a_while(monkeypatch, proc
     stopped = os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     assert stopped.si_status == signal.SIGSTOP
 
-    assert asyncio.run(running.end(server(process)))
+    assert running.end(server(process))
     assert process.wait(5) == -signal.SIGKILL

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import pytest
 
 from swap.launch import server
 from swap.launch.model import Places
-from swap.people.model import Person
+from swap.launch.rules import rules
+from swap.launch.spawn import telling
 from swap.runtime import Runtime
 from swap.settings import Launch, Origins, Settings
 
@@ -31,19 +34,19 @@ RUNTIME = Runtime(
     homes=Path("/homes"),
     spool=Path("/spool"),
 )
-ANN = Person("pabcdefghi", "Ann O'Brien", frozenset({"analysts"}), 0)
+PLACES = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
 
 
-def launch(**hub_environment: str):
-    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
-    return server.server(
-        SETTINGS, RUNTIME, ANN, places=places, port=1006, credential="the-credential", hub_environment=hub_environment
-    )
+def launch(settings: Settings = SETTINGS):
+    return server.server(rules(settings, RUNTIME), "pabcdefghi", PLACES, 1006)
+
+
+def told(**hub_environment: str):
+    return server.told("Ann O'Brien", "the-credential", hub_environment)
 
 
 def test_a_server_is_told_exactly_this():
-    assert launch(JUPYTERHUB_USER="pabcdefghi").env == {
-        "JUPYTERHUB_USER": "pabcdefghi",
+    assert launch().env == {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/homes/pabcdefghi",
         "LANG": "C.UTF-8",
@@ -51,8 +54,6 @@ def test_a_server_is_told_exactly_this():
         "SWAP_GATEWAY": "http://127.0.0.1:1001",
         "SWAP_HOME_URL": "http://localhost:8000",
         "SWAP_ADDRESSES": "http://localhost:8000",
-        "JUPYTERHUB_HOST": "",
-        "SWAP_PERSON_NAME": "Ann O'Brien",
         "SWAP_TOKEN_SOCKET": "/sockets/pabcdefghi.sock",
         "SWAP_KERNEL_ENV": "/kernel",
         "SWAP_IDLE_HOURS": "72.0",
@@ -63,14 +64,11 @@ def test_a_server_is_told_exactly_this():
 def test_a_server_knows_the_addresses_it_is_reached_below_the_public_one_first():
     origins = {"url": "https://swap.example.org", "certificate": "/c", "key": "/k"}
     public = SETTINGS.model_copy(update={"origins": Origins.model_validate(origins)})
-    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
-    env = server.server(
-        public, RUNTIME, ANN, places=places, port=1006, credential="c", hub_environment={"JUPYTERHUB_HOST": "http://h"}
-    ).env
+    env = launch(public).env
 
     assert env["SWAP_ADDRESSES"] == "https://swap.example.org http://localhost:8000"
     assert env["SWAP_HOME_URL"] == "https://swap.example.org"
-    assert env["JUPYTERHUB_HOST"] == ""
+    assert told(JUPYTERHUB_HOST="http://h")["JUPYTERHUB_HOST"] == ""
 
 
 @pytest.mark.parametrize(
@@ -85,8 +83,7 @@ def test_a_server_knows_the_addresses_it_is_reached_below_the_public_one_first()
 )
 def test_pip_is_told_of_the_sites_index(url, told):
     site = SETTINGS.model_copy(update={"launch": Launch(index_url=url)})
-    places = Places(Path("/homes/pabcdefghi"), Path("/sockets/pabcdefghi.sock"))
-    env = server.server(site, RUNTIME, ANN, places=places, port=1006, credential="c", hub_environment={}).env
+    env = launch(site).env
 
     assert {name: value for name, value in env.items() if name.startswith("PIP_")} == told
 
@@ -100,19 +97,28 @@ def test_nothing_of_our_own_environment_is_inherited(tmp_path):
 
 
 def test_of_what_the_hub_offers_only_its_own_variables_pass():
-    env = launch(
-        JUPYTERHUB_API_TOKEN="t", JPY_API_TOKEN="t", PATH="/evil", HOME="/evil", PYTHONPATH="/evil", LD_PRELOAD="/evil"
-    ).env
+    assert told(JUPYTERHUB_USER="u", JPY_API_TOKEN="t", PATH="/evil", HOME="/evil", LD_PRELOAD="/evil") == {
+        "JUPYTERHUB_USER": "u",
+        "JUPYTERHUB_HOST": "",
+        "SWAP_PERSON_NAME": "Ann O'Brien",
+        "SWAP_SERVER_CREDENTIAL": "the-credential",
+    }
 
-    assert "/evil" not in str(env)
-    assert "JPY_API_TOKEN" not in env
 
+def test_what_a_server_alone_is_told_is_read_by_it_and_no_other_variable_is():
+    offered = told(JUPYTERHUB_API_TOKEN="t0k3n", JUPYTERHUB_SINGLEUSER_APP="evil", JUPYTERHUB_ROOT_DIR="/evil")
+    program = "import json; from swap.lab import hiding; print(json.dumps(hiding.told()))"
+    with telling(offered) as descriptor:
+        run = subprocess.run(
+            [sys.executable, "-I", "-c", program], stdin=descriptor, capture_output=True, timeout=60, check=True
+        )
 
-def test_secrets_are_told_apart_from_the_environment():
-    made = launch(JUPYTERHUB_API_TOKEN="t0k3n", JUPYTERHUB_USER="pabcdefghi")
-
-    assert made.secrets == {"SWAP_SERVER_CREDENTIAL": "the-credential", "JUPYTERHUB_API_TOKEN": "t0k3n"}
-    assert not [value for value in made.env.values() if value in {"the-credential", "t0k3n"}]
+    assert json.loads(run.stdout) == {
+        "SWAP_SERVER_CREDENTIAL": "the-credential",
+        "JUPYTERHUB_API_TOKEN": "t0k3n",
+        "JUPYTERHUB_HOST": "",
+        "SWAP_PERSON_NAME": "Ann O'Brien",
+    }
 
 
 def test_no_key_or_password_of_swaps_own_is_told():
@@ -120,11 +126,6 @@ def test_no_key_or_password_of_swaps_own_is_told():
 
     for secret in ("database-password", "api-password", "kernel-key", "portal-key", "service-token", "cookie-secret"):
         assert secret not in told
-
-
-def test_the_credential_is_not_on_the_command_line_nor_in_what_is_printed():
-    assert "the-credential" not in str(launch().argv)
-    assert "the-credential" not in repr(launch())
 
 
 def test_the_program_is_ours_by_its_own_interpreter_and_starts_in_the_persons_home():

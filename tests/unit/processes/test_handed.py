@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from swap.processes import handed, handed_web
-from swap.settings import Settings
+from swap.processes import handed, handed_hub, handed_web
+from swap.settings import Settings, groups
 
 SITE = {
     "state": "/var/lib/swap",
@@ -94,3 +94,29 @@ def test_the_portal_is_handed_the_rules_by_which_outputs_are_seen() -> None:
     told = Settings.model_validate(handed_web._settings(settings))
 
     assert told.policy == settings.policy
+
+
+def test_the_hub_is_told_the_same_but_for_where_what_is_said_of_people_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    ldap = {
+        "servers": ["ldaps://ldap.example.org"],
+        "ca": "/etc/swap/ldap.pem",
+        "bind_dn": "cn=swap",
+        "bind_password": {"env": "DIRECTORY"},
+        "base": "dc=example",
+        "allowed_groups": ["analysts"],
+    }
+    people = {"authenticator": "ldap", "ldap": ldap}
+    settings, files = Settings.model_validate(SITE | {"people": people}), handed.Files()
+
+    told = Settings.model_validate(handed_hub._settings(settings, files))
+
+    assert files.copies == {"0-ldap.pem": "/etc/swap/ldap.pem"}, "no source's file is among them"
+    assert told.people.ldap is not None
+    assert told.people.ldap.ca == Path("/run/swap/0-ldap.pem")
+    assert (told.policy, told.sources, told.launch) == (settings.policy, settings.sources, settings.launch)
+    assert groups.named(told) == groups.named(settings)
+    monkeypatch.setenv("DIRECTORY", "of the directory")
+    monkeypatch.setenv("STORE", "of the store")
+    environment = handed_hub._environment(settings, files)
+    assert environment["DIRECTORY"] == "of the directory"
+    assert "STORE" not in environment

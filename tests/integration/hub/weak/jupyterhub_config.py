@@ -33,9 +33,10 @@ cookies.received = lambda header, keep=(): header
 plain = server.server
 
 
-def weak_server(*arguments, hub_environment, **named):
-    launch = plain(*arguments, hub_environment={**hub_environment, "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"}, **named)
-    return replace(launch, argv=(sys.executable, str(Path(__file__).parent / "lab.py")))
+def weak_server(*about):
+    launch = plain(*about)
+    env = {**launch.env, "JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"}
+    return replace(launch, argv=(sys.executable, str(Path(__file__).parent / "lab.py")), env=env)
 
 
 server.server = weak_server
