@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,9 @@ from xdist.remote import Producer
 import services
 from swap.db.embedded import EmbeddedPostgres
 from together import Together
+
+# jsonschema's, to check addresses: a grammar that takes each process of tests more than a second to load.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 @pytest.hookimpl(optionalhook=True)

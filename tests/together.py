@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadFileScheduling
 
-_TOGETHER = ("connector", "dialect_thrift", "disturbed", "ended_elsewhere", "partitioned_time", "spark")
-_FILES = frozenset(f"tests/conformance/test_{name}.py" for name in _TOGETHER)
-"""Each of these asks every source; in one process they start each but once."""
+_TOGETHER = {
+    "tests/conformance: every source": (
+        "tests/conformance/test_",
+        ("connector", "dialect_thrift", "disturbed", "ended_elsewhere", "partitioned_time", "spark"),
+    ),
+    "tests/integration/hub: the house": (
+        "tests/integration/hub/test_",
+        (
+            *("attacks_doors", "attacks_sessions", "attacks_sign_in", "end_everything", "hub_away", "in_a_browser"),
+            *("pages", "portal_starts", "reading", "removal", "server_gone", "settings_table", "sign_in", "sign_out"),
+            *("spawner", "tls"),
+        ),
+    ),
+}
+"""Those of conformance ask every source, those of the hub the house and the weak one: one process starts each but once."""
+_SCOPES = {f"{start}{name}.py": scope for scope, (start, names) in _TOGETHER.items() for name in names}
 
 
 class Together(LoadFileScheduling):
@@ -14,4 +27,4 @@ class Together(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "tests/conformance: every source" if file in _FILES else file
+        return _SCOPES.get(file, file)

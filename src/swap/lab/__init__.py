@@ -7,17 +7,15 @@ runs in the person's own process: what it refuses is a convenience, and the gate
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 # Libraries that jsonschema imports when it finds them, to check addresses and durations that nobody here writes.  The
 # first alone would take 15 MB of each person's server.
 for _name in ("rfc3987_syntax", "isoduration"):
     sys.modules.setdefault(_name, None)  # type: ignore[arg-type]
 
-# ruff: noqa: E402 — imported after what they are to do without
-from typing import Any
-
-from swap.lab.app import SwapServer
-
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from swap.lab.app import SwapServer  # noqa: PLC0415 — what it is to do without is said before (`unloaded`)
+
     return [{"module": "swap.lab.app", "app": SwapServer}]

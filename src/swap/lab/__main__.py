@@ -13,7 +13,11 @@ from traitlets.config import Config
 
 from swap import logs, r
 from swap.errors import SwapError
-from swap.lab import ending, hiding
+from swap.lab import (
+    ending,
+    hiding,
+    unloaded,  # noqa: F401 — before what would load it
+)
 from swap.lab.app import SwapServer
 from swap.lab.config import KERNEL, LABEXTENSION, PACKAGE, build, kernelspec, r_kernelspec, transport
 from swap.lab.environment import Environment, take

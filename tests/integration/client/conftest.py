@@ -149,15 +149,41 @@ def cut_side(proxy: Proxy, server: Server, monkeypatch: pytest.MonkeyPatch) -> C
     return default()
 
 
+def environment(gateway: Gateway, server: Server) -> dict[str, str]:
+    """What a kernel is told."""
+    return {
+        "SWAP_GATEWAY": gateway.url,
+        "SWAP_TOKEN_SOCKET": str(server.path),
+        "SWAP_HOME_URL": "http://localhost:8000",
+    }
+
+
 @pytest.fixture
-def notebook(swap_gateway: Gateway, server: Server, tmp_path: Path) -> Iterator[Notebook]:
+def own_notebook(swap_gateway: Gateway, server: Server, tmp_path: Path) -> Iterator[Notebook]:
     """A notebook with a running kernel of the kernel environment."""
-    with Notebook(
-        tmp_path,
-        {
-            "SWAP_GATEWAY": swap_gateway.url,
-            "SWAP_TOKEN_SOCKET": str(server.path),
-            "SWAP_HOME_URL": "http://localhost:8000",
-        },
-    ) as opened:
+    with Notebook(tmp_path, environment(swap_gateway, server)) as opened:
         yield opened
+
+
+@pytest.fixture
+def notebook(own_notebook: Notebook) -> Notebook:
+    """The same; a file whose tests leave a kernel as it was has them share one."""
+    return own_notebook
+
+
+@pytest.fixture(scope="module")
+def kernel(shared_gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """A notebook that a module's tests share: a kernel takes two seconds of the processor to start."""
+    ann = shared_gateway.person("ann of a shared kernel", "analysts")
+    with (
+        answering(ann, tmp_path_factory.mktemp("s") / "token.sock") as server,
+        Notebook(tmp_path_factory.mktemp("kernel"), environment(shared_gateway, server)) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+def shared_notebook(kernel: Notebook, swap_gateway: Gateway) -> Notebook:
+    """The shared one, without the cells of other tests; the sources are mended afterwards."""
+    kernel.document.cells.clear()
+    return kernel

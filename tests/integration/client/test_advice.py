@@ -14,6 +14,11 @@ Told = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
+def notebook(shared_notebook: Notebook) -> Notebook:
+    return shared_notebook
+
+
+@pytest.fixture
 def told(notebook: Notebook) -> Told:
     notebook.run("import pandas as pd\nframe = pd.DataFrame({'n': [1, 2]})\nkinds = {'a': [1]}")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 
+import pytest
+
 from integration.client.notebooks import Notebook
 from integration.gateway.gateways import Gateway
 
@@ -13,6 +15,11 @@ JOIN = (
     "SELECT v.page_title, sum(v.view_count) AS views FROM lake.wmf.pageview_hourly v JOIN mediawiki.enwiki.page p USING"
     " (page_id) GROUP BY 1 ORDER BY 2 DESC"
 )
+
+
+@pytest.fixture
+def notebook(shared_notebook: Notebook) -> Notebook:
+    return shared_notebook
 
 
 def test_a_cell_of_sql_shows_its_table_and_leaves_it_in_its_name(notebook: Notebook) -> None:
@@ -47,11 +54,11 @@ def test_nothing_in_a_statement_is_taken_for_a_variable(notebook: Notebook) -> N
     assert notebook.value("[few.rows, none.rows, cell.rows]") == [10, 0, 90]
 
 
-def test_swap_is_there_without_an_import_and_is_no_variable_of_the_person(notebook: Notebook) -> None:
-    notebook.run('one = swap.sql("SELECT 1 AS one")')
+def test_swap_is_there_without_an_import_and_is_no_variable_of_the_person(own_notebook: Notebook) -> None:
+    own_notebook.run('one = swap.sql("SELECT 1 AS one")')
 
-    assert notebook.value("one.rows") == 1
-    assert "swap" not in notebook.value("get_ipython().run_line_magic('who_ls', '')")
+    assert own_notebook.value("one.rows") == 1
+    assert "swap" not in own_notebook.value("get_ipython().run_line_magic('who_ls', '')")
 
 
 def test_an_assigned_result_leaves_one_line(notebook: Notebook) -> None:
@@ -103,12 +110,12 @@ def _watch(notebook: Notebook, seen: list[dict], gate: threading.Event) -> None:
 
 
 def test_an_interrupt_cancels_at_the_source_and_leaves_one_line_without_a_traceback(
-    notebook: Notebook, swap_gateway: Gateway
+    own_notebook: Notebook, swap_gateway: Gateway
 ) -> None:
     swap_gateway.lake.behaviour.gate = threading.Event()
-    notebook.interrupt_when(lambda: swap_gateway.lake.running)
+    own_notebook.interrupt_when(lambda: swap_gateway.lake.running)
 
-    shown = notebook.one("%%swap\nSELECT n FROM lake.big.numbers", fails=True)
+    shown = own_notebook.one("%%swap\nSELECT n FROM lake.big.numbers", fails=True)
 
     assert swap_gateway.lake.running == 0
     assert shown[ERROR]["error"]["title"] == "Cancelled: by you"
@@ -117,15 +124,15 @@ def test_an_interrupt_cancels_at_the_source_and_leaves_one_line_without_a_traceb
     assert "Traceback" not in str(shown)
 
 
-def test_an_interrupt_stops_the_rest_of_run_all(notebook: Notebook, swap_gateway: Gateway) -> None:
+def test_an_interrupt_stops_the_rest_of_run_all(own_notebook: Notebook, swap_gateway: Gateway) -> None:
     swap_gateway.lake.behaviour.gate = threading.Event()
-    notebook.interrupt_when(lambda: swap_gateway.lake.running)
+    own_notebook.interrupt_when(lambda: swap_gateway.lake.running)
 
-    code = notebook.client.kc.execute("%%swap\nSELECT n FROM lake.big.numbers")
-    later = notebook.client.kc.execute("after = 1")
+    code = own_notebook.client.kc.execute("%%swap\nSELECT n FROM lake.big.numbers")
+    later = own_notebook.client.kc.execute("after = 1")
     replies: dict[str, str] = {}
     while not {code, later} <= replies.keys():
-        reply = notebook.client.kc.get_shell_msg(timeout=60)
+        reply = own_notebook.client.kc.get_shell_msg(timeout=60)
         replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
 
     assert (replies[code], replies[later]) == ("error", "aborted")

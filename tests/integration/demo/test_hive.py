@@ -21,7 +21,7 @@ from swap.connectors.base import Comparison, Dataset, Deadline, Fragment, OnBeha
 from swap.connectors.hive.connector import HiveConnector
 from swap.connectors.hive.session import Session, StatementError
 from swap.demo import describe, events, hive_lake, lake
-from swap.demo.hive_server import OWNER, READER, guarded
+from swap.demo.hive_server import ARCHIVE, OWNER, READER, guarded
 from swap.errors import SourceUnavailable
 
 NAMES = ("event.navigationtiming", "canonical_data.wikis", "nyc.flights", "wmf.editors_daily")
@@ -61,6 +61,11 @@ def hive(server: services.RunningHive, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="module")
 def harvested(hive: HiveConnector) -> dict[str, Dataset]:
     return {f"{each.schema}.{each.name}": each for piece in hive.harvest() for each in piece}
+
+
+def test_its_classes_come_from_the_archive_that_setup_makes(server: services.RunningHive) -> None:
+    """One that does not fit its Java, its jars or their order is not used."""
+    assert str(services.CHECKOUT / ARCHIVE) in Path(f"/proc/{server.pid}/maps").read_text()
 
 
 def test_nothing_is_held_against_the_account_that_reads(hive: HiveConnector) -> None:

@@ -27,9 +27,15 @@ def house(house, door):
     return house.at(door)
 
 
+@pytest.fixture(params=["tls", pytest.param("tunnel", marks=pytest.mark.long)])
+def weak_door(request):
+    """That an attack can succeed is shown at one door, and at the other in the long mode."""
+    return request.param
+
+
 @pytest.fixture
-def weak_house(weak_house, door):
-    return weak_house.at(door)
+def weak_house(weak_house, weak_door):
+    return weak_house.at(weak_door)
 
 
 # ── H01: a form on another site ─────────────────────────────────────────────────────────────────────

@@ -89,7 +89,7 @@ def test_h09_five_seconds_after_signing_out_nothing_goes_on(house, door):
     assert what_goes_on(house.at(door), "ann", lambda browser: browser.sign_out()) == []
 
 
-@pytest.mark.parametrize("door", ["tunnel", "tls"])
+@pytest.mark.parametrize("door", ["tls", pytest.param("tunnel", marks=pytest.mark.long)])
 def test_h09_without_the_defence_the_open_notebook_goes_on(weak_house, door):
     # The push is what ends it: here the gateway is silent when it is due, and the hub does not ask again.
     gateway = weak_house.processes["gateway"]

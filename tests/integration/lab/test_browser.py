@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -70,19 +70,23 @@ def browser() -> Iterator[Browser]:
 
 
 class Lab:
-    """One window with the notebook open, and what it asked for."""
+    """One window, and what it asked for."""
 
-    def __init__(self, context: BrowserContext, server: Server, notebook: str = "look.ipynb") -> None:
+    def __init__(self, context: BrowserContext, server: Server) -> None:
         self.context = context
+        self.server = server
         self.page: Page = context.new_page()
         self.outside: list[str] = []
         self.complaints: list[str] = []
         self.page.on("request", lambda request: self.note(request.url, {server.url, server.hub.url}))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def open(self, notebook: str = "look.ipynb") -> Self:
         # Reset: what a test before this one had open is none of this one's.
-        self.page.goto(f"{server.url}/lab/tree/{notebook}?reset")
+        self.page.goto(f"{self.server.url}/lab/tree/{notebook}?reset")
         self.page.locator(".jp-Notebook").wait_for(timeout=60_000)
         self.page.locator(".jp-Cell").nth(9).wait_for(timeout=60_000)
+        return self
 
     def note(self, url: str, ours: set[str]) -> None:
         if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc not in {
@@ -104,7 +108,7 @@ SIZE: ViewportSize = {"width": 1280, "height": 2600}
 def lab(browser: Browser, server: Server) -> Iterator[Lab]:
     """A window that tests only look at."""
     context = browser.new_context(viewport=SIZE, color_scheme="light")
-    yield Lab(context, server)
+    yield Lab(context, server).open()
     context.close()
 
 
@@ -115,14 +119,17 @@ class Shared(Lab):
         "code": lambda number: outputs.cell(number, outputs.PYTHON),
         "unknown": outputs.unknown_column,
         "locked": outputs.locked_column,
+        "running": lambda number: outputs.cell(number, outputs.SQL, (outputs.PROGRESS, outputs.run("qrun"))),
         "result": lambda number: outputs.cell(number, outputs.SQL, (outputs.RESULT, outputs.result())),
     }
-    kept = ("code",) * 3 + ("unknown",) * 2 + ("locked",) + ("result",) * 9
+    kinds["last result"] = kinds["result"]
+    kept = ("code",) * 3 + ("unknown",) * 2 + ("locked", "running") + ("result",) * 9 + ("last result",)
 
     def __init__(self, context: BrowserContext, server: Server) -> None:
         cells = [self.kinds[kind](number) for number, kind in enumerate(self.kept, 1)]
         (server.home / "shared.ipynb").write_text(json.dumps(outputs.document(cells)))
-        super().__init__(context, server, "shared.ipynb")
+        super().__init__(context, server)
+        self.open("shared.ipynb")
         self._taken: set[int] = set()
 
     def take(self, kind: str) -> int:
@@ -155,6 +162,13 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def window(context: BrowserContext, server: Server) -> Iterator[Lab]:
     """A window of one test, which may change what it likes: nothing is saved."""
+    with forgotten(context, server.url):
+        yield Lab(context, server).open()
+
+
+@pytest.fixture
+def blank(context: BrowserContext, server: Server) -> Iterator[Lab]:
+    """The same, with nothing open yet."""
     with forgotten(context, server.url):
         yield Lab(context, server)
 
@@ -218,11 +232,6 @@ def test_points_of_three_series_have_three_colours(lab: Lab) -> None:
     assert {stroke for _, stroke in looks} <= {None, "transparent", *(fill for fill, _ in looks)}
 
 
-def test_the_chart_button_writes_the_chart_the_kernel_chose(window: Lab) -> None:
-    window.cell(3).get_by_role("button", name="Chart").click()
-    expect(window.cell(4).locator(".cm-content")).to_have_text('by_country.chart("bar", x="views", y="country")')
-
-
 def test_a_hostile_chart_loads_and_runs_nothing(lab: Lab) -> None:
     expect(lab.cell(8).locator(".swap-out")).to_contain_text("The chart cannot be drawn", timeout=60_000)
     assert lab.page.evaluate("window.attacked") is None
@@ -273,7 +282,7 @@ def test_nothing_serious_for_axe_in_what_is_ours(lab: Lab) -> None:
 
 
 def test_the_dark_theme_follows_the_system_and_charts_follow_the_theme(browser: Browser, server: Server) -> None:
-    dark = Lab(browser.new_context(viewport=SIZE, color_scheme="dark"), server)
+    dark = Lab(browser.new_context(viewport=SIZE, color_scheme="dark"), server).open()
     expect(dark.page.locator("body")).to_have_attribute("data-jp-theme-light", "false", timeout=60_000)
     label = dark.cell(4).locator(".swap-chart svg text").first
     expect(label).to_have_attribute("fill", "rgba(255,255,255,.87)", timeout=60_000)
@@ -381,6 +390,14 @@ def test_how_it_ran_unfolds(result: Locator) -> None:
     expect(result.locator(".sq-w .wf")).to_be_visible()
 
 
+def test_the_chart_button_writes_the_chart_the_kernel_chose(shared: Shared) -> None:
+    number = shared.take("last result")  # the cell that comes below it moves no other test's
+    shared.cell(number).get_by_role("button", name="Chart").click()
+    expect(shared.cell(number + 1).locator(".cm-content")).to_have_text(
+        'by_country.chart("bar", x="views", y="country")'
+    )
+
+
 def test_a_suggestion_mends_the_cell(shared: Shared) -> None:
     number = shared.take("unknown")
     shared.cell(number).get_by_role("button", name="Use page_title").click()
@@ -400,13 +417,14 @@ def test_the_name_an_error_is_about_is_underlined_until_it_is_changed(shared: Sh
     expect(locked.locator(".swap-mistake")).to_have_count(0)
 
 
-def test_cancel_asks_the_gateway(window: Lab, server: Server) -> None:
-    window.cell(1).get_by_role("button", name="Cancel").hover()
-    window.page.mouse.down()
-    window.page.wait_for_timeout(600)  # a slow finger: the cell is drawn anew while the button is pressed
-    window.page.mouse.up()
-    expect(window.cell(1).get_by_role("button", name="Interrupt kernel")).to_be_visible()
-    window.page.wait_for_timeout(500)
+def test_cancel_asks_the_gateway(shared: Shared, server: Server) -> None:
+    running = shared.cell(shared.take("running"))
+    running.get_by_role("button", name="Cancel").hover()
+    shared.page.mouse.down()
+    shared.page.wait_for_timeout(600)  # a slow finger: the cell is drawn anew while the button is pressed
+    shared.page.mouse.up()
+    expect(running.get_by_role("button", name="Interrupt kernel")).to_be_visible()
+    shared.page.wait_for_timeout(500)
     assert ("DELETE", "/v1/queries/qrun") in [(method, path) for method, path, _ in server.gateway.asked]
 
 
@@ -489,12 +507,44 @@ def test_share_leads_from_a_notebook_to_the_page_that_shares_it(shared: Shared) 
     opened.value.close()
 
 
-def test_the_bar_stays_in_simple_mode(window: Lab) -> None:
-    window.page.keyboard.press("Control+Shift+d")
-    window.page.locator(".jp-LabShell[data-shell-mode=single-document]").wait_for(timeout=60_000)
-    window.page.wait_for_timeout(500)
-    expect(window.page.locator("#swap-who")).to_be_visible()
-    expect(window.page.get_by_role("link", name="Sign out")).to_be_visible()
+def test_the_bar_stays_in_simple_mode(shared: Shared) -> None:
+    shared.page.keyboard.press("Control+Shift+d")
+    shared.page.locator(".jp-LabShell[data-shell-mode=single-document]").wait_for(timeout=60_000)
+    shared.page.wait_for_timeout(500)
+    expect(shared.page.locator("#swap-who")).to_be_visible()
+    expect(shared.page.get_by_role("link", name="Sign out")).to_be_visible()
+    shared.page.keyboard.press("Control+Shift+d")
+    shared.page.locator(".jp-LabShell[data-shell-mode=multiple-document]").wait_for(timeout=60_000)
+
+
+def test_a_server_that_answers_again_takes_the_words_away(shared: Shared, server: Server) -> None:
+    shared.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
+    expect(shared.page.get_by_role("dialog")).to_contain_text("Your server has stopped", timeout=60_000)
+
+    shared.context.unroute_all()
+
+    expect(shared.page.get_by_role("dialog")).to_have_count(0, timeout=60_000)
+
+
+@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_swap_out_of_reach_is_said_as_that_until_it_is_back(shared: Shared, server: Server, hangs: bool) -> None:
+    """A tunnel that has ended refuses, one that hangs never answers; neither is a server that was stopped."""
+    if hangs:
+        shared.context.route(f"{server.url}/**", lambda _: None)
+    else:
+        shared.context.set_offline(True)
+    dialog = shared.page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("SWAP does not answer", timeout=60_000)
+    shared.page.keyboard.press("Control+s")
+    shared.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
+    assert dialog.count() == 1
+    expect(dialog).not_to_contain_text("not running")
+    assert "lab/tree/shared.ipynb" in shared.page.url
+
+    shared.context.unroute_all()
+    shared.context.set_offline(False)
+
+    expect(dialog).to_have_count(0, timeout=60_000)
 
 
 def test_no_request_went_outside_and_no_script_complained(lab: Lab) -> None:
@@ -529,36 +579,6 @@ def test_a_server_that_was_stopped_is_said_in_words(window: Lab, server: Server)
 
     with window.page.expect_request("http://localhost:8000/server?next=look.ipynb"):
         dialog.get_by_role("button", name="Start it again").click()
-
-
-def test_a_server_that_answers_again_takes_the_words_away(window: Lab, server: Server) -> None:
-    window.context.route(f"{server.url}/**", lambda route: route.fulfill(status=404, body="404 page not found"))
-    expect(window.page.get_by_role("dialog")).to_contain_text("Your server has stopped", timeout=60_000)
-
-    window.context.unroute_all()
-
-    expect(window.page.get_by_role("dialog")).to_have_count(0, timeout=60_000)
-
-
-@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_swap_out_of_reach_is_said_as_that_until_it_is_back(window: Lab, server: Server, hangs: bool) -> None:
-    """A tunnel that has ended refuses, one that hangs never answers; neither is a server that was stopped."""
-    if hangs:
-        window.context.route(f"{server.url}/**", lambda _: None)
-    else:
-        window.context.set_offline(True)
-    dialog = window.page.locator(".jp-Dialog")
-    expect(dialog).to_contain_text("SWAP does not answer", timeout=60_000)
-    window.page.keyboard.press("Control+s")
-    window.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
-    assert dialog.count() == 1
-    expect(dialog).not_to_contain_text("not running")
-    assert "lab/tree/look.ipynb" in window.page.url
-
-    window.context.unroute_all()
-    window.context.set_offline(False)
-
-    expect(dialog).to_have_count(0, timeout=60_000)
 
 
 def test_a_server_that_is_gone_when_swap_is_back_is_said_as_that(window: Lab, server: Server) -> None:
@@ -613,7 +633,7 @@ def test_what_is_opened_before_lab_has_gone_to_its_address_stays_in_front(window
     expect(front.filter(has_text="Launcher")).to_be_visible()
 
 
-def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, server: Server) -> None:
+def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(blank: Lab, server: Server) -> None:
     def write(source: str) -> None:
         cells = [outputs.cell(1, source)]
         (server.home / "both.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
@@ -623,58 +643,58 @@ def test_a_notebook_that_was_saved_elsewhere_can_be_kept_as_a_copy(window: Lab, 
 
     write("as_opened = 1")
     # Not by its address: JupyterLab's router opens what that names once more, late, and would show this one then.
-    window.page.goto(f"{server.url}/lab/workspaces/both")
-    window.page.locator(".jp-DirListing-item", has_text="both.ipynb").dblclick()
-    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    blank.page.goto(f"{server.url}/lab/workspaces/both")
+    blank.page.locator(".jp-DirListing-item", has_text="both.ipynb").dblclick()
+    blank.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
     write("theirs = 1")
 
-    window.cell(1).locator(".cm-content").click()
-    window.page.keyboard.insert_text("mine = 1\n")
-    window.page.keyboard.press("Control+s")
-    dialog = window.page.get_by_role("dialog")
+    blank.cell(1).locator(".cm-content").click()
+    blank.page.keyboard.insert_text("mine = 1\n")
+    blank.page.keyboard.press("Control+s")
+    dialog = blank.page.get_by_role("dialog")
     expect(dialog).to_contain_text("both.ipynb was saved from another window", timeout=60_000)
     dialog.get_by_role("button", name="Keep mine as a copy").click()
 
-    expect(window.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="both-mine.ipynb")).to_be_visible()
+    expect(blank.page.locator(".lm-TabBar-tab.lm-mod-current", has_text="both-mine.ipynb")).to_be_visible()
     assert "mine = 1" in holds("both-mine.ipynb")
     assert "theirs = 1" in holds("both.ipynb")
     expect(dialog).to_have_count(0)
 
 
-def test_a_copy_that_cannot_be_saved_is_said_in_words(window: Lab, server: Server) -> None:
+def test_a_copy_that_cannot_be_saved_is_said_in_words(blank: Lab, server: Server) -> None:
     def write(source: str) -> None:
         cells = [outputs.cell(1, source)]
         (server.home / "away.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
 
     write("as_opened = 1")
-    window.page.goto(f"{server.url}/lab/tree/away.ipynb?reset")
-    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    blank.page.goto(f"{server.url}/lab/tree/away.ipynb?reset")
+    blank.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
     write("theirs = 1")
-    window.page.route(re.compile(r"/api/contents/away-mine"), lambda route: route.abort())
+    blank.page.route(re.compile(r"/api/contents/away-mine"), lambda route: route.abort())
 
-    window.cell(1).locator(".cm-content").click()
-    window.page.keyboard.insert_text("mine = 1\n")
-    window.page.keyboard.press("Control+s")
-    dialog = window.page.get_by_role("dialog")
+    blank.cell(1).locator(".cm-content").click()
+    blank.page.keyboard.insert_text("mine = 1\n")
+    blank.page.keyboard.press("Control+s")
+    dialog = blank.page.get_by_role("dialog")
     dialog.get_by_role("button", name="Keep mine as a copy").click(timeout=60_000)
 
     expect(dialog).to_contain_text("No copy was saved. Your server does not answer. Nothing is lost")
-    assert "mine = 1" in window.source(1)
+    assert "mine = 1" in blank.source(1)
 
 
-def test_run_all_leads_to_the_cell_that_failed(window: Lab, server: Server) -> None:
+def test_run_all_leads_to_the_cell_that_failed(blank: Lab, server: Server) -> None:
     cells = [outputs.cell(1, "1/0"), *(outputs.cell(number, f"print({number})\n" * 9) for number in range(2, 41))]
     (server.home / "fails.ipynb").write_text(json.dumps({**outputs.notebook(), "cells": cells}))
-    window.page.set_viewport_size({"width": 1280, "height": 700})
-    window.page.goto(f"{server.url}/lab/tree/fails.ipynb?reset")
-    window.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
+    blank.page.set_viewport_size({"width": 1280, "height": 700})
+    blank.page.goto(f"{server.url}/lab/tree/fails.ipynb?reset")
+    blank.page.locator("#jp-main-statusbar", has_text="| Idle").wait_for(timeout=60_000)
 
-    window.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
-    window.page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+    blank.page.locator(".lm-MenuBar-itemLabel", has_text="Run").click()
+    blank.page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
 
-    expect(window.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport(timeout=60_000)
-    window.page.wait_for_timeout(1000)  # what must not come, a jump to the end, has no moment
-    expect(window.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport()
+    expect(blank.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport(timeout=60_000)
+    blank.page.wait_for_timeout(1000)  # what must not come, a jump to the end, has no moment
+    expect(blank.page.get_by_text("ZeroDivisionError").first).to_be_in_viewport()
 
 
 def test_a_narrow_window_shows_the_notebook_and_no_side_panel(browser: Browser, server: Server) -> None:

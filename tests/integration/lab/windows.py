@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import BrowserContext, Page, expect
+
+
+def in_each_theme(page: Page) -> Iterator[str]:
+    """Yield the light theme and then the dark one, once the page, which follows the system, is in it."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of its words
+        light = str(scheme == "light").lower()
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light, timeout=60_000)
+        yield scheme
 
 
 @contextmanager

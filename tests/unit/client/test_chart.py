@@ -349,18 +349,26 @@ EVERY = pa.Table.from_arrays(
 )
 
 
-@pytest.mark.parametrize("kind", [None, "bar", "line", "area", "point"])
-def test_no_column_of_any_type_ends_in_a_foreign_exception(kind: str | None) -> None:
+# Without rows every kind is drawn alike.
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        *((kind, 3) for kind in (None, "bar", "line", "area", "point")),
+        (None, 0),
+        *(pytest.param(kind, 0, marks=pytest.mark.long) for kind in ("bar", "line", "area", "point")),
+    ],
+)
+def test_no_column_of_any_type_ends_in_a_foreign_exception(kind: str | None, rows: int) -> None:
     names: list[str | None] = [None, *EVERY.column_names]
     asked = [(x, y, None) for x in names for y in (None, "column 3", "column 0", "column 9")]
     asked += [
         (x, y, color) for x, y in (("column 0", "column 3"), ("column 3", "column 5"), (None, None)) for color in names
     ]
     drawn = 0
-    for (x, y, color), rows in itertools.product(asked, (3, 0)):
+    for x, y, color in asked:
         try:
             spec(kind, x=x, y=y, color=color, table=EVERY.slice(0, rows))
         except SwapError:
             continue
         drawn += 1
-    assert drawn > 100
+    assert drawn > 50

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from swap import settings
 from swap.hub.tries import Tries, Try
 
@@ -112,9 +114,10 @@ def test_the_try_before_a_pause_can_be_told():
         assert tries.is_last(one, 0)
 
 
-def test_a_million_names_and_addresses_do_not_fill_the_memory():
+@pytest.mark.parametrize("names", [20_000, pytest.param(200_000, marks=pytest.mark.long)])
+def test_names_and_addresses_without_end_do_not_fill_the_memory(names):
     tries = Tries(ALLOWED, capacity=100)
-    for number in range(200_000):
+    for number in range(names):
         tries.admit(Try(f"name-{number}", f"address-{number}"), 0)
         tries.admit(Try("ann", HERE, f"browser-{number}"), 0)
 
