@@ -11,7 +11,6 @@ from wardens import TakenOver
 ANN, BOB, NOBODY, ROOT = "pannaaaaaa", "pbobaaaaaa", "pnobodyaaa", "prootaaaaa"
 UIDS = {ANN: 2_100_000_001, BOB: 2_100_000_002}
 PORTS = dict(zip(UIDS, ports.free(len(UIDS)), strict=True))
-PORT = PORTS[ANN]
 """Where ann's server would answer."""
 SERVER = "s0123456789abcdef"
 

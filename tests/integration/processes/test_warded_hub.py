@@ -18,7 +18,6 @@ from integration.processes.hubs import (
     BOB,
     IMPORTS,
     NOBODY,
-    PORT,
     PRIVATE,
     ROOT,
     ROUTES,
@@ -180,6 +179,8 @@ def test_control_groups_cannot_be_reached(hubs: Hubs) -> None:
 
 # ── what it can ask for ─────────────────────────────────────────────────────────────────────────────
 WORDS = ["open", "find", "poll", "end", "finish", "met", "refused", "said"]
+PORT = 23_000
+"""Names cases, so it is the same in each process of a test run."""
 STDIN = "(socket.socket(socket.AF_UNIX).detach(),)"
 
 
