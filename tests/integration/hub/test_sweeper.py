@@ -65,7 +65,7 @@ def nobody(person_id):
 
 @pytest.fixture
 def here(database, tmp_path):
-    return Context(Settings(state=tmp_path), None, database.engine("hub"))
+    return Context(Settings(state=tmp_path), None, database.engine("hub"), None)
 
 
 @pytest.fixture
