@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,40 +18,29 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.tables import kernel_read, lineage
-from swap.identity import Principal
 from swap.policy.model import Resource
-from swap.query import rights
-from swap.query.model import OwnTable, Plan, Reference, Statement
 
 Columns = frozenset[Resource]
 Names = frozenset[bytes]
 """The digests of sets of columns, all of which are meant."""
-Mark = tuple[str, str, bytes]
-"""A person, a kernel of theirs, and the digest of what it has read."""
 
 RECENT = timedelta(days=90)
 """How far back everything that somebody read counts, where it is not known which kernel an output is of."""
 AGAIN = timedelta(hours=1)
 """After this time it is recorded anew when a kernel has read the same."""
-MARKS = 20_000
-"""Of what is recorded already, as one gateway remembers it."""
 UNIONS = 200
 """Of sets whose columns together were looked for, as one process remembers them."""
 
 
-def _later(statement: Any) -> Any:
+def later(statement: Any) -> Any:
+    """Let a statement that records what a kernel read move its moment on where that is known."""
     return statement.on_conflict_do_update(
         index_elements=[kernel_read.c.person_id, kernel_read.c.kernel_id, kernel_read.c.lineage],
         set_={"last_at": func.greatest(statement.excluded.last_at, kernel_read.c.last_at)},
     )
 
 
-_KEEP = upsert(lineage).on_conflict_do_nothing()
-_RECORD = _later(
-    upsert(kernel_read)
-    .values({name: bindparam(name) for name in ("person_id", "kernel_id", "lineage", "last_at")})
-    .add_cte(_KEEP.values(digest=bindparam("lineage"), columns=bindparam("columns")).cte("kept"))
-)
+KEEP = upsert(lineage).on_conflict_do_nothing()
 _DIGESTS = bindparam("digests", type_=ARRAY(LargeBinary))
 _COLUMNS = select(lineage.c.digest, lineage.c.columns).where(lineage.c.digest == func.any(_DIGESTS))
 _THERE = select(lineage.c.digest).where(lineage.c.digest == func.any(_DIGESTS))
@@ -60,44 +49,6 @@ _OF_KERNELS = select(kernel_read.c.kernel_id, kernel_read.c.lineage).where(
     _OF_PERSON, kernel_read.c.kernel_id == func.any(bindparam("kernels", type_=ARRAY(Text)))
 )
 _LATELY = select(kernel_read.c.lineage).distinct().where(_OF_PERSON, kernel_read.c.last_at >= bindparam("since"))
-
-
-class Reads:
-    """What kernels read, written down by one gateway: once an hour for each set of columns."""
-
-    def __init__(self) -> None:
-        self._marks: OrderedDict[Mark, datetime] = OrderedDict()
-
-    def record(
-        self,
-        conn: Connection,
-        principal: Principal,
-        statement: Statement,
-        plan: Plan,
-        references: Sequence[Reference],
-        now: datetime,
-    ) -> Mark | None:
-        """Record what the kernel of a statement reads, and that it is handed tables of other kernels.
-
-        Returns what to `remember` once that is committed; None if nothing was new.
-        """
-        brought = {each.table.kernel_id for each in references if isinstance(each.table, OwnTable)}
-        for giver in brought - {statement.kernel_id}:
-            hand_on(conn, principal.id, giver, statement.kernel_id, now)
-        mark = principal.id, statement.kernel_id, digest(plan.reads)
-        if (was := self._marks.get(mark)) is not None and now - was < AGAIN:
-            return None
-        values = {"person_id": mark[0], "kernel_id": mark[1], "lineage": mark[2], "last_at": now}
-        conn.execute(_RECORD, values | {"columns": encode(plan.reads)})
-        return mark
-
-    def remember(self, mark: Mark | None, now: datetime) -> None:
-        """Take for recorded what was committed."""
-        if mark is None:
-            return
-        self._marks[mark] = now
-        while len(self._marks) > MARKS:
-            self._marks.popitem(last=False)
 
 
 def hand_on(conn: Connection, person_id: str, giver: str, taker: str, now: datetime) -> None:
@@ -113,7 +64,7 @@ def hand_on(conn: Connection, person_id: str, giver: str, taker: str, now: datet
     ).where(kernel_read.c.person_id == person_id, kernel_read.c.kernel_id != taker, wanted)
     # In one order, so that two who are handed the same do not wait for one another.
     given = given.group_by(kernel_read.c.person_id, kernel_read.c.lineage).order_by(kernel_read.c.lineage)
-    conn.execute(_later(upsert(kernel_read).from_select(["person_id", "kernel_id", "lineage", "last_at"], given)))
+    conn.execute(later(upsert(kernel_read).from_select(["person_id", "kernel_id", "lineage", "last_at"], given)))
 
 
 def of_kernels(conn: Connection, person_id: str, kernels: Collection[str]) -> Names | None:
@@ -158,7 +109,7 @@ def keep(conn: Connection, made: Mapping[Names, Columns]) -> dict[Names, bytes]:
     named = {each: digest(columns) for each, columns in made.items()}
     rows = {named[each]: encode(columns) for each, columns in made.items()}
     # In one order, so that two who keep the same sets do not wait for one another.
-    conn.execute(_KEEP, [{"digest": name, "columns": rows[name]} for name in sorted(rows)])
+    conn.execute(KEEP, [{"digest": name, "columns": rows[name]} for name in sorted(rows)])
     _unions.update(named)
     while len(_unions) > UNIONS:
         _unions.popitem(last=False)
@@ -185,9 +136,9 @@ def digest(columns: Collection[Resource]) -> bytes:
 
 def encode(columns: Collection[Resource]) -> list[list[str]]:
     """Return a set of columns as it is kept."""
-    return sorted(rights.encode(tuple(frozenset(columns))))
+    return sorted(list(each.parts) for each in frozenset(columns))
 
 
 def decode(kept: list[list[str]]) -> Columns:
     """Return the set that `encode` was given."""
-    return frozenset(rights.decode(kept))
+    return frozenset(Resource(*each) for each in kept)

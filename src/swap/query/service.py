@@ -21,7 +21,7 @@ from swap.catalog import service as catalog
 from swap.connectors.base import Connector
 from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError, Unavailable
 from swap.identity import Principal
-from swap.query import left, lineage, rights, store
+from swap.query import left, reads, rights, store
 from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
@@ -84,7 +84,7 @@ class Queries:
         self._now = now
         self._new_id = new_id
         self._usual = Usual()
-        self._reads = lineage.Reads()
+        self._reads = reads.Reads()
         self._runs: dict[str, Run] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._unrecorded: dict[str, tuple[Run, End]] = {}

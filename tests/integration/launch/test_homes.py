@@ -76,7 +76,7 @@ def test_who_come_at_the_same_time_do_not_wait_for_one_another(root, tmp_path):
     with wardens.far(plan) as far, ThreadPoolExecutor(len(people) + 1) as pool:
         found = [pool.submit(far.home(person).find) for person in people]
         nobodys = pool.submit(far.home("pnobodyaaa").find)
-        (warden,) = [each for each in psutil.Process().children() if "warded_web" in " ".join(each.cmdline())]
+        (warden,) = [each for each in psutil.Process().children() if "swap-warden-" in each.cmdline()[-1]]
         until(lambda: warden.num_threads() > len(people) + 1)
         let = os.open(goes_on, os.O_RDWR)
         assert [each.result(60) for each in found] == [([], True)] * len(people)
