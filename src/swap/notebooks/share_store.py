@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -140,6 +140,43 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
         .offset(begins)
         .limit(limit)
     ).all()
+    return _received(conn, reader, rows)
+
+
+def forks(
+    conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int
+) -> list[Received]:
+    """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
+    shared = (
+        select(notebook_share.c.notebook_id)
+        .where(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
+        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .exists()
+    )
+    newest = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
+    rows = conn.execute(
+        select(
+            notebook.c.id,
+            notebook.c.path,
+            notebook.c.person_id,
+            person.c.name,
+            notebook_version.c.number,
+            notebook_version.c.at,
+        )
+        .select_from(notebook)
+        .join(notebook_version, newest)
+        .join(person, person.c.id == notebook.c.person_id)
+        .where(notebook.c.copied_from == notebook_id, notebook.c.deleted_at.is_(None))
+        .where(or_(notebook.c.person_id == reader.id, shared))
+        .order_by(notebook.c.created_at.desc(), notebook.c.id)
+        .offset(begins)
+        .limit(limit)
+    ).all()
+    return _received(conn, reader, rows)
+
+
+def _received(conn: Connection, reader: Principal, rows: Sequence[Any]) -> list[Received]:
+    """Return notebooks with those of their shares that concern a person."""
     shares: dict[str, list[Share]] = {row.id: [] for row in rows}
     for row in conn.execute(
         select(notebook_share.c.notebook_id, *_SHARE).where(

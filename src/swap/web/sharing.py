@@ -60,7 +60,7 @@ def of_mine(portal: Portal, visit: Visit) -> Response:
 
 def page(portal: Portal, visit: Visit) -> Response:
     """With whom a notebook is shared; people and groups whose name begins with what is looked for."""
-    begins, text = _begins(visit), visit.query("find").strip()
+    begins, text = first_row(visit), visit.query("find").strip()
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now, Role.MANAGE)
         given, more = sharing.given(conn, opened, begins)
@@ -127,7 +127,8 @@ def _named(words: type[Word], text: str) -> Word:
         raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again.")) from error
 
 
-def _begins(visit: Visit) -> int:
+def first_row(visit: Visit) -> int:
+    """Return from which row on a list is shown.  Raises NotFound for what is none."""
     text = visit.query("from") or "0"
     if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= LARGEST:
         return int(text)
