@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,9 +14,13 @@ from swap.content import Manifest
 from swap.errors import Forbidden, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import history, lineages, sharing, sight, store
+from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.sight import Hidden
 from swap.settings import Policy
+
+CONTROLS = "widgets"
+"""Metadata in which Jupyter keeps the state of controls: it holds data as outputs do, and of what is not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,11 @@ def _key(digest: str, hidden: Mapping[str, Hidden]) -> str:
 
 def written(conn: Connection, seen: Seen) -> bytes:
     """Return the version as a file; of outputs that are hidden nothing is read."""
-    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, seen.manifest, seen.hidden))
+    manifest = seen.manifest
+    if seen.opened.role is not Role.OWN:
+        kept = {name: value for name, value in manifest.metadata.items() if name != CONTROLS}
+        manifest = replace(manifest, metadata=kept)
+    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, manifest, seen.hidden))
 
 
 def demand_all(conn: Connection, policy: Policy, person: Principal, opened: Opened, now: datetime) -> None:

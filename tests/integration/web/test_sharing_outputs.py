@@ -162,3 +162,11 @@ def test_a_notebook_is_taken_by_who_may_see_all_its_versions_hold(it: Shared) ->
     groups(it.portal, "analysts", "data-privacy")
     assert it.send("/take", it.bob).status_code == GO  # the control
     assert Path(it.portal.home("bertrand") / path).exists()
+
+
+def test_f03_the_state_of_controls_is_its_owners_alone(it: Shared) -> None:
+    state = {"application/vnd.jupyter.widget-state+json": {"state": {"m": {"state": {"value": SECRET}}}}}
+    more = document() | {"metadata": document()["metadata"] | {"widgets": state}}
+    it.shelf.save(more, path=it.path, base=1)
+    assert [way for way, seen in WAYS.items() if SECRET in seen(it)] == []
+    assert it.ann.get(it.at("/export?as=seen")).json()["metadata"]["widgets"] == state  # the control
