@@ -19,6 +19,7 @@ from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import changes, lineages, sight, store
 from swap.notebooks.changes import Change
+from swap.notebooks.model import name_of
 from swap.notebooks.sight import Hidden
 from swap.notebooks.versions import Deleted, Head, Kind, Page, Part, PartsMissing, Sent, named, stale
 from swap.settings import Policy
@@ -191,19 +192,6 @@ def compare(
     return changes.between(before.cells, after.cells, lambda name: _unpacked(kept[name]), hidden)
 
 
-def document_for(
-    conn: Connection, policy: Policy, person: Principal, notebook_id: str, number: int, now: datetime
-) -> dict[str, Any]:
-    """Return a version of a notebook that somebody may look at, without the outputs that they may not see.
-
-    In place of those of a cell stands one that says why.  They are not read, nor are their images.
-    Raises NotFound, NotSignedIn.
-    """
-    _, manifest = _version(conn, _found(store.by_id(conn, notebook_id)), number)
-    hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
-    return put(conn, notebook_id, manifest, hidden)
-
-
 def put(conn: Connection, notebook_id: str, manifest: Manifest, hidden: Mapping[str, Hidden]) -> dict[str, Any]:
     """Return the notebook of a manifest; in place of hidden outputs, not read, stands one that says why."""
     shown = [replace(cell, outputs=None, images=()) if cell.outputs in hidden else cell for cell in manifest.cells]
@@ -306,7 +294,7 @@ def bring_back(
     if head is None or not head.number:
         raise NotFound(Problem("This notebook is not among those you deleted.", todo="Look at the list once more."))
     written = _restore(conn, principal, head, head.number, now, save_id)
-    path = write(head.path.rsplit("/", 1)[-1].removesuffix(".ipynb"), written)
+    path = write(name_of(head.path), written)
     taken = store.hold(conn, principal.id, path)
     if taken is not None:
         # Its file is gone, or this one could not have its name.

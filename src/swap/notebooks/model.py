@@ -13,6 +13,15 @@ KERNEL = {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}
 TITLE_LIMIT = 200
 
 
+def name_of(path: str) -> str:
+    """Return a notebook's name: its file's, without the ending.
+
+    >>> name_of("ideas/first.ipynb")
+    'first'
+    """
+    return path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+
+
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """One .ipynb file of a home directory; `path` is relative to it, with slashes."""
@@ -25,7 +34,7 @@ class Notebook:
     @property
     def name(self) -> str:
         """The file's name without its ending."""
-        return self.path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+        return name_of(self.path)
 
     @property
     def folder(self) -> str:

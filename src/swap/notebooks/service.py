@@ -50,7 +50,7 @@ def recent(workspace: Place, limit: int) -> Listing:
     listed = tuple(
         Notebook(
             item.path,
-            titles.get(item) or _name(item),
+            titles.get(item) or model.name_of(item.path),
             datetime.fromtimestamp(item.modified_ns / 1e9, tz=UTC),
             item.size_bytes,
         )
@@ -177,7 +177,3 @@ def _titles(workspace: Place, wanted: Sequence[Found]) -> dict[Found, str]:
             while len(_known) > TITLES_KEPT:
                 del _known[next(iter(_known))]
     return titles
-
-
-def _name(found: Found) -> str:
-    return found.path.rsplit("/", 1)[-1].removesuffix(".ipynb")

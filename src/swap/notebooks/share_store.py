@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from swap.content import digest
 from swap.db.tables import notebook, notebook_share, notebook_version, person
 from swap.identity import Principal
-from swap.notebooks.shares import Kind, Role, Share, name_of
+from swap.notebooks.model import name_of
+from swap.notebooks.shares import Kind, Role, Share
 
 _SHARE = (notebook_share.c.kind, notebook_share.c.whom, notebook_share.c.role, notebook_share.c.expires_at)
 
@@ -48,24 +49,6 @@ class Given:
     shared_by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A notebook that somebody else has shared, as a list shows it."""
-
-    notebook_id: str
-    path: str
-    owner_id: str
-    owner: str
-    number: int
-    saved_at: datetime
-    shares: tuple[Share, ...]
-
-    @property
-    def name(self) -> str:
-        """Its file's name without the ending; the folder is the owner's own affair."""
-        return name_of(self.path)
-
-
 def hold(conn: Connection, notebook_id: str) -> None:
     """Let one transaction at a time change who may do what with a notebook."""
     conn.execute(select(notebook.c.id).where(notebook.c.id == notebook_id).with_for_update())
@@ -95,8 +78,12 @@ def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
     if not rows:
         return None
     first = rows[0]
-    given = tuple(_share(row) for row in rows if row.kind is not None)
-    return Kept(first.id, first.path, first.person_id, first.name, first.number, first.digest.hex(), first.at, given)
+    given = [_share(row) for row in rows if row.kind is not None]
+    return _kept(first, given)
+
+
+def _kept(row: Any, shares: Iterable[Share]) -> Kept:
+    return Kept(row.id, row.path, row.person_id, row.name, row.number, row.digest.hex(), row.at, tuple(shares))
 
 
 def _concerns(reader: Principal) -> Any:
@@ -113,7 +100,7 @@ def _share(row: Any) -> Share:
     return Share(Kind(row.kind), row.whom, Role(row.role), row.expires_at)
 
 
-def received(conn: Connection, reader: Principal, now: datetime, begins: int, limit: int) -> list[Received]:
+def received(conn: Connection, reader: Principal, now: datetime, begins: int, limit: int) -> list[Kept]:
     """Return what others have shared with a person, the newest share first."""
     latest = (
         select(notebook_share.c.notebook_id, func.max(notebook_share.c.at).label("at"))
@@ -129,6 +116,7 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
             notebook.c.person_id,
             person.c.name,
             notebook_version.c.number,
+            notebook_version.c.digest,
             notebook_version.c.at,
         )
         .select_from(latest)
@@ -147,9 +135,7 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
         )
     ):
         shares[row.notebook_id].append(_share(row))
-    return [
-        Received(row.id, row.path, row.person_id, row.name, row.number, row.at, tuple(shares[row.id])) for row in rows
-    ]
+    return [_kept(row, shares[row.id]) for row in rows]
 
 
 def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[Given]:

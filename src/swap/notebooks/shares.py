@@ -77,15 +77,6 @@ def role(person: Principal, owner_id: str, shares: Iterable[Share], now: datetim
     return max(given, key=_ORDER.index, default=None)
 
 
-def name_of(path: str) -> str:
-    """Return a notebook's name: its file's, without the ending.
-
-    >>> name_of("ideas/first.ipynb")
-    'first'
-    """
-    return path.rsplit("/", 1)[-1].removesuffix(".ipynb")
-
-
 def until(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     """Return the end of a day that somebody chose; None without one.  Raises Invalid for a day that is over.
 

@@ -17,7 +17,7 @@ from swap.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, P
 from swap.identity import Principal
 from swap.notebooks import share_store as store
 from swap.notebooks import shares
-from swap.notebooks.share_store import Given, Kept, Received
+from swap.notebooks.share_store import Given, Kept
 from swap.notebooks.shares import OFFERED, Kind, Role, Share
 from swap.people import service as people
 
@@ -202,7 +202,7 @@ def given(conn: Connection, opened: Opened, begins: int) -> tuple[list[Given], b
     return found[:PAGE], len(found) > PAGE
 
 
-def received(conn: Connection, person: Principal, now: datetime, begins: int) -> tuple[list[Received], bool]:
+def received(conn: Connection, person: Principal, now: datetime, begins: int) -> tuple[list[Kept], bool]:
     """Return a page of what others share with somebody, the newest share first, and whether there is more."""
     found = store.received(conn, person, now, begins, PAGE + 1)
     shown = [each for each in found[:PAGE] if shares.role(person, each.owner_id, each.shares, now) is not None]

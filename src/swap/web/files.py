@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from swap.errors import Invalid, Problem
 from swap.notebooks import history
 from swap.notebooks import service as notebooks
+from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
@@ -91,5 +92,5 @@ def _ask(portal: Portal, visit: Visit, template: str, **more: Any) -> Response:
     path = visit.query("path", PATH_LENGTH)
     file, size = portal.workspace(visit.person).open(path)
     file.close()
-    name = path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+    name = name_of(path)
     return respond(portal, visit, template, here="notebooks", path=path, name=name, size=size, **more)

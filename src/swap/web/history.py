@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from swap.errors import NotFound, Problem
 from swap.notebooks import history
+from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
@@ -27,14 +28,14 @@ def page(portal: Portal, visit: Visit) -> Response:
             found = history.page(conn, visit.person, path, before, folded=not everything)
     except NotFound:
         portal.workspace(visit.person).open(path)[0].close()  # or there is no such notebook at all
-        return respond(portal, visit, "history_none.html", here="notebooks", path=path, name=_name(path))
+        return respond(portal, visit, "history_none.html", here="notebooks", path=path, name=name_of(path))
     return respond(
         portal,
         visit,
         "history.html",
         here="notebooks",
         path=path,
-        name=_name(path),
+        name=name_of(path),
         page=found,
         first=before >= found.head.number,
         everything=everything,
@@ -54,7 +55,7 @@ def changes(portal: Portal, visit: Visit) -> Response:
         "history_changes.html",
         here="notebooks",
         path=path,
-        name=_name(path),
+        name=name_of(path),
         old=old,
         new=new,
         changes=found,
@@ -75,7 +76,7 @@ def ask_restore(portal: Portal, visit: Visit) -> Response:
         "history_restore.html",
         here="notebooks",
         path=path,
-        name=_name(path),
+        name=name_of(path),
         version=found.versions[0],
         head=found.head.number,
         at=lambda where="", **more: _address(path, where, more),
@@ -138,10 +139,6 @@ def name(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         history.name(conn, visit.person, path, number, visit.form.get("name", ""))
     return go(_address(path, "", {}))
-
-
-def _name(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".ipynb")
 
 
 def _address(path: str, where: str, more: dict[str, object]) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 
 from swap.errors import Invalid, LimitExceeded, NotFound, Problem
+from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
 from swap.web import content
 from swap.web.files import PATH_LENGTH
@@ -23,7 +24,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     """One of my notebooks: its title, its table of contents, and itself."""
     path = visible(visit.params["path"])
     found = content.file(portal, visit.person, path)
-    name = path.rsplit("/", 1)[-1].removesuffix(".ipynb")
+    name = name_of(path)
     shared: dict[str, Any] = {
         "here": "notebooks",
         "path": path,
@@ -65,17 +66,31 @@ def export(portal: Portal, visit: Visit) -> Response:
     found = content.file(portal, visit.person, path)
     kind, ending = EXPORTS[wanted]
     language = "" if ending else portal.room.render(visit.person.id, found).language
-    name = path.rsplit("/", 1)[-1].removesuffix(".ipynb") + (ending or _ENDINGS.get(language, ".py"))
+    name = name_of(path) + (ending or ending_of(language))
+    return attachment(portal.room.export(visit.person.id, found, kind), name)
+
+
+def ending_of(language: str) -> str:
+    """Return how a script's file ends, by its language."""
+    return _ENDINGS.get(language, ".py")
+
+
+def attachment(made: bytes, name: str) -> Response:
+    """Answer with a file to be kept, of which a browser shows nothing on our origin."""
     return Response(
-        portal.room.export(visit.person.id, found, kind),
+        made,
         media_type="application/octet-stream",
         headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"},
     )
 
 
-def _frame(portal: Portal, visit: Visit, path: str, found: bytes) -> str:
+def as_wished(visit: Visit, address: str) -> str:
     """Return an address that shows a notebook, as the person wants pages to look."""
-    address = content.address(portal, portal.address(visit.request), visit.signed_in, path, found, visit.now)
     wishes = {"mode": visit.request.cookies.get(MODE_COOKIE, ""), "code": visit.query("code")}
     kept = {key: value for key, value in wishes.items() if value in {*content.MODES, "all"}}
     return f"{address}?{urlencode(kept)}" if kept else address
+
+
+def _frame(portal: Portal, visit: Visit, path: str, found: bytes) -> str:
+    at = portal.address(visit.request)
+    return as_wished(visit, content.address(portal, at, visit.signed_in, path, found, visit.now))

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from swap.errors import Unavailable
+from swap.notebooks.model import name_of
 from swap.web import paths
 from swap.web.hub import AWAY, ServerKind
 from swap.web.notebooks import begin_start, server_page
@@ -37,7 +38,7 @@ async def page(portal: Portal, visit: Visit) -> Response:
     values: dict[str, Any] = {
         "server": Server(kind),
         "path": path,
-        "title": path.rsplit("/", 1)[-1].removesuffix(".ipynb"),
+        "title": name_of(path),
         "start": start,
         "limit": portal.settings.launch.start_seconds,
         "usual": portal.starts.usual_seconds,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from starlette.responses import Response
 
@@ -17,14 +16,13 @@ from swap.notebooks import sharing, shown
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
 from swap.web import content
-from swap.web.pages import MODE_COOKIE, go, respond
+from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
+from swap.web.reading import as_wished, attachment, ending_of
 
 NOTEBOOK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
 """What can be taken along: how the reading process makes it, and how the file ends."""
-_ENDINGS = {"r": ".R"}
-"""How a script ends, by its language; Python's for all others."""
 
 
 def page(portal: Portal, visit: Visit) -> Response:
@@ -75,12 +73,8 @@ def export(portal: Portal, visit: Visit) -> Response:
     made, (kind, ending) = content.put_together(portal, seen), EXPORTS[wanted]
     if not ending:
         language = portal.room.render_known(visit.person.id, seen.key, lambda: made).language
-        ending = _ENDINGS.get(language, ".py")
-    return Response(
-        portal.room.export(visit.person.id, made, kind) if kind else made,
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(seen.opened.name + ending, safe='')}"},
-    )
+        ending = ending_of(language)
+    return attachment(portal.room.export(visit.person.id, made, kind) if kind else made, seen.opened.name + ending)
 
 
 def still(portal: Portal, visit: Visit) -> Response:
@@ -136,8 +130,5 @@ def _look(portal: Portal, visit: Visit, how: str) -> Seen:
 
 
 def _frame(portal: Portal, visit: Visit, seen: Seen) -> str:
-    """Return an address that shows a notebook, as the person wants pages to look."""
-    at = content.shared_address(portal, portal.address(visit.request), visit.signed_in, seen, visit.now)
-    wishes = {"mode": visit.request.cookies.get(MODE_COOKIE, ""), "code": visit.query("code")}
-    kept = {key: value for key, value in wishes.items() if value in {*content.MODES, "all"}}
-    return f"{at}?{urlencode(kept)}" if kept else at
+    at = portal.address(visit.request)
+    return as_wished(visit, content.shared_address(portal, at, visit.signed_in, seen, visit.now))

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from swap.errors import Invalid, NotFound, Problem
 from swap.identity import Principal, Via
 from swap.notebooks import history, sharing, shown
+from swap.notebooks.model import name_of
 from swap.notebooks.share_store import Given
-from swap.notebooks.shares import OFFERED, Kind, Role, Share, name_of, until
+from swap.notebooks.shares import OFFERED, Kind, Role, Share, until
 from swap.notebooks.sharing import Opened
 from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
