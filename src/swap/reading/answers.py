@@ -23,14 +23,28 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """A cell that is shown: its id, or nothing for one without, and how it begins."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A whole notebook."""
 
     title: str
     html: str
     outline: tuple[Mark, ...]
-    cells: int
+    spots: tuple[Spot, ...]
+    """The cells, in their order: the nth has the anchor `cell-n`."""
     language: str
+
+    @property
+    def cells(self) -> int:
+        """How many cells are shown."""
+        return len(self.spots)
 
 
 def unfolded(html: str) -> str:
@@ -45,7 +59,8 @@ def as_json(rendered: Rendered) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Rendered:
     """Return what `as_json` was given.  Raises TypeError, KeyError for anything else."""
-    return Rendered(**{**value, "outline": tuple(Mark(**each) for each in value["outline"])})
+    outline = tuple(Mark(**each) for each in value["outline"])
+    return Rendered(**{**value, "outline": outline, "spots": tuple(Spot(**each) for each in value["spots"])})
 
 
 def send(control: socket.socket, message: dict[str, Any], behind: bytes) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,16 @@ from markupsafe import Markup, escape
 
 from swap.errors import NotFound, Problem
 from swap.reading import document, highlight, markdown, outputs, pictures
-from swap.reading.answers import FOLDED, Mark, Rendered
+from swap.reading.answers import FOLDED, Mark, Rendered, Spot
 from swap.reading.document import Cell, Data
 from swap.reading.kept import Kept
 from swap.reading.markdown import Heading
 
 CACHED_BYTES = 50_000_000
+BEGINNING = 2_000
+"""Characters of a source in which its first line is looked for."""
+SPOT_LENGTH = 60
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMES = {"python": "Python", "sql": "SQL", "r": "R", "bash": "Shell", "sh": "Shell", "javascript": "JavaScript"}
 
 
@@ -59,7 +64,7 @@ def render(content: bytes, kept: Cache) -> Rendered:
     if len(found["cells"]) > len(shown):
         parts.append(f'<p class="none">{len(found["cells"]) - len(shown):,} more cells are not shown.</p>\n')
     title = next((each.text for each in outline), "")
-    return Rendered(title, "".join(parts), tuple(outline[: markdown.HEADINGS]), len(shown), language)
+    return Rendered(title, "".join(parts), tuple(outline[: markdown.HEADINGS]), tuple(map(_spot, shown)), language)
 
 
 def picture(content: bytes, name: str) -> tuple[bytes, str]:
@@ -71,6 +76,13 @@ def picture(content: bytes, name: str) -> tuple[bytes, str]:
             except ValueError as error:
                 raise NotFound(Problem("This picture cannot be shown.", why=f"In SWAP's reading {error}.")) from error
     raise NotFound(Problem("There is no such picture in this notebook."))
+
+
+def _spot(raw: dict[str, Any]) -> Spot:
+    name = raw.get("id")
+    lines = document.text(raw.get("source"), BEGINNING).split("\n")
+    begins = next((line.strip() for line in lines if line.strip()), "")
+    return Spot(name if isinstance(name, str) and _ID.fullmatch(name) else "", begins[:SPOT_LENGTH])
 
 
 def _piece(raw: dict[str, Any], language: str, kept: Cache) -> Piece:

@@ -31,6 +31,25 @@ def test_the_table_of_contents_leads_to_the_headings() -> None:
         assert f'id="{each.anchor}"' in found.html
 
 
+def test_it_is_told_which_cells_are_shown_by_their_ids_and_how_each_begins() -> None:
+    found = rendered(
+        notebooks.markdown("\n\n  # The question\n\ntext") | {"id": "a-1"},
+        {"cell_type": "nonsense", "id": "left-out"},
+        notebooks.code("x" * 5_000) | {"id": "<b>"},
+        notebooks.code("y = 1") | {"id": ["a"]},
+        {"cell_type": "raw", "metadata": {}, "source": [" ", "z\n"]},
+    )
+    assert [(each.id, each.text) for each in found.spots] == [
+        ("a-1", "# The question"),
+        ("", "x" * render.SPOT_LENGTH),
+        ("", "y = 1"),
+        ("", "z"),
+    ]
+    assert answers.from_json(answers.as_json(found)) == found
+    for number in range(1, found.cells + 1):
+        assert f'id="cell-{number}"' in found.html
+
+
 def test_code_is_folded_and_can_all_be_open() -> None:
     found = rendered(notebooks.code("%%swap a\nSELECT 1"), notebooks.code("x = 1"), notebooks.code("  "))
     assert re.findall(r"<summary>(.*?)</summary>", found.html) == ["SQL, 2 lines", "Python, 1 line"]
