@@ -288,6 +288,49 @@ class NotebookRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommentWritten(Event):
+    """Somebody wrote a comment on a cell of a notebook, or one of theirs anew; a thread has its first one's id."""
+
+    event: ClassVar[str] = "comment-written"
+    notebook_id: str
+    comment_id: str
+    thread: str
+    cell_id: str
+    version: int
+    text: str
+    changes: int
+    """How often it was changed by then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentDeleted(Event):
+    """Somebody deleted a comment: their own, or one on a notebook that they may manage."""
+
+    event: ClassVar[str] = "comment-deleted"
+    notebook_id: str
+    comment_id: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadResolved(Event):
+    """Somebody resolved a thread of comments, or opened it again."""
+
+    event: ClassVar[str] = "thread-resolved"
+    notebook_id: str
+    thread: str
+    resolved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailChosen(Event):
+    """Somebody chose how they are told of what is new by mail."""
+
+    event: ClassVar[str] = "mail-chosen"
+    mail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPurged(Event):
     """What was recorded before a moment was deleted, as the settings have it."""
 
@@ -323,6 +366,10 @@ EVENTS: tuple[type[Event], ...] = (
     NotebookShareEnded,
     NotebookTaken,
     NotebookRead,
+    CommentWritten,
+    CommentDeleted,
+    ThreadResolved,
+    MailChosen,
     AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""

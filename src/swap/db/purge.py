@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from swap.db.tables import audit_event, jupyter_server, notebook, portal_session, query_run, sign_in
+from swap.db.tables import audit_event, jupyter_server, notebook, notice, portal_session, query_run, sign_in
 
 PIECE: Final = 1_000
 """Rows of one transaction."""
@@ -36,6 +36,7 @@ ENDED: Final = (
     Aging(sign_in, "expires_at"),
     Aging(portal_session, "expires_at"),
     Aging(jupyter_server, "ended_at"),
+    Aging(notice, "at"),
 )
 """What is over some day, and then only tells what was."""
 DELETED: Final = Aging(notebook, "deleted_at", PIECE_OF_NOTEBOOKS)

@@ -52,6 +52,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_lineage": _READ,
         "lineage": _READ,
         "notebook_share": _KEEP,
+        "notebook_comment": _ADD,
+        "notice": _ADD,
         "audit_event": _APPEND,
     },
     "swap_gateway": {

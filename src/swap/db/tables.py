@@ -54,6 +54,7 @@ person = Table(
     Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     Column("epoch", Integer, nullable=False, server_default="0"),  # raised by sign-out and removal; older tokens die
     Column("password_mark", Text, nullable=False, server_default=""),  # the directory's; another with another password
+    Column("mail_choice", Text, nullable=False, server_default="at-once"),  # or daily, or none
     _moment("created_at", now=True),
     _moment("removed_at", nullable=True),
 )
@@ -337,6 +338,50 @@ notebook_share = Table(
     CheckConstraint("kind in ('person','group','everyone')", name="kind"),
     CheckConstraint("role in ('view','comment','edit','manage','own')", name="role"),
     Index(None, "kind", "whom", "at"),
+)
+
+# ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
+notebook_comment = Table(
+    "notebook_comment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("thread", Text, nullable=False),  # the id of its first comment
+    Column("cell_id", Text, nullable=False),  # "" for the notebook as a whole
+    Column("version", Integer, nullable=False),  # that its author looked at
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("text", Text, nullable=False),  # nothing since `changed_at` when it was deleted
+    Column("changes", Integer, nullable=False, server_default="0"),
+    _moment("at"),
+    _moment("changed_at", nullable=True),
+    Column("resolved_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # of a thread's first alone
+    Index(None, "thread", "at"),
+    Index(None, "notebook_id", "at"),
+    Index(None, "author", "at"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("comment_id", Text, ForeignKey("swap.notebook_comment.id", ondelete="CASCADE"), nullable=True),
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    _moment("at"),
+    _moment("read_at", nullable=True),
+    Column("mail", Text, nullable=False, server_default="waiting"),  # the outbox: what is `sending` is not sent again
+    Column("tries", Integer, nullable=False, server_default="0"),
+    _moment("due_at", now=True),
+    CheckConstraint("kind in ('mention','reply','comment','share','offer')", name="kind"),
+    CheckConstraint("mail in ('waiting','sending','sent','dropped')", name="mail"),
+    UniqueConstraint("comment_id", "person_id"),
+    Index(None, "person_id", "id"),
+    Index(None, "notebook_id"),
+    Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),
+    Index("ix_notice_due", "due_at", postgresql_where=text("mail = 'waiting'")),
+    Index(None, "at"),
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────

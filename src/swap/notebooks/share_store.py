@@ -1,8 +1,8 @@
-"""The SQL of shares.  Only `sharing` imports it."""
+"""The SQL of shares.  Only `sharing`, `comments` and `notices` import it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -128,14 +128,35 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
         .offset(begins)
         .limit(limit)
     ).all()
-    shares: dict[str, list[Share]] = {row.id: [] for row in rows}
-    for row in conn.execute(
-        select(notebook_share.c.notebook_id, *_SHARE).where(
-            notebook_share.c.notebook_id == func.any(list(shares)), _concerns(reader)
-        )
-    ):
-        shares[row.notebook_id].append(_share(row))
+    shares = concerning(conn, reader, [row.id for row in rows])
     return [_kept(row, shares[row.id]) for row in rows]
+
+
+def concerning(conn: Connection, reader: Principal, notebook_ids: Collection[str]) -> dict[str, tuple[Share, ...]]:
+    """Return what of the shares of some notebooks may concern a person."""
+    found: dict[str, list[Share]] = {each: [] for each in notebook_ids}
+    wanted = select(notebook_share.c.notebook_id, *_SHARE).where(
+        notebook_share.c.notebook_id == func.any(list(found)), _concerns(reader)
+    )
+    for row in conn.execute(wanted):
+        found[row.notebook_id].append(_share(row))
+    return {each: tuple(shares) for each, shares in found.items()}
+
+
+def reaching(conn: Connection, notebook_id: str, people: Iterable[str], groups: Iterable[str]) -> tuple[Share, ...]:
+    """Return what of the shares of a notebook may concern some people, who are in these groups."""
+    kind, whom = notebook_share.c.kind, notebook_share.c.whom
+    rows = conn.execute(
+        select(*_SHARE).where(
+            notebook_share.c.notebook_id == notebook_id,
+            or_(
+                and_(kind == Kind.PERSON.value, whom == func.any(sorted(people))),
+                and_(kind == Kind.GROUP.value, whom == func.any(sorted(groups))),
+                kind == Kind.EVERYONE.value,
+            ),
+        )
+    )
+    return tuple(_share(row) for row in rows)
 
 
 def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[Given]:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
+from swap.notebooks import notices, shares
 from swap.notebooks import share_store as store
-from swap.notebooks import shares
 from swap.notebooks.share_store import Given, Kept
 from swap.notebooks.shares import OFFERED, Kind, Role, Share
 from swap.people import service as people
@@ -27,6 +27,8 @@ FOUND = 10
 """People, and groups, that a search finds."""
 SHARES = 500
 """Of one notebook."""
+_MAY = {Role.VIEW: "view", Role.COMMENT: "comment on", Role.EDIT: "edit", Role.MANAGE: "share"}
+"""What a role lets somebody do, as an error says it."""
 NOWHERE = Problem(
     "There is no notebook at this address.",
     todo="Ask whoever gave you the address; the notebook may be shared with others, or no more.",
@@ -69,8 +71,8 @@ def open_(conn: Connection, person: Principal, notebook_id: str, now: datetime, 
     if not found.includes(needed):
         raise Forbidden(
             Problem(
-                f"You may view {kept.name}, and not share it.",
-                why=f"Its owner, {kept.owner}, and those who may manage it do that.",
+                f"You may {_MAY[found]} {kept.name}, and not {_MAY[needed]} it.",
+                why=f"Its owner, {kept.owner}, and who may manage it give roles.",
                 todo=f"Ask {kept.owner}.",
             )
         )
@@ -106,6 +108,19 @@ def share(conn: Connection, person: Principal, notebook_id: str, wanted: Share, 
             was="" if was is None else was.role.value,
         ),
     )
+    if wanted.kind is Kind.PERSON:
+        _tell(conn, person, notebook_id, wanted, was, now)
+
+
+def _tell(
+    conn: Connection, person: Principal, notebook_id: str, wanted: Share, was: Share | None, now: datetime
+) -> None:
+    """Tell whom a notebook is shared with for the first time, or is offered."""
+    about = notices.About(notebook_id, None, person.id)
+    if wanted.role is Role.OWN and (was is None or was.role is not Role.OWN):
+        notices.tell(conn, notices.Kind.OFFER, {wanted.whom}, about, now)
+    elif was is None:
+        notices.tell(conn, notices.Kind.SHARE, {wanted.whom}, about, now)
 
 
 def _demand_possible(conn: Connection, opened: Opened, wanted: Share, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from swap.settings.base import Secret
 from swap.settings.file import load
+from swap.settings.mail import Mail
 from swap.settings.model import Keep, Launch, Limits, Settings, Site
 from swap.settings.origins import Address, Origins
 from swap.settings.people import Ldap, People, Tries
@@ -35,6 +36,7 @@ __all__ = [
     "Launch",
     "Ldap",
     "Limits",
+    "Mail",
     "MysqlAccount",
     "MysqlShard",
     "MysqlSource",

@@ -44,6 +44,8 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], 
             ("launch", "index_url"),
             f'launch.index_url is out of people\'s reach. Add "{launch.index_address}" to launch.reach.',
         )
+    if settings.mail is not None and (settings.mail.user is None) != (settings.mail.password is None):
+        yield ("mail",), "mail.user and mail.password go together: name both, or neither."
     yield from _of_what_is_kept(settings)
     yield from _rule_contradictions(settings)
 

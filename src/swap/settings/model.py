@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from swap.settings.base import HostAddress, Location, Model, Name, Seconds, Secret
+from swap.settings.mail import Mail
 from swap.settings.origins import Address, Origins
 from swap.settings.people import People
 from swap.settings.policy import Policy
@@ -222,8 +223,8 @@ class Keep(Model):
         default=90.0,
         ge=1,
         le=36_500,
-        description="Days for which ended queries, sign-ins, portal sessions and servers are kept. The audit tells of"
-        " them for longer.",
+        description="Days for which ended queries, sign-ins, portal sessions and servers, and notices, are kept. The"
+        " audit tells of the others for longer.",
     )
     deleted_days: float = Field(
         default=90.0,
@@ -251,6 +252,9 @@ class Settings(Model):
     limits: Limits = Field(default_factory=Limits, description="What one query may use.")
     launch: Launch = Field(default_factory=Launch, description="How servers are started.")
     keep: Keep = Field(default_factory=Keep, description="How long SWAP's database keeps what is over.")
+    mail: Mail | None = Field(
+        default=None, description="The server that takes the site's mail; without it none is sent."
+    )
     kernel_env: Location | None = Field(
         default=None, description="The environment notebooks run in; found beside the server's when absent."
     )

@@ -26,6 +26,8 @@ class Site:
     public_bind: str
     public_ports: tuple[int, ...]
     """What else SWAP listens on: for the public address, and for plain HTTP."""
+    mail: bool
+    """Whether people are told by mail."""
 
 
 @dataclass(frozen=True, slots=True)

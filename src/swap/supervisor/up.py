@@ -42,8 +42,9 @@ _DISK_SECONDS: Final = 30.0
 _CERTIFICATE_SECONDS: Final = 1.0
 _LOW_BYTES: Final = 100_000_000
 _STEADY_SECONDS: Final = 60.0
-_PURGE_SECONDS: Final = 6 * 3600.0
-_FIRST_PURGE_SECONDS: Final = 60.0
+_ERRANDS: Final = {"purge": 6 * 3600.0, "mail": 60.0}
+"""What a process of its own does now and then, and after how many seconds again."""
+_FIRST_ERRAND_SECONDS: Final = 60.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
@@ -93,7 +94,7 @@ class Run:
     _stopping: bool = False
     _warned: bool = False
     _restarts: dict[str, Restart] = field(default_factory=dict)
-    _purge: subprocess.Popen[bytes] | None = None
+    _errands: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     # ── the straight line ───────────────────────────────────────────────────────────────────────────
     def start(self) -> None:
@@ -133,12 +134,12 @@ class Run:
         """Keep everything running until somebody asks us to stop."""
         record = family.Record(self.site.state / "processes.json")
         recorded = looked_at_disk = looked_at_certificate = float("-inf")
-        purge_at = time.monotonic() + _FIRST_PURGE_SECONDS
+        due = {name: time.monotonic() + _FIRST_ERRAND_SECONDS for name in _ERRANDS if name != "mail" or self.site.mail}
         while True:
             now = time.monotonic()
-            if now >= purge_at:
-                self._begin_purge()
-                purge_at = now + _PURGE_SECONDS
+            for name in [name for name, at in due.items() if now >= at]:
+                self._begin(name)
+                due[name] = now + _ERRANDS[name]
             if now - recorded >= _RECORD_SECONDS:
                 record.write(family.below(os.getpid()))
                 recorded = now
@@ -158,8 +159,8 @@ class Run:
     def stop(self) -> None:
         """Stop everything in order: hub, people's servers and kernels, portal, gateway, Traefik, PostgreSQL, disks."""
         self._stopping = True
-        if self._purge is not None:
-            child.end_group(self._purge)
+        for errand in self._errands.values():
+            child.end_group(errand)
         for watched in reversed(self.watched):
             self._stop(watched)
             if watched.service.name == "hub":
@@ -290,12 +291,12 @@ class Run:
             )
         self._warned = free < _LOW_BYTES
 
-    def _begin_purge(self) -> None:
-        """Let old rows be deleted by a process of its own, unless one still does; its log says what went."""
-        if self._purge is None or self._purge.poll() is not None:
-            command = bare.service("swap.supervisor.purge", str(self.config))
-            with (self.site.state / "logs" / "purge.log").open("ab") as log:
-                self._purge = child.start(command, log=log, env=os.environ, cwd=self.site.state / "work")
+    def _begin(self, name: str) -> None:
+        """Let a process of its own do an errand, unless one still does; its log says what it did."""
+        if name not in self._errands or self._errands[name].poll() is not None:
+            command = bare.service(f"swap.supervisor.{name}", str(self.config))
+            with (self.site.state / "logs" / f"{name}.log").open("ab") as log:
+                self._errands[name] = child.start(command, log=log, env=os.environ, cwd=self.site.state / "work")
 
     # ── parts of stop ───────────────────────────────────────────────────────────────────────────────
     def _stop(self, watched: Watched) -> None:
@@ -317,10 +318,9 @@ class Run:
 
     def _children(self) -> list[int]:
         database = [] if self.postgres is None or self.postgres.process is None else [self.postgres.process.pid]
-        purge = [] if self._purge is None else [self._purge.pid]
         return [
             *database,
-            *purge,
+            *(errand.pid for errand in self._errands.values()),
             *(watched.process.pid for watched in self.watched if watched.process is not None),
         ]
 

@@ -30,7 +30,7 @@ from swap.reading.program import PROGRAM
 from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.web import auth, errors, forms, words
+from swap.web import auth, comments, errors, forms, words
 from swap.web.clock import Clock
 from swap.web.content import Content
 from swap.web.errors import NO_PAGE
@@ -192,4 +192,5 @@ def _filters() -> dict[str, Callable[..., Any]]:
         "spelt": words.spelt,
         "sentences": words.sentences,
         "sql": highlight.sql,
+        "linked": comments.linked,
     }

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from swap import restarts
+from swap.errors import SwapError
+from swap.notebooks import notices
 from swap.web import paths
 from swap.web.hub import ServerKind
 from swap.web.portal import Portal, Visit
 
+log = logging.getLogger("swap.web")
 TUNNEL_PORT = "/help/tunnel-port"
 MODE_COOKIE = "swap_mode"
 _VERSION = version("swap-analytics")
@@ -89,6 +94,7 @@ def respond(
         "csrf": session.csrf if session else "",
         "admin": session is not None and portal.is_admin(session.principal),
         "now": visit.now,
+        "new": _new(portal, visit) if session and not visit.is_part else 0,
         "restarts": restarts.read(portal.settings.state, visit.now),
         "tz": portal.zone,
         "server": values.pop("server", None),
@@ -99,6 +105,16 @@ def respond(
     }
     content = portal.templates.get_template(template).render({**frame, **values})
     return HTMLResponse(content, status_code=status)
+
+
+def _new(portal: Portal, visit: Visit) -> int:
+    """Return how many notices a person has not read; none where the database is away, which a page may have to say."""
+    try:
+        with portal.engine.begin() as conn:
+            return notices.count_new(conn, visit.person, visit.now)
+    except (SwapError, DBAPIError) as error:
+        log.warning("what is new for %s: %s", visit.person.id, type(error).__name__)
+        return 0
 
 
 def go(path: str) -> Response:

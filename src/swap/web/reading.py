@@ -10,7 +10,7 @@ from starlette.responses import Response
 from swap.errors import Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
-from swap.web import content
+from swap.web import comments, content
 from swap.web.files import PATH_LENGTH
 from swap.web.pages import MODE_COOKIE, go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
@@ -37,14 +37,15 @@ def page(portal: Portal, visit: Visit) -> Response:
         rendered = portal.room.render(visit.person.id, found)
     except (Invalid, LimitExceeded) as error:
         return respond(portal, visit, "reading_failed.html", status=error.status, problem=error.problem, **shared)
-    frame = _frame(portal, visit, path, found)
+    frame, window = _frame(portal, visit, path, found), f"notebook-{portal.clock.short()}"
     return respond(
         portal,
         visit,
         "reading.html",
         frame=content.at_cell(frame, visit.query("at")),
         places=[(each, content.at_cell(frame, each.anchor)) for each in rendered.outline if each.level <= 3],
-        window=f"notebook-{portal.clock.short()}",
+        window=window,
+        talk=comments.beside_mine(portal, visit, path, rendered, frame, window),
         sandbox=content.SANDBOX,
         rendered=rendered,
         unfolded=visit.query("code") == "all",

@@ -5,7 +5,6 @@ An address is no key: each of these asks `shown.look`, which asks for the share,
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import Any
 
@@ -15,12 +14,13 @@ from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks import sharing, shown
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
-from swap.web import content
+from swap.reading.answers import Rendered
+from swap.web import comments, content
+from swap.web.asked import address, notebook_id
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 from swap.web.reading import as_wished, attachment, ending_of
 
-NOTEBOOK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
 """What can be taken along: how the reading process makes it, and how the file ends."""
 
@@ -44,7 +44,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     try:
         rendered = portal.room.render_known(visit.person.id, seen.key, lambda: content.put_together(portal, seen))
     except (Invalid, LimitExceeded) as error:
-        none: dict[str, Any] = {"rendered": None, "places": [], "frame": "", "problem": error.problem}
+        none: dict[str, Any] = {"rendered": None, "places": [], "frame": "", "talk": None, "problem": error.problem}
         return respond(portal, visit, "shared.html", status=error.status, **none, **shared)
     frame = _frame(portal, visit, seen)
     return respond(
@@ -53,6 +53,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         "shared.html",
         rendered=rendered,
         frame=content.at_cell(frame, visit.query("at")),
+        talk=_talk(portal, seen, rendered, frame, shared["window"]),
         places=[(each, content.at_cell(frame, each.anchor)) for each in rendered.outline if each.level <= 3],
         problem=None,
         **shared,
@@ -107,19 +108,6 @@ def take(portal: Portal, visit: Visit) -> Response:
     return go(address(wanted))
 
 
-def notebook_id(visit: Visit) -> str:
-    """Return the id in a path.  Raises NotFound for what is none, as for one that nobody has."""
-    found: str = visit.params["notebook_id"]
-    if not NOTEBOOK_ID.fullmatch(found):
-        raise NotFound(sharing.NOWHERE)
-    return found
-
-
-def address(notebook: str, step: str = "") -> str:
-    """Return the address of a notebook, or of something that is done with it."""
-    return f"/n/{notebook}/{step}" if step else f"/n/{notebook}"
-
-
 def _look(portal: Portal, visit: Visit, how: str) -> Seen:
     """Return what the person may see of the newest version; the audit has it of another's notebook."""
     with portal.engine.begin() as conn:
@@ -127,6 +115,11 @@ def _look(portal: Portal, visit: Visit, how: str) -> Seen:
         if how:
             sharing.read(conn, visit.person, seen.opened, how, seen.hidden_outputs)
     return seen
+
+
+def _talk(portal: Portal, seen: Seen, rendered: Rendered, frame: str, window: str) -> comments.Talk:
+    with portal.engine.begin() as conn:
+        return comments.beside(conn, seen.opened, rendered, frame, window)
 
 
 def _frame(portal: Portal, visit: Visit, seen: Seen) -> str:

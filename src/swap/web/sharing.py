@@ -16,12 +16,11 @@ from swap.notebooks.share_store import Given
 from swap.notebooks.shares import OFFERED, Kind, Role, Share, until
 from swap.notebooks.sharing import Opened
 from swap.notebooks.workspace import visible
+from swap.web.asked import address, begins, notebook_id
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
-from swap.web.shared import address, notebook_id
 
 PATH_LENGTH = 1000
-LARGEST = 10_000
 WORDS = {
     Role.VIEW: "may view",
     Role.COMMENT: "may comment",
@@ -61,10 +60,10 @@ def of_mine(portal: Portal, visit: Visit) -> Response:
 
 def page(portal: Portal, visit: Visit) -> Response:
     """With whom a notebook is shared; people and groups whose name begins with what is looked for."""
-    begins, text = _begins(visit), visit.query("find").strip()
+    first, text = begins(visit), visit.query("find").strip()
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now, Role.MANAGE)
-        given, more = sharing.given(conn, opened, begins)
+        given, more = sharing.given(conn, opened, first)
         readers = [Principal(each.share.whom, each.name, each.groups, Via.PORTAL) for each in given]
         outputs, sees = shown.seen_by(conn, portal.settings.policy, opened, readers)
         found = sharing.search(conn, text)
@@ -82,9 +81,9 @@ def page(portal: Portal, visit: Visit) -> Response:
         found=[each for each in found if (each.kind, each.whom) != (Kind.PERSON, opened.kept.owner_id)],
         text=text,
         at=at,
-        begins=begins,
-        earlier=f"{at}?{urlencode({'from': max(begins - sharing.PAGE, 0)})}" if begins else "",
-        later=f"{at}?{urlencode({'from': begins + sharing.PAGE})}" if more else "",
+        begins=first,
+        earlier=f"{at}?{urlencode({'from': max(first - sharing.PAGE, 0)})}" if first else "",
+        later=f"{at}?{urlencode({'from': first + sharing.PAGE})}" if more else "",
         link=f"{portal.address(visit.request).url}{address(opened.kept.notebook_id)}",
         words=WORDS,
         roles=lambda kind: _roles(opened, kind),
@@ -126,10 +125,3 @@ def _named(words: type[Word], text: str) -> Word:
         return words(text)
     except ValueError as error:
         raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again.")) from error
-
-
-def _begins(visit: Visit) -> int:
-    text = visit.query("from") or "0"
-    if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= LARGEST:
-        return int(text)
-    raise NotFound(Problem("There is no such page of this list.", todo="Go to its first page."))

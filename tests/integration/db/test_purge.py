@@ -23,6 +23,7 @@ ROWS = {
     "jupyter_server": "(id, person_id, credential_digest, started_at, ended_at)"
     " SELECT 'j' || n || :kind, 'pannaaaaaa', sha256(('d' || n || :kind)::bytea), {at}, {at}",
     "notebook": "(id, person_id, path, deleted_at) SELECT 'n' || n || :kind, 'pannaaaaaa', 'a.ipynb', {at}",
+    "notice": "(person_id, kind, notebook_id, author, at) SELECT 'pannaaaaaa', 'share', 'kept', 'pannaaaaaa', {at}",
     "audit_event": "(at, event, person_id, via, detail) SELECT {at}, 'signed-out', :kind, 'portal', '{{}}'",
 }
 
@@ -34,6 +35,9 @@ def fill(conn: Connection, aging: Aging, rows: int, last: datetime, kind: str) -
             "INSERT INTO swap.person (id, directory_key, name) VALUES ('pannaaaaaa', 'k', 'Anna') ON CONFLICT DO NOTHING"
         )
     )
+    if aging.table.name == "notice":
+        kept = "INSERT INTO swap.notebook (id, person_id, path) VALUES ('kept', 'pannaaaaaa', 'kept.ipynb') ON CONFLICT DO NOTHING"
+        conn.execute(text(kept))
     made = ROWS[aging.table.name].format(at="CAST(:last AS timestamptz) - make_interval(secs => :rows - n)")
     conn.execute(
         text(f"INSERT INTO {aging.table.fullname} {made} FROM generate_series(1, :rows) n"),

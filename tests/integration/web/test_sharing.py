@@ -238,7 +238,6 @@ def test_people_and_groups_are_found_by_the_beginning_of_their_name(it: Shared) 
         {"kind": "everyone", "whom": "x"},
         {"kind": "folder"},
         {"role": "owner"},
-        {"role": "comment"},
         {"role": "edit"},
         {"role": "own", "kind": "everyone", "whom": ""},
         {"until": "2001-01-01"},

@@ -1,0 +1,160 @@
+"""What is told by mail: whom, of which notices, and in which words.  No comment, nothing of a notebook, no data.
+
+A notice is its own row of the outbox.  It is `sending` in the database before the server is spoken to, and what is so
+is never sent again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from swap.notebooks import mail_store as store
+from swap.notebooks import notices
+from swap.notebooks.notice_store import Notice, by_ids
+from swap.notebooks.notices import Kind, Mail
+
+OLD = timedelta(days=2)
+"""What could not be told by mail for so long is not told so any more; the portal has it."""
+MORNING = time(7)
+"""In the site's zone: when those are told who want to be once a day."""
+LONGEST = timedelta(hours=6)
+NAME_LENGTH = 80
+LISTED = 30
+"""Notices that a mail names; of more it says how many."""
+_LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?")
+_WORDS = {
+    Kind.MENTION: "{author} mentions you in {name}",
+    Kind.REPLY: "{author} replies in {name}",
+    Kind.COMMENT: "{author} comments on {name}",
+    Kind.SHARE: "{author} shares {name} with you",
+    Kind.OFFER: "{author} offers you {name}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What somebody is told in one mail."""
+
+    person_id: str
+    local: str
+    """What stands before the @ in their address."""
+    notices: tuple[Notice, ...]
+
+    @property
+    def ids(self) -> list[int]:
+        """The notices' ids."""
+        return [each.id for each in self.notices]
+
+
+def waiting(conn: Connection, now: datetime) -> list[str]:
+    """Return the ids of people who may have to be told of something."""
+    return store.waiting(conn, now)
+
+
+def claim(conn: Connection, person_id: str, zone: ZoneInfo, now: datetime) -> Due | None:
+    """Take what somebody is to be told now, so that nobody else tells it; None when it is nothing.
+
+    What they have read, may not see now, do not want or cannot be sent is never mailed.
+    """
+    found = store.hold(conn, person_id, now)
+    if not found.ids:
+        return None
+    if found.choice == Mail.DAILY:
+        # Until the morning comes, nothing of what happened since the last one is due.
+        morning = last_morning(zone, now)
+        store.put_off(conn, [each for each, at in found.ids.items() if at >= morning], next_morning(zone, now))
+    else:
+        morning = now + timedelta(seconds=1)
+    ready = {each for each, at in found.ids.items() if now - OLD <= at < morning}
+    wanted = found.choice != Mail.NONE and is_local(found.name)
+    person = notices.as_principal(person_id, found.name, found.groups)
+    told = notices.seen(conn, person, by_ids(conn, person_id, ready), now) if wanted and ready else []
+    shown = tuple(each for each in told if not each.read)
+    over = {each for each, at in found.ids.items() if at < morning} - {each.id for each in shown}
+    store.drop(conn, over)
+    if not shown:
+        return None
+    due = Due(person_id, found.name, shown)
+    store.mark_sending(conn, due.ids)
+    return due
+
+
+def sent(conn: Connection, due: Due) -> None:
+    """Record that the server has taken a mail."""
+    store.mark_sent(conn, due.ids)
+
+
+def not_taken(conn: Connection, due: Due, now: datetime) -> None:
+    """Put back what the server has certainly not taken; the next try is later each time."""
+    store.put_back(conn, due.ids, now, LONGEST)
+
+
+def is_local(name: str) -> bool:
+    r"""Tell whether a person's name can stand before the @ of an address.
+
+    >>> is_local("ann.b"), is_local("ann@evil"), is_local("ann\nBcc: eve"), is_local("a..b")
+    (True, False, False, False)
+    """
+    return _LOCAL.fullmatch(name) is not None and ".." not in name
+
+
+def last_morning(zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the last moment at which those were told who want to be once a day."""
+    local = now.astimezone(zone)
+    today = datetime.combine(local.date(), MORNING, zone)
+    return today if today <= local else datetime.combine(local.date() - timedelta(days=1), MORNING, zone)
+
+
+def next_morning(zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the next such moment."""
+    last = last_morning(zone, now)
+    return datetime.combine(last.date() + timedelta(days=1), MORNING, zone)
+
+
+def letter(due: Due, sender: str, domain: str, url: str, now: datetime) -> EmailMessage:
+    """Return the mail: who did what in which notebook, and where it stands."""
+    made = EmailMessage()
+    lines = [words(each) for each in due.notices]
+    made["Subject"] = lines[0] if len(lines) == 1 else f"{len(lines)} new on SWAP"
+    local, _, host = sender.partition("@")
+    made["From"] = Address("SWAP", local, host)
+    made["To"] = Address(username=due.local, domain=domain)
+    made["Date"] = format_datetime(now)
+    made["Message-ID"] = f"<{due.person_id}.{due.ids[0]}.{len(due.ids)}@{host}>"
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(_body(due.notices, lines, url), cte="quoted-printable")
+    return made
+
+
+def words(notice: Notice) -> str:
+    """Return one notice as a line."""
+    return _WORDS[Kind(notice.kind)].format(author=_line(notice.author), name=_line(notice.name))
+
+
+def _line(text: str) -> str:
+    """Return a name as a header may have it: one line of what can be printed, not too long."""
+    shown = "".join(each if each.isprintable() else " " for each in text[: NAME_LENGTH + 1])
+    return shown if len(text) <= NAME_LENGTH else f"{shown[:NAME_LENGTH]}…"
+
+
+def _body(told: Sequence[Notice], lines: Sequence[str], url: str) -> str:
+    parts = [f"{line}:\n{url}{path(each)}\n" for each, line in zip(told[:LISTED], lines, strict=False)]
+    if len(told) > LISTED:
+        parts.append(f"And {len(told) - LISTED} more.\n")
+    parts.append(f"All of it, and how you are told: {url}/notices\n")
+    return "\n".join(parts)
+
+
+def path(notice: Notice) -> str:
+    """Return where in the portal stands what a notice is about."""
+    home = f"/n/{notice.notebook_id}"
+    return f"{home}/comments?thread={notice.thread}" if notice.thread else home

@@ -1,0 +1,182 @@
+"""The SQL of notices.  Only `notices` and `mails` import it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from swap.db.tables import notebook, notebook_comment, notice, person
+from swap.identity import Principal, Via
+from swap.notebooks.model import name_of
+
+_author = person.alias("author")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice, with what it tells of as that is now."""
+
+    id: int
+    kind: str
+    notebook_id: str
+    path: str
+    owner_id: str
+    author: str
+    at: datetime
+    read: bool
+    thread: str
+    cell_id: str
+    text: str
+    """The comment's, if it is about one."""
+
+    @property
+    def name(self) -> str:
+        """The notebook's name, without the folder, which is its owner's own affair."""
+        return name_of(self.path)
+
+
+def named(conn: Connection, names: Collection[str]) -> list[Principal]:
+    """Return people of these names, which are in lower case; removed ones left out."""
+    rows = conn.execute(
+        select(person.c.id, person.c.name, person.c.groups).where(
+            person.c.removed_at.is_(None), func.lower(person.c.name) == func.any(sorted(names))
+        )
+    )
+    return [Principal(row.id, row.name, frozenset(row.groups), Via.PORTAL) for row in rows]
+
+
+def unread(conn: Connection, kind: str, notebook_id: str, people: Collection[str]) -> set[str]:
+    """Return who of some people has not read a notice of this kind of a notebook."""
+    return set(
+        conn.scalars(
+            select(notice.c.person_id).where(
+                notice.c.notebook_id == notebook_id,
+                notice.c.kind == kind,
+                notice.c.person_id == func.any(sorted(people)),
+                notice.c.read_at.is_(None),
+            )
+        )
+    )
+
+
+def add(
+    conn: Connection,
+    kind: str,
+    people: Sequence[str],
+    notebook_id: str,
+    comment_id: str | None,
+    author_id: str,
+    now: datetime,
+) -> None:
+    """Add a notice for each of some people; who has one of this comment keeps it."""
+    rows = [
+        {
+            "person_id": each,
+            "kind": kind,
+            "notebook_id": notebook_id,
+            "comment_id": comment_id,
+            "author": author_id,
+            "at": now,
+            "due_at": now,
+        }
+        for each in people
+    ]
+    if rows:
+        conn.execute(upsert(notice).on_conflict_do_nothing(), rows)
+
+
+def page(conn: Connection, person_id: str, begins: int, limit: int) -> list[Notice]:
+    """Return notices of a person, the newest first."""
+    return _found(conn, _of(person_id).offset(begins).limit(limit))
+
+
+def new(conn: Connection, person_id: str, limit: int) -> list[Notice]:
+    """Return notices that a person has not read, the newest first."""
+    return _found(conn, _of(person_id).where(notice.c.read_at.is_(None)).limit(limit))
+
+
+def find(conn: Connection, person_id: str, notice_id: int) -> Notice | None:
+    """Return a notice of a person."""
+    return next(iter(_found(conn, _of(person_id).where(notice.c.id == notice_id))), None)
+
+
+def by_ids(conn: Connection, person_id: str, ids: Collection[int]) -> list[Notice]:
+    """Return those of some notices of a person that tell of something still, the newest first."""
+    return _found(conn, _of(person_id).where(notice.c.id == func.any(sorted(ids))))
+
+
+def _of(person_id: str) -> Any:
+    """Return the notices of a person that tell of something that is there, the newest first."""
+    return (
+        select(
+            notice.c.id,
+            notice.c.kind,
+            notice.c.notebook_id,
+            notebook.c.path,
+            notebook.c.person_id.label("owner_id"),
+            _author.c.name.label("author"),
+            notice.c.at,
+            notice.c.read_at,
+            notebook_comment.c.thread,
+            notebook_comment.c.cell_id,
+            notebook_comment.c.text,
+        )
+        .select_from(notice)
+        .join(notebook, notebook.c.id == notice.c.notebook_id)
+        .join(_author, _author.c.id == notice.c.author)
+        .outerjoin(notebook_comment, notebook_comment.c.id == notice.c.comment_id)
+        .where(
+            notice.c.person_id == person_id,
+            notebook.c.deleted_at.is_(None),
+            or_(notice.c.comment_id.is_(None), notebook_comment.c.text != ""),
+        )
+        .order_by(notice.c.id.desc())
+    )
+
+
+def _found(conn: Connection, wanted: Any) -> list[Notice]:
+    return [
+        Notice(
+            row.id,
+            row.kind,
+            row.notebook_id,
+            row.path,
+            row.owner_id,
+            row.author,
+            row.at,
+            row.read_at is not None,
+            row.thread or "",
+            row.cell_id or "",
+            row.text or "",
+        )
+        for row in conn.execute(wanted)
+    ]
+
+
+def mark_read(conn: Connection, person_id: str, notice_id: int, now: datetime) -> None:
+    """Mark a notice of a person as read."""
+    _mark(conn, now, notice.c.person_id == person_id, notice.c.id == notice_id)
+
+
+def mark_all_read(conn: Connection, person_id: str, now: datetime) -> None:
+    """Mark all notices of a person as read."""
+    _mark(conn, now, notice.c.person_id == person_id)
+
+
+def _mark(conn: Connection, now: datetime, *which: Any) -> None:
+    conn.execute(update(notice).where(*which, notice.c.read_at.is_(None)).values(read_at=now))
+
+
+def choice(conn: Connection, person_id: str) -> str:
+    """Return how a person is told by mail."""
+    return str(conn.scalar(select(person.c.mail_choice).where(person.c.id == person_id)))
+
+
+def choose(conn: Connection, person_id: str, wanted: str) -> None:
+    """Let a person be told by mail in this way."""
+    conn.execute(update(person).where(person.c.id == person_id).values(mail_choice=wanted))
