@@ -68,9 +68,17 @@ def drop(conn: Connection, ids: Collection[int]) -> None:
     _set(conn, ids, {"mail": "dropped"})
 
 
-def mark_sending(conn: Connection, ids: Collection[int]) -> None:
-    """Say that notices are being told."""
-    _set(conn, ids, {"mail": "sending", "tries": notice.c.tries + 1})
+def last(conn: Connection, person_id: str) -> datetime | None:
+    """Return when a person was told something last, or may have been."""
+    moment: datetime | None = conn.scalar(
+        select(func.max(notice.c.due_at)).where(notice.c.person_id == person_id, notice.c.mail.in_(("sending", "sent")))
+    )
+    return moment
+
+
+def mark_sending(conn: Connection, ids: Collection[int], now: datetime) -> None:
+    """Say that notices are being told, now."""
+    _set(conn, ids, {"mail": "sending", "tries": notice.c.tries + 1, "due_at": now})
 
 
 def mark_sent(conn: Connection, ids: Collection[int]) -> None:

@@ -26,7 +26,10 @@ OLD = timedelta(days=2)
 """What could not be told by mail for so long is not told so any more; the portal has it."""
 MORNING = time(7)
 """In the site's zone: when those are told who want to be once a day."""
+PAUSE = timedelta(minutes=10)
+"""Between two mails to one person, however much is written to them."""
 LONGEST = timedelta(hours=6)
+"""Between two tries."""
 NAME_LENGTH = 80
 LISTED = 30
 """Notices that a mail names; of more it says how many."""
@@ -68,6 +71,10 @@ def claim(conn: Connection, person_id: str, zone: ZoneInfo, now: datetime) -> Du
     found = store.hold(conn, person_id, now)
     if not found.ids:
         return None
+    last = store.last(conn, person_id)
+    if last is not None and last + PAUSE > now:
+        store.put_off(conn, found.ids.keys(), last + PAUSE)
+        return None
     if found.choice == Mail.DAILY:
         # Until the morning comes, nothing of what happened since the last one is due.
         morning = last_morning(zone, now)
@@ -84,7 +91,7 @@ def claim(conn: Connection, person_id: str, zone: ZoneInfo, now: datetime) -> Du
     if not shown:
         return None
     due = Due(person_id, found.name, shown)
-    store.mark_sending(conn, due.ids)
+    store.mark_sending(conn, due.ids, now)
     return due
 
 

@@ -118,6 +118,15 @@ def test_nobody_is_told_twice_and_all_that_is_due_is_one_mail(site: Site) -> Non
     assert [each["subject"] for each in site.server.taken] == ["3 new on SWAP"]
 
 
+def test_whoever_is_written_to_each_minute_has_six_mails_an_hour(site: Site) -> None:
+    for _ in range(59):
+        site.comment()
+        site.tell(minutes=1)
+    assert len(site.server.taken) == 6
+    site.tell(minutes=10)
+    assert site.states == ["sent"] * 59
+
+
 def test_two_processes_at_once_send_each_mail_once(site: Site) -> None:
     site.comment()
     other: list[threading.Thread] = []
@@ -257,7 +266,7 @@ def test_who_has_lost_the_share_is_told_nothing(site: Site) -> None:
     with site.web.begin() as conn:
         comments.add(conn, site.ann, site.notebook, Place("", 1), "@bertrand", site.now, lambda: secrets.token_hex(8))
         sharing.end(conn, site.ann, site.notebook, Kind.PERSON, site.bob.id, site.now)
-    site.tell(minutes=1)
+    site.tell(minutes=11)
     assert len(site.server.taken) == 1
 
 
@@ -354,5 +363,5 @@ def test_no_more_than_a_number_is_looked_at_for_one_person_in_one_run(
     for _ in range(3):
         site.comment()
     site.tell()
-    site.tell(seconds=1)
+    site.tell(minutes=10)
     assert [each["subject"] for each in site.server.taken] == ["2 new on SWAP", "bertrand comments on first"]
