@@ -17,6 +17,7 @@ from swap.notebooks.comment_store import Comment, Thread
 from swap.notebooks.comments import Place
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
+from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered, Spot
 from swap.web import content
 from swap.web.asked import address, begins, notebook_id
@@ -111,10 +112,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         else:
             found, more = comments.threads(conn, seen.opened, first)
             step = comments.PAGE
-    try:
-        rendered = portal.room.render_known(visit.person.id, seen.key, lambda: content.put_together(portal, seen))
-    except (Invalid, LimitExceeded):
-        rendered = None
+    rendered = _rendered(portal, visit, seen)
     numbers = None if rendered is None else _numbers(rendered.spots)
     home = address(wanted)
     spoken = [_spoken(each, numbers, lambda anchor: f"{home}?{urlencode({'at': anchor})}") for each in found]
@@ -140,11 +138,17 @@ def page(portal: Portal, visit: Visit) -> Response:
     )
 
 
+def _rendered(portal: Portal, visit: Visit, seen: Seen) -> Rendered | None:
+    """Return the notebook as it is shown; None for one that cannot be, which may have comments all the same."""
+    try:
+        return portal.room.render_known(visit.person.id, seen.key, lambda: content.put_together(portal, seen))
+    except (Invalid, LimitExceeded):
+        return None
+
+
 def add(portal: Portal, visit: Visit) -> Response:
     """Begin a thread, on a cell of the newest version or on the notebook as a whole."""
-    wanted = notebook_id(visit)
-    with portal.engine.begin() as conn:
-        sharing.open_(conn, visit.person, wanted, visit.now, Role.COMMENT)
+    wanted = _opened(portal, visit)
     version, cell_id = visit.form.get("version", ""), visit.form.get("cell", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
         raise Invalid(_UNREADABLE)
