@@ -195,7 +195,7 @@ class ResultDownloaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookSaved(Event):
-    """A notebook has one more version: saved, found changed in the home, or restored from an earlier one."""
+    """A notebook has one more version: saved, found changed in the home, restored, forked, or with another's cell."""
 
     event: ClassVar[str] = "notebook-saved"
     notebook_id: str
@@ -288,6 +288,7 @@ class NotebookRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+<<<<<<< HEAD
 class CommentWritten(Event):
     """Somebody wrote a comment on a cell of a notebook, or one of theirs anew; a thread has its first one's id."""
 
@@ -328,6 +329,77 @@ class MailChosen(Event):
 
     event: ClassVar[str] = "mail-chosen"
     mail: str
+=======
+class NotebookForked(Event):
+    """Somebody made a notebook of their own of what they saw of another."""
+
+    event: ClassVar[str] = "notebook-forked"
+    notebook_id: str
+    path: str
+    original: str
+    version: int
+    """The original's."""
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTaken(Event):
+    """A fork has a cell as its original has it now, or no more where that has it no more."""
+
+    event: ClassVar[str] = "cell-taken"
+    notebook_id: str
+    version: int
+    original: str
+    original_version: int
+    cell: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellLeft(Event):
+    """Somebody keeps a cell of their fork as it is, whatever the original has now."""
+
+    event: ClassVar[str] = "cell-left"
+    notebook_id: str
+    original: str
+    original_version: int
+    cell: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSuggested(Event):
+    """Somebody suggests a cell of their fork to the notebook it was forked from."""
+
+    event: ClassVar[str] = "cell-suggested"
+    notebook_id: str
+    fork: str
+    version: int
+    """The fork's."""
+    cell: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionAccepted(Event):
+    """A notebook has a cell that somebody suggested."""
+
+    event: ClassVar[str] = "suggestion-accepted"
+    notebook_id: str
+    version: int
+    fork: str
+    suggested_by: str
+    cell: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestionDeclined(Event):
+    """Somebody declined a cell that another suggested."""
+
+    event: ClassVar[str] = "suggestion-declined"
+    notebook_id: str
+    fork: str
+    suggested_by: str
+    cell: str
+>>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,10 +438,19 @@ EVENTS: tuple[type[Event], ...] = (
     NotebookShareEnded,
     NotebookTaken,
     NotebookRead,
+<<<<<<< HEAD
     CommentWritten,
     CommentDeleted,
     ThreadResolved,
     MailChosen,
+=======
+    NotebookForked,
+    CellTaken,
+    CellLeft,
+    CellSuggested,
+    SuggestionAccepted,
+    SuggestionDeclined,
+>>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
     AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""

@@ -13,8 +13,8 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from swap.errors import Invalid, LimitExceeded, Problem
@@ -74,6 +74,11 @@ class Manifest:
     def outputs(self) -> set[str]:
         """Return the parts that are outputs."""
         return {cell.outputs for cell in self.cells if cell.outputs is not None}
+
+    def without(self, outputs: Collection[str]) -> Manifest:
+        """Return it without some outputs, and their images."""
+        bare = [replace(cell, outputs=None, images=()) if cell.outputs in outputs else cell for cell in self.cells]
+        return replace(self, cells=tuple(bare))
 
 
 def digest(content: bytes) -> str:
@@ -251,6 +256,18 @@ def read(manifest: bytes) -> Manifest:
     if not isinstance(cells, list) or type(minor) is not int or not isinstance(metadata, dict) or len(value) != 3:
         raise _no_notebook()
     return Manifest(metadata, minor, tuple(_read_cell(cell) for cell in cells))
+
+
+def write(manifest: Manifest) -> bytes:
+    """Return a manifest as it is kept, as `read` reads it.
+
+    >>> made = Manifest({}, 5, (Cell("a" * 64, None, ()),))
+    >>> read(write(made)) == made
+    True
+    """
+    named = [(cell.source, cell.outputs, *cell.images) for cell in manifest.cells]
+    cells = [[name for name in names if name is not None] for names in named]
+    return _written({"minor": manifest.minor, "metadata": manifest.metadata, "cells": cells})
 
 
 def _read_cell(cell: Any) -> Cell:

@@ -98,6 +98,11 @@ def _plain(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
+def kept(metadata: Any) -> tuple[Package, ...]:
+    """Return what a notebook says in its metadata that it needs."""
+    return _packages(metadata)
+
+
 def _shown(document: Any) -> Iterator[tuple[Package, ...]]:
     for cell in _listed(document, "cells"):
         for output in _listed(cell, "outputs"):

@@ -46,14 +46,19 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "portal_session": _ADD,
         "jupyter_server": _MEND,
         "query_run": _LIST,
-        "notebook": _MEND,
+        "notebook": _ADD,
         "notebook_version": _ADD,
-        "notebook_part": _READ,
-        "notebook_lineage": _READ,
+        "notebook_part": _GIVE,
+        "notebook_lineage": _GIVE,
         "lineage": _READ,
         "notebook_share": _KEEP,
+<<<<<<< HEAD
         "notebook_comment": _ADD,
         "notice": _ADD,
+=======
+        "notebook_settled": _ADD,
+        "notebook_suggestion": _ADD,
+>>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
         "audit_event": _APPEND,
     },
     "swap_gateway": {

@@ -271,7 +271,7 @@ notebook = Table(
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     Column("path", Text, nullable=False),  # below the home, as it is now
     Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
-    # Whose history a copy goes on from, where its first state is one of another notebook of its person.
+    # What it was forked from, or whose history a copy goes on from that its person made in their home.
     Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
     Column("copied_version", Integer, nullable=True),
     _moment("created_at", now=True),
@@ -292,13 +292,14 @@ notebook_version = Table(
     Column("digest", LargeBinary, nullable=False),  # of its manifest, which is a part
     Column("file_digest", LargeBinary, nullable=False),  # of the file in the home that it was saved as
     Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # whose cells it took in
     Column("via", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("environment", JSONB, nullable=False),  # the kernel, as the person's server says it
     Column("save_id", Text, nullable=False),  # of the save: the same one, sent again, is the same version
     _moment("at"),
-    CheckConstraint("kind in ('saved','found','restored')", name="kind"),
+    CheckConstraint("kind in ('saved','found','restored','forked','merged')", name="kind"),
     UniqueConstraint("notebook_id", "save_id"),
     Index(None, "digest"),
 )
@@ -340,6 +341,7 @@ notebook_share = Table(
     Index(None, "kind", "whom", "at"),
 )
 
+<<<<<<< HEAD
 # ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
 notebook_comment = Table(
     "notebook_comment",
@@ -382,6 +384,35 @@ notice = Table(
     Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),
     Index("ix_notice_due", "due_at", postgresql_where=text("mail = 'waiting'")),
     Index(None, "at"),
+=======
+notebook_settled = Table(
+    "notebook_settled",
+    metadata,
+    # A fork, a cell of its original by `merging.keyed`, and its source when that was last taken or left; none: removed.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("cell", LargeBinary, primary_key=True),
+    Column("source", LargeBinary, nullable=True),
+)
+
+notebook_suggestion = Table(
+    "notebook_suggestion",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("fork_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("cell", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),  # of the fork
+    Column("base", LargeBinary, nullable=True),  # the source from which the cell was changed; none: it is new
+    Column("source", LargeBinary, nullable=False),  # a part of the fork
+    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=False),
+    _moment("at"),
+    Column("state", Text, nullable=False),
+    Column("decided_by", String(10), ForeignKey("swap.person.id"), nullable=True),
+    _moment("decided_at", nullable=True),
+    CheckConstraint("state in ('waiting','accepted','declined')", name="state"),
+    UniqueConstraint("fork_id", "cell"),
+    Index("ix_notebook_suggestion_waiting", "notebook_id", "at", postgresql_where=text("state = 'waiting'")),
+>>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -79,10 +78,12 @@ def _append(
     needed = sent.manifest.digests()
     if needed - known - sent.parts.keys():
         raise PartsMissing
-    _demand_small(conn, head, sent, needed)
+    sizes = store.sizes(conn, head.notebook_id, needed - sent.parts.keys())
+    sizes |= {name: (part.size_bytes, part.lists) for name, part in sent.parts.items()}
+    _demand_small(sent.manifest, sizes)
     store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
     if original is not None:
-        lineages.copy(conn, original, head.notebook_id)
+        lineages.copy(conn, original, head.notebook_id, principal.id, sent.manifest.outputs())
     else:
         new = sent.manifest.outputs() - before.outputs()
         lineages.fix(conn, principal.id, head.notebook_id, sent, new, now)
@@ -101,12 +102,10 @@ def _append(
     return Head(head.notebook_id, head.path, number, sent.digest, sent.file_digest)
 
 
-def _demand_small(conn: Connection, head: Head, sent: Sent, needed: set[str]) -> None:
+def _demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Raise LimitExceeded for what would not fit when it is put together: a part counts as often as it is named."""
-    sizes = store.sizes(conn, head.notebook_id, needed - sent.parts.keys())
-    sizes |= {name: (part.size_bytes, part.lists) for name, part in sent.parts.items()}
     bytes_, lists = 0, 0
-    for cell in sent.manifest.cells:
+    for cell in manifest.cells:
         for name in (cell.source, cell.outputs):
             if name is not None:
                 bytes_, lists = bytes_ + sizes[name][0], lists + sizes[name][1]
@@ -194,8 +193,7 @@ def compare(
 
 def put(conn: Connection, notebook_id: str, manifest: Manifest, hidden: Mapping[str, Hidden]) -> dict[str, Any]:
     """Return the notebook of a manifest; in place of hidden outputs, not read, stands one that says why."""
-    shown = [replace(cell, outputs=None, images=()) if cell.outputs in hidden else cell for cell in manifest.cells]
-    kept = store.parts(conn, notebook_id, replace(manifest, cells=tuple(shown)).digests())
+    kept = store.parts(conn, notebook_id, manifest.without(hidden).digests())
     instead = {name: sight.instead(why) for name, why in hidden.items()}
     return content.put(manifest, lambda name: _unpacked(kept[name]), instead)
 
@@ -228,19 +226,26 @@ def restore(
     `file_digest` tells of the file that lies there, while no save goes on.  `replace` writes it, as the last step
     before the transaction ends: a file that was not written leaves no version, and one that was, but has none, is
     taken in at the next save.
-    Raises NotFound, Conflict for a file that was changed since the newest version.
+    Raises NotFound, Conflict for a file that no version has.
     """
     head = _found(store.hold(conn, principal.id, path))
-    if file_digest() != head.file_digest:
-        raise Conflict(
-            Problem(
-                f"{path} was changed since version {head.number}.",
-                why="Restoring now would lose that change: no version has it.",
-                todo="Open it in JupyterLab and save it there; then restore again.",
-            )
-        )
+    file = file_digest()
+    # What another version was loses nothing: the newest one may have been made by somebody else, who wrote no file.
+    if file != head.file_digest and not store.has_file(conn, head.notebook_id, file):
+        raise changed(head)
     replace(_restore(conn, principal, head, number, now, save_id))
     return head.number + 1
+
+
+def changed(head: Head) -> Conflict:
+    """Return what is said where a file has a change that nobody saved, which writing it would lose."""
+    return Conflict(
+        Problem(
+            f"{head.path} was changed since version {head.number}.",
+            why="Writing it now would lose that change: no version has it.",
+            todo="Open it in JupyterLab and save it there; then do this again.",
+        )
+    )
 
 
 def _restore(conn: Connection, principal: Principal, head: Head, number: int, now: datetime, save_id: str) -> bytes:
@@ -266,6 +271,41 @@ def _restore(conn: Connection, principal: Principal, head: Head, number: int, no
         restored=number,
     )
     _record(conn, principal, head, head.number + 1, Kind.RESTORED)
+    return written
+
+
+def append_made(
+    conn: Connection,
+    principal: Principal,
+    head: Head,
+    manifest: Manifest,
+    kind: Kind,
+    now: datetime,
+    save_id: str,
+    suggested_by: str | None = None,
+) -> bytes:
+    """Append a version that SWAP made of parts that the notebook has; return the file that it is.
+
+    Raises LimitExceeded.
+    """
+    kept = content.write(manifest)
+    content.read(kept)
+    _demand_small(manifest, store.sizes(conn, head.notebook_id, manifest.digests()))
+    written = as_file(put(conn, head.notebook_id, manifest, {}))
+    part = Part(content.digest(kept), content.packed(kept), len(kept), content.count([kept]))
+    store.add_parts(conn, head.notebook_id, [part])
+    values: Mapping[str, Any] = {
+        "digest": bytes.fromhex(part.digest),
+        "file_digest": bytes.fromhex(content.digest(written)),
+        "kind": kind.value,
+        "environment": {},
+        "save_id": save_id,
+        "suggested_by": suggested_by,
+    }
+    number = head.number + 1
+    via = principal.via.value
+    store.append(conn, head, number, values, author=principal.id, via=via, now=now, parent=head.number or None)
+    _record(conn, principal, head, number, kind)
     return written
 
 

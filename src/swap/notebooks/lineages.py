@@ -89,11 +89,16 @@ def _is_empty(part: Part | None) -> bool:
     )
 
 
-def copy(conn: Connection, original: str, notebook_id: str) -> None:
-    """Let the outputs of a copy come from what they came from in the original."""
+def copy(conn: Connection, original: str, notebook_id: str, person_id: str, outputs: Collection[str]) -> None:
+    """Let outputs that somebody copied into a notebook come from what they come from in the original.
+
+    From then on they are that person's too: pasted elsewhere, they come from the same.
+    """
     columns = ["notebook_id", "outputs", "person_id", "lineage"]
     of = notebook_lineage.c
-    there = select(literal(notebook_id), of.outputs, of.person_id, of.lineage).where(of.notebook_id == original)
+    there = select(literal(notebook_id), of.outputs, literal(person_id), of.lineage).where(
+        of.notebook_id == original, of.outputs == func.any([bytes.fromhex(name) for name in outputs])
+    )
     conn.execute(upsert(notebook_lineage).from_select(columns, there).on_conflict_do_nothing())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,23 +54,25 @@ def hold(conn: Connection, notebook_id: str) -> None:
     conn.execute(select(notebook.c.id).where(notebook.c.id == notebook_id).with_for_update())
 
 
+_KEPT = (
+    notebook.c.id,
+    notebook.c.path,
+    notebook.c.person_id,
+    person.c.name,
+    notebook_version.c.number,
+    notebook_version.c.digest,
+    notebook_version.c.at,
+)
+_NEWEST = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
+
+
 def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
     """Return a notebook that has a version; one statement, whether it is there or not."""
-    newest = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
     shares = and_(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
     rows = conn.execute(
-        select(
-            notebook.c.id,
-            notebook.c.path,
-            notebook.c.person_id,
-            person.c.name,
-            notebook_version.c.number,
-            notebook_version.c.digest,
-            notebook_version.c.at,
-            *_SHARE,
-        )
+        select(*_KEPT, *_SHARE)
         .select_from(notebook)
-        .join(notebook_version, newest)
+        .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
         .outerjoin(notebook_share, shares)
         .where(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None))
@@ -108,26 +110,45 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
         .group_by(notebook_share.c.notebook_id)
         .subquery()
     )
-    newest = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
     rows = conn.execute(
-        select(
-            notebook.c.id,
-            notebook.c.path,
-            notebook.c.person_id,
-            person.c.name,
-            notebook_version.c.number,
-            notebook_version.c.digest,
-            notebook_version.c.at,
-        )
+        select(*_KEPT)
         .select_from(latest)
         .join(notebook, notebook.c.id == latest.c.notebook_id)
-        .join(notebook_version, newest)
+        .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
         .where(notebook.c.deleted_at.is_(None), notebook.c.person_id != reader.id)
         .order_by(latest.c.at.desc(), notebook.c.id)
         .offset(begins)
         .limit(limit)
     ).all()
+    return _with_shares(conn, reader, rows)
+
+
+def forks(
+    conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int
+) -> list[Kept]:
+    """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
+    shared = (
+        select(notebook_share.c.notebook_id)
+        .where(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
+        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .exists()
+    )
+    rows = conn.execute(
+        select(*_KEPT)
+        .select_from(notebook)
+        .join(notebook_version, _NEWEST)
+        .join(person, person.c.id == notebook.c.person_id)
+        .where(notebook.c.copied_from == notebook_id, notebook.c.deleted_at.is_(None))
+        .where(or_(notebook.c.person_id == reader.id, shared))
+        .order_by(notebook.c.created_at.desc(), notebook.c.id)
+        .offset(begins)
+        .limit(limit)
+    ).all()
+    return _with_shares(conn, reader, rows)
+
+
+def _with_shares(conn: Connection, reader: Principal, rows: Sequence[Any]) -> list[Kept]:
     shares = concerning(conn, reader, [row.id for row in rows])
     return [_kept(row, shares[row.id]) for row in rows]
 

@@ -224,6 +224,15 @@ def received(conn: Connection, person: Principal, now: datetime, begins: int) ->
     return shown, len(found) > PAGE
 
 
+def forks(
+    conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int
+) -> tuple[list[Kept], bool]:
+    """Return a page of a notebook's forks that somebody may open, the newest first, and whether there are more."""
+    found = store.forks(conn, person, opened.kept.notebook_id, now, begins, PAGE + 1)
+    shown = [each for each in found[:PAGE] if shares.role(person, each.owner_id, each.shares, now) is not None]
+    return shown, len(found) > PAGE
+
+
 def search(conn: Connection, text: str) -> tuple[Whom, ...]:
     """Return people and groups whose name begins with a text; nobody for none."""
     if not text.strip():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.tables import notebook, notebook_part, notebook_version, person
@@ -108,6 +108,13 @@ def by_digest(conn: Connection, notebook_id: str, digest: str) -> int | None:
     return number
 
 
+def has_file(conn: Connection, notebook_id: str, file_digest: bytes) -> bool:
+    """Tell whether a version was saved as this file."""
+    each = notebook_version.c
+    wanted = select(each.number).where(each.notebook_id == notebook_id, each.file_digest == file_digest).limit(1)
+    return conn.scalar(wanted) is not None
+
+
 def parts(conn: Connection, notebook_id: str, digests: Iterable[str]) -> dict[str, Part]:
     """Return those of the parts that a notebook has, with what is in them."""
     columns = (notebook_part.c.digest, notebook_part.c.content, notebook_part.c.size_bytes, notebook_part.c.lists)
@@ -115,6 +122,15 @@ def parts(conn: Connection, notebook_id: str, digests: Iterable[str]) -> dict[st
         row.digest.hex(): Part(row.digest.hex(), row.content, row.size_bytes, row.lists)
         for row in conn.execute(select(*columns).where(*_of(notebook_id, digests)))
     }
+
+
+def copy_parts(conn: Connection, original: str, notebook_id: str, digests: Iterable[str]) -> None:
+    """Give a notebook parts of another one; those that it has stay as they are."""
+    columns = ["notebook_id", "digest", "size_bytes", "lists", "content"]
+    of = notebook_part.c
+    there = select(literal(notebook_id), of.digest, of.size_bytes, of.lists, of.content)
+    there = there.where(*_of(original, digests))
+    conn.execute(upsert(notebook_part).from_select(columns, there).on_conflict_do_nothing())
 
 
 def sizes(conn: Connection, notebook_id: str, digests: Iterable[str]) -> dict[str, tuple[int, int]]:
@@ -199,7 +215,15 @@ def versions(conn: Connection, notebook_id: str, before: int, limit: int, *, fol
     later = func.lead(each.at).over(order_by=each.number)
     numbered = (
         select(
-            each.number, each.at, each.author, each.kind, each.name, each.digest, each.restored, later.label("later")
+            each.number,
+            each.at,
+            each.author,
+            each.kind,
+            each.name,
+            each.digest,
+            each.restored,
+            each.suggested_by,
+            later.label("later"),
         )
         .where(each.notebook_id == notebook_id)
         .subquery()
@@ -209,9 +233,11 @@ def versions(conn: Connection, notebook_id: str, before: int, limit: int, *, fol
     shown = select(numbered, func.lag(seen.number).over(order_by=seen.number).label("older"))
     shown = shown.where(stands) if folded else shown
     shown_ = shown.subquery()
+    by = person.alias("by")
     rows = conn.execute(
-        select(shown_, person.c.name.label("author_name"))
+        select(shown_, person.c.name.label("author_name"), by.c.name.label("by_name"))
         .join(person, person.c.id == shown_.c.author)
+        .outerjoin(by, by.c.id == shown_.c.suggested_by)
         .where(shown_.c.number < before)
         .order_by(shown_.c.number.desc())
         .limit(limit)
@@ -226,6 +252,7 @@ def versions(conn: Connection, notebook_id: str, before: int, limit: int, *, fol
             row.digest.hex(),
             row.restored,
             row.number - (row.older or 0) - 1,
+            row.by_name or "",
         )
         for row in rows
     )

@@ -23,6 +23,10 @@ class Kind(StrEnum):
     FOUND = "found"
     """In the home, changed by something else than JupyterLab."""
     RESTORED = "restored"
+    FORKED = "forked"
+    """The first one, of what its person saw of another notebook."""
+    MERGED = "merged"
+    """With a cell of another notebook: of the one it was forked from, or of a fork, whose person suggested it."""
 
 
 class StaleBase(Conflict):
@@ -89,6 +93,8 @@ class Version:
     restored: int | None
     folded: int
     """Versions between the next one that is shown and this one."""
+    suggested_by: str = ""
+    """The name of whoever suggested what is new in it, if somebody did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
-from swap.notebooks import sharing, shown
+from swap.notebooks import forks, sharing, shown
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered
@@ -28,12 +28,15 @@ EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("scr
 def page(portal: Portal, visit: Visit) -> Response:
     """The notebook in its frame, and who saved it when."""
     seen = _look(portal, visit, "page")
+    with portal.engine.begin() as conn:
+        around = forks.around(conn, portal.settings.policy, visit.person, seen.opened, visit.now)
     shared: dict[str, Any] = {
         "here": "notebooks",
         "seen": seen,
         "told": seen.told,
         "opened": seen.opened,
         "kept": seen.opened.kept,
+        "around": around,
         "address": address(seen.opened.kept.notebook_id),
         "manages": seen.opened.role.includes(Role.MANAGE),
         "owns": seen.opened.role is Role.OWN,
