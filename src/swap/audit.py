@@ -288,7 +288,6 @@ class NotebookRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-<<<<<<< HEAD
 class CommentWritten(Event):
     """Somebody wrote a comment on a cell of a notebook, or one of theirs anew; a thread has its first one's id."""
 
@@ -329,7 +328,9 @@ class MailChosen(Event):
 
     event: ClassVar[str] = "mail-chosen"
     mail: str
-=======
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookForked(Event):
     """Somebody made a notebook of their own of what they saw of another."""
 
@@ -399,7 +400,6 @@ class SuggestionDeclined(Event):
     fork: str
     suggested_by: str
     cell: str
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,19 +438,16 @@ EVENTS: tuple[type[Event], ...] = (
     NotebookShareEnded,
     NotebookTaken,
     NotebookRead,
-<<<<<<< HEAD
     CommentWritten,
     CommentDeleted,
     ThreadResolved,
     MailChosen,
-=======
     NotebookForked,
     CellTaken,
     CellLeft,
     CellSuggested,
     SuggestionAccepted,
     SuggestionDeclined,
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
     AuditPurged,
 )
 """Every event there is, in the order of docs/reference/audit.md."""

@@ -84,7 +84,11 @@ def test_what_was_taken_apart_is_put_together_as_it_was(document: dict[str, Any]
     assert again == without_volatile(document)
     taken_again = content.take_apart(again)
     assert (taken_again.manifest, taken_again.parts) == (taken.manifest, taken.parts)
-    assert content.read(taken.manifest).digests() == taken.parts.keys()
+    manifest = content.read(taken.manifest)
+    assert manifest.digests() == taken.parts.keys()
+    assert content.write(manifest) == taken.manifest
+    assert manifest.without(manifest.outputs()).digests() == {cell.source for cell in manifest.cells}
+    assert manifest.without(()) == manifest
 
 
 @given(NOTEBOOKS, some.lists(CODE | PROSE, max_size=2), some.randoms())

@@ -52,13 +52,10 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_lineage": _GIVE,
         "lineage": _READ,
         "notebook_share": _KEEP,
-<<<<<<< HEAD
         "notebook_comment": _ADD,
         "notice": _ADD,
-=======
         "notebook_settled": _ADD,
         "notebook_suggestion": _ADD,
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
         "audit_event": _APPEND,
     },
     "swap_gateway": {

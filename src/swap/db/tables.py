@@ -341,7 +341,6 @@ notebook_share = Table(
     Index(None, "kind", "whom", "at"),
 )
 
-<<<<<<< HEAD
 # ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
 notebook_comment = Table(
     "notebook_comment",
@@ -384,7 +383,8 @@ notice = Table(
     Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),
     Index("ix_notice_due", "due_at", postgresql_where=text("mail = 'waiting'")),
     Index(None, "at"),
-=======
+)
+
 notebook_settled = Table(
     "notebook_settled",
     metadata,
@@ -412,7 +412,6 @@ notebook_suggestion = Table(
     CheckConstraint("state in ('waiting','accepted','declined')", name="state"),
     UniqueConstraint("fork_id", "cell"),
     Index("ix_notebook_suggestion_waiting", "notebook_id", "at", postgresql_where=text("state = 'waiting'")),
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────

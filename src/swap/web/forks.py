@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from swap.notebooks import forks, history, sharing, suggestions
+from swap.web.asked import address, begins, notebook_id
 from swap.web.pages import go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
-from swap.web.asked import address, begins, notebook_id
 
 
 def fork(portal: Portal, visit: Visit) -> Response:

@@ -79,7 +79,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/n/{notebook_id}/share", sharing.page),
     Route("POST", "/n/{notebook_id}/share", sharing.give),
     Route("POST", "/n/{notebook_id}/share/end", sharing.end),
-<<<<<<< HEAD
     Route("GET", "/n/{notebook_id}/comments", comments.page),
     Route("POST", "/n/{notebook_id}/comments", comments.add),
     Route("POST", "/n/{notebook_id}/comments/reply", comments.reply),
@@ -91,7 +90,6 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/notices/follow", notices.follow),
     Route("POST", "/notices/read", notices.read_all),
     Route("POST", "/notices/mail", notices.choose),
-=======
     Route("POST", "/n/{notebook_id}/fork", forks.fork),
     Route("GET", "/n/{notebook_id}/forks", forks.listing),
     Route("GET", "/n/{notebook_id}/origin", forks.origin),
@@ -102,7 +100,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/n/{notebook_id}/suggestions", forks.suggested),
     Route("POST", "/n/{notebook_id}/suggestions/accept", forks.accept),
     Route("POST", "/n/{notebook_id}/suggestions/decline", forks.decline),
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
     Route("GET", "/notebooks/upload", files.ask_upload),
     Route("POST", "/notebooks/upload", files.upload, upload_bytes=files.UPLOAD_BYTES),
     Route("GET", "/notebooks/rename", files.ask_rename),

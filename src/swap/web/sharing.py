@@ -60,11 +60,7 @@ def of_mine(portal: Portal, visit: Visit) -> Response:
 
 def page(portal: Portal, visit: Visit) -> Response:
     """With whom a notebook is shared; people and groups whose name begins with what is looked for."""
-<<<<<<< HEAD
     first, text = begins(visit), visit.query("find").strip()
-=======
-    begins, text = first_row(visit), visit.query("find").strip()
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now, Role.MANAGE)
         given, more = sharing.given(conn, opened, first)
@@ -129,14 +125,3 @@ def _named(words: type[Word], text: str) -> Word:
         return words(text)
     except ValueError as error:
         raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again.")) from error
-<<<<<<< HEAD
-=======
-
-
-def first_row(visit: Visit) -> int:
-    """Return from which row on a list is shown.  Raises NotFound for what is none."""
-    text = visit.query("from") or "0"
-    if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= LARGEST:
-        return int(text)
-    raise NotFound(Problem("There is no such page of this list.", todo="Go to its first page."))
->>>>>>> 92d307f (Fork notebooks, follow what they were forked from, and suggest cells back)

@@ -190,6 +190,15 @@ def test_a_file_that_was_changed_since_is_not_written_over(ann: World) -> None:
     assert ann.head().number == 2
 
 
+def test_a_file_that_an_older_version_was_is_written_over(ann: World) -> None:
+    """Nothing is lost: who managed the notebook, or another home of its person, has made the newest without this file."""
+    ann.save(saves.notebook("one"))
+    older = ann.head().file_digest
+    ann.save(saves.notebook("two"), base=1)
+    assert ann.restore(2, file_digest=older) == saves.notebook("two")
+    assert ann.head().number == 3
+
+
 def test_a_file_that_could_not_be_written_leaves_no_version(ann: World) -> None:
     ann.save(saves.notebook("one"))
     ann.save(saves.notebook("two"), base=1)
