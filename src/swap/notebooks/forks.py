@@ -272,14 +272,13 @@ def take(
     """Take a cell of the original as it is there, with the outputs that one may see; return what is newest then.
 
     What is offered no more was taken already, or changed back.  Raises NotFound, Forbidden, LimitExceeded, Conflict
-    for a cell that is not what was shown, or a file that was changed since the newest version.
+    for a cell that is not what was shown, or a file that no version has.
     """
     both = _held(conn, policy, person, notebook_id, now)
     offer = chosen(both.offers, key, mark)
     if offer is None:
         return both.head.number
-    if home.digest(both.head.path) != both.head.file_digest:
-        raise history.changed(both.head)
+    history.demand_kept(conn, both.head, home.digest(both.head.path))
     original = both.original.opened.kept.notebook_id
     if offer.theirs is not None:
         new = Manifest({}, 0, (offer.theirs,))

@@ -229,17 +229,19 @@ def restore(
     Raises NotFound, Conflict for a file that no version has.
     """
     head = _found(store.hold(conn, principal.id, path))
-    file = file_digest()
-    # What another version was loses nothing: the newest one may have been made by somebody else, who wrote no file.
-    if file != head.file_digest and not store.has_file(conn, head.notebook_id, file):
-        raise changed(head)
+    demand_kept(conn, head, file_digest())
     replace(_restore(conn, principal, head, number, now, save_id))
     return head.number + 1
 
 
-def changed(head: Head) -> Conflict:
-    """Return what is said where a file has a change that nobody saved, which writing it would lose."""
-    return Conflict(
+def demand_kept(conn: Connection, head: Head, file_digest: bytes) -> None:
+    """Raise Conflict for a file in the home that no version has: to write it would lose a change.
+
+    It may be an older version: whoever made the newest one may have written no file here.
+    """
+    if file_digest == head.file_digest or store.has_file(conn, head.notebook_id, file_digest):
+        return
+    raise Conflict(
         Problem(
             f"{head.path} was changed since version {head.number}.",
             why="Writing it now would lose that change: no version has it.",

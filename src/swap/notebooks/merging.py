@@ -101,7 +101,7 @@ def taken(offer: Offer, theirs: Cells, mine: Cells) -> dict[str, Cell]:
         return {key: new if key == offer.key else cell for key, cell in mine.items()}
     before = list(theirs)[: list(theirs).index(offer.key)] if offer.key in theirs else []
     behind = next((key for key in reversed(before) if key in mine), None)
-    made = {} if behind else {offer.key: new}
+    made: dict[str, Cell] = {} if behind else {offer.key: new}
     for key, cell in mine.items():
         made[key] = cell
         if key == behind:

@@ -138,7 +138,7 @@ def accept(
 
     Its owner's file is written too; who manages it writes nobody's.  The cell's outputs go: they are the former one's.
     Raises NotFound, Forbidden, LimitExceeded, Conflict for a suggestion that does not wait, a cell that is not what was
-    shown, or a file that was changed since the newest version.
+    shown, or a file that no version has.
     """
     opened = _demand_managed(conn, person, notebook_id, now)
     store.hold(conn, opened.kept.owner_id, opened.kept.path)
@@ -146,10 +146,11 @@ def accept(
     suggestion = _waiting(conn, notebook_id, suggestion_id)
     offer = forks.chosen([_offer(suggestion, managed.mine)], suggestion.key, mark)
     assert offer is not None
-    owns, written = managed.opened.role is Role.OWN, None
+    owns = managed.opened.role is Role.OWN
+    written: bytes | None = None
     if not _is_there(offer):
-        if owns and home.digest(managed.head.path) != managed.head.file_digest:
-            raise history.changed(managed.head)
+        if owns:
+            history.demand_kept(conn, managed.head, home.digest(managed.head.path))
         written = _merge(conn, person, managed, suggestion, offer, f"portal-{token()}", now)
     number = managed.head.number + (written is not None)
     fork_store.decide(conn, suggestion.id, fork_store.ACCEPTED, person.id, now)

@@ -5,6 +5,7 @@ An address is no key: each of these asks `sharing.open_`, by way of `forks`, wha
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -155,7 +156,7 @@ def decline(portal: Portal, visit: Visit) -> Response:
     return go(address(wanted, "suggestions"))
 
 
-def pages(at: str, first: int, size: int, *, more: bool) -> dict[str, str]:
+def pages(at: str, first: int, size: int, *, more: bool) -> dict[str, Any]:
     """Return where the rows before and behind those of a page are."""
     return {
         "earlier": f"{at}?{urlencode({'from': max(first - size, 0)})}" if first else "",
