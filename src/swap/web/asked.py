@@ -9,13 +9,13 @@ from swap.notebooks import sharing
 from swap.web.portal import Visit
 
 LARGEST = 10_000
-_NOTEBOOK_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def notebook_id(visit: Visit) -> str:
     """Return the id in a path.  Raises NotFound for what is none, as for one that nobody has."""
     found: str = visit.params["notebook_id"]
-    if not _NOTEBOOK_ID.fullmatch(found):
+    if not ID.fullmatch(found):
         raise NotFound(sharing.NOWHERE)
     return found
 

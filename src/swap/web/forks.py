@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from swap.notebooks import forks, history, sharing, suggestions
-from swap.web.asked import address, begins, notebook_id
+from swap.web.asked import ID, address, begins, notebook_id
 from swap.web.pages import go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
@@ -142,7 +142,7 @@ def suggested(portal: Portal, visit: Visit) -> Response:
 def accept(portal: Portal, visit: Visit) -> Response:
     """Take a suggested cell into the notebook; where it is mine, write its file."""
     wanted, workspace = notebook_id(visit), portal.workspace(visit.person)
-    which, mark = visit.form.get("suggestion", ""), visit.form.get("is", "")
+    which, mark = _suggestion(visit), visit.form.get("is", "")
     with portal.engine.begin() as conn:
         suggestions.accept(conn, visit.person, wanted, which, mark, workspace, portal.clock.short, visit.now)
     return go(address(wanted, "suggestions"))
@@ -152,8 +152,14 @@ def decline(portal: Portal, visit: Visit) -> Response:
     """Decline a suggested cell."""
     wanted = notebook_id(visit)
     with portal.engine.begin() as conn:
-        suggestions.decline(conn, visit.person, wanted, visit.form.get("suggestion", ""), visit.now)
+        suggestions.decline(conn, visit.person, wanted, _suggestion(visit), visit.now)
     return go(address(wanted, "suggestions"))
+
+
+def _suggestion(visit: Visit) -> str:
+    """Return the id of a suggestion, or what is nobody's."""
+    found = visit.form.get("suggestion", "")
+    return found if ID.fullmatch(found) else ""
 
 
 def pages(at: str, first: int, size: int, *, more: bool) -> dict[str, Any]:

@@ -109,6 +109,8 @@ def test_f01_a_form_names_a_cell_of_this_pair_alone(it: Shared, fork: Fork) -> N
     fork.save("aaa = 5", *CELLS[1:])
     fork.suggest()
     (form,) = fork.suggested()
+    for name in ("", "\x00", "x" * 1000, private[0]):
+        assert post(it.ann, it.at("/suggestions/accept"), **(form | {"suggestion": name})).status_code == CONFLICT
     elsewhere = f"/n/{id_of(it.portal, other)}/suggestions/accept"
     assert post(it.ann, elsewhere, **form).status_code == CONFLICT
     assert fork.accept().status_code == GO  # the control
