@@ -12,7 +12,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, Table, text
 
-from swap.db.tables import audit_event, jupyter_server, notebook, notice, portal_session, query_run, sign_in
+from swap.db.notebook_tables import notebook, notice
+from swap.db.tables import audit_event, jupyter_server, portal_session, query_run, sign_in
 
 PIECE: Final = 1_000
 """Rows of one transaction."""

@@ -1,7 +1,7 @@
-"""All tables of SWAP, read top to bottom.  JupyterHub keeps its own in the schema `jupyterhub`.
+"""The tables of SWAP, read top to bottom; those of notebooks are in `notebook_tables`.
 
-Moments are `timestamptz`; ids of people are never re-used.  A change here needs a migration; a test
-compares the two.
+JupyterHub keeps its own in the schema `jupyterhub`.  Moments are `timestamptz`; ids of people are
+never re-used.  A change here needs a migration; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -27,22 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-metadata = MetaData(
-    schema="swap",
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    },
-)
-
-
-def _moment(name: str, *, nullable: bool = False, now: bool = False) -> Column[object]:
-    """Return a UTC moment column; `now` makes the database fill it in."""
-    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=func.now() if now else None)
-
+from swap.db.schema import metadata, moment
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────────
 person = Table(
@@ -55,8 +38,8 @@ person = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),  # raised by sign-out and removal; older tokens die
     Column("password_mark", Text, nullable=False, server_default=""),  # the directory's; another with another password
     Column("mail_choice", Text, nullable=False, server_default="at-once"),  # or daily, or none
-    _moment("created_at", now=True),
-    _moment("removed_at", nullable=True),
+    moment("created_at", now=True),
+    moment("removed_at", nullable=True),
 )
 # People are found by the beginning of their name.
 Index(
@@ -78,9 +61,9 @@ sign_in = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
-    _moment("created_at", now=True),
-    _moment("expires_at"),
-    _moment("ended_at", nullable=True),
+    moment("created_at", now=True),
+    moment("expires_at"),
+    moment("ended_at", nullable=True),
     Index(None, "person_id"),
     Index(None, "expires_at"),
 )
@@ -91,9 +74,9 @@ portal_session = Table(
     Column("digest", LargeBinary, primary_key=True),  # SHA-256 of the cookie's value; the value itself is nowhere
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     Column("csrf", Text, nullable=False),
-    _moment("created_at", now=True),
-    _moment("expires_at"),
-    _moment("ended_at", nullable=True),
+    moment("created_at", now=True),
+    moment("expires_at"),
+    moment("ended_at", nullable=True),
     Index(None, "person_id"),
     Index(None, "expires_at"),
 )
@@ -104,7 +87,7 @@ system_user = Table(
     # A row is for ever: a uid that was one person's is never another's, whoever was removed.
     Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
     Column("uid", Integer, nullable=False, unique=True),
-    _moment("created_at", now=True),
+    moment("created_at", now=True),
 )
 
 jupyter_server = Table(
@@ -114,8 +97,8 @@ jupyter_server = Table(
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     # SHA-256 of what the server renews tokens with.
     Column("credential_digest", LargeBinary, nullable=False, unique=True),
-    _moment("started_at", now=True),
-    _moment("ended_at", nullable=True),
+    moment("started_at", now=True),
+    moment("ended_at", nullable=True),
     Index(None, "person_id"),
     Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
@@ -127,9 +110,9 @@ source_state = Table(
     Column("source", Text, primary_key=True),
     Column("up", Boolean, nullable=False),
     Column("problem", Text, nullable=False, server_default=""),
-    _moment("since"),
-    _moment("checked_at"),
-    _moment("harvested_at", nullable=True),
+    moment("since"),
+    moment("checked_at"),
+    moment("harvested_at", nullable=True),
     Column("servers", JSONB, nullable=False, server_default="[]"),  # catalog.store's encoding of each server's state
 )
 
@@ -187,7 +170,7 @@ dataset_change = Table(
     Column("source", Text, nullable=False),
     Column("schema", Text, nullable=False),
     Column("table", Text, nullable=False),
-    _moment("at"),
+    moment("at"),
     Column("column", Text, nullable=False),
     Column("what", Text, nullable=False),
     Column("was", Text, nullable=True),  # a type, as catalog.history writes it
@@ -214,9 +197,9 @@ query_run = Table(
     Column("error", JSONB, nullable=True),
     Column("row_count", BigInteger, nullable=True),
     Column("size_bytes", BigInteger, nullable=True),
-    _moment("created_at", now=True),
-    _moment("ended_at", nullable=True),
-    _moment("expires_at", nullable=True),
+    moment("created_at", now=True),
+    moment("ended_at", nullable=True),
+    moment("expires_at", nullable=True),
     CheckConstraint("state in ('waiting','running','done','failed','cancelled')", name="state"),
     Index(None, "person_id", "created_at"),
     # A person's kept results with their sizes, newest first, however much they have asked in their life.
@@ -246,7 +229,7 @@ kernel_read = Table(
     Column("person_id", String(10), nullable=False, primary_key=True),
     Column("kernel_id", Text, nullable=False, primary_key=True),  # "" for a person's terminals and the portal
     Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False, primary_key=True),
-    _moment("last_at"),  # to the hour
+    moment("last_at"),  # to the hour
     Index(None, "person_id", "last_at"),
 )
 
@@ -258,160 +241,9 @@ admission = Table(
     Column("source", Text, nullable=False),
     Column("person_id", String(10), nullable=False),
     Column("running", Boolean, nullable=False, server_default="false"),
-    _moment("lease_until"),  # a gateway that dies stops renewing it; the place is then free
+    moment("lease_until"),  # a gateway that dies stops renewing it; the place is then free
     UniqueConstraint("query_id", "source"),
     Index(None, "source", "running"),
-)
-
-# ── Notebooks ───────────────────────────────────────────────────────────────────────────────────────
-notebook = Table(
-    "notebook",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column("path", Text, nullable=False),  # below the home, as it is now
-    Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
-    # What it was forked from, or whose history a copy goes on from that its person made in their home.
-    Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
-    Column("copied_version", Integer, nullable=True),
-    _moment("created_at", now=True),
-    _moment("deleted_at", nullable=True),
-    Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
-    Index(None, "copied_from", postgresql_where=text("copied_from IS NOT NULL")),
-    Index(None, "person_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
-    Index(None, "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
-)
-
-notebook_version = Table(
-    "notebook_version",
-    metadata,
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("parent", Integer, nullable=True),  # the version it was made from
-    Column("restored", Integer, nullable=True),  # the version whose content it has again
-    Column("digest", LargeBinary, nullable=False),  # of its manifest, which is a part
-    Column("file_digest", LargeBinary, nullable=False),  # of the file in the home that it was saved as
-    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # whose cells it took in
-    Column("via", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("environment", JSONB, nullable=False),  # the kernel, as the person's server says it
-    Column("save_id", Text, nullable=False),  # of the save: the same one, sent again, is the same version
-    _moment("at"),
-    CheckConstraint("kind in ('saved','found','restored','forked','merged')", name="kind"),
-    UniqueConstraint("notebook_id", "save_id"),
-    Index(None, "digest"),
-)
-
-notebook_part = Table(
-    "notebook_part",
-    metadata,
-    # Of one notebook: to name a part that another notebook has shows nothing of it, and not that it is there.
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
-    Column("digest", LargeBinary, primary_key=True),
-    Column("size_bytes", Integer, nullable=False),
-    Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
-    Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
-)
-
-notebook_lineage = Table(
-    "notebook_lineage",
-    metadata,
-    # Also of one that was purged: an output that was copied from it carries on what it comes from.
-    Column("notebook_id", Text, primary_key=True),
-    Column("outputs", LargeBinary, primary_key=True),  # the part's digest
-    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),  # who saved it there first
-    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False),
-    Index(None, "person_id", "outputs"),
-)
-
-notebook_share = Table(
-    "notebook_share",
-    metadata,
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("whom", Text, primary_key=True),  # a person's id, a group's name, or nothing for everyone
-    Column("role", Text, nullable=False),
-    _moment("expires_at", nullable=True),
-    Column("shared_by", String(10), ForeignKey("swap.person.id"), nullable=False),
-    _moment("at"),
-    CheckConstraint("kind in ('person','group','everyone')", name="kind"),
-    CheckConstraint("role in ('view','comment','edit','manage','own')", name="role"),
-    Index(None, "kind", "whom", "at"),
-)
-
-# ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
-notebook_comment = Table(
-    "notebook_comment",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
-    Column("thread", Text, nullable=False),  # the id of its first comment
-    Column("cell_id", Text, nullable=False),  # "" for the notebook as a whole
-    Column("version", Integer, nullable=False),  # that its author looked at
-    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column("text", Text, nullable=False),  # nothing since `changed_at` when it was deleted
-    Column("changes", Integer, nullable=False, server_default="0"),
-    _moment("at"),
-    _moment("changed_at", nullable=True),
-    Column("resolved_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # of a thread's first alone
-    Index(None, "thread", "at"),
-    Index(None, "notebook_id", "at"),
-    Index(None, "author", "at"),
-)
-
-notice = Table(
-    "notice",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=True),
-    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
-    Column("comment_id", Text, ForeignKey("swap.notebook_comment.id", ondelete="CASCADE"), nullable=True),
-    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
-    _moment("at"),
-    _moment("read_at", nullable=True),
-    Column("mail", Text, nullable=False, server_default="waiting"),  # the outbox: what is `sending` is not sent again
-    Column("tries", Integer, nullable=False, server_default="0"),
-    _moment("due_at", now=True),
-    CheckConstraint("kind in ('mention','reply','comment','share','offer')", name="kind"),
-    CheckConstraint("mail in ('waiting','sending','sent','dropped')", name="mail"),
-    UniqueConstraint("comment_id", "person_id"),
-    Index(None, "person_id", "id"),
-    Index(None, "notebook_id"),
-    Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),
-    Index("ix_notice_due", "due_at", postgresql_where=text("mail = 'waiting'")),
-    Index(None, "at"),
-)
-
-notebook_settled = Table(
-    "notebook_settled",
-    metadata,
-    # A fork, a cell of its original by `merging.keyed`, and its source when that was last taken or left; none: removed.
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
-    Column("cell", LargeBinary, primary_key=True),
-    Column("source", LargeBinary, nullable=True),
-)
-
-notebook_suggestion = Table(
-    "notebook_suggestion",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
-    Column("fork_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
-    Column("cell", LargeBinary, nullable=False),
-    Column("version", Integer, nullable=False),  # of the fork
-    Column("base", LargeBinary, nullable=True),  # the source from which the cell was changed; none: it is new
-    Column("source", LargeBinary, nullable=False),  # a part of the fork
-    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=False),
-    _moment("at"),
-    Column("state", Text, nullable=False),
-    Column("decided_by", String(10), ForeignKey("swap.person.id"), nullable=True),
-    _moment("decided_at", nullable=True),
-    CheckConstraint("state in ('waiting','accepted','declined')", name="state"),
-    UniqueConstraint("fork_id", "cell"),
-    Index("ix_notebook_suggestion_waiting", "notebook_id", "at", postgresql_where=text("state = 'waiting'")),
 )
 
 # ── Audit ───────────────────────────────────────────────────────────────────────────────────────────
@@ -419,7 +251,7 @@ audit_event = Table(
     "audit_event",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=True),
-    _moment("at", now=True),
+    moment("at", now=True),
     Column("event", Text, nullable=False),
     Column("person_id", Text, nullable=False),
     Column("via", Text, nullable=False),

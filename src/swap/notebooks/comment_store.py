@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, text, update
 
-from swap.db.tables import notebook_comment, person
+from swap.db.notebook_tables import notebook_comment
+from swap.db.tables import person
 from swap.identity import Principal
 
 _each = notebook_comment.c

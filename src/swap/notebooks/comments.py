@@ -16,7 +16,7 @@ from swap import audit
 from swap.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import comment_store as store
-from swap.notebooks import notices, share_store, sharing
+from swap.notebooks import events, notices, share_store, sharing
 from swap.notebooks.comment_store import Comment, Thread
 from swap.notebooks.said import mentioned, said
 from swap.notebooks.shares import Role
@@ -132,7 +132,7 @@ def delete(conn: Connection, person: Principal, notebook_id: str, comment_id: st
     store.change(conn, was, "", now)
     audit.record(
         conn,
-        audit.CommentDeleted(
+        events.CommentDeleted(
             person_id=person.id,
             via=person.via,
             notebook_id=opened.kept.notebook_id,
@@ -239,7 +239,7 @@ def _demand_calm(conn: Connection, person: Principal, now: datetime) -> None:
 def _record_written(conn: Connection, person: Principal, opened: Opened, made: Comment) -> None:
     audit.record(
         conn,
-        audit.CommentWritten(
+        events.CommentWritten(
             person_id=person.id,
             via=person.via,
             notebook_id=opened.kept.notebook_id,
@@ -256,7 +256,7 @@ def _record_written(conn: Connection, person: Principal, opened: Opened, made: C
 def _record_resolved(conn: Connection, person: Principal, opened: Opened, thread_id: str, *, resolved: bool) -> None:
     audit.record(
         conn,
-        audit.ThreadResolved(
+        events.ThreadResolved(
             person_id=person.id,
             via=person.via,
             notebook_id=opened.kept.notebook_id,

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from swap.db.tables import notebook, notebook_settled, notebook_suggestion, person
+from swap.db.notebook_tables import notebook, notebook_settled, notebook_suggestion
+from swap.db.tables import person
 from swap.notebooks.merging import Offer
 
 WAITING, ACCEPTED, DECLINED = "waiting", "accepted", "declined"

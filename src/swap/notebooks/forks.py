@@ -19,7 +19,7 @@ from swap.client.installed import Package
 from swap.content import Cell, Manifest
 from swap.errors import Conflict, Forbidden, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, fork_store, history, lineages, merging, sharing, shown, store
+from swap.notebooks import changes, events, fork_store, history, lineages, merging, sharing, shown, store
 from swap.notebooks.changes import Change
 from swap.notebooks.fork_store import Suggestion
 from swap.notebooks.merging import Cells, Offer
@@ -136,7 +136,7 @@ def fork(
     history.append_made(conn, person, head, manifest, Kind.FORKED, now, f"fork-{fork_id}")
     audit.record(
         conn,
-        audit.NotebookForked(
+        events.NotebookForked(
             person_id=person.id,
             via=person.via,
             notebook_id=fork_id,
@@ -289,7 +289,7 @@ def take(
     fork_store.settle(conn, notebook_id, offer)
     audit.record(
         conn,
-        audit.CellTaken(
+        events.CellTaken(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,
@@ -318,7 +318,7 @@ def leave(
     fork_store.settle(conn, notebook_id, offer)
     audit.record(
         conn,
-        audit.CellLeft(
+        events.CellLeft(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,

@@ -16,7 +16,7 @@ from swap import audit, content
 from swap.content import Manifest
 from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, lineages, sight, store
+from swap.notebooks import changes, events, lineages, sight, store
 from swap.notebooks.changes import Change
 from swap.notebooks.model import name_of
 from swap.notebooks.sight import Hidden
@@ -118,7 +118,7 @@ def _demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]]) -> N
 def _record(conn: Connection, principal: Principal, head: Head, number: int, kind: Kind) -> None:
     audit.record(
         conn,
-        audit.NotebookSaved(
+        events.NotebookSaved(
             person_id=principal.id,
             via=principal.via,
             notebook_id=head.notebook_id,
@@ -141,7 +141,7 @@ def move(conn: Connection, principal: Principal, old: str, new: str, now: dateti
         if taken is not None and taken.notebook_id != notebook_id:
             _delete(conn, principal, taken.notebook_id, to, now)
         store.move(conn, notebook_id, to)
-        moved = audit.NotebookMoved(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=to)
+        moved = events.NotebookMoved(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=to)
         audit.record(conn, moved)
     return len(found)
 
@@ -156,7 +156,7 @@ def delete(conn: Connection, principal: Principal, path: str, now: datetime) -> 
 
 def _delete(conn: Connection, principal: Principal, notebook_id: str, path: str, now: datetime) -> None:
     store.delete(conn, notebook_id, now)
-    gone = audit.NotebookDeleted(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path)
+    gone = events.NotebookDeleted(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path)
     audit.record(conn, gone)
 
 
@@ -205,7 +205,7 @@ def name(conn: Connection, principal: Principal, path: str, number: int, text: s
         raise NotFound(NOWHERE)
     audit.record(
         conn,
-        audit.VersionNamed(
+        events.VersionNamed(
             person_id=principal.id, via=principal.via, notebook_id=head.notebook_id, version=number, name=chosen
         ),
     )
@@ -344,7 +344,7 @@ def bring_back(
     store.bring_back(conn, notebook_id, path)
     audit.record(
         conn,
-        audit.NotebookBroughtBack(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path),
+        events.NotebookBroughtBack(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path),
     )
     return path
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap import content
-from swap.db.tables import notebook, notebook_lineage
+from swap.db.notebook_tables import notebook, notebook_lineage
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.query import lineage
 from swap.query.lineage import Names

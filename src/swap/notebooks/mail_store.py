@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, DateTime, Float, Interval, func, literal, select, update
 
-from swap.db.tables import notice, person
+from swap.db.notebook_tables import notice
+from swap.db.tables import person
 
 PEOPLE = 200
 """Who are told in one run."""

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from swap.db.tables import notebook, notebook_comment, notice, person
+from swap.db.notebook_tables import notebook, notebook_comment, notice
+from swap.db.tables import person
 from swap.identity import Principal, Via
 from swap.notebooks.model import name_of
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Invalid, NotFound, Problem
 from swap.identity import Principal, Via
+from swap.notebooks import events, share_store, shares
 from swap.notebooks import notice_store as store
-from swap.notebooks import share_store, shares
 from swap.notebooks.notice_store import Notice
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
@@ -126,7 +126,7 @@ def choose(conn: Connection, person: Principal, wanted: str) -> None:
     except ValueError as error:
         raise Invalid(Problem("SWAP cannot read this form.", todo="Load the page again.")) from error
     store.choose(conn, person.id, chosen.value)
-    audit.record(conn, audit.MailChosen(person_id=person.id, via=person.via, mail=chosen.value))
+    audit.record(conn, events.MailChosen(person_id=person.id, via=person.via, mail=chosen.value))
 
 
 def as_principal(person_id: str, name: str, groups: Collection[str]) -> Principal:

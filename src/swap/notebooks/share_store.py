@@ -11,7 +11,8 @@ from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.content import digest
-from swap.db.tables import notebook, notebook_share, notebook_version, person
+from swap.db.notebook_tables import notebook, notebook_share, notebook_version
+from swap.db.tables import person
 from swap.identity import Principal
 from swap.notebooks.model import name_of
 from swap.notebooks.shares import Kind, Role, Share
@@ -124,9 +125,7 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
     return _with_shares(conn, reader, rows)
 
 
-def forks(
-    conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int
-) -> list[Kept]:
+def forks(conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int) -> list[Kept]:
     """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
     shared = (
         select(notebook_share.c.notebook_id)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import notices, shares
+from swap.notebooks import events, notices, shares
 from swap.notebooks import share_store as store
 from swap.notebooks.share_store import Given, Kept
 from swap.notebooks.shares import OFFERED, Kind, Role, Share
@@ -97,7 +97,7 @@ def share(conn: Connection, person: Principal, notebook_id: str, wanted: Share, 
     store.put(conn, notebook_id, wanted, person.id, now)
     audit.record(
         conn,
-        audit.NotebookShared(
+        events.NotebookShared(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,
@@ -169,7 +169,7 @@ def end(conn: Connection, person: Principal, notebook_id: str, kind: Kind, whom:
     store.end(conn, notebook_id, kind, whom)
     audit.record(
         conn,
-        audit.NotebookShareEnded(
+        events.NotebookShareEnded(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,
@@ -206,7 +206,7 @@ def take(
     store.put(conn, notebook_id, Share(Kind.PERSON, before, Role.MANAGE), person.id, now)
     audit.record(
         conn,
-        audit.NotebookTaken(person_id=person.id, via=person.via, notebook_id=notebook_id, before=before, path=path),
+        events.NotebookTaken(person_id=person.id, via=person.via, notebook_id=notebook_id, before=before, path=path),
     )
     return path
 
@@ -224,9 +224,7 @@ def received(conn: Connection, person: Principal, now: datetime, begins: int) ->
     return shown, len(found) > PAGE
 
 
-def forks(
-    conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int
-) -> tuple[list[Kept], bool]:
+def forks(conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int) -> tuple[list[Kept], bool]:
     """Return a page of a notebook's forks that somebody may open, the newest first, and whether there are more."""
     found = store.forks(conn, person, opened.kept.notebook_id, now, begins, PAGE + 1)
     shown = [each for each in found[:PAGE] if shares.role(person, each.owner_id, each.shares, now) is not None]
@@ -248,7 +246,7 @@ def read(conn: Connection, person: Principal, opened: Opened, how: str, hidden: 
         return
     audit.record(
         conn,
-        audit.NotebookRead(
+        events.NotebookRead(
             person_id=person.id,
             via=person.via,
             notebook_id=opened.kept.notebook_id,

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from swap.db.tables import notebook, notebook_part, notebook_version, person
+from swap.db.notebook_tables import notebook, notebook_part, notebook_version
+from swap.db.tables import person
 from swap.notebooks.versions import SITTING, Deleted, Head, Kind, Part, Sent, Version
 
 
@@ -23,6 +24,11 @@ def hold(conn: Connection, person_id: str, path: str) -> Head | None:
 def find(conn: Connection, person_id: str, path: str) -> Head | None:
     """Return a person's notebook by its path."""
     return _head(conn, _newest(*_at(person_id, path)))
+
+
+def by_id(conn: Connection, notebook_id: str) -> Head | None:
+    """Return a notebook, whosever it is."""
+    return _head(conn, _newest(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None)))
 
 
 def hold_deleted(conn: Connection, person_id: str, notebook_id: str) -> Head | None:

@@ -16,7 +16,7 @@ from swap import audit
 from swap.content import Cell, Manifest
 from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import fork_store, forks, history, merging, sharing, store
+from swap.notebooks import events, fork_store, forks, history, merging, sharing, store
 from swap.notebooks.changes import Change
 from swap.notebooks.fork_store import Suggestion
 from swap.notebooks.merging import Cells, Offer
@@ -95,7 +95,7 @@ def suggest(
     )
     audit.record(
         conn,
-        audit.CellSuggested(
+        events.CellSuggested(
             person_id=person.id,
             via=person.via,
             notebook_id=original,
@@ -156,7 +156,7 @@ def accept(
     fork_store.decide(conn, suggestion.id, fork_store.ACCEPTED, person.id, now)
     audit.record(
         conn,
-        audit.SuggestionAccepted(
+        events.SuggestionAccepted(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,
@@ -202,7 +202,7 @@ def decline(conn: Connection, person: Principal, notebook_id: str, suggestion_id
     fork_store.decide(conn, suggestion.id, fork_store.DECLINED, person.id, now)
     audit.record(
         conn,
-        audit.SuggestionDeclined(
+        events.SuggestionDeclined(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -20,11 +19,10 @@ from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered, Spot
 from swap.web import content
-from swap.web.asked import address, begins, notebook_id
+from swap.web.asked import ID, address, begins, notebook_id
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
-_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _UNREADABLE = Problem("SWAP cannot read this form.", todo="Load the page again.")
 
 
@@ -105,7 +103,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
         if thread_id:
-            if not _ID.fullmatch(thread_id):
+            if not ID.fullmatch(thread_id):
                 raise NotFound(comments.NOTHING)
             one, more = comments.thread(conn, seen.opened, thread_id, first)
             found, step = [one], comments.PAGE_OF_THREAD
@@ -222,7 +220,7 @@ def _opened(portal: Portal, visit: Visit) -> str:
 
 def _named(visit: Visit, field: str) -> str:
     found = visit.form.get(field, "")
-    if not _ID.fullmatch(found):
+    if not ID.fullmatch(found):
         raise Invalid(_UNREADABLE)
     return found
 

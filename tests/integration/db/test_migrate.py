@@ -11,7 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from services import Database
-from swap.db import migrate, roles, tables
+from swap.db import migrate, notebook_tables, roles, tables  # noqa: F401 — notebooks are compared too
+from swap.db.schema import metadata
 from swap.policy.model import Resource
 from swap.query import lineage
 
@@ -29,7 +30,7 @@ def test_the_migrated_schema_is_the_one_in_tables(database: Database) -> None:
                 "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap",
             },
         )
-        assert compare_metadata(context, tables.metadata) == []
+        assert compare_metadata(context, metadata) == []
 
 
 def test_the_comparison_sees_a_missing_column(database: Database) -> None:
@@ -43,7 +44,7 @@ def test_the_comparison_sees_a_missing_column(database: Database) -> None:
                 "include_name": lambda name, kind, _parents: kind != "schema" or name == "swap",
             },
         )
-        (difference,) = compare_metadata(context, tables.metadata)
+        (difference,) = compare_metadata(context, metadata)
         assert difference[0] == "add_column"
 
 

@@ -21,7 +21,8 @@ from integration.gateway.desks import (
     told,
 )
 from integration.gateway.gateways import Gateway
-from swap.db.tables import kernel_read, notebook_lineage, notebook_part
+from swap.db.notebook_tables import notebook_lineage, notebook_part
+from swap.db.tables import kernel_read
 from swap.errors import NotFound, NotSignedIn
 from swap.identity import Principal, Via
 from swap.notebooks import history, sight

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, event, func, select
 
 from integration.gateway.desks import CITIES, COUNTRIES, Desk, newest
 from integration.gateway.gateways import POLICY, Gateway
-from swap.db.tables import kernel_read, lineage, notebook_lineage
+from swap.db.notebook_tables import notebook_lineage
+from swap.db.tables import kernel_read, lineage
 from swap.identity import Principal, Via
 from swap.notebooks import sight
 from swap.query import lineage as known

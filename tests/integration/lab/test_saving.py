@@ -29,7 +29,7 @@ from integration.lab.conftest import Server, started
 from integration.lab.stand_ins import wait_for
 from services import NO_TLS
 from swap import content
-from swap.db.tables import notebook, notebook_version
+from swap.db.notebook_tables import notebook, notebook_version
 from swap.identity import Principal, Via
 from swap.notebooks import history
 from swap.people import service as people

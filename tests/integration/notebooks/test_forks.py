@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 
 import saves
 import services
-from swap.db.tables import notebook, notebook_lineage, notebook_part, notebook_settled, notebook_suggestion
+from swap.db.notebook_tables import notebook, notebook_lineage, notebook_part, notebook_settled, notebook_suggestion
 from swap.errors import Conflict, Unavailable
 from swap.identity import Principal, Via
 from swap.notebooks import forks, history, sharing, suggestions

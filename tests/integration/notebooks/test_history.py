@@ -15,7 +15,8 @@ from sqlalchemy import Engine, func, select
 import saves
 import services
 from swap import content
-from swap.db.tables import audit_event, notebook, notebook_part
+from swap.db.notebook_tables import notebook, notebook_part
+from swap.db.tables import audit_event
 from swap.errors import Conflict, Invalid, NotFound
 from swap.identity import Principal, Via
 from swap.notebooks import history

@@ -19,7 +19,8 @@ from integration.gateway.gateways import runtime_for
 from services import Database
 from smtp import GIVES_UP, GOES_AWAY, PASSWORD, MailServer
 from swap import runtime
-from swap.db.tables import notebook, notice, person
+from swap.db.notebook_tables import notebook, notice
+from swap.db.tables import person
 from swap.errors import SettingsError
 from swap.identity import Principal, Via
 from swap.notebooks import comments, history, mails, notices, sharing

@@ -18,7 +18,7 @@ import notebooks
 from integration.web.running import PERSON_IDS, Browser, csrf
 from integration.web.test_attacks import holds
 from integration.web.test_sharing import MARK, Shared, it
-from swap.db.tables import notebook, notebook_comment, notice
+from swap.db.notebook_tables import notebook, notebook_comment, notice
 from swap.notebooks import comments, shares
 from swap.notebooks.shares import Role
 from swap.web import forms

@@ -24,7 +24,7 @@ from integration.web.test_attacks import without
 from integration.web.test_history import Shelf
 from integration.web.test_sharing import MARK, Shared, id_of
 from swap import content
-from swap.db.tables import notebook, notebook_version
+from swap.db.notebook_tables import notebook, notebook_version
 from swap.notebooks import forks, shares, sharing
 from swap.notebooks.shares import Role
 

@@ -18,7 +18,7 @@ from integration.web.test_attacks import holds
 from integration.web.test_forks import CELLS, Fork, fork, it, post, upstream
 from integration.web.test_sharing import MARK, Shared, id_of
 from swap import content
-from swap.db.tables import notebook_part
+from swap.db.notebook_tables import notebook_part
 from swap.notebooks import shares
 from swap.notebooks.shares import Role
 from swap.web import forms

@@ -18,7 +18,7 @@ from integration.web.test_forks import Fork, fork_of, head, post
 from integration.web.test_history import Shelf
 from integration.web.test_sharing import Shared, groups, id_of
 from integration.web.test_sharing_outputs import SECRET, document, it, judged, shown
-from swap.db.tables import notebook_lineage, notebook_part
+from swap.db.notebook_tables import notebook_lineage, notebook_part
 from swap.notebooks import lineages, sight
 
 __all__ = ["it", "judged"]

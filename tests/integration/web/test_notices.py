@@ -14,7 +14,8 @@ from integration.web.running import PERSON_IDS, Browser
 from integration.web.test_attacks import holds
 from integration.web.test_comments import rows, say
 from integration.web.test_sharing import Shared, groups, it
-from swap.db.tables import audit_event, notebook, notebook_share, notice, person
+from swap.db.notebook_tables import notebook, notebook_share, notice
+from swap.db.tables import audit_event, person
 from swap.notebooks import comments, notices, shares
 from swap.notebooks.shares import Role
 

@@ -24,7 +24,8 @@ from integration.web.running import PERSON_IDS, Browser, Portal, csrf
 from integration.web.test_attacks import holds, without
 from integration.web.test_history import Shelf
 from integration.web.test_reading import ask, framed
-from swap.db.tables import audit_event, notebook, notebook_share
+from swap.db.notebook_tables import notebook, notebook_share
+from swap.db.tables import audit_event
 from swap.notebooks import shares, sharing
 from swap.notebooks.shares import Role
 from swap.people import service as people

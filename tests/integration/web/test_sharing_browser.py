@@ -19,7 +19,7 @@ import browsers
 from integration.web.running import Browser, Portal
 from integration.web.test_attacks import without
 from integration.web.test_sharing import MARK, Shared, document, groups, it
-from swap.db.tables import notebook_share
+from swap.db.notebook_tables import notebook_share
 from swap.notebooks import shares
 from swap.notebooks.shares import Role
 

@@ -14,7 +14,7 @@ import saves
 from integration.web.running import PERSON_IDS
 from integration.web.test_forks import CELLS, Fork, fork, head, it, post, sources, upstream
 from swap import content
-from swap.db.tables import notebook_part, notebook_suggestion
+from swap.db.notebook_tables import notebook_part, notebook_suggestion
 from swap.notebooks import suggestions
 
 __all__ = ["fork", "it"]

@@ -1,0 +1,172 @@
+"""The tables of notebooks: versions, shares, comments, forks.  As in `tables`, a change here needs a migration."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from swap.db.schema import metadata, moment
+
+notebook = Table(
+    "notebook",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("path", Text, nullable=False),  # below the home, as it is now
+    Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
+    # What it was forked from, or whose history a copy goes on from that its person made in their home.
+    Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
+    Column("copied_version", Integer, nullable=True),
+    moment("created_at", now=True),
+    moment("deleted_at", nullable=True),
+    Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
+    Index(None, "copied_from", postgresql_where=text("copied_from IS NOT NULL")),
+    Index(None, "person_id", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index(None, "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+)
+
+notebook_version = Table(
+    "notebook_version",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("parent", Integer, nullable=True),  # the version it was made from
+    Column("restored", Integer, nullable=True),  # the version whose content it has again
+    Column("digest", LargeBinary, nullable=False),  # of its manifest, which is a part
+    Column("file_digest", LargeBinary, nullable=False),  # of the file in the home that it was saved as
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # whose cells it took in
+    Column("via", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("environment", JSONB, nullable=False),  # the kernel, as the person's server says it
+    Column("save_id", Text, nullable=False),  # of the save: the same one, sent again, is the same version
+    moment("at"),
+    CheckConstraint("kind in ('saved','found','restored','forked','merged')", name="kind"),
+    UniqueConstraint("notebook_id", "save_id"),
+    Index(None, "digest"),
+)
+
+notebook_part = Table(
+    "notebook_part",
+    metadata,
+    # Of one notebook: to name a part that another notebook has shows nothing of it, and not that it is there.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("lists", Integer, nullable=False),  # and objects in its JSON: what building it takes
+    Column("content", LargeBinary, nullable=False),  # swap.content's encoding, packed
+)
+
+notebook_lineage = Table(
+    "notebook_lineage",
+    metadata,
+    # Also of one that was purged: an output that was copied from it carries on what it comes from.
+    Column("notebook_id", Text, primary_key=True),
+    Column("outputs", LargeBinary, primary_key=True),  # the part's digest
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),  # who saved it there first
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False),
+    Index(None, "person_id", "outputs"),
+)
+
+notebook_share = Table(
+    "notebook_share",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("whom", Text, primary_key=True),  # a person's id, a group's name, or nothing for everyone
+    Column("role", Text, nullable=False),
+    moment("expires_at", nullable=True),
+    Column("shared_by", String(10), ForeignKey("swap.person.id"), nullable=False),
+    moment("at"),
+    CheckConstraint("kind in ('person','group','everyone')", name="kind"),
+    CheckConstraint("role in ('view','comment','edit','manage','own')", name="role"),
+    Index(None, "kind", "whom", "at"),
+)
+
+# ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
+notebook_comment = Table(
+    "notebook_comment",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("thread", Text, nullable=False),  # the id of its first comment
+    Column("cell_id", Text, nullable=False),  # "" for the notebook as a whole
+    Column("version", Integer, nullable=False),  # that its author looked at
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("text", Text, nullable=False),  # nothing since `changed_at` when it was deleted
+    Column("changes", Integer, nullable=False, server_default="0"),
+    moment("at"),
+    moment("changed_at", nullable=True),
+    Column("resolved_by", String(10), ForeignKey("swap.person.id"), nullable=True),  # of a thread's first alone
+    Index(None, "thread", "at"),
+    Index(None, "notebook_id", "at"),
+    Index(None, "author", "at"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("comment_id", Text, ForeignKey("swap.notebook_comment.id", ondelete="CASCADE"), nullable=True),
+    Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    moment("at"),
+    moment("read_at", nullable=True),
+    Column("mail", Text, nullable=False, server_default="waiting"),  # the outbox: what is `sending` is not sent again
+    Column("tries", Integer, nullable=False, server_default="0"),
+    moment("due_at", now=True),
+    CheckConstraint("kind in ('mention','reply','comment','share','offer')", name="kind"),
+    CheckConstraint("mail in ('waiting','sending','sent','dropped')", name="mail"),
+    UniqueConstraint("comment_id", "person_id"),
+    Index(None, "person_id", "id"),
+    Index(None, "notebook_id"),
+    Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),
+    Index("ix_notice_due", "due_at", postgresql_where=text("mail = 'waiting'")),
+    Index(None, "at"),
+)
+
+# ── Forks ───────────────────────────────────────────────────────────────────────────────────────────
+notebook_settled = Table(
+    "notebook_settled",
+    metadata,
+    # A fork, a cell of its original by `merging.keyed`, and its source when that was last taken or left; none: removed.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("cell", LargeBinary, primary_key=True),
+    Column("source", LargeBinary, nullable=True),
+)
+
+notebook_suggestion = Table(
+    "notebook_suggestion",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("fork_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
+    Column("cell", LargeBinary, nullable=False),
+    Column("version", Integer, nullable=False),  # of the fork
+    Column("base", LargeBinary, nullable=True),  # the source from which the cell was changed; none: it is new
+    Column("source", LargeBinary, nullable=False),  # a part of the fork
+    Column("suggested_by", String(10), ForeignKey("swap.person.id"), nullable=False),
+    moment("at"),
+    Column("state", Text, nullable=False),
+    Column("decided_by", String(10), ForeignKey("swap.person.id"), nullable=True),
+    moment("decided_at", nullable=True),
+    CheckConstraint("state in ('waiting','accepted','declined')", name="state"),
+    UniqueConstraint("fork_id", "cell"),
+    Index("ix_notebook_suggestion_waiting", "notebook_id", "at", postgresql_where=text("state = 'waiting'")),
+)
