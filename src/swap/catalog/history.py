@@ -6,12 +6,12 @@ A column that came, went, or is of another type is a change; new counts and comm
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from swap.catalog.model import Change, TableName, What
 from swap.db.tables import dataset_change
@@ -63,6 +63,19 @@ def of(conn: Connection, name: TableName, limit: int) -> list[Change]:
     here = (_c.source == name.source, _c.schema == name.schema, _c.table == name.table)
     rows = conn.execute(select(dataset_change).where(*here).order_by(_c.at.desc(), _c.id).limit(limit))
     return [Change(row.at, row.column, What(row.what), _type(row.was), _type(row.now)) for row in rows]
+
+
+def latest(conn: Connection, names: Iterable[TableName]) -> dict[TableName, dict[str, datetime]]:
+    """Return when columns of tables went, or became another type, last."""
+    rows = conn.execute(
+        select(_c.source, _c.schema, _c.table, _c.column, func.max(_c.at).label("at"))
+        .where(tuple_(_c.source, _c.schema, _c.table).in_(list(names)), _c.what != What.ADDED.value)
+        .group_by(_c.source, _c.schema, _c.table, _c.column)
+    )
+    found: dict[TableName, dict[str, datetime]] = {}
+    for row in rows:
+        found.setdefault(TableName(row.source, row.schema, row.table), {})[row.column] = row.at
+    return found
 
 
 def forget(conn: Connection, source: str, now: datetime) -> None:

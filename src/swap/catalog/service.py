@@ -111,6 +111,17 @@ class Catalog:
         known = {column for column, verdict in zip(columns, verdicts, strict=True) if verdict.allowed}
         return [each for each in found if keys.key(each.column) in known]
 
+    def latest_changes(self, names: Iterable[TableName]) -> dict[TableName, datetime]:
+        """Return when tables changed last, by columns the person may discover that went or are of another type."""
+        found: dict[TableName, datetime] = {}
+        for name, columns in history.latest(self.conn, names).items():
+            by_key = {keys.key(column): at for column, at in columns.items()}
+            _, verdicts = decide_table(self.policy, self.principal, Action.DISCOVER, Resource(*name), list(by_key))
+            moments = [at for at, verdict in zip(by_key.values(), verdicts, strict=True) if verdict.allowed]
+            if moments:
+                found[name] = max(moments)
+        return found
+
     def tables(self, wanted: Wanted, *, after: str = "", limit: int = PAGE) -> Listing:
         """Return a page of tables, in the order of their names, beginning behind `after` of the page before."""
         last = keys.split(after)

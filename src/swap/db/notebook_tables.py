@@ -1,4 +1,4 @@
-"""The tables of notebooks: versions, shares, comments, forks.  As in `tables`, a change here needs a migration."""
+"""The tables of notebooks: versions, shares, comments, forks, cards.  As in `tables`, a change needs a migration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 from swap.db.schema import metadata, moment
 
@@ -169,4 +169,53 @@ notebook_suggestion = Table(
     CheckConstraint("state in ('waiting','accepted','declined')", name="state"),
     UniqueConstraint("fork_id", "cell"),
     Index("ix_notebook_suggestion_waiting", "notebook_id", "at", postgresql_where=text("state = 'waiting'")),
+)
+
+# ── Finding them ────────────────────────────────────────────────────────────────────────────────────
+notebook_card = Table(
+    "notebook_card",
+    metadata,
+    # What the gallery goes through, made of the others by `notebooks.cards`; who may open it is asked of the others.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
+    moment("saved_at"),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),  # of its cells, in which hits are shown; never of outputs
+    Column("open_to", ARRAY(Text), nullable=False),  # whom it may be open to: leaves rows out, lets nobody in
+    Column("datasets", ARRAY(Text), nullable=False),  # that its outputs come from, by catalog.keys
+    Column("failed", ARRAY(LargeBinary), nullable=False),  # outputs parts with an error
+    Column("stars", Integer, nullable=False),
+    Column("readers", Integer, nullable=False),
+    Column("words", TSVECTOR, nullable=False),  # notebooks.words' encoding
+    Index("ix_notebook_card_found", "open_to", "datasets", "words", postgresql_using="gin"),
+    Index(None, "saved_at", "notebook_id"),
+    Index(None, "stars", "readers", "saved_at", "notebook_id"),
+    Index(None, "person_id", "saved_at"),
+)
+
+notebook_due = Table(
+    "notebook_due",
+    metadata,
+    # Whose card is to be made anew.  Only added to and taken from: many rows may say the same.
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("notebook_id", Text, nullable=False),
+    Index(None, "notebook_id"),
+)
+
+notebook_star = Table(
+    "notebook_star",
+    metadata,
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    moment("at"),
+    Index(None, "person_id"),
+)
+
+notebook_reader = Table(
+    "notebook_reader",
+    metadata,
+    # Who has opened it; its owner is none.
+    Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    moment("at"),
 )

@@ -26,6 +26,7 @@ _MEND = "SELECT, UPDATE"
 _ADD = "SELECT, INSERT, UPDATE"
 _KEEP = "SELECT, INSERT, UPDATE, DELETE"
 _GIVE = "SELECT, INSERT"
+_PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
@@ -56,6 +57,10 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notice": _ADD,
         "notebook_settled": _ADD,
         "notebook_suggestion": _ADD,
+        "notebook_card": _KEEP,
+        "notebook_due": _KEEP,
+        "notebook_star": _KEEP,
+        "notebook_reader": _GIVE,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -72,6 +77,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_version": _GIVE,
         "notebook_part": _GIVE,
         "notebook_lineage": _GIVE,
+        "notebook_due": _PUT,
         "lineage": _GIVE,
         "kernel_read": _ADD,
         "audit_event": _APPEND,

@@ -95,13 +95,25 @@ def catalog_tables(
 
 
 def catalog_find(
-    caller: Person, with_parts: WithParts, name: Annotated[list[str], Query(max_length=MAX_FOUND)]
+    caller: Person,
+    with_parts: WithParts,
+    name: Annotated[list[str], Query(max_length=MAX_FOUND)],
+    changed: bool = False,
 ) -> dict[str, Any]:
-    """List those of some tables that the person may discover; a name is its three parts, joined by slashes."""
+    """List those of some tables that the person may discover, and if `changed` when their columns did last.
+
+    A name is its three parts, joined by slashes.
+    """
     wanted = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
     with with_parts.queries.engine.begin() as conn:
-        found = _known(conn, caller, with_parts).find(wanted)
-    return {"tables": [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]}
+        known = _known(conn, caller, with_parts)
+        found = known.find(wanted)
+        latest = known.latest_changes([table.name for table in found.values()]) if changed else {}
+    tables = [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]
+    for table, each in zip(tables, found.values(), strict=True):
+        if changed:
+            table["changed_at"] = latest[each.name].isoformat() if each.name in latest else None
+    return {"tables": tables}
 
 
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, insert, or_, select, text, update
 from swap.db.notebook_tables import notebook_comment
 from swap.db.tables import person
 from swap.identity import Principal
+from swap.notebooks import due
 
 _each = notebook_comment.c
 _resolver = person.alias("resolver")
@@ -94,6 +95,7 @@ def add(
             at=now,
         )
     )
+    due.mark(conn, notebook_id)
     return Comment(comment_id, thread, cell_id, version, author.id, author.name, written, now, None, 0, resolved=False)
 
 
@@ -113,7 +115,9 @@ def change(conn: Connection, comment: Comment, written: str, now: datetime) -> C
     """Give a comment another text, or none."""
     made = replace(comment, text=written, changed_at=now, changes=comment.changes + 1)
     values = {"text": written, "changed_at": now, "changes": made.changes}
-    conn.execute(update(notebook_comment).where(_each.id == comment.id).values(values))
+    of = conn.scalar(update(notebook_comment).where(_each.id == comment.id).values(values).returning(_each.notebook_id))
+    assert of is not None
+    due.forget_comments(conn, of)
     return made
 
 

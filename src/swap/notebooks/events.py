@@ -239,3 +239,12 @@ EVENTS: tuple[type[Event], ...] = (
     SuggestionDeclined,
 )
 """Every event of notebooks, in the order of docs/reference/audit.md, where they follow all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookStarred(Event):
+    """Somebody gave a notebook a star, or took it back."""
+
+    event: ClassVar[str] = "notebook-starred"
+    notebook_id: str
+    starred: bool

@@ -1,4 +1,4 @@
-"""The SQL of shares.  Only `sharing`, `comments` and `notices` import it."""
+"""The SQL of shares.  Only `sharing`, `comments`, `notices` and the gallery import it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from swap.content import digest
 from swap.db.notebook_tables import notebook, notebook_share, notebook_version
 from swap.db.tables import person
 from swap.identity import Principal
+from swap.notebooks import due
 from swap.notebooks.model import name_of
 from swap.notebooks.shares import Kind, Role, Share
 
@@ -52,7 +53,8 @@ class Given:
 
 def hold(conn: Connection, notebook_id: str) -> None:
     """Let one transaction at a time change who may do what with a notebook."""
-    conn.execute(select(notebook.c.id).where(notebook.c.id == notebook_id).with_for_update())
+    # Who adds a row that belongs to it, such as its card, is not waited for: they may be waiting for this.
+    conn.execute(select(notebook.c.id).where(notebook.c.id == notebook_id).with_for_update(key_share=True))
 
 
 _KEPT = (
@@ -127,24 +129,50 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
 
 def forks(conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int) -> list[Kept]:
     """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
-    shared = (
-        select(notebook_share.c.notebook_id)
-        .where(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
-        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
-        .exists()
-    )
     rows = conn.execute(
         select(*_KEPT)
         .select_from(notebook)
         .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
         .where(notebook.c.copied_from == notebook_id, notebook.c.deleted_at.is_(None))
-        .where(or_(notebook.c.person_id == reader.id, shared))
+        .where(opens(reader, now))
         .order_by(notebook.c.created_at.desc(), notebook.c.id)
         .offset(begins)
         .limit(limit)
     ).all()
     return _with_shares(conn, reader, rows)
+
+
+def opens(reader: Principal, now: datetime) -> Any:
+    """Whether a row of `notebook` is one that a person may open now: `shares.role`, as the database computes it."""
+    return or_(notebook.c.person_id == reader.id, _has_share(_concerns(reader), now))
+
+
+def with_group(group: str, now: datetime) -> Any:
+    """Whether a row of `notebook` is one that is shared with a group now."""
+    return _has_share(and_(notebook_share.c.kind == Kind.GROUP.value, notebook_share.c.whom == group), now)
+
+
+def _has_share(whom: Any, now: datetime) -> Any:
+    """Whether a row of `notebook` has a share of which something holds, and that is not over."""
+    return (
+        select(notebook_share.c.notebook_id)
+        .where(notebook_share.c.notebook_id == notebook.c.id, whom)
+        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .exists()
+    )
+
+
+def some(conn: Connection, reader: Principal, notebook_ids: Collection[str]) -> dict[str, Kept]:
+    """Return those of some notebooks that are there, with what of their shares may concern a person."""
+    rows = conn.execute(
+        select(*_KEPT)
+        .select_from(notebook)
+        .join(notebook_version, _NEWEST)
+        .join(person, person.c.id == notebook.c.person_id)
+        .where(notebook.c.id == func.any(list(notebook_ids)), notebook.c.deleted_at.is_(None))
+    ).all()
+    return {each.notebook_id: each for each in _with_shares(conn, reader, rows)}
 
 
 def _with_shares(conn: Connection, reader: Principal, rows: Sequence[Any]) -> list[Kept]:
@@ -219,11 +247,13 @@ def put(conn: Connection, notebook_id: str, share: Share, shared_by: str, now: d
     values = {"role": share.role.value, "expires_at": share.expires_at, "shared_by": shared_by, "at": now}
     wanted = upsert(notebook_share).values(notebook_id=notebook_id, kind=share.kind.value, whom=share.whom, **values)
     conn.execute(wanted.on_conflict_do_update(index_elements=list(notebook_share.primary_key.columns), set_=values))
+    due.mark(conn, notebook_id)
 
 
 def end(conn: Connection, notebook_id: str, kind: Kind, whom: str) -> bool:
     """Take a role away; False when there is none."""
     done = conn.execute(delete(notebook_share).where(*_place(notebook_id, kind, whom)))
+    due.mark(conn, notebook_id)
     return done.rowcount == 1
 
 
@@ -250,3 +280,4 @@ def give(
         .where(notebook_version.c.notebook_id == notebook_id, notebook_version.c.number == number)
         .values(file_digest=bytes.fromhex(digest(written)))
     )
+    due.mark(conn, notebook_id)

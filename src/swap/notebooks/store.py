@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_part, notebook_version
 from swap.db.tables import person
+from swap.notebooks import due
 from swap.notebooks.versions import SITTING, Deleted, Head, Kind, Part, Sent, Version
 
 
@@ -194,6 +195,7 @@ def append(
         )
     )
     conn.execute(update(notebook).where(notebook.c.id == head.notebook_id).values(head=number))
+    due.mark(conn, head.notebook_id)
 
 
 def _values(sent: Sent) -> dict[str, Any]:
@@ -277,6 +279,7 @@ def name_version(conn: Connection, notebook_id: str, number: int, name: str) -> 
 def move(conn: Connection, notebook_id: str, path: str) -> None:
     """Give a notebook another path."""
     conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(path=path))
+    due.mark(conn, notebook_id)
 
 
 def below(conn: Connection, person_id: str, folder: str) -> dict[str, str]:
@@ -296,6 +299,7 @@ def below(conn: Connection, person_id: str, folder: str) -> dict[str, str]:
 def delete(conn: Connection, notebook_id: str, now: datetime) -> None:
     """Take a notebook from its path; its versions stay."""
     conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(deleted_at=now))
+    due.mark(conn, notebook_id)
 
 
 def deleted(conn: Connection, person_id: str, before: tuple[datetime, str] | None, limit: int) -> tuple[Deleted, ...]:

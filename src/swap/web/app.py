@@ -31,6 +31,7 @@ from swap.reading.room import Room
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.web import auth, comments, errors, forms, words
+from swap.web.cards import Cards
 from swap.web.clock import Clock
 from swap.web.content import Content
 from swap.web.errors import NO_PAGE
@@ -74,9 +75,13 @@ def create(
         clock=clock,
     )
 
+    cards = Cards(portal.engine)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        cards.start()
         yield
+        await run_in_threadpool(cards.stop)
         await portal.starts.close()
         await hub.close()
         await portal.gateway.close()

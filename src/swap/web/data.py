@@ -16,7 +16,7 @@ from starlette.responses import Response
 from swap.catalog.model import Count
 from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError, from_json
 from swap.notebooks import model
-from swap.web import catalogue, partitions
+from swap.web import catalogue, gallery, partitions
 from swap.web.gateway import Page
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
@@ -150,6 +150,7 @@ def table(portal: Portal, visit: Visit) -> Response:
         newest=newest,
         keys=[column["name"] for column in columns if column.get("partition")],
         preview=_address(*names) + "/preview",
+        **gallery.of_table(portal, visit, found),
         one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})",
     )
 

@@ -60,6 +60,11 @@ class Gateway:
         """Return those of some tables, each named in three parts, that this person may know of."""
         return list(self._get("/v1/catalog/find", token, name=[keys.joined(*parts) for parts in names])["tables"])
 
+    def find_changed(self, token: str, names: Iterable[Sequence[str]]) -> list[dict[str, Any]]:
+        """Return what `find` does, and of each when a column of it went or became another type."""
+        wanted = [keys.joined(*parts) for parts in names]
+        return list(self._get("/v1/catalog/find", token, name=wanted, changed=True)["tables"])
+
     def table(self, token: str, source: str, schema: str, table: str) -> dict[str, Any]:
         """Return one table with its columns.  Raises NotFound for one this person may not know of."""
         return self._get("/v1/catalog/" + "/".join(quote(part, safe="") for part in (source, schema, table)), token)

@@ -66,6 +66,12 @@ def _offered(
     return catalogue.offered(examples, named, readable)
 
 
+def offered_examples(portal: Portal, visit: Visit) -> tuple[catalogue.Offered, ...]:
+    """Return the examples, those first that this person can run."""
+    examples = notebooks.examples(portal.settings.examples, has_r=r.is_there())
+    return _offered(portal, visit, examples, sources(portal, visit)["sources"]) if examples else ()
+
+
 def sources(portal: Portal, visit: Visit) -> dict[str, Any]:
     """Return the sources for a page, or the reason why there are none to show."""
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
-from swap.notebooks import forks, sharing, shown
+from swap.notebooks import forks, gallery, sharing, shown
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered
@@ -30,6 +30,8 @@ def page(portal: Portal, visit: Visit) -> Response:
     seen = _look(portal, visit, "page")
     with portal.engine.begin() as conn:
         around = forks.around(conn, portal.settings.policy, visit.person, seen.opened, visit.now)
+        gallery.count_reader(conn, visit.person, seen.opened, visit.now)
+        starred = gallery.is_starred(conn, visit.person, seen.opened.kept.notebook_id)
     shared: dict[str, Any] = {
         "here": "notebooks",
         "seen": seen,
@@ -37,6 +39,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         "opened": seen.opened,
         "kept": seen.opened.kept,
         "around": around,
+        "starred": starred,
         "address": address(seen.opened.kept.notebook_id),
         "manages": seen.opened.role.includes(Role.MANAGE),
         "owns": seen.opened.role is Role.OWN,

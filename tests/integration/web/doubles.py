@@ -365,7 +365,7 @@ class GatewayDouble(Double):
         if path.startswith("/v1/catalog/"):
             table = self.tables.get(".".join(path.removeprefix("/v1/catalog/").split("/")))
             return (
-                to.json(table)
+                to.json(dict(zip(("source", "schema", "table"), table["name"].split("."), strict=True)) | table)
                 if table
                 else to.json({"error": {"category": "not-found", "title": "There is no such table."}}, 404)
             )
