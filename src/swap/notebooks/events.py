@@ -217,6 +217,15 @@ class SuggestionDeclined(Event):
     cell: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookStarred(Event):
+    """Somebody gave a notebook a star, or took it back."""
+
+    event: ClassVar[str] = "notebook-starred"
+    notebook_id: str
+    starred: bool
+
+
 EVENTS: tuple[type[Event], ...] = (
     NotebookSaved,
     NotebookMoved,
@@ -237,14 +246,6 @@ EVENTS: tuple[type[Event], ...] = (
     CellSuggested,
     SuggestionAccepted,
     SuggestionDeclined,
+    NotebookStarred,
 )
 """Every event of notebooks, in the order of docs/reference/audit.md, where they follow all others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotebookStarred(Event):
-    """Somebody gave a notebook a star, or took it back."""
-
-    event: ClassVar[str] = "notebook-starred"
-    notebook_id: str
-    starred: bool

@@ -58,6 +58,12 @@ def changes(database: services.Database, principal: Principal = ANN) -> list[tup
     return [(each.at, each.column, each.what.value, str(each.was), str(each.now)) for each in found]
 
 
+def latest(database: services.Database, principal: Principal = ANN) -> datetime | None:
+    name = TableName("wiki", "s", "t")
+    with database.engine("gateway").begin() as conn:
+        return Catalog(conn, POLICY, principal).latest_changes([name]).get(name)
+
+
 def test_what_happens_to_columns_is_remembered_with_its_time(database: services.Database) -> None:
     engine, everybody = database.engine("gateway"), Principal("paaaaaaaab", "bob", frozenset({"admins"}), Via.PORTAL)
     first, second, third = (
@@ -74,9 +80,15 @@ def test_what_happens_to_columns_is_remembered_with_its_time(database: services.
     ]
     # Of a column that one may not know of there is no news, gone or not.
     assert [change[1] for change in changes(database)] == ["a"]
+    # What came changes nothing for who asked before.
+    assert latest(database, everybody) == latest(database) == START + timedelta(hours=1)
+    fewer = pa.table({"a": ["y"]})
+    assert harvest(engine, MemoryConnector("wiki", {"s.t": fewer}), lambda: START + timedelta(hours=5))
+    assert (latest(database, everybody), latest(database)) == (START + timedelta(hours=5), START + timedelta(hours=1))
+    assert harvest(engine, MemoryConnector("wiki", {"s.t": third}), lambda: START + timedelta(hours=6))
 
     assert harvest(engine, MemoryConnector("wiki", {"s.t": third}), lambda: START + history.KEPT + timedelta(hours=2))
-    assert [change[1] for change in changes(database, everybody)] == ["b"]
+    assert [change[1] for change in changes(database, everybody)] == ["b", "b", "b"]
 
 
 def test_what_a_source_has_is_what_is_listed(database: services.Database) -> None:

@@ -714,6 +714,7 @@ def test_the_catalog_shows_what_the_person_may_discover(analyst: Person, shared:
     with analyst.client() as client:
         catalog = client.get("/v1/catalog/tables").json()
         found = client.get("/v1/catalog/find?name=lake/wmf/pageview_hourly&name=lake/private/secret&name=x").json()
+        changed = client.get("/v1/catalog/find?name=lake/wmf/pageview_hourly&changed=true").json()
         table = client.get("/v1/catalog/lake/wmf/pageview_hourly").json()
         hidden = client.get("/v1/catalog/lake/private/secret")
         missing = client.get("/v1/catalog/lake/private/nothing")
@@ -732,6 +733,7 @@ def test_the_catalog_shows_what_the_person_may_discover(analyst: Person, shared:
     assert [(each["name"], each["tables"]) for each in sources] == [("lake", {"visible": 1, "readable": 1})]
     assert schemas == [{"name": "canonical", "visible": 1, "readable": 1}]
     assert found["tables"] == [{"source": "lake", "schema": "wmf", "table": "pageview_hourly", "readable": True}]
+    assert changed["tables"] == [found["tables"][0] | {"changed_at": None}]
 
 
 def test_completion_knows_what_the_person_may_see(analyst: Person) -> None:

@@ -333,6 +333,8 @@ class GatewayDouble(Double):
         self.statements: list[str] = []
         self.claims: list[tokens.Claims] = []
         self.tables: dict[str, dict[str, Any]] = dict(TABLES)
+        self.changed: dict[str, str] = {}
+        """When a table changed last."""
         self.down: set[str] = set()
         self.servers: dict[str, list[dict[str, Any]]] = {}
         self.failure: dict[str, Any] | None = None
@@ -359,7 +361,10 @@ class GatewayDouble(Double):
             return to.json({"schemas": self._schemas(query["source"][0])})
         if path == "/v1/catalog/find":
             wanted = [tuple(name.split("/")) for name in query["name"]]
-            return to.json({"tables": [each for each in self._listed() if _parts(each) in wanted]})
+            tables = [each for each in self._listed() if _parts(each) in wanted]
+            if query.get("changed") == ["true"]:
+                tables = [each | {"changed_at": self.changed.get(".".join(_parts(each)))} for each in tables]
+            return to.json({"tables": tables})
         if path == "/v1/catalog/tables":
             return to.json(self._tables({key: values[0] for key, values in query.items()}))
         if path.startswith("/v1/catalog/"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from http import HTTPStatus
@@ -11,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
@@ -20,26 +22,39 @@ from integration.web.test_attacks import without
 from integration.web.test_comments import say
 from integration.web.test_sharing import MARK, NOBODYS, Shared, groups, id_of, it
 from swap.db import tables
-from swap.db.notebook_tables import notebook_card, notebook_comment, notebook_share
-from swap.notebooks import cards, gallery, share_store, shares
+from swap.db.notebook_tables import notebook_card, notebook_comment, notebook_due, notebook_share
+from swap.errors import Unavailable
+from swap.notebooks import cards, gallery, share_store, shares, sight
 from swap.notebooks.shares import Role
+from swap.policy.decide import decide
 from swap.policy.model import Resource
 from swap.query import lineage
+from swap.settings.policy import Grant, Policy
+from swap.web import gallery as web_gallery
+from swap.web.gateway import AWAY, Gateway
 
 __all__ = ["it"]
 OK, NOT_FOUND, GO = HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.SEE_OTHER
 
 
 def made(portal: Portal) -> None:
-    """Let every card that is due be made now."""
-    cards.work_off(portal.database.engine("web"))
+    """Let every card that is due be made now, also one that the portal is making just now."""
+    engine, waiting = portal.database.engine("web"), True
+    while waiting:
+        cards.work_off(engine)
+        with engine.begin() as conn:
+            waiting = bool(conn.execute(select(notebook_due.c.id).with_for_update()).all())
 
 
 def found(it: Shared, browser: Browser | None = None, **asked: str) -> list[str]:
     """Return the ids of the notebooks that the gallery lists, in its order."""
     made(it.portal)
-    answer = look(browser or it.bob, **asked)
-    return re.findall(r'<a class="b" href="/n/([^"/]*)"', answer)
+    return listed(look(browser or it.bob, **asked))
+
+
+def listed(page: str) -> list[str]:
+    """Return the ids of the notebooks that a page lists."""
+    return re.findall(r'<a class="b" href="/n/([^"/]*)"', page)
 
 
 def look(browser: Browser, **asked: str) -> str:
@@ -95,23 +110,27 @@ def test_what_ends_is_gone_at_once_also_before_its_card_is_made_anew(
     it.share(kind="group", whom="research")
     assert found(it, q=only) == [it.id]
     monkeypatch.setattr(cards, "work_off", lambda *_: None)
+
+    def still(browser: Browser = it.bob) -> list[str]:
+        return listed(look(browser, q=only))
+
     groups(it.portal, "analysts")
-    assert found(it, q=only) == [], "who left the group"
+    assert still() == [], "who left the group"
     groups(it.portal, "analysts", "research")
-    assert found(it, q=only) == [it.id]
+    assert still() == [it.id]
     with it.portal.database.engine().begin() as conn:
         mine = notebook_share.c.notebook_id == it.id
         conn.execute(update(notebook_share).where(mine).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
-    assert found(it, q=only) == [], "a share that is over"
+    assert still() == [], "a share that is over"
     with without(share_store, "opens", lambda *_: text("true")), without(shares, "role", lambda *_: Role.VIEW):
-        assert found(it, q=only) == [it.id]  # the control
+        assert still() == [it.id]  # the control
     with without(share_store, "opens", lambda *_: text("true")):
-        assert found(it, q=only) == [], "shares.role has the last word"
+        assert still() == [], "shares.role has the last word"
     with it.portal.database.engine().begin() as conn:
         conn.execute(update(notebook_share).where(mine).values(expires_at=None))
-    assert found(it, q=only) == [it.id]
+    assert still() == [it.id]
     it.delete()
-    assert found(it, q=only) == found(it, it.ann, q=only) == [], "a deleted one"
+    assert still() == still(it.ann) == [], "a deleted one"
 
 
 def test_others_notebooks_change_nothing_of_what_one_sees(it: Shared) -> None:
@@ -144,7 +163,7 @@ def test_comments_find_it_for_who_may_open_it_and_deleted_ones_never(it: Shared)
     with it.portal.database.engine().begin() as conn:
         name = conn.scalar(select(notebook_comment.c.id).where(notebook_comment.c.text.contains(said)))
     assert it.send("/comments/delete", it.bob, comment=str(name)).status_code == GO
-    assert re.findall(r'<a class="b" href="/n/([^"/]*)"', look(it.bob, q=said)) == [], "at once"
+    assert listed(look(it.bob, q=said)) == [], "at once"
     assert found(it, q=said) == []
     assert found(it, q=kept) == [it.id]  # the control
     it.end()
@@ -346,3 +365,94 @@ def test_notebooks_are_found_by_a_table_that_they_use_also_on_its_page(it: Share
     it.end()
     assert it.id not in found(it, uses="lake.wmf.pageview_hourly")
     assert f'href="/n/{it.id}"' not in it.bob.get("/data/lake/wmf/pageview_hourly").text
+
+
+def test_a_failed_run_is_told_to_who_may_see_the_output_that_failed(it: Shared) -> None:
+    error = {"output_type": "error", "ename": "ValueError", "evalue": "x", "traceback": []}
+    it.share()
+    groups(it.portal, "analysts")
+    reads(it, ("lake", "secret", "salaries", "amount"))
+    it.shelf.save(
+        notebooks.notebook(notebooks.code("fine", notebooks.printed('"output_type":"error"'))), path=it.path, base=2
+    )
+    assert "Last run failed" not in row(it, it.ann)
+    it.shelf.save(notebooks.notebook(notebooks.code("boom()", error)), path=it.path, base=3)
+    assert "Last run failed" in row(it, it.ann)
+    assert "Last run failed" not in row(it), "bertrand may not see this output"
+    with without(sight, "hidden", lambda *_: {}):
+        assert "Last run failed" in row(it)  # the control
+
+
+def row(it: Shared, browser: Browser | None = None) -> str:
+    """Return the row of the notebook in the gallery."""
+    name = it.path.removesuffix(".ipynb")
+    assert found(it, browser, q=name) == [it.id]
+    return re.findall(r"<tr>.*?</tr>", look(browser or it.bob, q=name), re.DOTALL)[1]
+
+
+def test_tables_that_changed_or_went_are_told_to_who_may_know_of_them(
+    it: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it.share()
+    reads(it, ("lake", "wmf", "pageview_hourly", "country"), ("lake", "wmf", "gone", "x"), ("lake", "secret", "y", "z"))
+    policy = Policy(grants=(Grant(name="wmf", groups=("everyone", "analysts"), on=("lake.wmf",)),))
+    monkeypatch.setattr(web_gallery, "decide", lambda _, *rest: decide(policy, *rest))
+    groups(it.portal, "analysts")
+    fresh = row(it)
+    assert "Table changed" not in fresh
+    assert "Table gone" in fresh
+    assert "lake.wmf.gone" in fresh
+    assert "secret" not in fresh
+    it.portal.gateway.changed["lake.wmf.pageview_hourly"] = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    assert "Table changed" in row(it)
+    it.portal.gateway.changed["lake.wmf.pageview_hourly"] = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    assert "Table changed" not in row(it)
+
+
+def test_without_the_gateway_the_list_stays(it: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads(it, ("lake", "wmf", "pageview_hourly", "country"))
+    assert "pageview_hourly" in row(it, it.ann)
+    monkeypatch.setattr(Gateway, "_get", _away)
+    assert "pageview_hourly" not in row(it, it.ann)
+
+
+def _away(*_: Any, **__: Any) -> Any:
+    raise Unavailable(AWAY)
+
+
+# ── beginnings ──────────────────────────────────────────────────────────────────────────────────────
+def test_who_has_nothing_is_shown_how_to_begin(portal: Portal) -> None:
+    browser = portal.signed_in("bertrand", ())
+    page = look(browser)
+    assert "Nothing here yet" in page
+    assert 'aria-label="Copy the example Top pages and their size"' in page
+    assert "Gallery" in browser.get("/notebooks").text
+    none = look(browser, q="mobile")
+    assert "No notebook that you may open fits" in none
+    assert "Copy the example" not in none
+
+
+def test_a_card_is_made_by_the_portal_itself(it: Shared) -> None:
+    only = word()
+    save(it, notebooks.markdown(f"# {only}"))
+    until = time.monotonic() + 60
+    while it.id not in look(it.ann, q=only):
+        assert time.monotonic() < until
+        threading.Event().wait(0.1)
+
+
+def test_a_card_that_cannot_be_made_keeps_no_other_from_being_made(it: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    only, real = word(), cards.make
+    other = another(it, notebooks.markdown(f"# {only}"))
+
+    def fails(conn: Connection, notebook_id: str) -> None:
+        if notebook_id == it.id:
+            conn.execute(text("select 1 / 0"))
+        real(conn, notebook_id)
+
+    monkeypatch.setattr(cards, "make", fails)
+    save(it, notebooks.markdown(f"# {only}"))
+    assert found(it, it.ann, q=only) == [other.id]
+    monkeypatch.undo()
+    it.share()
+    assert set(found(it, it.ann, q=only)) == {it.id, other.id}
