@@ -109,7 +109,7 @@ def main() -> None:
         sites = {size: stack.enter_context(closing(services.fresh_database(server))) for size in SIZES}
         for size, database in sites.items():
             _run(database.engine("owner"), FILLED, size)
-        _measure(sites, lambda size: _person(2, "analysts"), "all", seconds)
+        _measure(sites, lambda _size: _person(2, "analysts"), "all", seconds)
         for size, database in sites.items():
             _run(database.engine("owner"), ALL_BUT_EVERYONE, size)
         _measure(sites, lambda size: _person(size.people + 1), "three", seconds)

@@ -158,15 +158,16 @@ def statement(reader: Principal, wanted: Wanted, now: datetime) -> Select[Any]:
     found = (
         select(*columns, _c.notebook_id.in_(mine).label("starred"))
         .join(notebook, notebook.c.id == _c.notebook_id)
-        .where(_c.open_to.overlap(cast(literal(_who(reader), ARRAY(Text)), ARRAY(Text))))
+        .where(_c.open_to.overlap(_array(*_who(reader))))
         .where(notebook.c.deleted_at.is_(None), share_store.opens(reader, now))
     )
     if wanted.dataset:
-        found = found.where(_c.datasets.contains(cast(literal([wanted.dataset], ARRAY(Text)), ARRAY(Text))))
+        found = found.where(_c.datasets.contains(_array(wanted.dataset)))
     if wanted.person_id:
         found = found.where(_c.person_id == wanted.person_id, notebook.c.person_id == wanted.person_id)
     if wanted.group:
-        found = found.where(share_store.with_group(wanted.group, now))
+        theirs = named(Kind.GROUP, wanted.group)
+        found = found.where(_c.open_to.contains(_array(theirs)), share_store.with_group(wanted.group, now))
     if wanted.starred:
         found = found.where(_c.notebook_id.in_(mine))
     if wanted.words:
@@ -181,6 +182,10 @@ def _ranked(found: Select[Any], words: str) -> Select[Any]:
     latest = found.add_columns(rank).where(_c.words.bool_op("@@")(asked))
     ranked = latest.order_by(_c.saved_at.desc(), _c.notebook_id.desc()).limit(RANKED).subquery()
     return select(ranked).order_by(ranked.c.rank.desc(), ranked.c.saved_at.desc(), ranked.c.notebook_id.desc())
+
+
+def _array(*names: str) -> Any:
+    return cast(literal(list(names), ARRAY(Text)), ARRAY(Text))
 
 
 def _who(reader: Principal) -> list[str]:
