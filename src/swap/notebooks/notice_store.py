@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_comment, notice
@@ -45,7 +45,7 @@ def named(conn: Connection, names: Collection[str]) -> list[Principal]:
     """Return people of these names, which are in lower case; removed ones left out."""
     rows = conn.execute(
         select(person.c.id, person.c.name, person.c.groups).where(
-            person.c.removed_at.is_(None), func.lower(person.c.name) == func.any(sorted(names))
+            person.c.removed_at.is_(None), func.lower(person.c.name) == any_(literal(sorted(names), ARRAY(Text)))
         )
     )
     return [Principal(row.id, row.name, frozenset(row.groups), Via.PORTAL) for row in rows]
