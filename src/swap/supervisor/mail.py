@@ -30,11 +30,15 @@ from swap.settings import Mail, Settings
 
 SECONDS: Final = 30.0
 """For which each answer of the server is waited."""
-_TAKEN: Final = 250
+_TAKEN: Final = {250, 251}
 
 
 class NotTaken(SwapError):
     """The mail server has not taken the mail."""
+
+
+class Refused(NotTaken):
+    """The mail server said no to this mail, and answers."""
 
 
 class Unsure(SwapError):
@@ -52,8 +56,9 @@ def tell(settings: Settings, portal: Engine, say: Callable[[str], None], now: Ca
     for person_id in people:
         with portal.begin() as conn:
             due = mails.claim(conn, person_id, ZoneInfo(settings.site.time_zone), now())
-        if due is not None:
-            _send(settings, settings.mail, portal, due, say, now)
+        # A server that is away, or fell silent, is the same for everybody: the next run tries it again.
+        if due is not None and not _send(settings, settings.mail, portal, due, say, now):
+            return
 
 
 def _send(
@@ -63,7 +68,8 @@ def _send(
     due: Due,
     say: Callable[[str], None],
     now: Callable[[], datetime],
-) -> None:
+) -> bool:
+    """Send one mail, record what became of it, and return whether the server answers."""
     told = "1 notice" if len(due.ids) == 1 else f"{len(due.ids)} notices"
     letter = mails.letter(due, mail.sender, mail.domain, settings.addresses[0].url, now())
     try:
@@ -72,13 +78,14 @@ def _send(
         with portal.begin() as conn:
             mails.not_taken(conn, due, now())
         say(f"{due.person_id}: {told}, not sent: {error}")
-        return
+        return isinstance(error, Refused)
     except Unsure as error:
         say(f"{due.person_id}: {told}, perhaps sent: {error}")
-        return
+        return False
     with portal.begin() as conn:
         mails.sent(conn, due)
     say(f"{due.person_id}: {told}, sent")
+    return True
 
 
 def send(mail: Mail, letter: EmailMessage, to: str) -> None:
@@ -93,7 +100,7 @@ def send(mail: Mail, letter: EmailMessage, to: str) -> None:
         try:
             _demand(server.data(content))
         except smtplib.SMTPDataError as error:
-            raise _not_taken(error) from error
+            raise Refused(_answered(error.smtp_code)) from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unsure(Problem(f"{type(error).__name__} after the text was under way.")) from error
 
@@ -126,16 +133,20 @@ def _connected(mail: Mail) -> Iterator[smtplib.SMTP]:
 
 
 def _demand(answer: tuple[int, bytes]) -> None:
-    """Raise NotTaken for what the server refuses."""
+    """Raise Refused for what the server refuses."""
     code, _ = answer
-    if code != _TAKEN:
-        raise NotTaken(Problem(f"The mail server answered {code}."))
+    if code not in _TAKEN:
+        raise Refused(_answered(code))
 
 
 def _not_taken(error: Exception) -> NotTaken:
-    """Return the error without what the server said, which may repeat an address or more."""
     code = getattr(error, "smtp_code", None)
-    return NotTaken(Problem(f"The mail server answered {code}." if code else f"{type(error).__name__}."))
+    return NotTaken(_answered(code) if code else Problem(f"{type(error).__name__}."))
+
+
+def _answered(code: int) -> Problem:
+    """Return what the server said without its words, which may repeat an address or more."""
+    return Problem(f"The mail server answered {code}.")
 
 
 def of_running(config: Path) -> int:
