@@ -79,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/n/{notebook_id}/share", sharing.page),
     Route("POST", "/n/{notebook_id}/share", sharing.give),
     Route("POST", "/n/{notebook_id}/share/end", sharing.end),
+    Route("GET", "/notebooks/comments", comments.of_mine),
     Route("GET", "/n/{notebook_id}/comments", comments.page),
     Route("POST", "/n/{notebook_id}/comments", comments.add),
     Route("POST", "/n/{notebook_id}/comments/reply", comments.reply),

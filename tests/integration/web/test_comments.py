@@ -187,6 +187,21 @@ def test_threads_and_long_threads_are_paged(talk: Shared, monkeypatch: pytest.Mo
         assert talk.bob.get(talk.at(f"/comments?thread={bad}")).status_code == NOT_FOUND
 
 
+def test_a_file_and_a_cell_lead_to_the_form_that_begins_with_the_cell(talk: Shared) -> None:
+    talk.shelf.save(cells("x = 1", "y = 2"), path=talk.path, base=1)
+    led = talk.ann.get(f"/notebooks/comments?path={talk.path}&cell=b").headers["location"]
+    assert led == talk.at("/comments?cell=b")
+    page = talk.ann.get(led).text
+    assert '<option value="b" selected>cell 3: y = 2</option>' in page
+    missing = "The cell that you come from is not in version 2."
+    assert missing not in page
+    assert missing in talk.ann.get(talk.at("/comments?cell=new")).text
+    assert talk.ann.get(f"/notebooks/comments?path={talk.path}").headers["location"] == talk.at("/comments")
+    assert talk.bob.get(f"/notebooks/comments?path={talk.path}").status_code == NOT_FOUND
+    (talk.shelf.home / "new.ipynb").write_text("{}")
+    assert "has no version yet" in talk.ann.get("/notebooks/comments?path=new.ipynb").text
+
+
 # ── who may ─────────────────────────────────────────────────────────────────────────────────────────
 def test_whoever_may_view_reads_comments_and_writes_none(it: Shared) -> None:
     it.share("view")
