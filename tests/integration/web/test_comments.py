@@ -142,7 +142,7 @@ def test_everybody_changes_and_deletes_their_own_and_the_audit_has_each_text(tal
     assert talk.send("/comments/change", talk.bob, comment=first.id, text="Why?").status_code == GO
     page = talk.bob.get(talk.at()).text
     assert "Why?" in page
-    assert '<span class="sub">changed</span>' in page
+    assert '<span class="sub">, changed</span>' in page
     talk.send("/comments/reply", talk.ann, thread=first.id, text="Because.")
     assert talk.send("/comments/delete", talk.bob, comment=first.id).status_code == GO
     page = talk.ann.get(talk.at()).text

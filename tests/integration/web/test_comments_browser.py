@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from integration.web.test_comments import cells, rows, say
 from integration.web.test_sharing import MARK, Shared, it
-from integration.web.test_sharing_browser import chromium, visit
+from integration.web.test_sharing_browser import chromium, gone, visit
 
 __all__ = ["chromium", "it", "visit"]
 
@@ -96,6 +96,15 @@ def test_a_comment_is_text_in_a_browser_too(talk: Shared, visit: Callable[..., P
         page.goto(f"{talk.ann.origin}{path}")
         expect(page.get_by_text("alert('canary')").first).to_be_attached()
     assert heard == []
+
+
+def test_a_page_of_comments_that_is_open_goes_with_the_share(talk: Shared, visit: Callable[..., Page]) -> None:
+    say(talk, "By ann", talk.ann)
+    page = visit(talk.bob, talk.at("/comments"))
+    expect(said(page, "By ann")).to_be_visible()
+    talk.end()
+    gone(page)
+    expect(said(page, "By ann")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390), ("light", 900)])
