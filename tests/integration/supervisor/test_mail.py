@@ -18,7 +18,7 @@ import saves
 from integration.gateway.gateways import runtime_for
 from services import Database
 from smtp import GIVES_UP, GOES_AWAY, PASSWORD, STALLS, MailServer
-from swap import runtime
+from swap import mailer, runtime
 from swap.db.notebook_tables import notebook, notice
 from swap.db.tables import person
 from swap.errors import SettingsError
@@ -211,7 +211,7 @@ def test_a_server_that_falls_silent_is_left_alone_until_the_next_run(
     site.comment("@bertrand", site.ann)
     site.server.answers[command] = answer
     with monkeypatch.context() as here:
-        here.setattr(program, "SECONDS", seconds)
+        here.setattr(mailer, "SECONDS", seconds)
         site.tell()
     assert len(site.said) == 1
     assert site.states == [state]
