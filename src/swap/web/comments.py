@@ -115,6 +115,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     wanted, first, thread_id = notebook_id(visit), begins(visit), visit.query("thread")
     with portal.engine.begin() as conn:
         seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
+        sharing.read(conn, visit.person, seen.opened, "comments", seen.hidden_outputs)
         if thread_id:
             if not ID.fullmatch(thread_id):
                 raise NotFound(comments.NOTHING)

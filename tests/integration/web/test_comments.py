@@ -269,6 +269,12 @@ def test_whoever_may_manage_it_deletes_any_and_changes_none(talk: Shared) -> Non
     assert said(talk) == [""]
 
 
+def test_the_audit_has_who_read_the_comments_on_anothers_notebook(talk: Shared) -> None:
+    for browser in (talk.ann, talk.bob):
+        browser.get(talk.at("/comments"))
+    assert [event["how"] for event in talk.events("notebook-read")] == ["comments"]
+
+
 def test_an_ended_share_ends_writing(talk: Shared) -> None:
     say(talk)
     (first,) = rows(talk)
