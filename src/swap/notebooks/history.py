@@ -367,6 +367,14 @@ def _version(conn: Connection, head: Head, number: int) -> tuple[Any, Manifest]:
     return found, manifest_of(conn, head.notebook_id, found.digest.hex())
 
 
+def manifest_at(conn: Connection, notebook_id: str, number: int) -> Manifest:
+    """Return the manifest of a version.  Raises NotFound."""
+    found = store.version(conn, notebook_id, number)
+    if found is None:
+        raise NotFound(NOWHERE)
+    return manifest_of(conn, notebook_id, found.digest.hex())
+
+
 def manifest_of(conn: Connection, notebook_id: str, digest: str) -> Manifest:
     """Return the manifest of this digest, which a version has."""
     return content.read(_unpacked(store.parts(conn, notebook_id, [digest])[digest]))

@@ -16,6 +16,7 @@ from swap.db.tables import person
 from swap.identity import Principal
 from swap.notebooks.model import name_of
 from swap.notebooks.shares import Kind, Role, Share
+from swap.notebooks.versions import Head
 
 _SHARE = (notebook_share.c.kind, notebook_share.c.whom, notebook_share.c.role, notebook_share.c.expires_at)
 
@@ -30,8 +31,14 @@ class Kept:
     owner: str
     number: int
     digest: str
+    file_digest: bytes
     at: datetime
     shares: tuple[Share, ...]
+
+    @property
+    def head(self) -> Head:
+        """Its newest version, as the store of versions knows it."""
+        return Head(self.notebook_id, self.path, self.number, self.digest, self.file_digest)
 
     @property
     def name(self) -> str:
@@ -62,6 +69,7 @@ _KEPT = (
     person.c.name,
     notebook_version.c.number,
     notebook_version.c.digest,
+    notebook_version.c.file_digest,
     notebook_version.c.at,
 )
 _NEWEST = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
@@ -86,7 +94,17 @@ def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
 
 
 def _kept(row: Any, shares: Iterable[Share]) -> Kept:
-    return Kept(row.id, row.path, row.person_id, row.name, row.number, row.digest.hex(), row.at, tuple(shares))
+    return Kept(
+        row.id,
+        row.path,
+        row.person_id,
+        row.name,
+        row.number,
+        row.digest.hex(),
+        row.file_digest,
+        row.at,
+        tuple(shares),
+    )
 
 
 def _concerns(reader: Principal) -> Any:

@@ -22,6 +22,8 @@ from swap.notebooks.shares import OFFERED, Kind, Role, Share
 from swap.people import service as people
 
 PAGE = 50
+DEEPEST = 20
+"""Forks of forks, and what a notebook was forked from, are followed so far."""
 """Rows of a list."""
 FOUND = 10
 """People, and groups, that a search finds."""
@@ -78,6 +80,15 @@ def open_(conn: Connection, person: Principal, notebook_id: str, now: datetime, 
         )
     mine = (share for share in kept.shares if share.kind is Kind.PERSON and share.reaches(person, now))
     return Opened(kept, found, found is not Role.OWN and any(share.role is Role.OWN for share in mine))
+
+
+def held(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> Opened:
+    """Return a notebook that somebody may view, which nobody else changes before the transaction ends.
+
+    Raises NotFound.
+    """
+    store.hold(conn, notebook_id)
+    return open_(conn, person, notebook_id, now)
 
 
 def share(conn: Connection, person: Principal, notebook_id: str, wanted: Share, now: datetime) -> None:

@@ -215,8 +215,11 @@ def test_the_forks_of_a_notebook_are_listed_in_pages(it: Shared, monkeypatch: py
 
 
 def test_a_notebook_that_was_forked_from_none_says_so(it: Shared) -> None:
-    assert "It was begun here, and not forked." in it.ann.get(it.at("/origin")).text
-    assert it.ann.get(it.at("/suggest")).status_code == CONFLICT
+    name = f"{secrets.token_hex(4)}.ipynb"
+    it.shelf.save(saves.notebook(name), path=name)
+    begun = id_of(it.portal, name)
+    assert "It was begun here, and not forked." in it.ann.get(f"/n/{begun}/origin").text
+    assert it.ann.get(f"/n/{begun}/suggest").status_code == CONFLICT
 
 
 # ── the original moves on ───────────────────────────────────────────────────────────────────────────
