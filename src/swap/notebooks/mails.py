@@ -40,6 +40,9 @@ _WORDS = {
     Kind.COMMENT: "{author} comments on {name}",
     Kind.SHARE: "{author} shares {name} with you",
     Kind.OFFER: "{author} offers you {name}",
+    Kind.SUGGESTION: "{author} suggests a change to {name}",
+    Kind.ACCEPTED: "{author} accepts what you suggested to {name}",
+    Kind.DECLINED: "{author} declines what you suggested to {name}",
 }
 
 
@@ -161,4 +164,6 @@ def _body(told: Sequence[Notice], lines: Sequence[str], url: str) -> str:
 def path(notice: Notice) -> str:
     """Return where in the portal stands what a notice is about."""
     home = f"/n/{notice.notebook_id}"
+    if notice.kind == Kind.SUGGESTION:
+        return f"{home}/suggestions"
     return f"{home}/comments?thread={notice.thread}" if notice.thread else home

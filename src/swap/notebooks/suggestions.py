@@ -16,10 +16,11 @@ from swap import audit
 from swap.content import Cell, Manifest
 from swap.errors import Conflict, Forbidden, LimitExceeded, Problem
 from swap.identity import Principal
-from swap.notebooks import events, fork_store, forks, history, merging, sharing, store
+from swap.notebooks import events, fork_store, forks, history, merging, notices, sharing, store
 from swap.notebooks.changes import Change
 from swap.notebooks.fork_store import Suggestion
 from swap.notebooks.merging import Cells, Offer
+from swap.notebooks.notices import About
 from swap.notebooks.place import Place
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
@@ -92,6 +93,8 @@ def suggest(
             "at": now,
         },
     )
+    about = About(original, None, person.id)
+    notices.tell(conn, notices.Kind.SUGGESTION, {both.original.opened.kept.owner_id}, about, now)
     audit.record(
         conn,
         events.CellSuggested(
@@ -151,6 +154,7 @@ def accept(
         written = _merge(conn, person, managed, suggestion, offer, f"portal-{token()}", now)
     number = head.number + (written is not None)
     fork_store.decide(conn, suggestion.id, fork_store.ACCEPTED, person.id, now)
+    notices.tell(conn, notices.Kind.ACCEPTED, {suggestion.by_id}, About(notebook_id, None, person.id), now)
     audit.record(
         conn,
         events.SuggestionAccepted(
@@ -192,6 +196,7 @@ def decline(conn: Connection, person: Principal, notebook_id: str, suggestion_id
     _demand_managed(sharing.held(conn, person, notebook_id, now))
     suggestion = _waiting(conn, notebook_id, suggestion_id)
     fork_store.decide(conn, suggestion.id, fork_store.DECLINED, person.id, now)
+    notices.tell(conn, notices.Kind.DECLINED, {suggestion.by_id}, About(notebook_id, None, person.id), now)
     audit.record(
         conn,
         events.SuggestionDeclined(
