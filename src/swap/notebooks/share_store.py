@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    delete,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.content import digest
@@ -143,26 +157,51 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
     return _with_shares(conn, reader, rows)
 
 
-def forks(conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int) -> list[Kept]:
-    """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
-    shared = (
-        select(notebook_share.c.notebook_id)
-        .where(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
-        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
-        .exists()
+def forks(
+    conn: Connection, reader: Principal, notebook_id: str, now: datetime, deepest: int, begins: int, limit: int
+) -> list[tuple[Kept, int]]:
+    """Return forks of a notebook that concern a person, each with its depth and before those of itself; newest first.
+
+    A fork of one that does not concern them is not among them.
+    """
+    first, fork = notebook.alias("first"), notebook.alias("fork")
+    below = (
+        select(first.c.id, literal(1).label("depth"), array([_age(first)]).label("place"))
+        .where(first.c.copied_from == notebook_id, *_concerning(first, reader, now))
+        .cte("below", recursive=True)
+    )
+    below = below.union_all(
+        select(fork.c.id, below.c.depth + 1, below.c.place.op("||")(_age(fork)))
+        .join(below, fork.c.copied_from == below.c.id)
+        .where(below.c.depth < deepest, *_concerning(fork, reader, now))
     )
     rows = conn.execute(
-        select(*_KEPT)
-        .select_from(notebook)
+        select(*_KEPT, below.c.depth)
+        .select_from(below)
+        .join(notebook, notebook.c.id == below.c.id)
         .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
-        .where(notebook.c.copied_from == notebook_id, notebook.c.deleted_at.is_(None))
-        .where(or_(notebook.c.person_id == reader.id, shared))
-        .order_by(notebook.c.created_at.desc(), notebook.c.id)
+        .order_by(below.c.place)
         .offset(begins)
         .limit(limit)
     ).all()
-    return _with_shares(conn, reader, rows)
+    return list(zip(_with_shares(conn, reader, rows), (row.depth for row in rows), strict=True))
+
+
+def _age(each: FromClause) -> ColumnElement[Any]:
+    """Return by what forks of one notebook are put in order."""
+    return func.row(-extract("epoch", each.c.created_at), each.c.id)
+
+
+def _concerning(each: FromClause, reader: Principal, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Choose notebooks that are there, and are a person's or shared with them."""
+    shared = (
+        select(notebook_share.c.notebook_id)
+        .where(notebook_share.c.notebook_id == each.c.id, _concerns(reader))
+        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .exists()
+    )
+    return each.c.deleted_at.is_(None), or_(each.c.person_id == reader.id, shared)
 
 
 def _with_shares(conn: Connection, reader: Principal, rows: Sequence[Any]) -> list[Kept]:

@@ -235,10 +235,19 @@ def received(conn: Connection, person: Principal, now: datetime, begins: int) ->
     return shown, len(found) > PAGE
 
 
-def forks(conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int) -> tuple[list[Kept], bool]:
-    """Return a page of a notebook's forks that somebody may open, the newest first, and whether there are more."""
-    found = store.forks(conn, person, opened.kept.notebook_id, now, begins, PAGE + 1)
-    shown = [each for each in found[:PAGE] if shares.role(person, each.owner_id, each.shares, now) is not None]
+def forks(
+    conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int
+) -> tuple[list[tuple[Kept, int]], bool]:
+    """Return a page of a notebook's forks that somebody may open, and whether there are more.
+
+    Each has its depth, 1 for a fork of the notebook itself, and stands before its own forks.
+    """
+    found = store.forks(conn, person, opened.kept.notebook_id, now, DEEPEST, begins, PAGE + 1)
+    shown = [
+        (each, depth)
+        for each, depth in found[:PAGE]
+        if shares.role(person, each.owner_id, each.shares, now) is not None
+    ]
     return shown, len(found) > PAGE
 
 

@@ -84,14 +84,24 @@ def leave(portal: Portal, visit: Visit) -> Response:
 
 
 def listing(portal: Portal, visit: Visit) -> Response:
-    """The forks of a notebook that I may open."""
+    """What a notebook was forked from, and its forks and theirs, as far as I may open them."""
     wanted, first = notebook_id(visit), begins(visit)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, wanted, visit.now)
+        origins = forks.origins(conn, visit.person, wanted, visit.now)
         found, more = sharing.forks(conn, visit.person, opened, visit.now, first)
     at = address(wanted, "forks")
-    more_ = pages(at, first, sharing.PAGE, more=more)
-    return respond(portal, visit, "forks.html", here="notebooks", opened=opened, at=at, forks=found, **more_)
+    return respond(
+        portal,
+        visit,
+        "forks.html",
+        here="notebooks",
+        opened=opened,
+        origins=origins,
+        forks=found,
+        at=at,
+        **pages(at, first, sharing.PAGE, more=more),
+    )
 
 
 def ask_suggest(portal: Portal, visit: Visit) -> Response:
