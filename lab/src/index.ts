@@ -136,7 +136,7 @@ const saved: JupyterFrontEndPlugin<void> = {
 
 const pages: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:pages',
-  description: 'Leads to the pages that say with whom a notebook is shared, and what people say about it.',
+  description: 'Leads to the pages that say with whom a notebook is shared, what people say about it, and what was forked.',
   autoStart: true,
   requires: [INotebookTracker],
   optional: [IMainMenu, ICommandPalette],

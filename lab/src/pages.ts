@@ -7,6 +7,7 @@ import type { INotebookTracker } from '@jupyterlab/notebook';
 
 const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
+const FORKS = 'swap:forks';
 const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
 
 export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null): void {
@@ -28,15 +29,25 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
     caption: 'What people say about this notebook, and about the cell you are at: opens its page in SWAP',
     execute: () => open('comments', path(), { cell: tracker.activeCell?.model.id ?? '' })
   });
-  tracker.currentChanged.connect(() => Object.keys(BUTTONS).forEach(id => commands.notifyCommandChanged(id)));
+  commands.addCommand(FORKS, {
+    ...options,
+    label: 'Forks and Origin…',
+    caption: 'What this notebook was forked from, and its forks: opens its page in SWAP',
+    execute: () => open('forks', path())
+  });
+  const all = [SHARE, COMMENTS, FORKS];
+  tracker.currentChanged.connect(() => all.forEach(id => commands.notifyCommandChanged(id)));
   tracker.widgetAdded.connect((_, panel) => {
     Object.entries(BUTTONS).forEach(([id, label]) => {
       panel.toolbar.insertBefore('kernelName', id.replace(':', '-'), new CommandToolbarButton({ commands, id, label }));
     });
   });
   app.contextMenu.addItem({ command: COMMENTS, selector: '.jp-Notebook .jp-Cell', rank: 90 });
-  menu?.fileMenu.addGroup([{ command: SHARE }, { command: COMMENTS }], 20);
-  Object.keys(BUTTONS).forEach(command => palette?.addItem({ command, category: 'SWAP' }));
+  menu?.fileMenu.addGroup(
+    all.map(command => ({ command })),
+    20
+  );
+  all.forEach(command => palette?.addItem({ command, category: 'SWAP' }));
 }
 
 function open(page: string, path: string, query: Record<string, string> = {}): void {

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from swap.notebooks import forks, sharing, suggestions
-from swap.web.asked import ID, address, begins, notebook_id
+from swap.web.asked import ID, address, begins, from_mine, notebook_id
 from swap.web.pages import go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
@@ -81,6 +81,11 @@ def leave(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         forks.leave(conn, portal.settings.policy, visit.person, wanted, key, mark, visit.now)
     return go(address(wanted, "origin"))
+
+
+def of_mine(portal: Portal, visit: Visit) -> Response:
+    """Lead from a file of my home to the forks of the notebook that was saved from it."""
+    return from_mine(portal, visit, "forks", "Fork")
 
 
 def listing(portal: Portal, visit: Visit) -> Response:

@@ -92,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/notices/read", notices.read_all),
     Route("POST", "/notices/mail", notices.choose),
     Route("POST", "/n/{notebook_id}/fork", forks.fork),
+    Route("GET", "/notebooks/forks", forks.of_mine),
     Route("GET", "/n/{notebook_id}/forks", forks.listing),
     Route("GET", "/n/{notebook_id}/origin", forks.origin),
     Route("POST", "/n/{notebook_id}/origin/take", forks.take),

@@ -507,11 +507,22 @@ def test_a_notebook_leads_to_its_pages(shared: Shared, button: str, item: str, p
         shared.page.locator(".jp-NotebookPanel-toolbar").get_by_text(button, exact=True).click()
     assert where.fullmatch(opened.value.url)
     opened.value.close()
+    assert where.fullmatch(from_the_file_menu(shared, item))
+
+
+def from_the_file_menu(shared: Shared, item: str) -> str:
+    """Return where an item of the File menu leads."""
     shared.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
     with shared.page.context.expect_page() as opened:
         shared.page.locator(".lm-Menu-itemLabel", has_text=item).click()
-    assert where.fullmatch(opened.value.url)
+    url = opened.value.url
     opened.value.close()
+    return url
+
+
+def test_a_notebook_leads_to_its_forks(shared: Shared) -> None:
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
+    assert from_the_file_menu(shared, "Forks and Origin") == "http://localhost:8000/notebooks/forks?path=shared.ipynb"
 
 
 def test_a_cell_leads_to_the_comments_on_it(shared: Shared) -> None:

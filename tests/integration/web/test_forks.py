@@ -231,6 +231,13 @@ def test_forks_of_forks_are_listed_below_them_and_origins_above(it: Shared) -> N
     assert "4 forks" in it.ann.get(it.at()).text
 
 
+def test_a_file_leads_to_the_forks_of_its_notebook_once_it_has_a_version(it: Shared) -> None:
+    assert it.ann.get(f"/notebooks/forks?path={it.path}").headers["location"] == it.at("/forks")
+    (it.shelf.home / "fresh.ipynb").write_text("{}")
+    assert "has no version yet" in it.ann.get("/notebooks/forks?path=fresh.ipynb").text
+    assert it.bob.get(f"/notebooks/forks?path={it.path}").status_code == NOT_FOUND
+
+
 def test_the_forks_of_a_notebook_are_listed_in_pages(it: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "PAGE", 2)
     made = [fork_of(it, it.ann) for _ in range(3)]
