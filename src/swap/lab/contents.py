@@ -18,8 +18,8 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from jupyter_server.utils import ensure_async, to_api_path
 from tornado.web import HTTPError
 
-from swap import content
 from swap.client import locks
+from swap.lab.journal import parts
 from swap.lab.saving import Saving
 from swap.lab.sending import Stale
 from swap.lab.sessions import OneForEach
@@ -32,7 +32,6 @@ SENT_BYTES = 2 * OPENED_BYTES
 """Of what a page sends: a notebook that has grown too large to be opened again can still be saved."""
 KERNELS = 16
 """Of those that have run a notebook before, as a save tells them."""
-_CHUNK_BYTES = 1_000_000
 
 
 class BoundedContents(AsyncLargeFileManager):
@@ -130,8 +129,7 @@ def _demand_small(os_path: str) -> None:
 
 def _demand_few_parts(os_path: str) -> None:
     """Count before anything is built of it."""
-    with Path(os_path).open("rb") as file:
-        count = content.count(iter(partial(file.read, _CHUNK_BYTES), b""))
+    count = parts(Path(os_path))
     if count > OPENED_PARTS:
         raise _too_large(os_path, f"has {count:,} parts, and {OPENED_PARTS:,} can be opened")
 

@@ -21,7 +21,7 @@ import nbformat
 from swap import content
 from swap.content import Taken
 from swap.errors import Invalid, LimitExceeded, NotSignedIn, Problem, SwapError, Unavailable
-from swap.lab.journal import Entry, Journal, Signature, signature
+from swap.lab.journal import Entry, Journal, Signature, parts, signature
 from swap.lab.placing import move, put
 from swap.lab.sending import Save, Stale, Store
 
@@ -158,7 +158,8 @@ class Saving:
         now, known = signature(target), self._known.get(name)
         if now is None or (known is not None and known.file == now) or now[1] > content.WHOLE_BYTES:
             return
-        if not target.is_file():  # a pipe would be waited for
+        # A pipe would be waited for; what has many parts is counted before it is in memory.
+        if not target.is_file() or parts(target) > content.WHOLE_PARTS:
             return
         written = target.read_bytes()
         if _read(written) is not None:
@@ -377,8 +378,6 @@ def _taken(document: Mapping[str, Any], size_bytes: int, before: Taken | None) -
 
 def _read(written: bytes) -> Taken | None:
     """Take a notebook's file apart; None for what is none."""
-    if content.count([written]) > content.WHOLE_PARTS:
-        return None
     try:
         return content.take_apart(_parsed(written))
     except (Invalid, LimitExceeded, ValueError, KeyError, TypeError, AttributeError, RecursionError):
