@@ -53,8 +53,9 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
 def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
     """Raise StaleBase for what was made from an older version than the newest."""
     if sent.kind is Kind.FOUND:
-        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere.
-        if store.by_digest(conn, head.notebook_id, sent.digest) is not None:
+        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere, if the
+        # server does not know that one.
+        if sent.base != head.number and store.by_digest(conn, head.notebook_id, sent.digest) is not None:
             raise stale(head)
     elif head.number and sent.base not in {head.number, 0}:
         raise stale(head)
