@@ -18,8 +18,8 @@ from services import certificate
 from swap.settings import Mail, Secret
 
 PASSWORD = "mail s3cret"
-GIVES_UP, GOES_AWAY = "give-up", "go-away"
-"""What a step may do beside answering: close before it answers; or take the text, and then close."""
+GIVES_UP, GOES_AWAY, STALLS = "give-up", "go-away", "stall"
+"""What a step may do beside answering: close before it answers; take the text, and then close; or say nothing."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class MailServer:
     offers_tls: bool = True
     name: str = "localhost"
     answers: dict[str, str] = field(default_factory=dict)
-    """What it says to a command instead of 250, or one of the two above."""
+    """What it says to a command, or to a whole line, instead of 250; or one of the three above."""
     at_text: Callable[[], Any] = lambda: None
     """Called when a text has come, before it is answered."""
     taken: list[EmailMessage] = field(default_factory=list)
@@ -106,9 +106,11 @@ class MailServer:
         while line := lines.readline():
             self.said.append(line.decode("latin-1").rstrip("\r\n"))
             verb = self.said[-1].split(" ")[0].split(":")[0].upper()
-            instead = self.answers.get(verb, "")
+            instead = self.answers.get(self.said[-1], self.answers.get(verb, ""))
             if instead == GIVES_UP:
                 return True
+            if instead == STALLS:
+                continue
             if instead not in {"", GOES_AWAY}:
                 _say(link, instead)
             elif verb == "EHLO":

@@ -11,7 +11,7 @@ import { Widget } from '@lumino/widgets';
 import { call } from './api';
 import { copyName } from './copy';
 import { el } from './dom';
-import { historyOf } from './saved';
+import { pageOf } from './pages';
 
 type Asked = {
   _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
@@ -97,7 +97,7 @@ async function goOn(
       throw quiet('ModalCancelError');
     }
     case 'theirs':
-      window.open(historyOf(context.localPath), '_blank', 'noopener');
+      window.open(pageOf('history', context.localPath), '_blank', 'noopener');
       throw quiet('ModalCancelError');
     case 'mine':
       await call('saved', { path: context.localPath }, { method: 'POST', body: JSON.stringify({ version }) });

@@ -17,8 +17,8 @@ import { sayEnds } from './ended';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
 import { addMeter } from './meter';
+import { addPages } from './pages';
 import { addSaved } from './saved';
-import { addShare } from './share';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -134,13 +134,13 @@ const saved: JupyterFrontEndPlugin<void> = {
   activate: (_, statusBar: IStatusBar, tracker: INotebookTracker) => addSaved(statusBar, tracker)
 };
 
-const share: JupyterFrontEndPlugin<void> = {
-  id: '@swap/lab:share',
-  description: 'Leads to the page that says with whom a notebook is shared.',
+const pages: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:pages',
+  description: 'Leads to the pages that say with whom a notebook is shared, what people say about it, and what was forked.',
   autoStart: true,
   requires: [INotebookTracker],
   optional: [IMainMenu, ICommandPalette],
-  activate: (app, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null) => addShare(app, tracker, menu, palette)
+  activate: (app, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null) => addPages(app, tracker, menu, palette)
 };
 
 const meter: JupyterFrontEndPlugin<void> = {
@@ -209,7 +209,7 @@ export default [
   failures,
   conflicts,
   saved,
-  share,
+  pages,
   meter,
   ends,
   narrow,

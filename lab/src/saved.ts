@@ -1,10 +1,10 @@
 /** How the notebook in front was saved last, in the status bar: as which version, or on this machine only. */
-import { PageConfig } from '@jupyterlab/coreutils';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { IStatusBar } from '@jupyterlab/statusbar';
 import { Widget } from '@lumino/widgets';
 import { call } from './api';
 import { el, icon } from './dom';
+import { pageOf } from './pages';
 import { explained, said, Saved } from './version';
 
 const POLL_MS = 5000;
@@ -24,7 +24,7 @@ export function addSaved(bar: IStatusBar, tracker: INotebookTracker): void {
       link.replaceChildren(saved.version === null ? icon('error', 'l-warn') : '', text);
     }
     link.title = explained(saved);
-    link.href = historyOf(panel?.context.path ?? '');
+    link.href = pageOf('history', panel?.context.path ?? '');
   };
   const ask = async (panel: NotebookPanel): Promise<void> => {
     const saved = await call<Saved>('saved', { path: panel.context.localPath }).catch(() => null);
@@ -53,11 +53,4 @@ export function addSaved(bar: IStatusBar, tracker: INotebookTracker): void {
   }, POLL_MS);
   item.setHidden(true);
   bar.registerStatusItem('@swap/lab:saved', { item, align: 'right', rank: 10 });
-}
-
-/** Return the address of a notebook's history in the portal. */
-export function historyOf(path: string): string {
-  const url = new URL('/notebooks/history', PageConfig.getOption('swapHome'));
-  url.searchParams.set('path', path);
-  return url.href;
 }

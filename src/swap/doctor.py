@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from swap import r, runtime, terminal, visit
+from swap import mailer, r, runtime, terminal, visit
 from swap.connectors import registry
 from swap.db import engine, migrate
 from swap.errors import SwapError
@@ -59,7 +59,7 @@ def report(settings: Settings, say: Callable[[str], None]) -> int:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield the findings: the machine, secrets, certificate, processes, proxy, people's directory, sources, names."""
+    """Yield the findings: machine, secrets, certificate, processes, proxy, people's directory, mail, sources, names."""
     yield _disk(settings.state)
     yield from _secrets(settings)
     yield from _limits(settings)
@@ -82,6 +82,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _public(settings, here)
         yield from _lines(here, settings)
     yield from _directory(settings)
+    yield from _mail(settings)
     for name in settings.sources:
         yield from _source(settings, name)
     for address in settings.addresses:
@@ -116,7 +117,10 @@ def _r() -> Finding:
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     """Yield the secrets that cannot be read or that others could read; never their content."""
-    named: dict[str, Secret | None] = {"database.password": settings.database.password}
+    named: dict[str, Secret | None] = {
+        "database.password": settings.database.password,
+        "mail.password": getattr(settings.mail, "password", None),
+    }
     if settings.people.ldap is not None:
         named["people.ldap.bind_password"] = settings.people.ldap.bind_password
     named |= {
@@ -291,6 +295,19 @@ def _directory(settings: Settings) -> Iterator[Finding]:
         return
     for check in directory.check():
         yield Finding(check.subject, works=check.works, saw=check.saw, todo=check.todo)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    """Yield whether the site's mail server proves its name and lets SWAP in.  No mail is sent."""
+    if settings.mail is None:
+        return
+    server = f"{settings.mail.host}:{settings.mail.port}"
+    try:
+        with mailer.connected(settings.mail):
+            yield Finding("mail", works=True, saw=f"{server} answers")
+    except SwapError as error:
+        todo = "See that `mail` in swap.toml names the server, its authorities and SWAP's account there."
+        yield Finding("mail", works=False, saw=f"{server}: {error.problem.title}", todo=todo)
 
 
 def _source(settings: Settings, name: str) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 import services
 import slapd
 from services import Database
+from smtp import MailServer
 from swap import doctor, ports
 from swap.doctor import Finding
 from swap.settings import FilesSource, HiveSource, Kerberos, MysqlSource, Origins, PostgresSource, Secret, Settings
@@ -177,6 +178,24 @@ def test_a_directory_is_told_with_each_of_its_servers(tmp_path: Path) -> None:
     assert not found[away].works
     assert found["group annalists"].todo
     assert found["people.ldap.bind_password"].todo == f"chmod 600 {account}"
+
+
+def test_the_mail_server_is_told_and_what_keeps_swap_out_without_the_password(tmp_path: Path) -> None:
+    server = MailServer(tmp_path)
+    works = findings(Settings(state=tmp_path, mail=server.settings()))
+    assert works["mail"] == Finding("mail", works=True, saw=f"localhost:{server.port} answers")
+    (tmp_path / "wrong").write_text("hunter2-secret")
+    refused = findings(
+        Settings(state=tmp_path, mail=server.settings(password=Secret(file=tmp_path / "wrong"))),
+    )
+    assert "535" in refused["mail"].saw
+    assert "hunter2" not in repr(refused)
+    assert not refused["mail.password"].works  # others may read the file
+    strange = findings(Settings(state=tmp_path, mail=server.settings(ca=None)))
+    assert "SSLCertVerificationError" in strange["mail"].saw
+    server.close()
+    assert not findings(Settings(state=tmp_path, mail=server.settings()))["mail"].works
+    assert server.taken == []
 
 
 def test_with_walls_the_limits_that_hold_are_named(tmp_path: Path) -> None:

@@ -131,7 +131,9 @@ notice = Table(
     Column("mail", Text, nullable=False, server_default="waiting"),  # the outbox: what is `sending` is not sent again
     Column("tries", Integer, nullable=False, server_default="0"),
     moment("due_at", now=True),
-    CheckConstraint("kind in ('mention','reply','comment','share','offer')", name="kind"),
+    CheckConstraint(
+        "kind in ('mention','reply','comment','share','offer','suggestion','accepted','declined')", name="kind"
+    ),
     CheckConstraint("mail in ('waiting','sending','sent','dropped')", name="mail"),
     UniqueConstraint("comment_id", "person_id"),
     Index(None, "person_id", "id"),

@@ -17,6 +17,8 @@ from typing import Literal
 
 import httpx
 
+from swap.lab.loopback import NO_TLS
+
 SILENCE_SECONDS = 45.0
 """The gateway writes a comment every 15 s; silence for three of them means that the line is dead."""
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 4.0)
@@ -86,7 +88,9 @@ class Listener:
         self._headers = {"Authorization": f"Bearer {credential}", "Accept": "text/event-stream"}
         self._hear = hear
         self._epoch = 0
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(5.0, read=SILENCE_SECONDS), trust_env=False)
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(5.0, read=SILENCE_SECONDS), trust_env=False, verify=NO_TLS
+        )
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

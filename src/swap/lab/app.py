@@ -32,6 +32,7 @@ from swap.lab.saving import Saving
 from swap.lab.sending import TOKENS, Store
 from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token, Tokens
+from swap.lab.watching import Watching
 
 ASK_SECONDS = 2.0
 
@@ -94,7 +95,7 @@ class Swap:
         own_disk = environment.home if environment.own_disk else None
         self.meter = meter.Meter(environment.group, own_disk, self.pids)
         self.ends = Ends(self.meter.met)
-        self.watching: asyncio.Task[None] | None = None
+        self.watching: list[asyncio.Task[None]] = []
         self.hub_caches: list[Any] = []
 
     def join(self) -> None:
@@ -136,7 +137,7 @@ class Swap:
         return answered
 
     async def start(self, tell_hub: Callable[[], Awaitable[None]]) -> None:
-        """Open the token socket, listen to the gateway, and watch for the time to end."""
+        """Open the token socket, listen to the gateway, watch the home, and for the time to end."""
         self.saving.begin()
         await self.socket.start()
         self.listener.start()
@@ -149,12 +150,13 @@ class Swap:
             end=lambda: signal.raise_signal(signal.SIGTERM),
             log=self.server.log,
         )
-        self.watching = asyncio.create_task(watch.run())
+        home = Watching(self.environment.home, self.saving)
+        self.watching = [asyncio.create_task(watch.run()), asyncio.create_task(home.run())]
 
     async def stop(self) -> None:
         """Close everything."""
-        if self.watching is not None:
-            self.watching.cancel()
+        for each in self.watching:
+            each.cancel()
         await self.queries.close()
         await self.listener.stop()
         await self.saving.close()

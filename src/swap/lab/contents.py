@@ -7,6 +7,7 @@ given, or that grew in a loop, must not end the server with all its kernels.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from jupyter_server.utils import ensure_async, to_api_path
 from tornado.web import HTTPError
 
-from swap import content
 from swap.client import locks
-from swap.lab.saving import Saving, environment_of
+from swap.lab.journal import parts
+from swap.lab.saving import Saving
 from swap.lab.sending import Stale
 from swap.lab.sessions import OneForEach
 
@@ -29,7 +30,8 @@ OPENED_PARTS = 200_000
 """Of a notebook: lists and objects of its JSON, a cell has about four."""
 SENT_BYTES = 2 * OPENED_BYTES
 """Of what a page sends: a notebook that has grown too large to be opened again can still be saved."""
-_CHUNK_BYTES = 1_000_000
+KERNELS = 16
+"""Of those that have run a notebook before, as a save tells them."""
 
 
 class BoundedContents(AsyncLargeFileManager):
@@ -51,7 +53,7 @@ class BoundedContents(AsyncLargeFileManager):
         write = partial(nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
         text = await run_sync(write, nb)
         path = to_api_path(os_path, self.root_dir)
-        environment = environment_of(nb, await self._kernel_of(path), self._kernels_before(path))
+        environment = _environment(nb, await self._kernel_of(path), self._kernels_before(path))
         with self.perm_to_403(os_path):
             try:
                 await self.saving.save(path, Path(os_path), f"{text.rstrip()}\n", nb, environment)
@@ -107,6 +109,18 @@ class BoundedContents(AsyncLargeFileManager):
             raise HTTPError(400, f"{Path(os_path).name} cannot be read as a notebook. {todo}") from error
 
 
+def _environment(document: Mapping[str, Any], kernel_id: str, ran: Collection[str]) -> dict[str, str]:
+    """Return what a notebook runs in, as it says, the kernel that runs it, and which others have run it."""
+    metadata = document.get("metadata")
+    spec = metadata.get("kernelspec") if isinstance(metadata, Mapping) else None
+    spec = spec if isinstance(spec, Mapping) else {}
+    said = {"kernel": spec.get("name"), "language": spec.get("language")}
+    others = [each for each in ran if each != kernel_id]
+    # Of more than are told it is not known which they are.
+    kernels = {"kernel_id": kernel_id if len(others) <= KERNELS else "", "kernels": " ".join(others[:KERNELS])}
+    return {name: value[:64] for name, value in said.items() if isinstance(value, str)} | kernels
+
+
 def _demand_small(os_path: str) -> None:
     size = os.stat(os_path).st_size if os.path.isfile(os_path) else 0  # noqa: PTH113, PTH116 — a path of Jupyter's
     if size > OPENED_BYTES:
@@ -115,8 +129,7 @@ def _demand_small(os_path: str) -> None:
 
 def _demand_few_parts(os_path: str) -> None:
     """Count before anything is built of it."""
-    with Path(os_path).open("rb") as file:
-        count = content.count(iter(partial(file.read, _CHUNK_BYTES), b""))
+    count = parts(Path(os_path))
     if count > OPENED_PARTS:
         raise _too_large(os_path, f"has {count:,} parts, and {OPENED_PARTS:,} can be opened")
 

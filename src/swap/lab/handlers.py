@@ -18,6 +18,7 @@ from tornado.routing import PathMatches, Rule
 
 from swap.errors import Problem, SwapError, Unavailable, to_json
 from swap.lab.idle import Idle
+from swap.lab.loopback import NO_TLS
 from swap.lab.tokens import Tokens
 
 QUERY_ID = r"([A-Za-z0-9_-]{1,64})"
@@ -33,7 +34,9 @@ class Gateway:
         self.url = url
         self.tokens = tokens
         limits = httpx.Limits(max_connections=64, max_keepalive_connections=8)
-        self.client = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0), limits=limits, trust_env=False)
+        self.client = httpx.AsyncClient(
+            timeout=httpx.Timeout(30.0, connect=5.0), limits=limits, trust_env=False, verify=NO_TLS
+        )
 
     async def ask(
         self, method: str, path: str, parameters: dict[str, list[str]], content: bytes | None

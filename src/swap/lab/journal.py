@@ -10,10 +10,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from swap import content
+
 FOLDER = Path(".swap", "saving")
+_CHUNK_BYTES = 250_000
 
 Signature = tuple[int, int, int]
 """By what a file is told from itself after a change: its moment, size and number on the disk."""
@@ -134,3 +138,9 @@ def signature(path: Path) -> Signature | None:
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+def parts(path: Path) -> int:
+    """Return how many lists and objects a notebook has, of which little is in memory at a time."""
+    with path.open("rb") as file:
+        return content.count(iter(partial(file.read, _CHUNK_BYTES), b""))

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,12 @@ import nbformat
 from swap import content
 from swap.content import Taken
 from swap.errors import Invalid, LimitExceeded, NotSignedIn, Problem, SwapError, Unavailable
-from swap.lab.journal import Entry, Journal, Signature, signature
+from swap.lab.journal import Entry, Journal, Signature, parts, signature
 from swap.lab.placing import move, put
 from swap.lab.sending import Save, Stale, Store
 
 KEPT_BYTES = 5_000_000
 """Of a notebook whose cells are kept in memory, so that those that did not change are not taken apart again."""
-KERNELS = 16
-"""Of those that have run a notebook before, as a save tells them."""
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Between looks whether SWAP is back, while something waits for it."""
 
@@ -160,17 +158,38 @@ class Saving:
         now, known = signature(target), self._known.get(name)
         if now is None or (known is not None and known.file == now) or now[1] > content.WHOLE_BYTES:
             return
+        # A pipe would be waited for; what has many parts is counted before it is in memory.
+        if not target.is_file() or parts(target) > content.WHOLE_PARTS:
+            return
         written = target.read_bytes()
         if _read(written) is not None:
             self._journal.add(Entry(_new_id(), "found", name), written, lasting=True)
+            self._known[name] = replace(known, file=now) if known else _Known(0, None, now)
+
+    async def found(self, target: Path) -> None:
+        """Take in a notebook that something else has written, unless it is as it was left here."""
+        async with self._turn:
+            name = self._name(target)
+            if name not in self._refused:
+                await asyncio.to_thread(self._take_in, name, target)
+                await self._pass_all_on()
 
     async def moved(self, old: Path, new: Path) -> None:
         """Let a notebook, or all in a folder, keep its history."""
         async with self._turn:
-            was, now = self._name(old), self._name(new)
-            for name in [each for each in self._known if each == was or each.startswith(f"{was}/")]:
-                self._known[now + name[len(was) :]] = self._known.pop(name)
-            await self._note(Entry(_new_id(), "move", was, to=now))
+            await self._move(old, new)
+
+    async def found_moved(self, old: Path, new: Path) -> None:
+        """The same, for what something else has moved, unless something has come into its former place since."""
+        async with self._turn:
+            if await asyncio.to_thread(lambda: new.exists() and not old.exists()):
+                await self._move(old, new)
+
+    async def _move(self, old: Path, new: Path) -> None:
+        was, now = self._name(old), self._name(new)
+        for name in [each for each in self._known if each == was or each.startswith(f"{was}/")]:
+            self._known[now + name[len(was) :]] = self._known.pop(name)
+        await self._note(Entry(_new_id(), "move", was, to=now))
 
     async def deleted(self, target: Path) -> None:
         """Say that a notebook, or a folder, is gone."""
@@ -182,6 +201,9 @@ class Saving:
 
     async def _note(self, entry: Entry) -> None:
         await asyncio.to_thread(self._journal.add, entry, lasting=True)
+        await self._pass_all_on()
+
+    async def _pass_all_on(self) -> None:
         try:
             await self._drain()
         except (Unavailable, NotSignedIn):
@@ -356,8 +378,6 @@ def _taken(document: Mapping[str, Any], size_bytes: int, before: Taken | None) -
 
 def _read(written: bytes) -> Taken | None:
     """Take a notebook's file apart; None for what is none."""
-    if content.count([written]) > content.WHOLE_PARTS:
-        return None
     try:
         return content.take_apart(_parsed(written))
     except (Invalid, LimitExceeded, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -372,18 +392,6 @@ def _parsed(written: bytes) -> Any:
 
 def _new_id() -> str:
     return f"{time.time_ns():020d}-{secrets.token_hex(6)}"
-
-
-def environment_of(document: Mapping[str, Any], kernel_id: str, ran: Collection[str] = ()) -> dict[str, str]:
-    """Return what a notebook runs in, as it says, the kernel that runs it, and which others have run it."""
-    metadata = document.get("metadata")
-    spec = metadata.get("kernelspec") if isinstance(metadata, Mapping) else None
-    spec = spec if isinstance(spec, Mapping) else {}
-    said = {"kernel": spec.get("name"), "language": spec.get("language")}
-    others = [each for each in ran if each != kernel_id]
-    # Of more than are told it is not known which they are.
-    kernels = {"kernel_id": kernel_id if len(others) <= KERNELS else "", "kernels": " ".join(others[:KERNELS])}
-    return {name: value[:64] for name, value in said.items() if isinstance(value, str)} | kernels
 
 
 def as_json(saved: Saved | None) -> dict[str, Any]:

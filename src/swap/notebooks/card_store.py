@@ -159,7 +159,7 @@ def statement(reader: Principal, wanted: Wanted, now: datetime) -> Select[Any]:
         select(*columns, _c.notebook_id.in_(mine).label("starred"))
         .join(notebook, notebook.c.id == _c.notebook_id)
         .where(_c.open_to.overlap(_array(*_who(reader))))
-        .where(notebook.c.deleted_at.is_(None), share_store.opens(reader, now))
+        .where(notebook.c.deleted_at.is_(None), share_store.opens(notebook, reader, now))
     )
     if wanted.dataset:
         found = found.where(_c.datasets.contains(_array(wanted.dataset)))
@@ -167,7 +167,7 @@ def statement(reader: Principal, wanted: Wanted, now: datetime) -> Select[Any]:
         found = found.where(_c.person_id == wanted.person_id, notebook.c.person_id == wanted.person_id)
     if wanted.group:
         theirs = named(Kind.GROUP, wanted.group)
-        found = found.where(_c.open_to.contains(_array(theirs)), share_store.with_group(wanted.group, now))
+        found = found.where(_c.open_to.contains(_array(theirs)), share_store.with_group(notebook, wanted.group, now))
     if wanted.starred:
         found = found.where(_c.notebook_id.in_(mine))
     if wanted.words:

@@ -6,6 +6,7 @@ What is in a notebook is anybody's: every part may be of any type, and nothing o
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,9 @@ LINES = 2_000
 CONTEXT = 3
 CHANGES = 200
 """Cells that are shown."""
+
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn the direction of text: with them a line can look like another one."""
 
 What = Literal["added", "removed", "changed", "moved"]
 
@@ -41,6 +45,19 @@ class Change:
     lines: tuple[Line, ...]
     outputs: str
     """What became of its outputs, in words; empty when they are the same."""
+    beside: bool = False
+    """Whether something beside its text and its outputs is new, such as a tag or an attached picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlike:
+    """A cell that the other version has not got as it is."""
+
+    place: int
+    kind: str
+    text: str
+    beside: dict[str, Any]
+    cell: Cell
 
 
 def needed(before: Sequence[Cell], after: Sequence[Cell]) -> set[str]:
@@ -59,35 +76,43 @@ def between(
     """
     old, new = _unlike(before, after, part), _unlike(after, before, part)
     found = [
-        Change("removed", place, kind, _lines("-", text), "")
-        for key, (place, kind, text, _) in old.items()
+        Change("removed", each.place, each.kind, _lines("-", each.text), "")
+        for key, each in old.items()
         if key not in new
     ]
-    for key, (place, kind, text, cell) in new.items():
-        if key not in old:
-            found.append(Change("added", place, kind, _lines("+", text), _told(None, cell, part, hidden)))
+    for key, now in new.items():
+        was = old.get(key)
+        if was is None:
+            told = _told(None, now.cell, part, hidden)
+            found.append(Change("added", now.place, now.kind, _lines("+", now.text), told, any(now.beside.values())))
             continue
-        was = old[key]
-        found.append(Change("changed", place, kind, _compared(was[2], text), _told(was[3], cell, part, hidden)))
+        told = _told(was.cell, now.cell, part, hidden)
+        beside = was.kind != now.kind or not _same(was.beside, now.beside)
+        found.append(Change("changed", now.place, now.kind, _compared(was.text, now.text), told, beside))
     return (*found, *_moved(before, after))[:CHANGES]
 
 
-def _unlike(
-    cells: Sequence[Cell], others: Sequence[Cell], part: Callable[[str], bytes]
-) -> dict[Any, tuple[int, str, str, Cell]]:
+def _unlike(cells: Sequence[Cell], others: Sequence[Cell], part: Callable[[str], bytes]) -> dict[Any, _Unlike]:
     """Return, by what tells a cell again, the cells that the other version has not got as they are."""
-    same, found = set(others), dict[Any, tuple[int, str, str, Cell]]()
+    same, found = set(others), dict[Any, _Unlike]()
     for place, cell in enumerate(cells, 1):
         if cell in same:
             continue
         made = content.loaded(part(cell.source))
-        text, kind, key = made.get("source"), made.get("cell_type"), made.get("id")
+        text, kind, key = made.pop("source", None), made.pop("cell_type", None), made.pop("id", None)
         # Without an id, as before format 4.5, a cell is told again by what it says.
         key = ("id", key) if isinstance(key, str) else ("source", cell.source)
         while key in found:
             key = (*key, place)
-        found[key] = (place, str(kind), text if isinstance(text, str) else "", cell)
+        found[key] = _Unlike(place, str(kind), text if isinstance(text, str) else "", made, cell)
     return found
+
+
+def _same(was: dict[str, Any], now: dict[str, Any]) -> bool:
+    try:
+        return was == now
+    except RecursionError:  # nested deeply
+        return False
 
 
 def _moved(before: Sequence[Cell], after: Sequence[Cell]) -> list[Change]:
@@ -115,17 +140,21 @@ def _compared(was: str, now: str) -> tuple[Line, ...]:
             shown.append(Line("…", ""))
         for tag, old_from, old_to, new_from, new_to in group:
             if tag == "equal":
-                shown += (Line(" ", text) for text in old[old_from:old_to])
+                shown += (_line(" ", text) for text in old[old_from:old_to])
                 continue
-            shown += (Line("-", text) for text in old[old_from:old_to])
-            shown += (Line("+", text) for text in new[new_from:new_to])
+            shown += (_line("-", text) for text in old[old_from:old_to])
+            shown += (_line("+", text) for text in new[new_from:new_to])
     return tuple(shown)
 
 
 def _lines(mark: str, text: str) -> tuple[Line, ...]:
     lines = text.splitlines()
     more = (Line("…", f"{len(lines) - LINES:,} more lines"),) if len(lines) > LINES else ()
-    return tuple(Line(mark, line) for line in lines[:LINES]) + more
+    return tuple(_line(mark, line) for line in lines[:LINES]) + more
+
+
+def _line(mark: str, text: str) -> Line:
+    return Line(mark, _TURNS.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text))
 
 
 def _told(was: Cell | None, now: Cell, part: Callable[[str], bytes], hidden: Collection[str]) -> str:

@@ -72,24 +72,27 @@ class Around:
 class Both:
     """A fork and its original, as the fork's owner sees it now."""
 
-    head: Head
+    opened: Opened
     manifest: Manifest
     original: Seen
     theirs: Cells
     mine: Cells
-    base: merging.Base
     sources: dict[str, bytes]
+    offers: tuple[Offer, ...]
+    """What the original has changed and the fork has not got."""
+    own: tuple[Offer, ...]
+    """What the fork has changed or added and the original has not got."""
 
-    @property
-    def offers(self) -> tuple[Offer, ...]:
-        """What the original has changed and the fork has not got."""
-        return merging.offers(self.base, self.theirs, self.mine)
 
-    @property
-    def own(self) -> tuple[Offer, ...]:
-        """What the fork has changed or added and the original has not got."""
-        found = merging.offers(self.base, self.mine, self.theirs)
-        return tuple(each for each in found if each.theirs is not None)
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A notebook of somebody's own, and what it was forked from."""
+
+    opened: Opened
+    manifest: Manifest
+    origin: Origin | None
+    both: Both | None
+    """None without an original that may be opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +164,62 @@ def origin(conn: Connection, person: Principal, notebook_id: str, now: datetime)
         return Origin(version, None)
 
 
+def origins(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> list[Origin]:
+    """Return what a notebook was forked from, what that was forked from, and so on, as far as one may open them."""
+    found: list[Origin] = []
+    while len(found) < sharing.DEEPEST and (from_ := origin(conn, person, notebook_id, now)) is not None:
+        found.append(from_)
+        if from_.opened is None:
+            break
+        notebook_id = from_.opened.kept.notebook_id
+    return found
+
+
 def around(conn: Connection, policy: Policy, person: Principal, opened: Opened, now: datetime) -> Around:
     """Return what the page of a notebook says of its forks, and of what it was forked from."""
     notebook_id = opened.kept.notebook_id
     found, more = sharing.forks(conn, person, opened, now, 0)
     from_ = origin(conn, person, notebook_id, now)
     changed = 0
-    if opened.role is Role.OWN and from_ is not None and from_.moved_on and from_.opened is not None:
-        changed = len(_both(conn, policy, person, opened, from_.opened, now).offers)
+    if opened.role is Role.OWN and from_ is not None and from_.moved_on:
+        both = _look(conn, policy, person, opened, from_, now).both
+        changed = len(both.offers) if both else 0
     waiting = fork_store.count_waiting(conn, notebook_id) if opened.role.includes(Role.MANAGE) else 0
     return Around(from_, len(found), more, changed, waiting)
 
 
-def own(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> Opened:
-    """Return a notebook that is somebody's own.  Raises NotFound, Forbidden."""
+def look(conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime) -> Own:
+    """Return a notebook of one's own, and what it was forked from.  Raises NotFound, Forbidden."""
     opened = sharing.open_(conn, person, notebook_id, now)
+    return _look(conn, policy, person, opened, origin(conn, person, notebook_id, now), now)
+
+
+def compare(conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime) -> Both:
+    """Return one's fork beside its original.  Raises NotFound, Forbidden, Conflict where there is none to be seen."""
+    return _demand_both(look(conn, policy, person, notebook_id, now))
+
+
+def _held(conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime) -> Both:
+    """Return one's fork beside its original; nobody else changes the fork before the transaction ends."""
+    opened = sharing.held(conn, person, notebook_id, now)
+    return _demand_both(_look(conn, policy, person, opened, origin(conn, person, notebook_id, now), now))
+
+
+def _demand_both(own: Own) -> Both:
+    if own.both is None:
+        raise Conflict(
+            Problem(
+                f"{own.opened.name} has no original that you may open.",
+                why="It is no fork, or what it was forked from was deleted, or is not shared with you any more.",
+                todo="Ask whoever shared it with you. Your notebook stays as it is.",
+            )
+        )
+    return own.both
+
+
+def _look(
+    conn: Connection, policy: Policy, person: Principal, opened: Opened, from_: Origin | None, now: datetime
+) -> Own:
     if opened.role is not Role.OWN:
         raise Forbidden(
             Problem(
@@ -184,39 +228,24 @@ def own(conn: Connection, person: Principal, notebook_id: str, now: datetime) ->
                 todo="Fork it; then you have one of your own.",
             )
         )
-    return opened
-
-
-def compare(conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime) -> Both:
-    """Return one's fork beside its original.  Raises NotFound, Forbidden, Conflict where there is none to be seen."""
-    opened = own(conn, person, notebook_id, now)
-    from_ = origin(conn, person, notebook_id, now)
+    manifest = history.manifest_of(conn, opened.kept.notebook_id, opened.kept.digest)
     if from_ is None or from_.opened is None:
-        raise Conflict(
-            Problem(
-                f"{opened.name} has no original that you may open.",
-                why="It is no fork, or what it was forked from was deleted, or is not shared with you any more.",
-                todo="Ask whoever shared it with you. Your notebook stays as it is.",
-            )
-        )
-    return _both(conn, policy, person, opened, from_.opened, now)
+        return Own(opened, manifest, from_, None)
+    seen = shown.look(conn, policy, person, from_.opened.kept.notebook_id, now)
+    return Own(opened, manifest, from_, _both(conn, opened, manifest, seen))
 
 
-def _both(conn: Connection, policy: Policy, person: Principal, opened: Opened, original: Opened, now: datetime) -> Both:
-    notebook_id, original_id = opened.kept.notebook_id, original.kept.notebook_id
-    head = store.by_id(conn, notebook_id)
-    first = store.version(conn, notebook_id, 1)
-    if head is None or first is None:
-        raise NotFound(sharing.NOWHERE)
-    seen = shown.look(conn, policy, person, original_id, now)
-    manifest = history.manifest_of(conn, notebook_id, head.digest)
+def _both(conn: Connection, opened: Opened, manifest: Manifest, seen: Seen) -> Both:
+    notebook_id = opened.kept.notebook_id
     # A fork begins with the original's cells, a copy with all that the original is.
-    began = history.manifest_of(conn, notebook_id, first.digest.hex())
+    began = history.manifest_at(conn, notebook_id, 1) if opened.kept.number > 1 else manifest
     said = sources(conn, notebook_id, (*manifest.cells, *began.cells))
-    said |= sources(conn, original_id, seen.manifest.cells)
+    said |= sources(conn, seen.opened.kept.notebook_id, seen.manifest.cells)
     theirs = merging.keyed(seen.manifest.without(seen.hidden).cells, said)
+    mine = merging.keyed(manifest.cells, said)
     base = merging.base(merging.keyed(began.cells, said), fork_store.settled(conn, notebook_id))
-    return Both(head, manifest, seen, theirs, merging.keyed(manifest.cells, said), base, said)
+    own = tuple(each for each in merging.offers(base, mine, theirs) if each.theirs is not None)
+    return Both(opened, manifest, seen, theirs, mine, said, merging.offers(base, theirs, mine), own)
 
 
 def news(both: Both, begins: int) -> tuple[list[Offered], bool]:
@@ -231,7 +260,7 @@ def news(both: Both, begins: int) -> tuple[list[Offered], bool]:
 
 def of_mine(conn: Connection, both: Both, begins: int) -> tuple[list[Offered], bool]:
     """Return a page of what the fork has changed, with what was suggested of it, and whether there is more."""
-    said = fork_store.of_fork(conn, both.head.notebook_id)
+    said = fork_store.of_fork(conn, both.opened.kept.notebook_id)
     found = []
     for each in both.own[begins : begins + PAGE]:
         before = said.get(each.key)
@@ -275,17 +304,18 @@ def take(
     for a cell that is not what was shown, or a file that no version has.
     """
     both = _held(conn, policy, person, notebook_id, now)
+    head = both.opened.kept.head
     offer = chosen(both.offers, key, mark)
     if offer is None:
-        return both.head.number
-    history.demand_kept(conn, both.head, home.digest(both.head.path))
+        return head.number
+    history.demand_kept(conn, head, home.digest(head.path))
     original = both.original.opened.kept.notebook_id
     if offer.theirs is not None:
         new = Manifest({}, 0, (offer.theirs,))
         store.copy_parts(conn, original, notebook_id, new.digests())
         lineages.copy(conn, original, notebook_id, person.id, new.outputs())
     manifest = merging.merged(both.manifest, both.original.manifest.minor, offer, both.theirs, both.mine)
-    written = history.append_made(conn, person, both.head, manifest, Kind.MERGED, now, f"portal-{token()}")
+    written = history.append_made(conn, person, head, manifest, Kind.MERGED, now, f"portal-{token()}")
     fork_store.settle(conn, notebook_id, offer)
     audit.record(
         conn,
@@ -293,15 +323,15 @@ def take(
             person_id=person.id,
             via=person.via,
             notebook_id=notebook_id,
-            version=both.head.number + 1,
+            version=head.number + 1,
             original=original,
             original_version=both.original.number,
             cell=offer.key[:KEY],
             what=offer.what,
         ),
     )
-    home.replace(both.head.path, [written], f".swap-{token()}.tmp")
-    return both.head.number + 1
+    home.replace(head.path, [written], f".swap-{token()}.tmp")
+    return head.number + 1
 
 
 def leave(
@@ -329,17 +359,17 @@ def leave(
     )
 
 
-def _held(conn: Connection, policy: Policy, person: Principal, notebook_id: str, now: datetime) -> Both:
-    """Return one's fork beside its original; nobody else changes the fork before the transaction ends."""
-    opened = own(conn, person, notebook_id, now)
-    store.hold(conn, person.id, opened.kept.path)
-    return compare(conn, policy, person, notebook_id, now)
-
-
 def chosen(offers: Sequence[Offer], key: str, mark: str) -> Offer | None:
     """Return the offer that was chosen; None when it is offered no more.  Raises Conflict when it is another one."""
     found = next((each for each in offers if each.key == key), None)
-    if found is not None and found.mark != mark:
+    if found is not None:
+        demand_shown(found, mark)
+    return found
+
+
+def demand_shown(offer: Offer, mark: str) -> None:
+    """Raise Conflict unless an offer is what was shown."""
+    if offer.mark != mark:
         raise Conflict(
             Problem(
                 "This cell was changed meanwhile.",
@@ -347,7 +377,6 @@ def chosen(offers: Sequence[Offer], key: str, mark: str) -> Offer | None:
                 todo="Look at it once more.",
             )
         )
-    return found
 
 
 def sources(conn: Connection, notebook_id: str, cells: Iterable[Cell]) -> dict[str, bytes]:

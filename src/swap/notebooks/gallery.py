@@ -60,7 +60,7 @@ def find(
 ) -> tuple[list[Found], bool]:
     """Return a page of what is found, and whether there is more; `text` is what lines are shown for."""
     rows = store.listed(conn, person, wanted, now, begins, page + 1)
-    kept = share_store.some(conn, person, [row.notebook_id for row in rows[:page]])
+    kept = share_store.some(conn, person, [row.notebook_id for row in rows[:page]]) if rows else {}
     asked = words.asked(text)
     shown = [
         _found(conn, policy, person, kept[row.notebook_id], row, asked, now)

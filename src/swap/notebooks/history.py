@@ -53,8 +53,9 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
 def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
     """Raise StaleBase for what was made from an older version than the newest."""
     if sent.kind is Kind.FOUND:
-        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere.
-        if store.by_digest(conn, head.notebook_id, sent.digest) is not None:
+        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere, if the
+        # server does not know that one.
+        if sent.base != head.number and store.by_digest(conn, head.notebook_id, sent.digest) is not None:
             raise stale(head)
     elif head.number and sent.base not in {head.number, 0}:
         raise stale(head)
@@ -365,6 +366,14 @@ def _version(conn: Connection, head: Head, number: int) -> tuple[Any, Manifest]:
     if found is None:
         raise NotFound(Problem(f"{head.path} has no version {number}.", todo="Choose one from its history."))
     return found, manifest_of(conn, head.notebook_id, found.digest.hex())
+
+
+def manifest_at(conn: Connection, notebook_id: str, number: int) -> Manifest:
+    """Return the manifest of a version.  Raises NotFound."""
+    found = store.version(conn, notebook_id, number)
+    if found is None:
+        raise NotFound(NOWHERE)
+    return manifest_of(conn, notebook_id, found.digest.hex())
 
 
 def manifest_of(conn: Connection, notebook_id: str, digest: str) -> Manifest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Float, Interval, func, literal, select, update
+from sqlalchemy import Connection, DateTime, Interval, func, literal, select, update
 
 from swap.db.notebook_tables import notice
 from swap.db.tables import person
@@ -89,8 +89,8 @@ def mark_sent(conn: Connection, ids: Collection[int]) -> None:
 
 def put_back(conn: Connection, ids: Collection[int], now: datetime, longest: timedelta) -> None:
     """Let notices be told again: after a minute, then after twice as long each time, up to `longest`."""
-    minutes = func.least(func.power(2.0, notice.c.tries - 1), longest.total_seconds() / 60, type_=Float())
-    later = literal(timedelta(minutes=1), Interval()) * minutes
+    seconds = func.least(func.power(2.0, notice.c.tries - 1) * 60, longest.total_seconds())
+    later = func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval())
     _set(conn, ids, {"mail": "waiting", "due_at": literal(now, DateTime(timezone=True)) + later})
 
 

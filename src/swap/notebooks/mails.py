@@ -40,6 +40,9 @@ _WORDS = {
     Kind.COMMENT: "{author} comments on {name}",
     Kind.SHARE: "{author} shares {name} with you",
     Kind.OFFER: "{author} offers you {name}",
+    Kind.SUGGESTION: "{author} suggests a change to {name}",
+    Kind.ACCEPTED: "{author} accepts what you suggested to {name}",
+    Kind.DECLINED: "{author} declines what you suggested to {name}",
 }
 
 
@@ -75,18 +78,15 @@ def claim(conn: Connection, person_id: str, zone: ZoneInfo, now: datetime) -> Du
     if last is not None and last + PAUSE > now:
         store.put_off(conn, found.ids.keys(), last + PAUSE)
         return None
-    if found.choice == Mail.DAILY:
-        # Until the morning comes, nothing of what happened since the last one is due.
-        morning = last_morning(zone, now)
-        store.put_off(conn, [each for each, at in found.ids.items() if at >= morning], next_morning(zone, now))
-    else:
-        morning = now + timedelta(seconds=1)
-    ready = {each for each, at in found.ids.items() if now - OLD <= at < morning}
+    until = last_morning(zone, now) if found.choice == Mail.DAILY else now
+    # Until the next morning comes, nothing of what happened since the last one is due.
+    store.put_off(conn, [each for each, at in found.ids.items() if at > until], next_morning(zone, now))
+    ready = {each for each, at in found.ids.items() if now - OLD <= at <= until}
     wanted = found.choice != Mail.NONE and is_local(found.name)
     person = notices.as_principal(person_id, found.name, found.groups)
     told = notices.seen(conn, person, by_ids(conn, person_id, ready), now) if wanted and ready else []
     shown = tuple(each for each in told if not each.read)
-    over = {each for each, at in found.ids.items() if at < morning} - {each.id for each in shown}
+    over = {each for each, at in found.ids.items() if at <= until} - {each.id for each in shown}
     store.drop(conn, over)
     if not shown:
         return None
@@ -164,4 +164,6 @@ def _body(told: Sequence[Notice], lines: Sequence[str], url: str) -> str:
 def path(notice: Notice) -> str:
     """Return where in the portal stands what a notice is about."""
     home = f"/n/{notice.notebook_id}"
+    if notice.kind == Kind.SUGGESTION:
+        return f"{home}/suggestions"
     return f"{home}/comments?thread={notice.thread}" if notice.thread else home

@@ -1,4 +1,4 @@
-"""What people are told of: that somebody mentions them, replies, comments, shares or offers a notebook.
+"""What people are told of: mentions, replies, comments, shares, offers, suggestions and what became of theirs.
 
 A notice holds no text.  Each time it is listed, counted or mailed, `shares.role` decides anew whether its person may
 open the notebook, with the groups of now; without a role it is not there.
@@ -36,6 +36,9 @@ class Kind(StrEnum):
     COMMENT = "comment"
     SHARE = "share"
     OFFER = "offer"
+    SUGGESTION = "suggestion"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
 
 
 class Mail(StrEnum):
@@ -97,7 +100,8 @@ def _may_see(person: Principal, notice: Notice, given: Sequence[shares.Share], n
         each.role is Role.OWN and each.kind is shares.Kind.PERSON and each.reaches(person, now) for each in given
     ):
         return False
-    return shares.role(person, notice.owner_id, given, now) is not None
+    role = shares.role(person, notice.owner_id, given, now)
+    return role is not None and (notice.kind != Kind.SUGGESTION or role.includes(Role.MANAGE))
 
 
 def follow(conn: Connection, person: Principal, notice_id: int, now: datetime) -> Notice:

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    delete,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.content import digest
@@ -17,6 +31,7 @@ from swap.identity import Principal
 from swap.notebooks import due
 from swap.notebooks.model import name_of
 from swap.notebooks.shares import Kind, Role, Share
+from swap.notebooks.versions import Head
 
 _SHARE = (notebook_share.c.kind, notebook_share.c.whom, notebook_share.c.role, notebook_share.c.expires_at)
 
@@ -31,8 +46,14 @@ class Kept:
     owner: str
     number: int
     digest: str
+    file_digest: bytes
     at: datetime
     shares: tuple[Share, ...]
+
+    @property
+    def head(self) -> Head:
+        """Its newest version, as the store of versions knows it."""
+        return Head(self.notebook_id, self.path, self.number, self.digest, self.file_digest)
 
     @property
     def name(self) -> str:
@@ -64,6 +85,7 @@ _KEPT = (
     person.c.name,
     notebook_version.c.number,
     notebook_version.c.digest,
+    notebook_version.c.file_digest,
     notebook_version.c.at,
 )
 _NEWEST = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
@@ -88,7 +110,17 @@ def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
 
 
 def _kept(row: Any, shares: Iterable[Share]) -> Kept:
-    return Kept(row.id, row.path, row.person_id, row.name, row.number, row.digest.hex(), row.at, tuple(shares))
+    return Kept(
+        row.id,
+        row.path,
+        row.person_id,
+        row.name,
+        row.number,
+        row.digest.hex(),
+        row.file_digest,
+        row.at,
+        tuple(shares),
+    )
 
 
 def _concerns(reader: Principal) -> Any:
@@ -127,37 +159,62 @@ def received(conn: Connection, reader: Principal, now: datetime, begins: int, li
     return _with_shares(conn, reader, rows)
 
 
-def forks(conn: Connection, reader: Principal, notebook_id: str, now: datetime, begins: int, limit: int) -> list[Kept]:
-    """Return forks of a notebook that a person owns or that somebody has shared with them, the newest first."""
+def forks(
+    conn: Connection, reader: Principal, notebook_id: str, now: datetime, deepest: int, begins: int, limit: int
+) -> list[tuple[Kept, int]]:
+    """Return forks of a notebook that concern a person, each with its depth and before those of itself; newest first.
+
+    A fork of one that does not concern them is not among them.
+    """
+    first, fork = notebook.alias("first"), notebook.alias("fork")
+    below = (
+        select(first.c.id, literal(1).label("depth"), array([_age(first)]).label("place"))
+        .where(first.c.copied_from == notebook_id, *_concerning(first, reader, now))
+        .cte("below", recursive=True)
+    )
+    below = below.union_all(
+        select(fork.c.id, below.c.depth + 1, below.c.place.op("||")(_age(fork)))
+        .join(below, fork.c.copied_from == below.c.id)
+        .where(below.c.depth < deepest, *_concerning(fork, reader, now))
+    )
     rows = conn.execute(
-        select(*_KEPT)
-        .select_from(notebook)
+        select(*_KEPT, below.c.depth)
+        .select_from(below)
+        .join(notebook, notebook.c.id == below.c.id)
         .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
-        .where(notebook.c.copied_from == notebook_id, notebook.c.deleted_at.is_(None))
-        .where(opens(reader, now))
-        .order_by(notebook.c.created_at.desc(), notebook.c.id)
+        .order_by(below.c.place)
         .offset(begins)
         .limit(limit)
     ).all()
-    return _with_shares(conn, reader, rows)
+    return list(zip(_with_shares(conn, reader, rows), (row.depth for row in rows), strict=True))
 
 
-def opens(reader: Principal, now: datetime) -> Any:
-    """Whether a row of `notebook` is one that a person may open now: `shares.role`, as the database computes it."""
-    return or_(notebook.c.person_id == reader.id, _has_share(_concerns(reader), now))
+def _age(each: FromClause) -> ColumnElement[Any]:
+    """Return by what forks of one notebook are put in order."""
+    return func.row(-extract("epoch", each.c.created_at), each.c.id)
 
 
-def with_group(group: str, now: datetime) -> Any:
-    """Whether a row of `notebook` is one that is shared with a group now."""
-    return _has_share(and_(notebook_share.c.kind == Kind.GROUP.value, notebook_share.c.whom == group), now)
+def _concerning(each: FromClause, reader: Principal, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Choose notebooks that are there, and are a person's or shared with them."""
+    return each.c.deleted_at.is_(None), opens(each, reader, now)
 
 
-def _has_share(whom: Any, now: datetime) -> Any:
-    """Whether a row of `notebook` has a share of which something holds, and that is not over."""
+def opens(each: FromClause, reader: Principal, now: datetime) -> ColumnElement[bool]:
+    """Whether a notebook is one that a person may open now: `shares.role`, as the database computes it."""
+    return or_(each.c.person_id == reader.id, _has_share(each, _concerns(reader), now))
+
+
+def with_group(each: FromClause, group: str, now: datetime) -> ColumnElement[bool]:
+    """Whether a notebook is shared with a group now."""
+    return _has_share(each, and_(notebook_share.c.kind == Kind.GROUP.value, notebook_share.c.whom == group), now)
+
+
+def _has_share(each: FromClause, whom: ColumnElement[bool], now: datetime) -> ColumnElement[bool]:
+    """Whether a notebook has a share of which something holds, and that is not over."""
     return (
         select(notebook_share.c.notebook_id)
-        .where(notebook_share.c.notebook_id == notebook.c.id, whom)
+        .where(notebook_share.c.notebook_id == each.c.id, whom)
         .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
         .exists()
     )

@@ -22,6 +22,8 @@ from swap.notebooks.shares import OFFERED, Kind, Role, Share
 from swap.people import service as people
 
 PAGE = 50
+DEEPEST = 20
+"""Forks of forks, and what a notebook was forked from, are followed so far."""
 """Rows of a list."""
 FOUND = 10
 """People, and groups, that a search finds."""
@@ -78,6 +80,15 @@ def open_(conn: Connection, person: Principal, notebook_id: str, now: datetime, 
         )
     mine = (share for share in kept.shares if share.kind is Kind.PERSON and share.reaches(person, now))
     return Opened(kept, found, found is not Role.OWN and any(share.role is Role.OWN for share in mine))
+
+
+def held(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> Opened:
+    """Return a notebook that somebody may view, which nobody else changes before the transaction ends.
+
+    Raises NotFound.
+    """
+    store.hold(conn, notebook_id)
+    return open_(conn, person, notebook_id, now)
 
 
 def share(conn: Connection, person: Principal, notebook_id: str, wanted: Share, now: datetime) -> None:
@@ -224,10 +235,19 @@ def received(conn: Connection, person: Principal, now: datetime, begins: int) ->
     return shown, len(found) > PAGE
 
 
-def forks(conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int) -> tuple[list[Kept], bool]:
-    """Return a page of a notebook's forks that somebody may open, the newest first, and whether there are more."""
-    found = store.forks(conn, person, opened.kept.notebook_id, now, begins, PAGE + 1)
-    shown = [each for each in found[:PAGE] if shares.role(person, each.owner_id, each.shares, now) is not None]
+def forks(
+    conn: Connection, person: Principal, opened: Opened, now: datetime, begins: int
+) -> tuple[list[tuple[Kept, int]], bool]:
+    """Return a page of a notebook's forks that somebody may open, and whether there are more.
+
+    Each has its depth, 1 for a fork of the notebook itself, and stands before its own forks.
+    """
+    found = store.forks(conn, person, opened.kept.notebook_id, now, DEEPEST, begins, PAGE + 1)
+    shown = [
+        (each, depth)
+        for each, depth in found[:PAGE]
+        if shares.role(person, each.owner_id, each.shares, now) is not None
+    ]
     return shown, len(found) > PAGE
 
 

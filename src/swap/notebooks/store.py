@@ -27,11 +27,6 @@ def find(conn: Connection, person_id: str, path: str) -> Head | None:
     return _head(conn, _newest(*_at(person_id, path)))
 
 
-def by_id(conn: Connection, notebook_id: str) -> Head | None:
-    """Return a notebook, whosever it is."""
-    return _head(conn, _newest(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None)))
-
-
 def hold_deleted(conn: Connection, person_id: str, notebook_id: str) -> Head | None:
     """Return a person's deleted notebook, held until the transaction ends."""
     this = notebook.c.id == notebook_id, notebook.c.person_id == person_id, notebook.c.deleted_at.is_not(None)

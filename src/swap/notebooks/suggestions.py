@@ -14,16 +14,17 @@ from sqlalchemy import Connection
 
 from swap import audit
 from swap.content import Cell, Manifest
-from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
+from swap.errors import Conflict, Forbidden, LimitExceeded, Problem
 from swap.identity import Principal
-from swap.notebooks import events, fork_store, forks, history, merging, sharing, store
+from swap.notebooks import events, fork_store, forks, history, merging, notices, sharing, store
 from swap.notebooks.changes import Change
 from swap.notebooks.fork_store import Suggestion
 from swap.notebooks.merging import Cells, Offer
+from swap.notebooks.notices import About
 from swap.notebooks.place import Place
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
-from swap.notebooks.versions import Head, Kind
+from swap.notebooks.versions import Kind
 from swap.settings import Policy
 
 WAITING = 100
@@ -45,7 +46,6 @@ class _Managed:
     """A notebook that somebody may accept cells into, and its cells."""
 
     opened: Opened
-    head: Head
     manifest: Manifest
     mine: Cells
     sources: dict[str, bytes]
@@ -86,13 +86,15 @@ def suggest(
             "notebook_id": original,
             "fork_id": fork_id,
             "cell": bytes.fromhex(key),
-            "version": both.head.number,
+            "version": both.opened.kept.number,
             "base": None if offer.base is None else bytes.fromhex(offer.base),
             "source": bytes.fromhex(offer.theirs.source),
             "suggested_by": person.id,
             "at": now,
         },
     )
+    about = About(original, None, person.id)
+    notices.tell(conn, notices.Kind.SUGGESTION, {both.original.opened.kept.owner_id}, about, now)
     audit.record(
         conn,
         events.CellSuggested(
@@ -100,7 +102,7 @@ def suggest(
             via=person.via,
             notebook_id=original,
             fork=fork_id,
-            version=both.head.number,
+            version=both.opened.kept.number,
             cell=key[: forks.KEY],
         ),
     )
@@ -113,7 +115,7 @@ def waiting(
 
     Raises NotFound, Forbidden.
     """
-    managed = _managed(conn, person, notebook_id, now)
+    managed = _managed(conn, sharing.open_(conn, person, notebook_id, now))
     found = fork_store.waiting(conn, notebook_id, begins, forks.PAGE + 1)
     shown = []
     for each in found[: forks.PAGE]:
@@ -140,20 +142,19 @@ def accept(
     Raises NotFound, Forbidden, LimitExceeded, Conflict for a suggestion that does not wait, a cell that is not what was
     shown, or a file that no version has.
     """
-    opened = _demand_managed(conn, person, notebook_id, now)
-    store.hold(conn, opened.kept.owner_id, opened.kept.path)
-    managed = _managed(conn, person, notebook_id, now)
+    managed = _managed(conn, sharing.held(conn, person, notebook_id, now))
     suggestion = _waiting(conn, notebook_id, suggestion_id)
-    offer = forks.chosen([_offer(suggestion, managed.mine)], suggestion.key, mark)
-    assert offer is not None
-    owns = managed.opened.role is Role.OWN
+    offer = _offer(suggestion, managed.mine)
+    forks.demand_shown(offer, mark)
+    head, owns = managed.opened.kept.head, managed.opened.role is Role.OWN
     written: bytes | None = None
     if not _is_there(offer):
         if owns:
-            history.demand_kept(conn, managed.head, home.digest(managed.head.path))
+            history.demand_kept(conn, head, home.digest(head.path))
         written = _merge(conn, person, managed, suggestion, offer, f"portal-{token()}", now)
-    number = managed.head.number + (written is not None)
+    number = head.number + (written is not None)
     fork_store.decide(conn, suggestion.id, fork_store.ACCEPTED, person.id, now)
+    notices.tell(conn, notices.Kind.ACCEPTED, {suggestion.by_id}, About(notebook_id, None, person.id), now)
     audit.record(
         conn,
         events.SuggestionAccepted(
@@ -167,7 +168,7 @@ def accept(
         ),
     )
     if owns and written is not None:
-        home.replace(managed.head.path, [written], f".swap-{token()}.tmp")
+        home.replace(head.path, [written], f".swap-{token()}.tmp")
     return number
 
 
@@ -183,23 +184,19 @@ def _merge(
     """Append a version with a suggested cell; return the file that it is."""
     # Of the fork's parts the one that was suggested, whatever else the fork has or names.
     store.copy_parts(conn, suggestion.fork_id, suggestion.notebook_id, [suggestion.source])
-    version = store.version(conn, suggestion.fork_id, suggestion.version)
-    if version is None:
-        raise NotFound(sharing.NOWHERE)
-    fork = history.manifest_of(conn, suggestion.fork_id, version.digest.hex())
+    fork = history.manifest_at(conn, suggestion.fork_id, suggestion.version)
     theirs = merging.keyed(fork.cells, forks.sources(conn, suggestion.fork_id, fork.cells))
     manifest = merging.merged(managed.manifest, fork.minor, offer, theirs, managed.mine)
-    return history.append_made(
-        conn, person, managed.head, manifest, Kind.MERGED, now, save_id, suggested_by=suggestion.by_id
-    )
+    head = managed.opened.kept.head
+    return history.append_made(conn, person, head, manifest, Kind.MERGED, now, save_id, suggested_by=suggestion.by_id)
 
 
 def decline(conn: Connection, person: Principal, notebook_id: str, suggestion_id: str, now: datetime) -> None:
     """Decline a suggestion; the page of its fork says so.  Raises NotFound, Forbidden, Conflict."""
-    opened = _demand_managed(conn, person, notebook_id, now)
-    store.hold(conn, opened.kept.owner_id, opened.kept.path)
+    _demand_managed(sharing.held(conn, person, notebook_id, now))
     suggestion = _waiting(conn, notebook_id, suggestion_id)
     fork_store.decide(conn, suggestion.id, fork_store.DECLINED, person.id, now)
+    notices.tell(conn, notices.Kind.DECLINED, {suggestion.by_id}, About(notebook_id, None, person.id), now)
     audit.record(
         conn,
         events.SuggestionDeclined(
@@ -213,8 +210,7 @@ def decline(conn: Connection, person: Principal, notebook_id: str, suggestion_id
     )
 
 
-def _demand_managed(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> Opened:
-    opened = sharing.open_(conn, person, notebook_id, now)
+def _demand_managed(opened: Opened) -> None:
     if not opened.role.includes(Role.MANAGE):
         raise Forbidden(
             Problem(
@@ -223,17 +219,14 @@ def _demand_managed(conn: Connection, person: Principal, notebook_id: str, now: 
                 todo="Fork it, and suggest to them what you change.",
             )
         )
-    return opened
 
 
-def _managed(conn: Connection, person: Principal, notebook_id: str, now: datetime) -> _Managed:
-    opened = _demand_managed(conn, person, notebook_id, now)
-    head = store.by_id(conn, notebook_id)
-    if head is None:
-        raise NotFound(sharing.NOWHERE)
-    manifest = history.manifest_of(conn, notebook_id, head.digest)
+def _managed(conn: Connection, opened: Opened) -> _Managed:
+    _demand_managed(opened)
+    notebook_id = opened.kept.notebook_id
+    manifest = history.manifest_of(conn, notebook_id, opened.kept.digest)
     said = forks.sources(conn, notebook_id, manifest.cells)
-    return _Managed(opened, head, manifest, merging.keyed(manifest.cells, said), said)
+    return _Managed(opened, manifest, merging.keyed(manifest.cells, said), said)
 
 
 def _waiting(conn: Connection, notebook_id: str, suggestion_id: str) -> Suggestion:

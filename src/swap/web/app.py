@@ -75,7 +75,8 @@ def create(
         clock=clock,
     )
 
-    cards = Cards(portal.engine)
+    # Of its own: who looks at a page waits for no card.
+    cards = Cards(engine.create(runtime.database_urls["web"], connections=1))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,14 +1,21 @@
-"""What an address asks for: a notebook by its id, and from which row on a list is shown."""
+"""What an address asks for: a notebook by its id or by a file of mine, and from which row on a list is shown."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
+
+from starlette.responses import Response
 
 from swap.errors import NotFound, Problem
-from swap.notebooks import sharing
-from swap.web.portal import Visit
+from swap.notebooks import history, sharing
+from swap.notebooks.model import name_of
+from swap.notebooks.workspace import visible
+from swap.web.pages import go, respond
+from swap.web.portal import Portal, Visit
 
 LARGEST = 10_000
+PATH_LENGTH = 1000
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -23,6 +30,18 @@ def notebook_id(visit: Visit) -> str:
 def address(notebook: str, step: str = "") -> str:
     """Return the address of a notebook, or of something that is done with it."""
     return f"/n/{notebook}/{step}" if step else f"/n/{notebook}"
+
+
+def from_mine(portal: Portal, visit: Visit, step: str, doing: str, **more: str) -> Response:
+    """Lead from a file of my home to a step of the notebook that was saved from it.  Raises NotFound for no file."""
+    path = visible(visit.query("path", PATH_LENGTH))
+    try:
+        with portal.engine.begin() as conn:
+            head = history.head(conn, visit.person, path)
+    except NotFound:
+        portal.workspace(visit.person).open(path)[0].close()  # or there is no such notebook at all
+        return respond(portal, visit, "no_version.html", here="notebooks", path=path, name=name_of(path), doing=doing)
+    return go(f"{address(head.notebook_id, step)}{f'?{urlencode(more)}' if more else ''}")
 
 
 def begins(visit: Visit) -> int:

@@ -18,7 +18,7 @@ class Cards:
     """Looks every second whether one is due."""
 
     def __init__(self, engine: Engine) -> None:
-        """Make cards with the portal's account of the database."""
+        """Make cards by an engine that is this thread's alone."""
         self._engine = engine
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cards", daemon=True)
@@ -31,6 +31,7 @@ class Cards:
         """End, after the card that is being made."""
         self._stopping.set()
         self._thread.join()
+        self._engine.dispose()
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

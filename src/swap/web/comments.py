@@ -19,7 +19,7 @@ from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered, Spot
 from swap.web import content
-from swap.web.asked import ID, address, begins, notebook_id
+from swap.web.asked import ID, address, begins, from_mine, notebook_id
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
@@ -60,11 +60,18 @@ class Talk:
     """In which links to cells open; nothing for this one."""
     page: str = ""
     """Where a form leads back to: `thread` is the thread's own page."""
+    chosen: str = ""
+    """The cell, by its id, that the form begins with."""
 
     @property
     def at(self) -> str:
         """The address of the comments."""
         return address(self.opened.kept.notebook_id, "comments")
+
+    @property
+    def lacks(self) -> bool:
+        """Whether this version has no such cell as the form is to begin with."""
+        return bool(self.chosen) and all(spot.id != self.chosen for _, spot in self.spots)
 
     @property
     def writes(self) -> bool:
@@ -97,11 +104,18 @@ def beside_mine(portal: Portal, visit: Visit, path: str, rendered: Rendered, fra
         return beside(conn, opened, rendered, frame, window)
 
 
+def of_mine(portal: Portal, visit: Visit) -> Response:
+    """Lead from a file of my home to the comments on the notebook that was saved from it, and from one of its cells."""
+    cell_id = visit.query("cell")
+    return from_mine(portal, visit, "comments", "Comment on", **({"cell": cell_id} if cell_id else {}))
+
+
 def page(portal: Portal, visit: Visit) -> Response:
     """All threads of a notebook, the newest first; or one of them, whole."""
     wanted, first, thread_id = notebook_id(visit), begins(visit), visit.query("thread")
     with portal.engine.begin() as conn:
         seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
+        sharing.read(conn, visit.person, seen.opened, "comments", seen.hidden_outputs)
         if thread_id:
             if not ID.fullmatch(thread_id):
                 raise NotFound(comments.NOTHING)
@@ -115,7 +129,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     home = address(wanted)
     spoken = [_spoken(each, numbers, lambda anchor: f"{home}?{urlencode({'at': anchor})}") for each in found]
     spots = () if rendered is None or thread_id else _spots(rendered)
-    talk = Talk(seen.opened, spoken, len(spoken), spots, "", "thread" if thread_id else "")
+    talk = Talk(seen.opened, spoken, len(spoken), spots, "", "thread" if thread_id else "", visit.query("cell"))
 
     def from_row(row: int) -> str:
         kept = {"thread": thread_id} if thread_id else {}

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from swap.notebooks import forks, history, sharing, suggestions
-from swap.web.asked import ID, address, begins, notebook_id
+from swap.notebooks import forks, sharing, suggestions
+from swap.web.asked import ID, address, begins, from_mine, notebook_id
 from swap.web.pages import go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
@@ -32,22 +32,18 @@ def origin(portal: Portal, visit: Visit) -> Response:
     """What my notebook was forked from, what it needs, and what the original has changed since, cell by cell."""
     wanted, first = notebook_id(visit), begins(visit)
     with portal.engine.begin() as conn:
-        opened = forks.own(conn, visit.person, wanted, visit.now)
-        from_ = forks.origin(conn, visit.person, wanted, visit.now)
-        both = None
-        if from_ is not None and from_.opened is not None:
-            both = forks.compare(conn, portal.settings.policy, visit.person, wanted, visit.now)
-        manifest = history.manifest_of(conn, wanted, opened.kept.digest)
+        own = forks.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
+    both = own.both
     found, more = forks.news(both, first) if both else ([], False)
-    kernel, packages = forks.needs(manifest)
+    kernel, packages = forks.needs(own.manifest)
     return respond(
         portal,
         visit,
         "fork_origin.html",
         here="notebooks",
-        opened=opened,
-        path=opened.kept.path,
-        origin=from_,
+        opened=own.opened,
+        path=own.opened.kept.path,
+        origin=own.origin,
         offers=found,
         count=len(both.offers) if both else 0,
         own=len(both.own) if both else 0,
@@ -87,15 +83,30 @@ def leave(portal: Portal, visit: Visit) -> Response:
     return go(address(wanted, "origin"))
 
 
+def of_mine(portal: Portal, visit: Visit) -> Response:
+    """Lead from a file of my home to the forks of the notebook that was saved from it."""
+    return from_mine(portal, visit, "forks", "Fork")
+
+
 def listing(portal: Portal, visit: Visit) -> Response:
-    """The forks of a notebook that I may open."""
+    """What a notebook was forked from, and its forks and theirs, as far as I may open them."""
     wanted, first = notebook_id(visit), begins(visit)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, wanted, visit.now)
+        origins = forks.origins(conn, visit.person, wanted, visit.now)
         found, more = sharing.forks(conn, visit.person, opened, visit.now, first)
     at = address(wanted, "forks")
-    more_ = pages(at, first, sharing.PAGE, more=more)
-    return respond(portal, visit, "forks.html", here="notebooks", opened=opened, at=at, forks=found, **more_)
+    return respond(
+        portal,
+        visit,
+        "forks.html",
+        here="notebooks",
+        opened=opened,
+        origins=origins,
+        forks=found,
+        at=at,
+        **pages(at, first, sharing.PAGE, more=more),
+    )
 
 
 def ask_suggest(portal: Portal, visit: Visit) -> Response:
@@ -103,7 +114,6 @@ def ask_suggest(portal: Portal, visit: Visit) -> Response:
     wanted, first = notebook_id(visit), begins(visit)
     with portal.engine.begin() as conn:
         both = forks.compare(conn, portal.settings.policy, visit.person, wanted, visit.now)
-        opened = forks.own(conn, visit.person, wanted, visit.now)
         found, more = forks.of_mine(conn, both, first)
     at = address(wanted, "suggest")
     return respond(
@@ -111,7 +121,7 @@ def ask_suggest(portal: Portal, visit: Visit) -> Response:
         visit,
         "fork_suggest.html",
         here="notebooks",
-        opened=opened,
+        opened=both.opened,
         original=both.original.opened,
         offers=found,
         count=len(both.own),

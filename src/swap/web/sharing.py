@@ -8,19 +8,16 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from swap.errors import Invalid, NotFound, Problem
+from swap.errors import Invalid, Problem
 from swap.identity import Principal, Via
-from swap.notebooks import history, sharing, shown
-from swap.notebooks.model import name_of
+from swap.notebooks import sharing, shown
 from swap.notebooks.share_store import Given
 from swap.notebooks.shares import OFFERED, Kind, Role, Share, until
 from swap.notebooks.sharing import Opened
-from swap.notebooks.workspace import visible
-from swap.web.asked import address, begins, notebook_id
+from swap.web.asked import address, begins, from_mine, notebook_id
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
-PATH_LENGTH = 1000
 WORDS = {
     Role.VIEW: "may view",
     Role.COMMENT: "may comment",
@@ -48,14 +45,7 @@ class Row:
 
 def of_mine(portal: Portal, visit: Visit) -> Response:
     """Lead from a file of my home to the page of the notebook that was saved from it."""
-    path = visible(visit.query("path", PATH_LENGTH))
-    try:
-        with portal.engine.begin() as conn:
-            head = history.head(conn, visit.person, path)
-    except NotFound:
-        portal.workspace(visit.person).open(path)[0].close()  # or there is no such notebook at all
-        return respond(portal, visit, "share_none.html", here="notebooks", path=path, name=name_of(path))
-    return go(address(head.notebook_id, "share"))
+    return from_mine(portal, visit, "share", "Share")
 
 
 def page(portal: Portal, visit: Visit) -> Response:

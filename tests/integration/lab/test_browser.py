@@ -493,17 +493,45 @@ def test_the_help_menu_leads_to_swaps_own_help(shared: Shared) -> None:
     opened.value.close()
 
 
-def test_share_leads_from_a_notebook_to_the_page_that_shares_it(shared: Shared) -> None:
-    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="share"))
-    where = "http://localhost:8000/notebooks/share?path=shared.ipynb"
+@pytest.mark.parametrize(
+    ("button", "item", "page"),
+    [
+        ("Share", "Share Notebook", "share?path=shared.ipynb"),
+        ("Comments", "Comments…", "comments?path=shared.ipynb&cell="),
+    ],
+)
+def test_a_notebook_leads_to_its_pages(shared: Shared, button: str, item: str, page: str) -> None:
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
+    where = re.compile(rf"http://localhost:8000/notebooks/{re.escape(page)}[\w-]*")
     with shared.page.context.expect_page() as opened:
-        shared.page.locator(".jp-NotebookPanel-toolbar").get_by_text("Share", exact=True).click()
-    assert opened.value.url == where
+        shared.page.locator(".jp-NotebookPanel-toolbar").get_by_text(button, exact=True).click()
+    assert where.fullmatch(opened.value.url)
     opened.value.close()
+    assert where.fullmatch(from_the_file_menu(shared, item))
+
+
+def from_the_file_menu(shared: Shared, item: str) -> str:
+    """Return where an item of the File menu leads."""
     shared.page.locator(".lm-MenuBar-itemLabel", has_text="File").click()
     with shared.page.context.expect_page() as opened:
-        shared.page.locator(".lm-Menu-itemLabel", has_text="Share Notebook").click()
-    assert opened.value.url == where
+        shared.page.locator(".lm-Menu-itemLabel", has_text=item).click()
+    url = opened.value.url
+    opened.value.close()
+    return url
+
+
+def test_a_notebook_leads_to_its_forks(shared: Shared) -> None:
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
+    assert from_the_file_menu(shared, "Forks and Origin") == "http://localhost:8000/notebooks/forks?path=shared.ipynb"
+
+
+def test_a_cell_leads_to_the_comments_on_it(shared: Shared) -> None:
+    shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
+    number = shared.take("code")
+    shared.cell(number).click(button="right")
+    with shared.page.context.expect_page() as opened:
+        shared.page.locator(".lm-Menu-itemLabel", has_text="Comments…").click()
+    assert opened.value.url == f"http://localhost:8000/notebooks/comments?path=shared.ipynb&cell=cell-{number}"
     opened.value.close()
 
 

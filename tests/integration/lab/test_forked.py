@@ -9,7 +9,8 @@ from typing import Any
 
 import notebooks
 import saves
-from integration.lab.test_saving import Desk, desk, gateway, shared
+from integration.lab.desks import Desk
+from integration.lab.test_saving import desk, gateway, shared
 from swap.identity import Principal, Via
 from swap.notebooks import forks, history, sharing
 from swap.notebooks.shares import Kind, Role, Share

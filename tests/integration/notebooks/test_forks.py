@@ -197,4 +197,4 @@ def test_a_copy_that_was_made_in_the_home_is_a_fork_too(pair: Pair) -> None:
         both = forks.compare(conn, Policy(), pair.ann, copy, NOW)
         opened = sharing.open_(conn, pair.ann, pair.id, NOW)
         assert [each.what for each in both.offers] == ["changed"]
-        assert [each.notebook_id for each in sharing.forks(conn, pair.ann, opened, NOW, 0)[0]] == [copy]
+        assert [each.notebook_id for each, _ in sharing.forks(conn, pair.ann, opened, NOW, 0)[0]] == [copy]

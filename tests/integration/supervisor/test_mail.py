@@ -17,8 +17,8 @@ from sqlalchemy import select, text, update
 import saves
 from integration.gateway.gateways import runtime_for
 from services import Database
-from smtp import GIVES_UP, GOES_AWAY, PASSWORD, MailServer
-from swap import runtime
+from smtp import GIVES_UP, GOES_AWAY, PASSWORD, STALLS, MailServer
+from swap import mailer, runtime
 from swap.db.notebook_tables import notebook, notice
 from swap.db.tables import person
 from swap.errors import SettingsError
@@ -61,10 +61,10 @@ class Site:
             made = people.ensure_person(conn, f"test:{name}", name, ("research",), lambda: f"p{name:z<9}"[:10])
         return Principal(made.id, name, made.groups, Via.PORTAL)
 
-    def comment(self, said: str = TEXT) -> None:
+    def comment(self, said: str = TEXT, by: Principal | None = None) -> None:
         with self.web.begin() as conn:
-            place = Place("", 1)
-            comments.add(conn, self.bob, self.notebook, place, said, self.now, lambda: secrets.token_hex(8))
+            place, who = Place("", 1), by or self.bob
+            comments.add(conn, who, self.notebook, place, said, self.now, lambda: secrets.token_hex(8))
 
     def tell(self, mail: Mail | None = None, **later: float) -> None:
         """Do what `swap up` does each minute, so much later."""
@@ -189,6 +189,39 @@ def test_what_the_server_has_not_taken_is_sent_again_later_each_time(site: Site,
     assert site.states == ["sent"]
 
 
+def test_one_that_the_server_refuses_keeps_nobody_else_from_being_told(site: Site) -> None:
+    site.comment()
+    site.now += timedelta(seconds=1)
+    site.comment("@bertrand", site.ann)
+    site.server.answers["rcpt TO:<ann@example.org>"] = "550 there is no ann"
+    site.tell()
+    assert site.to == ["bertrand@example.org"]
+    assert site.states == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "seconds", "state"),
+    [("EHLO", STALLS, 1.0, "waiting"), ("RCPT", STALLS, 1.0, "waiting"), ("DATA", GOES_AWAY, 60.0, "sending")],
+)
+def test_a_server_that_falls_silent_is_left_alone_until_the_next_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch, command: str, answer: str, seconds: float, state: str
+) -> None:
+    site.comment()
+    site.now += timedelta(seconds=1)
+    site.comment("@bertrand", site.ann)
+    site.server.answers[command] = answer
+    with monkeypatch.context() as here:
+        here.setattr(mailer, "SECONDS", seconds)
+        site.tell()
+    assert len(site.said) == 1
+    assert site.states == [state]
+    site.server.answers.clear()
+    site.server.taken.clear()
+    site.tell(minutes=2)
+    assert "bertrand@example.org" in site.to
+    assert ("ann@example.org" in site.to) == (state == "waiting")
+
+
 def test_a_server_that_is_away_for_days_leaves_the_portal_alone_to_tell(site: Site) -> None:
     site.comment()
     away = site.server.settings()
@@ -257,15 +290,11 @@ def test_one_that_is_killed_while_it_sends_leaves_nothing_to_be_sent_again(site:
 
 # ── what is not told ────────────────────────────────────────────────────────────────────────────────
 def test_who_has_lost_the_share_is_told_nothing(site: Site) -> None:
-    with site.web.begin() as conn:
-        sharing.share(conn, site.ann, site.notebook, Share(Kind.PERSON, site.bob.id, Role.MANAGE), site.now)
-        place = Place("", 1)
-        comments.add(conn, site.ann, site.notebook, place, "@bertrand", site.now, lambda: secrets.token_hex(8))
-        comments.add(conn, site.ann, site.notebook, place, "@bertrand", site.now, lambda: secrets.token_hex(8))
+    site.comment("@bertrand", site.ann)
     site.tell()
     assert site.to == ["bertrand@example.org"]  # the control
+    site.comment("@bertrand", site.ann)
     with site.web.begin() as conn:
-        comments.add(conn, site.ann, site.notebook, Place("", 1), "@bertrand", site.now, lambda: secrets.token_hex(8))
         sharing.end(conn, site.ann, site.notebook, Kind.PERSON, site.bob.id, site.now)
     site.tell(minutes=11)
     assert len(site.server.taken) == 1

@@ -1,4 +1,4 @@
-"""Comments on the cells of a notebook: who reads and writes them, what they may hold, and whom they tell.
+"""Comments on the cells of a notebook: who reads, writes, changes and deletes them.
 
 Row F01 of the list of attacks.
 """
@@ -12,14 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 
 import notebooks
-from integration.web.running import PERSON_IDS, Browser, csrf
+from integration.web.running import PERSON_IDS, Browser
 from integration.web.test_attacks import holds
-from integration.web.test_sharing import MARK, Shared, it
-from swap.db.notebook_tables import notebook, notebook_comment, notice
-from swap.notebooks import comments, shares
+from integration.web.test_sharing import Shared, id_of, it
+from swap.db.notebook_tables import notebook_comment
+from swap.notebooks import comments
 from swap.notebooks.shares import Role
 from swap.web import forms
 
@@ -51,12 +51,6 @@ def rows(it: Shared) -> list[Any]:
 
 def said(it: Shared) -> list[str]:
     return [row.text for row in rows(it)]
-
-
-def told(it: Shared, who: str) -> list[str]:
-    with it.portal.database.engine().begin() as conn:
-        wanted = select(notice.c.kind).where(notice.c.person_id == who, notice.c.notebook_id == it.id)
-        return list(conn.scalars(wanted.order_by(notice.c.id)))
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +136,7 @@ def test_everybody_changes_and_deletes_their_own_and_the_audit_has_each_text(tal
     assert talk.send("/comments/change", talk.bob, comment=first.id, text="Why?").status_code == GO
     page = talk.bob.get(talk.at()).text
     assert "Why?" in page
-    assert '<span class="sub">changed</span>' in page
+    assert '<span class="sub">, changed</span>' in page
     talk.send("/comments/reply", talk.ann, thread=first.id, text="Because.")
     assert talk.send("/comments/delete", talk.bob, comment=first.id).status_code == GO
     page = talk.ann.get(talk.at()).text
@@ -187,6 +181,21 @@ def test_threads_and_long_threads_are_paged(talk: Shared, monkeypatch: pytest.Mo
         assert talk.bob.get(talk.at(f"/comments?thread={bad}")).status_code == NOT_FOUND
 
 
+def test_a_file_and_a_cell_lead_to_the_form_that_begins_with_the_cell(talk: Shared) -> None:
+    talk.shelf.save(cells("x = 1", "y = 2"), path=talk.path, base=1)
+    led = talk.ann.get(f"/notebooks/comments?path={talk.path}&cell=b").headers["location"]
+    assert led == talk.at("/comments?cell=b")
+    page = talk.ann.get(led).text
+    assert '<option value="b" selected>cell 3: y = 2</option>' in page
+    missing = "The cell that you come from is not in version 2."
+    assert missing not in page
+    assert missing in talk.ann.get(talk.at("/comments?cell=new")).text
+    assert talk.ann.get(f"/notebooks/comments?path={talk.path}").headers["location"] == talk.at("/comments")
+    assert talk.bob.get(f"/notebooks/comments?path={talk.path}").status_code == NOT_FOUND
+    (talk.shelf.home / "new.ipynb").write_text("{}")
+    assert "has no version yet" in talk.ann.get("/notebooks/comments?path=new.ipynb").text
+
+
 # ── who may ─────────────────────────────────────────────────────────────────────────────────────────
 def test_whoever_may_view_reads_comments_and_writes_none(it: Shared) -> None:
     it.share("view")
@@ -220,10 +229,7 @@ def test_f01_a_comment_of_another_notebook_is_reached_by_none(talk: Shared) -> N
     """One may comment on one notebook, and names a thread and a comment of another in its forms."""
     name = "other.ipynb"
     talk.shelf.save(cells("x = 1"), path=name)
-    with talk.portal.database.engine().begin() as conn:
-        other = Shared(
-            talk.portal, talk.shelf, talk.bob, str(conn.scalar(select(notebook.c.id).where(notebook.c.path == name)))
-        )
+    other = Shared(talk.portal, talk.shelf, talk.bob, id_of(talk.portal, name))
     say(other, "Private", other.ann)
     (first,) = rows(other)
     for step, form in (
@@ -263,6 +269,12 @@ def test_whoever_may_manage_it_deletes_any_and_changes_none(talk: Shared) -> Non
     assert said(talk) == [""]
 
 
+def test_the_audit_has_who_read_the_comments_on_anothers_notebook(talk: Shared) -> None:
+    for browser in (talk.ann, talk.bob):
+        browser.get(talk.at("/comments"))
+    assert [event["how"] for event in talk.events("notebook-read")] == ["comments"]
+
+
 def test_an_ended_share_ends_writing(talk: Shared) -> None:
     say(talk)
     (first,) = rows(talk)
@@ -282,162 +294,3 @@ def test_a_form_of_a_foreign_page_says_nothing(talk: Shared, step: str) -> None:
         return talk.bob.post(talk.at(f"/comments{step}"), form).status_code == GO
 
     holds(attack, forms, "check_csrf", lambda *_: None)
-
-
-# ── what it may hold ────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    "text",
-    [
-        MARK,
-        '<img src=x onerror="alert(1)">',
-        "**bold** [a](javascript:alert(1)) ![b](http://evil.example/x.png)",
-        '" autofocus onfocus="alert(1)',
-        "{{ csrf }} {% raw %}",
-        "</textarea><script>alert(1)</script>",
-        "https://a.example/<script>",
-    ],
-)
-def test_a_comment_is_text_wherever_it_is_shown(talk: Shared, text: str) -> None:
-    say(talk, f"{text} @ann")
-    (first,) = rows(talk)
-    assert first.text == f"{text} @ann"
-    for page in (
-        talk.bob.get(talk.at()).text,
-        talk.bob.get(talk.at("/comments")).text,
-        talk.ann.get(f"/notebooks/read/{talk.path}").text,
-        talk.ann.get("/notices").text,
-    ):
-        assert "<script>" not in page
-        assert "<img" not in page
-        assert not re.search(r"<[^>]*\son(error|focus)=", page)
-        assert 'href="javascript' not in page
-
-
-def test_addresses_are_links_that_tell_nobody_where_they_stood(talk: Shared) -> None:
-    say(talk, 'See https://example.org/a?b=c&d="x.')
-    assert (
-        '<a href="https://example.org/a?b=c&amp;d=" target="_blank" rel="noopener noreferrer nofollow">'
-        in talk.bob.get(talk.at()).text
-    )
-
-
-@pytest.mark.parametrize(
-    ("form", "status"),
-    [
-        ({"text": ""}, BAD),
-        ({"text": " \n"}, BAD),
-        ({"text": "x" * 4001}, BAD),
-        ({"version": "0"}, BAD),
-        ({"version": "2"}, BAD),
-        ({"version": "-1"}, BAD),
-        ({"version": ""}, BAD),
-        ({"cell": "nowhere"}, CONFLICT),
-        ({"cell": "x" * 10_000}, CONFLICT),
-        ({"cell": "\x00"}, CONFLICT),
-    ],
-)
-def test_what_is_no_comment_is_refused(talk: Shared, form: dict[str, str], status: HTTPStatus) -> None:
-    assert say(talk, **form).status_code == status
-    assert rows(talk) == []
-    assert talk.events("comment-written") == []
-    assert say(talk, "x" * 4000).status_code == GO  # the control
-
-
-def test_comments_go_nowhere_with_a_file_that_is_taken_along(talk: Shared) -> None:
-    say(talk, "canary-of-a-comment")
-    for kind in ("seen", "ipynb", "script"):
-        assert "canary-of-a-comment" not in talk.bob.get(talk.at(f"/export?as={kind}")).text
-
-
-# ── floods ──────────────────────────────────────────────────────────────────────────────────────────
-def test_one_person_writes_so_much_in_an_hour_wherever(talk: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
-    with talk.portal.database.engine().begin() as conn:
-        before = conn.scalar(select(func.count()).where(notebook_comment.c.author == PERSON_IDS["bertrand"])) or 0
-    monkeypatch.setattr(comments, "IN_AN_HOUR", before + 2)
-    assert [say(talk).status_code for _ in range(3)] == [GO, GO, TOO_MUCH]
-    first = rows(talk)[0]
-    for step, form in (
-        ("reply", {"thread": first.id, "text": "x"}),
-        ("change", {"comment": first.id, "text": "x"}),
-    ):
-        assert talk.send(f"/comments/{step}", talk.bob, **form).status_code == TOO_MUCH
-    assert say(talk, by=talk.ann).status_code == GO
-    with talk.portal.database.engine().begin() as conn:
-        conn.execute(update(notebook_comment).values(at=notebook_comment.c.at - comments.HOUR))
-    assert say(talk).status_code == GO
-
-
-@pytest.mark.parametrize(("limit", "number"), [("OF_NOTEBOOK", 2), ("OF_THREAD", 2), ("CHANGES", 1)])
-def test_a_notebook_a_thread_and_a_comment_hold_so_much(
-    talk: Shared, monkeypatch: pytest.MonkeyPatch, limit: str, number: int
-) -> None:
-    monkeypatch.setattr(comments, limit, number)
-    say(talk)
-    first = rows(talk)[0]
-
-    def more(text: str) -> HTTPStatus:
-        form = {"comment": first.id} if limit == "CHANGES" else {"thread": first.id}
-        step = "change" if limit == "CHANGES" else "reply"
-        return HTTPStatus(talk.send(f"/comments/{step}", talk.bob, text=text, **form).status_code)
-
-    assert [more("one"), more("two")] == [GO, TOO_MUCH]
-
-
-# ── whom it tells ───────────────────────────────────────────────────────────────────────────────────
-def test_a_mention_tells_those_who_may_open_it_and_nobody_else(talk: Shared) -> None:
-    carla = talk.portal.person("carla", ())
-    say(talk, "@carla @ann", talk.bob)
-    assert told(talk, carla) == []
-    assert told(talk, PERSON_IDS["ann"]) == ["mention"]
-
-    def attack() -> bool:
-        say(talk, "@carla", talk.bob)
-        return bool(told(talk, carla))
-
-    holds(attack, shares, "role", lambda *_: Role.COMMENT)
-
-
-def test_a_mention_reaches_a_member_of_a_group_as_long_as_it_is_one(talk: Shared) -> None:
-    talk.portal.person("dora", ("readers",))
-    talk.share(kind="group", whom="readers")
-    dora = talk.portal.person("dora", ("readers",))
-    say(talk, "@Dora")
-    assert told(talk, dora) == ["mention"]
-    talk.portal.person("dora", ())
-    say(talk, "@dora")
-    assert told(talk, dora) == ["mention"]
-
-
-def test_nothing_on_the_page_tells_who_exists_or_who_may_open_it(talk: Shared) -> None:
-    """What a mention of somebody looks like, of whom there is nobody: the page is the same."""
-    talk.portal.person("carla", ())
-
-    def looks(name: str) -> str:
-        say(talk, f"@{name}!")
-        (newest,) = [row for row in rows(talk) if row.text == f"@{name}!"]
-        page = talk.bob.get(talk.at(f"/comments?thread={newest.id}")).text
-        mark = csrf(page)
-        talk.send("/comments/delete", talk.bob, comment=newest.id)
-        for varies in (newest.id, f"@{name}!", mark):
-            page = page.replace(varies, "-")
-        return re.sub(r"<time[^>]*>[^<]*</time>", "", page)
-
-    assert looks("ann") == looks("carla") == looks("nobody")
-
-
-def test_a_change_tells_whom_it_mentions_anew_and_nobody_twice(talk: Shared) -> None:
-    say(talk, "Hm", talk.ann)
-    (first,) = rows(talk)
-    assert told(talk, PERSON_IDS["bertrand"]) == ["share"]
-    for text in ("@bertrand", "@bertrand!", "@bertrand?"):
-        talk.send("/comments/change", talk.ann, comment=first.id, text=text)
-    assert told(talk, PERSON_IDS["bertrand"]) == ["share", "mention"]
-
-
-def test_who_wrote_in_a_thread_hears_of_replies_and_an_owner_of_comments(talk: Shared) -> None:
-    say(talk)
-    (first,) = rows(talk)
-    talk.send("/comments/reply", talk.ann, thread=first.id, text="Because.")
-    talk.send("/comments/reply", talk.bob, thread=first.id, text="Ah.")
-    assert told(talk, PERSON_IDS["ann"]) == ["comment", "reply"]
-    assert told(talk, PERSON_IDS["bertrand"]) == ["share", "reply"]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from integration.web.test_comments import cells, rows, say
 from integration.web.test_sharing import MARK, Shared, it
-from integration.web.test_sharing_browser import chromium, visit
+from integration.web.test_sharing_browser import chromium, gone, visit
 
 __all__ = ["chromium", "it", "visit"]
 
@@ -23,24 +23,29 @@ def talk(it: Shared) -> Shared:
     return it
 
 
+def said(page: Page, text: str) -> Locator:
+    """Return a comment on a page: its text, and not the box in which its author may change it."""
+    return page.locator(".talk__said", has_text=text)
+
+
 def test_people_talk_about_a_cell(talk: Shared, visit: Callable[..., Page]) -> None:
     """The story: one comments and mentions, the other is told, finds the cell, answers and resolves."""
     bob = visit(talk.bob, talk.at())
     bob.get_by_label("Comment on").select_option("b")
     bob.get_by_label("Your comment").fill("Why two, @ann? See https://example.org/why.")
     bob.get_by_role("button", name="Comment", exact=True).click()
-    expect(bob.get_by_text("Why two, @ann?")).to_be_visible()
+    expect(said(bob, "Why two, @ann?")).to_be_visible()
     link = bob.get_by_role("link", name="https://example.org/why")
     expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
 
     ann = visit(talk.ann, "/")
     ann.get_by_role("link", name="new notices").click()
     ann.get_by_role("button", name="bertrand mentions you in").first.click()
-    expect(ann.get_by_text("Why two, @ann?")).to_be_visible()
+    expect(said(ann, "Why two, @ann?")).to_be_visible()
     ann.locator("summary", has_text="Reply").click()
     ann.get_by_label("Your reply").fill("Because.")
     ann.get_by_role("button", name="Send").click()
-    expect(ann.get_by_text("Because.")).to_be_visible()
+    expect(said(ann, "Because.")).to_be_visible()
     ann.goto(f"{talk.ann.origin}{talk.at()}")
     ann.get_by_role("link", name="Cell 3").click()
     expect(ann.frame_locator("iframe.reader").locator("#cell-3")).to_be_in_viewport()
@@ -58,14 +63,14 @@ def test_all_of_it_is_done_with_the_keyboard(talk: Shared, visit: Callable[..., 
     page.keyboard.type("By keyboard")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("By keyboard")).to_be_visible()
+    expect(said(page, "By keyboard")).to_be_visible()
     page.locator("summary", has_text="Reply").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("And again")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("And again")).to_be_visible()
+    expect(said(page, "And again")).to_be_visible()
 
 
 def test_all_of_it_works_without_script(talk: Shared, visit: Callable[..., Page]) -> None:
@@ -78,7 +83,7 @@ def test_all_of_it_works_without_script(talk: Shared, visit: Callable[..., Page]
     page.locator("summary", has_text="Change").click()
     page.get_by_label("Your comment").fill("Three")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Three").first).to_be_visible()
+    expect(said(page, "Three")).to_be_visible()
     assert [row.text for row in rows(talk)] == ["One @bertrand", "Three"]
 
 
@@ -91,6 +96,15 @@ def test_a_comment_is_text_in_a_browser_too(talk: Shared, visit: Callable[..., P
         page.goto(f"{talk.ann.origin}{path}")
         expect(page.get_by_text("alert('canary')").first).to_be_attached()
     assert heard == []
+
+
+def test_a_page_of_comments_that_is_open_goes_with_the_share(talk: Shared, visit: Callable[..., Page]) -> None:
+    say(talk, "By ann", talk.ann)
+    page = visit(talk.bob, talk.at("/comments"))
+    expect(said(page, "By ann")).to_be_visible()
+    talk.end()
+    gone(page)
+    expect(said(page, "By ann")).to_have_count(0)
 
 
 @pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390), ("light", 900)])

@@ -111,11 +111,18 @@ def fork_of(it: Shared, by: Browser | None = None) -> str:
     return answer.headers["location"].split("/")[2]
 
 
+def tree(page: str) -> list[tuple[int, str]]:
+    """Return what a page lists of forks and origins: how deep, and which notebook."""
+    found = re.findall(r'sw-forked--(\d)"><a class="b" href="/n/([^"]*)"', page)
+    return [(int(depth), notebook_id) for depth, notebook_id in found]
+
+
 @pytest.fixture
 def it(shared: Portal) -> Shared:
     shelf, bob = Shelf(shared), shared.signed_in("bertrand")
     name = f"{secrets.token_hex(4)}.ipynb"
-    shelf.save(saves.notebook(*CELLS), path=name)
+    # Of a content of its own: what somebody has already is a copy.
+    shelf.save(saves.notebook(*CELLS, made=name), path=name)
     made = Shared(shared, shelf, bob, id_of(shared, name))
     made.share()
     return made
@@ -189,13 +196,13 @@ def test_each_is_told_of_the_other_as_long_as_both_may_be_opened(fork: Fork) -> 
     it = fork.it
     assert "1 fork<" in it.bob.get(it.at()).text
     assert "fork<" not in it.ann.get(it.at()).text
-    assert "There is none that you may open." in it.ann.get(it.at("/forks")).text
+    assert "There is no fork that you may open." in it.ann.get(it.at("/forks")).text
     post(it.bob, fork.at("/share"), kind="person", whom=PERSON_IDS["ann"], role="view")
     assert "1 fork<" in it.ann.get(it.at()).text
     assert f'href="/n/{fork.id}"' in it.ann.get(it.at("/forks")).text
     assert f'forked from <a class="sw-u" href="/n/{it.id}"' in it.ann.get(fork.at()).text
     with without(shares, "role", lambda person, owner, *_: Role.OWN if person.id == owner else None):
-        assert "There is none that you may open." in it.ann.get(it.at("/forks")).text
+        assert "There is no fork that you may open." in it.ann.get(it.at("/forks")).text
     it.end()
     for step in ("", "/origin"):
         page = it.bob.get(fork.at(step)).text
@@ -204,19 +211,51 @@ def test_each_is_told_of_the_other_as_long_as_both_may_be_opened(fork: Fork) -> 
     assert it.bob.get(it.at("/forks")).status_code == NOT_FOUND
 
 
+def test_forks_of_forks_are_listed_below_them_and_origins_above(it: Shared) -> None:
+    older, fork = fork_of(it, it.ann), fork_of(it)
+    of_it = [Shared(it.portal, it.shelf, it.bob, each) for each in (older, fork)]
+    below, beside = fork_of(of_it[1]), fork_of(of_it[0], it.ann)
+    assert tree(it.bob.get(it.at("/forks")).text) == [(0, it.id), (1, fork), (2, below)]
+    assert tree(it.ann.get(it.at("/forks")).text) == [(0, it.id), (1, older), (2, beside)]
+    assert tree(it.bob.get(f"/n/{below}/forks").text) == [(0, it.id), (1, fork), (2, below)]
+    # A fork of one that somebody may not open stands nowhere but with those who may open both.
+    post(it.bob, f"/n/{below}/share", kind="person", whom=PERSON_IDS["ann"], role="view")
+    assert tree(it.ann.get(it.at("/forks")).text) == [(0, it.id), (1, older), (2, beside)]
+    page = it.ann.get(f"/n/{below}/forks").text
+    assert tree(page) == [(1, below)]
+    assert "a notebook that you may not open" in page
+    assert fork not in page
+    assert "3 forks" not in it.ann.get(it.at()).text
+    post(it.bob, f"/n/{fork}/share", kind="person", whom=PERSON_IDS["ann"], role="view")
+    assert tree(it.ann.get(it.at("/forks")).text) == [(0, it.id), (1, fork), (2, below), (1, older), (2, beside)]
+    assert "4 forks" in it.ann.get(it.at()).text
+
+
+def test_a_file_leads_to_the_forks_of_its_notebook_once_it_has_a_version(it: Shared) -> None:
+    assert it.ann.get(f"/notebooks/forks?path={it.path}").headers["location"] == it.at("/forks")
+    (it.shelf.home / "fresh.ipynb").write_text("{}")
+    assert "has no version yet" in it.ann.get("/notebooks/forks?path=fresh.ipynb").text
+    assert it.bob.get(f"/notebooks/forks?path={it.path}").status_code == NOT_FOUND
+
+
 def test_the_forks_of_a_notebook_are_listed_in_pages(it: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "PAGE", 2)
     made = [fork_of(it, it.ann) for _ in range(3)]
     assert "2 forks and more" in it.ann.get(it.at()).text
     first = it.ann.get(it.at("/forks")).text
     second = it.ann.get(unescape(re.findall(r'href="([^"]*from=2)"', first)[0])).text
-    listed = [re.findall(r'<th scope="row"><a class="b" href="/n/([^"]*)"', page) for page in (first, second)]
-    assert listed == [made[:0:-1], made[:1]]
+    assert [tree(page) for page in (first, second)] == [
+        [(0, it.id), (1, made[2]), (1, made[1])],
+        [(1, made[0])],
+    ]
 
 
 def test_a_notebook_that_was_forked_from_none_says_so(it: Shared) -> None:
-    assert "It was begun here, and not forked." in it.ann.get(it.at("/origin")).text
-    assert it.ann.get(it.at("/suggest")).status_code == CONFLICT
+    name = f"{secrets.token_hex(4)}.ipynb"
+    it.shelf.save(saves.notebook(name), path=name)
+    begun = id_of(it.portal, name)
+    assert "It was begun here, and not forked." in it.ann.get(f"/n/{begun}/origin").text
+    assert it.ann.get(f"/n/{begun}/suggest").status_code == CONFLICT
 
 
 # ── the original moves on ───────────────────────────────────────────────────────────────────────────

@@ -74,7 +74,7 @@ def test_f02_outputs_of_a_fork_come_from_what_they_come_from_in_the_original(it:
 def test_f02_an_output_pasted_from_a_fork_carries_on_what_it_comes_from(it: Shared, holds: bool) -> None:
     made = forked(it, "data-privacy")
     name = f"pasted-{datetime.now(UTC).timestamp()}.ipynb"
-    pasted = notebooks.notebook(notebooks.code("cities", notebooks.printed(SECRET)))
+    pasted = notebooks.notebook(notebooks.code(f"# {name}", notebooks.printed(SECRET)))
     if holds:
         made.shelf.save(pasted, path=name)
     else:

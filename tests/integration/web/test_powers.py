@@ -81,7 +81,7 @@ def test_a_page_of_before_a_sign_out_asks_the_gateway_with_a_token_of_before(
             assert service.access(conn, PERSON_IDS["ann"], datetime.now(UTC)) == Access(live=True, epoch=1)
 
 
-def test_a_page_asks_the_database_once_who_is_there(database: Database, tmp_path: Path) -> None:
+def test_a_page_asks_the_database_once_for_each_thing_that_it_shows(database: Database, tmp_path: Path) -> None:
     apps: list[Any] = []
     with running(database, tmp_path, adapt=apps.append) as portal:
         browser = portal.signed_in()
@@ -89,4 +89,7 @@ def test_a_page_asks_the_database_once_who_is_there(database: Database, tmp_path
         with sent(apps[0].state.portal.engine) as statements:
             assert browser.get("/data/lake/wmf/pageview_hourly").status_code == HTTPStatus.OK
 
-        assert len(statements) == 1, statements
+        of_people, _, of_notebooks, of_notices = statements
+        assert "swap.portal_session" in of_people
+        assert "swap.notebook_card" in of_notebooks
+        assert "swap.notice" in of_notices

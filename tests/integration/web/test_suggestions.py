@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import unescape
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 import notebooks
 import saves
-from integration.web.running import PERSON_IDS
-from integration.web.test_forks import CELLS, Fork, fork, head, it, post, sources, upstream
+from integration.web.running import PERSON_IDS, Browser
+from integration.web.test_forks import CELLS, Fork, fork, fork_of, head, it, post, sources, upstream
+from integration.web.test_notices import follow, told
+from integration.web.test_sharing import Shared
 from swap import content
-from swap.db.notebook_tables import notebook_part, notebook_suggestion
+from swap.db.notebook_tables import notebook_part, notebook_suggestion, notice
 from swap.notebooks import suggestions
 
 __all__ = ["fork", "it"]
@@ -57,6 +60,57 @@ def test_what_is_declined_changes_nothing_and_is_told(fork: Fork) -> None:
     assert len(it.events("suggestion-declined")) == 1
     assert fork.suggest().status_code == GO  # again
     assert len(fork.suggested()) == 1
+
+
+def told_of(it: Shared, browser: Browser) -> list[str]:
+    """Return what somebody is told of a notebook, but for that it is shared, the newest first."""
+    name = it.path.removesuffix(".ipynb")
+    return [words for words in told(browser) if name in words and "shares" not in words]
+
+
+def test_the_owner_is_told_of_a_suggestion_and_its_author_of_what_became_of_it(fork: Fork) -> None:
+    it, name = fork.it, fork.it.path.removesuffix(".ipynb")
+    fork.save("aaa = 5", "bbb = 5", "ccc = 5")
+    fork.suggest(0)
+    fork.suggest(0)
+    assert told_of(it, it.ann) == [f"bertrand suggests a change to {name}"], "once until it is read"
+    assert follow(it.ann) == it.at("/suggestions")
+    fork.suggest(0)
+    assert len(told_of(it, it.ann)) == 2
+    fork.accept()
+    assert told_of(it, it.bob) == [f"ann accepts what you suggested to {name}"]
+    assert follow(it.bob) == it.at()
+    (form, _) = fork.suggested(step="decline")
+    post(it.ann, it.at("/suggestions/decline"), **form)
+    assert told_of(it, it.bob)[0] == f"ann declines what you suggested to {name}"
+    it.end()
+    assert told_of(it, it.bob) == []
+
+
+def test_what_one_suggests_to_ones_own_and_decides_oneself_is_no_news(fork: Fork) -> None:
+    it = fork.it
+    own = Fork(replace(it, bob=it.ann), it.shelf, fork_of(it, it.ann))
+    own.save("aaa = 7", *CELLS[1:])
+    assert own.suggest().status_code == GO
+    assert own.accept().status_code == GO
+    assert told_of(it, it.ann) == []
+
+
+def test_who_may_manage_it_no_more_is_told_of_no_suggestion(fork: Fork) -> None:
+    it = fork.it
+    carla = it.portal.signed_in("carla")
+    it.share("manage", whom=it.portal.person("carla"))
+    fork.save("aaa = 5", *CELLS[1:])
+    fork.suggest()
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(
+            update(notice)
+            .where(notice.c.notebook_id == it.id, notice.c.kind == "suggestion")
+            .values(person_id=it.portal.person("carla"))
+        )
+    assert len(told_of(it, carla)) == 1  # the control
+    it.share("view", whom=it.portal.person("carla"))
+    assert told_of(it, carla) == []
 
 
 def test_who_manages_it_accepts_and_writes_nobodys_file(fork: Fork) -> None:

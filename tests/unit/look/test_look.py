@@ -39,8 +39,9 @@ def test_pages_load_nothing_from_elsewhere() -> None:
         assert not outside, path
 
 
-def test_our_sheet_names_no_colour_of_its_own() -> None:
-    sheet = (SOURCE / "styles" / "look.css").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["look.css", "comments.css"])
+def test_our_sheets_name_no_colour_of_their_own(name: str) -> None:
+    sheet = (SOURCE / "styles" / name).read_text(encoding="utf-8")
     assert not re.findall(r"#[0-9a-fA-F]{3,8}\b(?![^{]*\{)", re.sub(r"mask-image:[^;]*;|rgb\(0 0 0 / 20%\)", "", sheet))
 
 

@@ -62,6 +62,12 @@ def test_one_mail_tells_all_that_is_due_up_to_a_number() -> None:
     assert "And 2 more." in body
 
 
+def test_a_suggestion_leads_to_where_it_is_decided_on() -> None:
+    headers, body = read(notice(kind="suggestion", thread=""))
+    assert headers["subject"] == "bertrand suggests a change to first"
+    assert "https://swap.example.org/n/n1/suggestions" in body.splitlines()
+
+
 @pytest.mark.parametrize("field", ["path", "author"])
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\u2028", "\x00", "\x0b"])
 def test_no_name_begins_a_header_of_its_own(field: str, end: str) -> None:
