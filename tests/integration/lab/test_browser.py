@@ -123,7 +123,7 @@ class Shared(Lab):
         "result": lambda number: outputs.cell(number, outputs.SQL, (outputs.RESULT, outputs.result())),
     }
     kinds["last result"] = kinds["result"]
-    kept = ("code",) * 3 + ("unknown",) * 2 + ("locked", "running") + ("result",) * 9 + ("last result",)
+    kept = ("code",) * 4 + ("unknown",) * 2 + ("locked", "running") + ("result",) * 9 + ("last result",)
 
     def __init__(self, context: BrowserContext, server: Server) -> None:
         cells = [self.kinds[kind](number) for number, kind in enumerate(self.kept, 1)]
@@ -567,7 +567,8 @@ def test_swap_out_of_reach_is_said_as_that_until_it_is_back(shared: Shared, serv
     shared.page.wait_for_timeout(1500)  # what must not come, Lab's own words, has no moment
     assert dialog.count() == 1
     expect(dialog).not_to_contain_text("not running")
-    assert "lab/tree/shared.ipynb" in shared.page.url
+    # On a busy machine the window has a workspace of its own, which its address names.
+    assert shared.page.url.endswith("/tree/shared.ipynb")
 
     shared.context.unroute_all()
     shared.context.set_offline(False)
