@@ -4,6 +4,8 @@ import { CommandToolbarButton, type ICommandPalette } from '@jupyterlab/apputils
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { IMainMenu } from '@jupyterlab/mainmenu';
 import type { INotebookTracker } from '@jupyterlab/notebook';
+import { portal } from './shared/drive';
+import { sharedId } from './shared/path';
 
 const COMMAND = 'swap:share';
 
@@ -15,7 +17,7 @@ export function addShare(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
     describedBy: { args: { type: 'object', properties: {} } },
     isEnabled: () => tracker.currentWidget !== null,
     execute: () => {
-      window.open(shareOf(tracker.currentWidget?.context.localPath ?? ''), '_blank', 'noopener');
+      window.open(shareOf(tracker.currentWidget?.context.path ?? ''), '_blank', 'noopener');
     }
   });
   tracker.currentChanged.connect(() => commands.notifyCommandChanged(COMMAND));
@@ -26,8 +28,12 @@ export function addShare(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
   palette?.addItem({ command: COMMAND, category: 'SWAP' });
 }
 
-/** Return the address of the page that says with whom a notebook is shared. */
+/** Return the address of the page that says with whom a notebook is shared; of another's, its page. */
 function shareOf(path: string): string {
+  const notebook = sharedId(path);
+  if (notebook !== null) {
+    return portal(notebook);
+  }
   const url = new URL('/notebooks/share', PageConfig.getOption('swapHome'));
   url.searchParams.set('path', path);
   return url.href;

@@ -72,6 +72,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_version": _GIVE,
         "notebook_part": _GIVE,
         "notebook_lineage": _GIVE,
+        "notebook_share": _READ,
         "lineage": _GIVE,
         "kernel_read": _ADD,
         "audit_event": _APPEND,
