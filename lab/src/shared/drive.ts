@@ -21,6 +21,10 @@ function refused(what: string): Promise<never> {
   return Promise.reject(new Error(`${what} This drive shows what others share with you.`));
 }
 
+function nowhere(): Promise<never> {
+  return Promise.reject(new ServerConnection.ResponseError(new Response(null, { status: 404 }), 'There is no notebook at this address.'));
+}
+
 export class SharedDrive implements Contents.IDrive {
   readonly name = DRIVE;
   readonly serverSettings = ServerConnection.makeSettings();
@@ -49,7 +53,7 @@ export class SharedDrive implements Contents.IDrive {
   async get(path: string, options: Contents.IFetchOptions = {}): Promise<Contents.IModel> {
     const notebook = idOf(path);
     if (notebook === null) {
-      return this.list();
+      return path.endsWith('.ipynb') ? nowhere() : this.list();
     }
     if (options.content === false) {
       return model(await call<Listed>(`shared/${notebook}`));
@@ -71,7 +75,8 @@ export class SharedDrive implements Contents.IDrive {
 
   async getDownloadUrl(path: string): Promise<string> {
     const notebook = idOf(path);
-    return notebook === null ? refused('Files beside a notebook are not shared.') : portal(notebook, '/export?as=seen');
+    // A picture beside a notebook is not shared: there is nothing at its address.
+    return notebook === null ? 'data:,' : portal(notebook, '/export?as=seen');
   }
 
   newUntitled(): Promise<never> {

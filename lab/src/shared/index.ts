@@ -3,6 +3,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { PageConfig } from '@jupyterlab/coreutils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { el, icon } from '../dom';
 import { SharedDrive } from './drive';
@@ -26,7 +27,14 @@ export const shared: JupyterFrontEndPlugin<void> = {
       }
     });
 
-    const browser = factory.createFileBrowser('swap-shared', { driveName: DRIVE, restore: false });
+    // Nothing is asked before somebody looks at it.
+    const browser = factory.createFileBrowser('swap-shared', { driveName: DRIVE, auto: false, restore: false });
+    MessageLoop.installMessageHook(browser, (_, message) => {
+      if (browser.isVisible && (message.type === 'after-show' || message.type === 'after-attach')) {
+        void browser.model.refresh();
+      }
+      return true;
+    });
     browser.allowFileUploads = false;
     browser.title.caption = 'Shared with you';
     browser.title.icon = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from sqlalchemy import text
 
@@ -16,9 +17,9 @@ import notebooks
 import saves
 from integration.gateway.desks import CITIES
 from integration.gateway.desks import Desk as Author
-from integration.gateway.test_shared import share
+from integration.gateway.test_shared import share, unshare
 from integration.lab.test_saving import Desk, gateway, opened
-from integration.lab.windows import forgotten
+from integration.lab.windows import forgotten, in_each_theme
 
 __all__ = ["gateway"]
 PYTHON: dict[str, Any] = {"kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}}
@@ -105,7 +106,9 @@ def open_(page: Page, name: str) -> Locator:
 
 
 def test_what_is_shared_is_listed_opened_and_run_in_a_kernel_of_ones_own(pair: Pair, page: Page) -> None:
-    document = saves.notebook("import os; print(os.getcwd())", outputs={0: [notebooks.printed("as ann saved it")]}, **PYTHON)
+    document = saves.notebook(
+        "import os; print(os.getcwd())", outputs={0: [notebooks.printed("as ann saved it")]}, **PYTHON
+    )
     pair.shares_document("cities", document)
     files = sorted(path.name for path in pair.bob.home.rglob("*.ipynb"))
     notebook = open_(page, "cities (ann).ipynb")
@@ -121,3 +124,111 @@ def test_what_is_shared_is_listed_opened_and_run_in_a_kernel_of_ones_own(pair: P
     assert sorted(path.name for path in pair.bob.home.rglob("*.ipynb")) == files, "nothing was written at home"
     rows = [row for row in pair.bob.gateway.audit("notebook-read") if row.person_id == pair.bob.person.id]
     assert rows[-1].detail["how"] == "lab"
+
+
+def test_what_may_not_be_seen_any_more_goes_from_an_open_page(pair: Pair, page: Page) -> None:
+    """F05."""
+    stays, goes = (
+        saves.notebook("000", outputs={0: [notebooks.printed(each)]}, **PYTHON) for each in ("stays", "goes")
+    )
+    pair.shares_document("stays", stays)
+    saved = pair.shares_document("goes", goes)
+    other = open_(page, "stays (ann).ipynb")
+    notebook = open_(page, "goes (ann).ipynb")
+    expect(notebook.locator(".jp-OutputArea-output")).to_have_text("goes")
+    unshare(pair.ann, saved)
+    expect(notebook.locator(".swap-sign")).to_contain_text("You may not see this notebook any more", timeout=8_000)
+    expect(page.get_by_text("goes", exact=True)).to_have_count(0)
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("goes", exact=True)).to_have_count(0)
+    expect(shelf(page).get_by_text("goes (ann).ipynb")).to_have_count(0)
+    page.get_by_role("tab", name="stays (ann).ipynb").click()
+    expect(other.locator(".jp-OutputArea-output")).to_have_text("stays")
+
+
+def test_outputs_whose_data_may_not_be_read_any_more_are_hidden_on_an_open_page(pair: Pair, page: Page) -> None:
+    """F02."""
+    pair.shares_document("cities", saves.notebook("000", outputs={0: [notebooks.printed("Berlin")]}, **PYTHON))
+    notebook = open_(page, "cities (ann).ipynb")
+    expect(notebook.locator(".jp-OutputArea-output")).to_have_text("Berlin")
+    pair.groups("analysts")
+    words = "These outputs are hidden from you. They come from lake.wmf.pageview_hourly, which you may not read. Ask data-privacy."
+    expect(notebook.get_by_role("note")).to_have_text(words, timeout=8_000)
+    expect(page.get_by_text("Berlin")).to_have_count(0)
+    pair.groups("analysts", "data-privacy")
+    expect(notebook.locator(".jp-OutputArea-output")).to_have_text("Berlin", timeout=8_000)
+
+
+def test_a_newer_version_is_offered_and_not_forced(pair: Pair, page: Page) -> None:
+    pair.shares_document("cities", saves.notebook("print(1)", **PYTHON))
+    notebook = open_(page, "cities (ann).ipynb")
+    pair.ann.home.save(saves.notebook("print(2)", **PYTHON), path="cities.ipynb", base=1)
+    sign = notebook.locator(".swap-sign")
+    expect(sign).to_contain_text("This is version 1.", timeout=8_000)
+    expect(notebook.locator(".cm-content").first).to_have_text("print(1)")
+    sign.get_by_role("button", name="Show version 2").click()
+    expect(notebook.locator(".cm-content").first).to_have_text("print(2)")
+    expect(sign.get_by_role("button")).to_have_count(0)
+
+
+def test_nothing_is_changed_in_the_drive(pair: Pair, page: Page) -> None:
+    pair.shares_document("cities", saves.notebook("print(1)", **PYTHON))
+    row = shelf(page).get_by_text("cities (ann).ipynb")
+    row.click()
+    page.keyboard.press("Delete")
+    dialog = page.locator(".jp-Dialog")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog).to_contain_text("Nothing can be deleted here. This drive shows what others share with you.")
+    dialog.get_by_role("button").last.click()
+    row.click()
+    page.keyboard.press("F2")
+    page.keyboard.insert_text("mine.ipynb")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("Nothing can be renamed or moved here.")
+    dialog.get_by_role("button").last.click()
+    expect(shelf(page).get_by_text("cities (ann).ipynb")).to_be_visible()
+    assert list(pair.bob.home.glob("mine*")) == []
+
+
+def test_a_hostile_notebook_runs_nothing_and_is_not_trusted(pair: Pair, page: Page) -> None:
+    """R01, R11: what stands in it, its name and its owner's file's word for its trust."""
+    data = {"text/html": HOSTILE, "application/javascript": "document.title = 'ran'"}
+    document = saves.notebook(
+        "000", outputs={0: [notebooks.shown(each) for each in ({"text/html": HOSTILE}, data)]}, **PYTHON
+    )
+    document["cells"].append({"cell_type": "markdown", "id": "m", "metadata": {"trusted": True}, "source": HOSTILE})
+    document["cells"][0]["metadata"] = {"trusted": True}
+    pair.shares_document("<img src=x onerror=alert(1)>", document)
+    notebook = open_(page, "<img src=x onerror=alert(1)> (ann).ipynb")
+    expect(notebook.locator(".jp-OutputArea-output").last).to_have_text("bold")
+    expect(page.locator("[onerror]")).to_have_count(0)
+    expect(page).not_to_have_title("ran")
+    page.keyboard.press("Control+Shift+C")
+    page.get_by_placeholder("SEARCH", exact=False).fill("Trust Notebook")
+    page.keyboard.press("Enter")
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Trusting this notebook").click()
+    expect(notebook.locator(".jp-OutputArea-output [onerror]").first).to_be_attached()  # the control
+    expect(page).not_to_have_title("ran")
+
+
+def test_an_address_of_the_drive_that_leads_elsewhere_opens_nothing(pair: Pair, page: Page) -> None:
+    (pair.bob.home / "own.ipynb").write_text("{}")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in ("Shared:../own.ipynb", "Shared:..%2fown.ipynb", "Shared:a/../../own.ipynb"):
+        page.goto(f"{pair.bob.server.url}/lab/tree/{path}?reset")
+        page.locator("#swap-logo").wait_for(timeout=60_000)
+        expect(page.locator(".jp-NotebookPanel")).to_have_count(0)
+    assert [url for url in asked if "/api/contents/" in url and "own.ipynb" in url and "content=1" in url] == []
+
+
+def test_it_can_be_read_in_each_theme_and_used_without_a_mouse(pair: Pair, page: Page) -> None:
+    pair.shares_document("cities", saves.notebook("000", outputs={0: [notebooks.printed("Berlin")]}, **PYTHON))
+    pair.groups("readers")
+    shelf(page).get_by_text("cities (ann).ipynb").click()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("note")).to_contain_text("These outputs are hidden from you.")
+    for _ in in_each_theme(page):
+        for place in (".swap-sign", ".swap-hidden", ".swap-shared-h"):
+            found = Axe().run(page, place)
+            assert found.violations_count == 0, found.generate_report()
