@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,6 +21,9 @@ from integration.gateway.desks import Desk as Author
 from integration.gateway.test_shared import share, unshare
 from integration.lab.test_saving import Desk, gateway, opened
 from integration.lab.windows import forgotten, in_each_theme
+from swap.identity import Principal, Via
+from swap.notebooks import share_store
+from swap.web.shared import in_drive
 
 __all__ = ["gateway"]
 PYTHON: dict[str, Any] = {"kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}}
@@ -220,6 +224,16 @@ def test_an_address_of_the_drive_that_leads_elsewhere_opens_nothing(pair: Pair, 
         page.locator("#swap-logo").wait_for(timeout=60_000)
         expect(page.locator(".jp-NotebookPanel")).to_have_count(0)
     assert [url for url in asked if "/api/contents/" in url and "own.ipynb" in url and "content=1" in url] == []
+
+
+def test_the_address_that_its_page_leads_to_opens_it(pair: Pair, page: Page) -> None:
+    saved = pair.shares_document("a, b; ü #1?", saves.notebook("print(1)", **PYTHON))
+    with pair.bob.gateway.database.engine("owner").connect() as conn:
+        kept = share_store.find(conn, Principal(pair.bob.person.id, "bob", frozenset(), Via.PORTAL), saved[0])
+    assert kept is not None
+    page.goto(f"{pair.bob.server.url}/lab/tree/{quote(in_drive(kept), safe='/')}?reset")
+    expect(page.locator(".jp-NotebookPanel .swap-sign")).to_contain_text("ann shares this with you")
+    expect(page.get_by_role("tab", name="a, b; ü #1? (ann).ipynb")).to_be_visible()
 
 
 def test_it_can_be_read_in_each_theme_and_used_without_a_mouse(pair: Pair, page: Page) -> None:
