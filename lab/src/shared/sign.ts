@@ -31,7 +31,7 @@ class Sign extends Widget {
   }
 
   say(sign: Icon, ...parts: (Node | string)[]): void {
-    this.line.replaceChildren(icon(sign), el('span', {}, ...parts));
+    this.line.replaceChildren(icon(sign), el('span', { class: 'swap-sign-t' }, ...parts));
   }
 
   offer(text: string, action: HTMLButtonElement): void {
@@ -58,7 +58,7 @@ export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: 
   };
   const gone = () => {
     over = true;
-    panel.content.hide();
+    panel.content.addClass('swap-gone');
     // Also what the editors could bring back.
     context.model.fromJSON({ cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 });
     context.model.sharedModel.clearUndoHistory();
