@@ -19,6 +19,7 @@ import { hooks } from './hooks';
 import { addMeter } from './meter';
 import { addPages } from './pages';
 import { addSaved } from './saved';
+import { shared } from './shared';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -210,6 +211,7 @@ export default [
   conflicts,
   saved,
   pages,
+  shared,
   meter,
   ends,
   narrow,

@@ -3,6 +3,7 @@ import { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { SwapRenderer } from './render/base';
 import { Chart, CHART } from './render/chart';
 import { ERROR, ErrorBox } from './render/error';
+import { HIDDEN, HiddenOutputs } from './render/hidden';
 import { PLOTLY, PlotlyFigure } from './render/plotly';
 import { Progress, PROGRESS } from './render/progress';
 import { RESULT, ResultTable } from './render/result';
@@ -28,5 +29,6 @@ export default [
   extension('result', RESULT, ResultTable),
   extension('error', ERROR, ErrorBox),
   extension('chart', CHART, Chart),
+  extension('hidden', HIDDEN, HiddenOutputs),
   plotly
 ];

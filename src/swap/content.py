@@ -227,6 +227,11 @@ def outputs(cell: Cell, part: Callable[[str], bytes]) -> dict[str, Any]:
         raise _no_notebook() from error
 
 
+def outputs_of(outputs: list[dict[str, Any]]) -> bytes:
+    """Return the part of outputs that have no images, of no execution."""
+    return _written({"execution_count": None, "images": [], "outputs": outputs})
+
+
 def is_empty(content: bytes) -> bool:
     """Tell whether an outputs part holds no output, only which execution it was.
 

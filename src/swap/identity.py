@@ -15,6 +15,8 @@ class Via(StrEnum):
 
     PORTAL = "portal"
     SERVER = "server"
+    READER = "reader"
+    """A person's server that shows what others share with them."""
     KERNEL = "kernel"
     REPORT = "report"
 

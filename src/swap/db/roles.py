@@ -78,6 +78,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_part": _GIVE,
         "notebook_lineage": _GIVE,
         "notebook_due": _PUT,
+        "notebook_share": _READ,
         "lineage": _GIVE,
         "kernel_read": _ADD,
         "audit_event": _APPEND,

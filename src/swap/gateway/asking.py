@@ -29,6 +29,7 @@ UPLOADS_AT_ONCE = 32
 QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
 KERNEL = frozenset({Via.KERNEL})
 SAVING = frozenset({Via.SERVER})
+READING = frozenset({Via.READER})
 SAVES_AT_ONCE = 4
 """Notebooks that are taken in: each is in memory meanwhile, packed."""
 
@@ -85,3 +86,4 @@ Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_caller(QUERIES))]
 Kernel = Annotated[Caller, Depends(_caller(KERNEL))]
 Saving = Annotated[Caller, Depends(_caller(SAVING))]
+Reading = Annotated[Caller, Depends(_caller(READING))]

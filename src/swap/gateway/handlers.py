@@ -74,6 +74,11 @@ def mint_saving_token(server: Server, with_parts: WithParts) -> dict[str, str]:
     return _minted(server, with_parts, with_parts.server_key, Via.SERVER)
 
 
+def mint_reading_token(server: Server, with_parts: WithParts) -> dict[str, str]:
+    """Give a Jupyter server a token that reads what others share with its person and does nothing else."""
+    return _minted(server, with_parts, with_parts.server_key, Via.READER)
+
+
 def _minted(server: Server, with_parts: WithParts, key: str, via: Via, kernel_id: str = "") -> dict[str, str]:
     token = people.mint_token(
         key,

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import away, catalog, handlers, notebooks
+from swap.gateway import away, catalog, handlers, notebooks, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ ROUTES = (
     Route("GET", "/hub/error/502", away.page),
     Route("POST", "/v1/tokens", handlers.mint_token),
     Route("POST", "/v1/servers/saving", handlers.mint_saving_token),
+    Route("POST", "/v1/servers/reading", handlers.mint_reading_token),
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("GET", "/v1/servers/queries", handlers.server_queries),
     Route("POST", "/v1/uploads", handlers.upload),
@@ -44,6 +45,9 @@ ROUTES = (
     Route("PUT", "/v1/notebooks", notebooks.save),
     Route("DELETE", "/v1/notebooks", notebooks.delete),
     Route("POST", "/v1/notebooks/move", notebooks.move),
+    Route("GET", "/v1/shared", shared.received),
+    Route("GET", "/v1/shared/{notebook_id}", shared.standing),
+    Route("GET", "/v1/shared/{notebook_id}/version", shared.version),
     Route("GET", "/v1/catalog", catalog.catalog),
     Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
     Route("GET", "/v1/catalog/find", catalog.catalog_find),

@@ -20,7 +20,7 @@ from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages, saved
+from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages, saved, shared
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.ends import Ends
@@ -84,6 +84,9 @@ class Swap:
         self.state = State()
         self.tokens = Tokens(environment.gateway, environment.credential)
         self.gateway = Gateway(environment.gateway, self.tokens)
+        self.reading = Gateway(
+            environment.gateway, Tokens(environment.gateway, environment.credential, path=shared.TOKENS)
+        )
         saving_tokens = Tokens(environment.gateway, environment.credential, path=TOKENS)
         self.saving = Saving(environment.home, Store(environment.gateway, saving_tokens), environment.root)
         self.listener = Listener(environment.gateway, environment.credential, self.hear)
@@ -115,6 +118,7 @@ class Swap:
             *routes(base_url, self.gateway, plotly, self.idle),
             *catalog.routes(base_url, self.gateway),
             *saved.routes(base_url, self.saving),
+            *shared.routes(base_url, self.reading),
             *meter.routes(base_url, self.meter, self.ends),
         ]
         contents: Any = self.server.contents_manager
@@ -161,8 +165,9 @@ class Swap:
         await self.listener.stop()
         await self.saving.close()
         await self.socket.stop()
-        await self.tokens.close()
-        await self.gateway.close()
+        for gateway in (self.gateway, self.reading):
+            await gateway.tokens.close()
+            await gateway.close()
 
     def hear(self, word: Access) -> None:
         """Do what a word of the gateway demands, at once."""
@@ -170,6 +175,7 @@ class Swap:
         if not change.cut:
             return
         self.tokens.drop()
+        self.reading.tokens.drop()
         self.logins.end()
         for cache in self.hub_caches:
             cache.clear()

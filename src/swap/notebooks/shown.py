@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from swap import content
 from swap.content import Manifest
 from swap.errors import Forbidden, NotFound, Problem
 from swap.identity import Principal
@@ -17,6 +18,7 @@ from swap.notebooks import history, lineages, sharing, sight, store
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.sight import Hidden
+from swap.notebooks.versions import Part
 from swap.settings import Policy
 
 CONTROLS = "widgets"
@@ -34,7 +36,10 @@ class Seen:
     """Cells that have some."""
     hidden: Mapping[str, Hidden]
     key: str
-    """What it is known by: the same for the same content with the same outputs hidden, and for nothing else."""
+    """What it is known by: the same for the same version with the same outputs hidden, and for nothing else.
+
+    The content has no part in it: from a digest of all of it, hidden outputs could be guessed.
+    """
 
     @property
     def hidden_outputs(self) -> int:
@@ -45,6 +50,14 @@ class Seen:
     def told(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What hidden outputs come from, as far as the person may know, and whom to ask."""
         return _told(self.hidden)
+
+    @property
+    def lent(self) -> Manifest:
+        """The manifest, without metadata that is its owner's alone."""
+        if self.opened.role is Role.OWN:
+            return self.manifest
+        kept = {name: value for name, value in self.manifest.metadata.items() if name != CONTROLS}
+        return replace(self.manifest, metadata=kept)
 
 
 def look(
@@ -61,21 +74,37 @@ def look(
     manifest = history.manifest_of(conn, notebook_id, digest)
     hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
     count = sum(cell.outputs is not None for cell in manifest.cells)
-    return Seen(opened, number, manifest, count, hidden, _key(digest, hidden))
+    return Seen(opened, number, manifest, count, hidden, _key(notebook_id, number, manifest, hidden))
 
 
-def _key(digest: str, hidden: Mapping[str, Hidden]) -> str:
-    told = [digest, sorted((name, each.datasets, each.ask) for name, each in hidden.items())]
+def _key(notebook_id: str, number: int, manifest: Manifest, hidden: Mapping[str, Hidden]) -> str:
+    instead = [hidden.get(cell.outputs or "") for cell in manifest.cells]
+    told = [notebook_id, number, [why and (why.datasets, why.ask) for why in instead]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def written(conn: Connection, seen: Seen) -> bytes:
     """Return the version as a file; of outputs that are hidden nothing is read."""
-    manifest = seen.manifest
-    if seen.opened.role is not Role.OWN:
-        kept = {name: value for name, value in manifest.metadata.items() if name != CONTROLS}
-        manifest = replace(manifest, metadata=kept)
-    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, manifest, seen.hidden))
+    return history.as_file(history.put(conn, seen.opened.kept.notebook_id, seen.lent, seen.hidden))
+
+
+def packed(conn: Connection, seen: Seen) -> tuple[bytes, dict[str, Part]]:
+    """Return the version as a manifest and its parts, to be put together elsewhere; hidden outputs are not read.
+
+    In their place is a part that says why.  Not even their names are told: what is short could be guessed from those.
+    """
+    instead = {name: content.outputs_of([sight.instead(why)]) for name, why in seen.hidden.items()}
+    names = {name: content.digest(part) for name, part in instead.items()}
+    lent = seen.lent
+    cells = [
+        replace(cell, outputs=names[cell.outputs], images=()) if cell.outputs in names else cell for cell in lent.cells
+    ]
+    parts = store.parts(conn, seen.opened.kept.notebook_id, lent.without(names).digests())
+    parts |= {
+        content.digest(part): Part(content.digest(part), content.packed(part), len(part), content.count([part]))
+        for part in instead.values()
+    }
+    return content.write(replace(lent, cells=tuple(cells))), parts
 
 
 def demand_all(conn: Connection, policy: Policy, person: Principal, opened: Opened, now: datetime) -> None:

@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks import forks, gallery, sharing, shown
+from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered
 from swap.web import comments, content
 from swap.web.asked import address, notebook_id
-from swap.web.pages import go, respond
+from swap.web.pages import go, lab, respond
 from swap.web.portal import Portal, Visit
 from swap.web.reading import as_wished, attachment, ending_of
 
@@ -43,6 +44,8 @@ def page(portal: Portal, visit: Visit) -> Response:
         "address": address(seen.opened.kept.notebook_id),
         "manages": seen.opened.role.includes(Role.MANAGE),
         "owns": seen.opened.role is Role.OWN,
+        "in_drive": (path := in_drive(seen.opened.kept)),
+        "in_lab": lab(portal, visit, path),
         "window": f"notebook-{portal.clock.short()}",
         "unfolded": visit.query("code") == "all",
         "sandbox": content.SANDBOX,
@@ -64,6 +67,12 @@ def page(portal: Portal, visit: Visit) -> Response:
         problem=None,
         **shared,
     )
+
+
+def in_drive(kept: Kept) -> str:
+    """Return where JupyterLab has another's notebook: by its id, and then as its reader knows it."""
+    name = f"{kept.name} ({kept.owner}).ipynb"
+    return f"Shared:{kept.notebook_id}/{name.replace('/', '-')}"
 
 
 def alone(portal: Portal, visit: Visit) -> Response:

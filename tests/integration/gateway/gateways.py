@@ -189,7 +189,12 @@ class Person:
         with self.gateway.database.engine("owner").begin() as conn:
             now_epoch = people.access(conn, self.id, datetime.now(UTC)).epoch
         here = self.gateway.runtime
-        keys = {Via.KERNEL: here.kernel_key, Via.PORTAL: here.portal_key, Via.SERVER: here.server_key}
+        keys = {
+            Via.KERNEL: here.kernel_key,
+            Via.PORTAL: here.portal_key,
+            Via.SERVER: here.server_key,
+            Via.READER: here.server_key,
+        }
         return tokens.mint(
             key or keys[via],
             person_id=self.id,

@@ -1,4 +1,4 @@
-"""Bearers: three kinds, strictly apart, and dead the moment their person's access ends."""
+"""Bearers: five kinds, strictly apart, and dead the moment their person's access ends."""
 
 from __future__ import annotations
 
@@ -62,14 +62,15 @@ def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
                 yield json.loads(line.removeprefix("data: "))
 
 
-NOBODY, SERVER, SAVING, KERNEL, PORTAL = "nobody", "server", "saving", "kernel", "portal"
-BEARERS = (NOBODY, SERVER, SAVING, KERNEL, PORTAL)
+NOBODY, SERVER, SAVING, READING, KERNEL, PORTAL = "nobody", "server", "saving", "reading", "kernel", "portal"
+BEARERS = (NOBODY, SERVER, SAVING, READING, KERNEL, PORTAL)
 OPENS = {
     "GET /v1/health": {*BEARERS},
     "GET /sign-in": {*BEARERS},
     "GET /hub/error/502": {*BEARERS},
     "POST /v1/tokens": {SERVER},
     "POST /v1/servers/saving": {SERVER},
+    "POST /v1/servers/reading": {SERVER},
     "GET /v1/servers/events": {SERVER},
     "GET /v1/servers/queries": {SERVER},
     "POST /v1/uploads": {KERNEL},
@@ -83,6 +84,9 @@ OPENS = {
     "PUT /v1/notebooks": {SAVING},
     "DELETE /v1/notebooks": {SAVING},
     "POST /v1/notebooks/move": {SAVING},
+    "GET /v1/shared": {READING},
+    "GET /v1/shared/{notebook_id}": {READING},
+    "GET /v1/shared/{notebook_id}/version": {READING},
     "GET /v1/catalog": {KERNEL, PORTAL},
     "GET /v1/catalog/schemas": {KERNEL, PORTAL},
     "GET /v1/catalog/find": {KERNEL, PORTAL},
@@ -110,10 +114,11 @@ def test_a_route_opens_to_its_own_bearers_and_no_other(shared: Gateway, route: R
         NOBODY: lambda: "x" * 43,
         SERVER: lambda: launch(shared, someone, f"credential-of-{someone.id}"),
         SAVING: lambda: someone.token(Via.SERVER),
+        READING: lambda: someone.token(Via.READER),
         KERNEL: lambda: someone.token(Via.KERNEL),
         PORTAL: lambda: someone.token(Via.PORTAL),
     }[bearer]()
-    path = route.path.format(query_id="q1", source="lake", schema="big", table="numbers")
+    path = route.path.format(query_id="q1", notebook_id="n1", source="lake", schema="big", table="numbers")
 
     with httpx.stream(
         route.method,
@@ -141,6 +146,7 @@ def test_a_portal_key_cannot_mint_a_kernels_token_nor_the_other_way(swap: Gatewa
         {"alg": "none"},
         {"via": "report"},
         {"via": "server"},
+        {"via": "reader"},
         {"sub": "pzzzzzzzzz"},
         {"aud": "other"},
         {"exp": 9e9},
