@@ -12,21 +12,25 @@ const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
 export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null): void {
   const { commands } = app;
   const path = () => tracker.currentWidget?.context.localPath ?? '';
-  const options = {
-    describedBy: { args: { type: 'object', properties: {} } },
-    isEnabled: () => tracker.currentWidget !== null
+  const isEnabled = () => tracker.currentWidget !== null;
+  // JupyterLab's menu of a cell does not make it the active one.
+  const clicked = () => {
+    const node = app.contextMenuHitTest(each => each.classList.contains('jp-Cell'));
+    return tracker.currentWidget?.content.widgets.find(each => each.node === node);
   };
   commands.addCommand(SHARE, {
-    ...options,
     label: 'Share Notebook…',
     caption: 'With whom this notebook is shared: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled,
     execute: () => open('share', path())
   });
   commands.addCommand(COMMENTS, {
-    ...options,
     label: 'Comments…',
     caption: 'What people say about this notebook, and about the cell you are at: opens its page in SWAP',
-    execute: () => open('comments', path(), { cell: tracker.activeCell?.model.id ?? '' })
+    describedBy: { args: { type: 'object', properties: { clicked: { type: 'boolean' } } } },
+    isEnabled,
+    execute: args => open('comments', path(), { cell: (args.clicked ? clicked() : tracker.activeCell)?.model.id ?? '' })
   });
   tracker.currentChanged.connect(() => Object.keys(BUTTONS).forEach(id => commands.notifyCommandChanged(id)));
   tracker.widgetAdded.connect((_, panel) => {
@@ -34,7 +38,7 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
       panel.toolbar.insertBefore('kernelName', id.replace(':', '-'), new CommandToolbarButton({ commands, id, label }));
     });
   });
-  app.contextMenu.addItem({ command: COMMENTS, selector: '.jp-Notebook .jp-Cell', rank: 90 });
+  app.contextMenu.addItem({ command: COMMENTS, args: { clicked: true }, selector: '.jp-Notebook .jp-Cell', rank: 90 });
   menu?.fileMenu.addGroup([{ command: SHARE }, { command: COMMENTS }], 20);
   Object.keys(BUTTONS).forEach(command => palette?.addItem({ command, category: 'SWAP' }));
 }
