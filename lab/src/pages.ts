@@ -4,35 +4,44 @@ import { CommandToolbarButton, type ICommandPalette } from '@jupyterlab/apputils
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { IMainMenu } from '@jupyterlab/mainmenu';
 import type { INotebookTracker } from '@jupyterlab/notebook';
+import { portal } from './shared/drive';
+import { sharedId } from './shared/path';
 
 const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
 const FORKS = 'swap:forks';
+/** Of another's notebook: its own page says whether one may share it. */
+const STEPS = { share: '', comments: '/comments', forks: '/forks' };
 const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
 
 export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null): void {
   const { commands } = app;
-  const path = () => tracker.currentWidget?.context.localPath ?? '';
-  const options = {
-    describedBy: { args: { type: 'object', properties: {} } },
-    isEnabled: () => tracker.currentWidget !== null
+  const path = () => tracker.currentWidget?.context.path ?? '';
+  const isEnabled = () => tracker.currentWidget !== null;
+  // JupyterLab's menu of a cell does not make it the active one.
+  const clicked = () => {
+    const node = app.contextMenuHitTest(each => each.classList.contains('jp-Cell'));
+    return tracker.currentWidget?.content.widgets.find(each => each.node === node);
   };
   commands.addCommand(SHARE, {
-    ...options,
     label: 'Share Notebook…',
     caption: 'With whom this notebook is shared: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled,
     execute: () => open('share', path())
   });
   commands.addCommand(COMMENTS, {
-    ...options,
     label: 'Comments…',
     caption: 'What people say about this notebook, and about the cell you are at: opens its page in SWAP',
-    execute: () => open('comments', path(), { cell: tracker.activeCell?.model.id ?? '' })
+    describedBy: { args: { type: 'object', properties: { clicked: { type: 'boolean' } } } },
+    isEnabled,
+    execute: args => open('comments', path(), { cell: (args.clicked ? clicked() : tracker.activeCell)?.model.id ?? '' })
   });
   commands.addCommand(FORKS, {
-    ...options,
     label: 'Forks and Origin…',
     caption: 'What this notebook was forked from, and its forks: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled,
     execute: () => open('forks', path())
   });
   const all = [SHARE, COMMENTS, FORKS];
@@ -42,7 +51,7 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
       panel.toolbar.insertBefore('kernelName', id.replace(':', '-'), new CommandToolbarButton({ commands, id, label }));
     });
   });
-  app.contextMenu.addItem({ command: COMMENTS, selector: '.jp-Notebook .jp-Cell', rank: 90 });
+  app.contextMenu.addItem({ command: COMMENTS, args: { clicked: true }, selector: '.jp-Notebook .jp-Cell', rank: 90 });
   menu?.fileMenu.addGroup(
     all.map(command => ({ command })),
     20
@@ -50,13 +59,16 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
   all.forEach(command => palette?.addItem({ command, category: 'SWAP' }));
 }
 
-function open(page: string, path: string, query: Record<string, string> = {}): void {
-  window.open(pageOf(page, path, query), '_blank', 'noopener');
+function open(page: keyof typeof STEPS, path: string, query: Record<string, string> = {}): void {
+  const notebook = sharedId(path);
+  const url = new URL(notebook === null ? pageOf(page, path) : portal(notebook, STEPS[page]));
+  Object.entries(query).forEach(([name, value]) => url.searchParams.set(name, value));
+  window.open(url.href, '_blank', 'noopener');
 }
 
 /** Return the address of a page about a notebook of this person's. */
-export function pageOf(page: string, path: string, query: Record<string, string> = {}): string {
+export function pageOf(page: string, path: string): string {
   const url = new URL(`/notebooks/${page}`, PageConfig.getOption('swapHome'));
-  url.search = new URLSearchParams({ path, ...query }).toString();
+  url.searchParams.set('path', path);
   return url.href;
 }

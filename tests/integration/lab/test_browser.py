@@ -123,7 +123,7 @@ class Shared(Lab):
         "result": lambda number: outputs.cell(number, outputs.SQL, (outputs.RESULT, outputs.result())),
     }
     kinds["last result"] = kinds["result"]
-    kept = ("code",) * 4 + ("unknown",) * 2 + ("locked", "running") + ("result",) * 9 + ("last result",)
+    kept = ("code",) * 3 + ("unknown",) * 2 + ("locked", "running") + ("result",) * 9 + ("last result",)
 
     def __init__(self, context: BrowserContext, server: Server) -> None:
         cells = [self.kinds[kind](number) for number, kind in enumerate(self.kept, 1)]
@@ -527,11 +527,11 @@ def test_a_notebook_leads_to_its_forks(shared: Shared) -> None:
 
 def test_a_cell_leads_to_the_comments_on_it(shared: Shared) -> None:
     shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
-    number = shared.take("code")
-    shared.cell(number).click(button="right")
+    shared.cell(1).locator(".cm-content").click()
+    shared.cell(2).click(button="right")
     with shared.page.context.expect_page() as opened:
         shared.page.locator(".lm-Menu-itemLabel", has_text="Comments…").click()
-    assert opened.value.url == f"http://localhost:8000/notebooks/comments?path=shared.ipynb&cell=cell-{number}"
+    assert opened.value.url == "http://localhost:8000/notebooks/comments?path=shared.ipynb&cell=cell-2"
     opened.value.close()
 
 
