@@ -33,6 +33,8 @@ KINDS = (
     ("swap.connectors.", "reader"),
     ("ipykernel", "kernel"),
     ("kernel-entry", "kernel"),
+    ("swap.launch.loaded", "loaded"),
+    ("swap.walls.enter", "walls"),
     ("swap.lab", "server"),
     ("singleuser", "server"),
     ("jupyterhub", "hub"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -15,8 +14,10 @@ from pathlib import Path
 
 from swap import homes, ports
 from swap.launch import walled
+from swap.launch.forks import Forks
 from swap.launch.limits import find
 from swap.launch.model import Launch, Seat
+from swap.launch.process import Process
 from swap.launch.rules import rules
 from swap.launch.spawn import spawn, telling
 from swap.launch.walled import Plan, Walled
@@ -38,7 +39,7 @@ def as_planned(plan: Plan) -> Plan:
 class Program:
     """A person's program: it prints lines, which we read from its log."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -69,6 +70,8 @@ class Town:
 
     state: Path
     limits: dict[str, float] = field(default_factory=dict)
+    forks: Forks = field(default_factory=lambda: Forks({}))
+    """What programs are forked from; without one that is ready they are started."""
     programs: list[Program] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,7 +97,11 @@ class Town:
             homes=self.state / "homes",
             spool=self.state / "spool",
         )
-        self.launcher = Walled(rules(self.settings, self.runtime))
+        self.launcher = self.walled()
+
+    def walled(self) -> Walled:
+        """Return a launcher of this town as it is now."""
+        return Walled(rules(self.settings, self.runtime), forks=self.forks)
 
     def home(self, seat: Seat) -> Path:
         return homes.place(self.runtime.homes, seat.person_id)
@@ -121,7 +128,7 @@ class Town:
         self.launcher.open_home(seat)
         launch = self.launch(seat, program, **env)
         with telling(secrets or {}) as told:
-            return self.keep(walled.run(launch, weaken(self.launcher.plan(launch, seat)), told), launch)
+            return self.keep(walled.run(launch, weaken(self.launcher.plan(launch, seat)), told, self.forks), launch)
 
     def start_unwalled(self, seat: Seat, program: str) -> Program:
         """Start a person's program as the same user with no wall at all."""
@@ -133,7 +140,7 @@ class Town:
         with telling({}) as told:
             return self.keep(spawn(launch, argv, told, env=launch.env, cwd=Path("/")), launch)
 
-    def keep(self, process: subprocess.Popen[bytes], launch: Launch) -> Program:
+    def keep(self, process: Process, launch: Launch) -> Program:
         program = Program(process, launch.log)
         self.programs.append(program)
         return program

@@ -65,7 +65,7 @@ def _become(begin: Callable[[socket.socket], None], channel: socket.socket) -> N
     """Make a socket of our own, give its other end to the gateway, and do what is asked on it.  Does not return."""
     status = 1
     try:
-        os.setpgid(0, 0)
+        os.setsid()
         ours, theirs = socket.socketpair()
         # Made here, it can mean no other; whoever gets it may be a user who could not make it.
         itself = os.pidfd_open(os.getpid())

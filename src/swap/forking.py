@@ -16,6 +16,7 @@ import subprocess
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from swap import bare
 from swap.fork_server import ANSWER, FORK, REAP, REQUEST
@@ -23,8 +24,6 @@ from swap.walls import cell as cells
 from swap.walls.cell import CLOSED, Cell
 from swap.walls.errands import Errands, Started
 
-_ANSWER_SECONDS = 10.0
-"""A fork server that is silent for longer is replaced."""
 _STANDARD_ERROR = 2
 _PIECE_BYTES = 65_536
 
@@ -54,6 +53,9 @@ def warded(errands: Errands, name: str) -> ForkServer:
 
 class ForkServer:
     """One fork server, started when it is first needed and again when it has died; in a cell, if it is given one."""
+
+    answer_seconds: ClassVar[float] = 10.0
+    """One that is silent for longer is replaced."""
 
     def __init__(self, program: Sequence[str], environment: Mapping[str, str] = {}, cell: Cell | None = None) -> None:
         self._program = program
@@ -115,7 +117,7 @@ class ForkServer:
 
     def _start(self) -> socket.socket:
         self._pid, channel, words = self._begin()
-        channel.settimeout(_ANSWER_SECONDS)
+        channel.settimeout(self.answer_seconds)
         if words is not None:
             threading.Thread(target=_pass_on, args=(words,), name="words", daemon=True).start()
         self._channel = channel

@@ -60,8 +60,9 @@ def current() -> Context:
         return _given[0]
     runtime = runtimes.read()
     settings = load(runtime.config)
-    servers = Here(Keeper(rules(settings, runtime)))
-    return Context(settings, runtime, engine.create(runtime.database_urls["hub"]), servers)
+    keeper = Keeper(rules(settings, runtime))
+    keeper.prepare()
+    return Context(settings, runtime, engine.create(runtime.database_urls["hub"]), Here(keeper))
 
 
 @cache

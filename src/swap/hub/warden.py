@@ -12,7 +12,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 from swap.errors import Invalid, Problem
 from swap.hub import words
@@ -56,6 +56,11 @@ class HubWarden(PeoplesWarden):
             words.REFUSED: lambda person_id: asdict(self._keeper.refusals(person_id)),
             words.SAID: self._keeper.said,
         }
+
+    def run(self) -> NoReturn:
+        """Run a hub to its end; what starts servers is made ready beside it."""
+        self._keeper.prepare()
+        super().run()
 
     def _do(self, word: str, name: str, to: socket.socket, given: Sequence[int]) -> object:  # noqa: ARG002 — it is answered as all are
         if word == words.START and len(given) == 1 and stat.S_ISSOCK(os.fstat(given[0]).st_mode):

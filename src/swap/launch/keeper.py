@@ -22,8 +22,10 @@ from swap.launch import running
 from swap.launch import server as launches
 from swap.launch.launcher import Launcher, launcher
 from swap.launch.model import Refusals, Rules, Running, Seat
+from swap.launch.process import Process
 
 TAIL_BYTES: Final = 4000
+_COLLECT_SECONDS: Final = 5.0
 _SERVER_ID: Final = re.compile(r"s[0-9a-f]{16}")
 _PORTS: Final = range(1024, 2**16)
 
@@ -38,11 +40,15 @@ class Keeper:
         self._rules = rules
         self._uid = uid
         self._launcher = launcher(rules) if starts is None else starts
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Process] = {}
         """Person → their server, where we started it: its end is ours to collect."""
         self._asked_to_end: set[str] = set()
         self._busy: set[str] = set()
         self._changed = threading.Condition()
+
+    def prepare(self) -> None:
+        """Begin, beside everything else, what makes starts fast."""
+        self._launcher.prepare()
 
     def open_home(self, person_id: str) -> int:
         """Make a person's home and what else a new server needs; return how many bytes are free there.
@@ -93,6 +99,10 @@ class Keeper:
             return True
         self._asked_to_end.add(person_id)
         has_ended = running.end(server)
+        if has_ended and (process := self._processes.get(person_id)) is not None:
+            # Its first thread has ended; how it ended is known when the last one has.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_COLLECT_SECONDS)
         self.poll(person_id)
         return has_ended
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Protocol
 
 from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
+from swap.launch.process import Process
 from swap.launch.unwalled import Unwalled
 from swap.launch.walled import Walled
 
 
 class Launcher(Protocol):
     """Starts servers, each where its person's isolation puts it."""
+
+    def prepare(self) -> None:
+        """Begin, beside everything else, what makes starts fast; until it is there they are slower."""
 
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home and what else a new server needs; return the home.
@@ -23,7 +26,7 @@ class Launcher(Protocol):
     def places(self, person_id: str) -> Places:
         """Return where a person's server finds what is its own."""
 
-    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:
+    def start(self, launch: Launch, seat: Seat, told: int) -> Process:
         """Start the server with `told` as its standard input.
 
         Its process leads a group, ends as the server ends, and takes all with it.

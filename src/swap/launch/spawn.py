@@ -24,6 +24,17 @@ def telling(told: Mapping[str, str]) -> Iterator[int]:
         yield theirs.fileno()
 
 
+@contextmanager
+def log(launch: Launch) -> Iterator[int]:
+    """Yield a descriptor of a launch's log, begun afresh.  Raises OSError."""
+    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def spawn(
     launch: Launch, argv: Sequence[str], told: int, *, env: Mapping[str, str], cwd: Path, keep: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
@@ -31,15 +42,13 @@ def spawn(
 
     Raises OSError.
     """
-    launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(launch.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "wb") as log:
+    with log(launch) as said:
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
             argv,
             env=dict(env),
             cwd=cwd,
             stdin=told,
-            stdout=log,
+            stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             close_fds=True,

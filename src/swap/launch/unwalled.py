@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from swap import homes
+from swap.launch.forks import Forks
 from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
+from swap.launch.process import Process
 from swap.launch.spawn import spawn
 
 
 class Unwalled:
     """Starts servers as SWAP's own user."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, forks: Forks | None = None) -> None:
         self._rules = rules
+        self._forks = Forks(rules.environment) if forks is None else forks
 
     def open_home(self, seat: Seat) -> Path:
         """Make the person's home, private."""
@@ -24,8 +26,15 @@ class Unwalled:
         """Return what is where; a socket's path must be short."""
         return Places(homes.place(self._rules.homes, person_id), self._rules.sockets / f"{person_id}.sock")
 
-    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:  # noqa: ARG002 — nobody's seat differs
+    def prepare(self) -> None:
+        """Begin to load what servers run."""
+        self._forks.prepare()
+
+    def start(self, launch: Launch, seat: Seat, told: int) -> Process:  # noqa: ARG002 — nobody's seat differs
         """Start the server."""
+        plan = {"argv": launch.argv, "env": dict(launch.env), "cwd": str(launch.cwd)}
+        if (forked := self._forks.fork(launch, plan, told, walls=False)) is not None:
+            return forked
         return spawn(launch, launch.argv, told, env=launch.env, cwd=launch.cwd)
 
     def limits_met(self, person_id: str) -> dict[str, str]:  # noqa: ARG002 — there are none

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from swap import bare, disks, homes
+from swap.launch.forks import Forks
 from swap.launch.limits import Groups, Limits, find, whose
 from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
+from swap.launch.process import Process
 from swap.launch.spawn import spawn
 from swap.launch.view import GROUP, RUN, View, home_seen, view
 
@@ -44,17 +46,19 @@ class Plan:
     own_network: bool = True
     refuse_calls: bool = True
 
-    def as_json(self) -> str:
+    def flat(self) -> dict[str, Any]:
         """Return the document that `walls.enter` reads."""
         told = asdict(self)
-        return json.dumps(told | told.pop("view"))
+        seen: dict[str, Any] = told.pop("view")
+        return told | seen
 
 
 class Walled:
     """Starts servers behind walls."""
 
-    def __init__(self, rules: Rules, groups: Groups | None = None) -> None:
+    def __init__(self, rules: Rules, groups: Groups | None = None, forks: Forks | None = None) -> None:
         self._rules = rules
+        self._forks = Forks(rules.environment) if forks is None else forks
         self._state = rules.state
         self._groups = find() if groups is None else groups
 
@@ -114,9 +118,13 @@ class Walled:
             host, _, port_text = address.rpartition(":")
             yield hosts[host], int(port_text), host, int(port_text)
 
-    def start(self, launch: Launch, seat: Seat, told: int) -> subprocess.Popen[bytes]:
+    def prepare(self) -> None:
+        """Begin to load what servers run."""
+        self._forks.prepare()
+
+    def start(self, launch: Launch, seat: Seat, told: int) -> Process:
         """Start the server behind its walls."""
-        return run(launch, self.plan(launch, seat), told)
+        return run(launch, self.plan(launch, seat), told, self._forks)
 
     @property
     def limits(self) -> Limits:
@@ -153,11 +161,13 @@ class Walled:
         return homes.place(self._state / "tmp", person_id)
 
 
-def run(launch: Launch, plan: Plan, told: int) -> subprocess.Popen[bytes]:
-    """Start a launch behind exactly the walls of a plan, with `told` as its standard input."""
+def run(launch: Launch, plan: Plan, told: int, forks: Forks) -> Process:
+    """Start a launch behind exactly the walls of a plan, with `told` as its standard input; forked, if it can be."""
+    if (forked := forks.fork(launch, plan.flat(), told, walls=True)) is not None:
+        return forked
     descriptor = os.memfd_create("plan")
     with os.fdopen(descriptor, "wb") as file:
-        file.write(plan.as_json().encode())
+        file.write(json.dumps(plan.flat()).encode())
         file.flush()
         file.seek(0)
         argv = bare.command("swap.walls.enter", str(descriptor))

@@ -1,4 +1,4 @@
-"""Build one person's walls, give every power up, and become that person's server: `enter <plan>`.
+"""Build one person's walls, give every power up, and become that person's server: `enter <plan>`, or after a fork.
 
 Three processes: the *outer* one, which SWAP knows and which ends as the server ends; the *first* of the person's
 own process namespace, whose end is the end of everything in it; and the server.  All three hold no capability
@@ -18,7 +18,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -43,20 +43,29 @@ _PIECE_BYTES: Final = 65_536
 _DRAIN_SECONDS: Final = 5.0
 
 
-def _serve(plan: Mapping[str, Any]) -> NoReturn:
-    """Become the server."""
-    powers.become(plan["uid"])
-    if plan["refuse_calls"]:
-        powers.refuse_calls()
+Plan = Mapping[str, Any]
+Serve = Callable[[Plan], NoReturn]
+"""Becomes the server, in a process that is the person's already."""
+
+
+def _execute(plan: Plan) -> NoReturn:
+    """Become the plan's program."""
     # Python ignores these two, and what is ignored stays so in the program that is started.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    os.chdir(plan["cwd"])
-    os.umask(0o077)
     os.execve(plan["argv"][0], plan["argv"], plan["env"])  # noqa: S606 — the plan's own program, and no shell
 
 
-def _be_first(plan: Mapping[str, Any], outer_is_ready: int) -> NoReturn:
+def _be_the_person(plan: Plan, serve: Serve) -> NoReturn:
+    powers.become(plan["uid"])
+    if plan["refuse_calls"]:
+        powers.refuse_calls()
+    os.chdir(plan["cwd"])
+    os.umask(0o077)
+    serve(plan)
+
+
+def _be_first(plan: Plan, outer_is_ready: int, serve: Serve) -> NoReturn:
     """Be the first process of the namespace: build the view, start the server, end with it.
 
     It stays root, without a capability: no process of the person's can trace it, or take its parent's end from it.
@@ -69,7 +78,7 @@ def _be_first(plan: Mapping[str, Any], outer_is_ready: int) -> NoReturn:
     powers.bound()
     server = os.fork()
     if server == 0:
-        _or_fail(_serve, plan)
+        _or_fail(_be_the_person, plan, serve)
     powers.drop_capabilities()
     while True:
         ended, status = os.wait()
@@ -110,12 +119,17 @@ def _or_fail(step: Any, *arguments: Any) -> None:
 
 def main() -> None:
     """Build the walls, run the server, end as it ended."""
-    _or_fail(_build)
-
-
-def _build() -> None:
     with os.fdopen(int(sys.argv[1]), encoding="utf-8") as file:
         plan = json.load(file)
+    build(plan, _execute)
+
+
+def build(plan: Plan, serve: Serve) -> None:
+    """Do so in this process, which is root's, has one thread and leads a session."""
+    _or_fail(_build, plan, serve)
+
+
+def _build(plan: Plan, serve: Serve) -> None:
     if platform.machine() not in NUMBERS:
         msg = f"this machine's processor, {platform.machine()}, is none of {', '.join(NUMBERS)}"
         raise OSError(msg)
@@ -142,7 +156,7 @@ def _build() -> None:
         os.close(own_processes)
         for listener, _ in (*doors_in, *doors_out):
             listener.close()
-        _or_fail(_be_first, plan, outer_is_ready)
+        _or_fail(_be_first, plan, outer_is_ready, serve)
     # No thread can be made while the next child would belong to another namespace.
     call("setns", own_processes, CLONE_NEWPID)
     # Whoever stops the server signals its process group: the server hears it, and we wait for it.

@@ -220,7 +220,35 @@ def test_the_hub_is_a_system_user_of_its_own_and_servers_are_its_wardens(walled_
     assert set(hub.uids()) == {walled_house.settings.launch.hub_uid}
     assert set(warden.uids()) == {0}
     assert hub.children() == []
-    assert running.find(walled_house.state, ann.id).pid in [each.pid for each in warden.children()]
+    # Its own, or below what it forks from.
+    assert running.find(walled_house.state, ann.id).pid in [each.pid for each in warden.children(recursive=True)]
+
+
+def test_a_server_that_is_forked_is_like_any_other(walled_house, ann):
+    warden = psutil.Process(walled_house.processes["hub"].pid)
+
+    def is_forked() -> bool:
+        found = running.find(walled_house.state, ann.id)
+        return "swap.launch.loaded" in psutil.Process(found.pid).parent().cmdline()
+
+    def begin_again() -> bool:
+        with walled_house.hub_api(walled_house.runtime.web_service_token) as api:
+            assert api.delete(f"/users/{ann.id}/server").status_code in {202, 204}
+            until(lambda: api.get(f"/users/{ann.id}").json()["servers"] == {})
+        ann.begin()
+        return is_forked()
+
+    until(lambda: is_forked() or begin_again())
+    assert ann.run("print(40 + 2)") == "42"
+    below = psutil.Process(running.find(walled_house.state, ann.id).pid).children(recursive=True)
+    assert [each.uids().real for each in below if "swap.lab" in each.cmdline()] == [ann.uid]
+
+    # What it is forked from dies: nobody is disturbed, the next server is started, and the one after that forked again.
+    (loaded,) = [each for each in warden.children() if "swap.launch.loaded" in each.cmdline()]
+    loaded.kill()
+    assert ann.run("print(40 + 2)") == "42"
+    until(begin_again)
+    assert ann.run("print(40 + 2)") == "42"
 
 
 def test_of_the_environment_traefik_has_nothing_that_a_route_of_the_hubs_could_name(walled_house):

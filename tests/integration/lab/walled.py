@@ -11,7 +11,6 @@ from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
 from swap.launch import server as launches
 from swap.launch.rules import rules
 from swap.launch.spawn import telling
-from swap.launch.walled import Walled
 from town import ANN, Town
 
 
@@ -28,7 +27,7 @@ def started(town: Town) -> Iterator[Server]:
         assert gateway_port
         town.runtime = town.runtime.model_copy(update={"hub_port": hub_port, "gateway_port": gateway_port})
         given = rules(town.settings, town.runtime)
-        town.launcher = Walled(given)
+        town.launcher = town.walled()
         home = town.launcher.open_home(ANN)
         port = town.ports[ANN.person_id]
         address = f"http://127.0.0.1:{port}"

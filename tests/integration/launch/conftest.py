@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from swap.launch.forks import Forks
 from town import Town
 
 
@@ -19,8 +20,23 @@ def state() -> Iterator[Path]:
         yield Path(made)
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[Forks]:
+    """What people's servers are forked from."""
+    made = Forks({"LANG": "C.UTF-8"})
+    made.load()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["started", "forked"])
+def forks(request: pytest.FixtureRequest) -> Forks:
+    """How programs begin: a wall holds either way."""
+    return request.getfixturevalue("loaded") if request.param == "forked" else Forks({})
+
+
 @pytest.fixture
-def town(state: Path) -> Iterator[Town]:
-    made = Town(state)
+def town(state: Path, forks: Forks) -> Iterator[Town]:
+    made = Town(state, forks=forks)
     yield made
     made.close()

@@ -52,8 +52,8 @@ def shared_disk(tmp_path):
 
 
 @pytest.fixture
-def disk_town(state):
-    made = Town(state, {"disk_bytes": DISK_BYTES})
+def disk_town(state, forks):
+    made = Town(state, {"disk_bytes": DISK_BYTES}, forks)
     yield made
     made.close()
     disks.close_all(made.state, made.runtime.homes)

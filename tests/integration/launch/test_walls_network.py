@@ -168,9 +168,9 @@ def test_ports_of_two_people_do_not_meet(town):
 
 
 @pytest.fixture
-def reaching(state):
+def reaching(state, forks):
     (port,) = ports.free(1)
-    made = Town(state, {"reach": [f"localhost.localdomain.test:{port}", f"mirror.test:{port}"]})
+    made = Town(state, {"reach": [f"localhost.localdomain.test:{port}", f"mirror.test:{port}"]}, forks)
     made.mirror = port
     yield made
     made.close()

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give pe
 
 
 @pytest.fixture
-def narrow(state):
+def narrow(state, forks):
     """A town with narrow limits."""
-    made = Town(state, {"memory_bytes": 300_000_000, "processes": 100, "cpus": 0.2})
+    made = Town(state, {"memory_bytes": 300_000_000, "processes": 100, "cpus": 0.2}, forks)
     yield made
     made.close()
 

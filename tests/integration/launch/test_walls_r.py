@@ -8,8 +8,6 @@ import pytest
 
 from integration.client.conftest import ann, shared_gateway, swap_gateway  # noqa: F401 — fixtures
 from integration.gateway.gateways import Gateway, Person
-from swap.launch.rules import rules
-from swap.launch.walled import Walled
 from town import ANN, Town
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
@@ -63,7 +61,7 @@ def reached(town: Town, swap_gateway: Gateway) -> Town:  # noqa: F811
     """A town whose gateway is the real one."""
     port = int(swap_gateway.url.rpartition(":")[2])
     town.runtime = town.runtime.model_copy(update={"gateway_port": port})
-    town.launcher = Walled(rules(town.settings, town.runtime))
+    town.launcher = town.walled()
     return town
 
 
