@@ -7,9 +7,10 @@ import os
 import signal
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from integration.launch.looks import LOOKS
@@ -124,9 +125,11 @@ def test_how_it_ended_is_known(forked):
 def orphans_are_ours() -> Iterator[None]:
     """Be to people's servers what a warden is: what was forked comes to us when what it was forked from has died."""
     adopt = ctypes.CDLL(None).prctl
+    before = set(psutil.Process().children())
     adopt(36, 1, 0, 0, 0)
     yield
     adopt(36, 0, 0, 0, 0)
+    assert set(psutil.Process().children()) <= before, "all of them are collected"
 
 
 @pytest.mark.usefixtures("orphans_are_ours")
@@ -146,8 +149,13 @@ def test_when_what_servers_are_forked_from_dies_they_go_on_and_others_are_starte
             assert process.poll() is None
 
             forks.load()
-            assert isinstance(town.start(BOB, "print('lives')").process, ForkedProcess)
+            again = town.start(BOB, "print('lives')").process
+            assert isinstance(again, ForkedProcess)
+            assert again.wait(60) == 0
         assert process.wait(60) == -signal.SIGKILL
+        with suppress(ChildProcessError):  # the first of its namespace came to us too
+            while os.waitpid(-process.pid, 0):
+                pass
     finally:
         town.close()
         forks.close()
