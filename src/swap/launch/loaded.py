@@ -55,6 +55,8 @@ _PARTS: Final = (
 _FIRST_OTHER: Final = 3
 """The first descriptor that is none of the standard ones."""
 
+_INTERRUPT: Final = signal.getsignal(signal.SIGINT)
+"""What Ctrl-C does in a program that is started as this one was: nothing, where whoever started it ignores it."""
 _generators: list[random.Random] = []
 """Whoever made one as it was loaded would draw the same numbers in every server."""
 
@@ -87,6 +89,7 @@ def _begin(control: socket.socket) -> None:
     if order["walls"]:
         title.show((sys.executable, "-m", "swap.walls.enter"))
         enter.build(order["plan"], _be)
+    signal.signal(signal.SIGINT, _INTERRUPT)
     os.chdir(order["plan"]["cwd"])
     _be(order["plan"])
 
@@ -103,7 +106,8 @@ def _be(plan: Mapping[str, Any]) -> NoReturn:
     site.USER_BASE = site.USER_SITE = None
     for each in _generators:
         each.seed()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     *_, kind, told = argv
     sys.argv[:] = [told if kind == "-m" else kind]
     status = _status(kind, told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -23,7 +23,7 @@ def as_problem(error: Exception) -> SwapError | None:
     """Return an error a person can be told about, or None for a mistake of ours."""
     if isinstance(error, SwapError):
         return error if type(error) is not SwapError else None
-    if isinstance(error, DBAPIError):
+    if isinstance(error, OperationalError):
         return DatabaseUnavailable(AWAY)
     if isinstance(error, HTTPException):
         if error.status_code == HTTPStatus.NOT_FOUND:

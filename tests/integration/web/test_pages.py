@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from integration.web.doubles import ROWS, TABLES
@@ -668,6 +669,20 @@ def test_a_mistake_of_ours_shows_a_reference_and_no_trace(
     reference = page.text[page.text.index("e-") :][:10]
     assert reference in page.text
     assert any("failed, reference e-" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_statement_that_the_database_refuses_is_a_mistake_of_ours_and_in_the_log(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(database, tmp_path) as portal:
+        browser = portal.signed_in()
+        with database.engine("owner").begin() as conn:
+            conn.execute(text("ALTER TABLE swap.notebook RENAME COLUMN deleted_at TO gone_at"))
+        page = browser.get("/notebooks/deleted")
+    assert page.status_code == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert "SWAP made a mistake on this page" in page.text
+    assert any("UndefinedColumn" in (record.exc_text or "") for record in caplog.records)
 
 
 def test_without_the_database_pages_say_so(database: Database, tmp_path: Path) -> None:
