@@ -18,7 +18,7 @@ from swap.launch.model import Launch
 from swap.launch.process import ForkedProcess
 from swap.launch.spawn import log
 
-_AFTER_SECONDS: Final = 5.0
+_AFTER_SECONDS: Final = 15.0
 """What else is starting at that time is done by then, and as long is waited before another one."""
 _LOADING_SECONDS: Final = 120.0
 """What loading may take on a machine that is busy."""

@@ -107,7 +107,9 @@ def test_a_page_of_comments_that_is_open_goes_with_the_share(talk: Shared, visit
     expect(said(page, "By ann")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390), ("light", 900)])
+@pytest.mark.parametrize(
+    ("mode", "width"), [("light", 1280), ("dark", 390), pytest.param("light", 900, marks=pytest.mark.long)]
+)
 def test_the_pages_are_accessible_and_fit(talk: Shared, visit: Callable[..., Page], mode: str, width: int) -> None:
     say(talk, f"{'long' * 50} @ann https://example.org/{'x' * 200}")
     say(talk, "on a cell", cell="a", version="2")

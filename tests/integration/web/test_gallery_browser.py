@@ -77,7 +77,15 @@ def test_a_notebook_is_text_in_a_browser_too(it: Shared, visit: Callable[..., Pa
     assert heard == []
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390), ("light", 900), ("dark", 1280)])
+@pytest.mark.parametrize(
+    ("mode", "width"),
+    [
+        ("light", 1280),
+        ("dark", 390),
+        pytest.param("light", 900, marks=pytest.mark.long),
+        pytest.param("dark", 1280, marks=pytest.mark.long),
+    ],
+)
 def test_the_pages_are_accessible_and_fit(
     it: Shared, visit: Callable[..., Page], monkeypatch: pytest.MonkeyPatch, mode: str, width: int
 ) -> None:
