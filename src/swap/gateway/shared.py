@@ -7,7 +7,6 @@ and the parts, packed, one after another.  None of them is built here.
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -19,6 +18,7 @@ from swap.errors import NotFound, Problem
 from swap.gateway.asking import READING, Parts, Reading, WithParts
 from swap.gateway.auth import Caller
 from swap.notebooks import sharing, shown
+from swap.notebooks.model import ID
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role, role
 from swap.notebooks.shown import Seen
@@ -27,7 +27,6 @@ MEDIA_TYPE = "application/octet-stream"
 LARGEST = 10_000
 """Of what is shared with one person, how many rows may be passed over."""
 MINE = Problem("This notebook is yours.", todo="Open it from your own files.")
-ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def received(

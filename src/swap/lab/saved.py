@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from swap.lab.saving import Saving, as_json
+from swap.lab.saving import Saved, Saving
 
 
 class SavedNow(APIHandler):
@@ -25,7 +25,7 @@ class SavedNow(APIHandler):
     async def get(self) -> None:
         """Return the version that a notebook was saved as, or why it is on this machine only."""
         self.set_header("Cache-Control", "no-store")
-        self.finish(as_json(self.saving.saved(self.get_query_argument("path"))))
+        self.finish(_as_json(self.saving.saved(self.get_query_argument("path"))))
 
     @web.authenticated
     async def post(self) -> None:
@@ -37,6 +37,14 @@ class SavedNow(APIHandler):
         manager: Any = self.contents_manager
         await self.saving.accept(Path(manager._get_os_path(self.get_query_argument("path"))), version)  # noqa: SLF001 — Jupyter's only way
         self.finish({})
+
+
+def _as_json(saved: Saved | None) -> dict[str, Any]:
+    """Return how a notebook was saved, for the page."""
+    if saved is None:
+        return {"version": None, "why": None}
+    problem = saved.problem
+    return {"version": saved.version, "why": problem and " ".join(filter(None, (problem.title, problem.why)))}
 
 
 def routes(base_url: str, saving: Saving) -> list[tuple[Any, ...]]:

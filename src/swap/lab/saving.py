@@ -392,11 +392,3 @@ def _parsed(written: bytes) -> Any:
 
 def _new_id() -> str:
     return f"{time.time_ns():020d}-{secrets.token_hex(6)}"
-
-
-def as_json(saved: Saved | None) -> dict[str, Any]:
-    """Return how a notebook was saved, for the page."""
-    if saved is None:
-        return {"version": None, "why": None}
-    problem = saved.problem
-    return {"version": saved.version, "why": problem and " ".join(filter(None, (problem.title, problem.why)))}

@@ -11,6 +11,8 @@ from swap.catalog.names import written
 
 KERNEL = {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}
 TITLE_LIMIT = 200
+ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""What ids of notebooks, comments and suggestions look like."""
 
 
 def name_of(path: str) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from swap.errors import NotFound, Problem
 from swap.notebooks import history, sharing
-from swap.notebooks.model import name_of
+from swap.notebooks.model import ID, name_of
 from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
 LARGEST = 10_000
 PATH_LENGTH = 1000
-ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
 def notebook_id(visit: Visit) -> str:
@@ -50,3 +50,22 @@ def begins(visit: Visit) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= LARGEST:
         return int(text)
     raise NotFound(Problem("There is no such page of this list.", todo="Go to its first page."))
+
+
+def pages(
+    at: str, first: int, size: int, *, more: bool, query: Mapping[str, str] = {}, part: str = ""
+) -> dict[str, Any]:
+    """Return where the rows before and behind those of a page are, as templates name them; nothing for none.
+
+    >>> pages("/notices", 50, 50, more=True, query={"q": "a"})
+    {'earlier': '/notices?q=a', 'later': '/notices?q=a&from=100'}
+    """
+
+    def from_row(row: int) -> str:
+        said = urlencode({**query, **({"from": row} if row else {})})
+        return f"{at}{f'?{said}' if said else ''}{part}"
+
+    return {
+        "earlier": from_row(max(first - size, 0)) if first else "",
+        "later": from_row(first + size) if more else "",
+    }

@@ -14,12 +14,13 @@ from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks import comments, history, said, sharing, shown
 from swap.notebooks.comment_store import Comment, Thread
 from swap.notebooks.comments import Place
+from swap.notebooks.model import ID
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.reading.answers import Rendered, Spot
 from swap.web import content
-from swap.web.asked import ID, address, begins, from_mine, notebook_id
+from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
@@ -130,11 +131,6 @@ def page(portal: Portal, visit: Visit) -> Response:
     spoken = [_spoken(each, numbers, lambda anchor: f"{home}?{urlencode({'at': anchor})}") for each in found]
     spots = () if rendered is None or thread_id else _spots(rendered)
     talk = Talk(seen.opened, spoken, len(spoken), spots, "", "thread" if thread_id else "", visit.query("cell"))
-
-    def from_row(row: int) -> str:
-        kept = {"thread": thread_id} if thread_id else {}
-        return f"{talk.at}?{urlencode({**kept, 'from': row})}"
-
     return respond(
         portal,
         visit,
@@ -144,9 +140,8 @@ def page(portal: Portal, visit: Visit) -> Response:
         opened=seen.opened,
         home=home,
         whole=bool(thread_id),
-        earlier=from_row(max(first - step, 0)) if first else "",
-        later=from_row(first + step) if more else "",
         still=f"{address(wanted, 'still')}?{urlencode({'version': seen.number, 'is': seen.key})}",
+        **pages(talk.at, first, step, more=more, query={"thread": thread_id} if thread_id else {}),
     )
 
 

@@ -5,13 +5,11 @@ An address is no key: each of these asks `sharing.open_`, by way of `forks`, wha
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlencode
-
 from starlette.responses import Response
 
 from swap.notebooks import forks, sharing, suggestions
-from swap.web.asked import ID, address, begins, from_mine, notebook_id
+from swap.notebooks.model import ID
+from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
@@ -170,11 +168,3 @@ def _suggestion(visit: Visit) -> str:
     """Return the id of a suggestion, or what is nobody's."""
     found = visit.form.get("suggestion", "")
     return found if ID.fullmatch(found) else ""
-
-
-def pages(at: str, first: int, size: int, *, more: bool) -> dict[str, Any]:
-    """Return where the rows before and behind those of a page are."""
-    return {
-        "earlier": f"{at}?{urlencode({'from': max(first - size, 0)})}" if first else "",
-        "later": f"{at}?{urlencode({'from': first + size})}" if more else "",
-    }

@@ -16,11 +16,12 @@ from swap.errors import NotFound, Problem, SwapError
 from swap.notebooks import gallery, words
 from swap.notebooks.card_store import RANKED, Order, Wanted
 from swap.notebooks.gallery import PAGE, Found
+from swap.notebooks.model import ID
 from swap.notebooks.words import Where
 from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
 from swap.web import home
-from swap.web.asked import ID, address, begins, notebook_id
+from swap.web.asked import address, begins, notebook_id, pages
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 from swap.web.words import moment
@@ -81,11 +82,10 @@ def page(portal: Portal, visit: Visit) -> Response:
         shown=SHOWN,
         ranked=RANKED,
         where=tuple(WHERE),
-        earlier=_at(here, max(first - PAGE, 0)) if first else "",
-        later=_at(here, first + PAGE) if more else "",
-        link=lambda **change: _at({name: value for name, value in (here | change).items() if value}, 0),
+        link=lambda **change: _at({name: value for name, value in (here | change).items() if value}),
         pieces=words.pieces,
         split=keys.split,
+        **pages("/gallery", first, PAGE, more=more, query=here),
     )
 
 
@@ -182,8 +182,8 @@ def _dotted(name: str) -> str:
     return ".".join(keys.split(name))
 
 
-def _at(said: Mapping[str, str], first: int) -> str:
-    query = urlencode({**said, **({"from": first} if first else {})})
+def _at(said: Mapping[str, str]) -> str:
+    query = urlencode(said)
     return f"/gallery?{query}" if query else "/gallery"
 
 
@@ -194,7 +194,7 @@ def of_table(portal: Portal, visit: Visit, table: Mapping[str, Any]) -> dict[str
         found, more = gallery.find(
             conn, portal.settings.policy, visit.person, Wanted(dataset=name), visit.now, page=OF_TABLE
         )
-    return {"users": found, "more_users": _at({"uses": name}, 0) if more else ""}
+    return {"users": found, "more_users": _at({"uses": name}) if more else ""}
 
 
 def star(portal: Portal, visit: Visit) -> Response:

@@ -12,13 +12,13 @@ from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
 from swap.notebooks import model, sharing
 from swap.notebooks import service as notebooks
 from swap.web import catalogue, partitions
+from swap.web.asked import begins, pages
 from swap.web.hub import AWAY, ServerKind
 from swap.web.pages import TUNNEL_PORT, go, lab, leads_astray, respond, server_of
 from swap.web.portal import Portal, Visit
 
 log = logging.getLogger("swap.web")
 LISTED = 500
-DIGITS = 6
 FIRST_SQL = "SELECT 'Replace this with a question of yours' AS answer"
 
 
@@ -27,8 +27,9 @@ def listing(portal: Portal, visit: Visit) -> Response:
     found = notebooks.recent(portal.workspace(visit.person), LISTED)
     text = visit.query("q").strip()
     wanted = text.lower().split()
+    first = begins(visit)
     with portal.engine.begin() as conn:
-        received, more = sharing.received(conn, visit.person, visit.now, begins := _begins(visit))
+        received, more = sharing.received(conn, visit.person, visit.now, first)
     shown = tuple(
         item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
     )
@@ -42,21 +43,10 @@ def listing(portal: Portal, visit: Visit) -> Response:
         text=text,
         complete=found.complete,
         received=received,
-        earlier=_from(begins - sharing.PAGE) if begins else "",
-        later=_from(begins + sharing.PAGE) if more else "",
         server=server_of(portal, visit),
         lab=lambda path="": lab(portal, visit, path),
+        **pages("/notebooks", first, sharing.PAGE, more=more, part="#received"),
     )
-
-
-def _begins(visit: Visit) -> int:
-    """Return from which row on what others share is listed."""
-    text = visit.query("from")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < DIGITS else 0
-
-
-def _from(begins: int) -> str:
-    return f"/notebooks?{urlencode({'from': max(begins, 0)})}#received"
 
 
 async def create(portal: Portal, visit: Visit) -> Response:

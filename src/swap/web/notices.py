@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from starlette.responses import Response
 
 from swap.errors import Invalid, Problem
 from swap.notebooks import notices
 from swap.notebooks.mails import path, words
 from swap.notebooks.notices import Mail
-from swap.web.asked import begins
+from swap.web.asked import begins, pages
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
@@ -37,8 +35,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         mail=portal.settings.mail is not None,
         choices=CHOICES,
         chosen=chosen,
-        earlier=_from(first - notices.PAGE) if first else "",
-        later=_from(first + notices.PAGE) if more else "",
+        **pages(AT, first, notices.PAGE, more=more),
     )
 
 
@@ -64,7 +61,3 @@ def choose(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         notices.choose(conn, visit.person, visit.form.get("mail", ""))
     return go(AT)
-
-
-def _from(row: int) -> str:
-    return f"{AT}?{urlencode({'from': max(row, 0)})}"

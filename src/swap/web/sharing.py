@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from swap.notebooks import sharing, shown
 from swap.notebooks.share_store import Given
 from swap.notebooks.shares import OFFERED, Kind, Role, Share, until
 from swap.notebooks.sharing import Opened
-from swap.web.asked import address, begins, from_mine, notebook_id
+from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
 
@@ -72,12 +71,11 @@ def page(portal: Portal, visit: Visit) -> Response:
         text=text,
         at=at,
         begins=first,
-        earlier=f"{at}?{urlencode({'from': max(first - sharing.PAGE, 0)})}" if first else "",
-        later=f"{at}?{urlencode({'from': first + sharing.PAGE})}" if more else "",
         link=f"{portal.address(visit.request).url}{address(opened.kept.notebook_id)}",
         words=WORDS,
         roles=lambda kind: _roles(opened, kind),
         today=visit.now.astimezone(portal.zone).date().isoformat(),
+        **pages(at, first, sharing.PAGE, more=more),
     )
 
 
