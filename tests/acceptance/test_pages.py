@@ -29,6 +29,9 @@ TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-notebook.md"
 IN_THE_DOCS = {"home": ".sw-empty", "source": "#tables", "table": "#cols tr:has-text('city')"}
 """Pages that the docs show, each down to the end of something on it."""
 LOOKS = {"light": (1280, "light"), "dark": (1280, "dark"), "390": (390, "light")}
+each_look = pytest.mark.parametrize(
+    "look", ["light", *(pytest.param(look, marks=pytest.mark.long) for look in ("dark", "390"))]
+)
 
 
 def looked_at(page: Page, name: str) -> None:
@@ -58,7 +61,7 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@each_look
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_accessible_and_fits_the_window(ann: Person, demo: Demo, name: str, look: str) -> None:
     width, scheme = LOOKS[look]
@@ -79,7 +82,7 @@ def test_a_page_is_accessible_and_fits_the_window(ann: Person, demo: Demo, name:
         page.close()
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@each_look
 def test_the_sign_in_page_is_accessible(browser: Browser, demo: Demo, look: str) -> None:
     width, scheme = LOOKS[look]
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]

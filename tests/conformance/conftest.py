@@ -23,12 +23,20 @@ def running() -> Iterator[dict[type[Subject], Subject]]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Ask every source, or those alone of which a test's mark says that they are what it is about."""
+    """Ask every source, or those alone of which a test's marks say that they are what it is about.
+
+    Where marks say that one repeats what others show, it is asked in the long mode.
+    """
     if "subject" in metafunc.fixturenames:
-        marks = metafunc.definition.iter_markers("sources")
-        wanted = [mark.args[0] for mark in marks]
-        kinds = [kind for kind in ALL if all(is_wanted(kind) for is_wanted in wanted)]
-        metafunc.parametrize("subject", kinds, ids=[kind.kind for kind in kinds], indirect=True, scope="session")
+        wanted, repeats = (
+            [mark.args[0] for mark in metafunc.definition.iter_markers(name)] for name in ("sources", "repeats")
+        )
+        asked = [
+            pytest.param(kind, id=kind.kind, marks=[pytest.mark.long] if any(each(kind) for each in repeats) else [])
+            for kind in ALL
+            if all(each(kind) for each in wanted)
+        ]
+        metafunc.parametrize("subject", asked, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

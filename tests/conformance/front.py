@@ -61,6 +61,8 @@ class Front:
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             client = held.enter_context(made if self._tls is None else self._tls.wrap_socket(made, server_side=True))
             server = held.enter_context(socket.create_connection(("127.0.0.1", self._upstream)))
+            for each in (client, server):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._talk(client, server)
 
     def _talk(self, client: socket.socket, server: socket.socket) -> None:

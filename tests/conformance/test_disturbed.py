@@ -23,7 +23,7 @@ from conformance.test_connector import eventually
 from integration.gateway.gateways import Gateway, Person, lake, mediawiki, running
 from swap.settings import Grant, Policy
 
-SECONDS = 5.0
+SECONDS, SLOW_SECONDS = 3.0, 5.0
 """How long a query has at a source that does not go on: a Hive may need two of them to begin."""
 ROWS = 600
 """A Hive that is held takes a tenth of a second for each, and when it is ended waits ten seconds for what it works on."""
@@ -31,6 +31,8 @@ SETTLED_SECONDS = 90.0
 """How long a source that ends, or has just begun, may take on a busy machine: a Hive ends in ten seconds, and its first
 query starts a session and loads its classes."""
 REPEATED = [1, pytest.param(5, marks=pytest.mark.long)]
+ENOUGH_AT_HIVE = pytest.mark.repeats(lambda kind: kind.kind == "spark")
+"""What is read of Spark is read as of Hive, by the same code: in the ordinary run it is killed, and that is enough."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ def test_a_source_that_is_killed_fails_the_query_and_no_other(site: Callable[[fl
 
 
 @pytest.mark.sources(lambda kind: kind.is_server)
+@ENOUGH_AT_HIVE
 @pytest.mark.parametrize("times", REPEATED)
 def test_a_server_that_is_started_again_fails_the_query_and_no_other(site: Callable[[float], Site], times: int) -> None:
     at = site(120)
@@ -171,21 +174,23 @@ def stopped(pids: Sequence[int]) -> Iterator[None]:
 
 @pytest.mark.parametrize("times", REPEATED)
 @pytest.mark.sources(lambda kind: kind.kind != "memory")
+@ENOUGH_AT_HIVE
 def test_a_source_that_stands_still_holds_no_query_beyond_its_deadline(
-    site: Callable[[float], Site], times: int
+    site: Callable[[float], Site], subject: Subject, times: int
 ) -> None:
-    at = site(SECONDS)
+    at = site(SLOW_SECONDS if subject.is_slow else SECONDS)
     for _ in range(times):
         # Of files it is the reader that stands still: then it is held.
         _ended_in_time(at, lambda: stopped(at.subject.pids()), ends_within=True)
 
 
 @pytest.mark.sources(lambda kind: kind.is_server)
+@ENOUGH_AT_HIVE
 @pytest.mark.parametrize("times", REPEATED)
 def test_a_network_that_swallows_everything_holds_no_query_beyond_its_deadline(
-    site: Callable[[float], Site], times: int
+    site: Callable[[float], Site], subject: Subject, times: int
 ) -> None:
-    at = site(SECONDS)
+    at = site(SLOW_SECONDS if subject.is_slow else SECONDS)
     for _ in range(times):
         # Nobody can tell the server: it keeps the time itself.
         _ended_in_time(at, lambda: swallowed(at.subject), ends_within=False)

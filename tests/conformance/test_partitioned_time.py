@@ -51,6 +51,7 @@ def _read(lake: Thrift, connector: HiveConnector, *where: Predicate) -> tuple[li
     return sorted(ids), reader
 
 
+@pytest.mark.repeats(lambda kind: kind.kind == "spark")  # that it opens no other partitions is shown below
 @pytest.mark.parametrize(
     ("first", "last", "partitions"),
     [

@@ -91,3 +91,58 @@ def test_what_fails_twice_has_failed_and_did_not_pass(tree: Path) -> None:
     status, _, written = run(tree)
 
     assert (status, written) == (1, ["tests/unit/test_a.py::test_unstable"])
+
+
+RECORD = """
+import os, time
+from pathlib import Path
+
+import pytest
+
+AT = Path(__file__).parent
+SIGN = Path(os.environ["SWAP_TESTS_WAIT_FOR"])
+WORKER = os.environ["PYTEST_XDIST_WORKER"]
+
+def until(there: Path) -> None:
+    ends = time.monotonic() + 60
+    while not there.exists():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+@pytest.mark.parametrize("number", range(3))
+def test_in_turn(number: int) -> None:
+    if WORKER == "gw2":
+        (AT / "began").write_text("after" if SIGN.exists() else "before")
+    elif number == 0 and WORKER == "gw1":
+        SIGN.touch()
+    elif (WORKER, number) != ("gw1", 1):
+        until(AT / "began")
+"""
+
+
+def test_the_last_process_begins_when_what_ran_beside_is_over(tree: Path) -> None:
+    shutil.copy(ROOT / "tests/together.py", tree / "tests")
+    (tree / "tests/conftest.py").write_text(
+        "from together import Together\n"
+        "def pytest_xdist_make_scheduler(config, log):\n    return Together(config, log)\n"
+    )
+    for number in range(9):
+        (tree / f"tests/unit/test_{number}.py").write_text(RECORD)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/unit"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tree,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": "tests",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_ADDOPTS": "-p xdist --import-mode=importlib",
+            "SWAP_TESTS_WAIT_FOR": str(tree / "sign"),
+        },
+    )
+
+    assert ended.returncode == 0, ended.stdout
+    assert (tree / "tests/unit/began").read_text() == "after"

@@ -84,7 +84,7 @@ def answered(goes_on):
         return False
 
 
-@pytest.mark.parametrize("door", ["tunnel", "tls"])
+@pytest.mark.parametrize("door", ["tls", pytest.param("tunnel", marks=pytest.mark.long)])
 def test_h09_five_seconds_after_signing_out_nothing_goes_on(house, door):
     assert what_goes_on(house.at(door), "ann", lambda browser: browser.sign_out()) == []
 

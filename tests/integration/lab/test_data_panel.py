@@ -344,7 +344,7 @@ def test_without_the_gateway_the_panel_says_so_and_asks_again(looked: Lab, serve
     expect(looked.panel.get_by_role("status")).to_contain_text("No source is open to you.")
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, pytest.param(390, marks=pytest.mark.long)])
 def test_nothing_in_the_panel_is_serious_for_axe(browser: Browser, server: Server, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="light")
     made = Lab(context, server)

@@ -130,7 +130,9 @@ def export(server: Server, path: str) -> str:
     return answer.text
 
 
-@pytest.fixture(scope="module", params=["", "&sanitize_html=false", "&sanitize_html=true"])
+@pytest.fixture(
+    scope="module", params=["", "&sanitize_html=false", pytest.param("&sanitize_html=true", marks=pytest.mark.long)]
+)
 def saved(server: Server, request: pytest.FixtureRequest) -> str:
     return export(server, f"hostile.ipynb?download=true{request.param}")
 

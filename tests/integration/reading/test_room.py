@@ -148,7 +148,7 @@ def test_many_people_at_once_each_get_their_own(room: Room) -> None:
 def test_slow_notebooks_of_one_person_leave_room_for_others(of_one: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With as many turns for one person as there are, which is the control, somebody else waits for them."""
     monkeypatch.setattr(rooms, "OF_ONE", of_one)
-    room = Room(shared(PROGRAM), seconds=12)
+    room = Room(shared(PROGRAM), seconds=8)
     room.render(BERTRAND, notebooks.content(notebooks.markdown("a")))  # what all are forked from is there
     one_ended, begun = threading.Event(), threading.Barrier(rooms.READERS + 1)
 

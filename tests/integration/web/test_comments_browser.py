@@ -108,7 +108,12 @@ def test_a_page_of_comments_that_is_open_goes_with_the_share(talk: Shared, visit
 
 
 @pytest.mark.parametrize(
-    ("mode", "width"), [("light", 1280), ("dark", 390), pytest.param("light", 900, marks=pytest.mark.long)]
+    ("mode", "width"),
+    [
+        ("light", 1280),
+        pytest.param("dark", 390, marks=pytest.mark.long),
+        pytest.param("light", 900, marks=pytest.mark.long),
+    ],
 )
 def test_the_pages_are_accessible_and_fit(talk: Shared, visit: Callable[..., Page], mode: str, width: int) -> None:
     say(talk, f"{'long' * 50} @ann https://example.org/{'x' * 200}")

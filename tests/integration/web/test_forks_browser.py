@@ -50,7 +50,7 @@ def test_a_notebook_is_forked_follows_its_original_and_gives_back(
     assert sources(it.shelf.home / it.path) == ["aaa = 2", "bbb = 5", "ccc = 1"]
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("mode", "width"), [("dark", 390), pytest.param("light", 1280, marks=pytest.mark.long)])
 def test_the_pages_of_forks_are_accessible_and_fit(
     fork: Fork, visit: Callable[..., Page], mode: str, width: int
 ) -> None:

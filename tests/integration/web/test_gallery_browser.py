@@ -80,8 +80,8 @@ def test_a_notebook_is_text_in_a_browser_too(it: Shared, visit: Callable[..., Pa
 @pytest.mark.parametrize(
     ("mode", "width"),
     [
-        ("light", 1280),
         ("dark", 390),
+        pytest.param("light", 1280, marks=pytest.mark.long),
         pytest.param("light", 900, marks=pytest.mark.long),
         pytest.param("dark", 1280, marks=pytest.mark.long),
     ],

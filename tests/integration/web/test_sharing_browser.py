@@ -168,7 +168,7 @@ def test_all_of_it_works_without_script(it: Shared, visit: Callable[..., Page]) 
     expect(page.get_by_role("button", name="End sharing with bertrand")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("mode", "width"), [("light", 1280), pytest.param("dark", 390, marks=pytest.mark.long)])
 def test_the_pages_are_accessible_and_fit(it: Shared, visit: Callable[..., Page], mode: str, width: int) -> None:
     groups(it.portal, "research", MARK)
     it.share("own")
