@@ -31,7 +31,7 @@ import services
 from benchmarks.figures import ROUNDS, Figure, begin, finish, ratio
 from swap.catalog import keys
 from swap.identity import Principal, Via
-from swap.notebooks import cards, gallery, history, words
+from swap.notebooks import cards, gallery, saving, words
 from swap.notebooks.card_store import Order, Wanted
 from swap.settings import Policy
 
@@ -158,7 +158,7 @@ def _cards(database: services.Database) -> float:
     for number in range(MADE):
         sent = saves.sent(notebooks.typical(seed=number), path=f"typical-{number}.ipynb")
         with database.engine("gateway").begin() as conn:
-            history.save(conn, _person(1), sent, datetime.now(UTC), lambda: secrets.token_hex(16))
+            saving.save(conn, Policy(), _person(1), sent, datetime.now(UTC), lambda: secrets.token_hex(16))
     began = time.perf_counter()
     cards.work_off(database.engine("web"))
     return (time.perf_counter() - began) / MADE

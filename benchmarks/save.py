@@ -37,8 +37,9 @@ from integration.lab.stand_ins import wait_for
 from integration.web import running as portals
 from swap import ports
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import saving as versions
 from swap.people import service as people
+from swap.settings import Policy
 
 SAVES = 20
 """In each round, at each server."""
@@ -169,7 +170,7 @@ def space(database: services.Database) -> float:
         copies += len(json.dumps(document, indent=1))
         with engine.begin() as conn:
             sent = saves.sent(document, base=number or None)
-            history.save(conn, principal, sent, datetime.now(UTC), lambda: secrets.token_hex(8))
+            versions.save(conn, Policy(), principal, sent, datetime.now(UTC), lambda: secrets.token_hex(8))
     with engine.begin() as conn:
         took = int(conn.scalar(text(f"SELECT {sized}")) or 0) - int(before or 0)
     print(f"  {VERSIONS} versions: {took / 1e6:.1f} MB; copies: {copies / 1e6:.0f} MB")
@@ -183,7 +184,7 @@ def pages(database: services.Database, folder: Path) -> dict[str, list[float]]:
         principal = Principal(portal.person(), "ann", frozenset(), Via.SERVER)
         began = datetime.now(UTC) - timedelta(days=100)
         with database.engine("owner").begin() as conn:
-            head = history.save(conn, principal, saves.sent(saves.notebook("one")), began, lambda: "listed")
+            head = versions.save(conn, Policy(), principal, saves.sent(saves.notebook("one")), began, lambda: "listed")
             conn.execute(
                 text(
                     "INSERT INTO swap.notebook_version"

@@ -29,6 +29,8 @@ IMAGE_CHARACTERS = 1_000
 LEVEL = 3
 """Of zlib: twice as fast as the default, for a tenth more."""
 KINDS = frozenset({"code", "markdown", "raw"})
+_MADE = b'{"execution_count":'
+_BY = b'{"by":'
 _EMPTY = re.compile(rb'\{"execution_count":(null|[0-9]{1,6}),"images":\[\],"outputs":\[\]\}')
 VOLATILE = frozenset({"trusted", "execution", "collapsed", "signature", "orig_nbformat", "orig_nbformat_minor"})
 """Metadata that says nothing of what a notebook is: whom somebody trusted, when a cell ran."""
@@ -230,6 +232,24 @@ def outputs(cell: Cell, part: Callable[[str], bytes]) -> dict[str, Any]:
 def outputs_of(outputs: list[dict[str, Any]]) -> bytes:
     """Return the part of outputs that have no images, of no execution."""
     return _written({"execution_count": None, "images": [], "outputs": outputs})
+
+
+def made_by(content: bytes, person_id: str) -> bytes:
+    """Return outputs that somebody made in another's notebook: no other outputs are the same part, whatever is in them.
+
+    Nothing is built of them.  Raises Invalid for what are none, or are named so already.
+
+    >>> made_by(outputs_of([]), "pabc")
+    b'{"by":"pabc","execution_count":null,"images":[],"outputs":[]}'
+    """
+    if not content.startswith(_MADE):
+        raise _no_notebook()
+    return _BY + json.dumps(person_id).encode() + b"," + content[1:]
+
+
+def is_made_by(packed: bytes) -> bool:
+    """Tell whether outputs, as they are sent, are named as somebody's who made them in another's notebook."""
+    return zlib.decompressobj().decompress(packed, len(_BY)) == _BY
 
 
 def is_empty(content: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -30,6 +31,7 @@ notebook = Table(
     # What it was forked from, or whose history a copy goes on from that its person made in their home.
     Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
     Column("copied_version", Integer, nullable=True),
+    Column("edited", Boolean, nullable=False, server_default="false"),  # whether somebody else has saved it
     moment("created_at", now=True),
     moment("deleted_at", nullable=True),
     Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
@@ -79,7 +81,9 @@ notebook_lineage = Table(
     Column("outputs", LargeBinary, primary_key=True),  # the part's digest
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),  # who saved it there first
     Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=False),
+    Column("sent_as", LargeBinary, nullable=True),  # its digest as somebody sent it who edits another's notebook
     Index(None, "person_id", "outputs"),
+    Index("ix_notebook_lineage_sent_as", "sent_as", postgresql_where=text("sent_as IS NOT NULL")),
 )
 
 notebook_share = Table(

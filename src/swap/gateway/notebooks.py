@@ -13,9 +13,10 @@ from fastapi import Query, Request
 from pydantic import Field, ValidationError
 
 from swap import content
-from swap.errors import Invalid, Problem
+from swap.errors import Invalid, NotFound, Problem
 from swap.gateway.asking import SAVING, Body, Saving, WithParts
-from swap.notebooks import history
+from swap.notebooks import history, saving, sharing
+from swap.notebooks.model import ID
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.notebooks.workspace import parts as steps
 from swap.query.execution.uploads import spooled
@@ -72,9 +73,30 @@ async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
         def take() -> dict[str, Any]:
             file.seek(0)
             sent = received(file)
+            policy, now = with_parts.settings.policy, with_parts.queries.now()
             with with_parts.engine.begin() as conn:
-                head = history.save(conn, caller.principal, sent, with_parts.queries.now(), with_parts.new_id)
-            return {"notebook": head.notebook_id, "version": head.number, "digest": head.digest}
+                head = saving.save(conn, policy, caller.principal, sent, now, with_parts.new_id)
+            return {"notebook": head.notebook_id, "version": head.number}
+
+        return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
+
+
+async def edit(notebook_id: str, request: Request, with_parts: WithParts) -> dict[str, Any]:
+    """Append a version of a notebook that another shares to be edited, and say which it is."""
+    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, SAVING)
+    if not ID.fullmatch(notebook_id):
+        raise NotFound(sharing.NOWHERE)
+    with with_parts.save_turns.of(caller.principal.id), spooled() as file:
+        async for chunk in request.stream():
+            await anyio.to_thread.run_sync(file.write, chunk)
+
+        def take() -> dict[str, Any]:
+            file.seek(0)
+            sent = received(file)
+            policy, now = with_parts.settings.policy, with_parts.queries.now()
+            with with_parts.engine.begin() as conn:
+                number = saving.edit(conn, policy, caller.principal, notebook_id, sent, now)
+            return {"notebook": notebook_id, "version": number}
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
 
@@ -85,7 +107,7 @@ def received(file: IO[bytes]) -> Sent:
         said = Save.model_validate_json(_line(file))
     except ValidationError as error:
         raise Invalid(NOT_READ) from error
-    if said.kind is Kind.RESTORED:
+    if said.kind not in {Kind.SAVED, Kind.FOUND}:
         raise Invalid(NOT_READ)
     steps(said.path)
     manifest = _line(file)

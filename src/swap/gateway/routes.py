@@ -48,6 +48,7 @@ ROUTES = (
     Route("GET", "/v1/shared", shared.received),
     Route("GET", "/v1/shared/{notebook_id}", shared.standing),
     Route("GET", "/v1/shared/{notebook_id}/version", shared.version),
+    Route("PUT", "/v1/shared/{notebook_id}/version", notebooks.edit),
     Route("GET", "/v1/catalog", catalog.catalog),
     Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
     Route("GET", "/v1/catalog/find", catalog.catalog_find),

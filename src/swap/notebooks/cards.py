@@ -123,8 +123,8 @@ def _said(
 
 def _datasets(conn: Connection, notebook_id: str, outputs: Collection[str]) -> list[str]:
     """Return the tables that outputs of a version come from, as far as it was recorded."""
-    _, recorded = lineages.of_notebook(conn, notebook_id, outputs)
-    columns = lineage.union(lineage.columns(conn, recorded.keys()).values())
+    sets = lineages.of_notebook(conn, notebook_id, outputs).sets
+    columns = lineage.union(lineage.columns(conn, sets.keys()).values())
     tables = {(each.source, each.schema, each.table) for each in columns}
     return sorted(keys.joined(*(part or "" for part in table)) for table in tables)[:DATASETS]
 

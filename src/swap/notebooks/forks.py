@@ -136,7 +136,7 @@ def fork(
     store.copy_parts(conn, notebook_id, fork_id, manifest.digests())
     lineages.copy(conn, notebook_id, fork_id, person.id, manifest.outputs())
     head = Head(fork_id, path, 0, "", b"")
-    history.append_made(conn, person, head, manifest, Kind.FORKED, now, f"fork-{fork_id}")
+    history.append_made(conn, policy, person, head, manifest, Kind.FORKED, now, f"fork-{fork_id}")
     audit.record(
         conn,
         events.NotebookForked(
@@ -315,7 +315,7 @@ def take(
         store.copy_parts(conn, original, notebook_id, new.digests())
         lineages.copy(conn, original, notebook_id, person.id, new.outputs())
     manifest = merging.merged(both.manifest, both.original.manifest.minor, offer, both.theirs, both.mine)
-    written = history.append_made(conn, person, head, manifest, Kind.MERGED, now, f"portal-{token()}")
+    written = history.append_made(conn, policy, person, head, manifest, Kind.MERGED, now, f"portal-{token()}")
     fork_store.settle(conn, notebook_id, offer)
     audit.record(
         conn,

@@ -6,7 +6,7 @@ A person's notebook is found by its path and by their id, never by its own: nobo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,107 +16,43 @@ from swap import audit, content
 from swap.content import Manifest
 from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, events, lineages, sight, store
+from swap.notebooks import changes, events, sight, store
 from swap.notebooks.changes import Change
 from swap.notebooks.model import name_of
 from swap.notebooks.sight import Hidden
-from swap.notebooks.versions import Deleted, Head, Kind, Page, Part, PartsMissing, Sent, named, stale
+from swap.notebooks.versions import Deleted, Head, Kind, Page, Part, named
 from swap.settings import Policy
 
 PAGE_VERSIONS = 50
+COARSE_BYTES, COARSE_LISTS = 1_000_000, 10_000
 NOTHING = Manifest({}, 0, ())
 NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
 
 
-def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_id: Callable[[], str]) -> Head:
-    """Append a version, unless the newest has this content or the save was taken before; return what is newest then.
+def demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]], hidden: Collection[str] = ()) -> None:
+    """Raise LimitExceeded for what would not fit when it is put together: a part counts as often as it is named.
 
-    Raises StaleBase, which carries the newest version, PartsMissing, LimitExceeded.
+    What is hidden from whoever saves counts by the whole megabyte: an error must not tell how much it is.
     """
-    head = store.hold(conn, principal.id, sent.path)
-    if head is None:
-        store.add(conn, new_id(), principal.id, sent.path, now)
-        head = store.hold(conn, principal.id, sent.path)
-        assert head is not None
-    # What was made from the newest version was never sent before: it would have made a newer one.
-    taken = None if sent.base == head.number > 0 else store.by_save(conn, head.notebook_id, sent.save_id)
-    if taken is not None:
-        return Head(head.notebook_id, head.path, taken, sent.digest, sent.file_digest)
-    if head.digest == sent.digest and head.file_digest == sent.file_digest:
-        return head
-    if head.digest != sent.digest:
-        _demand_newest(conn, head, sent)
-    original = _mark_copy(conn, principal, head, sent) if head.number == 0 and sent.manifest.cells else None
-    return _append(conn, principal, head, sent, original, now)
-
-
-def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:
-    """Raise StaleBase for what was made from an older version than the newest."""
-    if sent.kind is Kind.FOUND:
-        # What lies in the home is news, unless it is what a version was: then the newest was saved elsewhere, if the
-        # server does not know that one.
-        if sent.base != head.number and store.by_digest(conn, head.notebook_id, sent.digest) is not None:
-            raise stale(head)
-    elif head.number and sent.base not in {head.number, 0}:
-        raise stale(head)
-
-
-def _mark_copy(conn: Connection, principal: Principal, head: Head, sent: Sent) -> str | None:
-    """Record of which notebook this one is a copy, and return it."""
-    original = store.original(conn, principal.id, head.notebook_id, sent.digest)
-    if original is None:
-        return None
-    store.mark_copy(conn, head.notebook_id, *original)
-    return original[0]
-
-
-def _append(
-    conn: Connection, principal: Principal, head: Head, sent: Sent, original: str | None, now: datetime
-) -> Head:
-    before = manifest_of(conn, head.notebook_id, head.digest) if head.number else NOTHING
-    # Only what the newest version has may be named without being sent: whoever names it had it.
-    known = before.digests()
-    needed = sent.manifest.digests()
-    if needed - known - sent.parts.keys():
-        raise PartsMissing
-    sizes = store.sizes(conn, head.notebook_id, needed - sent.parts.keys())
-    sizes |= {name: (part.size_bytes, part.lists) for name, part in sent.parts.items()}
-    _demand_small(sent.manifest, sizes)
-    store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
-    if original is not None:
-        lineages.copy(conn, original, head.notebook_id, principal.id, sent.manifest.outputs())
-    else:
-        new = sent.manifest.outputs() - before.outputs()
-        lineages.fix(conn, principal.id, head.notebook_id, sent, new, now)
-    number = head.number + 1
-    store.append(
-        conn,
-        head,
-        number,
-        sent,
-        author=principal.id,
-        via=principal.via.value,
-        now=now,
-        parent=head.number or None,
-    )
-    _record(conn, principal, head, number, sent.kind)
-    return Head(head.notebook_id, head.path, number, sent.digest, sent.file_digest)
-
-
-def _demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]]) -> None:
-    """Raise LimitExceeded for what would not fit when it is put together: a part counts as often as it is named."""
-    bytes_, lists = 0, 0
+    bytes_, lists, more, more_lists = 0, 0, 0, 0
     for cell in manifest.cells:
-        for name in (cell.source, cell.outputs):
-            if name is not None:
-                bytes_, lists = bytes_ + sizes[name][0], lists + sizes[name][1]
+        bytes_, lists = bytes_ + sizes[cell.source][0], lists + sizes[cell.source][1]
+        if cell.outputs is None:
+            continue
         # As base 64.
-        bytes_ += sum(sizes[name][0] * 4 // 3 for name in cell.images)
+        size = sizes[cell.outputs][0] + sum(sizes[name][0] * 4 // 3 for name in cell.images)
+        if cell.outputs in hidden:
+            more, more_lists = more + size, more_lists + sizes[cell.outputs][1]
+        else:
+            bytes_, lists = bytes_ + size, lists + sizes[cell.outputs][1]
+    bytes_ += more + -more % COARSE_BYTES
+    lists += more_lists + -more_lists % COARSE_LISTS
     if bytes_ > content.WHOLE_BYTES or lists > content.WHOLE_PARTS:
         raise content.too_large()
 
 
-def _record(conn: Connection, principal: Principal, head: Head, number: int, kind: Kind) -> None:
+def record(conn: Connection, principal: Principal, head: Head, number: int, kind: Kind) -> None:
+    """Say in the audit that a notebook has one more version."""
     audit.record(
         conn,
         events.NotebookSaved(
@@ -188,7 +124,9 @@ def compare(
     wanted = changes.needed(before.cells, after.cells)
     outputs = wanted & (before.outputs() | after.outputs())
     hidden = sight.hidden(conn, policy, principal, head.notebook_id, outputs, now).keys()
-    kept = store.parts(conn, head.notebook_id, wanted - hidden)
+    # A source may have the same name as outputs: whoever wrote it must not learn that.
+    sources = {cell.source for cell in (*before.cells, *after.cells)}
+    kept = store.parts(conn, head.notebook_id, wanted - (hidden - sources))
     return changes.between(before.cells, after.cells, lambda name: _unpacked(kept[name]), hidden)
 
 
@@ -214,6 +152,7 @@ def name(conn: Connection, principal: Principal, path: str, number: int, text: s
 
 def restore(
     conn: Connection,
+    policy: Policy,
     principal: Principal,
     path: str,
     number: int,
@@ -231,7 +170,7 @@ def restore(
     """
     head = _found(store.hold(conn, principal.id, path))
     demand_kept(conn, head, file_digest())
-    replace(_restore(conn, principal, head, number, now, save_id))
+    replace(_restore(conn, policy, principal, head, number, now, save_id))
     return head.number + 1
 
 
@@ -251,10 +190,12 @@ def demand_kept(conn: Connection, head: Head, file_digest: bytes) -> None:
     )
 
 
-def _restore(conn: Connection, principal: Principal, head: Head, number: int, now: datetime, save_id: str) -> bytes:
+def _restore(
+    conn: Connection, policy: Policy, principal: Principal, head: Head, number: int, now: datetime, save_id: str
+) -> bytes:
     """Append a version with the content of an earlier one; return the file that it is."""
     found, manifest = _version(conn, head, number)
-    written = as_file(put(conn, head.notebook_id, manifest, {}))
+    written = _file(conn, policy, principal, head, manifest, now)
     values: Mapping[str, Any] = {
         "digest": found.digest,
         "file_digest": bytes.fromhex(content.digest(written)),
@@ -273,12 +214,13 @@ def _restore(conn: Connection, principal: Principal, head: Head, number: int, no
         parent=head.number,
         restored=number,
     )
-    _record(conn, principal, head, head.number + 1, Kind.RESTORED)
+    record(conn, principal, head, head.number + 1, Kind.RESTORED)
     return written
 
 
 def append_made(
     conn: Connection,
+    policy: Policy,
     principal: Principal,
     head: Head,
     manifest: Manifest,
@@ -293,8 +235,8 @@ def append_made(
     """
     kept = content.write(manifest)
     content.read(kept)
-    _demand_small(manifest, store.sizes(conn, head.notebook_id, manifest.digests()))
-    written = as_file(put(conn, head.notebook_id, manifest, {}))
+    demand_small(manifest, store.sizes(conn, head.notebook_id, manifest.digests()))
+    written = _file(conn, policy, principal, head, manifest, now)
     part = Part(content.digest(kept), content.packed(kept), len(kept), content.count([kept]))
     store.add_parts(conn, head.notebook_id, [part])
     values: Mapping[str, Any] = {
@@ -308,8 +250,16 @@ def append_made(
     number = head.number + 1
     via = principal.via.value
     store.append(conn, head, number, values, author=principal.id, via=via, now=now, parent=head.number or None)
-    _record(conn, principal, head, number, kind)
+    record(conn, principal, head, number, kind)
     return written
+
+
+def _file(
+    conn: Connection, policy: Policy, principal: Principal, head: Head, manifest: Manifest, now: datetime
+) -> bytes:
+    """Return the file of a manifest for somebody's home: outputs that they may not see are left out, and stay."""
+    hidden = sight.hidden(conn, policy, principal, head.notebook_id, manifest.outputs(), now)
+    return as_file(put(conn, head.notebook_id, manifest.without(hidden), {}))
 
 
 def deleted(
@@ -322,6 +272,7 @@ def deleted(
 
 def bring_back(
     conn: Connection,
+    policy: Policy,
     principal: Principal,
     notebook_id: str,
     write: Callable[[str, bytes], str],
@@ -336,7 +287,7 @@ def bring_back(
     head = store.hold_deleted(conn, principal.id, notebook_id)
     if head is None or not head.number:
         raise NotFound(Problem("This notebook is not among those you deleted.", todo="Look at the list once more."))
-    written = _restore(conn, principal, head, head.number, now, save_id)
+    written = _restore(conn, policy, principal, head, head.number, now, save_id)
     path = write(name_of(head.path), written)
     taken = store.hold(conn, principal.id, path)
     if taken is not None:

@@ -6,11 +6,11 @@ such kernel of its author's, it may come from all that the author has read latel
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BindParameter, Connection, LargeBinary, bindparam, func, literal, select
+from sqlalchemy import BindParameter, Connection, LargeBinary, bindparam, func, literal, or_, select, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -24,17 +24,28 @@ _EMPTY_BYTES = 100
 """An outputs part without outputs is no larger."""
 _OUTPUTS = notebook_lineage.c.outputs == func.any(bindparam("outputs", type_=ARRAY(LargeBinary)))
 _NOTEBOOK_ID: BindParameter[str] = bindparam("notebook_id")
-_ELSEWHERE = (
-    select(notebook_lineage.c.outputs, notebook_lineage.c.lineage)
-    .distinct()
-    .where(
-        notebook_lineage.c.person_id == bindparam("author"), _OUTPUTS, notebook_lineage.c.notebook_id != _NOTEBOOK_ID
-    )
+_SENT_AS = notebook_lineage.c.sent_as == func.any(bindparam("outputs", type_=ARRAY(LargeBinary)))
+_AUTHOR: BindParameter[str] = bindparam("author")
+_ITS_OWN = (notebook_lineage.c.person_id == _AUTHOR).label("own")
+_MINE = select(notebook.c.id).where(notebook.c.person_id == _AUTHOR)
+_HERE = notebook_lineage.c.notebook_id == _NOTEBOOK_ID
+_AS_KEPT = select(notebook_lineage.c.outputs.label("name"), notebook_lineage.c.lineage, _ITS_OWN).where(_OUTPUTS)
+_AS_SENT = select(notebook_lineage.c.sent_as.label("name"), notebook_lineage.c.lineage, _ITS_OWN).where(_SENT_AS)
+_ELSEWHERE = union(
+    _AS_KEPT.where(notebook_lineage.c.person_id == _AUTHOR, ~_HERE),
+    _AS_SENT.where(or_(notebook_lineage.c.person_id == _AUTHOR, notebook_lineage.c.notebook_id.in_(_MINE))),
 )
+_ANYWHERE = union(_ELSEWHERE, _AS_KEPT.where(_HERE), _AS_SENT.where(_HERE))
 _FIX = upsert(notebook_lineage).on_conflict_do_nothing()
+_OTHERS = (notebook_lineage.c.sent_as.is_not(None)) & (notebook_lineage.c.person_id != notebook.c.person_id)
 # A set comes once, however many parts have it.
 _OF_NOTEBOOK = (
-    select(notebook.c.person_id, notebook_lineage.c.lineage, func.array_agg(notebook_lineage.c.outputs).label("parts"))
+    select(
+        notebook.c.person_id,
+        notebook_lineage.c.lineage,
+        func.array_agg(notebook_lineage.c.outputs).label("parts"),
+        func.array_agg(notebook_lineage.c.outputs).filter(_OTHERS).label("others"),
+    )
     .select_from(notebook)
     .outerjoin(notebook_lineage, (notebook_lineage.c.notebook_id == notebook.c.id) & _OUTPUTS)
     .where(notebook.c.id == _NOTEBOOK_ID)
@@ -42,12 +53,54 @@ _OF_NOTEBOOK = (
 )
 
 
-def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: set[str], now: datetime) -> None:
-    """Record what outputs parts come from that the newest version has not got; what an older one had stays as it is."""
-    made = {name: Names() for name in new if _is_empty(sent.parts.get(name))}
-    if rest := new - made.keys():
-        read, elsewhere = _read(conn, author, sent, now), _elsewhere(conn, author, notebook_id, rest)
-        made |= {name: read.union(elsewhere.get(name, ())) for name in rest}
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What outputs parts of a notebook come from, as far as it was recorded."""
+
+    owner: str | None
+    sets: dict[bytes, list[str]]
+    """By the set that they come from, which parts."""
+    others: frozenset[str]
+    """Those of them that somebody else than the owner made, who may edit it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """That the same outputs were saved before, and what they came from there."""
+
+    name: str
+    lineage: bytes
+    own: bool
+    """Whether whoever saves them now did so."""
+
+
+def known(conn: Connection, author: str, notebook_id: str, new: Collection[str], *, owns: bool) -> list[Known]:
+    """Return where the same outputs are that somebody is about to save: a cell may have been pasted.
+
+    In notebooks of theirs; if the one that they save is not theirs, also there.
+    """
+    wanted = {"author": author, "notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in new]}
+    rows = conn.execute(_ELSEWHERE if owns else _ANYWHERE, wanted)
+    return [Known(row.name.hex(), row.lineage, row.own) for row in rows]
+
+
+def fix(
+    conn: Connection,
+    author: str,
+    notebook_id: str,
+    sent: Sent,
+    new: Mapping[str, str],
+    before: Mapping[str, Collection[bytes]],
+    now: datetime,
+) -> None:
+    """Record what outputs parts come from that the newest version has not got; what an older one had stays as it is.
+
+    `new` has for each part the name that it was sent under, `before` what the same came from where it was saved before.
+    """
+    made = {name: Names() for name in new if is_empty(sent.parts.get(name))}
+    if rest := new.keys() - made.keys():
+        read = _read(conn, author, sent, now)
+        made |= {name: read.union(before.get(new[name], ())) for name in rest}
     if not made:
         return
     kept = lineage.together(conn, set(made.values()))
@@ -57,6 +110,7 @@ def fix(conn: Connection, author: str, notebook_id: str, sent: Sent, new: set[st
             "outputs": bytes.fromhex(name),
             "person_id": author,
             "lineage": kept[names],
+            "sent_as": None if new[name] == name else bytes.fromhex(new[name]),
         }
         for name, names in made.items()
     ]
@@ -72,16 +126,8 @@ def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Names:
     return lineage.of_person(conn, author, now) if known is None else known
 
 
-def _elsewhere(conn: Connection, author: str, notebook_id: str, new: Collection[str]) -> dict[str, set[bytes]]:
-    """Return what the same parts come from in other notebooks of their author: a cell may have been pasted."""
-    found = defaultdict[str, set[bytes]](set)
-    wanted = {"author": author, "notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in new]}
-    for part, name in conn.execute(_ELSEWHERE, wanted):
-        found[part.hex()].add(name)
-    return found
-
-
-def _is_empty(part: Part | None) -> bool:
+def is_empty(part: Part | None) -> bool:
+    """Tell whether an outputs part that was sent holds no output."""
     return (
         part is not None
         and part.size_bytes <= _EMPTY_BYTES
@@ -94,22 +140,34 @@ def copy(conn: Connection, original: str, notebook_id: str, person_id: str, outp
 
     From then on they are that person's too: pasted elsewhere, they come from the same.
     """
-    columns = ["notebook_id", "outputs", "person_id", "lineage"]
+    columns = ["notebook_id", "outputs", "person_id", "lineage", "sent_as"]
     of = notebook_lineage.c
-    there = select(literal(notebook_id), of.outputs, literal(person_id), of.lineage).where(
+    there = select(literal(notebook_id), of.outputs, literal(person_id), of.lineage, of.sent_as).where(
         of.notebook_id == original, of.outputs == func.any([bytes.fromhex(name) for name in outputs])
     )
     conn.execute(upsert(notebook_lineage).from_select(columns, there).on_conflict_do_nothing())
 
 
-def of_notebook(
-    conn: Connection, notebook_id: str, outputs: Collection[str]
-) -> tuple[str | None, dict[bytes, list[str]]]:
-    """Return whose a notebook is, and of those of the parts that were recorded, by the set they come from, which."""
+def of_notebook(conn: Connection, notebook_id: str, outputs: Collection[str]) -> Recorded:
+    """Return whose a notebook is, and what of the parts was recorded."""
     wanted = {"notebook_id": notebook_id, "outputs": [bytes.fromhex(name) for name in outputs]}
     rows = conn.execute(_OF_NOTEBOOK, wanted).all()
-    owner = rows[0].person_id if rows else None
-    return owner, {row.lineage: [part.hex() for part in row.parts] for row in rows if row.lineage is not None}
+    return Recorded(
+        rows[0].person_id if rows else None,
+        {row.lineage: [part.hex() for part in row.parts] for row in rows if row.lineage is not None},
+        frozenset(part.hex() for row in rows for part in row.others or ()),
+    )
+
+
+def sent_as(conn: Connection, notebook_id: str, outputs: Collection[str]) -> dict[str, str]:
+    """Return, of those outputs parts of a notebook that editors made, by the name they were sent under their own."""
+    of = notebook_lineage.c
+    wanted = select(of.sent_as, of.outputs).where(
+        of.notebook_id == notebook_id,
+        of.outputs == func.any([bytes.fromhex(name) for name in outputs]),
+        of.sent_as.is_not(None),
+    )
+    return {row.sent_as.hex(): row.outputs.hex() for row in conn.execute(wanted)}
 
 
 def all_of(conn: Connection, notebook_id: str) -> set[str]:

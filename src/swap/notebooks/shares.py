@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 
 _ORDER = tuple(Role)
-OFFERED = (Role.VIEW, Role.COMMENT, Role.MANAGE)
+OFFERED = (Role.VIEW, Role.COMMENT, Role.EDIT, Role.MANAGE)
 """What can be given.  `OWN` is given to a person alone, and by the owner; it is an offer until it is taken."""
 
 

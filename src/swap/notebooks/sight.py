@@ -41,18 +41,19 @@ def hidden(
 ) -> dict[str, Hidden]:
     """Return which of these outputs parts of a notebook a person may not see, with the rights they have now.
 
-    The notebook's own person sees all of them: they lie in their home.  What was never recorded is hidden.
-    Raises NotSignedIn for a person who may not act any more.
+    The notebook's own person sees all but what somebody else made in it: those lie in their home.  What was never
+    recorded is hidden.  Raises NotSignedIn for a person who may not act any more.
     """
     if not outputs:
         return {}
-    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
-    if owner == person.id:
+    recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    judged = recorded.others if recorded.owner == person.id else frozenset(outputs)
+    if not judged:
         return {}
     present = people.principal(conn, person.id, person.via, now)
-    found = dict.fromkeys(outputs, Hidden((), policy.ask))
-    for name, verdict in _verdicts(conn, policy, present, recorded).items():
-        for digest in recorded[name]:
+    found = dict.fromkeys(judged, Hidden((), policy.ask))
+    for name, verdict in _verdicts(conn, policy, present, recorded.sets).items():
+        for digest in judged.intersection(recorded.sets[name]):
             if verdict is None:
                 del found[digest]
             else:
@@ -60,16 +61,26 @@ def hidden(
     return found
 
 
+def readable(
+    conn: Connection, policy: Policy, person: Principal, names: Collection[bytes], now: datetime
+) -> set[bytes]:
+    """Return those of some sets of columns of which a person may read all, with the rights they have now."""
+    if not names:
+        return set()
+    present = people.principal(conn, person.id, person.via, now)
+    return {name for name, verdict in _verdicts(conn, policy, present, names).items() if verdict is None}
+
+
 def would_see(
     conn: Connection, policy: Policy, people: Sequence[Principal], notebook_id: str, outputs: Collection[str]
 ) -> list[set[str]]:
     """Return which of these outputs parts each of some people would see, if they had the notebook and these groups."""
-    owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
+    recorded = lineages.of_notebook(conn, notebook_id, outputs)
     seen = []
     for person in people:
-        verdicts = _verdicts(conn, policy, person, recorded)
-        open_ = {part for name, parts in recorded.items() if verdicts[name] is None for part in parts}
-        seen.append(set(outputs) if person.id == owner else open_)
+        verdicts = _verdicts(conn, policy, person, recorded.sets)
+        open_ = {part for name, parts in recorded.sets.items() if verdicts[name] is None for part in parts}
+        seen.append(open_ | (set(outputs) - recorded.others) if person.id == recorded.owner else open_)
     return seen
 
 

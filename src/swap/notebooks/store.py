@@ -44,6 +44,7 @@ def _newest(*conditions: Any) -> Any:
         notebook.c.id,
         notebook.c.path,
         notebook.c.head,
+        notebook.c.edited,
         notebook_version.c.digest,
         notebook_version.c.file_digest,
     )
@@ -56,7 +57,7 @@ def _head(conn: Connection, wanted: Any) -> Head | None:
         return None
     if found.digest is None:
         return Head(found.id, found.path, 0, "", b"")
-    return Head(found.id, found.path, found.head, found.digest.hex(), found.file_digest)
+    return Head(found.id, found.path, found.head, found.digest.hex(), found.file_digest, found.edited)
 
 
 def add(conn: Connection, notebook_id: str, person_id: str, path: str, now: datetime) -> None:
@@ -191,6 +192,11 @@ def append(
     )
     conn.execute(update(notebook).where(notebook.c.id == head.notebook_id).values(head=number))
     due.mark(conn, head.notebook_id)
+
+
+def mark_edited(conn: Connection, notebook_id: str) -> None:
+    """Record that somebody else than its owner has saved a notebook."""
+    conn.execute(update(notebook).where(notebook.c.id == notebook_id, ~notebook.c.edited).values(edited=True))
 
 
 def _values(sent: Sent) -> dict[str, Any]:

@@ -128,6 +128,7 @@ def waiting(
 
 def accept(
     conn: Connection,
+    policy: Policy,
     person: Principal,
     notebook_id: str,
     suggestion_id: str,
@@ -151,7 +152,7 @@ def accept(
     if not _is_there(offer):
         if owns:
             history.demand_kept(conn, head, home.digest(head.path))
-        written = _merge(conn, person, managed, suggestion, offer, f"portal-{token()}", now)
+        written = _merge(conn, policy, person, managed, suggestion, offer, f"portal-{token()}", now)
     number = head.number + (written is not None)
     fork_store.decide(conn, suggestion.id, fork_store.ACCEPTED, person.id, now)
     notices.tell(conn, notices.Kind.ACCEPTED, {suggestion.by_id}, About(notebook_id, None, person.id), now)
@@ -174,6 +175,7 @@ def accept(
 
 def _merge(
     conn: Connection,
+    policy: Policy,
     person: Principal,
     managed: _Managed,
     suggestion: Suggestion,
@@ -188,7 +190,9 @@ def _merge(
     theirs = merging.keyed(fork.cells, forks.sources(conn, suggestion.fork_id, fork.cells))
     manifest = merging.merged(managed.manifest, fork.minor, offer, theirs, managed.mine)
     head = managed.opened.kept.head
-    return history.append_made(conn, person, head, manifest, Kind.MERGED, now, save_id, suggested_by=suggestion.by_id)
+    return history.append_made(
+        conn, policy, person, head, manifest, Kind.MERGED, now, save_id, suggested_by=suggestion.by_id
+    )
 
 
 def decline(conn: Connection, person: Principal, notebook_id: str, suggestion_id: str, now: datetime) -> None:

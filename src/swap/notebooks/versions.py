@@ -77,6 +77,8 @@ class Head:
     number: int
     digest: str
     file_digest: bytes
+    edited: bool = False
+    """Whether somebody else than its owner has saved it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +118,14 @@ class Deleted:
     at: datetime
 
 
-def stale(head: Head) -> StaleBase:
-    """Return the conflict that carries the newest version."""
+def stale(name: str, number: int) -> StaleBase:
+    """Return the conflict that carries the newest version's number; of what is in it nothing."""
     return StaleBase(
         Problem(
-            f"{head.path} was saved elsewhere meanwhile, as version {head.number}.",
+            f"{name} was saved elsewhere meanwhile, as version {number}.",
             why="What is there was not written over.",
             todo="Look at its history, then take what was saved there, or save yours after it.",
-            extra={"version": head.number, "digest": head.digest},
+            extra={"version": number},
         )
     )
 

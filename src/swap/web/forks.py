@@ -150,9 +150,9 @@ def suggested(portal: Portal, visit: Visit) -> Response:
 def accept(portal: Portal, visit: Visit) -> Response:
     """Take a suggested cell into the notebook; where it is mine, write its file."""
     wanted, workspace = notebook_id(visit), portal.workspace(visit.person)
-    which, mark = _suggestion(visit), visit.form.get("is", "")
+    which, mark, policy = _suggestion(visit), visit.form.get("is", ""), portal.settings.policy
     with portal.engine.begin() as conn:
-        suggestions.accept(conn, visit.person, wanted, which, mark, workspace, portal.clock.short, visit.now)
+        suggestions.accept(conn, policy, visit.person, wanted, which, mark, workspace, portal.clock.short, visit.now)
     return go(address(wanted, "suggestions"))
 
 

@@ -90,6 +90,7 @@ def restore(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         history.restore(
             conn,
+            portal.settings.policy,
             visit.person,
             path,
             number,
@@ -124,6 +125,7 @@ def bring_back(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         path = history.bring_back(
             conn,
+            portal.settings.policy,
             visit.person,
             visit.form.get("notebook", ""),
             lambda stem, written: workspace.put(stem, [written], draft, first=None),

@@ -20,7 +20,7 @@ from integration.gateway.desks import (
     newest,
     told,
 )
-from integration.gateway.gateways import Gateway
+from integration.gateway.gateways import POLICY, Gateway
 from swap.db.notebook_tables import notebook_lineage, notebook_part
 from swap.db.tables import kernel_read
 from swap.errors import NotFound, NotSignedIn
@@ -165,7 +165,7 @@ def test_copies_moves_and_restored_versions_keep_what_they_come_from(ann: Desk, 
         server = Principal(ann.person.id, "ann", frozenset(), Via.PORTAL)
         file = history.page(conn, server, "b.ipynb", 9, folded=False).head.file_digest
         number = history.restore(
-            conn, server, "b.ipynb", 1, lambda: file, lambda _: None, datetime.now(UTC), "restoring"
+            conn, POLICY, server, "b.ipynb", 1, lambda: file, lambda _: None, datetime.now(UTC), "restoring"
         )
     again = ann.saves("gone", kernel="k1", path="b.ipynb", base=number)
     assert bob.sees(copied) == ["gone"], "although something else wrote it"

@@ -21,7 +21,7 @@ from swap.notebooks import shown, sight
 
 SHARE = text(
     "INSERT INTO swap.notebook_share (notebook_id, kind, whom, role, expires_at, shared_by, at)"
-    " SELECT id, :kind, :whom, 'view', :expires_at, person_id, now() FROM swap.notebook WHERE id = :id"
+    " SELECT id, :kind, :whom, :role, :expires_at, person_id, now() FROM swap.notebook WHERE id = :id"
 )
 NOWHERE = "There is no notebook at this address."
 
@@ -39,9 +39,17 @@ def bob(shared: Gateway) -> Desk:
     return Desk(shared, "bob", "readers")
 
 
-def share(desk: Desk, saved: tuple[str, int], kind: str, whom: str, expires_at: datetime | None = None) -> None:
+def share(
+    desk: Desk,
+    saved: tuple[str, int],
+    kind: str,
+    whom: str,
+    expires_at: datetime | None = None,
+    role: str = "view",
+) -> None:
+    values = {"id": saved[0], "kind": kind, "whom": whom, "expires_at": expires_at, "role": role}
     with desk.swap.database.engine("owner").begin() as conn:
-        conn.execute(SHARE, {"id": saved[0], "kind": kind, "whom": whom, "expires_at": expires_at})
+        conn.execute(SHARE, values)
 
 
 def unshare(desk: Desk, saved: tuple[str, int]) -> None:

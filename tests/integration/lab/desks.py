@@ -77,6 +77,7 @@ class Desk:
                 with conn.begin_nested() as undone:
                     history.restore(
                         conn,
+                        self.gateway.settings.policy,
                         principal,
                         self.path(path),
                         number,

@@ -12,7 +12,7 @@ import saves
 from integration.lab.desks import Desk
 from integration.lab.test_saving import desk, gateway, shared
 from swap.identity import Principal, Via
-from swap.notebooks import forks, history, sharing
+from swap.notebooks import forks, saving, sharing
 from swap.notebooks.shares import Kind, Role, Share
 from swap.settings import Policy
 
@@ -33,7 +33,7 @@ def fork_of(desk: Desk, document: dict[str, Any]) -> None:
         return secrets.token_hex(16)
 
     with desk.gateway.database.engine("owner").begin() as conn:
-        original = history.save(conn, author, saves.sent(document), now, new_id).notebook_id
+        original = saving.save(conn, Policy(), author, saves.sent(document), now, new_id).notebook_id
         sharing.share(conn, author, original, Share(Kind.EVERYONE, "", Role.VIEW), now)
         forks.fork(conn, Policy(), person, original, put, now, new_id)
 

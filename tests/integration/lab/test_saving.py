@@ -30,7 +30,7 @@ from services import NO_TLS
 from swap import content
 from swap.db.notebook_tables import notebook
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import history, saving
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,8 @@ def test_a_newer_version_is_not_written_over_before_its_person_says_so(desk: Des
     principal = Principal(desk.person.id, "ann", frozenset(), Via.SERVER)
     elsewhere = saves.notebook("elsewhere")
     with desk.gateway.database.engine("owner").begin() as conn:
-        history.save(conn, principal, saves.sent(elsewhere, path=desk.path(), base=1), datetime.now(UTC), lambda: "n")
+        sent = saves.sent(elsewhere, path=desk.path(), base=1)
+        saving.save(conn, desk.gateway.settings.policy, principal, sent, datetime.now(UTC), lambda: "n")
     answer = desk.save(mine)
     assert answer.status_code == 409
     assert "was saved elsewhere meanwhile, as version 2" in answer.json()["message"]
@@ -158,6 +159,7 @@ def test_what_the_portal_restored_is_gone_on_from(desk: Desk) -> None:
     with desk.gateway.database.engine("owner").begin() as conn:
         history.restore(
             conn,
+            desk.gateway.settings.policy,
             principal,
             desk.path(),
             1,

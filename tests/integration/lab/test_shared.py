@@ -54,7 +54,8 @@ def share(gateway: Gateway, bob: Desk, document: dict[str, Any], name: str, inst
     assert answer.status_code == 200, answer.text
     notebook_id = str(answer.json()["notebook"])
     with gateway.database.engine("owner").begin() as conn:
-        conn.execute(SHARE, {"id": notebook_id, "kind": "person", "whom": bob.person.id, "expires_at": None})
+        values = {"id": notebook_id, "kind": "person", "whom": bob.person.id, "expires_at": None, "role": "view"}
+        conn.execute(SHARE, values)
     return notebook_id
 
 

@@ -18,7 +18,7 @@ import services
 from swap.db.notebook_tables import notebook, notebook_lineage, notebook_part, notebook_settled, notebook_suggestion
 from swap.errors import Conflict, Unavailable
 from swap.identity import Principal, Via
-from swap.notebooks import forks, history, sharing, suggestions
+from swap.notebooks import forks, saving, sharing, suggestions
 from swap.notebooks.merging import Offer
 from swap.notebooks.shares import Kind, Role, Share
 from swap.notebooks.workspace import Workspace
@@ -56,8 +56,8 @@ class Pair:
         (self.homes / person.id).mkdir(exist_ok=True)
         (self.homes / person.id / path).write_text(json.dumps(document))
         with self.engine.begin() as conn:
-            head = history.save(
-                conn, person, saves.sent(document, path=path, base=0), NOW, lambda: secrets.token_hex(16)
+            head = saving.save(
+                conn, Policy(), person, saves.sent(document, path=path, base=0), NOW, lambda: secrets.token_hex(16)
             )
         return head.notebook_id
 
@@ -89,7 +89,7 @@ class Pair:
 
     def accept(self, conn: Connection, which: tuple[str, str], home: Workspace | None = None) -> int:
         at = home or self.home(self.ann)
-        return suggestions.accept(conn, self.ann, self.id, *which, at, lambda: secrets.token_hex(4), NOW)
+        return suggestions.accept(conn, Policy(), self.ann, self.id, *which, at, lambda: secrets.token_hex(4), NOW)
 
     def head(self, notebook_id: str) -> int:
         with self.engine.begin() as conn:

@@ -19,7 +19,7 @@ from swap.db.notebook_tables import notebook, notebook_part
 from swap.db.tables import audit_event
 from swap.errors import Conflict, Invalid, NotFound
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import history, saving
 from swap.notebooks.versions import Head, Kind, Page, StaleBase
 from swap.people import service as people
 from swap.settings import Policy
@@ -40,8 +40,8 @@ class World:
     def save(self, document: dict[str, Any], minutes: float = 1, **more: Any) -> int:
         self.now += timedelta(minutes=minutes)
         with self.engine.begin() as conn:
-            return history.save(
-                conn, self.principal, saves.sent(document, **more), self.now, lambda: secrets.token_hex(6)
+            return saving.save(
+                conn, Policy(), self.principal, saves.sent(document, **more), self.now, lambda: secrets.token_hex(6)
             ).number
 
     def page(self, path: str = "a.ipynb", *, folded: bool = True, before: int = 10**9) -> Page:
@@ -56,7 +56,15 @@ class World:
         with self.engine.begin() as conn:
             file = self.head(path).file_digest if file_digest is None else file_digest
             history.restore(
-                conn, self.principal, path, number, lambda: file, written.append, self.now, secrets.token_hex(6)
+                conn,
+                Policy(),
+                self.principal,
+                path,
+                number,
+                lambda: file,
+                written.append,
+                self.now,
+                secrets.token_hex(6),
             )
         return dict(json.loads(written[0]))
 
@@ -66,7 +74,15 @@ class World:
         file = self.head(path).file_digest
         with self.engine.connect() as conn:
             history.restore(
-                conn, self.principal, path, number, lambda: file, written.append, self.now, secrets.token_hex(6)
+                conn,
+                Policy(),
+                self.principal,
+                path,
+                number,
+                lambda: file,
+                written.append,
+                self.now,
+                secrets.token_hex(6),
             )
             conn.rollback()
         return dict(json.loads(written[0]))
@@ -209,7 +225,7 @@ def test_a_file_that_could_not_be_written_leaves_no_version(ann: World) -> None:
 
     file = ann.head().file_digest
     with pytest.raises(OSError, match="full"), ann.engine.begin() as conn:
-        history.restore(conn, ann.principal, "a.ipynb", 1, lambda: file, fails, ann.now, "save-id-1")
+        history.restore(conn, Policy(), ann.principal, "a.ipynb", 1, lambda: file, fails, ann.now, "save-id-1")
     assert ann.head().number == 2
 
 
@@ -221,7 +237,9 @@ def test_a_version_is_its_persons_own(ann: World, database: services.Database) -
         lambda conn: history.page(conn, eve.principal, "a.ipynb", 9, folded=True),
         lambda conn: history.compare(conn, Policy(), eve.principal, "a.ipynb", 0, 1, eve.now),
         lambda conn: history.name(conn, eve.principal, "a.ipynb", 1, "mine"),
-        lambda conn: history.restore(conn, eve.principal, "a.ipynb", 1, bytes, lambda _: None, eve.now, "save-id-1"),
+        lambda conn: history.restore(
+            conn, Policy(), eve.principal, "a.ipynb", 1, bytes, lambda _: None, eve.now, "save-id-1"
+        ),
     )
     for verb in verbs:
         with eve.engine.begin() as conn, pytest.raises(NotFound):

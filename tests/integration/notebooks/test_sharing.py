@@ -15,9 +15,10 @@ import saves
 import services
 from swap.errors import NotFound
 from swap.identity import Principal, Via
-from swap.notebooks import history, sharing
+from swap.notebooks import saving, sharing
 from swap.notebooks.shares import Kind, Role, Share
 from swap.people import service as people
+from swap.settings import Policy
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 
@@ -61,8 +62,8 @@ def person(database: services.Database, name: str) -> Principal:
 
 def saved(database: services.Database, owner: Principal) -> str:
     with database.engine("owner").begin() as conn:
-        return history.save(
-            conn, owner, saves.sent(saves.notebook("one")), NOW, lambda: secrets.token_hex(16)
+        return saving.save(
+            conn, Policy(), owner, saves.sent(saves.notebook("one")), NOW, lambda: secrets.token_hex(16)
         ).notebook_id
 
 

@@ -23,11 +23,11 @@ from swap.db.notebook_tables import notebook, notice
 from swap.db.tables import person
 from swap.errors import SettingsError
 from swap.identity import Principal, Via
-from swap.notebooks import comments, history, mails, notices, sharing
+from swap.notebooks import comments, mails, notices, saving, sharing
 from swap.notebooks.comments import Place
 from swap.notebooks.shares import Kind, Role, Share
 from swap.people import service as people
-from swap.settings import Mail, Secret, Settings
+from swap.settings import Mail, Policy, Secret, Settings
 from swap.supervisor import mail as program
 from swap.supervisor import model
 from swap.supervisor.up import Run
@@ -50,7 +50,9 @@ class Site:
         self.ann, self.bob = self._person("ann"), self._person("bertrand")
         with self.database.engine("gateway").begin() as conn:
             sent = saves.sent(saves.notebook("one"), path="ideas/first.ipynb")
-            self.notebook = history.save(conn, self.ann, sent, self.now, lambda: secrets.token_hex(8)).notebook_id
+            self.notebook = saving.save(
+                conn, Policy(), self.ann, sent, self.now, lambda: secrets.token_hex(8)
+            ).notebook_id
         with self.web.begin() as conn:
             share = Share(Kind.PERSON, self.bob.id, Role.COMMENT)
             sharing.share(conn, self.ann, self.notebook, share, self.now)

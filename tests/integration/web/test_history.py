@@ -17,7 +17,8 @@ import saves
 from integration.web.running import Browser, Portal, csrf
 from integration.web.test_files import send
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import history, saving
+from swap.settings import Policy
 
 MARK = "<script>alert('canary')</script>"
 
@@ -41,7 +42,7 @@ class Shelf:
         (self.home / path).write_text(json.dumps(document))
         with self.portal.database.engine("gateway").begin() as conn:
             sent = saves.sent(document, path=path, base=base)
-            return history.save(conn, self.principal, sent, self.now, lambda: secrets.token_hex(16)).number
+            return saving.save(conn, Policy(), self.principal, sent, self.now, lambda: secrets.token_hex(16)).number
 
     def get(self, where: str = "", path: str = "a.ipynb", **more: Any) -> httpx.Response:
         rest = "".join(f"&{name}={value}" for name, value in more.items())

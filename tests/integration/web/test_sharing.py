@@ -239,7 +239,7 @@ def test_people_and_groups_are_found_by_the_beginning_of_their_name(it: Shared) 
         {"kind": "everyone", "whom": "x"},
         {"kind": "folder"},
         {"role": "owner"},
-        {"role": "edit"},
+        {"role": "reader"},
         {"role": "own", "kind": "everyone", "whom": ""},
         {"until": "2001-01-01"},
         {"until": "soon"},
