@@ -6,6 +6,7 @@ notebook is built here: each is unpacked to the size it was said to have, and it
 
 from __future__ import annotations
 
+import json
 from typing import IO, Annotated, Any
 
 import anyio.to_thread
@@ -14,11 +15,14 @@ from pydantic import Field, ValidationError
 
 from swap import content
 from swap.errors import Invalid, NotFound, Problem
-from swap.gateway.asking import SAVING, Body, Saving, WithParts
-from swap.notebooks import history, saving, sharing
+from swap.gateway.answers import answer
+from swap.gateway.asking import SAVING, Body, Parts, Saving, WithParts
+from swap.identity import Principal
+from swap.notebooks import bound, history, saving, sharing
 from swap.notebooks.model import ID
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.notebooks.workspace import parts as steps
+from swap.query import lineage
 from swap.query.execution.uploads import spooled
 
 SAVE_BYTES = 80_000_000
@@ -75,7 +79,8 @@ async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
             sent = received(file)
             policy, now = with_parts.settings.policy, with_parts.queries.now()
             with with_parts.engine.begin() as conn:
-                head = saving.save(conn, policy, caller.principal, sent, now, with_parts.new_id)
+                results = _results(with_parts, caller.principal)
+                head = saving.save(conn, policy, caller.principal, sent, now, with_parts.new_id, results)
             return {"notebook": head.notebook_id, "version": head.number}
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
@@ -95,10 +100,26 @@ async def edit(notebook_id: str, request: Request, with_parts: WithParts) -> dic
             sent = received(file)
             policy, now = with_parts.settings.policy, with_parts.queries.now()
             with with_parts.engine.begin() as conn:
-                number = saving.edit(conn, policy, caller.principal, notebook_id, sent, now)
+                results = _results(with_parts, caller.principal)
+                number = saving.edit(conn, policy, caller.principal, notebook_id, sent, now, results)
             return {"notebook": notebook_id, "version": number}
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
+
+
+def _results(with_parts: Parts, author: Principal) -> bound.Results:
+    """Return what is known of the results of somebody's queries that are still at hand."""
+
+    def look(query_id: str, offset: int, rows: int) -> bound.Result | None:
+        found = with_parts.queries.access.shown(author, query_id, offset, rows)
+        if found is None:
+            return None
+        run, page = found
+        # As the kernel got it.
+        state, first = json.loads(json.dumps([answer(run.view()), answer(page)]))
+        return bound.Result(run.kernel_id, run.statement, run.params, lineage.digest(run.plan.reads), state, first)
+
+    return bound.Results(look, {address.url for address in with_parts.queries.settings.addresses})
 
 
 def received(file: IO[bytes]) -> Sent:

@@ -1,7 +1,8 @@
 """What the outputs in notebooks come from: fixed when a version first has them, found when somebody looks at them.
 
-An outputs part that is new in a notebook comes from all that its kernel has read so far.  Where the gateway knows no
-such kernel of its author's, it may come from all that the author has read lately.
+An outputs part that is new in a notebook comes from all that its kernel has read so far, or, if there is nothing but
+results in it, from what these were read of.  Where the gateway knows no such kernel of its author's, it may come from
+all that the author has read lately.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap import content
 from swap.db.notebook_tables import notebook, notebook_lineage
+from swap.notebooks import bound, store
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.query import lineage
 from swap.query.lineage import Names
@@ -92,12 +94,15 @@ def fix(
     new: Mapping[str, str],
     before: Mapping[str, Collection[bytes]],
     now: datetime,
+    results: bound.Results | None = None,
 ) -> None:
     """Record what outputs parts come from that the newest version has not got; what an older one had stays as it is.
 
     `new` has for each part the name that it was sent under, `before` what the same came from where it was saved before.
     """
     made = {name: Names() for name in new if is_empty(sent.parts.get(name))}
+    if results is not None:
+        made |= _bound(conn, notebook_id, sent, new.keys() - made.keys(), results)
     if rest := new.keys() - made.keys():
         read = _read(conn, author, sent, now)
         made |= {name: read.union(before.get(new[name], ())) for name in rest}
@@ -117,22 +122,42 @@ def fix(
     conn.execute(_FIX, rows)
 
 
+def _bound(
+    conn: Connection, notebook_id: str, sent: Sent, new: Collection[str], results: bound.Results
+) -> dict[str, Names]:
+    """Return what those outputs parts come from in which there is nothing but results of the save's own kernels."""
+    unpacked = {name: _unpacked(sent.parts[name]) for name in new if name in sent.parts}
+    shown = {name: outputs for name, outputs in unpacked.items() if bound.may_be(outputs)}
+    kernels = _kernels(sent)
+    if not shown or not kernels:
+        return {}
+    sources = {cell.source for cell in sent.manifest.cells}
+    kept = {**store.parts(conn, notebook_id, sources - sent.parts.keys()), **sent.parts}
+    code = "\n".join(str(content.loaded(_unpacked(kept[name])).get("source", "")) for name in sources)
+    found = {name: bound.read_by(outputs, code, kernels, results) for name, outputs in shown.items()}
+    return {name: Names(read) for name, read in found.items() if read}
+
+
 def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Names:
     """Return all that the kernels of a save have read, or, where one of them is not known, its author lately."""
-    kernel_id, others = sent.environment.get("kernel_id"), str(sent.environment.get("kernels") or "")
-    known = None
-    if kernel_id and sent.kind is Kind.SAVED:
-        known = lineage.of_kernels(conn, author, {str(kernel_id), *others.split()})
+    kernels = _kernels(sent)
+    known = lineage.of_kernels(conn, author, kernels) if kernels else None
     return lineage.of_person(conn, author, now) if known is None else known
+
+
+def _kernels(sent: Sent) -> set[str]:
+    """Return the kernels that a save's outputs are of; none where they are not known."""
+    kernel_id, others = sent.environment.get("kernel_id"), str(sent.environment.get("kernels") or "")
+    return {str(kernel_id), *others.split()} if kernel_id and sent.kind is Kind.SAVED else set()
+
+
+def _unpacked(part: Part) -> bytes:
+    return content.unpacked(part.content, part.size_bytes)
 
 
 def is_empty(part: Part | None) -> bool:
     """Tell whether an outputs part that was sent holds no output."""
-    return (
-        part is not None
-        and part.size_bytes <= _EMPTY_BYTES
-        and content.is_empty(content.unpacked(part.content, part.size_bytes))
-    )
+    return part is not None and part.size_bytes <= _EMPTY_BYTES and content.is_empty(_unpacked(part))
 
 
 def copy(conn: Connection, original: str, notebook_id: str, person_id: str, outputs: Collection[str]) -> None:

@@ -17,7 +17,7 @@ from swap import content
 from swap.content import Manifest
 from swap.errors import Invalid, NotFound, Problem
 from swap.identity import Principal, Via
-from swap.notebooks import history, keeping, lineages, share_store, sharing, shown, sight, store
+from swap.notebooks import bound, history, keeping, lineages, share_store, sharing, shown, sight, store
 from swap.notebooks.shares import Role
 from swap.notebooks.versions import Head, Kind, Part, PartsMissing, Sent, stale
 from swap.settings import Policy
@@ -41,10 +41,17 @@ class _Base:
 
 
 def save(
-    conn: Connection, policy: Policy, principal: Principal, sent: Sent, now: datetime, new_id: Callable[[], str]
+    conn: Connection,
+    policy: Policy,
+    principal: Principal,
+    sent: Sent,
+    now: datetime,
+    new_id: Callable[[], str],
+    results: bound.Results | None = None,
 ) -> Head:
     """Append a version of one's own notebook, unless the newest has this content or the save was taken before.
 
+    Outputs that are nothing but `results` come from what these were read of.
     Returns what is newest then.  Raises StaleBase, which says which version that is, PartsMissing, LimitExceeded.
     """
     head = store.hold(conn, principal.id, sent.path)
@@ -72,11 +79,19 @@ def save(
     else:
         new = {name: name for name in made.manifest.outputs() - base.whole.outputs()}
         before = _before(conn, policy, principal, head, new.values(), now, owns=True)
-        lineages.fix(conn, principal.id, head.notebook_id, made, new, before, now)
+        lineages.fix(conn, principal.id, head.notebook_id, made, new, before, now, results)
     return _append(conn, principal, head, made, now)
 
 
-def edit(conn: Connection, policy: Policy, person: Principal, notebook_id: str, sent: Sent, now: datetime) -> int:
+def edit(
+    conn: Connection,
+    policy: Policy,
+    person: Principal,
+    notebook_id: str,
+    sent: Sent,
+    now: datetime,
+    results: bound.Results | None = None,
+) -> int:
     """Append a version of another's notebook; return which one it is then.
 
     What was made in it has names of its own, so that nothing tells whether somebody else has made the same.
@@ -105,7 +120,7 @@ def edit(conn: Connection, policy: Policy, person: Principal, notebook_id: str, 
         return head.number
     _add(conn, head, base, made)
     before = _before(conn, policy, person, head, new.values(), now, owns=False)
-    lineages.fix(conn, person.id, notebook_id, made, new, before, now)
+    lineages.fix(conn, person.id, notebook_id, made, new, before, now, results)
     store.mark_edited(conn, notebook_id)
     return _append(conn, person, head, made, now).number
 

@@ -118,6 +118,15 @@ class Access:
         self._demand(principal, query_id, kernel_id)
         return pages.page(self._spool, query_id, offset, limit, sort, descending=descending, only=only)
 
+    def shown(self, principal: Principal, query_id: str, offset: int, limit: int) -> tuple[Run, Page] | None:
+        """Return a person's own run with rows of its result, if it is at hand and no rows of a kernel are in it."""
+        run = self._find(principal, query_id)
+        if run is None or run.state is not RunState.DONE or run.brought:
+            return None
+        with contextlib.suppress(NotFound, Invalid):
+            return run, pages.page(self._spool, query_id, offset, limit, None, descending=False)
+        return None
+
     def download(
         self, principal: Principal, query_id: str, kernel_id: str = ""
     ) -> tuple[Written, Iterator[pa.RecordBatch]]:

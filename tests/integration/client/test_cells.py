@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 import threading
 
+import nbformat
 import pytest
+from sqlalchemy import select
 
+from integration.client.conftest import Server
 from integration.client.notebooks import Notebook
 from integration.gateway.gateways import Gateway
+from integration.gateway.test_notebooks import Home
+from swap import content
+from swap.db.notebook_tables import notebook_lineage
+from swap.db.tables import lineage
 
 RESULT, ERROR, PROGRESS = (f"application/vnd.swap.{name}+json" for name in ("result", "error", "progress"))
 JOIN = (
@@ -260,3 +267,25 @@ def test_consoles_complete_tables_and_columns(notebook: Notebook) -> None:
     assert 'swap.sql("SELECT country_code FROM lake.wmf.pageview_hourly WHERE ' not in matches('swap.sql("SEL')
     assert 'swap.sql("SELECT 1 FROM mediawiki.enwiki.page' in matches('swap.sql("SELECT 1 FROM mediawiki.enwiki.pa')
     assert "swap.tables" in matches("swap.tab")
+
+
+def test_a_table_that_is_saved_comes_from_its_query_alone(
+    own_notebook: Notebook, swap_gateway: Gateway, server: Server
+) -> None:
+    """As a real kernel draws it; what is not a result comes from all that the kernel has read."""
+    own_notebook.run("few = %swap SELECT n FROM lake.big.numbers LIMIT 3")
+    own_notebook.run(f"%%swap pages\n{JOIN}")
+    own_notebook.run(f'swap.sql("{JOIN}")')
+    own_notebook.run("print(pages.rows)")
+    document = nbformat.v4.new_notebook(cells=own_notebook.document.cells[1:])
+
+    Home(swap_gateway, server.person).save(document, kernel_id="k1").raise_for_status()
+
+    with swap_gateway.database.engine("owner").begin() as conn:
+        columns = select(notebook_lineage.c.outputs, lineage.c.columns).join(
+            lineage, lineage.c.digest == notebook_lineage.c.lineage
+        )
+        found = {part.hex(): {table for _, _, table, _ in read} for part, read in conn.execute(columns)}
+    cells = content.read(content.take_apart(document).manifest).cells
+    joined = {"page", "pageview_hourly"}
+    assert [found[cell.outputs] for cell in cells if cell.outputs] == [joined, joined, joined | {"numbers"}]

@@ -36,6 +36,9 @@ class Run:
         self.id = query_id
         self.principal = principal
         self.statement = statement.text
+        self.params = statement.params
+        self.brought = bool(statement.tables)
+        """Whether rows of a kernel's own may be in the answer."""
         self.dialect = statement.dialect
         self.kernel_id = statement.kernel_id
         self.program = statement.program and f"{principal.id} {statement.kernel_id} {statement.program}"
