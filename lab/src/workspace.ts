@@ -1,7 +1,7 @@
 /** Whose a workspace is. */
 
 /** How long another window's claim is waited for: one that is being reloaded has let go of it by then. */
-const RELOAD_MS = 200;
+const RELOAD_MS = 1000;
 
 /** What is needed of the browser's locks. */
 export interface Locks {
