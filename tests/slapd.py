@@ -38,6 +38,7 @@ suffix "{base}"
 rootdn "{root}"
 rootpw "{password}"
 directory {state}/data
+envflags nosync
 index objectClass,uid,cn,member,memberUid,entryUUID eq
 overlay memberof
 overlay ppolicy

@@ -26,6 +26,7 @@ from integration.gateway.gateways import Gateway, running
 from integration.lab.conftest import Server
 from integration.lab.desks import PATIENCE, Desk, opened
 from integration.lab.stand_ins import wait_for
+from seeds import seeds
 from services import NO_TLS
 from swap import content
 from swap.db.notebook_tables import notebook
@@ -238,10 +239,7 @@ def test_a_file_stays_what_it_was_beside_its_content(desk: Desk) -> None:
     assert desk.file("plain.ipynb") == desk.file("second.ipynb") == saves.notebook("new")
 
 
-TRIALS = [pytest.param(seed, marks=[pytest.mark.long] if seed else []) for seed in range(200)]
-
-
-@pytest.mark.parametrize("seed", TRIALS)
+@pytest.mark.parametrize("seed", seeds(1, 200))
 def test_every_acknowledged_save_is_there_after_a_kill(own: Desk, seed: int) -> None:
     """The server is killed while it saves, and its way to SWAP is cut and mended meanwhile, at random."""
     chance = random.Random(seed)
