@@ -13,13 +13,13 @@ import { copyName } from './copy';
 import { el } from './dom';
 import { pageOf } from './pages';
 
-type Asked = {
+export type Asked = {
   _raiseConflict?: (model: Contents.IModel, options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
   _maybeSave?: (options: Partial<Contents.IModel>) => Promise<Contents.IModel>;
 };
 
 /** JupyterLab says nothing of an error that has one of these names. */
-function quiet(name: 'ModalDuplicateError' | 'ModalCancelError'): Error {
+export function quiet(name: 'ModalDuplicateError' | 'ModalCancelError'): Error {
   return Object.assign(new Error('Nothing was saved.'), { name });
 }
 
@@ -76,7 +76,7 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
 }
 
 /** Return the version that the store has and this home does not, if that is why a save was refused. */
-function newer(error: unknown): number | null {
+export function newer(error: unknown): number | null {
   const refused = error instanceof ServerConnection.ResponseError && error.response.status === 409 ? error.message : '';
   const version = /was saved elsewhere meanwhile, as version (\d+)\. What is there/.exec(refused);
   return version ? Number(version[1]) : null;
@@ -131,7 +131,7 @@ async function chooseAfter(path: string, version: number): Promise<string> {
 }
 
 /** Save a copy beside a notebook and return its path.  Throws in words that JupyterLab's dialog shows. */
-async function saveCopy(path: string, contents: Contents.IManager, options: Partial<Contents.IModel>): Promise<string> {
+export async function saveCopy(path: string, contents: Contents.IManager, options: Partial<Contents.IModel>): Promise<string> {
   try {
     const copy = await copyName(path, name => contents.get(name, { content: false }));
     await contents.save(copy, options);

@@ -20,6 +20,7 @@ import { addMeter } from './meter';
 import { addPages } from './pages';
 import { addSaved } from './saved';
 import { shared } from './shared';
+import { sharedId } from './shared/path';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -121,9 +122,12 @@ const conflicts: JupyterFrontEndPlugin<void> = {
   autoStart: true,
   requires: [INotebookTracker],
   activate: (app, tracker: INotebookTracker) => {
-    tracker.widgetAdded.connect((_, panel) =>
-      sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }))
-    );
+    tracker.widgetAdded.connect((_, panel) => {
+      // What others share has a way of its own: nothing of it lies here.
+      if (sharedId(panel.context.path) === null) {
+        sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }));
+      }
+    });
   }
 };
 

@@ -32,6 +32,8 @@ KINDS = frozenset({"code", "markdown", "raw"})
 _MADE = b'{"execution_count":'
 _BY = b'{"by":'
 _EMPTY = re.compile(rb'\{"execution_count":(null|[0-9]{1,6}),"images":\[\],"outputs":\[\]\}')
+HIDDEN = "application/vnd.swap.hidden+json"
+"""The type of what stands in place of outputs that somebody may not see."""
 VOLATILE = frozenset({"trusted", "execution", "collapsed", "signature", "orig_nbformat", "orig_nbformat_minor"})
 """Metadata that says nothing of what a notebook is: whom somebody trusted, when a cell ran."""
 

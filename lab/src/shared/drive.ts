@@ -1,9 +1,9 @@
-/** The drive *Shared*: what others share with this person, read from SWAP each time.  Nothing is written here. */
+/** The drive *Shared*: what others share with this person, read from SWAP each time, and saved there where they may edit it. */
 import { PageConfig } from '@jupyterlab/coreutils';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { ISignal, Signal } from '@lumino/signaling';
-import { call } from '../api';
-import { DRIVE, idOf, Listed, nameOf, pathOf } from './path';
+import { call, Refused } from '../api';
+import { DRIVE, idOf, Listed, mayEdit, nameOf, pathOf } from './path';
 
 /** Notebooks of the list, those that were shared last; SWAP's own page has all. */
 const MOST = 200;
@@ -50,13 +50,23 @@ export class SharedDrive implements Contents.IDrive {
     return this.opened.get(notebook);
   }
 
+  /** Go on from another version than the one that was read, or with other rights. */
+  follow(notebook: string, said: Partial<Standing>): void {
+    const before = this.opened.get(notebook);
+    if (before) {
+      this.opened.set(notebook, { ...before, ...said });
+    }
+  }
+
   async get(path: string, options: Contents.IFetchOptions = {}): Promise<Contents.IModel> {
     const notebook = idOf(path);
     if (notebook === null) {
       return path.endsWith('.ipynb') ? nowhere() : this.list();
     }
     if (options.content === false) {
-      return model(await call<Listed>(`shared/${notebook}`));
+      const now = model(await call<Listed>(`shared/${notebook}`));
+      // Whether another version was saved meanwhile is for who takes the save to say.
+      return { ...now, last_modified: this.opened.get(notebook)?.at ?? now.last_modified };
     }
     const { content, ...said } = await call<Standing & { content: unknown }>(`shared/${notebook}/version`);
     this.opened.set(notebook, said);
@@ -95,12 +105,31 @@ export class SharedDrive implements Contents.IDrive {
     return refused('Nothing can be copied here: to have a copy of your own, fork the notebook on its page in SWAP.');
   }
 
-  save(): Promise<never> {
-    return refused('This was not saved: you may view the notebook. To keep what you changed, fork it on its page in SWAP.');
+  async save(path: string, options: Partial<Contents.IModel> = {}): Promise<Contents.IModel> {
+    const notebook = idOf(path);
+    const said = notebook === null ? undefined : this.opened.get(notebook);
+    if (!said || !mayEdit(said.role)) {
+      return refused('This was not saved: you may view the notebook. To keep what you changed, fork it on its page in SWAP.');
+    }
+    const body = JSON.stringify({ base: said.shown, path: `${DRIVE}:${path}`, content: options.content });
+    try {
+      const { version } = await call<{ version: number }>(`shared/${said.notebook}/version`, {}, { method: 'PUT', body });
+      const now = await call<Standing>(`shared/${said.notebook}`, { version: String(version) });
+      this.opened.set(said.notebook, now);
+      return model(now);
+    } catch (error) {
+      if (!(error instanceof Refused)) {
+        throw error;
+      }
+      const words = [error.problem?.title, error.problem?.why, error.problem?.todo].filter(Boolean).join(' ');
+      throw new ServerConnection.ResponseError(new Response(null, { status: error.status }), words || error.message);
+    }
   }
 
-  createCheckpoint(): Promise<never> {
-    return refused('There are no checkpoints here.');
+  /** Each version is one to go back to; its owner does. */
+  async createCheckpoint(path: string): Promise<Contents.ICheckpointModel> {
+    const said = this.opened.get(idOf(path) ?? '');
+    return said ? { id: String(said.shown), last_modified: said.at } : refused('There are no checkpoints here.');
   }
 
   async listCheckpoints(): Promise<Contents.ICheckpointModel[]> {
@@ -108,7 +137,7 @@ export class SharedDrive implements Contents.IDrive {
   }
 
   restoreCheckpoint(): Promise<never> {
-    return refused('There are no checkpoints here.');
+    return refused('There are no checkpoints here: its owner can go back to each version.');
   }
 
   deleteCheckpoint(): Promise<never> {
@@ -129,7 +158,8 @@ const NOTHING: Contents.IModel = {
 };
 
 function model(said: Listed): Contents.IModel {
-  return { ...NOTHING, name: nameOf(said), path: pathOf(said), type: 'notebook', created: said.at, last_modified: said.at };
+  const moments = { created: said.at, last_modified: said.at };
+  return { ...NOTHING, ...moments, name: nameOf(said), path: pathOf(said), type: 'notebook', writable: mayEdit(said.role) };
 }
 
 /** Return the address of a notebook's page in SWAP. */

@@ -19,11 +19,13 @@ export const shared: JupyterFrontEndPlugin<void> = {
   requires: [IFileBrowserFactory, INotebookTracker],
   activate: (app: JupyterFrontEnd, factory: IFileBrowserFactory, tracker: INotebookTracker) => {
     const drive = new SharedDrive();
-    app.serviceManager.contents.addDrive(drive);
+    const { contents } = app.serviceManager;
+    const home = { contents, open: (path: string) => void app.commands.execute('docmanager:open', { path }) };
+    contents.addDrive(drive);
     tracker.widgetAdded.connect((_, panel) => {
       const notebook = sharedId(panel.context.path);
       if (notebook !== null) {
-        void watch(panel, drive, notebook);
+        void watch(panel, drive, notebook, home);
       }
     });
 

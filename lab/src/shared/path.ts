@@ -15,6 +15,11 @@ export interface Listed {
   at: string;
 }
 
+/** Tell whether somebody with this role may save a notebook. */
+export function mayEdit(role: string): boolean {
+  return role === 'edit' || role === 'manage';
+}
+
 /** Return the name of a notebook's file, with whose it is. */
 export function nameOf(listed: Listed): string {
   return `${listed.name} (${listed.owner})${ENDING}`.replace(/[/\\]/g, '-');

@@ -3,11 +3,16 @@
  *
  * It is looked at again and again while somebody looks: what may not be seen any more is gone from the page.
  */
+import { showErrorMessage } from '@jupyterlab/apputils';
+import type { ICodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 import { call, Refused } from '../api';
 import { button, el, icon, Icon } from '../dom';
+import { HIDDEN } from '../render/hidden';
 import { portal, SharedDrive, Standing } from './drive';
+import { mayEdit } from './path';
+import { Cell, Content, Home, keepCopy, saySaves } from './saves';
 
 const LOOK_MS = 3000;
 
@@ -40,30 +45,79 @@ class Sign extends Widget {
 }
 
 /** Put the sign at the head of a notebook, and keep to what its person may see. */
-export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: string): Promise<void> {
+export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: string, home: Home): Promise<void> {
   const sign = new Sign();
   const { context } = panel;
+  const { model } = context;
   let over = false;
   let looking = false;
+  /** Whether what they write may have been meant to be saved. */
+  let edits = false;
 
+  const keep = () => {
+    const button_ = button('Keep what you wrote as a copy');
+    button_.addEventListener('click', () => {
+      keepCopy(context, drive, notebook, home).then(
+        path => {
+          if (over) {
+            empty();
+          }
+          home.open(path);
+        },
+        (error: Error) => void showErrorMessage('No copy was saved', error)
+      );
+    });
+    return button_;
+  };
   const tell = (now: Standing) => {
     const seen = drive.said(notebook) ?? now;
+    edits ||= mayEdit(seen.role);
     const page = el('a', { href: portal(notebook), target: '_blank', rel: 'noopener' }, 'its page in SWAP');
-    sign.say('info', `${now.owner} shares this with you, to view. You may run it in a kernel of your own; nothing is saved. To keep what you change, fork it on `, page, '.');
+    if (mayEdit(seen.role)) {
+      const hidden = seen.hidden ? ' Outputs that are hidden from you stay as they are.' : '';
+      sign.say('info', `${now.owner} shares this with you, to edit. This is version ${seen.shown}; what you save is the next one, for all who may open it.${hidden} See `, page, '.');
+    } else {
+      sign.say('info', `${now.owner} shares this with you, to view. You may run it in a kernel of your own; nothing is saved. To keep what you change, fork it on `, page, '.');
+    }
     if (now.version !== seen.shown) {
       const load = button(`Show version ${now.version}`);
       load.addEventListener('click', () => void context.revert().then(() => tell(drive.said(notebook) ?? now)));
-      sign.offer(`This is version ${seen.shown}.`, load);
+      sign.offer(mayEdit(seen.role) ? `Version ${now.version} is newer.` : `This is version ${seen.shown}.`, load);
     }
+    if (!mayEdit(seen.role) && model.dirty) {
+      sign.offer('You may edit it no longer.', keep());
+    }
+  };
+  const empty = () => {
+    panel.content.addClass('swap-gone');
+    // Also what the editors could bring back.
+    model.fromJSON({ cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 });
+    model.sharedModel.clearUndoHistory();
+    model.dirty = false;
   };
   const gone = () => {
     over = true;
-    panel.content.addClass('swap-gone');
-    // Also what the editors could bring back.
-    context.model.fromJSON({ cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 });
-    context.model.sharedModel.clearUndoHistory();
-    context.model.dirty = false;
-    sign.say('lock', 'You may not see this notebook any more: it is shared with you no longer, or was deleted. What runs in your kernel goes on.');
+    const words = 'You may not see this notebook any more: it is shared with you no longer, or was deleted. What runs in your kernel goes on.';
+    if (!model.dirty) {
+      empty();
+      sign.say('lock', words);
+      return;
+    }
+    // What they wrote is theirs.
+    conceal(panel, () => true);
+    sign.say('lock', words);
+    sign.offer('What you wrote was not saved.', keep());
+  };
+  /** Show what may be seen now; what was written and not saved stays. */
+  const renew = async (now: Standing) => {
+    if (!model.dirty) {
+      await context.revert();
+      return;
+    }
+    const { content } = await call<{ content: Content }>(`shared/${notebook}/version`);
+    const open = new Set(content.cells.filter(cell => !isHidden(cell)).map(cell => cell.id));
+    conceal(panel, id => !open.has(id));
+    drive.follow(notebook, { key: now.key, role: now.role, hidden: now.hidden });
   };
   const look = async () => {
     const seen = drive.said(notebook);
@@ -73,10 +127,13 @@ export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: 
     looking = true;
     try {
       const now = await call<Standing>(`shared/${notebook}`, { version: String(seen.shown) });
-      if (now.key !== seen.key) {
-        await context.revert();
+      // It may have been saved meanwhile.
+      if (drive.said(notebook) === seen) {
+        if (now.key !== seen.key || mayEdit(now.role) !== mayEdit(seen.role)) {
+          await renew(now);
+        }
+        tell(now);
       }
-      tell(now);
     } catch (error) {
       if (error instanceof Refused && error.status === 404) {
         gone();
@@ -87,20 +144,27 @@ export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: 
   };
 
   panel.contentHeader.addWidget(sign);
+  saySaves(context, drive, notebook, home);
   await context.ready;
   const first = drive.said(notebook);
   if (panel.isDisposed || !first) {
     return;
   }
-  // Nothing of it can be saved, so nobody is asked about it.
-  const model = context.model;
+  edits = mayEdit(first.role);
+  // What cannot be saved is not asked about when it is closed.
   const clean = () => {
-    if (model.dirty) {
+    if (model.dirty && !edits) {
       model.dirty = false;
     }
   };
   clean();
   model.stateChanged.connect(clean);
+  context.saveState.connect((_, state) => {
+    const now = drive.said(notebook);
+    if (state === 'completed' && now) {
+      tell(now);
+    }
+  });
   tell(first);
   const again = window.setInterval(() => void look(), LOOK_MS);
   const back = () => void look();
@@ -109,4 +173,18 @@ export async function watch(panel: NotebookPanel, drive: SharedDrive, notebook: 
     window.clearInterval(again);
     document.removeEventListener('visibilitychange', back);
   });
+}
+
+function isHidden(cell: Cell): boolean {
+  return (cell.outputs ?? []).some(output => HIDDEN in (output.data ?? {}));
+}
+
+/** Take the outputs of some cells, by their ids, from the page. */
+function conceal(panel: NotebookPanel, which: (id: string) => boolean): void {
+  for (const { model } of panel.content.widgets) {
+    if (model.type === 'code' && which(model.id)) {
+      (model as ICodeCellModel).clearExecution();
+    }
+  }
+  panel.context.model.sharedModel.clearUndoHistory();
 }

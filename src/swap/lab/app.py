@@ -88,7 +88,8 @@ class Swap:
             environment.gateway, Tokens(environment.gateway, environment.credential, path=shared.TOKENS)
         )
         saving_tokens = Tokens(environment.gateway, environment.credential, path=TOKENS)
-        self.saving = Saving(environment.home, Store(environment.gateway, saving_tokens), environment.root)
+        self.store = Store(environment.gateway, saving_tokens)
+        self.saving = Saving(environment.home, self.store, environment.root)
         self.listener = Listener(environment.gateway, environment.credential, self.hear)
         self.socket = TokenSocket(environment.token_socket, self.give)
         self.sockets = Sockets()
@@ -118,7 +119,7 @@ class Swap:
             *routes(base_url, self.gateway, plotly, self.idle),
             *catalog.routes(base_url, self.gateway),
             *saved.routes(base_url, self.saving),
-            *shared.routes(base_url, self.reading),
+            *shared.routes(base_url, self.reading, self.store),
             *meter.routes(base_url, self.meter, self.ends),
         ]
         contents: Any = self.server.contents_manager

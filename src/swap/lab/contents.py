@@ -53,12 +53,16 @@ class BoundedContents(AsyncLargeFileManager):
         write = partial(nbformat.writes, version=nbformat.NO_CONVERT, capture_validation_error=capture_validation_error)
         text = await run_sync(write, nb)
         path = to_api_path(os_path, self.root_dir)
-        environment = _environment(nb, await self._kernel_of(path), self._kernels_before(path))
+        environment = await self.environment(nb, path)
         with self.perm_to_403(os_path):
             try:
                 await self.saving.save(path, Path(os_path), f"{text.rstrip()}\n", nb, environment)
             except Stale as stale:
                 raise HTTPError(409, str(stale)) from stale
+
+    async def environment(self, nb: Any, path: str) -> dict[str, str]:
+        """Return what a notebook runs in, and which kernels may have made what is in it."""
+        return _environment(nb, await self._kernel_of(path), self._kernels_before(path))
 
     async def _kernel_of(self, path: str) -> str:
         """Return the id of the kernel that runs a notebook, if one does."""

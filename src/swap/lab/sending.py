@@ -16,6 +16,7 @@ from swap.lab.loopback import NO_TLS
 from swap.lab.tokens import Tokens, problem_from
 
 PATH = "/v1/notebooks"
+SHARED = "/v1/shared"
 TOKENS = "/v1/servers/saving"
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -50,7 +51,7 @@ class Store:
     """SWAP's store, as the gateway lets one person's server write to it."""
 
     def __init__(self, gateway: str, tokens: Tokens) -> None:
-        self._url = gateway + PATH
+        self._gateway = gateway
         self._health = gateway + "/v1/health"
         self._tokens = tokens
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
@@ -64,6 +65,11 @@ class Store:
         answer = await self._ask("PUT", content=written(save, known))
         if answer.status_code == 409 and _error(answer).problem.extra.get("send") == "all":
             answer = await self._ask("PUT", content=written(replace(save, taken=save.whole()), frozenset()))
+        return int(_read(answer)["version"])
+
+    async def edit(self, notebook_id: str, save: Save) -> int:
+        """Send a version of a notebook that another shares, whole; return its number.  Raises as `save` does."""
+        answer = await self._ask("PUT", f"/{notebook_id}/version", of=SHARED, content=written(save, frozenset()))
         return int(_read(answer)["version"])
 
     async def move(self, old: str, new: str) -> None:
@@ -87,12 +93,12 @@ class Store:
         await self._client.aclose()
         await self._tokens.close()
 
-    async def _ask(self, method: str, path: str = "", **more: Any) -> httpx.Response:
-        answer = await self._ask_once(method, path, **more)
+    async def _ask(self, method: str, path: str = "", of: str = PATH, **more: Any) -> httpx.Response:
+        answer = await self._ask_once(method, of + path, **more)
         if answer.status_code == 401:
             # The token may be of a time before a sign-out: once more with a new one.
             self._tokens.drop()
-            answer = await self._ask_once(method, path, **more)
+            answer = await self._ask_once(method, of + path, **more)
         return answer
 
     async def _ask_once(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -100,7 +106,7 @@ class Store:
         seconds = ANSWER_SECONDS + len(more.get("content") or b"") / BYTES_A_SECOND
         timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
         try:
-            return await self._client.request(method, self._url + path, headers=headers, timeout=timeout, **more)
+            return await self._client.request(method, self._gateway + path, headers=headers, timeout=timeout, **more)
         except httpx.HTTPError as error:
             raise Unavailable from error
 

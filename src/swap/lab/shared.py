@@ -2,6 +2,7 @@
 
 The gateway is asked each time, with a token that reads this and nothing else; nothing of it is kept here or at home.
 A notebook comes as its parts, and is put together here, untrusted: what its author's file says of trust counts nothing.
+What is saved of one that they may edit goes the same way back, with the token that saves.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httpx
 from anyio.to_thread import run_sync
@@ -17,8 +18,12 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from swap import content
+from swap.client import locks
+from swap.content import Taken
 from swap.errors import SwapError
+from swap.lab.contents import BoundedContents
 from swap.lab.handlers import ApiPassing, Gateway
+from swap.lab.sending import Save, Store
 from swap.lab.tokens import problem_from
 
 TOKENS = "/v1/servers/reading"
@@ -48,14 +53,38 @@ class Standing(ApiPassing):
 
 
 class Version(ApiPassing):
-    """GET swap/shared/{id}/version."""
+    """GET and PUT swap/shared/{id}/version."""
 
     parameters: ClassVar[frozenset[str]] = frozenset()
+
+    def initialize(self, gateway: Gateway, path: str, store: Store) -> None:  # type: ignore[override]
+        """Take the gateway that is read from, the path there, and what saves."""
+        super().initialize(gateway, path)
+        self.store = store
 
     @web.authenticated
     async def get(self, notebook_id: str) -> None:
         """Return the newest version of a notebook, with the outputs that this person may see."""
         await self.pass_on("GET", notebook_id)
+
+    @web.authenticated
+    async def put(self, notebook_id: str) -> None:
+        """Save what is open as a version that follows another; outputs that are hidden stay as they are there."""
+        try:
+            said = json.loads(self.request.body)
+            base, path, document = int(said["base"]), str(said["path"]), said["content"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise web.HTTPError(400) from error
+        contents = cast("BoundedContents", self.contents_manager)
+        try:
+            taken = await run_sync(edited, document, len(self.request.body))
+            # The same content after the same version is the same save: an answer may have been lost.
+            save_id = content.digest(f"{base} {taken.digest}".encode())
+            environment = await contents.environment(document, path)
+            save = Save(f"{notebook_id}.ipynb", base, "saved", save_id, taken.digest, environment, taken, lambda: taken)
+            self.finish({"version": await self.store.edit(notebook_id, save)})
+        except SwapError as error:
+            self._refuse(error)
 
     async def _stream(self, response: httpx.Response) -> None:
         sent = await response.aread()
@@ -82,11 +111,34 @@ def opened(sent: bytes) -> bytes:
     return json.dumps(said | {"content": document}).encode()
 
 
-def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
-    """Return the handlers; the gateway's tokens are those that read."""
+def edited(document: Any, size_bytes: int) -> Taken:
+    """Take apart what is saved of a shared notebook, without what stands in place of outputs that are hidden.
+
+    Raises Invalid, LimitExceeded.
+    """
+    if size_bytes > content.WHOLE_BYTES:
+        raise content.too_large()
+    locks.keep(document)
+    for cell in document.get("cells") or () if isinstance(document, dict) else ():
+        if isinstance(cell, dict) and any(_is_hidden(output) for output in cell.get("outputs") or ()):
+            cell.update(outputs=[], execution_count=None)
+    return content.take_apart(document)
+
+
+def _is_hidden(output: Any) -> bool:
+    data = output.get("data") if isinstance(output, dict) else None
+    return isinstance(data, dict) and content.HIDDEN in data
+
+
+def routes(base_url: str, gateway: Gateway, store: Store) -> list[tuple[Any, ...]]:
+    """Return the handlers; the gateway's tokens are those that read, the store's those that save."""
     shared = url_path_join(re.escape(base_url), "swap", "shared")
     return [
         (shared, List, {"gateway": gateway, "path": "/v1/shared"}),
         (f"{shared}/{NOTEBOOK_ID}", Standing, {"gateway": gateway, "path": "/v1/shared/{}"}),
-        (f"{shared}/{NOTEBOOK_ID}/version", Version, {"gateway": gateway, "path": "/v1/shared/{}/version"}),
+        (
+            f"{shared}/{NOTEBOOK_ID}/version",
+            Version,
+            {"gateway": gateway, "path": "/v1/shared/{}/version", "store": store},
+        ),
     ]

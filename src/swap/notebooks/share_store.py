@@ -48,6 +48,8 @@ class Kept:
     digest: str
     file_digest: bytes
     at: datetime
+    author_id: str
+    """Whoever saved that."""
     shares: tuple[Share, ...]
 
     @property
@@ -87,6 +89,7 @@ _KEPT = (
     notebook_version.c.digest,
     notebook_version.c.file_digest,
     notebook_version.c.at,
+    notebook_version.c.author,
 )
 _NEWEST = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version.c.number == notebook.c.head)
 
@@ -119,6 +122,7 @@ def _kept(row: Any, shares: Iterable[Share]) -> Kept:
         row.digest.hex(),
         row.file_digest,
         row.at,
+        row.author,
         tuple(shares),
     )
 

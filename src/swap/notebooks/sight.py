@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection
 
+from swap import content
 from swap.identity import Principal
 from swap.notebooks import lineages
 from swap.people import service as people
@@ -20,7 +21,6 @@ from swap.query import lineage
 from swap.query.lineage import Columns
 from swap.settings import Policy
 
-MIME = "application/vnd.swap.hidden+json"
 UNNAMED = "data you may not see"
 JUDGED = 5_000
 """Sets of columns whose verdicts are remembered for the same groups."""
@@ -102,7 +102,7 @@ def _verdicts(
 def instead(why: Hidden) -> dict[str, Any]:
     """Return the one output that stands in place of hidden ones.  It has no other type that could be shown."""
     told = {"datasets": list(why.datasets), "ask": why.ask}
-    return {"output_type": "display_data", "metadata": {}, "data": {MIME: told}}
+    return {"output_type": "display_data", "metadata": {}, "data": {content.HIDDEN: told}}
 
 
 def judge(policy: Policy, person: Principal, columns: Columns) -> Hidden | None:

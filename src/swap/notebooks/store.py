@@ -261,6 +261,7 @@ def versions(conn: Connection, notebook_id: str, before: int, limit: int, *, fol
             row.digest.hex(),
             row.restored,
             row.number - (row.older or 0) - 1,
+            row.author,
             row.by_name or "",
         )
         for row in rows

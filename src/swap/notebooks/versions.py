@@ -95,6 +95,7 @@ class Version:
     restored: int | None
     folded: int
     """Versions between the next one that is shown and this one."""
+    author_id: str = ""
     suggested_by: str = ""
     """The name of whoever suggested what is new in it, if somebody did."""
 

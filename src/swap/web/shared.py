@@ -15,6 +15,7 @@ from swap.notebooks import forks, gallery, sharing, shown
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
+from swap.people import service as people
 from swap.reading.answers import Rendered
 from swap.web import comments, content
 from swap.web.asked import address, notebook_id
@@ -32,6 +33,7 @@ def page(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         around = forks.around(conn, portal.settings.policy, visit.person, seen.opened, visit.now)
         gallery.count_reader(conn, visit.person, seen.opened, visit.now)
+        author = people.find_person(conn, seen.opened.kept.author_id)
         starred = gallery.is_starred(conn, visit.person, seen.opened.kept.notebook_id)
     shared: dict[str, Any] = {
         "here": "notebooks",
@@ -41,6 +43,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         "kept": seen.opened.kept,
         "around": around,
         "starred": starred,
+        "saved_by": "" if author is None or author.id == seen.opened.kept.owner_id else author.name,
         "address": address(seen.opened.kept.notebook_id),
         "manages": seen.opened.role.includes(Role.MANAGE),
         "owns": seen.opened.role is Role.OWN,

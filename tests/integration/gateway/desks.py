@@ -19,7 +19,7 @@ from integration.gateway.test_notebooks import Home
 from swap import content
 from swap.identity import Principal, Via
 from swap.notebooks import history, shown
-from swap.notebooks.sight import MIME, UNNAMED, Hidden
+from swap.notebooks.sight import UNNAMED, Hidden
 
 CITIES = "SELECT city FROM lake.wmf.pageview_hourly LIMIT 1"
 COUNTRIES = "SELECT name FROM lake.canonical.countries"
@@ -94,8 +94,8 @@ def told(outputs: list[dict[str, Any]]) -> Any:
     (only,) = outputs
     if only["output_type"] == "stream":
         return only["text"]
-    assert list(only["data"]) == [MIME], "no other type that could be shown instead"
-    return Hidden(tuple(only["data"][MIME]["datasets"]), only["data"][MIME]["ask"])
+    assert list(only["data"]) == [content.HIDDEN], "no other type that could be shown instead"
+    return Hidden(tuple(only["data"][content.HIDDEN]["datasets"]), only["data"][content.HIDDEN]["ask"])
 
 
 def newest(desk: Desk, notebook_id: str) -> content.Manifest:

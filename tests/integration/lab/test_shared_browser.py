@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,13 +48,18 @@ class Pair:
         share(self.ann, saved, "person", self.bob.person.id)
         return saved
 
-    def shares_document(self, name: str, document: dict[str, Any]) -> tuple[str, int]:
+    def shares_document(self, name: str, document: dict[str, Any], role: str = "view") -> tuple[str, int]:
         self.ann.asks(CITIES, "k1")
         answer = self.ann.home.save(document, path=f"{name}.ipynb", kernel_id="k1")
         assert answer.status_code == 200, answer.text
         saved = (str(answer.json()["notebook"]), 1)
-        share(self.ann, saved, "person", self.bob.person.id)
+        share(self.ann, saved, "person", self.bob.person.id, role=role)
         return saved
+
+    def sees(self, saved: tuple[str, int], number: int) -> list[Any]:
+        """Return the source and the printed output of each cell of a version, as Ann sees it."""
+        cells = self.ann.document((saved[0], number))["cells"]
+        return [(cell["source"], [output["text"] for output in cell["outputs"]]) for cell in cells]
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +179,74 @@ def test_a_newer_version_is_offered_and_not_forced(pair: Pair, page: Page) -> No
     sign.get_by_role("button", name="Show version 2").click()
     expect(notebook.locator(".cm-content").first).to_have_text("print(2)")
     expect(sign.get_by_role("button")).to_have_count(0)
+
+
+def test_what_is_shared_to_be_edited_is_saved_as_the_next_version(pair: Pair, page: Page) -> None:
+    """With what is hidden where it was, what he made from his own kernel, and after hers where hers was first."""
+    made = saves.notebook("aaa", "bbb", outputs={0: [notebooks.printed("Berlin")]}, **PYTHON)
+    saved = pair.shares_document("cities", made, "edit")
+    pair.groups("readers")
+    notebook = open_(page, "cities (ann).ipynb")
+    sign = notebook.locator(".swap-sign")
+    expect(sign).to_contain_text("ann shares this with you, to edit. This is version 1;")
+    expect(notebook.get_by_role("note")).to_contain_text("These outputs are hidden from you.")
+    expect(notebook.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
+    written(page, notebook, "print(6 * 7)")
+    page.keyboard.press("Shift+Enter")
+    expect(notebook.locator(".jp-OutputArea-output").last).to_have_text("42")
+    page.keyboard.press("Control+s")
+    expect(sign).to_contain_text("This is version 2;")
+    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    expect(notebook.get_by_role("note")).to_contain_text("These outputs are hidden from you.")
+    assert pair.sees(saved, 2)[:2] == [("aaa", ["Berlin"]), ("print(6 * 7)", ["42\n"])]
+    kernels = [each["id"] for each in pair.bob.ask("GET", "/api/kernels").json()]
+    with pair.bob.gateway.database.engine("owner").connect() as conn:
+        said = (
+            "SELECT author, environment->>'kernel_id' FROM swap.notebook_version WHERE notebook_id = :id AND number = 2"
+        )
+        author, kernel = conn.execute(text(said), {"id": saved[0]}).one()
+    assert (author, kernel in kernels) == (pair.bob.person.id, True)
+
+    hers = saves.notebook("aaa", "hers", outputs={0: [notebooks.printed("Berlin")]}, **PYTHON)
+    assert pair.ann.home.save(hers, path="cities.ipynb", base=2).json()["version"] == 3
+    written(page, notebook, "print('his')")
+    page.keyboard.press("Control+s")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("cities was saved by somebody else meanwhile, as version 3.")
+    dialog.get_by_role("button", name="Save mine after it").click()
+    expect(sign).to_contain_text("This is version 4;")
+    assert [source for source, _ in pair.sees(saved, 4)][:2] == ["aaa", "print('his')"]
+    assert pair.sees(saved, 4)[0] == ("aaa", ["Berlin"])
+    assert list(pair.bob.home.glob("*cities*")) == [], "nothing was written at home"
+
+
+def test_a_share_that_ends_while_somebody_writes_leaves_them_what_they_wrote(pair: Pair, page: Page) -> None:
+    """F05."""
+    made = saves.notebook("aaa", "bbb", outputs={0: [notebooks.printed("Berlin")]}, **PYTHON)
+    saved = pair.shares_document("cities", made, "edit")
+    notebook = open_(page, "cities (ann).ipynb")
+    expect(notebook.locator(".jp-OutputArea-output")).to_have_text("Berlin")
+    written(page, notebook, "mine = 1")
+    unshare(pair.ann, saved)
+    sign = notebook.locator(".swap-sign")
+    expect(sign).to_contain_text("You may not see this notebook any more", timeout=8_000)
+    expect(page.get_by_text("Berlin")).to_have_count(0)
+    page.keyboard.press("Control+s")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("There is no notebook at this address.")
+    dialog.get_by_role("button", name="Decide later").click()
+    sign.get_by_role("button", name="Keep what you wrote as a copy").click()
+    expect(page.get_by_role("tab", name="cities-mine.ipynb")).to_be_visible()
+    copy = json.loads((pair.bob.home / "cities-mine.ipynb").read_text())
+    assert [("".join(cell["source"]), cell["outputs"]) for cell in copy["cells"]] == [("aaa", []), ("mine = 1", [])]
+    expect(page.locator(".jp-NotebookPanel.lm-mod-hidden .cm-content")).to_have_count(0)
+
+
+def written(page: Page, notebook: Locator, source: str) -> None:
+    """Write into the second cell."""
+    notebook.locator(".jp-Cell .cm-content").nth(1).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(source)
 
 
 def test_nothing_is_changed_in_the_drive(pair: Pair, page: Page) -> None:

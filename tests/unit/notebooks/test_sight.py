@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from swap import content
 from swap.identity import Principal, Via
 from swap.notebooks import sight
 from swap.notebooks.sight import UNNAMED, Hidden
@@ -85,4 +86,4 @@ def test_a_power_that_reads_no_data_sees_none() -> None:
 def test_what_is_hidden_has_one_type_which_pages_know() -> None:
     made = sight.instead(Hidden(("lake.wmf.views", UNNAMED), "privacy"))
     assert made["data"] == {document.HIDDEN: {"datasets": ["lake.wmf.views", UNNAMED], "ask": "privacy"}}
-    assert made["data"].keys() == {sight.MIME}
+    assert made["data"].keys() == {content.HIDDEN}
