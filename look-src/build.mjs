@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, '../src/swap/look/static/build');
@@ -48,6 +49,14 @@ put('reader.css', plain([...values.map((sheet) => sheet.replace(line, (whole, na
 
 for (const name of readdirSync(join(here, 'scripts')).sort()) {
   put(name, readFileSync(join(here, 'scripts', name), 'utf8'));
+}
+
+// What draws charts, each with its library in one file: a page without an origin cannot load modules.  How large they
+// may become is said here, so that nobody makes readers wait by mistake.
+for (const [name, most] of Object.entries({ vegalite: 900_000, plotly: 1_600_000 })) {
+  const { outputFiles: [file] } = buildSync({ entryPoints: [join(here, 'charts', `${name}.js`)], bundle: true, minify: true, write: false, format: 'iife', legalComments: 'eof', target: 'es2022', logLevel: 'error' });
+  if (file.contents.length > most) throw new Error(`The chart library ${name} has ${file.contents.length} bytes; ${most} are allowed.`);
+  put(`chart-${name}.js`, file.contents);
 }
 
 // Icons by their short names: cdxIconUserGroup → user-group.

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 wanted=$(sha256sum package-lock.json)
 if [ "$(cat node_modules/.swap-lock 2>/dev/null)" != "$wanted" ]; then
-  npm ci --loglevel=error
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   printf '%s' "$wanted" > node_modules/.swap-lock
 fi
 node build.mjs

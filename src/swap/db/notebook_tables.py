@@ -101,6 +101,23 @@ notebook_share = Table(
     Index(None, "kind", "whom", "at"),
 )
 
+folder_share = Table(
+    "folder_share",
+    metadata,
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),  # whose folder it is
+    Column("folder", Text, primary_key=True),  # below the home, without a slash at either end
+    Column("kind", Text, primary_key=True),
+    Column("whom", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    moment("expires_at", nullable=True),
+    moment("at"),
+    # No step is empty or begins with a dot: not the home as a whole, nothing hidden, no way up.
+    CheckConstraint("folder <> '' and folder !~ '(^|/)([.][^/]*)?(/|$)'", name="folder"),
+    CheckConstraint("kind in ('person','group','everyone')", name="kind"),
+    CheckConstraint("role in ('view','comment','edit','manage')", name="role"),
+    Index(None, "kind", "whom"),
+)
+
 # ── Comments, and notices: these hold no text, which is looked up with the rights of then ───────────
 notebook_comment = Table(
     "notebook_comment",

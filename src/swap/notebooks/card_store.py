@@ -20,7 +20,6 @@ from swap.db.notebook_tables import (
     notebook_due,
     notebook_part,
     notebook_reader,
-    notebook_share,
     notebook_star,
     notebook_version,
 )
@@ -111,9 +110,7 @@ def comments(conn: Connection, notebook_id: str, limit: int) -> list[str]:
 
 def shared_with(conn: Connection, notebook_id: str) -> list[str]:
     """Return with whom a notebook is shared, also what is over."""
-    of = notebook_share.c
-    rows = conn.execute(select(of.kind, of.whom).where(of.notebook_id == notebook_id))
-    return [named(Kind(row.kind), row.whom) for row in rows]
+    return sorted(named(kind, whom) for kind, whom in share_store.shared_with(conn, notebook_id))
 
 
 def counts(conn: Connection, notebook_id: str) -> tuple[int, int]:

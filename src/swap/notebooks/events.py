@@ -82,6 +82,31 @@ class NotebookShareEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderShared(Event):
+    """A folder of the person's was shared with a person, a group or everyone, or is in another role now."""
+
+    event: ClassVar[str] = "folder-shared"
+    folder: str
+    kind: str
+    whom: str
+    role: str
+    expires_at: str
+    was: str
+    """The role before, or nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderShareEnded(Event):
+    """A folder of the person's is no longer shared with a person, a group or everyone."""
+
+    event: ClassVar[str] = "folder-share-ended"
+    folder: str
+    kind: str
+    whom: str
+    was: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookTaken(Event):
     """A notebook is somebody else's now: the person took it, to whom its owner had offered it."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Subquery,
     and_,
     case,
     delete,
@@ -19,16 +20,18 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.content import digest
-from swap.db.notebook_tables import notebook, notebook_share, notebook_version
+from swap.db.notebook_tables import folder_share, notebook, notebook_share, notebook_version
 from swap.db.tables import person
 from swap.identity import Principal
-from swap.notebooks import due
+from swap.notebooks import due, folder_store
+from swap.notebooks.folder_store import by_folder, concerns, goes_on
 from swap.notebooks.model import name_of
 from swap.notebooks.shares import Kind, Role, Share
 from swap.notebooks.versions import Head
@@ -96,20 +99,19 @@ _NEWEST = and_(notebook_version.c.notebook_id == notebook.c.id, notebook_version
 
 def find(conn: Connection, reader: Principal, notebook_id: str) -> Kept | None:
     """Return a notebook that has a version; one statement, whether it is there or not."""
-    shares = and_(notebook_share.c.notebook_id == notebook.c.id, _concerns(reader))
+    given = _given(reader, notebook.c.id == notebook_id)
     rows = conn.execute(
-        select(*_KEPT, *_SHARE)
+        select(*_KEPT, given.c.kind, given.c.whom, given.c.role, given.c.expires_at)
         .select_from(notebook)
         .join(notebook_version, _NEWEST)
         .join(person, person.c.id == notebook.c.person_id)
-        .outerjoin(notebook_share, shares)
+        .outerjoin(given, given.c.notebook_id == notebook.c.id)
         .where(notebook.c.id == notebook_id, notebook.c.deleted_at.is_(None))
     ).all()
     if not rows:
         return None
     first = rows[0]
-    given = [_share(row) for row in rows if row.kind is not None]
-    return _kept(first, given)
+    return _kept(first, [_share(row) for row in rows if row.kind is not None])
 
 
 def _kept(row: Any, shares: Iterable[Share]) -> Kept:
@@ -127,14 +129,9 @@ def _kept(row: Any, shares: Iterable[Share]) -> Kept:
     )
 
 
-def _concerns(reader: Principal) -> Any:
-    """Whether a row is for a person: `shares.role` says what it gives."""
-    kind, whom = notebook_share.c.kind, notebook_share.c.whom
-    return or_(
-        and_(kind == Kind.PERSON.value, whom == reader.id),
-        and_(kind == Kind.GROUP.value, whom == func.any(sorted(reader.groups))),
-        and_(kind == Kind.EVERYONE.value, whom == ""),
-    )
+def _given(reader: Principal, *notebooks: ColumnElement[bool]) -> Subquery:
+    """Return what of the shares of some notebooks is for a person."""
+    return folder_store.given(lambda of: concerns(reader, of), *notebooks)
 
 
 def _share(row: Any) -> Share:
@@ -143,10 +140,11 @@ def _share(row: Any) -> Share:
 
 def received(conn: Connection, reader: Principal, now: datetime, begins: int, limit: int) -> list[Kept]:
     """Return what others have shared with a person, the newest share first."""
+    given = _given(reader)
     latest = (
-        select(notebook_share.c.notebook_id, func.max(notebook_share.c.at).label("at"))
-        .where(_concerns(reader), or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
-        .group_by(notebook_share.c.notebook_id)
+        select(given.c.notebook_id, func.max(given.c.at).label("at"))
+        .where(goes_on(given, now))
+        .group_by(given.c.notebook_id)
         .subquery()
     )
     rows = conn.execute(
@@ -206,20 +204,25 @@ def _concerning(each: FromClause, reader: Principal, now: datetime) -> tuple[Col
 
 def opens(each: FromClause, reader: Principal, now: datetime) -> ColumnElement[bool]:
     """Whether a notebook is one that a person may open now: `shares.role`, as the database computes it."""
-    return or_(each.c.person_id == reader.id, _has_share(each, _concerns(reader), now))
+    return or_(
+        each.c.person_id == reader.id,
+        _has_share(each, concerns(reader, notebook_share), now),
+        by_folder(each, concerns(reader, folder_share), now),
+    )
 
 
 def with_group(each: FromClause, group: str, now: datetime) -> ColumnElement[bool]:
     """Whether a notebook is shared with a group now."""
-    return _has_share(each, and_(notebook_share.c.kind == Kind.GROUP.value, notebook_share.c.whom == group), now)
+    own, of_folder = (and_(of.c.kind == Kind.GROUP.value, of.c.whom == group) for of in (notebook_share, folder_share))
+    return or_(_has_share(each, own, now), by_folder(each, of_folder, now))
 
 
 def _has_share(each: FromClause, whom: ColumnElement[bool], now: datetime) -> ColumnElement[bool]:
-    """Whether a notebook has a share of which something holds, and that is not over."""
+    """Whether a notebook has a share of its own of which something holds, and that is not over."""
     return (
         select(notebook_share.c.notebook_id)
         .where(notebook_share.c.notebook_id == each.c.id, whom)
-        .where(or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now))
+        .where(goes_on(notebook_share, now))
         .exists()
     )
 
@@ -244,28 +247,29 @@ def _with_shares(conn: Connection, reader: Principal, rows: Sequence[Any]) -> li
 def concerning(conn: Connection, reader: Principal, notebook_ids: Collection[str]) -> dict[str, tuple[Share, ...]]:
     """Return what of the shares of some notebooks may concern a person."""
     found: dict[str, list[Share]] = {each: [] for each in notebook_ids}
-    wanted = select(notebook_share.c.notebook_id, *_SHARE).where(
-        notebook_share.c.notebook_id == func.any(list(found)), _concerns(reader)
-    )
-    for row in conn.execute(wanted):
+    for row in conn.execute(select(_given(reader, notebook.c.id == func.any(list(found))))):
         found[row.notebook_id].append(_share(row))
     return {each: tuple(shares) for each, shares in found.items()}
 
 
 def reaching(conn: Connection, notebook_id: str, people: Iterable[str], groups: Iterable[str]) -> tuple[Share, ...]:
     """Return what of the shares of a notebook may concern some people, who are in these groups."""
-    kind, whom = notebook_share.c.kind, notebook_share.c.whom
-    rows = conn.execute(
-        select(*_SHARE).where(
-            notebook_share.c.notebook_id == notebook_id,
-            or_(
-                and_(kind == Kind.PERSON.value, whom == func.any(sorted(people))),
-                and_(kind == Kind.GROUP.value, whom == func.any(sorted(groups))),
-                kind == Kind.EVERYONE.value,
-            ),
+
+    def whom(of: FromClause) -> ColumnElement[bool]:
+        return or_(
+            and_(of.c.kind == Kind.PERSON.value, of.c.whom == func.any(sorted(people))),
+            and_(of.c.kind == Kind.GROUP.value, of.c.whom == func.any(sorted(groups))),
+            of.c.kind == Kind.EVERYONE.value,
         )
-    )
+
+    rows = conn.execute(select(folder_store.given(whom, notebook.c.id == notebook_id)))
     return tuple(_share(row) for row in rows)
+
+
+def shared_with(conn: Connection, notebook_id: str) -> set[tuple[Kind, str]]:
+    """Return with whom a notebook is shared, also what is over."""
+    rows = conn.execute(select(folder_store.given(lambda _: true(), notebook.c.id == notebook_id)))
+    return {(Kind(row.kind), row.whom) for row in rows}
 
 
 def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[Given]:

@@ -151,6 +151,11 @@ def _demand_possible(conn: Connection, opened: Opened, wanted: Share, now: datet
         raise Invalid(Problem("This role cannot be given.", todo="Choose one that the page offers."))
     if wanted.kind is Kind.PERSON and wanted.whom == opened.kept.owner_id:
         raise Invalid(Problem(f"{opened.kept.owner} owns this notebook.", todo="Choose somebody else."))
+    demand_there(conn, wanted, now)
+
+
+def demand_there(conn: Connection, wanted: Share, now: datetime) -> None:
+    """Raise Invalid for a share with nobody, or that would be over."""
     if not _is_there(conn, wanted):
         raise Invalid(
             Problem(

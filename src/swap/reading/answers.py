@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from markupsafe import escape
+
 OPEN, FOLDED = '<details class="fold" open>', '<details class="fold">'
+CHART = '<a href="chart:'
+"""How a link to a chart begins, and no other link: who shows the notebook puts where it leads in its place."""
+KINDS_OF_CHARTS = frozenset({"vegalite", "plotly"})
+_MOVES = re.compile(r'<p class="moves">.*?</p>')
 HEADER = struct.Struct("!II")
 """Before each message: the bytes of its JSON, and of what comes behind it."""
 
@@ -50,6 +57,16 @@ class Rendered:
 def unfolded(html: str) -> str:
     """Return a notebook's HTML with all code open.  Only our own markup can hold this: theirs has no classes."""
     return html.replace(FOLDED, OPEN)
+
+
+def leading(html: str, to_charts: str) -> str:
+    """Return a notebook's HTML with the links to its charts leading to an address that ends with a chart's name."""
+    return html.replace(CHART, f'<a href="{escape(to_charts)}')
+
+
+def without_charts(html: str) -> str:
+    """Return a notebook's HTML without those links."""
+    return _MOVES.sub("", html)
 
 
 def as_json(rendered: Rendered) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from swap.reading import exports, render
 from swap.reading.answers import as_json, receive, send
 
 MEMORY_BYTES = 1_000_000_000
-EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script}
+EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script, "html": exports.html}
 _EXAMPLE = {
     "nbformat": 4,
     "cells": [
@@ -59,6 +59,9 @@ def _answer(asked: dict[str, Any], content: bytes, cache: render.Cache) -> tuple
     if name := asked.get("picture"):
         picture, kind = render.picture(content, name)
         return {"type": kind}, picture
+    if name := asked.get("chart"):
+        specification, kind = render.chart(content, name)
+        return {"type": kind}, specification
     if asked.get("as") in EXPORTS:
         return {}, EXPORTS[asked["as"]](content)
     rendered = as_json(render.render(content, cache))

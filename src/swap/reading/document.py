@@ -36,7 +36,9 @@ PROGRESS = "application/vnd.swap.progress+json"
 ERROR = "application/vnd.swap.error+json"
 HIDDEN = "application/vnd.swap.hidden+json"
 """What stands in place of outputs that the reader may not see; nothing is shown beside it."""
-OF_JSON = frozenset({RESULT, PROGRESS, ERROR, "application/json", "application/geo+json"})
+VEGA_LITE = frozenset({"application/vnd.vegalite.v5+json", "application/vnd.vegalite.v6+json"})
+PLOTLY = "application/vnd.plotly.v1+json"
+OF_JSON = frozenset({RESULT, PROGRESS, ERROR, PLOTLY, *VEGA_LITE, "application/json", "application/geo+json"})
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"})
 TEXTS = frozenset({"text/plain", "text/html", "text/markdown", "text/latex"})
 _CUT = "\n… the rest is left out here"

@@ -1,11 +1,11 @@
-"""A notebook as a file to take along: without what was computed, or as a script.  Both hold only what is listed."""
+"""A notebook as a file to take along: without what was computed, as a script, as a page.  Each holds what is listed."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from swap.reading import document
+from swap.reading import document, render
 from swap.reading.document import Cell
 
 _CODE = frozenset({"!", "%", "?"})
@@ -39,6 +39,11 @@ def script(content: bytes) -> bytes:
     """
     found = document.load(content)
     return "\n".join(_scripted(document.cell(raw)) for raw in document.cells(found)).encode()
+
+
+def html(content: bytes) -> bytes:
+    """Return what is shown of a notebook, with its pictures in it: the page around it is the portal's."""
+    return render.with_pictures(content).encode("utf-8", "replace")
 
 
 def _bare(cell: Cell, number: int) -> dict[str, Any]:

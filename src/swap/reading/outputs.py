@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from swap.reading import ansi, clean, formula, markdown, pictures, tables
+from swap.reading import ansi, charts, clean, formula, markdown, pictures, tables
+from swap.reading.answers import CHART
 from swap.reading.document import ERROR, HIDDEN, PROGRESS, RESULT, Data, Failure, Output, Stream
 
 JSON_LENGTH = 100_000
@@ -93,13 +94,35 @@ def _listed(names: Sequence[str]) -> Markup:
 
 def _picture(data: Data) -> Markup | None:
     made = picture(data, _words(data))
-    return None if made is None else Markup('<figure class="out">{}</figure>').format(made)
+    return None if made is None else Markup('<figure class="out">{}{}</figure>').format(made, _interactive(data))
 
 
 def _chart(data: Data) -> Markup | None:
-    if not any(_CHART.match(kind) for kind in data.others):
+    """Return a chart that was saved without a picture: its data, and the way to where it moves."""
+    if any(_CHART.match(kind) for kind in data.others):
+        return _not_shown("An interactive chart.", "SWAP does not draw charts of this kind. Open it in JupyterLab.")
+    try:
+        found = charts.chart(data)
+    except charts.Unfit as unfit:
+        return _not_shown("An interactive chart.", f"{unfit} Open it in JupyterLab.") + (charts.table(data) or Markup())
+    if found is None:
         return None
-    return _not_shown("An interactive chart.", "It moves in JupyterLab only; here nothing of a notebook runs.")
+    table = charts.table(data) or _not_shown("An interactive chart.", "It was saved without a picture.")
+    return table + _interactive(data)
+
+
+def _interactive(data: Data) -> Markup:
+    """Return the way to where a chart moves, or nothing for what is none that does."""
+    try:
+        found = charts.chart(data)
+    except charts.Unfit:
+        return Markup()
+    if found is None:
+        return Markup()
+    return Markup('<p class="moves">{}{}" target="_blank" rel="noopener noreferrer">Interactive</a></p>').format(
+        Markup(CHART),  # noqa: S704 — ours
+        found.name,
+    )
 
 
 def _html(data: Data) -> Markup | None:

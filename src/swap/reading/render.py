@@ -5,6 +5,8 @@ Pure but for the cache it is given.  Nothing here knows who reads.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -15,7 +17,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from swap.errors import NotFound, Problem
-from swap.reading import document, highlight, markdown, outputs, pictures
+from swap.reading import charts, document, highlight, markdown, outputs, pictures
 from swap.reading.answers import FOLDED, Mark, Rendered, Spot
 from swap.reading.document import Cell, Data
 from swap.reading.kept import Kept
@@ -78,6 +80,26 @@ def picture(content: bytes, name: str) -> tuple[bytes, str]:
     raise NotFound(Problem("There is no such picture in this notebook."))
 
 
+def with_pictures(content: bytes) -> str:
+    """Return a notebook's file as HTML with its pictures in it.  Raises Invalid, LimitExceeded."""
+    html = render(content, cache()).html
+    for kind, data in _pictures(document.load(content)):
+        with contextlib.suppress(ValueError):
+            written, type_ = pictures.written(kind, data)
+            inside = f"data:{type_};base64,{base64.b64encode(written).decode()}"
+            html = html.replace(f'<img src="{pictures.name(kind, data)}"', f'<img src="{inside}"')
+    return html
+
+
+def chart(content: bytes, name: str) -> tuple[bytes, str]:
+    """Return the specification of a notebook's chart, and its kind.  Raises NotFound for one it does not have."""
+    for data in _shown(document.load(content)):
+        with contextlib.suppress(charts.Unfit):
+            if (found := charts.chart(data)) is not None and found.name == name:
+                return found.specification, found.kind
+    raise NotFound(Problem("There is no such chart in this notebook.", todo="Load the notebook again; it has changed."))
+
+
 def _spot(raw: dict[str, Any]) -> Spot:
     name = raw.get("id")
     lines = document.text(raw.get("source"), BEGINNING).split("\n")
@@ -133,9 +155,13 @@ def _attached(cell: Cell, name: str) -> Markup | None:
 
 
 def _pictures(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for data in _shown(found):
+        yield from data.pictures.items()
+
+
+def _shown(found: dict[str, Any]) -> Iterator[Data]:
     for raw in document.cells(found):
         cell = document.cell(raw)
-        shown = [*cell.outputs, *cell.attachments.values()]
-        for data in shown:
-            if isinstance(data, Data):
-                yield from data.pictures.items()
+        for each in (*cell.outputs, *cell.attachments.values()):
+            if isinstance(each, Data):
+                yield each

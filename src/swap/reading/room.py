@@ -95,6 +95,16 @@ class Room:
             self._pictures.put(key, found, len(picture))
         return found
 
+    def chart(self, person_id: str, name: str, content: Callable[[], bytes]) -> tuple[bytes, str]:
+        """Return the specification of a notebook's chart, rebuilt, and its kind.
+
+        Raises NotFound, LimitExceeded, Unavailable.
+        """
+        told, specification = self._ask(person_id, {"chart": name}, content())
+        if told.get("type") not in answers.KINDS_OF_CHARTS:
+            raise _lost()
+        return specification, told["type"]
+
     def close(self) -> None:
         """End the processes that wait."""
         with self._lock:

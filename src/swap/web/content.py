@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import jwt
 from markupsafe import Markup
@@ -52,8 +52,15 @@ PICTURES_SECONDS = 300.0
 """In which its pictures must be: a browser asks for them at once, but a tunnel may be slow."""
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 """What a shown notebook may do: a link that is clicked opens a page.  It has no script, form, origin or way up."""
+CHART_SANDBOX = "allow-scripts"
+"""What a chart may do: run the script that draws it.  It has no origin, no network, no way out or up."""
+CHART = re.compile(r"[0-9a-f]{32}\.chart")
 MODES = frozenset({"light", "dark"})
-_ADDRESS = re.compile(r"/read/(?P<token>[\w.-]{1,4000})/(?P<picture>[0-9a-f]{32}\.(?:png|jpg|svg))?")
+_ADDRESS = re.compile(
+    r"/read/(?P<token>[\w.-]{1,4000})/(?:(?P<picture>[0-9a-f]{32}\.(?:png|jpg|svg))|(?P<chart>[0-9a-f]{32}\.chart))?"
+)
+FILES = ("reader.css", "chart-vegalite.js", "chart-plotly.js")
+"""What of our own files is there."""
 _ENDED = Problem("This address has ended.", todo="Load the page around it again.")
 
 
@@ -67,6 +74,8 @@ class Opened:
     made_at: datetime
     content: Callable[[], bytes]
     shared: bool
+    charts: str
+    """Where on the portal its charts move, before their names."""
 
 
 def address(portal: Portal, at: Address, session: PortalSession, path: str, content: bytes, now: datetime) -> str:
@@ -151,6 +160,7 @@ class Content:
         self._key = _key(portal)
         self._used = Once()
         self._page = portal.templates.get_template("content.html")
+        self._chart_page = portal.templates.get_template("content_chart.html")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -168,7 +178,7 @@ class Content:
         """Answer who has what an address shows: that it is the same, which the address itself says to its holder."""
         found = _ADDRESS.fullmatch(request.url.path)
         wanted = request.headers.get("if-none-match")
-        if wanted is None or found is None or found["picture"] or request.method != "GET":
+        if wanted is None or found is None or found["picture"] or found["chart"] or request.method != "GET":
             return None
         try:
             said = signed.read(self._key, AUDIENCE, found["token"], self._portal.clock.now())
@@ -196,7 +206,7 @@ class Content:
 
     def _found(self, request: Request) -> Response:
         path = request.url.path
-        if path == look.asset("reader.css"):
+        if path in map(look.asset, FILES):
             kept = {"Cache-Control": "public, max-age=31536000, immutable"}
             return FileResponse(look.STATIC.parent / path.removeprefix("/"), headers=kept)
         found = _ADDRESS.fullmatch(path)
@@ -205,6 +215,8 @@ class Content:
         opened = self._open(found["token"])
         if found["picture"]:
             return self._picture(opened, found["picture"])
+        if found["chart"]:
+            return self._chart(opened, found["chart"], request)
         return self._notebook(opened, found["token"], request)
 
     def _open(self, token: str) -> Opened:
@@ -220,9 +232,12 @@ class Content:
             seen = _seen(portal, conn, person, said, now) if "notebook" in said else None
         made_at = datetime.fromtimestamp(float(said["iat"]), UTC)
         if seen is not None:
-            return Opened(person, seen.opened.name, seen.key, made_at, lambda: put_together(portal, seen), shared=True)
+            of_store = lambda: put_together(portal, seen)  # noqa: E731
+            charts = f"/n/{said['notebook']}/chart?chart="
+            return Opened(person, seen.opened.name, seen.key, made_at, of_store, shared=True, charts=charts)
         of_file = lambda: _same_file(portal, person, said["path"], said["is"])  # noqa: E731
-        return Opened(person, said["path"], said["is"], made_at, of_file, shared=False)
+        charts = f"/notebooks/chart?{urlencode({'path': said['path']})}&chart="
+        return Opened(person, said["path"], said["is"], made_at, of_file, shared=False, charts=charts)
 
     def _notebook(self, opened: Opened, token: str, request: Request) -> Response:
         mode, unfolded = _wished(request)
@@ -230,7 +245,8 @@ class Content:
         if now > opened.made_at + timedelta(seconds=SECONDS) or not self._used.first_time(token, now.timestamp()):
             raise NotSignedIn(_ENDED)
         rendered = self._portal.room.render_known(opened.person.id, opened.known_by, opened.content)
-        html = answers.unfolded(rendered.html) if unfolded else rendered.html
+        html = answers.leading(rendered.html, self._portal.address(request).url + opened.charts)
+        html = answers.unfolded(html) if unfolded else html
         page = self._page.render(
             title=rendered.title or opened.name,
             mode=mode,
@@ -243,6 +259,20 @@ class Content:
         content, kind = self._portal.room.picture(opened.person.id, opened.known_by, name, opened.content)
         kept = {"Cache-Control": "no-store" if opened.shared else f"private, max-age={PICTURES_SECONDS:.0f}, immutable"}
         return Response(content, media_type=kind, headers=kept)
+
+    def _chart(self, opened: Opened, name: str, request: Request) -> Response:
+        # By itself it could lead its own window elsewhere; in the portal's page, that page's policy holds it.
+        if request.headers.get("sec-fetch-dest") != "iframe":
+            raise NotFound(Problem("A chart is shown on a page of SWAP's, not by itself.", todo="Open its notebook."))
+        specification, kind = self._portal.room.chart(opened.person.id, name, opened.content)
+        mode, _ = _wished(request)
+        script = f"chart-{kind}.js"
+        page = self._chart_page.render(mode=mode, specification=specification.decode("utf-8", "replace"), script=script)
+        held = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": chart_policy(self._portal.address(request), script),
+        }
+        return HTMLResponse(page, headers=held)
 
     def _said(self, request: Request, problem: Problem, status: int) -> Response:
         home = f"{self._portal.address(request).url}/"
@@ -272,6 +302,22 @@ def policy(at: Address) -> str:
             # Not 'self': a page without an origin is nobody's own.
             f"img-src {at.content_url}",
             f"style-src {at.content_url}",
+            "form-action 'none'",
+            "base-uri 'none'",
+            f"frame-ancestors {at.url}",
+        )
+    )
+
+
+def chart_policy(at: Address, script: str) -> str:
+    """Return the content security policy of a chart: the one script that draws it, styles, and nothing else."""
+    return "; ".join(
+        (
+            f"sandbox {CHART_SANDBOX}",
+            "default-src 'none'",
+            f"script-src {at.content_url}{look.asset(script)}",
+            # plotly writes its styles itself.  Nothing that a style could ask for is allowed.
+            f"style-src {at.content_url}{look.asset('reader.css')} 'unsafe-inline'",
             "form-action 'none'",
             "base-uri 'none'",
             f"frame-ancestors {at.url}",

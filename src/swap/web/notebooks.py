@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
-from swap.notebooks import model, sharing
+from swap.notebooks import folders, model, sharing
 from swap.notebooks import service as notebooks
+from swap.notebooks.model import Notebook
 from swap.web import catalogue, partitions
 from swap.web.asked import begins, pages
 from swap.web.hub import AWAY, ServerKind
@@ -30,6 +32,7 @@ def listing(portal: Portal, visit: Visit) -> Response:
     first = begins(visit)
     with portal.engine.begin() as conn:
         received, more = sharing.received(conn, visit.person, visit.now, first)
+        shared = {each.folder: each for each in folders.shared(conn, visit.person)}
     shown = tuple(
         item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
     )
@@ -43,10 +46,19 @@ def listing(portal: Portal, visit: Visit) -> Response:
         text=text,
         complete=found.complete,
         received=received,
+        folders=sorted({*_folders(found.notebooks), *shared})[:LISTED],
+        shared=shared,
         server=server_of(portal, visit),
         lab=lambda path="": lab(portal, visit, path),
         **pages("/notebooks", first, sharing.PAGE, more=more, part="#received"),
     )
+
+
+def _folders(listed: Iterable[Notebook]) -> Iterator[str]:
+    """Yield the folders in which notebooks lie, and those around them."""
+    for each in listed:
+        steps = each.path.split("/")[:-1]
+        yield from ("/".join(steps[:depth]) for depth in range(1, len(steps) + 1))
 
 
 async def create(portal: Portal, visit: Visit) -> Response:

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from swap.errors import Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
-from swap.web import comments, content
+from swap.web import comments, content, taken
 from swap.web.files import PATH_LENGTH
 from swap.web.pages import MODE_COOKIE, go, lab, respond, server_of
 from swap.web.portal import Portal, Visit
 
-EXPORTS = {"ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
+EXPORTS = {"ipynb": ("ipynb", ".ipynb"), "script": ("script", ""), "html": ("html", ".html")}
 _ENDINGS = {"r": ".R"}
 """How a script ends, by its language; Python's for all others."""
 
@@ -60,7 +60,7 @@ def alone(portal: Portal, visit: Visit) -> Response:
 
 
 def export(portal: Portal, visit: Visit) -> Response:
-    """The notebook as a file to take along: without outputs, or as a script."""
+    """The notebook as a file to take along: without outputs, as a script, or as a page."""
     path, wanted = visible(visit.query("path", PATH_LENGTH)), visit.query("as")
     if wanted not in EXPORTS:
         raise NotFound(Problem("A notebook cannot be had as this.", todo="Choose one of the files on its page."))
@@ -68,7 +68,32 @@ def export(portal: Portal, visit: Visit) -> Response:
     kind, ending = EXPORTS[wanted]
     language = "" if ending else portal.room.render(visit.person.id, found).language
     name = name_of(path) + (ending or ending_of(language))
-    return attachment(portal.room.export(visit.person.id, found, kind), name)
+    made = portal.room.export(visit.person.id, found, kind)
+    return attachment(taken.whole(portal, name_of(path), made) if kind == "html" else made, name)
+
+
+def chart(portal: Portal, visit: Visit) -> Response:
+    """A chart of one of my notebooks, where it moves."""
+    path = visible(visit.query("path", PATH_LENGTH))
+    found = content.file(portal, visit.person, path)
+    at = content.address(portal, portal.address(visit.request), visit.signed_in, path, found, visit.now)
+    return moving(portal, visit, at, name_of(path), f"/notebooks/read/{quote(path)}")
+
+
+def moving(portal: Portal, visit: Visit, notebook: str, name: str, back: str, still: str = "") -> Response:
+    """Answer with the page around a chart of a notebook that is shown at an address."""
+    wanted = visit.query("chart")
+    if not content.CHART.fullmatch(wanted):
+        raise NotFound(Problem("There is no such chart.", todo="Open it from its notebook."))
+    frame = as_wished(visit, notebook + wanted)
+    shown: dict[str, Any] = {
+        "name": name,
+        "back": back,
+        "frame": frame,
+        "sandbox": content.CHART_SANDBOX,
+        "still": still,
+    }
+    return respond(portal, visit, "chart.html", here="notebooks", **shown)
 
 
 def ending_of(language: str) -> str:

@@ -17,13 +17,13 @@ from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
 from swap.people import service as people
 from swap.reading.answers import Rendered
-from swap.web import comments, content
+from swap.web import comments, content, taken
 from swap.web.asked import address, notebook_id
 from swap.web.pages import go, lab, respond
 from swap.web.portal import Portal, Visit
-from swap.web.reading import as_wished, attachment, ending_of
+from swap.web.reading import as_wished, attachment, ending_of, moving
 
-EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("script", "")}
+EXPORTS = {"seen": ("", ".ipynb"), "ipynb": ("ipynb", ".ipynb"), "script": ("script", ""), "html": ("html", ".html")}
 """What can be taken along: how the reading process makes it, and how the file ends."""
 
 
@@ -84,7 +84,7 @@ def alone(portal: Portal, visit: Visit) -> Response:
 
 
 def export(portal: Portal, visit: Visit) -> Response:
-    """The notebook as a file to take along: with the outputs one may see, without any, or as a script."""
+    """The notebook as a file to take along: with the outputs one may see, without any, as a script, or as a page."""
     wanted = visit.query("as")
     seen = _look(portal, visit, wanted if wanted in EXPORTS else "")
     if wanted not in EXPORTS:
@@ -93,7 +93,17 @@ def export(portal: Portal, visit: Visit) -> Response:
     if not ending:
         language = portal.room.render_known(visit.person.id, seen.key, lambda: made).language
         ending = ending_of(language)
-    return attachment(portal.room.export(visit.person.id, made, kind) if kind else made, seen.opened.name + ending)
+    made = portal.room.export(visit.person.id, made, kind) if kind else made
+    made = taken.whole(portal, seen.opened.name, made) if kind == "html" else made
+    return attachment(made, seen.opened.name + ending)
+
+
+def chart(portal: Portal, visit: Visit) -> Response:
+    """A chart of the notebook, where it moves, for as long as its reader may see it."""
+    seen = _look(portal, visit, "chart")
+    at = content.shared_address(portal, portal.address(visit.request), visit.signed_in, seen, visit.now)
+    back = address(seen.opened.kept.notebook_id)
+    return moving(portal, visit, at, seen.opened.name, back, f"{back}/still?version={seen.number}&is={seen.key}")
 
 
 def still(portal: Portal, visit: Visit) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from swap.errors import Invalid, Problem
 from swap.identity import Principal, Via
-from swap.notebooks import sharing, shown
+from swap.notebooks import folders, sharing, shown
 from swap.notebooks.share_store import Given
 from swap.notebooks.shares import OFFERED, Kind, Role, Share, until
 from swap.notebooks.sharing import Opened
@@ -55,6 +55,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         given, more = sharing.given(conn, opened, first)
         readers = [Principal(each.share.whom, each.name, each.groups, Via.PORTAL) for each in given]
         outputs, sees = shown.seen_by(conn, portal.settings.policy, opened, readers)
+        by_folder = folders.reaching(conn, opened)
         found = sharing.search(conn, text)
     at = address(opened.kept.notebook_id, "share")
     return respond(
@@ -65,6 +66,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         opened=opened,
         kept=opened.kept,
         rows=[Row(each, _is_over(each, visit), count) for each, count in zip(given, sees, strict=True)],
+        by_folder=by_folder,
         outputs=outputs,
         everyone=any(each.share.kind is Kind.EVERYONE for each in given),
         found=[each for each in found if (each.kind, each.whom) != (Kind.PERSON, opened.kept.owner_id)],
@@ -82,8 +84,8 @@ def page(portal: Portal, visit: Visit) -> Response:
 def give(portal: Portal, visit: Visit) -> Response:
     """Share it, or change what was shared."""
     wanted = notebook_id(visit)
-    kind, whom = _named(Kind, visit.form.get("kind", "")), visit.form.get("whom", "")
-    given = _named(Role, visit.form.get("role", ""))
+    kind, whom = as_word(Kind, visit.form.get("kind", "")), visit.form.get("whom", "")
+    given = as_word(Role, visit.form.get("role", ""))
     expires_at = until(visit.form.get("until", ""), portal.zone, visit.now)
     with portal.engine.begin() as conn:
         sharing.share(conn, visit.person, wanted, Share(kind, whom, given, expires_at), visit.now)
@@ -92,7 +94,7 @@ def give(portal: Portal, visit: Visit) -> Response:
 
 def end(portal: Portal, visit: Visit) -> Response:
     """End a share, of a notebook that I may manage, or mine of another's."""
-    wanted, kind, whom = notebook_id(visit), _named(Kind, visit.form.get("kind", "")), visit.form.get("whom", "")
+    wanted, kind, whom = notebook_id(visit), as_word(Kind, visit.form.get("kind", "")), visit.form.get("whom", "")
     with portal.engine.begin() as conn:
         sharing.end(conn, visit.person, wanted, kind, whom, visit.now)
     mine = (kind, whom) == (Kind.PERSON, visit.person.id)
@@ -108,7 +110,8 @@ def _is_over(given: Given, visit: Visit) -> bool:
     return given.share.expires_at is not None and given.share.expires_at <= visit.now
 
 
-def _named(words: type[Word], text: str) -> Word:
+def as_word(words: type[Word], text: str) -> Word:
+    """Return a word of a form.  Raises Invalid."""
     try:
         return words(text)
     except ValueError as error:

@@ -104,6 +104,7 @@ def test_nothing_is_inaccessible_and_no_page_is_wider_than_the_window(
         ("/", chidi),
         ("/notebooks", ann),
         ("/notebooks", bertrand),
+        ("/notebooks/folder?path=ideas&find=b", ann),
         ("/notebooks/upload", ann),
         ("/notebooks/deleted", ann),
         ("/notebooks/rename?path=mobile.ipynb", ann),

@@ -110,7 +110,11 @@ def test_files_to_take_along(ann: Browser) -> None:
     assert script.headers["content-disposition"] == "attachment; filename*=UTF-8''first.py"
     assert script.text.endswith("# %%\nx = 1\n")
     assert json.loads(bare.text)["cells"][1]["outputs"] == []
-    assert ann.get("/notebooks/export?path=first.ipynb&as=html").status_code == NOT_FOUND
+    page = ann.get("/notebooks/export?path=first.ipynb&as=html")
+    assert page.headers["content-disposition"] == "attachment; filename*=UTF-8''first.html"
+    assert page.headers["content-type"] == "application/octet-stream"
+    assert '<img src="data:image/png;base64,' in page.text
+    assert ann.get("/notebooks/export?path=first.ipynb&as=pdf").status_code == NOT_FOUND
 
 
 def test_a_view_to_print_is_the_notebook_alone(shared: Portal, ann: Browser) -> None:

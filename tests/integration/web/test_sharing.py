@@ -137,7 +137,8 @@ def test_it_is_taken_along_with_what_one_may_see(it: Shared) -> None:
     assert [cell["cell_type"] for cell in seen.json()["cells"]] == ["markdown", "code"]
     assert bare.json()["cells"][1]["outputs"] == []
     assert script.text.endswith("# %%\nx = 1\n")
-    assert it.bob.get(it.at("/export?as=html")).status_code == NOT_FOUND
+    assert "Mobile readers" in it.bob.get(it.at("/export?as=html")).text
+    assert it.bob.get(it.at("/export?as=pdf")).status_code == NOT_FOUND
     led = it.bob.get(it.at("/alone"))
     assert ask(it.portal, led.headers["location"]).status_code == OK
     assert [event["how"] for event in it.events("notebook-read")] == ["seen", "ipynb", "script", "print"]

@@ -102,6 +102,7 @@ WAYS: dict[str, Callable[[Shared], str]] = {
     "seen": lambda it: it.bob.get(it.at("/export?as=seen")).text,
     "ipynb": lambda it: it.bob.get(it.at("/export?as=ipynb")).text,
     "script": lambda it: it.bob.get(it.at("/export?as=script")).text,
+    "html": lambda it: it.bob.get(it.at("/export?as=html")).text,
 }
 
 
@@ -110,7 +111,7 @@ def test_f03_nothing_that_is_taken_along_holds_what_one_may_not_see(
     it: Shared, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert SECRET not in WAYS[way](it)
-    if way in {"page", "print", "seen"}:
+    if way in {"page", "print", "seen", "html"}:
         monkeypatch.setattr(sight, "_verdicts", lambda *given: dict.fromkeys(given[-1]))
         assert SECRET in WAYS[way](it)  # the control
 

@@ -36,7 +36,9 @@ def test_pages_load_nothing_from_elsewhere() -> None:
     for path in (look.STATIC / "build").glob("*.*"):
         text = path.read_text(encoding="utf-8")
         outside = re.findall(r"(?:url\(|src=|href=|@import|fetch\()\s*[\"']?(?:https?:)?//", text)
-        assert not outside, path
+        # The sign of plotly's makers, which our charts are drawn without (test_charts_browser.py).
+        mark = ['href="https://'] if path.name.startswith("chart-plotly.") else []
+        assert outside == mark, path
 
 
 @pytest.mark.parametrize("name", ["look.css", "comments.css"])
