@@ -103,6 +103,17 @@ class NotebookRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookUsed(Event):
+    """Somebody's code took the functions of another's notebook, or what one of its cells shows."""
+
+    event: ClassVar[str] = "notebook-used"
+    notebook_id: str
+    version: int
+    cell: str
+    """Which, counted from 0; nothing for the functions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommentWritten(Event):
     """Somebody wrote a comment on a cell of a notebook, or one of theirs anew; a thread has its first one's id."""
 
