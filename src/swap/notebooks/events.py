@@ -20,6 +20,16 @@ class NotebookSaved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookTakenIn(Event):
+    """A notebook of before SWAP was taken in from somebody's former home, with its history, by who runs SWAP."""
+
+    event: ClassVar[str] = "notebook-taken-in"
+    notebook_id: str
+    path: str
+    versions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookMoved(Event):
     """A notebook has another name or folder, and the history it had."""
 
