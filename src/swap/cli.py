@@ -102,6 +102,19 @@ def purge_command(config: Path) -> None:
     _become(bare.service("swap.supervisor.purge", str(config)))
 
 
+@main.group(name="notebooks")
+def notebooks_group() -> None:
+    """People's notebooks."""
+
+
+@notebooks_group.command(name="import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@CONFIG
+def import_command(folder: Path, config: Path) -> None:
+    """Take in former home directories, one folder for each person by name, with the history that git has."""
+    _become([*PYTHON, "swap.taking_in", str(config), str(folder)])
+
+
 @main.group(name="config")
 def config_group() -> None:
     """Look at the settings."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import away, catalog, handlers, notebooks, shared
+from swap.gateway import away, catalog, handlers, notebooks, shared, using
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ ROUTES = (
     Route("GET", "/v1/shared/{notebook_id}", shared.standing),
     Route("GET", "/v1/shared/{notebook_id}/version", shared.version),
     Route("PUT", "/v1/shared/{notebook_id}/version", notebooks.edit),
+    Route("GET", "/v1/used", using.code),
+    Route("GET", "/v1/used/{notebook_id}/output", using.output),
     Route("GET", "/v1/catalog", catalog.catalog),
     Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
     Route("GET", "/v1/catalog/find", catalog.catalog_find),

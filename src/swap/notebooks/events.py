@@ -20,6 +20,16 @@ class NotebookSaved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookTakenIn(Event):
+    """A notebook of before SWAP was taken in from somebody's former home, with its history, by who runs SWAP."""
+
+    event: ClassVar[str] = "notebook-taken-in"
+    notebook_id: str
+    path: str
+    versions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotebookMoved(Event):
     """A notebook has another name or folder, and the history it had."""
 
@@ -125,6 +135,17 @@ class NotebookRead(Event):
     version: int
     how: str
     hidden: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotebookUsed(Event):
+    """Somebody's code took the functions of another's notebook, or what one of its cells shows."""
+
+    event: ClassVar[str] = "notebook-used"
+    notebook_id: str
+    version: int
+    cell: str
+    """Which, counted from 0; nothing for the functions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,37 @@ def _share(row: Any) -> Share:
     return Share(Kind(row.kind), row.whom, Role(row.role), row.expires_at)
 
 
+def called(conn: Connection, reader: Principal, owner: str, file: str, now: datetime, limit: int) -> list[Kept]:
+    """Return notebooks of an owner that a person may open and whose file has this name; the newest first.
+
+    In one's own home a path names one of them: the folders of others are their own affair.
+    """
+    last, mine = func.regexp_replace(notebook.c.path, "^.*/", ""), notebook.c.person_id == reader.id
+    exactly = and_(mine, notebook.c.path == file)
+    rows = conn.execute(
+        select(*_KEPT, exactly.label("exactly"))
+        .select_from(notebook)
+        .join(notebook_version, _NEWEST)
+        .join(person, person.c.id == notebook.c.person_id)
+        .where(func.lower(person.c.name) == func.lower(owner), person.c.name == owner, person.c.removed_at.is_(None))
+        .where(notebook.c.deleted_at.is_(None), opens(notebook, reader, now), or_(last == file, exactly))
+        .order_by(exactly.desc(), notebook_version.c.at.desc(), notebook.c.id)
+        .limit(limit)
+    ).all()
+    return _with_shares(conn, reader, rows[:1] if rows and rows[0].exactly else rows)
+
+
+def since(conn: Connection, reader: Principal, notebook_id: str, now: datetime) -> datetime | None:
+    """Return when a notebook was shared with a person by the first of the shares that are not over."""
+    wanted = select(func.min(notebook_share.c.at)).where(
+        notebook_share.c.notebook_id == notebook_id,
+        _concerns(reader),
+        or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now),
+    )
+    found: datetime | None = conn.scalar(wanted)
+    return found
+
+
 def received(conn: Connection, reader: Principal, now: datetime, begins: int, limit: int) -> list[Kept]:
     """Return what others have shared with a person, the newest share first."""
     given = _given(reader)
@@ -308,9 +339,10 @@ def count(conn: Connection, notebook_id: str) -> int:
 
 
 def put(conn: Connection, notebook_id: str, share: Share, shared_by: str, now: datetime) -> None:
-    """Give a role, in the place of what was given to the same."""
-    values = {"role": share.role.value, "expires_at": share.expires_at, "shared_by": shared_by, "at": now}
-    wanted = upsert(notebook_share).values(notebook_id=notebook_id, kind=share.kind.value, whom=share.whom, **values)
+    """Give a role, in the place of what was given to the same; since when it is shared with them stays as it is."""
+    values = {"role": share.role.value, "expires_at": share.expires_at, "shared_by": shared_by}
+    named = {"notebook_id": notebook_id, "kind": share.kind.value, "whom": share.whom}
+    wanted = upsert(notebook_share).values(**named, **values, at=now)
     conn.execute(wanted.on_conflict_do_update(index_elements=list(notebook_share.primary_key.columns), set_=values))
     due.mark(conn, notebook_id)
 

@@ -67,6 +67,12 @@ def hand_on(conn: Connection, person_id: str, giver: str, taker: str, now: datet
     conn.execute(later(upsert(kernel_read).from_select(["person_id", "kernel_id", "lineage", "last_at"], given)))
 
 
+def read(conn: Connection, person_id: str, kernel_id: str, names: Collection[bytes], now: datetime) -> None:
+    """Record that a kernel was given what comes from some sets of columns, which are kept."""
+    rows = [{"person_id": person_id, "kernel_id": kernel_id, "lineage": name, "last_at": now} for name in sorted(names)]
+    conn.execute(later(upsert(kernel_read).values(rows)))
+
+
 def of_kernels(conn: Connection, person_id: str, kernels: Collection[str]) -> Names | None:
     """Return all that a person's kernels have read; None if one of them has asked nothing as this person."""
     found = conn.execute(_OF_KERNELS, {"person_id": person_id, "kernels": list(kernels)}).all()

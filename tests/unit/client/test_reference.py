@@ -11,10 +11,13 @@ import pytest
 import swap
 from swap.client.axes import KINDS
 from swap.client.catalog import Description, Table, TableColumn
+from swap.client.definitions import Cell
 from swap.client.environment import Environment
 from swap.client.habits import Column, Habits
 from swap.client.installed import Package
+from swap.client.notebook import Notebook
 from swap.client.result import Page, Result
+from swap.client.stored import Stored
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "client.md").read_text(encoding="utf-8")
 
@@ -41,7 +44,12 @@ def test_everything_an_environment_offers_is_described(name: str) -> None:
     assert re.search(rf"`\.{name}\b", PAGE)
 
 
-@pytest.mark.parametrize("kind", [Column, Page, Table, TableColumn, Description, Package])
+@pytest.mark.parametrize("name", [name for kind in (Notebook, Stored) for name in vars(kind) if name[0] != "_"])
+def test_everything_another_notebook_offers_is_described(name: str) -> None:
+    assert re.search(rf"`(\.\w+`, `)*\.{name}\b", PAGE)
+
+
+@pytest.mark.parametrize("kind", [Cell, Column, Page, Table, TableColumn, Description, Package])
 def test_the_fields_of_what_is_listed_are_described(kind: type) -> None:
     for field in inspect.signature(kind).parameters:
         assert re.search(rf"`{field}`", PAGE), field
