@@ -9,6 +9,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { watchAccess } from './access';
 import { addBar } from './bar';
+import { beside } from './beside';
 import { keepClean } from './clean';
 import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
@@ -20,6 +21,7 @@ import { addMeter } from './meter';
 import { addPages } from './pages';
 import { addSaved } from './saved';
 import { shared } from './shared';
+import { sharedId } from './shared/path';
 import { swapCells } from './sql';
 import { foldAway, openEarly, resolve } from './window';
 
@@ -117,13 +119,15 @@ const failures: JupyterFrontEndPlugin<void> = {
 
 const conflicts: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:conflicts',
-  description: 'Says that a notebook was saved elsewhere, and keeps both.',
+  description: 'Says that a notebook was saved elsewhere, and keeps both, also cell by cell.',
   autoStart: true,
   requires: [INotebookTracker],
   activate: (app, tracker: INotebookTracker) => {
-    tracker.widgetAdded.connect((_, panel) =>
-      sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }))
-    );
+    tracker.widgetAdded.connect((_, panel) => {
+      if (sharedId(panel.context.path) === null) {
+        sayConflicts(panel.context, app.serviceManager.contents, path => void app.commands.execute('docmanager:open', { path }));
+      }
+    });
   }
 };
 
@@ -212,6 +216,7 @@ export default [
   saved,
   pages,
   shared,
+  beside,
   meter,
   ends,
   narrow,

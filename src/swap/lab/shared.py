@@ -47,6 +47,17 @@ class Standing(ApiPassing):
         await self.pass_on("GET", notebook_id)
 
 
+class Beside(ApiPassing):
+    """GET swap/shared/{id}/beside."""
+
+    parameters: ClassVar[frozenset[str]] = frozenset()
+
+    @web.authenticated
+    async def get(self, notebook_id: str) -> None:
+        """Return what is told beside a notebook."""
+        await self.pass_on("GET", notebook_id)
+
+
 class Version(ApiPassing):
     """GET swap/shared/{id}/version."""
 
@@ -88,5 +99,6 @@ def routes(base_url: str, gateway: Gateway) -> list[tuple[Any, ...]]:
     return [
         (shared, List, {"gateway": gateway, "path": "/v1/shared"}),
         (f"{shared}/{NOTEBOOK_ID}", Standing, {"gateway": gateway, "path": "/v1/shared/{}"}),
+        (f"{shared}/{NOTEBOOK_ID}/beside", Beside, {"gateway": gateway, "path": "/v1/shared/{}/beside"}),
         (f"{shared}/{NOTEBOOK_ID}/version", Version, {"gateway": gateway, "path": "/v1/shared/{}/version"}),
     ]
