@@ -1,6 +1,6 @@
 /**
- * Two windows on one notebook: the one that saves last is told so in SWAP's words, and may keep what it has as a copy.
- * So is who saves after another machine of theirs: SWAP's store then has a version that this home does not.
+ * Two windows on one notebook: the one that saves last is told so in SWAP's words, and may keep what it has as a copy, or
+ * choose cell by cell.  So is who saves after another machine of theirs: SWAP's store then has a version that this home does not.
  *
  * JupyterLab asks in private methods of its document context; where a version has none, its own words stay.
  */
@@ -11,6 +11,8 @@ import { Widget } from '@lumino/widgets';
 import { call } from './api';
 import { copyName } from './copy';
 import { el } from './dom';
+import { Merging } from './merge';
+import type { Notebook } from './merge/merge';
 import { pageOf } from './pages';
 
 export type Asked = {
@@ -28,6 +30,14 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
   if (typeof asked._raiseConflict !== 'function') {
     return;
   }
+  const merging = new Merging(context);
+  const revert = context.revert.bind(context);
+  let reverted = false;
+  context.revert = async () => {
+    await revert();
+    reverted = true;
+    merging.read();
+  };
   let asking = false;
   asked._raiseConflict = async (model, options) => {
     if (asking) {
@@ -47,6 +57,8 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
           return model;
         case 'mine':
           return await contents.save(context.path, options);
+        case 'merge':
+          return await mergeFile(context.path, contents, merging, options);
         default:
           throw quiet('ModalCancelError');
       }
@@ -57,22 +69,66 @@ export function sayConflicts(context: NotebookPanel['context'], contents: Conten
   const save = asked._maybeSave?.bind(asked);
   if (save) {
     asked._maybeSave = async options => {
-      try {
-        return await save(options);
-      } catch (error) {
+      reverted = false;
+      const made = await save(options).catch(async error => {
         const version = newer(error);
         if (version === null || asking) {
           throw error;
         }
         asking = true;
         try {
-          return await goOn(version, context, contents, options, open);
+          return await goOn(version, context, contents, merging, options, open);
         } finally {
           asking = false;
         }
+      });
+      if (!reverted) {
+        merging.saved(options.content as Notebook);
       }
+      return made;
     };
   }
+}
+
+/** Choose cell by cell between what is here and the file, until nobody has written that meanwhile; save it. */
+async function mergeFile(path: string, contents: Contents.IManager, merging: Merging, options: Partial<Contents.IModel>): Promise<Contents.IModel> {
+  for (;;) {
+    const theirs = await contents.get(path, { content: true, type: 'notebook', hash: true });
+    Object.assign(options, { content: await chosen(merging, theirs.content) });
+    const now = await contents.get(path, { content: false, hash: true });
+    if (now.hash ? now.hash === theirs.hash : now.last_modified === theirs.last_modified) {
+      return contents.save(path, options);
+    }
+  }
+}
+
+/** Choose cell by cell between what is here and the newest version, until there is no newer one; save it. */
+async function mergeVersion(path: string, contents: Contents.IManager, merging: Merging, options: Partial<Contents.IModel>): Promise<Contents.IModel> {
+  for (;;) {
+    const theirs = await call<{ shown: number; content: Notebook }>('own/version', { path: contents.localPath(path) });
+    Object.assign(options, { content: await chosen(merging, theirs.content) });
+    await follow(contents.localPath(path), theirs.shown);
+    try {
+      return await contents.save(path, options);
+    } catch (error) {
+      if (newer(error) === null) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function chosen(merging: Merging, theirs: Notebook): Promise<Notebook> {
+  const made = await merging.with(theirs);
+  if (!made) {
+    throw quiet('ModalCancelError');
+  }
+  return made;
+}
+
+/** Let the next save follow a version. */
+async function follow(path: string, version: number): Promise<void> {
+  await call('saved', { path }, { method: 'POST', body: JSON.stringify({ version }) });
 }
 
 /** Return the version that the store has and this home does not, if that is why a save was refused. */
@@ -87,6 +143,7 @@ async function goOn(
   version: number,
   context: NotebookPanel['context'],
   contents: Contents.IManager,
+  merging: Merging,
   options: Partial<Contents.IModel>,
   open: (path: string) => void
 ): Promise<Contents.IModel> {
@@ -100,8 +157,10 @@ async function goOn(
       window.open(pageOf('history', context.localPath), '_blank', 'noopener');
       throw quiet('ModalCancelError');
     case 'mine':
-      await call('saved', { path: context.localPath }, { method: 'POST', body: JSON.stringify({ version }) });
+      await follow(context.localPath, version);
       return contents.save(context.path, options);
+    case 'merge':
+      return mergeVersion(context.path, contents, merging, options);
     default:
       throw quiet('ModalCancelError');
   }
@@ -123,9 +182,10 @@ async function chooseAfter(path: string, version: number): Promise<string> {
       Dialog.cancelButton({ label: 'Decide later' }),
       Dialog.createButton({ label: 'Look at the history', actions: ['theirs'] }),
       Dialog.createButton({ label: 'Save mine after it', actions: ['mine'] }),
+      Dialog.createButton({ label: 'Choose cell by cell', actions: ['merge'] }),
       Dialog.okButton({ label: 'Keep mine as a copy', actions: ['copy'] })
     ],
-    defaultButton: 3
+    defaultButton: 4
   });
   return result.button.actions[0] ?? '';
 }
@@ -158,9 +218,10 @@ async function choose(path: string): Promise<string> {
       Dialog.cancelButton({ label: 'Decide later' }),
       Dialog.warnButton({ label: 'Overwrite it with mine', actions: ['mine'] }),
       Dialog.createButton({ label: 'Take what was saved', actions: ['theirs'] }),
+      Dialog.createButton({ label: 'Choose cell by cell', actions: ['merge'] }),
       Dialog.okButton({ label: 'Keep mine as a copy', actions: ['copy'] })
     ],
-    defaultButton: 3
+    defaultButton: 4
   });
   return result.button.actions[0] ?? '';
 }

@@ -9,6 +9,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { watchAccess } from './access';
 import { addBar } from './bar';
+import { beside } from './beside';
 import { keepClean } from './clean';
 import { sayConflicts } from './conflict';
 import { ContextProvider, KernelProvider, SwapProvider } from './completion';
@@ -118,7 +119,7 @@ const failures: JupyterFrontEndPlugin<void> = {
 
 const conflicts: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:conflicts',
-  description: 'Says that a notebook was saved elsewhere, and keeps both.',
+  description: 'Says that a notebook was saved elsewhere, and keeps both, also cell by cell.',
   autoStart: true,
   requires: [INotebookTracker],
   activate: (app, tracker: INotebookTracker) => {
@@ -216,6 +217,7 @@ export default [
   saved,
   pages,
   shared,
+  beside,
   meter,
   ends,
   narrow,

@@ -1,2 +1,4 @@
 import './base.css';
 import './data.css';
+import './merge.css';
+import './beside.css';

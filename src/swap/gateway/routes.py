@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import away, catalog, handlers, notebooks, shared, using
+from swap.gateway import away, catalog, handlers, notebooks, own, shared, using
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,15 @@ ROUTES = (
     Route("PUT", "/v1/notebooks", notebooks.save),
     Route("DELETE", "/v1/notebooks", notebooks.delete),
     Route("POST", "/v1/notebooks/move", notebooks.move),
+    Route("GET", "/v1/own", own.beside_it),
+    Route("GET", "/v1/own/version", own.version),
     Route("GET", "/v1/shared", shared.received),
     Route("GET", "/v1/shared/{notebook_id}", shared.standing),
     Route("GET", "/v1/shared/{notebook_id}/version", shared.version),
     Route("PUT", "/v1/shared/{notebook_id}/version", notebooks.edit),
     Route("GET", "/v1/used", using.code),
     Route("GET", "/v1/used/{notebook_id}/output", using.output),
+    Route("GET", "/v1/shared/{notebook_id}/beside", shared.beside_it),
     Route("GET", "/v1/catalog", catalog.catalog),
     Route("GET", "/v1/catalog/schemas", catalog.catalog_schemas),
     Route("GET", "/v1/catalog/find", catalog.catalog_find),

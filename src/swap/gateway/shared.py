@@ -17,7 +17,8 @@ from sqlalchemy import Connection
 from swap.errors import NotFound, Problem
 from swap.gateway.asking import READING, Parts, Reading, WithParts
 from swap.gateway.auth import Caller
-from swap.notebooks import sharing, shown
+from swap.gateway.beside import told
+from swap.notebooks import beside, sharing, shown
 from swap.notebooks.model import ID
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role, role
@@ -51,6 +52,14 @@ def standing(
         return _described(_look(conn, with_parts, caller, notebook_id, number))
 
 
+def beside_it(notebook_id: str, caller: Reading, with_parts: WithParts) -> dict[str, Any]:
+    """Tell what is told beside another's notebook."""
+    with with_parts.engine.begin() as conn:
+        _look(conn, with_parts, caller, notebook_id)
+        now = with_parts.queries.now()
+        return told(beside.look(conn, with_parts.settings.policy, caller.principal, notebook_id, now), now)
+
+
 async def version(notebook_id: str, request: Request, with_parts: WithParts) -> Response:
     """Send the newest version, with the outputs that the person may see."""
     caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, READING)
@@ -58,14 +67,19 @@ async def version(notebook_id: str, request: Request, with_parts: WithParts) -> 
     def take() -> bytes:
         with with_parts.engine.begin() as conn:
             seen = _look(conn, with_parts, caller, notebook_id)
-            manifest, parts = shown.packed(conn, seen)
             sharing.read(conn, caller.principal, seen.opened, "lab", seen.hidden_outputs)
-        sizes = [[part.digest, len(part.content), part.size_bytes] for part in parts.values()]
-        said = json.dumps(_described(seen) | {"parts": sizes}).encode()
-        return b"".join((said, b"\n", manifest, b"\n", *(part.content for part in parts.values())))
+            return sent(conn, seen)
 
     with with_parts.turns.of(caller.principal.id):
         return Response(await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads), media_type=MEDIA_TYPE)
+
+
+def sent(conn: Connection, seen: Seen) -> bytes:
+    """Return a version as it goes out: what is said of it, its manifest, and its parts."""
+    manifest, parts = shown.packed(conn, seen)
+    sizes = [[part.digest, len(part.content), part.size_bytes] for part in parts.values()]
+    said = json.dumps(_described(seen) | {"parts": sizes}).encode()
+    return b"".join((said, b"\n", manifest, b"\n", *(part.content for part in parts.values())))
 
 
 def _look(conn: Connection, with_parts: Parts, caller: Caller, notebook_id: str, number: int | None = None) -> Seen:

@@ -20,7 +20,7 @@ from tornado.web import RequestHandler
 from traitlets import default
 from traitlets.config import Config
 
-from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, pages, saved, shared
+from swap.lab import caching, catalog, early, ending, hiding, idle, jobs, meter, origins, own, pages, saved, shared
 from swap.lab.access import Access, Listener, State
 from swap.lab.askers import kernel_of
 from swap.lab.ends import Ends
@@ -120,6 +120,7 @@ class Swap:
             *catalog.routes(base_url, self.gateway),
             *saved.routes(base_url, self.saving),
             *shared.routes(base_url, self.reading, self.store),
+            *own.routes(base_url, self.reading, self.saving),
             *meter.routes(base_url, self.meter, self.ends),
         ]
         contents: Any = self.server.contents_manager

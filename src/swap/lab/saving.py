@@ -93,7 +93,7 @@ class Saving:
         `target` is the file; its `text` is what `document` is written as.
         """
         async with self._turn:
-            name = self._name(target)
+            name = self.name(target)
             if name in self._refused:
                 raise self._refused[name]
             written = text.encode("utf-8", "surrogatepass")
@@ -169,7 +169,7 @@ class Saving:
     async def found(self, target: Path) -> None:
         """Take in a notebook that something else has written, unless it is as it was left here."""
         async with self._turn:
-            name = self._name(target)
+            name = self.name(target)
             if name not in self._refused:
                 await asyncio.to_thread(self._take_in, name, target)
                 await self._pass_all_on()
@@ -186,7 +186,7 @@ class Saving:
                 await self._move(old, new)
 
     async def _move(self, old: Path, new: Path) -> None:
-        was, now = self._name(old), self._name(new)
+        was, now = self.name(old), self.name(new)
         for name in [each for each in self._known if each == was or each.startswith(f"{was}/")]:
             self._known[now + name[len(was) :]] = self._known.pop(name)
         await self._note(Entry(_new_id(), "move", was, to=now))
@@ -194,7 +194,7 @@ class Saving:
     async def deleted(self, target: Path) -> None:
         """Say that a notebook, or a folder, is gone."""
         async with self._turn:
-            name = self._name(target)
+            name = self.name(target)
             for each in [each for each in self._known if each == name or each.startswith(f"{name}/")]:
                 del self._known[each]
             await self._note(Entry(_new_id(), "delete", name))
@@ -217,7 +217,7 @@ class Saving:
     async def accept(self, target: Path, version: int) -> None:
         """Let the next save of a notebook follow a version that its person has heard of."""
         async with self._turn:
-            name = self._name(target)
+            name = self.name(target)
             known = self._known.get(name)
             self._known[name] = _Known(version, None, known.file if known else signature(target))
             self._refused.pop(name, None)
@@ -353,7 +353,7 @@ class Saving:
                     self._away = True
                     continue
                 for path in [path for path, saved in self._saved.items() if saved.problem is not None]:
-                    known = self._known.get(self._name(self._root / path))
+                    known = self._known.get(self.name(self._root / path))
                     if known is not None and known.version:
                         self._saved[path] = Saved(known.version)
                 return
@@ -364,7 +364,7 @@ class Saving:
             self._again.cancel()
         await self._store.close()
 
-    def _name(self, target: Path) -> str:
+    def name(self, target: Path) -> str:
         """Return a file's path below the home, as the portal has it."""
         return os.path.relpath(target, self._home)
 

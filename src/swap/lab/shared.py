@@ -52,10 +52,37 @@ class Standing(ApiPassing):
         await self.pass_on("GET", notebook_id)
 
 
-class Version(ApiPassing):
-    """GET and PUT swap/shared/{id}/version."""
+class Beside(ApiPassing):
+    """GET swap/shared/{id}/beside."""
 
     parameters: ClassVar[frozenset[str]] = frozenset()
+
+    @web.authenticated
+    async def get(self, notebook_id: str) -> None:
+        """Return what is told beside a notebook."""
+        await self.pass_on("GET", notebook_id)
+
+
+class Opening(ApiPassing):
+    """Answers with a version of a notebook, put together."""
+
+    parameters: ClassVar[frozenset[str]] = frozenset()
+
+    async def _stream(self, response: httpx.Response) -> None:
+        sent = await response.aread()
+        if response.status_code != 200:
+            self._refuse(problem_from(response))
+            return
+        try:
+            answer = await run_sync(opened, sent)
+        except SwapError as error:
+            self._refuse(error)
+            return
+        self.finish(answer)
+
+
+class Version(Opening):
+    """GET and PUT swap/shared/{id}/version."""
 
     def initialize(self, gateway: Gateway, path: str, store: Store) -> None:  # type: ignore[override]
         """Take the gateway that is read from, the path there, and what saves."""
@@ -85,18 +112,6 @@ class Version(ApiPassing):
             self.finish({"version": await self.store.edit(notebook_id, save)})
         except SwapError as error:
             self._refuse(error)
-
-    async def _stream(self, response: httpx.Response) -> None:
-        sent = await response.aread()
-        if response.status_code != 200:
-            self._refuse(problem_from(response))
-            return
-        try:
-            answer = await run_sync(opened, sent)
-        except SwapError as error:
-            self._refuse(error)
-            return
-        self.finish(answer)
 
 
 def opened(sent: bytes) -> bytes:
@@ -136,6 +151,7 @@ def routes(base_url: str, gateway: Gateway, store: Store) -> list[tuple[Any, ...
     return [
         (shared, List, {"gateway": gateway, "path": "/v1/shared"}),
         (f"{shared}/{NOTEBOOK_ID}", Standing, {"gateway": gateway, "path": "/v1/shared/{}"}),
+        (f"{shared}/{NOTEBOOK_ID}/beside", Beside, {"gateway": gateway, "path": "/v1/shared/{}/beside"}),
         (
             f"{shared}/{NOTEBOOK_ID}/version",
             Version,

@@ -160,12 +160,8 @@ def called(conn: Connection, reader: Principal, owner: str, file: str, now: date
 
 def since(conn: Connection, reader: Principal, notebook_id: str, now: datetime) -> datetime | None:
     """Return when a notebook was shared with a person by the first of the shares that are not over."""
-    wanted = select(func.min(notebook_share.c.at)).where(
-        notebook_share.c.notebook_id == notebook_id,
-        _concerns(reader),
-        or_(notebook_share.c.expires_at.is_(None), notebook_share.c.expires_at > now),
-    )
-    found: datetime | None = conn.scalar(wanted)
+    given = _given(reader, notebook.c.id == notebook_id)
+    found: datetime | None = conn.scalar(select(func.min(given.c.at)).where(goes_on(given, now)))
     return found
 
 

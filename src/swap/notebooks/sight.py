@@ -84,6 +84,22 @@ def would_see(
     return seen
 
 
+def tables(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, outputs: Collection[str]
+) -> tuple[tuple[Resource, ...], bool]:
+    """Return the tables that outputs of a notebook come from and a person may know of, and whether there are others."""
+    sets = lineages.of_notebook(conn, notebook_id, outputs).sets if outputs else {}
+    columns: dict[Resource, set[str]] = defaultdict(set)
+    for each in lineage.union(lineage.columns(conn, sets.keys()).values()):
+        columns[Resource(each.source, each.schema, each.table)].add(each.column or "")
+    known = [
+        table
+        for table, names in columns.items()
+        if decide_table(policy, person, Action.DISCOVER, table, sorted(names))[0].allowed
+    ]
+    return tuple(sorted(known, key=str)), len(known) < len(columns)
+
+
 def _verdicts(
     conn: Connection, policy: Policy, person: Principal, names: Collection[bytes]
 ) -> dict[bytes, Hidden | None]:

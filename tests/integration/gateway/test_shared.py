@@ -185,7 +185,7 @@ def test_the_state_of_controls_stays_with_its_owner(ann: Desk, bob: Desk) -> Non
     assert read(asked(bob, saved[0], "/version"))[1]["metadata"] == {"title": "kept"}
 
 
-@pytest.mark.parametrize("step", ["", "/version"])
+@pytest.mark.parametrize("step", ["", "/version", "/beside"])
 def test_without_a_share_there_is_no_such_notebook(ann: Desk, bob: Desk, step: str) -> None:
     """F01, F05, F06: never shared, over, of a group that was left, ended, deleted."""
     saved = ann.saves("x")
@@ -227,12 +227,12 @@ def test_it_is_this_look_that_hides_them(ann: Desk, bob: Desk, monkeypatch: pyte
 
 @pytest.mark.parametrize("notebook_id", ["..", "%2e%2e", "%00", "a%2Fb", "x" * 65, "%ff", "'", "catalog"])
 def test_what_no_id_can_be_is_no_notebook(bob: Desk, notebook_id: str) -> None:
-    for step in ("", "/version"):
+    for step in ("", "/version", "/beside"):
         assert asked(bob, notebook_id, step).status_code == 404
 
 
 @pytest.mark.parametrize("via", [Via.KERNEL, Via.PORTAL, Via.SERVER])
-@pytest.mark.parametrize("path", ["/v1/shared", "/v1/shared/{}", "/v1/shared/{}/version"])
+@pytest.mark.parametrize("path", ["/v1/shared", "/v1/shared/{}", "/v1/shared/{}/version", "/v1/shared/{}/beside"])
 def test_no_other_power_reads_them(ann: Desk, bob: Desk, via: Via, path: str) -> None:
     saved = ann.saves("x")
     share(ann, saved, "everyone", "")
@@ -273,13 +273,13 @@ def test_anothers_server_reads_what_is_its_own_persons(ann: Desk, bob: Desk) -> 
     assert listed(eve, f"?person_id={bob.person.id}")["notebooks"] == []
 
 
-@pytest.mark.parametrize("step", ["", "/version"])
+@pytest.mark.parametrize("step", ["", "/version", "/beside"])
 def test_a_servers_token_does_not_read_what_is_its_persons_own(ann: Desk, step: str) -> None:
     answer = asked(ann, ann.saves("x")[0], step)
     assert (answer.status_code, answer.json()["error"]["title"]) == (404, "This notebook is yours.")
 
 
-@pytest.mark.parametrize("step", ["", "/version"])
+@pytest.mark.parametrize("step", ["", "/version", "/beside"])
 def test_who_signed_out_reads_nothing(ann: Desk, bob: Desk, step: str) -> None:
     saved = ann.saves("x")
     share(ann, saved, "everyone", "")

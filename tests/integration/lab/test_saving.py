@@ -151,6 +151,27 @@ def test_a_newer_version_is_not_written_over_before_its_person_says_so(desk: Des
     assert desk.versions() == [saves.notebook("one"), elsewhere, mine]
 
 
+def test_what_the_store_has_of_a_notebook_is_read_by_its_person_alone(desk: Desk) -> None:
+    """By its path in JupyterLab: the version whole and untrusted, and what is told beside it."""
+    document = saves.notebook("one")
+    desk.save(document)
+
+    def asked(step: str = "", path: str = desk.path()) -> httpx.Response:
+        return desk.ask("GET", f"/swap/own{step}", params={"path": path})
+
+    version = asked("/version").json()
+    assert version["shown"] == 1
+    assert [cell["source"] for cell in version["content"]["cells"]] == ["one"]
+    assert version["content"]["cells"][0]["metadata"] == {"trusted": False}
+    told = asked()
+    assert (told.json()["version"], told.headers["Cache-Control"]) == (1, "no-store")
+    for step in ("", "/version"):
+        assert asked(step, "no.ipynb").status_code == 404
+        assert asked(step, "../../etc/passwd").status_code == 404
+        bare = httpx.get(f"{desk.server.url}/swap/own{step}", params={"path": desk.path()}, timeout=60, verify=NO_TLS)
+        assert bare.status_code in {302, 403}, "without the login"
+
+
 def test_what_the_portal_restored_is_gone_on_from(desk: Desk) -> None:
     first, second, third = saves.notebook("first"), saves.notebook("second"), saves.notebook("third")
     desk.save(first)

@@ -22,7 +22,7 @@ from services import NO_TLS
 from swap import content
 
 __all__ = ["gateway"]
-STEPS = ("", "/{}", "/{}/version")
+STEPS = ("", "/{}", "/{}/version", "/{}/beside")
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +99,13 @@ def asked(path, data=None):
         return urllib.request.urlopen(request).status
     except urllib.error.HTTPError as error:
         return error.code
-print([asked(path) for path in ("/v1/catalog", "/v1/shared", "/v1/shared/{saved}/version")], asked("/v1/servers/reading", b""))
+print([asked(path) for path in ("/v1/catalog", "/v1/shared", "/v1/shared/{saved}/version", "/v1/own?path=a.ipynb")], asked("/v1/servers/reading", b""))
 """
     try:
         printed = kernel.run(code, prints=True)
     finally:
         kernel.socket.close()
-    assert printed == "[200, 403, 403] 401\n"
+    assert printed == "[200, 403, 403, 403] 401\n"
 
 
 @pytest.mark.parametrize(
