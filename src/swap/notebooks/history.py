@@ -81,7 +81,7 @@ def _append(
         raise PartsMissing
     sizes = store.sizes(conn, head.notebook_id, needed - sent.parts.keys())
     sizes |= {name: (part.size_bytes, part.lists) for name, part in sent.parts.items()}
-    _demand_small(sent.manifest, sizes)
+    demand_small(sent.manifest, sizes)
     store.add_parts(conn, head.notebook_id, (part for name, part in sent.parts.items() if name not in known))
     if original is not None:
         lineages.copy(conn, original, head.notebook_id, principal.id, sent.manifest.outputs())
@@ -103,7 +103,7 @@ def _append(
     return Head(head.notebook_id, head.path, number, sent.digest, sent.file_digest)
 
 
-def _demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]]) -> None:
+def demand_small(manifest: Manifest, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Raise LimitExceeded for what would not fit when it is put together: a part counts as often as it is named."""
     bytes_, lists = 0, 0
     for cell in manifest.cells:
@@ -293,7 +293,7 @@ def append_made(
     """
     kept = content.write(manifest)
     content.read(kept)
-    _demand_small(manifest, store.sizes(conn, head.notebook_id, manifest.digests()))
+    demand_small(manifest, store.sizes(conn, head.notebook_id, manifest.digests()))
     written = as_file(put(conn, head.notebook_id, manifest, {}))
     part = Part(content.digest(kept), content.packed(kept), len(kept), content.count([kept]))
     store.add_parts(conn, head.notebook_id, [part])

@@ -49,7 +49,7 @@ def hidden(
     owner, recorded = lineages.of_notebook(conn, notebook_id, outputs)
     if owner == person.id:
         return {}
-    present = people.principal(conn, person.id, person.via, now)
+    present = people.again(conn, person, now)
     found = dict.fromkeys(outputs, Hidden((), policy.ask))
     for name, verdict in _verdicts(conn, policy, present, recorded).items():
         for digest in recorded[name]:

@@ -11,7 +11,7 @@ from swap.errors import Invalid, Problem
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905 — as cron writes them
 _DAYS: Final = "sun mon tue wed thu fri sat".split()  # noqa: SIM905 — as cron writes them
-_FIELDS: Final = (
+_FIELDS: Final[tuple[tuple[str, range, dict[str, int]], ...]] = (
     ("minute", range(60), {}),
     ("hour", range(24), {}),
     ("day of the month", range(1, 32), {}),

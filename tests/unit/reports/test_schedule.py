@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -64,7 +64,7 @@ def test_a_time_that_occurs_twice_counts_once(zone: str, before: str, doubled: s
 @pytest.mark.parametrize("change", ["2026-03-28 23:00", "2026-10-24 22:00"])
 def test_each_hour_is_each_real_hour_over_a_change_of_clocks(text: str, change: str) -> None:
     moments = list(islice(Schedule.read(text, "Europe/Berlin").due(at(change)), 6))
-    assert [(later - one).total_seconds() for one, later in zip(moments, moments[1:], strict=False)] == [3600] * 5
+    assert [(later - one).total_seconds() for one, later in pairwise(moments)] == [3600] * 5
 
 
 def test_a_month_without_that_day_has_it_on_its_last() -> None:
@@ -150,7 +150,7 @@ def test_periods_follow_one_another_without_a_gap() -> None:
     for text in ("hour 00:15", "day 02:30", "week 7 02:30", "month 31 02:30", "cron 30 2 * * *"):
         made = Schedule.read(text, "Europe/Berlin")
         found = [made.interval(moment) for moment in islice(made.due(at("2026-03-01 00:00")), 40)]
-        assert all(one.end == later.start for one, later in zip(found, found[1:], strict=False)), text
+        assert all(one.end == later.start for one, later in pairwise(found)), text
 
 
 def test_a_period_has_a_name() -> None:
