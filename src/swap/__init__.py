@@ -9,6 +9,7 @@ from swap import errors
 from swap.client.catalog import columns, describe, sources, tables
 from swap.client.environment import environment
 from swap.client.extension import load as load_ipython_extension
+from swap.client.period import period
 from swap.client.query import sql
 from swap.client.result import Result
 
@@ -19,6 +20,7 @@ __all__ = [
     "environment",
     "errors",
     "load_ipython_extension",
+    "period",
     "sources",
     "sql",
     "tables",

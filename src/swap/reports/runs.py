@@ -174,6 +174,13 @@ def finish(conn: Connection, claimed: Claimed, outcome: Outcome, now: datetime) 
     return state
 
 
+def give_back(conn: Connection, claimed: Claimed, now: datetime) -> None:
+    """Let a run that was not ended wait for whoever comes, without a failure."""
+    store.end(conn, claimed.run.id, claimed.epoch, RunState.WAITING, start_at=now)
+    people.look_again(conn, claimed.report.person_id)
+    store.tell_workers(conn)
+
+
 def too_large(error: SwapError) -> Outcome:
     """Return the outcome of a run whose notebook cannot be kept."""
     return Outcome(None, Problem("The executed notebook cannot be kept.", why=str(error)))
