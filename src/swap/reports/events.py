@@ -67,3 +67,13 @@ class ReportRunEnded(Event):
     run_id: str
     state: str
     reason: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    ReportScheduled,
+    ReportAccepted,
+    ReportStateChanged,
+    ReportRunAsked,
+    ReportRunStarted,
+    ReportRunEnded,
+)

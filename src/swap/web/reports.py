@@ -68,6 +68,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         seen = None
         if editions:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
+            sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     last = next((run for run in runs if run.state not in {RunState.LEFT, RunState.WAITING, RunState.RUNNING}), None)
     return _respond(
         portal,
@@ -94,6 +95,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         seen = None
         if found.digest is not None:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
+            sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     return _respond(
         portal,
         visit,
