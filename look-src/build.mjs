@@ -37,7 +37,7 @@ const values = [
 const plain = (sheets) => sheets
   .map((sheet) => { const head = sheet.match(/^\/\*[\s\S]*?\*\//)?.[0] ?? ''; return `${head}\n${sheet.slice(head.length).replace(/\/\*[\s\S]*?\*\//g, '').replace(/\n\s*\n+/g, '\n')}`; })
   .join('\n');
-put('swap.css', plain([...values, codex, own('look.css'), own('comments.css'), own('forks.css')]));
+put('swap.css', plain([...values, codex, own('look.css'), own('comments.css'), own('forks.css'), own('reports.css')]));
 
 // A notebook's own page loads this and nothing else: of the tokens only those that its sheet, or one of them, names.
 const reader = own('reader.css');

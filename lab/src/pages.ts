@@ -10,8 +10,9 @@ import { sharedId } from './shared/path';
 const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
 const FORKS = 'swap:forks';
+const REPORT = 'swap:report';
 /** Of another's notebook: its own page says whether one may share it. */
-const STEPS = { share: '', comments: '/comments', forks: '/forks' };
+const STEPS = { share: '', comments: '/comments', forks: '/forks', report: '/report' };
 const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
 
 export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null): void {
@@ -44,7 +45,14 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
     isEnabled,
     execute: () => open('forks', path())
   });
-  const all = [SHARE, COMMENTS, FORKS];
+  commands.addCommand(REPORT, {
+    label: 'Run Regularly…',
+    caption: 'Let this notebook run by itself, also when you are signed out: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled,
+    execute: () => open('report', path())
+  });
+  const all = [SHARE, COMMENTS, FORKS, REPORT];
   tracker.currentChanged.connect(() => all.forEach(id => commands.notifyCommandChanged(id)));
   tracker.widgetAdded.connect((_, panel) => {
     Object.entries(BUTTONS).forEach(([id, label]) => {

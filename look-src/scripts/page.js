@@ -109,6 +109,26 @@ for (const part of document.querySelectorAll('[data-load-again]')) {
   wire(part);
 }
 
+// ── A part that follows what is typed into a form: <form data-ahead="/path">, shown in #ahead ──
+for (const form of document.querySelectorAll('form[data-ahead]')) {
+  const part = document.getElementById('ahead');
+  let waits = 0;
+  let asked = 0;
+  const show = async () => {
+    const said = new FormData(form);
+    said.delete('csrf');
+    const mine = (asked += 1);
+    try {
+      const answer = await fetch(`${form.dataset.ahead}?${new URLSearchParams(said)}`, { headers: { 'X-Swap-Part': '1' }, credentials: 'same-origin' });
+      const html = await answer.text();
+      if (mine === asked && answer.ok) part.innerHTML = html;
+    } catch {
+      // SWAP is away; the form says so when it is sent.
+    }
+  };
+  form.addEventListener('input', () => { clearTimeout(waits); waits = setTimeout(show, 200); });
+}
+
 // ── May this page be seen still? ── asked again and again while it is looked at; when it may not, it is loaded anew
 const still = document.querySelector('[data-still]');
 if (still) {

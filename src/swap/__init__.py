@@ -10,6 +10,7 @@ from swap.client.catalog import columns, describe, sources, tables
 from swap.client.environment import environment
 from swap.client.extension import load as load_ipython_extension
 from swap.client.notebook import notebook
+from swap.client.period import period
 from swap.client.query import sql
 from swap.client.result import Result
 
@@ -21,6 +22,7 @@ __all__ = [
     "errors",
     "load_ipython_extension",
     "notebook",
+    "period",
     "sources",
     "sql",
     "tables",

@@ -177,6 +177,7 @@ def _process(name: str, help_text: str) -> Callable[[], None]:
 _process("gateway", "Run the gateway alone; `swap up` does so by itself.")
 _process("web", "Run the portal alone; `swap up` does so by itself.")
 _process("hub", "Run JupyterHub alone; `swap up` does so by itself.")
+_process("worker", "Run alone what runs reports; `swap up` does so by itself.")
 
 
 def _become(command: Sequence[str]) -> NoReturn:

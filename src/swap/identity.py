@@ -19,14 +19,28 @@ class Via(StrEnum):
     """A person's server that shows what others share with them."""
     KERNEL = "kernel"
     REPORT = "report"
+    """A run of a report, while it is claimed."""
+
+
+KERNELS = frozenset({Via.KERNEL, Via.REPORT})
+"""What a kernel shows, a person's or that of a run of a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a report, and in which epoch it is claimed."""
+
+    id: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is asking, through what, on whose behalf.  The key of everything is `id`, never the name."""
+    """Who is asking, through what.  The key of everything is `id`, never the name."""
 
     id: str
     name: str
     groups: frozenset[str]
     via: Via
-    run_as: str | None = None
+    run: Run | None = None
+    """What acts for them where they are not there."""

@@ -60,6 +60,11 @@ class Runtime(BaseModel):
         return hmac.digest(self.kernel_key.encode(), b"swap-saving", "sha256").hex()
 
     @property
+    def report_key(self) -> str:
+        """Signs tokens for runs of reports: the worker mints them, the gateway verifies."""
+        return hmac.digest(self.kernel_key.encode(), b"swap-report", "sha256").hex()
+
+    @property
     def gateway_url(self) -> str:
         """The gateway's address, without a trailing slash.  An address, never a name: resolvers differ."""
         return f"http://127.0.0.1:{self.gateway_port}"

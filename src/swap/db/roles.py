@@ -18,6 +18,7 @@ ACCOUNTS: Final[dict[str, str]] = {
     "hub": "swap_hub",
     "web": "swap_web",
     "gateway": "swap_gateway",
+    "worker": "swap_worker",
 }
 """A process's name, as in `Runtime.database_urls` → its account."""
 
@@ -28,6 +29,7 @@ _KEEP = "SELECT, INSERT, UPDATE, DELETE"
 _GIVE = "SELECT, INSERT"
 _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
+_WHOSE = "SELECT (person_id, state)"
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -38,6 +40,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "portal_session": _MEND,
         "system_user": _GIVE,
         "jupyter_server": _ADD,
+        "report": _WHOSE,
         "audit_event": _APPEND,
     },
     "swap_web": {
@@ -62,6 +65,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_due": _KEEP,
         "notebook_star": _KEEP,
         "notebook_reader": _GIVE,
+        "report": _ADD,
+        "report_run": _ADD,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -86,6 +91,20 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_suggestion": _READ,
         "lineage": _GIVE,
         "kernel_read": _ADD,
+        "report": _READ,
+        "report_run": _READ,
+        "audit_event": _APPEND,
+    },
+    "swap_worker": {
+        "person": _READ,
+        "notebook": _READ,
+        "notebook_version": _READ,
+        "notebook_part": _GIVE,
+        "notebook_lineage": _GIVE,
+        "lineage": _GIVE,
+        "kernel_read": _READ,
+        "report": _MEND,
+        "report_run": _ADD,
         "audit_event": _APPEND,
     },
 }

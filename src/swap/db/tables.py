@@ -1,4 +1,4 @@
-"""The tables of SWAP, read top to bottom; those of notebooks are in `notebook_tables`.
+"""The tables of SWAP, read top to bottom; those of notebooks and reports are in files of their own beside it.
 
 JupyterHub keeps its own in the schema `jupyterhub`.  Moments are `timestamptz`; ids of people are
 never re-used.  A change here needs a migration; a test compares the two.
@@ -37,6 +37,8 @@ person = Table(
     Column("groups", ARRAY(Text), nullable=False, server_default="{}"),
     Column("epoch", Integer, nullable=False, server_default="0"),  # raised by sign-out and removal; older tokens die
     Column("password_mark", Text, nullable=False, server_default=""),  # the directory's; another with another password
+    # Raised by all that ends access, but signing out: what was to go on without its person does not.
+    Column("standing", Integer, nullable=False, server_default="0"),
     Column("mail_choice", Text, nullable=False, server_default="at-once"),  # or daily, or none
     moment("created_at", now=True),
     moment("removed_at", nullable=True),

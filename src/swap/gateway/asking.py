@@ -16,7 +16,7 @@ from swap.gateway.auth import Caller, Guard
 from swap.gateway.lines import Lines
 from swap.gateway.stream import AccessNews
 from swap.gateway.turns import Turns
-from swap.identity import Via
+from swap.identity import KERNELS, Via
 from swap.people import service as people
 from swap.query.service import Queries
 from swap.settings import Settings
@@ -26,8 +26,7 @@ REQUESTS_PER_PERSON = 64
 UPLOADS_PER_PERSON = 3
 UPLOADS_AT_ONCE = 32
 """Uploads that are read, or wait for memory to be: each has a combiner of its own, and those have a budget."""
-QUERIES = frozenset({Via.KERNEL, Via.PORTAL})
-KERNEL = frozenset({Via.KERNEL})
+QUERIES = KERNELS | {Via.PORTAL}
 SAVING = frozenset({Via.SERVER})
 READING = frozenset({Via.READER})
 SAVES_AT_ONCE = 4
@@ -84,6 +83,6 @@ def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
 
 Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_caller(QUERIES))]
-Kernel = Annotated[Caller, Depends(_caller(KERNEL))]
+Kernel = Annotated[Caller, Depends(_caller(KERNELS))]
 Saving = Annotated[Caller, Depends(_caller(SAVING))]
 Reading = Annotated[Caller, Depends(_caller(READING))]

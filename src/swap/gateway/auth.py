@@ -1,6 +1,6 @@
 """Who is calling: the bearer, and whether its person may act at this moment.
 
-Five kinds of bearer, each accepted on its own routes only.  A valid token is not enough: on every
+Six kinds of bearer, each accepted on its own routes only.  A valid token is not enough: on every
 request the database is asked for the person's live sign-in and epoch, so a sign-out ends tokens at once.
 """
 
@@ -49,6 +49,7 @@ class Guard:
             Via.PORTAL: runtime.portal_key,
             Via.SERVER: runtime.server_key,
             Via.READER: runtime.server_key,
+            Via.REPORT: runtime.report_key,
         }
         self._now = now
 

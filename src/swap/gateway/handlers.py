@@ -18,12 +18,12 @@ from pydantic import Field
 
 from swap.errors import NotSignedIn, SwapError
 from swap.gateway.answers import answer
-from swap.gateway.asking import KERNEL, Body, Kernel, Person, Server, WithParts
+from swap.gateway.asking import Body, Kernel, Person, Server, WithParts
 from swap.gateway.auth import Standing
 from swap.gateway.parquet import parquet
 from swap.gateway.runs import changes
 from swap.gateway.stream import access_changes, csv
-from swap.identity import Via
+from swap.identity import KERNELS, Via
 from swap.people import service as people
 from swap.query.execution.uploads import spooled
 from swap.query.model import RunState, Statement
@@ -107,7 +107,7 @@ def server_queries(server: Server, with_parts: WithParts) -> dict[str, int]:
 
 async def upload(request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Keep one of the person's own tables."""
-    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNEL)
+    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNELS)
     with with_parts.upload_turns.of(caller.principal.id), spooled() as file:
         async for chunk in request.stream():
             await anyio.to_thread.run_sync(file.write, chunk)

@@ -13,9 +13,10 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from swap.errors import NotFound
-from swap.gateway.asking import KERNEL, WithParts
+from swap.gateway.asking import WithParts
 from swap.gateway.notebooks import PLAIN
 from swap.gateway.shared import MEDIA_TYPE
+from swap.identity import KERNELS
 from swap.notebooks import sharing, using
 from swap.notebooks.model import ID
 from swap.notebooks.versions import Part
@@ -32,7 +33,7 @@ async def code(
     version: Version | None = None,
 ) -> Response:
     """Send the sources of a version of a notebook, and say of each cell whether it shows something."""
-    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNEL)
+    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNELS)
 
     def take() -> bytes:
         policy, now = with_parts.settings.policy, with_parts.queries.now()
@@ -60,7 +61,7 @@ async def output(
     notebook_id: str, request: Request, with_parts: WithParts, version: Version, cell: Annotated[int, Query(ge=0)]
 ) -> Response:
     """Send what a cell shows; the kernel has read what it comes from."""
-    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNEL)
+    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, KERNELS)
     if not ID.fullmatch(notebook_id):
         raise NotFound(sharing.NOWHERE)
 

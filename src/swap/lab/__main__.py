@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -11,15 +10,16 @@ from pathlib import Path
 
 from traitlets.config import Config
 
-from swap import logs, r
+from swap import logs
 from swap.errors import SwapError
 from swap.lab import (
     ending,
     hiding,
+    specs,
     unloaded,  # noqa: F401 — before what would load it
 )
 from swap.lab.app import SwapServer
-from swap.lab.config import KERNEL, LABEXTENSION, PACKAGE, build, kernelspec, r_kernelspec, transport
+from swap.lab.config import LABEXTENSION, PACKAGE, build
 from swap.lab.environment import Environment, take
 
 
@@ -35,25 +35,10 @@ def private_directory(environment: Environment) -> Path:
 
 def lay_out(environment: Environment, private: Path) -> None:
     """Write the kernelspecs and point at our built extension."""
-    kernel = private / "kernels" / KERNEL
-    shutil.copytree(PACKAGE / "kernel", kernel)
-    (kernel / "kernel.json").write_text(json.dumps(kernelspec(environment), indent=1), encoding="utf-8")
-    program = r.program()
-    # Over TCP kernels must encrypt, which R's cannot.
-    if program is not None and not r.missing() and transport(private / "run")["transport"] == "ipc":
-        lay_out_r(program, private / "kernels" / r.KERNEL)
+    specs.lay_out(environment, private)
     extension = private / "labextensions" / LABEXTENSION
     extension.parent.mkdir(parents=True)
     extension.symlink_to(PACKAGE / "labextension", target_is_directory=True)
-
-
-def lay_out_r(program: str, kernel: Path) -> None:
-    """Write the kernelspec of R, with the logo that comes with its kernel."""
-    kernel.mkdir(parents=True)
-    (kernel / "kernel.json").write_text(json.dumps(r_kernelspec(program), indent=1), encoding="utf-8")
-    package = r.package("IRkernel")
-    for logo in package.glob("kernelspec/logo-*") if package is not None else ():
-        shutil.copyfile(logo, kernel / logo.name)
 
 
 def main() -> int:

@@ -138,6 +138,16 @@ def _bound(
     return {name: Names(read) for name, read in found.items() if read}
 
 
+def fix_known(conn: Connection, author: str, notebook_id: str, outputs: Collection[str], kernel_id: str) -> None:
+    """Record that outputs come from what one kernel read, which began with nothing and may have read nothing."""
+    if not outputs:
+        return
+    names = lineage.of_kernels(conn, author, {kernel_id}) or Names()
+    kept = lineage.together(conn, {names})[names]
+    values = {"notebook_id": notebook_id, "person_id": author, "lineage": kept}
+    conn.execute(_FIX, [{"outputs": bytes.fromhex(name), **values} for name in sorted(outputs)])
+
+
 def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Names:
     """Return all that the kernels of a save have read, or, where one of them is not known, its author lately."""
     kernels = _kernels(sent)

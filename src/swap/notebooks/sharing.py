@@ -6,13 +6,14 @@ may nothing is told what is told of a notebook that does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from swap import audit
+from swap.db.notebook_tables import notebook
 from swap.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import events, notices, shares
@@ -231,6 +232,19 @@ def given(conn: Connection, opened: Opened, begins: int) -> tuple[list[Given], b
     """Return a page of a notebook's shares, from row `begins` on, and whether there are more."""
     found = store.given(conn, opened.kept.notebook_id, begins, PAGE + 1)
     return found[:PAGE], len(found) > PAGE
+
+
+def opens(person: Principal, now: datetime) -> ColumnElement[bool]:
+    """Return a condition on rows of notebooks that leaves out those somebody may not open; `those_open` judges them."""
+    return store.opens(notebook, person, now)
+
+
+def those_open(conn: Connection, person: Principal, notebooks: Collection[str], now: datetime) -> dict[str, Kept]:
+    """Return those of some notebooks that somebody may open now."""
+    found = store.some(conn, person, list(notebooks)) if notebooks else {}
+    return {
+        name: kept for name, kept in found.items() if shares.role(person, kept.owner_id, kept.shares, now) is not None
+    }
 
 
 def received(conn: Connection, person: Principal, now: datetime, begins: int) -> tuple[list[Kept], bool]:

@@ -26,6 +26,15 @@ CONTROLS = "widgets"
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """A version as it was executed: what it is called among all of them, and its manifest's digest."""
+
+    name: str
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What somebody may see of a version, before anything of it is put together."""
 
@@ -71,15 +80,36 @@ def look(
         if found is None:
             raise NotFound(sharing.NOWHERE)
         digest = found.digest.hex()
+    return _seen(conn, policy, person, opened, digest, now, number, number)
+
+
+def look_at(
+    conn: Connection, policy: Policy, person: Principal, opened: Opened, edition: Edition, now: datetime
+) -> Seen:
+    """Return what somebody may see of a version as it was executed."""
+    return _seen(conn, policy, person, opened, edition.digest, now, edition.version, edition.name)
+
+
+def _seen(
+    conn: Connection,
+    policy: Policy,
+    person: Principal,
+    opened: Opened,
+    digest: str,
+    now: datetime,
+    number: int,
+    known_as: int | str,
+) -> Seen:
+    notebook_id = opened.kept.notebook_id
     manifest = history.manifest_of(conn, notebook_id, digest)
     hidden = sight.hidden(conn, policy, person, notebook_id, manifest.outputs(), now)
     count = sum(cell.outputs is not None for cell in manifest.cells)
-    return Seen(opened, number, manifest, count, hidden, _key(notebook_id, number, manifest, hidden))
+    return Seen(opened, number, manifest, count, hidden, _key(notebook_id, known_as, manifest, hidden))
 
 
-def _key(notebook_id: str, number: int, manifest: Manifest, hidden: Mapping[str, Hidden]) -> str:
+def _key(notebook_id: str, known_as: int | str, manifest: Manifest, hidden: Mapping[str, Hidden]) -> str:
     instead = [hidden.get(cell.outputs or "") for cell in manifest.cells]
-    told = [notebook_id, number, [why and (why.datasets, why.ask) for why in instead]]
+    told = [notebook_id, known_as, [why and (why.datasets, why.ask) for why in instead]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

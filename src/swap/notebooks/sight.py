@@ -50,7 +50,7 @@ def hidden(
     judged = recorded.others if recorded.owner == person.id else frozenset(outputs)
     if not judged:
         return {}
-    present = people.principal(conn, person.id, person.via, now)
+    present = people.again(conn, person, now)
     found = dict.fromkeys(judged, Hidden((), policy.ask))
     for name, verdict in _verdicts(conn, policy, present, recorded.sets).items():
         for digest in judged.intersection(recorded.sets[name]):
@@ -67,7 +67,7 @@ def readable(
     """Return those of some sets of columns of which a person may read all, with the rights they have now."""
     if not names:
         return set()
-    present = people.principal(conn, person.id, person.via, now)
+    present = people.again(conn, person, now)
     return {name for name, verdict in _verdicts(conn, policy, present, names).items() if verdict is None}
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from swap.errors import NotSignedIn, Problem, Unavailable
-from swap.identity import PERSON_ID, Principal, Via
+from swap.identity import PERSON_ID, Principal, Run, Via
 from swap.people import store, tokens
 from swap.people.model import Access, LaunchedServer, Person, PortalSession, Standing
 
@@ -24,6 +24,7 @@ __all__ = [
     "PortalSession",
     "access",
     "acting",
+    "again",
     "beginning",
     "end_everything",
     "end_server",
@@ -34,6 +35,7 @@ __all__ = [
     "groups_beginning",
     "is_group",
     "launch_server",
+    "look_again",
     "mint_token",
     "open_portal_session",
     "password_changed",
@@ -124,7 +126,7 @@ def everybody(conn: Connection, directory: str) -> dict[str, Person]:
 
 
 def acting(conn: Connection, directory: str, now: datetime) -> dict[str, Person]:
-    """Return those of `everybody` who are signed in, or whose server runs."""
+    """Return those of `everybody` who are signed in, whose server runs, or who have a report."""
     return store.find_all(conn, directory, acting_at=now)
 
 
@@ -155,6 +157,7 @@ def password_changed(conn: Connection, person_id: str, mark: str) -> bool:
 
 def end_everything(conn: Connection, person_id: str, now: datetime) -> tuple[str, ...]:
     """End a person's access, as signing out does, and the credentials of their servers; return the servers' ids."""
+    store.lose_standing(conn, person_id)
     store.end_access(conn, person_id, now)
     return store.end_servers_of(conn, person_id, now)
 
@@ -162,7 +165,13 @@ def end_everything(conn: Connection, person_id: str, now: datetime) -> tuple[str
 def remove(conn: Connection, person_id: str, now: datetime) -> None:
     """End a person's access for good.  The id stays theirs; the directory key may come to mean somebody else."""
     store.mark_removed(conn, person_id, now)
+    store.lose_standing(conn, person_id)
     store.end_access(conn, person_id, now)
+
+
+def look_again(conn: Connection, person_id: str) -> None:
+    """Let whoever listens on `swap_access` ask anew what a person may, when this transaction commits."""
+    store.announce(conn, person_id)
 
 
 def access(conn: Connection, person_id: str, now: datetime) -> Access:
@@ -182,6 +191,26 @@ def _principal(found: Standing | None, via: Via) -> Principal:
             Problem("You are not signed in.", why="You signed out, or your sign-in has ended.", todo=_SIGN_IN_AGAIN)
         )
     return Principal(id=found.person.id, name=found.person.name, groups=found.person.groups, via=via)
+
+
+def again(conn: Connection, who: Principal, now: datetime) -> Principal:
+    """Return who is asking as they are at this moment.  Raises NotSignedIn for who may not act any more."""
+    if who.run is None:
+        return principal(conn, who.id, who.via, now)
+    return _of_run(conn, who.id, who.run, now)
+
+
+def _of_run(conn: Connection, person_id: str, run: Run, now: datetime) -> Principal:
+    found = store.of_run(conn, person_id, run.id, run.epoch, now)
+    if found is None:
+        raise NotSignedIn(
+            Problem(
+                "This run of a report may not ask any more.",
+                why="It has ended, or its person lost a group or their access.",
+                todo="Look at the report's page.",
+            )
+        )
+    return Principal(found.id, found.name, found.groups, Via.REPORT, run)
 
 
 def mint_token(
@@ -215,7 +244,12 @@ def mint_token(
 
 
 def token_bearer(conn: Connection, claims: tokens.Claims, now: datetime) -> Principal:
-    """Return who shows a token, once its signature is verified.  Raises NotSignedIn for one of before a sign-out."""
+    """Return who shows a token, once its signature is verified.
+
+    Raises NotSignedIn for one of before a sign-out, and of a run for one that has ended.
+    """
+    if claims.via is Via.REPORT:
+        return _of_run(conn, claims.person_id, Run(claims.server_id, claims.epoch), now)
     found = store.standing(conn, claims.person_id, now)
     if found is None or found.access != Access(live=True, epoch=claims.epoch):
         raise NotSignedIn(_ENDED)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, exists, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.db.report_tables import report, report_run
 from swap.db.tables import jupyter_server, person, person_group, portal_session, sign_in, system_user
 from swap.people.model import Access, LaunchedServer, Person, Standing
 
@@ -23,6 +24,23 @@ _LIVE = (
 """Whether the person of a row may act at the moment `now`: signed in, and not removed."""
 # Asked with each request: put together once, for that takes as long as asking.
 _STANDING = select(*_PERSON, _LIVE).where(person.c.id == bindparam("person_id"))
+_RUN = (
+    select(*_PERSON)
+    .join(report, report.c.person_id == person.c.id)
+    .join(report_run, report_run.c.report_id == report.c.id)
+    .where(
+        person.c.id == bindparam("person_id"),
+        person.c.removed_at.is_(None),
+        person.c.standing == report.c.standing,
+        report.c.groups.contained_by(person.c.groups),
+        report.c.state != "ended",
+        report_run.c.id == bindparam("run_id"),
+        report_run.c.state == "running",
+        report_run.c.epoch == bindparam("epoch"),
+        report_run.c.lease_until > bindparam("now"),
+    )
+)
+"""The person of a run that is claimed in an epoch, as long as they are what they were when it was scheduled."""
 _PORTAL_SESSION = (
     select(*_PERSON, _LIVE, portal_session.c.csrf)
     .select_from(portal_session)
@@ -70,14 +88,15 @@ def find(conn: Connection, person_id: str) -> Person | None:
 def find_all(conn: Connection, directory: str, acting_at: datetime | None = None) -> dict[str, Person]:
     """Return directory key → person, for keys that begin with `directory`, removed people left out.
 
-    With a moment, only those who were signed in then, or whose server runs.
+    With a moment, only those who were signed in then, whose server runs, or who have a report.
     """
     wanted = select(person.c.directory_key, *_PERSON).where(
         person.c.removed_at.is_(None), person.c.directory_key.startswith(directory, autoescape=True)
     )
     if acting_at is not None:
         runs = exists().where(jupyter_server.c.person_id == person.c.id, jupyter_server.c.ended_at.is_(None))
-        wanted = wanted.where(_LIVE | runs)
+        reports = exists().where(report.c.person_id == person.c.id, report.c.state == "active")
+        wanted = wanted.where(_LIVE | runs | reports)
     rows = conn.execute(wanted, {} if acting_at is None else {"now": acting_at})
     return {row.directory_key: _person(row) for row in rows}
 
@@ -186,6 +205,12 @@ def standing(conn: Connection, person_id: str, now: datetime) -> Standing | None
     return None if row is None else _standing(row)
 
 
+def of_run(conn: Connection, person_id: str, run_id: str, epoch: int, now: datetime) -> Person | None:
+    """Return the person a run acts for, if it is claimed in this epoch and may; in one statement, as `standing`."""
+    row = conn.execute(_RUN, {"person_id": person_id, "run_id": run_id, "epoch": epoch, "now": now}).one_or_none()
+    return None if row is None else _person(row)
+
+
 def end_access(conn: Connection, person_id: str, now: datetime) -> None:
     """Raise the epoch, end sign-ins and portal sessions, and tell whoever listens once this commits.
 
@@ -197,6 +222,11 @@ def end_access(conn: Connection, person_id: str, now: datetime) -> None:
             update(table).where(table.c.person_id == person_id, table.c.ended_at.is_(None)).values(ended_at=now)
         )
     announce(conn, person_id)
+
+
+def lose_standing(conn: Connection, person_id: str) -> None:
+    """Let nothing go on without a person that was to."""
+    conn.execute(update(person).where(person.c.id == person_id).values(standing=person.c.standing + 1))
 
 
 def announce(conn: Connection, person_id: str) -> None:

@@ -36,7 +36,9 @@ class Claims:
     person_id: str
     via: Via
     epoch: int
+    """Of a person's access, or of the claim of a run."""
     server_id: str
+    """The person's server, or the run."""
     kernel_id: str
     expires_at: datetime
 

@@ -17,7 +17,10 @@ COMMANDS: Final[dict[str, Sequence[str]]] = {
     "gateway": bare.service("swap.processes.gateway"),
     "web": bare.service("swap.processes.web", needs=("pygments",)),
     "hub": bare.service("swap.processes.hub", HUB_CONFIGURATION, needs=("cryptography",)),
+    "worker": bare.service("swap.processes.worker"),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
-WARDENS: Final[dict[str, Sequence[str]]] = {name: bare.service("swap.processes.warded", name) for name in COMMANDS}
-"""Process → the command of its warden, which starts it where people have walls."""
+WARDENS: Final[dict[str, Sequence[str]]] = {
+    name: bare.service("swap.processes.warded", name) for name in ("gateway", "web", "hub")
+}
+"""Process → the command of its warden, which starts it where people have walls.  There no worker runs."""

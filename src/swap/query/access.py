@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from swap import audit
 from swap.errors import Invalid, NotFound, Problem, SwapError
-from swap.identity import Principal, Via
+from swap.identity import KERNELS, Principal
 from swap.policy.model import Resource
 from swap.query import lineage, rights, store
 from swap.query.model import RunState
@@ -153,7 +153,7 @@ class Access:
                 raise _no_such_query()
             columns, giver = rights.decode(row.reads), row.kernel_id
         rights.demand(self._policy, principal, columns)
-        if taker not in {"", giver} and principal.via is Via.KERNEL:
+        if taker not in {"", giver} and principal.via in KERNELS:
             with self._engine.begin() as conn:
                 lineage.hand_on(conn, principal.id, giver, taker, self._now())
         return columns

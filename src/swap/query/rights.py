@@ -54,7 +54,7 @@ def demand_now(
 
     Raises Forbidden, NotSignedIn.
     """
-    present = people.principal(conn, principal.id, principal.via, now)
+    present = people.again(conn, principal, now)
     demand(policy, present, columns)
     return present
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from swap.settings.base import Secret
 from swap.settings.file import load
 from swap.settings.mail import Mail
-from swap.settings.model import Keep, Launch, Limits, Settings, Site
+from swap.settings.model import Keep, Launch, Limits, Reports, Settings, Site
 from swap.settings.origins import Address, Origins
 from swap.settings.people import Ldap, People, Tries
 from swap.settings.policy import Denial, Grant, Policy
@@ -45,6 +45,7 @@ __all__ = [
     "People",
     "Policy",
     "PostgresSource",
+    "Reports",
     "Secret",
     "Settings",
     "Site",

@@ -237,6 +237,15 @@ class Keep(Model):
     )
 
 
+class Reports(Model):
+    """How notebooks run that run by themselves; only where people have no walls, so far."""
+
+    at_once: int = Field(default=2, ge=1, le=1_000, description="Runs at a time; the others wait for their turn.")
+    run_minutes: float = Field(
+        default=60.0, gt=0, le=10_080, description="Minutes that one run may take; then it is ended, and has failed."
+    )
+
+
 class Settings(Model):
     """All of swap.toml."""
 
@@ -251,6 +260,7 @@ class Settings(Model):
     policy: Policy = Field(default_factory=Policy, description="Rights, by group.")
     limits: Limits = Field(default_factory=Limits, description="What one query may use.")
     launch: Launch = Field(default_factory=Launch, description="How servers are started.")
+    reports: Reports = Field(default_factory=Reports, description="How notebooks run that run by themselves.")
     keep: Keep = Field(default_factory=Keep, description="How long SWAP's database keeps what is over.")
     mail: Mail | None = Field(
         default=None, description="The server that takes the site's mail; without it none is sent."
@@ -259,6 +269,11 @@ class Settings(Model):
         default=None, description="The environment notebooks run in; found beside the server's when absent."
     )
     examples: Location | None = Field(default=None, description="The directory of example notebooks offered on Home.")
+
+    @property
+    def runs_reports(self) -> bool:
+        """Whether notebooks can run by themselves: where people have walls, a run could not be behind them yet."""
+        return self.launch.isolation == "none"
 
     @property
     def addresses(self) -> tuple[Address, ...]:

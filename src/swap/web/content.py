@@ -39,6 +39,7 @@ from swap.people.tokens import Claims
 from swap.reading import answers
 from swap.reading.document import FILE_BYTES
 from swap.reading.room import digest
+from swap.reports import service as reports
 from swap.settings import Address
 from swap.web import errors
 from swap.web.portal import Portal
@@ -89,6 +90,14 @@ def shared_address(portal: Portal, at: Address, session: PortalSession, seen: Se
     return _signed(portal, at, session, claims, now)
 
 
+def run_address(
+    portal: Portal, at: Address, session: PortalSession, run: tuple[str, str], seen: Seen, now: datetime
+) -> str:
+    """Return an address that shows what a run of a report executed, as the session's person sees it."""
+    report_id, run_id = run
+    return _signed(portal, at, session, {"report": report_id, "run": run_id, "is": seen.key}, now)
+
+
 def _signed(portal: Portal, at: Address, session: PortalSession, what: Mapping[str, str | int], now: datetime) -> str:
     claims = {
         "sub": session.principal.id,
@@ -115,13 +124,23 @@ def put_together(portal: Portal, seen: Seen) -> bytes:
 
 def _seen(portal: Portal, conn: Connection, person: Principal, said: Mapping[str, Any], now: datetime) -> Seen:
     """Return what an address says of a shared notebook, if its person may see just that still.  Raises NotSignedIn."""
+    policy = portal.settings.policy
     try:
-        seen = shown.look(conn, portal.settings.policy, person, said["notebook"], now, said["version"])
+        if "run" in said:
+            looked = reports.look(conn, person, said["report"], now)
+            seen = reports.see(conn, policy, person, looked, reports.run_of(conn, looked, said["run"]), now)
+        else:
+            seen = shown.look(conn, policy, person, said["notebook"], now, said["version"])
     except NotFound as error:
         raise NotSignedIn(_ENDED) from error
     if seen.key != said["is"]:
         raise NotSignedIn(_ENDED)
     return seen
+
+
+def _is_shared(said: Mapping[str, Any]) -> bool:
+    """Tell whether an address is of what its person may see by a share, and not of a file of theirs."""
+    return "notebook" in said or "run" in said
 
 
 def _same_file(portal: Portal, person: Principal, path: str, is_: str) -> bytes:
@@ -185,7 +204,7 @@ class Content:
         except jwt.InvalidTokenError:
             return None
         # What is shared may be shared no more.
-        if "notebook" in said:
+        if _is_shared(said):
             return None
         if wanted != _mark(said["is"], request):
             return None
@@ -229,7 +248,7 @@ class Content:
         claims = Claims(said["sub"], Via.PORTAL, said["epoch"], "", "", signed.ends_at(said))
         with portal.engine.begin() as conn:
             person = people.token_bearer(conn, claims, now)
-            seen = _seen(portal, conn, person, said, now) if "notebook" in said else None
+            seen = _seen(portal, conn, person, said, now) if _is_shared(said) else None
         made_at = datetime.fromtimestamp(float(said["iat"]), UTC)
         if seen is not None:
             of_store = lambda: put_together(portal, seen)  # noqa: E731

@@ -139,7 +139,7 @@ class TestAccess:
 
         who = service.principal(conn, someone.id, Via.KERNEL, LATER)
 
-        assert (who.id, who.name, who.groups, who.via, who.run_as) == (
+        assert (who.id, who.name, who.groups, who.via, who.run) == (
             someone.id,
             "ann",
             frozenset({"analysts"}),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from swap import audit
 from swap.notebooks import events
+from swap.reports import events as report_events
 
-EVENTS = (*audit.EVENTS, *events.EVENTS)
+EVENTS = (*audit.EVENTS, *events.EVENTS, *report_events.EVENTS)
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "audit.md"
 
 
@@ -21,7 +22,7 @@ def test_the_reference_names_every_event_and_every_field():
 
 
 def test_every_event_is_listed_and_says_what_it_is():
-    values = (*vars(audit).values(), *vars(events).values())
+    values = (*vars(audit).values(), *vars(events).values(), *vars(report_events).values())
     defined = {value for value in values if isinstance(value, type) and issubclass(value, audit.Event)}
 
     assert defined - {audit.Event} == set(EVENTS)

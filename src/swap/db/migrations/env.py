@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from swap.db import notebook_tables, tables  # noqa: F401 — each adds its own to what all share
+from swap.db import notebook_tables, report_tables, tables  # noqa: F401 — each adds its own to what all share
 from swap.db.schema import metadata
 
 context.configure(

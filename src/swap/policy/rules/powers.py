@@ -8,7 +8,7 @@ from swap.identity import Via
 from swap.policy.model import Action, Clause, Decision
 from swap.settings import Policy
 
-MAY_READ = frozenset({Via.PORTAL, Via.KERNEL, Via.READER})
+MAY_READ = frozenset({Via.PORTAL, Via.KERNEL, Via.READER, Via.REPORT})
 
 
 def clauses(policy: Policy, _groups: frozenset[str], via: Via) -> Iterator[Clause]:

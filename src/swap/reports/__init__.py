@@ -1,0 +1,1 @@
+"""Reports: notebooks that run by themselves, for a period, as the person who scheduled them."""

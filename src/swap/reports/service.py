@@ -1,0 +1,264 @@
+"""What people do with reports.  One verb, one function, one transaction; each says so in the audit.
+
+Who may open the notebook may open its report; the person it runs as, and nobody else, changes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from sqlalchemy import Connection
+
+from swap import audit
+from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
+from swap.identity import Principal
+from swap.notebooks import sharing, shown
+from swap.notebooks.share_store import Kept
+from swap.notebooks.shares import Role
+from swap.notebooks.sharing import Opened
+from swap.notebooks.shown import Seen
+from swap.reports import store
+from swap.reports.events import ReportAccepted, ReportRunAsked, ReportScheduled, ReportStateChanged
+from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State
+from swap.reports.schedule import Schedule
+from swap.settings import Policy
+
+LISTED: Final = 200
+"""Reports of a list."""
+PAGE: Final = 20
+"""Runs, and editions, of a page."""
+DOTS: Final = 10
+"""Runs of each report that a list shows."""
+AHEAD: Final = 5
+"""Due times to come that are shown."""
+OF_NOTEBOOK: Final = 10
+"""Reports of one notebook."""
+NOWHERE: Final = Problem(
+    "There is no report at this address.",
+    todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A report in a list: its notebook, and its last runs, the last first."""
+
+    report: Report
+    notebook: Kept
+    last: tuple[Run, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last run that was tried went wrong."""
+        tried = [run for run in self.last if run.state is not RunState.LEFT]
+        return bool(tried) and tried[0].state is not RunState.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A report as somebody may see it."""
+
+    held: Held
+    opened: Opened
+
+    @property
+    def report(self) -> Report:
+        """The report itself."""
+        return self.held.report
+
+
+def schedule(
+    conn: Connection,
+    person: Principal,
+    notebook_id: str,
+    wanted: Schedule,
+    missed: Missed,
+    overlap: Overlap,
+    now: datetime,
+    new_id: Callable[[], str],
+) -> Report:
+    """Let the newest version of a notebook of one's own run by itself.  Raises NotFound, Forbidden, LimitExceeded."""
+    opened = sharing.held(conn, person, notebook_id, now)
+    if opened.role is not Role.OWN:
+        raise Forbidden(
+            Problem(
+                f"You may not schedule {opened.name}.",
+                why=f"A report runs as the person who owns its notebook, {opened.kept.owner}.",
+                todo="Fork it and schedule your fork: it runs as you.",
+            )
+        )
+    if len(store.of_notebook(conn, notebook_id)) >= OF_NOTEBOOK:
+        raise LimitExceeded(
+            Problem(f"{opened.name} has {OF_NOTEBOOK} reports, as many as there can be.", todo="End one of them first.")
+        )
+    groups, standing = store.standing(conn, person.id)
+    made = Report(
+        id=new_id(),
+        notebook_id=notebook_id,
+        version=opened.kept.number,
+        person_id=person.id,
+        schedule=wanted,
+        missed=missed,
+        overlap=overlap,
+        state=State.ACTIVE,
+        groups=groups,
+        standing=standing,
+        next_due_at=wanted.next(now),
+    )
+    store.add(conn, made, now)
+    audit.record(
+        conn,
+        ReportScheduled(
+            person_id=person.id,
+            via=person.via,
+            report_id=made.id,
+            notebook_id=notebook_id,
+            version=made.version,
+            schedule=str(wanted),
+            zone=wanted.zone.key,
+        ),
+    )
+    return made
+
+
+def look(conn: Connection, person: Principal, report_id: str, now: datetime) -> Looked:
+    """Return a report whose notebook somebody may open.  Raises NotFound."""
+    held = store.find(conn, report_id)
+    if held is None:
+        raise NotFound(NOWHERE)
+    try:
+        return Looked(held, sharing.open_(conn, person, held.report.notebook_id, now))
+    except NotFound as error:
+        raise NotFound(NOWHERE) from error
+
+
+def listed(conn: Connection, person: Principal, now: datetime) -> list[Row]:
+    """Return the reports of notebooks that somebody may open: those that failed first, then the next due."""
+    reports = store.listed(conn, sharing.opens(person, now), LISTED)
+    open_ = sharing.those_open(conn, person, {each.notebook_id for each in reports}, now)
+    last = store.last_runs(conn, [each.id for each in reports], DOTS)
+    rows = [
+        Row(each, open_[each.notebook_id], tuple(last.get(each.id, ())))
+        for each in reports
+        if each.notebook_id in open_
+    ]
+    return sorted(rows, key=lambda row: not row.failed)
+
+
+def of_notebook(conn: Connection, opened: Opened) -> list[Report]:
+    """Return the reports of a notebook that somebody has opened."""
+    return store.of_notebook(conn, opened.kept.notebook_id)
+
+
+def history(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], bool]:
+    """Return a page of a report's runs, the last first, and whether there are more."""
+    found = store.runs(conn, looked.report.id, begins, PAGE + 1)
+    return found[:PAGE], len(found) > PAGE
+
+
+def editions(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], bool]:
+    """Return a page of a report's editions by period, the newest first, and whether there are more."""
+    found = store.editions(conn, looked.report.id, begins, PAGE + 1)
+    return found[:PAGE], len(found) > PAGE
+
+
+def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
+    """Return a run of a report.  Raises NotFound."""
+    found = store.run(conn, run_id)
+    if found is None or found.report_id != looked.report.id:
+        raise NotFound(Problem("This report has no such run.", todo="Choose one from its history."))
+    return found
+
+
+def see(conn: Connection, policy: Policy, person: Principal, looked: Looked, run: Run, now: datetime) -> Seen:
+    """Return what somebody may see of what a run executed.  Raises NotFound for one that has executed nothing."""
+    if run.digest is None:
+        raise NotFound(Problem("This run has executed nothing.", todo="Its page says why."))
+    return shown.look_at(
+        conn, policy, person, looked.opened, shown.Edition(f"run {run.id}", run.version, run.digest), now
+    )
+
+
+def ahead(schedule: Schedule, now: datetime) -> list[datetime]:
+    """Return the next due times."""
+    return list(islice(schedule.due(now), AHEAD))
+
+
+# ── What the person does whom it runs as ────────────────────────────────────────────────────────────
+def run_now(conn: Connection, person: Principal, report_id: str, now: datetime, new_id: Callable[[], str]) -> Run:
+    """Let a report run about the last period that is complete.  Raises NotFound, Forbidden, Conflict."""
+    report = _mine(conn, person, report_id, now)
+    if store.is_open(conn, report.id):
+        raise Conflict(Problem("A run of this report waits or goes on.", todo="Wait for its end."))
+    run = Run(
+        id=new_id(),
+        report_id=report.id,
+        due_at=now,
+        asked_by=person.id,
+        period=report.schedule.interval(now),
+        version=report.version,
+        state=RunState.WAITING,
+        failures=0,
+        start_at=now,
+        started_at=None,
+        ended_at=None,
+        edition=None,
+        digest=None,
+        said=None,
+        cell=None,
+    )
+    store.add_run(conn, run)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
+    return run
+
+
+def accept(conn: Connection, person: Principal, report_id: str, version: int, now: datetime) -> None:
+    """Let a version of the notebook run from now on, with the groups that its person has now.
+
+    Raises NotFound, Forbidden, Conflict for one that is not the newest any more: it was not looked at.
+    """
+    report = _mine(conn, person, report_id, now)
+    held = store.find(conn, report_id)
+    assert held is not None
+    if version != held.head:
+        raise Conflict(
+            Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
+        )
+    groups, standing = store.standing(conn, person.id)
+    store.change(conn, report.id, version=version, groups=sorted(groups), standing=standing)
+    audit.record(conn, ReportAccepted(person_id=person.id, via=person.via, report_id=report.id, version=version))
+
+
+def become(conn: Connection, person: Principal, report_id: str, state: State, now: datetime) -> None:
+    """Pause a report, let it go on, or end it.  Raises NotFound, Forbidden."""
+    report = _mine(conn, person, report_id, now)
+    values: dict[str, object] = {"state": state.value}
+    if state is State.ACTIVE and report.state is State.PAUSED:
+        # What was due while it was paused was not missed.
+        values["next_due_at"] = report.schedule.next(now)
+    store.change(conn, report.id, **values)
+    audit.record(conn, ReportStateChanged(person_id=person.id, via=person.via, report_id=report.id, state=state.value))
+
+
+def _mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+    """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
+    looked = look(conn, person, report_id, now)
+    held = store.find(conn, report_id, hold=True)
+    if held is None:
+        raise NotFound(NOWHERE)
+    if held.report.person_id != person.id:
+        raise Forbidden(
+            Problem(
+                "This report does not run as you.",
+                why="Nobody lets something run as somebody else.",
+                todo=f"Ask {looked.opened.kept.owner}.",
+            )
+        )
+    if held.report.state is State.ENDED:
+        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
+    return held.report

@@ -1,0 +1,213 @@
+"""The worker: it sleeps until something is due or it is told to look, makes what is due, claims runs and executes them.
+
+Any number of workers may run, on any host: what one does follows from the database alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
+
+from swap.errors import Problem, SwapError, Unavailable
+from swap.launch.model import Rules
+from swap.notebooks import editions
+from swap.reports import execution, runs, store
+from swap.reports.model import Claimed, Outcome
+
+LOOK_SECONDS: Final = 60.0
+"""It looks as often also when nothing is due, so that a clock that was set is followed."""
+REST_SECONDS: Final = 0.2
+"""At the least between two looks: what another worker holds just now is not ours to wait for."""
+AGAIN_SECONDS: Final = 1.0
+"""After which a database that was away is asked again."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a worker works with."""
+
+    engine: Engine
+    url: str
+    """The database's, to hear of what changed."""
+    rules: Rules
+    key: str
+    at_once: int
+    run_seconds: float
+    new_id: Callable[[], str]
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Worker:
+    """One worker.  `run` returns after `stop`, when nothing that it began is left."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._url = make_url(means.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._stopping = threading.Event()
+        self._rope, self._bell = socket.socketpair()
+        self._bell.setblocking(False)
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+
+    def stop(self) -> None:
+        """End soon; what runs is given back, for whoever comes."""
+        self._stopping.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at once."""
+        with contextlib.suppress(OSError):
+            self._rope.send(b"!")
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(
+                    self._url, autocommit=True, connect_timeout=5, application_name="swap-worker"
+                ) as conn:
+                    # Before the first look: what comes after it is heard of.
+                    conn.execute(f"LISTEN {store.CHANNEL}")
+                    self._work(conn)
+            except (psycopg.Error, Unavailable):
+                log.warning("The database does not answer; the worker asks again.")
+                self._stopping.wait(AGAIN_SECONDS)
+            except Exception:
+                log.exception("A look at what is due failed; it is done again")
+                self._stopping.wait(AGAIN_SECONDS)
+        for each in list(self._threads):
+            each.join()
+        self._bell.close()
+        self._rope.close()
+
+    def _work(self, news: psycopg.Connection[Any]) -> None:
+        with selectors.DefaultSelector() as something:
+            something.register(news, selectors.EVENT_READ)
+            something.register(self._bell, selectors.EVENT_READ)
+            while not self._stopping.is_set():
+                self._look()
+                something.select(self._rest())
+                for _ in news.notifies(timeout=0):
+                    pass
+                with contextlib.suppress(BlockingIOError):
+                    self._bell.recv(4096)
+
+    @property
+    def _is_full(self) -> bool:
+        with self._lock:
+            return len(self._threads) >= self._means.at_once
+
+    def _rest(self) -> float:
+        """Return for how long nothing is to be done."""
+        if self._is_full:
+            return LOOK_SECONDS
+        with self._means.engine.connect() as conn:
+            wakes_at = store.wakes_at(conn)
+        if wakes_at is None:
+            return LOOK_SECONDS
+        return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
+
+    def _look(self) -> None:
+        """Make what is due, and claim as much as there is room for."""
+        while self._plan():
+            pass
+        while not self._is_full and not self._stopping.is_set() and self._claim():
+            pass
+
+    def _plan(self) -> bool:
+        with self._means.engine.begin() as conn:
+            return runs.plan(conn, self._means.now(), self._means.new_id)
+
+    def _claim(self) -> bool:
+        """Claim a run and begin it; tell whether there may be more."""
+        try:
+            with self._means.engine.begin() as conn:
+                found = runs.claim(conn, self._means.now())
+        except IntegrityError:  # another worker began another run of the same report in this moment
+            return True
+        if isinstance(found, Claimed):
+            thread = threading.Thread(target=self._execute, args=(found,), name=f"run {found.run.id}")
+            with self._lock:
+                self._threads.add(thread)
+            thread.start()
+        return found is not None
+
+    # ── One run, in a thread of its own: what it starts ends with that thread ───────────────────────
+    def _execute(self, claimed: Claimed) -> None:
+        try:
+            outcome = self._outcome(claimed)
+            if outcome is not None:
+                self._until_done(lambda: self._finish(claimed, outcome))
+            elif self._stopping.is_set():
+                self._until_done(lambda: self._give_back(claimed), tries=3)
+        except Exception:
+            log.exception("A run of a report failed here; another worker claims it when its lease is over")
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+            self.wake()
+
+    def _outcome(self, claimed: Claimed) -> Outcome | None:
+        means = self._means
+        with means.engine.begin() as conn:
+            document = editions.bare(conn, claimed.report.notebook_id, claimed.report.version)
+        token = runs.token(means.key, claimed, means.now(), means.run_seconds + LOOK_SECONDS)
+        try:
+            return execution.execute(
+                means.rules,
+                claimed,
+                document,
+                token,
+                means.run_seconds,
+                lambda: self._renew(claimed),
+                self._stopping,
+            )
+        except OSError as error:
+            why = f"This machine could not start it: {error.strerror or type(error).__name__}."
+            return Outcome(None, Problem("The run could not be started.", why=why), may_pass=True)
+
+    def _renew(self, claimed: Claimed) -> bool:
+        try:
+            with self._means.engine.begin() as conn:
+                return runs.renew(conn, claimed, self._means.now())
+        except Unavailable:  # it is ours until the lease is over, and whoever claims it then has another epoch
+            return True
+
+    def _finish(self, claimed: Claimed, outcome: Outcome) -> None:
+        try:
+            with self._means.engine.begin() as conn:
+                state = runs.finish(conn, claimed, outcome, self._means.now())
+        except Unavailable:
+            raise
+        except SwapError as error:
+            with self._means.engine.begin() as conn:
+                state = runs.finish(conn, claimed, runs.too_large(error), self._means.now())
+        log.info("run %s of report %s: %s", claimed.run.id, claimed.report.id, state or "not ours any more")
+
+    def _give_back(self, claimed: Claimed) -> None:
+        with self._means.engine.begin() as conn:
+            runs.give_back(conn, claimed, self._means.now())
+
+    def _until_done(self, work: Callable[[], None], tries: int = 600) -> None:
+        """Do something in the database, also when it is away for a while."""
+        for _ in range(tries):
+            try:
+                work()
+            except Unavailable:
+                time.sleep(AGAIN_SECONDS)
+            else:
+                return

@@ -1,0 +1,157 @@
+"""A worker runs reports with real kernels: as somebody who is not signed in, with a token that is worth its run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import text
+
+import services
+from integration.gateway.desks import EVERYONE, NO_CITIES, told
+from integration.reports import bureau
+from integration.reports.bureau import Bureau, until
+from services import Database
+from swap.identity import Principal, Via
+from swap.reports import execution, service
+from swap.reports.model import Report, Run, RunState, State
+
+PERIOD = "import swap\nprint(swap.period.start.isoformat(), swap.period.end.isoformat(), swap.period)"
+CITY = "print(swap.sql('SELECT city FROM lake.wmf.pageview_hourly WHERE page_id = 1').df()['city'][0])"
+ASKS = """
+import json, os, swap.client.tokens, urllib.request, urllib.error
+token = swap.client.tokens.ask(os.environ["SWAP_TOKEN_SOCKET"])[0]
+def ask(method, path):
+    told = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    asked = urllib.request.Request(os.environ["SWAP_GATEWAY"] + path, b"{}", told, method=method)
+    try:
+        return urllib.request.urlopen(asked).status
+    except urllib.error.HTTPError as error:
+        return error.code
+answers = [ask("PUT", "/v1/notebooks"), ask("POST", "/v1/tokens"), ask("POST", "/v1/servers/reading"), ask("POST", "/v1/queries")]
+print(json.dumps({"token": token, "answers": answers, "home": os.environ["HOME"], "names": sorted(os.environ)}))
+"""
+FOREVER = """
+import os, pathlib, time
+pathlib.Path("pid").write_text(str(os.getpid()))
+while True:
+    time.sleep(0.1)
+"""
+
+
+@pytest.fixture(scope="module")
+def it(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
+    with bureau.running(module_database, tmp_path_factory.mktemp("bureau")) as made:
+        yield made
+
+
+def printed(outputs: list[dict[str, object]]) -> str:
+    return str(outputs[-1]["text"]).strip()
+
+
+def test_a_report_runs_with_nobody_signed_in_and_each_reader_sees_what_they_may(it: Bureau) -> None:
+    report = it.schedule(PERIOD, CITY, ASKS)
+    first = it.ended(it.ask(report))
+    assert (first.state, first.edition, first.said) == (RunState.DONE, 1, None)
+    period, city, asked = (printed(outputs) for outputs in it.seen(report, first))
+    start, end, _ = period.split(" ", 2)
+    assert (datetime.fromisoformat(start), datetime.fromisoformat(end)) == (first.period.start, first.period.end)
+    assert datetime.fromisoformat(start).day == datetime.fromisoformat(end).day == 1
+    assert "+0" in start, "in the zone of the report"
+    assert city == "Berlin"
+    _token_is_worth_its_run(it, first, asked)
+    _reader_without_rights_sees_no_city(it, report, first)
+    second = it.ended(it.ask(report))
+    assert (second.state, second.edition, second.period) == (RunState.DONE, 2, first.period)
+
+
+def _token_is_worth_its_run(it: Bureau, run: Run, asked: str) -> None:
+    said = json.loads(asked)
+    refused, wrong, invalid = HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY
+    assert said["answers"][:3] == [refused, wrong, wrong]
+    assert said["answers"][3] in {HTTPStatus.BAD_REQUEST, invalid}, "what asks queries is let in, and reads nothing"
+    assert said["home"].startswith(str(it.directory / "runs"))
+    assert not {name for name in said["names"] if "CREDENTIAL" in name or "JUPYTERHUB" in name or "DATABASE" in name}
+    after = httpx.post(
+        f"{it.gateway.url}/v1/queries",
+        json={"statement": "SELECT 1"},
+        headers={"authorization": f"Bearer {said['token']}"},
+        trust_env=False,
+        verify=services.NO_TLS,
+    )
+    assert after.status_code == HTTPStatus.UNAUTHORIZED
+    assert run.ended_at is not None
+
+
+def _reader_without_rights_sees_no_city(it: Bureau, report: Report, run: Run) -> None:
+    with it.database.engine("owner").begin() as conn:
+        conn.execute(EVERYONE, {"id": report.notebook_id})
+    other = it.gateway.person("bob", "analysts")
+    bob = Principal(other.id, "bob", frozenset({"analysts"}), Via.PORTAL)
+    period, city, _ = it.seen(report, run, bob)
+    assert told(period) == told(city) == NO_CITIES, "all that this run's kernel shows comes from what it read"
+
+
+def test_a_cell_that_fails_ends_the_run_and_what_was_executed_is_kept(it: Bureau) -> None:
+    report = it.schedule("print('before')", "secret = {}\nsecret['Ulan Bator']", "print('after')")
+    run = it.ended(it.ask(report))
+    assert run.state is RunState.FAILED
+    assert run.said is not None
+    assert (run.cell, run.said.title, run.edition) == (2, "Cell 2 of 3 failed: KeyError.", None)
+    assert "Ulan Bator" not in str(run.said), "an error's text stands in the notebook, where rights are looked at"
+    before, failed, after = it.seen(report, run)
+    assert printed(before) == "before"
+    assert failed[0]["output_type"] == "error"
+    assert after == []
+
+
+def test_a_source_that_is_away_lets_it_be_tried_again(it: Bureau) -> None:
+    report = it.schedule("import swap\nraise swap.errors.Unavailable('lake does not answer')")
+    run_id = it.ask(report)
+    until(lambda: it.run(run_id).failures)
+    run = it.run(run_id)
+    assert (run.state, run.failures) == (RunState.WAITING, 1)
+    assert run.start_at > datetime.now(UTC)
+
+
+def test_a_report_that_is_ended_ends_what_it_runs(it: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "RENEW_SECONDS", 0.5)
+    report = it.schedule(FOREVER)
+    run_id = it.ask(report)
+    kernel = _kernel(it, run_id)
+    with it.database.engine("web").begin() as conn:
+        service.become(conn, it.who, report.id, State.ENDED, datetime.now(UTC))
+    until(lambda: not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_due_time_that_comes_is_run_by_itself(it: Bureau) -> None:
+    report = it.schedule(PERIOD)
+    with it.database.engine("owner").begin() as conn:
+        moved = "UPDATE swap.report SET next_due_at = next_due_at - interval '3 months' WHERE id = :id"
+        conn.execute(text(moved), {"id": report.id})
+        conn.execute(text("NOTIFY swap_reports"))
+
+    def runs() -> list[Run]:
+        with it.database.engine("web").begin() as conn:
+            looked = service.look(conn, it.who, report.id, datetime.now(UTC))
+            return service.history(conn, looked, 0)[0]
+
+    until(lambda: any(run.state is RunState.DONE for run in runs()))
+    last, *missed = runs()
+    assert (last.state, last.edition) == (RunState.DONE, 1)
+    assert {run.state for run in missed} == {RunState.LEFT}
+    assert len(missed) == 2
+
+
+def _kernel(it: Bureau, run_id: str) -> int:
+    """Return the process of a run's kernel, once a cell of it runs."""
+    folder = Path(it.directory / "runs" / f"{run_id}-1" / "work")
+    until((folder / "pid").exists)
+    until((folder / "pid").read_text)
+    return int((folder / "pid").read_text())
