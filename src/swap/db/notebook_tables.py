@@ -33,6 +33,7 @@ notebook = Table(
     Column("copied_version", Integer, nullable=True),
     Column("edited", Boolean, nullable=False, server_default="false"),  # whether somebody else has saved it
     moment("created_at", now=True),
+    moment("placed_at", now=True),  # since when it lies in its folder
     moment("deleted_at", nullable=True),
     Index("ix_notebook_place", "person_id", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
     Index(None, "copied_from", postgresql_where=text("copied_from IS NOT NULL")),

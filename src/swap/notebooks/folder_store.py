@@ -86,7 +86,7 @@ def given(whom: Callable[[FromClause], ColumnElement[bool]], *notebooks: ColumnE
         .join(notebook, notebook.c.id == notebook_share.c.notebook_id)
         .where(*notebooks, whom(notebook_share))
     )
-    came_at = func.greatest(folder_share.c.at, notebook.c.created_at)
+    came_at = func.greatest(folder_share.c.at, notebook.c.placed_at)
     of_folders = (
         select(notebook.c.id, *(folder_share.c[name] for name in _COLUMNS), came_at)
         .join(folder_share, lies_in(notebook))

@@ -77,7 +77,7 @@ def move(conn: Connection, principal: Principal, old: str, new: str, now: dateti
         taken = store.hold(conn, principal.id, to)
         if taken is not None and taken.notebook_id != notebook_id:
             _delete(conn, principal, taken.notebook_id, to, now)
-        store.move(conn, notebook_id, to)
+        store.move(conn, notebook_id, to, now)
         moved = events.NotebookMoved(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=to)
         audit.record(conn, moved)
     return len(found)
@@ -293,7 +293,7 @@ def bring_back(
     if taken is not None:
         # Its file is gone, or this one could not have its name.
         _delete(conn, principal, taken.notebook_id, path, now)
-    store.bring_back(conn, notebook_id, path)
+    store.bring_back(conn, notebook_id, path, now)
     audit.record(
         conn,
         events.NotebookBroughtBack(person_id=principal.id, via=principal.via, notebook_id=notebook_id, path=path),

@@ -367,7 +367,9 @@ def give(
     """
     there = (notebook.c.person_id == person_id, notebook.c.path == path, notebook.c.deleted_at.is_(None))
     conn.execute(update(notebook).where(*there).values(deleted_at=now))
-    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(person_id=person_id, path=path))
+    conn.execute(
+        update(notebook).where(notebook.c.id == notebook_id).values(person_id=person_id, path=path, placed_at=now)
+    )
     conn.execute(
         update(notebook_version)
         .where(notebook_version.c.notebook_id == notebook_id, notebook_version.c.number == number)

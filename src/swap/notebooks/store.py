@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, case, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_part, notebook_version
@@ -62,7 +62,7 @@ def _head(conn: Connection, wanted: Any) -> Head | None:
 
 def add(conn: Connection, notebook_id: str, person_id: str, path: str, now: datetime) -> None:
     """Make a notebook without a version, unless one of this path was made meanwhile."""
-    values = {"id": notebook_id, "person_id": person_id, "path": path, "created_at": now}
+    values = {"id": notebook_id, "person_id": person_id, "path": path, "created_at": now, "placed_at": now}
     conn.execute(upsert(notebook).values(**values).on_conflict_do_nothing())
 
 
@@ -278,9 +278,12 @@ def name_version(conn: Connection, notebook_id: str, number: int, name: str) -> 
     return done.rowcount == 1
 
 
-def move(conn: Connection, notebook_id: str, path: str) -> None:
+def move(conn: Connection, notebook_id: str, path: str, now: datetime) -> None:
     """Give a notebook another path."""
-    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(path=path))
+    folder = func.regexp_replace(notebook.c.path, "[^/]*$", "")
+    stays = folder == path[: path.rfind("/") + 1]
+    values = {"path": path, "placed_at": case((stays, notebook.c.placed_at), else_=now)}
+    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(**values))
     due.mark(conn, notebook_id)
 
 
@@ -317,6 +320,7 @@ def deleted(conn: Connection, person_id: str, before: tuple[datetime, str] | Non
     return tuple(Deleted(row.id, row.path, row.head, row.deleted_at) for row in found)
 
 
-def bring_back(conn: Connection, notebook_id: str, path: str) -> None:
+def bring_back(conn: Connection, notebook_id: str, path: str, now: datetime) -> None:
     """Let a deleted notebook be where it is now."""
-    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(path=path, deleted_at=None))
+    back = {"path": path, "placed_at": now, "deleted_at": None}
+    conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(**back))

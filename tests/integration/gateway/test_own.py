@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 import saves
 from integration.gateway.desks import CITIES, COUNTRIES, Desk
-from integration.gateway.gateways import Gateway, Person
+from integration.gateway.gateways import POLICY, Gateway, Person
 from integration.gateway.test_shared import Reader, asked, read, share
 from swap.identity import Principal, Via
-from swap.notebooks import comments, history
+from swap.notebooks import comments, saving
 from swap.notebooks.comments import Place
 
 STEPS = ("", "/version")
@@ -53,7 +53,7 @@ def test_the_newest_version_comes_as_it_was_saved_wherever_it_was(ann: Desk) -> 
     assert (said["shown"], said["role"], document) == (1, "own", first)
     with ann.swap.database.engine("owner").begin() as conn:
         other = saves.sent(second, path="folder/a.ipynb", base=1)
-        history.save(conn, ann.principal, other, datetime.now(UTC), lambda: "n")
+        saving.save(conn, POLICY, ann.principal, other, datetime.now(UTC), lambda: "n")
     said, document = read(own(ann, "folder/a.ipynb", "/version"))
     assert (said["shown"], document) == (2, second)
 

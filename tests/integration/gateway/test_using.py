@@ -215,3 +215,17 @@ def test_a_kernel_reads_no_more_of_it_and_no_other_power_reads_this(ann: Desk, b
         for wrong in ("version=1&cell=1", "version=1&cell=0", f"version=1&cell={2**70}", "version=2&cell=0"):
             assert client.get(f"/v1/used/{saved[0]}/output?{wrong}").status_code in {400, 404}
         assert client.get("/v1/used/..%2f/output?version=1&cell=0").status_code == 404
+
+
+def test_of_what_was_moved_into_a_folder_that_is_shared_older_versions_are_its_owners(ann: Desk, bob: Desk) -> None:
+    """Nobody could see them where it lay before, whenever it was made and the folder was shared."""
+    owner, _ = named(ann), save(ann, "a.ipynb", "password = 'x'")
+    anns, theirs = Principal(ann.person.id, "x", frozenset(), Via.PORTAL), Share(Kind.PERSON, bob.person.id, Role.VIEW)
+    with ann.web.begin() as conn:
+        folders.share(conn, anns, "shared", theirs, datetime.now(UTC))
+    save(ann, "a.ipynb", "taken_out = 1", base=1)
+    for old, new in (("a.ipynb", "shared/a.ipynb"), ("shared/a.ipynb", "shared/b.ipynb")):
+        ann.home.ask("POST", "/v1/notebooks/move", json={"old": old, "new": new}).raise_for_status()
+    save(ann, "shared/b.ipynb", "later = 1", base=2)
+    assert [read(used(bob, f"{owner}/b", number))[0]["version"] for number in (2, 3)] == [2, 3]
+    assert why(used(bob, f"{owner}/b", 1), 404)

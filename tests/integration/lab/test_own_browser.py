@@ -25,7 +25,7 @@ from integration.lab.desks import Desk, opened
 from integration.lab.test_saving import gateway
 from integration.lab.windows import forgotten
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import history, saving
 
 __all__ = ["gateway"]
 PYTHON: dict[str, Any] = {"kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}}
@@ -101,7 +101,7 @@ def test_what_another_machine_saved_is_put_together_with_mine(ann: Desk, page: P
     principal = Principal(ann.person.id, "ann", frozenset(), Via.SERVER)
     theirs = saves.sent(document(*THEIRS), path="machines.ipynb", base=1)
     with ann.gateway.database.engine("owner").begin() as conn:
-        history.save(conn, principal, theirs, datetime.now(UTC), lambda: "n")
+        saving.save(conn, Policy(), principal, theirs, datetime.now(UTC), lambda: "n")
 
     question = choose(page)
     expect(radio(question, "Cell 1: you both changed it", "Both, mine first")).to_be_checked()

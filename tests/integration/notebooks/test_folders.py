@@ -20,10 +20,11 @@ from integration.notebooks.test_sharing import heard
 from swap.db.notebook_tables import folder_share, notebook, notice
 from swap.errors import Forbidden, Invalid, LimitExceeded, NotFound
 from swap.identity import Principal, Via
-from swap.notebooks import card_store, cards, folder_store, folders, history, notices, sharing
+from swap.notebooks import card_store, cards, folder_store, folders, history, notices, saving, sharing
 from swap.notebooks.card_store import Wanted
 from swap.notebooks.shares import Kind, Role, Share
 from swap.people import service as people
+from swap.settings import Policy
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -45,7 +46,7 @@ class Site:
     def save(self, path: str, owner: Principal | None = None) -> str:
         with self.gateway.begin() as conn:
             sent = saves.sent(saves.notebook("one"), path=path)
-            return history.save(conn, owner or self.ann, sent, NOW, lambda: secrets.token_hex(16)).notebook_id
+            return saving.save(conn, Policy(), owner or self.ann, sent, NOW, lambda: secrets.token_hex(16)).notebook_id
 
     def move(self, old: str, new: str) -> None:
         """Move a notebook or a folder, as a person's server tells of it, by the account that has no right to shares."""

@@ -22,7 +22,7 @@ from integration.gateway.gateways import POLICY, Gateway, Person
 from integration.gateway.gateways import running as gateway_running
 from swap.identity import Principal, Via
 from swap.launch.rules import rules
-from swap.notebooks import history, shown
+from swap.notebooks import saving, shown
 from swap.people import service as people
 from swap.reports import service, store
 from swap.reports.model import Missed, Overlap, Report, Run, RunState
@@ -49,7 +49,7 @@ class Bureau:
         document = notebooks.notebook(*(notebooks.code(each) for each in sources))
         path = f"{secrets.token_hex(4)}.ipynb"
         with self.database.engine("owner").begin() as conn:
-            head = history.save(conn, self.who, saves.sent(document, path=path), datetime.now(UTC), new_id)
+            head = saving.save(conn, POLICY, self.who, saves.sent(document, path=path), datetime.now(UTC), new_id)
         with self.database.engine("web").begin() as conn:
             wanted = Schedule.read(text, "Europe/Berlin")
             return service.schedule(

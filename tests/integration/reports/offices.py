@@ -13,12 +13,13 @@ import saves
 import services
 from swap.db.report_tables import report_run
 from swap.identity import Principal, Via
-from swap.notebooks import history
+from swap.notebooks import saving
 from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.reports import runs, service
 from swap.reports.model import Claimed, Missed, Overlap, Report, Run
 from swap.reports.schedule import Schedule
+from swap.settings import Policy
 
 BEGIN = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -42,7 +43,9 @@ class Office:
 
     def save(self, *sources: str) -> str:
         with self.database.engine("owner").begin() as conn:
-            head = history.save(conn, self.person, saves.sent(saves.notebook(*sources), base=0), self.now, new_id)
+            head = saving.save(
+                conn, Policy(), self.person, saves.sent(saves.notebook(*sources), base=0), self.now, new_id
+            )
         return head.notebook_id
 
     def schedule(self, text: str, missed: Missed = Missed.LATEST, overlap: Overlap = Overlap.WAIT) -> Report:

@@ -12,6 +12,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    placed = sa.Column("placed_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False)
+    op.add_column("notebook", placed, schema="swap")
     op.create_table(
         "folder_share",
         sa.Column("person_id", sa.String(10), nullable=False),
@@ -33,3 +35,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("folder_share", schema="swap")
+    op.drop_column("notebook", "placed_at", schema="swap")
