@@ -64,7 +64,7 @@ def test_a_missing_settings_file_says_which_and_what_to_do(tmp_path: Path) -> No
     assert "--config" in told.stdout
 
 
-@pytest.mark.parametrize("name", ["gateway", "web", "hub"])
+@pytest.mark.parametrize("name", ["gateway", "web", "hub", "worker"])
 def test_a_process_without_its_runtime_says_who_starts_it(tmp_path: Path, name: str) -> None:
     told = swap(name, directory=tmp_path)
     assert told.returncode == 2

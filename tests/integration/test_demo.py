@@ -110,6 +110,7 @@ def test_it_ends_with_the_address_the_people_and_the_way_from_another_host(demo:
         ("swap.processes.hub", ("numpy", "pyarrow"), "sqlalchemy"),
         ("swap.processes.web", ("numpy", "pyarrow", "duckdb", "cryptography"), "sqlalchemy"),
         ("swap.processes.gateway", ("numpy", "cryptography"), "pyarrow"),
+        ("swap.processes.worker", ("numpy", "pyarrow", "duckdb", "cryptography"), "sqlalchemy"),
     ],
 )
 def test_a_process_that_rests_holds_no_library_that_it_does_not_need(
@@ -130,7 +131,7 @@ def mapped(demo: Demo, module: str) -> str:
 
 
 def test_every_step_is_told_with_its_seconds(demo: Demo) -> None:
-    for step in ("data", "database", "schema", "traefik", "gateway", "web", "hub"):
+    for step in ("data", "database", "schema", "traefik", "gateway", "web", "hub", "worker"):
         assert re.search(rf"^  {step} .* \d+\.\d s$", demo.output, re.MULTILINE), step
     assert re.search(r"lake\.wmf\.pageview_hourly · \d+\.\d MB", demo.output)
 
