@@ -3,6 +3,7 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Contents, ServerConnection } from '@jupyterlab/services';
 import { Widget } from '@lumino/widgets';
+import { Refused } from '../api';
 import { Asked, newer, quiet } from '../conflict';
 import { copyName } from '../copy';
 import { el } from '../dom';
@@ -44,7 +45,7 @@ export function saySaves(context: Context, drive: SharedDrive, notebook: string,
       }
       asking = true;
       try {
-        switch (version === null ? await chooseWithout((error as Error).message) : await choose(context.localPath, version)) {
+        switch (version === null ? await chooseWithout((error as Error).message) : await choose(drive.said(notebook)?.name ?? '', version)) {
           case 'copy':
             home.open(await keepCopy(context, drive, notebook, home));
             throw quiet('ModalCancelError');
@@ -80,7 +81,8 @@ export async function keepCopy(context: Context, drive: SharedDrive, notebook: s
 }
 
 function mayNot(error: unknown): boolean {
-  return error instanceof ServerConnection.ResponseError && (error.response.status === 403 || error.response.status === 404);
+  const refused = error instanceof Refused ? error : error instanceof ServerConnection.ResponseError ? error.response : null;
+  return refused?.status === 403 || refused?.status === 404;
 }
 
 async function choose(name: string, version: number): Promise<string> {

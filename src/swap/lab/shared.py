@@ -110,6 +110,8 @@ class Version(Opening):
             environment = await contents.environment(document, path)
             save = Save(f"{notebook_id}.ipynb", base, "saved", save_id, taken.digest, environment, taken, lambda: taken)
             self.finish({"version": await self.store.edit(notebook_id, save)})
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise web.HTTPError(400) from error
         except SwapError as error:
             self._refuse(error)
 
@@ -129,13 +131,13 @@ def opened(sent: bytes) -> bytes:
 def edited(document: Any, size_bytes: int) -> Taken:
     """Take apart what is saved of a shared notebook, without what stands in place of outputs that are hidden.
 
-    Raises Invalid, LimitExceeded.
+    Raises Invalid, LimitExceeded, and what Python does with what is no notebook at all.
     """
     if size_bytes > content.WHOLE_BYTES:
         raise content.too_large()
     locks.keep(document)
-    for cell in document.get("cells") or () if isinstance(document, dict) else ():
-        if isinstance(cell, dict) and any(_is_hidden(output) for output in cell.get("outputs") or ()):
+    for cell in document["cells"]:
+        if any(_is_hidden(output) for output in cell.get("outputs") or ()):
             cell.update(outputs=[], execution_count=None)
     return content.take_apart(document)
 

@@ -143,6 +143,11 @@ def _is_shared(said: Mapping[str, Any]) -> bool:
     return "notebook" in said or "run" in said
 
 
+def _page_of(said: Mapping[str, Any]) -> str:
+    """Return the portal's page of what an address shows that is no file of its person's."""
+    return f"/reports/{said['report']}/runs/{said['run']}" if "run" in said else f"/n/{said['notebook']}"
+
+
 def _same_file(portal: Portal, person: Principal, path: str, is_: str) -> bytes:
     """Return a notebook's file, if it is what an address was made for.  Raises NotFound."""
     found = file(portal, person, path)
@@ -252,7 +257,7 @@ class Content:
         made_at = datetime.fromtimestamp(float(said["iat"]), UTC)
         if seen is not None:
             of_store = lambda: put_together(portal, seen)  # noqa: E731
-            charts = f"/n/{said['notebook']}/chart?chart="
+            charts = f"{_page_of(said)}/chart?chart="
             return Opened(person, seen.opened.name, seen.key, made_at, of_store, shared=True, charts=charts)
         of_file = lambda: _same_file(portal, person, said["path"], said["is"])  # noqa: E731
         charts = f"/notebooks/chart?{urlencode({'path': said['path']})}&chart="

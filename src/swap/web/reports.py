@@ -22,7 +22,7 @@ from swap.web import content
 from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
-from swap.web.reading import as_wished
+from swap.web.reading import as_wished, moving
 
 ID = re.compile(r"[0-9a-f]{1,64}")
 STATES = {
@@ -104,6 +104,19 @@ def run(portal: Portal, visit: Visit) -> Response:
         run=found,
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
+
+
+def chart(portal: Portal, visit: Visit) -> Response:
+    """A chart of what a run executed, where it moves, for as long as its reader may see it."""
+    with portal.engine.begin() as conn:
+        looked = _look(visit, conn)
+        found = service.run_of(conn, looked, _id(visit, "run_id"))
+        seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
+        sharing.read(conn, visit.person, looked.opened, "chart", seen.hidden_outputs)
+    of, at = (looked.report.id, found.id), portal.address(visit.request)
+    shown = content.run_address(portal, at, visit.signed_in, of, seen, visit.now)
+    back = f"/reports/{looked.report.id}/runs/{found.id}"
+    return moving(portal, visit, shown, looked.opened.name, back, f"{back}/still?is={seen.key}")
 
 
 def still(portal: Portal, visit: Visit) -> Response:

@@ -123,6 +123,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/reports/{report_id}/accept", reports.accept),
     Route("GET", "/reports/{report_id}/runs/{run_id}", reports.run),
     Route("GET", "/reports/{report_id}/runs/{run_id}/still", reports.still),
+    Route("GET", "/reports/{report_id}/runs/{run_id}/chart", reports.chart),
     Route("GET", "/notebooks/report", reports.of_mine),
     Route("GET", "/n/{notebook_id}/report", reports.ask),
     Route("POST", "/n/{notebook_id}/report", reports.create),

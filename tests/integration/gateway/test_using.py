@@ -16,7 +16,7 @@ from integration.gateway.gateways import Gateway
 from integration.gateway.test_shared import Reader, share, unshare
 from swap import content
 from swap.identity import Principal, Via
-from swap.notebooks import sharing
+from swap.notebooks import folders, sharing
 from swap.notebooks.shares import Kind, Role, Share
 
 

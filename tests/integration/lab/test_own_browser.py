@@ -26,6 +26,7 @@ from integration.lab.test_saving import gateway
 from integration.lab.windows import forgotten
 from swap.identity import Principal, Via
 from swap.notebooks import history, saving
+from swap.settings import Policy
 
 __all__ = ["gateway"]
 PYTHON: dict[str, Any] = {"kernelspec": {"name": "swap", "display_name": "Python (SWAP)", "language": "python"}}

@@ -99,13 +99,21 @@ def asked(path, data=None):
         return urllib.request.urlopen(request).status
     except urllib.error.HTTPError as error:
         return error.code
-print([asked(path) for path in ("/v1/catalog", "/v1/shared", "/v1/shared/{saved}/version", "/v1/own?path=a.ipynb")], asked("/v1/servers/reading", b""))
+def sent():
+    request = urllib.request.Request(os.environ["SWAP_GATEWAY"] + "/v1/shared/{saved}/version", b"", method="PUT")
+    request.add_header("Authorization", f"Bearer {{token}}")
+    try:
+        return urllib.request.urlopen(request).status
+    except urllib.error.HTTPError as error:
+        return error.code
+print([asked(path) for path in ("/v1/catalog", "/v1/shared", "/v1/shared/{saved}/version", "/v1/own?path=a.ipynb")], sent())
+print([asked(f"/v1/servers/{{each}}", b"") for each in ("reading", "saving")])
 """
     try:
         printed = kernel.run(code, prints=True)
     finally:
         kernel.socket.close()
-    assert printed == "[200, 403, 403, 403] 401\n"
+    assert printed == "[200, 403, 403, 403] 403\n[401, 401]\n"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,30 @@ def test_a_path_leads_to_no_other_question(bob: Desk, saved: str, path: str) -> 
     assert answer.status_code in {400, 404}, answer.text
 
 
-@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
+def edit(bob: Desk, saved: str, document: Any) -> httpx.Response:
+    body = {"base": 1, "path": f"Shared:{saved}/a (ann).ipynb", "content": document}
+    return bob.ask("PUT", f"/swap/shared/{saved}/version", json=body)
+
+
+def test_it_is_saved_by_who_may_edit_it_without_what_stands_in_place_of_hidden_outputs(bob: Desk, saved: str) -> None:
+    stands_in = notebooks.shown({content.HIDDEN: {"datasets": [], "ask": "x"}})
+    document = saves.notebook("1", "print(2)", outputs={0: [stands_in], 1: [notebooks.printed("2")]})
+    answer = edit(bob, saved, document)
+    assert (answer.status_code, answer.json()["error"]["title"]) == (403, "You may view a, and not edit it.")
+    with bob.gateway.database.engine("owner").begin() as conn:
+        conn.execute(text("UPDATE swap.notebook_share SET role = 'edit' WHERE notebook_id = :id"), {"id": saved})
+    address = f"{bob.server.url}/swap/shared/{saved}/version"
+    assert httpx.put(address, json={}, timeout=60, verify=NO_TLS).status_code in {302, 403}, "without their login"
+    for _ in range(2):
+        answer = edit(bob, saved, document)
+        assert (answer.status_code, answer.json()) == (200, {"version": 2}), answer.text
+    outputs = [cell["outputs"] for cell in asked(bob, "/{}/version", saved).json()["content"]["cells"]]
+    assert outputs == [[], [notebooks.printed("2")]]
+    for malformed in ({"cells": 1}, [], {"nbformat": 4, "cells": [{"outputs": 1}]}, {"nbformat": 3, "cells": []}):
+        assert edit(bob, saved, malformed).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH"])
 def test_nothing_is_written(bob: Desk, saved: str, method: str) -> None:
     for step in STEPS:
         answer = bob.ask(method, f"/swap/shared{step.format(saved)}", json={})
