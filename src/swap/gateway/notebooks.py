@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from swap import content
 from swap.errors import Invalid, Problem
 from swap.gateway.asking import SAVING, Body, Saving, WithParts
-from swap.notebooks import history
+from swap.notebooks import history, room
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.notebooks.workspace import parts as steps
 from swap.query.execution.uploads import spooled
@@ -72,9 +72,12 @@ async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
         def take() -> dict[str, Any]:
             file.seek(0)
             sent = received(file)
+            most, now = with_parts.settings.keep.person_bytes, with_parts.queries.now()
             with with_parts.engine.begin() as conn:
-                head = history.save(conn, caller.principal, sent, with_parts.queries.now(), with_parts.new_id)
-            return {"notebook": head.notebook_id, "version": head.number, "digest": head.digest}
+                head = history.save(conn, caller.principal, sent, now, with_parts.new_id, most)
+                warning = room.of(conn, caller.principal.id, most).warning
+            told = {"notebook": head.notebook_id, "version": head.number, "digest": head.digest}
+            return told | ({"warning": warning} if warning else {})
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
 

@@ -53,6 +53,8 @@ class Store:
         self._url = gateway + PATH
         self._health = gateway + "/v1/health"
         self._tokens = tokens
+        self.warning = ""
+        """What was said of the room that is left, with the last version."""
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, verify=NO_TLS)
 
@@ -64,7 +66,9 @@ class Store:
         answer = await self._ask("PUT", content=written(save, known))
         if answer.status_code == 409 and _error(answer).problem.extra.get("send") == "all":
             answer = await self._ask("PUT", content=written(replace(save, taken=save.whole()), frozenset()))
-        return int(_read(answer)["version"])
+        said = _read(answer)
+        self.warning = str(said.get("warning", ""))
+        return int(said["version"])
 
     async def move(self, old: str, new: str) -> None:
         """Let a notebook, or all in a folder, keep its history.  Raises as `save` does."""

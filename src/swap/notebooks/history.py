@@ -16,7 +16,7 @@ from swap import audit, content
 from swap.content import Manifest
 from swap.errors import Conflict, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import changes, events, lineages, sight, store
+from swap.notebooks import changes, events, lineages, room, sight, store
 from swap.notebooks.changes import Change
 from swap.notebooks.model import name_of
 from swap.notebooks.sight import Hidden
@@ -28,7 +28,14 @@ NOTHING = Manifest({}, 0, ())
 NOWHERE = Problem("There is no history of this notebook.", todo="A notebook has one from its first save in JupyterLab.")
 
 
-def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_id: Callable[[], str]) -> Head:
+def save(
+    conn: Connection,
+    principal: Principal,
+    sent: Sent,
+    now: datetime,
+    new_id: Callable[[], str],
+    most_bytes: int | None = None,
+) -> Head:
     """Append a version, unless the newest has this content or the save was taken before; return what is newest then.
 
     Raises StaleBase, which carries the newest version, PartsMissing, LimitExceeded.
@@ -47,7 +54,10 @@ def save(conn: Connection, principal: Principal, sent: Sent, now: datetime, new_
     if head.digest != sent.digest:
         _demand_newest(conn, head, sent)
     original = _mark_copy(conn, principal, head, sent) if head.number == 0 and sent.manifest.cells else None
-    return _append(conn, principal, head, sent, original, now)
+    made = _append(conn, principal, head, sent, original, now)
+    if most_bytes is not None:
+        room.demand(conn, principal.id, most_bytes)
+    return made
 
 
 def _demand_newest(conn: Connection, head: Head, sent: Sent) -> None:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
-from swap.notebooks import model, sharing
+from swap.notebooks import model, room, sharing
 from swap.notebooks import service as notebooks
 from swap.web import catalogue, partitions
 from swap.web.asked import begins, pages
@@ -30,6 +30,8 @@ def listing(portal: Portal, visit: Visit) -> Response:
     first = begins(visit)
     with portal.engine.begin() as conn:
         received, more = sharing.received(conn, visit.person, visit.now, first)
+        warning = room.of(conn, visit.person.id, portal.settings.keep.person_bytes).warning
+        large = room.largest(conn, room.LARGEST, visit.person.id) if warning else []
     shown = tuple(
         item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
     )
@@ -43,6 +45,8 @@ def listing(portal: Portal, visit: Visit) -> Response:
         text=text,
         complete=found.complete,
         received=received,
+        warning=warning,
+        large=[(each.path, room.amount(each.used)) for each in large],
         server=server_of(portal, visit),
         lab=lambda path="": lab(portal, visit, path),
         **pages("/notebooks", first, sharing.PAGE, more=more, part="#received"),
