@@ -8,7 +8,7 @@ import { pageOf } from './pages';
 import { explained, said, Saved } from './version';
 
 const POLL_MS = 5000;
-const NOT_YET: Saved = { version: null, why: null };
+const NOT_YET: Saved = { version: null, why: null, warning: '' };
 
 export function addSaved(bar: IStatusBar, tracker: INotebookTracker): void {
   const link = el('a', { class: 'swap-saved', target: '_blank', rel: 'noopener' });
@@ -21,7 +21,7 @@ export function addSaved(bar: IStatusBar, tracker: INotebookTracker): void {
     const text = said(saved);
     item.setHidden(!text);
     if (panel && link.textContent !== text) {
-      link.replaceChildren(saved.version === null ? icon('error', 'l-warn') : '', text);
+      link.replaceChildren(saved.version === null || saved.warning ? icon('error', 'l-warn') : '', text);
     }
     link.title = explained(saved);
     link.href = pageOf('history', panel?.context.path ?? '');

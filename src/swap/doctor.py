@@ -24,6 +24,7 @@ from swap.errors import SwapError
 from swap.hub.directories import registry as registry_of_directories
 from swap.launch import possible
 from swap.launch.limits import find
+from swap.notebooks import room
 from swap.runtime import Runtime
 from swap.settings import Address, HiveSource, Secret, Settings, load
 from swap.settings.origins import PROBE
@@ -74,7 +75,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
             todo="Start it: make demo, or swap up. The sources are tested all the same.",
         )
     else:
-        yield _database(here)
+        yield from _database(here, settings.keep.person_bytes)
         yield _process("gateway", here.gateway_port, "/v1/health", settings.state)
         yield _process("web", here.web_port, "/ping", settings.state)
         yield _process("hub", here.hub_port, "/hub/health", settings.state)
@@ -167,29 +168,25 @@ def _closed(name: str, secret: Path) -> Iterator[Finding]:
         yield Finding(name, works=False, saw=f"other users may read {secret}", todo=f"chmod 600 {secret}")
 
 
-def _database(here: Runtime) -> Finding:
-    owner = engine.create(here.database_urls["owner"], connections=1)
+def _database(here: Runtime, most: int) -> Iterator[Finding]:
+    owner = engine.create(here.database_urls["owner"], connections=2)
     try:
         with owner.connect() as conn:
             server = conn.scalar(text("SHOW server_version"))
-        found, wanted = migrate.version(owner), migrate.newest()
+            found, wanted = migrate.version(owner), migrate.newest()
+            taken = room.told(conn, most) if found == wanted else None
     except SwapError as error:
-        return Finding(
-            "database",
-            works=False,
-            saw=str(error.problem.title),
-            todo=f"{error.details or error.problem.why}. Its log: logs/postgres.log in the state directory.",
-        )
+        todo = f"{error.details or error.problem.why}. Its log: logs/postgres.log in the state directory."
+        yield Finding("database", works=False, saw=str(error.problem.title), todo=todo)
+        return
     finally:
         owner.dispose()
-    if found != wanted:
-        return Finding(
-            "database",
-            works=False,
-            saw=f"its schema is version {found or 'none'}, this SWAP needs {wanted}",
-            todo="swap migrate",
-        )
-    return Finding("database", works=True, saw=f"PostgreSQL {server}, schema {found}")
+    if taken is None:
+        saw = f"its schema is version {found or 'none'}, this SWAP needs {wanted}"
+        yield Finding("database", works=False, saw=saw, todo="swap migrate")
+        return
+    yield Finding("database", works=True, saw=f"PostgreSQL {server}, schema {found}")
+    yield Finding("notebooks", works=True, saw=taken[0], todo=taken[1])
 
 
 def _process(name: str, port: int, path: str, state: Path) -> Finding:

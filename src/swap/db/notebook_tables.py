@@ -28,6 +28,7 @@ notebook = Table(
     Column("person_id", String(10), ForeignKey("swap.person.id"), nullable=False),
     Column("path", Text, nullable=False),  # below the home, as it is now
     Column("head", Integer, nullable=False, server_default="0"),  # the newest version's number; 0 before the first
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),  # of its parts, packed
     # What it was forked from, or whose history a copy goes on from that its person made in their home.
     Column("copied_from", Text, ForeignKey("swap.notebook.id", ondelete="SET NULL"), nullable=True),
     Column("copied_version", Integer, nullable=True),

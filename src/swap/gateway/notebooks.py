@@ -18,7 +18,7 @@ from swap.errors import Invalid, NotFound, Problem
 from swap.gateway.answers import answer
 from swap.gateway.asking import SAVING, Body, Parts, Saving, WithParts
 from swap.identity import Principal
-from swap.notebooks import bound, history, saving, sharing
+from swap.notebooks import bound, history, room, saving, sharing
 from swap.notebooks.model import ID
 from swap.notebooks.versions import Kind, Part, Sent
 from swap.notebooks.workspace import parts as steps
@@ -77,11 +77,14 @@ async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
         def take() -> dict[str, Any]:
             file.seek(0)
             sent = received(file)
-            policy, now = with_parts.settings.policy, with_parts.queries.now()
+            settings, now = with_parts.settings, with_parts.queries.now()
+            person, most = caller.principal, settings.keep.person_bytes
+            results = _results(with_parts, person)
             with with_parts.engine.begin() as conn:
-                results = _results(with_parts, caller.principal)
-                head = saving.save(conn, policy, caller.principal, sent, now, with_parts.new_id, results)
-            return {"notebook": head.notebook_id, "version": head.number}
+                head = saving.save(conn, settings.policy, person, sent, now, with_parts.new_id, results, most)
+                warning = room.of(conn, person.id, most).warning
+            told = {"notebook": head.notebook_id, "version": head.number}
+            return told | ({"warning": warning} if warning else {})
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
 
@@ -98,10 +101,11 @@ async def edit(notebook_id: str, request: Request, with_parts: WithParts) -> dic
         def take() -> dict[str, Any]:
             file.seek(0)
             sent = received(file)
-            policy, now = with_parts.settings.policy, with_parts.queries.now()
+            settings, now = with_parts.settings, with_parts.queries.now()
+            person, most = caller.principal, settings.keep.person_bytes
+            results = _results(with_parts, person)
             with with_parts.engine.begin() as conn:
-                results = _results(with_parts, caller.principal)
-                number = saving.edit(conn, policy, caller.principal, notebook_id, sent, now, results)
+                number = saving.edit(conn, settings.policy, person, notebook_id, sent, now, results, most)
             return {"notebook": notebook_id, "version": number}
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)

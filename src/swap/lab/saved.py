@@ -42,9 +42,10 @@ class SavedNow(APIHandler):
 def _as_json(saved: Saved | None) -> dict[str, Any]:
     """Return how a notebook was saved, for the page."""
     if saved is None:
-        return {"version": None, "why": None}
+        return {"version": None, "why": None, "warning": ""}
     problem = saved.problem
-    return {"version": saved.version, "why": problem and " ".join(filter(None, (problem.title, problem.why)))}
+    why = problem and " ".join(filter(None, (problem.title, problem.why)))
+    return {"version": saved.version, "why": why, "warning": saved.warning}
 
 
 def routes(base_url: str, saving: Saving) -> list[tuple[Any, ...]]:

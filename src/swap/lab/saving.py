@@ -41,6 +41,8 @@ class Saved:
     """None while it is on this machine only."""
     problem: Problem | None = None
     """Why it is."""
+    warning: str = ""
+    """What SWAP said of the room that is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Saving:
             self._journal.done(entry)
             self._saved[path] = Saved(None, error.problem)
         else:
-            self._saved[path] = Saved(self._known[entry.path].version)
+            self._saved[path] = Saved(self._known[entry.path].version, None, self._store.warning)
 
     def _keep(self, entry: Entry, target: Path) -> None:
         """Put the file into its place, and let the journal have it too."""

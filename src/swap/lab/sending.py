@@ -54,6 +54,8 @@ class Store:
         self._gateway = gateway
         self._health = gateway + "/v1/health"
         self._tokens = tokens
+        self.warning = ""
+        """What was said of the room that is left, with the last version."""
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, verify=NO_TLS)
 
@@ -65,7 +67,9 @@ class Store:
         answer = await self._ask("PUT", content=written(save, known))
         if answer.status_code == 409 and _error(answer).problem.extra.get("send") == "all":
             answer = await self._ask("PUT", content=written(replace(save, taken=save.whole()), frozenset()))
-        return int(_read(answer)["version"])
+        said = _read(answer)
+        self.warning = str(said.get("warning", ""))
+        return int(said["version"])
 
     async def edit(self, notebook_id: str, save: Save) -> int:
         """Send a version of a notebook that another shares, whole; return its number.  Raises as `save` does."""

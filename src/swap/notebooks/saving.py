@@ -17,7 +17,7 @@ from swap import content
 from swap.content import Manifest
 from swap.errors import Invalid, NotFound, Problem
 from swap.identity import Principal, Via
-from swap.notebooks import bound, history, keeping, lineages, share_store, sharing, shown, sight, store
+from swap.notebooks import bound, history, keeping, lineages, room, share_store, sharing, shown, sight, store
 from swap.notebooks.shares import Role
 from swap.notebooks.versions import Head, Kind, Part, PartsMissing, Sent, stale
 from swap.settings import Policy
@@ -48,6 +48,7 @@ def save(
     now: datetime,
     new_id: Callable[[], str],
     results: bound.Results | None = None,
+    most_bytes: int | None = None,
 ) -> Head:
     """Append a version of one's own notebook, unless the newest has this content or the save was taken before.
 
@@ -80,7 +81,10 @@ def save(
         new = {name: name for name in made.manifest.outputs() - base.whole.outputs()}
         before = _before(conn, policy, principal, head, new.values(), now, owns=True)
         lineages.fix(conn, principal.id, head.notebook_id, made, new, before, now, results)
-    return _append(conn, principal, head, made, now)
+    saved = _append(conn, principal, head, made, now)
+    if most_bytes is not None:
+        room.demand(conn, principal.id, most_bytes)
+    return saved
 
 
 def edit(
@@ -91,6 +95,7 @@ def edit(
     sent: Sent,
     now: datetime,
     results: bound.Results | None = None,
+    most_bytes: int | None = None,
 ) -> int:
     """Append a version of another's notebook; return which one it is then.
 
@@ -122,7 +127,10 @@ def edit(
     before = _before(conn, policy, person, head, new.values(), now, owns=False)
     lineages.fix(conn, person.id, notebook_id, made, new, before, now, results)
     store.mark_edited(conn, notebook_id)
-    return _append(conn, person, head, made, now).number
+    number = _append(conn, person, head, made, now).number
+    if most_bytes is not None:
+        room.demand(conn, opened.kept.owner_id, most_bytes, person.id)
+    return number
 
 
 def _manifest(conn: Connection, head: Head) -> Manifest:

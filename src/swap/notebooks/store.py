@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_part, notebook_version
@@ -133,7 +134,7 @@ def copy_parts(conn: Connection, original: str, notebook_id: str, digests: Itera
     of = notebook_part.c
     there = select(literal(notebook_id), of.digest, of.size_bytes, of.lists, of.content)
     there = there.where(*_of(original, digests))
-    conn.execute(upsert(notebook_part).from_select(columns, there).on_conflict_do_nothing())
+    _grow(conn, notebook_id, upsert(notebook_part).from_select(columns, there))
 
 
 def sizes(conn: Connection, notebook_id: str, digests: Iterable[str]) -> dict[str, tuple[int, int]]:
@@ -161,7 +162,16 @@ def add_parts(conn: Connection, notebook_id: str, new: Iterable[Part]) -> None:
         for part in new
     ]
     if rows:
-        conn.execute(upsert(notebook_part).on_conflict_do_nothing(), rows)
+        _grow(conn, notebook_id, upsert(notebook_part), rows)
+
+
+def _grow(conn: Connection, notebook_id: str, new: Insert, rows: list[dict[str, Any]] | None = None) -> None:
+    """Keep parts that are not there, and count what they take."""
+    kept = new.on_conflict_do_nothing().returning(func.octet_length(notebook_part.c.content))
+    size = sum(conn.scalars(kept, rows))
+    if size:
+        grown = notebook.c.size_bytes + size
+        conn.execute(update(notebook).where(notebook.c.id == notebook_id).values(size_bytes=grown))
 
 
 def append(

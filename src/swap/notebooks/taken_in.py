@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from swap import audit
 from swap.db.notebook_tables import notebook
-from swap.notebooks import events, history, store
+from swap.notebooks import events, history, room, store
 from swap.notebooks.versions import NAME_LENGTH, PartsMissing, Sent
 
 VIA = "import"
@@ -44,6 +44,7 @@ def take_in(
     versions: Iterable[Old],
     now: datetime,
     new_id: Callable[[], str],
+    most_bytes: int,
 ) -> int:
     """Make a notebook of these versions, the oldest first; return how many there are, or 0 where it is there.
 
@@ -73,6 +74,7 @@ def take_in(
         }
         store.append(conn, head, number, values, author=person_id, via=VIA, now=at, parent=number - 1 or None)
         before = old.sent.manifest
+    room.demand(conn, person_id, most_bytes)
     audit.record(
         conn, events.NotebookTakenIn(person_id=person_id, notebook_id=head.notebook_id, path=path, versions=number)
     )

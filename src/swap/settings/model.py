@@ -232,6 +232,12 @@ class Keep(Model):
         le=36_500,
         description="Days for which a deleted notebook can be brought back, with its history.",
     )
+    person_bytes: int = Field(
+        default=20_000_000_000,
+        ge=1_000_000,
+        description="Bytes that the versions of one person's notebooks may take in the database, packed; deleted ones"
+        " do not count. They are told from 90 % on; above, a save is a file and no version.",
+    )
     audit_days: float | None = Field(
         default=None, ge=1, le=36_500, description="Days for which the audit is kept; for ever when absent."
     )

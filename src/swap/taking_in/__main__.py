@@ -129,7 +129,8 @@ class Importing:
         try:
             with self._store.begin() as conn:
                 now = datetime.now(UTC)
-                made = taken_in.take_in(conn, person_id, path, _versions(frames, path), now, _new_id)
+                most = self._settings.keep.person_bytes
+                made = taken_in.take_in(conn, person_id, path, _versions(frames, path), now, _new_id, most)
                 # The last step before the transaction ends: what has no file has no versions.
                 if made:
                     self._place(person_id, path, frames.next())

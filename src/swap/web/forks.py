@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from swap.notebooks import forks, sharing, suggestions
+from swap.notebooks import forks, room, sharing, suggestions
 from swap.notebooks.model import ID
 from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, lab, respond, server_of
@@ -22,6 +22,7 @@ def fork(portal: Portal, visit: Visit) -> Response:
         return workspace.put(stem, [written], f".swap-{portal.clock.short()}.tmp", first=None)
 
     with portal.engine.begin() as conn:
+        room.demand(conn, visit.person.id, portal.settings.keep.person_bytes)
         made = forks.fork(conn, portal.settings.policy, visit.person, wanted, put, visit.now, portal.clock.secret)
     return go(address(made, "origin"))
 
@@ -58,6 +59,7 @@ def take(portal: Portal, visit: Visit) -> Response:
     """Take a cell of the original into my fork, and write its file."""
     wanted, workspace = notebook_id(visit), portal.workspace(visit.person)
     with portal.engine.begin() as conn:
+        room.demand(conn, visit.person.id, portal.settings.keep.person_bytes)
         forks.take(
             conn,
             portal.settings.policy,
@@ -152,6 +154,8 @@ def accept(portal: Portal, visit: Visit) -> Response:
     wanted, workspace = notebook_id(visit), portal.workspace(visit.person)
     which, mark, policy = _suggestion(visit), visit.form.get("is", ""), portal.settings.policy
     with portal.engine.begin() as conn:
+        opened = sharing.open_(conn, visit.person, wanted, visit.now)
+        room.demand(conn, opened.kept.owner_id, portal.settings.keep.person_bytes, visit.person.id)
         suggestions.accept(conn, policy, visit.person, wanted, which, mark, workspace, portal.clock.short, visit.now)
     return go(address(wanted, "suggestions"))
 

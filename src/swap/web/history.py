@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from swap.errors import NotFound, Problem
-from swap.notebooks import history
+from swap.notebooks import history, room
 from swap.notebooks.model import name_of
 from swap.notebooks.workspace import visible
 from swap.web.pages import go, respond
@@ -123,6 +123,7 @@ def bring_back(portal: Portal, visit: Visit) -> Response:
     """Put a deleted notebook into the home again."""
     workspace, draft = portal.workspace(visit.person), f".swap-{portal.clock.short()}.tmp"
     with portal.engine.begin() as conn:
+        room.demand(conn, visit.person.id, portal.settings.keep.person_bytes)
         path = history.bring_back(
             conn,
             portal.settings.policy,

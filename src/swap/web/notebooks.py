@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.errors import Invalid, NotFound, Problem, SwapError, Unavailable
-from swap.notebooks import folders, model, sharing
+from swap.notebooks import folders, model, room, sharing
 from swap.notebooks import service as notebooks
 from swap.notebooks.model import Notebook
 from swap.web import catalogue, partitions
@@ -33,6 +33,8 @@ def listing(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         received, more = sharing.received(conn, visit.person, visit.now, first)
         shared = {each.folder: each for each in folders.shared(conn, visit.person)}
+        warning = room.of(conn, visit.person.id, portal.settings.keep.person_bytes).warning
+        large = room.largest(conn, room.LARGEST, visit.person.id) if warning else []
     shown = tuple(
         item for item in found.notebooks if all(word in f"{item.title} {item.path}".lower() for word in wanted)
     )
@@ -48,6 +50,8 @@ def listing(portal: Portal, visit: Visit) -> Response:
         received=received,
         folders=sorted({*_folders(found.notebooks), *shared})[:LISTED],
         shared=shared,
+        warning=warning,
+        large=[(each.path, room.amount(each.used)) for each in large],
         server=server_of(portal, visit),
         lab=lambda path="": lab(portal, visit, path),
         **pages("/notebooks", first, sharing.PAGE, more=more, part="#received"),

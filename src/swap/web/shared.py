@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import Response
 
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
-from swap.notebooks import forks, gallery, sharing, shown
+from swap.notebooks import forks, gallery, room, sharing, shown
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
@@ -132,6 +132,7 @@ def take(portal: Portal, visit: Visit) -> Response:
             seen = shown.look(conn, portal.settings.policy, visit.person, wanted, visit.now)
             return shown.written(conn, seen)
 
+        room.demand(conn, visit.person.id, portal.settings.keep.person_bytes)
         sharing.take(conn, visit.person, wanted, whole, put, visit.now)
     return go(address(wanted))
 
