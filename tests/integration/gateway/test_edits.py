@@ -123,7 +123,7 @@ def test_a_save_that_is_sent_again_is_one_version_and_an_old_base_is_told_nothin
 def test_a_right_guess_looks_like_a_wrong_one(
     ann: Desk, bob: Desk, saved: Saved, defended: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F03: an output that is the same as a hidden one, saved beside it, is no more and no less its editor's."""
+    """F02: an output that is the same as a hidden one, saved beside it, is no more and no less its editor's."""
     if not defended:
         monkeypatch.setattr(saving, "_made_by", lambda _, part: part)
     bob.asks(COUNTRIES, "b1")

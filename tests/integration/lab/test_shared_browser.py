@@ -244,9 +244,11 @@ def test_a_share_that_ends_while_somebody_writes_leaves_them_what_they_wrote(pai
 
 def written(page: Page, notebook: Locator, source: str) -> None:
     """Write into the second cell."""
-    notebook.locator(".jp-Cell .cm-content").nth(1).click()
+    cell = notebook.locator(".jp-Cell .cm-content").nth(1)
+    cell.click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(source)
+    expect(cell).to_have_text(source)
 
 
 def test_nothing_is_changed_in_the_drive(pair: Pair, page: Page) -> None:
