@@ -10,6 +10,9 @@ import { sharedId } from './shared/path';
 const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
 const FORKS = 'swap:forks';
+const HISTORY = 'swap:history';
+/** None of them is one of JupyterLab's, or types something without Shift. */
+const KEYS = { [SHARE]: 'Alt Shift S', [COMMENTS]: 'Alt Shift C', [HISTORY]: 'Alt Shift H' };
 /** Of another's notebook: its own page says whether one may share it. */
 const STEPS = { share: '', comments: '/comments', forks: '/forks' };
 const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
@@ -44,7 +47,18 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
     isEnabled,
     execute: () => open('forks', path())
   });
-  const all = [SHARE, COMMENTS, FORKS];
+  commands.addCommand(HISTORY, {
+    label: 'Notebook History…',
+    caption: 'The versions of this notebook: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    // Of another's notebook there is none to be seen.
+    isEnabled: () => isEnabled() && sharedId(path()) === null,
+    execute: () => {
+      window.open(pageOf('history', path()), '_blank', 'noopener');
+    }
+  });
+  const all = [SHARE, COMMENTS, FORKS, HISTORY];
+  Object.entries(KEYS).forEach(([command, keys]) => commands.addKeyBinding({ command, keys: [keys], selector: '.jp-Notebook' }));
   tracker.currentChanged.connect(() => all.forEach(id => commands.notifyCommandChanged(id)));
   tracker.widgetAdded.connect((_, panel) => {
     Object.entries(BUTTONS).forEach(([id, label]) => {
