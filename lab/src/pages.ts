@@ -11,7 +11,7 @@ const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
 const FORKS = 'swap:forks';
 const HISTORY = 'swap:history';
-/** None of them is one of JupyterLab's, or types something without Shift. */
+/** JupyterLab has none of them. */
 const KEYS = { [SHARE]: 'Alt Shift S', [COMMENTS]: 'Alt Shift C', [HISTORY]: 'Alt Shift H' };
 /** Of another's notebook: its own page says whether one may share it. */
 const STEPS = { share: '', comments: '/comments', forks: '/forks' };

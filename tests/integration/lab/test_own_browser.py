@@ -167,23 +167,13 @@ def opens(page: Page, does: Callable[[], None]) -> str:
     return str(page.evaluate("() => { const opened = window.opened; delete window.opened; return opened; }"))
 
 
-def test_the_launcher_and_keys_lead_to_pages_of_the_portal(ann: Desk, page: Page) -> None:
+def test_the_launcher_leads_to_what_colleagues_share_and_to_examples(ann: Desk, page: Page) -> None:
     page.goto(f"{ann.server.url}/lab?reset")
     launcher = page.locator(".jp-Launcher")
-    cards = {"Notebooks of Colleagues": "/gallery", "Examples to Copy": "/gallery#examples"}
-    for name, where in cards.items():
+    for name, where in {"Notebooks of Colleagues": "/gallery", "Examples to Copy": "/gallery#examples"}.items():
         card = launcher.get_by_role("button", name=name)
         card.wait_for(timeout=60_000)
         assert opens(page, card.click) == f"http://localhost:8000{where}"
-    open_(page, ann, "keys.ipynb")
-    page.keyboard.press("Escape")
-    for key, where in {"S": "share", "C": "comments", "H": "history"}.items():
-        found = urlsplit(opens(page, partial(page.keyboard.press, f"Alt+Shift+{key}")))
-        assert (found.path, parse_qs(found.query)["path"]) == (f"/notebooks/{where}", ["keys.ipynb"])
-    # Where somebody types, too.
-    cells(page).first.click()
-    assert "/notebooks/history?" in opens(page, partial(page.keyboard.press, "Alt+Shift+H"))
-    expect(cells(page).first).to_have_text(MINE)
 
 
 def test_what_swap_knows_of_a_notebook_stands_beside_it(ann: Desk, page: Page) -> None:
@@ -219,6 +209,13 @@ def test_what_swap_knows_of_a_notebook_stands_beside_it(ann: Desk, page: Page) -
     found = Axe().run(page, {"include": ["#swap-beside"]}).response["violations"]
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
     assert len(asked) == 1
+
+    # Keys lead to the portal's pages, also where somebody types.
+    cells(page).first.click()
+    for key, where in {"S": "share", "C": "comments", "H": "history"}.items():
+        found = urlsplit(opens(page, partial(page.keyboard.press, f"Alt+Shift+{key}")))
+        assert (found.path, parse_qs(found.query)["path"]) == (f"/notebooks/{where}", ["panel.ipynb"])
+    expect(cells(page).first).to_have_text(MINE)
 
     page.keyboard.press("Control+s")
     expect(panel.get_by_role("link", name="What changed in version 2 of panel")).to_be_visible()
