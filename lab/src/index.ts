@@ -4,6 +4,7 @@ import { ICommandPalette, IThemeManager, IWindowResolver } from '@jupyterlab/app
 import { IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { ICompletionProviderManager } from '@jupyterlab/completer';
 import { PageConfig } from '@jupyterlab/coreutils';
+import { ILauncher } from '@jupyterlab/launcher';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IStatusBar } from '@jupyterlab/statusbar';
@@ -17,6 +18,7 @@ import { data } from './data';
 import { sayEnds } from './ended';
 import { showFailures } from './failure';
 import { hooks } from './hooks';
+import { addCards } from './launcher';
 import { addMeter } from './meter';
 import { addPages } from './pages';
 import { addSaved } from './saved';
@@ -149,6 +151,14 @@ const pages: JupyterFrontEndPlugin<void> = {
   activate: (app, tracker: INotebookTracker, menu: IMainMenu | null, palette: ICommandPalette | null) => addPages(app, tracker, menu, palette)
 };
 
+const launcher: JupyterFrontEndPlugin<void> = {
+  id: '@swap/lab:launcher',
+  description: 'Cards of the launcher that lead to what colleagues share, and to examples.',
+  autoStart: true,
+  optional: [ILauncher, ICommandPalette],
+  activate: (app, cards: ILauncher | null, palette: ICommandPalette | null) => addCards(app, cards, palette)
+};
+
 const meter: JupyterFrontEndPlugin<void> = {
   id: '@swap/lab:meter',
   description: 'Says in the status bar what its person uses of what they may.',
@@ -218,6 +228,7 @@ export default [
   pages,
   shared,
   beside,
+  launcher,
   meter,
   ends,
   narrow,

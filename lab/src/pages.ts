@@ -11,6 +11,9 @@ const SHARE = 'swap:share';
 const COMMENTS = 'swap:comments';
 const FORKS = 'swap:forks';
 const REPORT = 'swap:report';
+const HISTORY = 'swap:history';
+/** JupyterLab has none of them. */
+const KEYS = { [SHARE]: 'Alt Shift S', [COMMENTS]: 'Alt Shift C', [HISTORY]: 'Alt Shift H' };
 /** Of another's notebook: its own page says whether one may share it. */
 const STEPS = { share: '', comments: '/comments', forks: '/forks', report: '/report' };
 const BUTTONS = { [SHARE]: 'Share', [COMMENTS]: 'Comments' };
@@ -52,7 +55,18 @@ export function addPages(app: JupyterFrontEnd, tracker: INotebookTracker, menu: 
     isEnabled,
     execute: () => open('report', path())
   });
-  const all = [SHARE, COMMENTS, FORKS, REPORT];
+  commands.addCommand(HISTORY, {
+    label: 'Notebook History…',
+    caption: 'The versions of this notebook: opens its page in SWAP',
+    describedBy: { args: { type: 'object', properties: {} } },
+    // Of another's notebook there is none to be seen.
+    isEnabled: () => isEnabled() && sharedId(path()) === null,
+    execute: () => {
+      window.open(pageOf('history', path()), '_blank', 'noopener');
+    }
+  });
+  const all = [SHARE, COMMENTS, FORKS, HISTORY, REPORT];
+  Object.entries(KEYS).forEach(([command, keys]) => commands.addKeyBinding({ command, keys: [keys], selector: '.jp-Notebook' }));
   tracker.currentChanged.connect(() => all.forEach(id => commands.notifyCommandChanged(id)));
   tracker.widgetAdded.connect((_, panel) => {
     Object.entries(BUTTONS).forEach(([id, label]) => {

@@ -124,6 +124,6 @@ function tables({ tables, other_tables }: Told, ways: Ways): Part[] {
   return [
     rows.length ? el('ul', { class: 'bs-d' }, ...rows) : null,
     other_tables && small(rows.length ? 'And data that you may not know of.' : 'Data that you may not know of.'),
-    !rows.length && !other_tables && small('Its outputs come from no table.')
+    !rows.length && !other_tables && small('Its outputs come from no table that is known.')
   ];
 }

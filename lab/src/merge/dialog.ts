@@ -94,8 +94,8 @@ class Question extends Widget {
 
 function summary(open: number, settled: number): string {
   const said = [
-    open ? `Of ${plural(open, 'cell')} that you both changed, both states are chosen where there are two.` : '',
-    settled ? `Of ${plural(settled, 'cell')} that one side changed, that change is chosen.` : ''
+    open ? `You both changed ${plural(open, 'cell')}: what each side has is chosen.` : '',
+    settled ? `One side changed ${plural(settled, 'cell')}: that change is chosen.` : ''
   ];
   return [...said, 'Choose otherwise where you want to. What you do not choose of theirs stays in the history.'].filter(Boolean).join(' ');
 }

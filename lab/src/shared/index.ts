@@ -1,5 +1,6 @@
 /** The plugin that shows the drive in a file browser of its own, and signs what is opened from it. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -17,7 +18,8 @@ export const shared: JupyterFrontEndPlugin<void> = {
   description: 'The drive of notebooks that others share.',
   autoStart: true,
   requires: [IFileBrowserFactory, INotebookTracker],
-  activate: (app: JupyterFrontEnd, factory: IFileBrowserFactory, tracker: INotebookTracker) => {
+  optional: [ICommandPalette],
+  activate: (app: JupyterFrontEnd, factory: IFileBrowserFactory, tracker: INotebookTracker, palette: ICommandPalette | null) => {
     const drive = new SharedDrive();
     const { contents } = app.serviceManager;
     const home = { contents, open: (path: string) => void app.commands.execute('docmanager:open', { path }) };
@@ -58,5 +60,6 @@ export const shared: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(browser.id)
     });
+    palette?.addItem({ command: COMMAND, category: 'SWAP' });
   }
 };

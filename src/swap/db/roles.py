@@ -30,6 +30,7 @@ _GIVE = "SELECT, INSERT"
 _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _WHOSE = "SELECT (person_id, state)"
+_GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -97,7 +98,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
     },
     "swap_worker": {
         "person": _READ,
-        "notebook": _READ,
+        "notebook": _GROW,
         "notebook_version": _READ,
         "notebook_part": _GIVE,
         "notebook_lineage": _GIVE,

@@ -66,7 +66,7 @@ def test_passwords_are_kept_as_scram_and_differ(embedded_postgres: EmbeddedPostg
     secrets = {
         secret_path(embedded_postgres.state, account).read_text() for account in (ADMIN, *roles.ACCOUNTS.values())
     }
-    assert len(secrets) == 5
+    assert len(secrets) == 6
 
 
 def test_it_listens_on_loopback_alone(embedded_postgres: EmbeddedPostgres) -> None:

@@ -221,6 +221,7 @@ def test_of_what_was_moved_into_a_folder_that_is_shared_older_versions_are_its_o
     """Nobody could see them where it lay before, whenever it was made and the folder was shared."""
     owner, _ = named(ann), save(ann, "a.ipynb", "password = 'x'")
     anns, theirs = Principal(ann.person.id, "x", frozenset(), Via.PORTAL), Share(Kind.PERSON, bob.person.id, Role.VIEW)
+    save(ann, "shared/other.ipynb", "one = 1")
     with ann.web.begin() as conn:
         folders.share(conn, anns, "shared", theirs, datetime.now(UTC))
     save(ann, "a.ipynb", "taken_out = 1", base=1)

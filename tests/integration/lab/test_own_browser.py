@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -158,6 +160,23 @@ def test_a_file_that_a_program_wrote_is_put_together_with_mine_once_it_rests(ann
     assert [cell["source"] for cell in ann.file("file.ipynb")["cells"]] == wanted
 
 
+def opens(page: Page, does: Callable[[], None]) -> str:
+    """Return the address of the window that something opens; nobody answers there."""
+    page.evaluate("window.open = address => { window.opened = String(address); }")
+    does()
+    page.wait_for_function("window.opened", timeout=60_000)
+    return str(page.evaluate("() => { const opened = window.opened; delete window.opened; return opened; }"))
+
+
+def test_the_launcher_leads_to_what_colleagues_share_and_to_examples(ann: Desk, page: Page) -> None:
+    page.goto(f"{ann.server.url}/lab?reset")
+    launcher = page.locator(".jp-Launcher")
+    for name, where in {"Notebooks of Colleagues": "/gallery", "Examples to Copy": "/gallery#examples"}.items():
+        card = launcher.get_by_role("button", name=name)
+        card.wait_for(timeout=60_000)
+        assert opens(page, card.click) == f"http://localhost:8000{where}"
+
+
 def test_what_swap_knows_of_a_notebook_stands_beside_it(ann: Desk, page: Page) -> None:
     bob = Author(ann.gateway, "bob", "readers")
     ann.save(document(*BASE), "panel.ipynb")
@@ -179,7 +198,7 @@ def test_what_swap_knows_of_a_notebook_stands_beside_it(ann: Desk, page: Page) -
         for name in ("Shared with", "Data it reads", "Origin and forks")
     }
     expect(told["Shared with"]).to_contain_text("bob")
-    expect(told["Shared with"]).to_contain_text("may view, sees no output")
+    expect(told["Shared with"]).to_contain_text("may view, sees all outputs")
     expect(told["Origin and forks"]).to_contain_text("No forks")
     expect(panel).to_contain_text("Is three right?")
     panel.get_by_role("button", name="Go to cell 3").click()
@@ -191,6 +210,13 @@ def test_what_swap_knows_of_a_notebook_stands_beside_it(ann: Desk, page: Page) -
     found = Axe().run(page, {"include": ["#swap-beside"]}).response["violations"]
     assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
     assert len(asked) == 1
+
+    # Keys lead to the portal's pages, also where somebody types.
+    cells(page).first.click()
+    for key, where in {"S": "share", "C": "comments", "H": "history"}.items():
+        found = urlsplit(opens(page, partial(page.keyboard.press, f"Alt+Shift+{key}")))
+        assert (found.path, parse_qs(found.query)["path"]) == (f"/notebooks/{where}", ["panel.ipynb"])
+    expect(cells(page).first).to_have_text(MINE)
 
     page.keyboard.press("Control+s")
     expect(panel.get_by_role("link", name="What changed in version 2 of panel")).to_be_visible()
