@@ -59,7 +59,7 @@ def amount(size: int) -> str:
     >>> amount(1_234_567_890), amount(20_000_000), amount(10)
     ('1.2 GB', '20 MB', '0.1 MB')
     """
-    if size >= 1_000_000_000:
+    if size >= 999_950_000:
         return f"{size / 1_000_000_000:.1f} GB"
     return f"{max(size / 1_000_000, 0.1):.1f} MB".replace(".0 MB", " MB")
 

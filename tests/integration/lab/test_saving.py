@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import saves
 import services
@@ -233,6 +233,33 @@ def test_a_notebook_that_is_too_large_for_its_history_is_saved_as_a_file(desk: D
     assert len(json.loads((desk.home / "a.ipynb").read_text())["metadata"]["x"]) == 250_000
     assert "too large for its history" in desk.saved()["why"]
     assert desk.journal() == []
+
+
+def test_without_room_a_save_is_a_file_and_says_what_to_delete(desk: Desk) -> None:
+    one, two, three = (saves.notebook(each) for each in ("one", "two", "three"))
+    desk.save(one)
+    taking(desk, 0.95)
+    desk.save(two)
+    assert desk.saved()["version"] == 2
+    assert "there is room for 1.0 GB more" in desk.saved()["warning"]
+    taking(desk, 1.01)
+    assert desk.save(three).status_code == 200
+    said = desk.saved()
+    assert (said["version"], said["warning"]) == (None, "")
+    assert f"They take 20.2 GB of 20.0 GB. The largest are {desk.path()} (20.2 GB)" in said["why"]
+    assert (desk.file(), desk.versions(), desk.journal()) == (three, [one, two], [])
+    taking(desk, 0)
+    desk.save(saves.notebook("four"))
+    assert desk.saved() == {"version": len(desk.versions()), "why": None, "warning": ""}
+    assert desk.versions()[-1] == saves.notebook("four")
+
+
+def taking(desk: Desk, part: float) -> None:
+    """Let a desk's notebook count as if it took a part of what there is."""
+    most = desk.gateway.settings.keep.person_bytes
+    with desk.gateway.database.engine("owner").begin() as conn:
+        this = notebook.c.person_id == desk.person.id, notebook.c.path == desk.path()
+        conn.execute(update(notebook).where(*this).values(size_bytes=int(most * part)))
 
 
 def test_a_notebook_of_format_3_has_its_first_state_and_its_saves(desk: Desk) -> None:

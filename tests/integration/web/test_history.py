@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 import saves
 from integration.web.running import Browser, Portal, csrf
@@ -70,6 +71,26 @@ def test_the_list_of_notebooks_leads_to_the_history_and_that_shows_who_and_when(
     assert numbers(page) == [2, 1]
     assert "2 versions" in page
     assert ">ann<" in page
+
+
+def test_where_little_room_is_left_the_list_says_so_and_leads_to_the_largest(ann: Shelf) -> None:
+    ann.save(saves.notebook("one"))
+    ann.save(saves.notebook("two"), path="b.ipynb")
+    assert "little room" not in ann.browser.get("/notebooks").text
+    most = ann.portal.settings.keep.person_bytes
+    take = text("UPDATE swap.notebook SET size_bytes = :size WHERE path = 'b.ipynb'")
+    with ann.portal.database.engine("owner").begin() as conn:
+        conn.execute(take, {"size": most * 0.95})
+    page = ann.browser.get("/notebooks").text
+    assert "There is little room left." in page
+    assert page.index(">b.ipynb</a> (19.0 GB)") < page.index(">a.ipynb</a> (0.1 MB)")
+    # What would take more is refused; going back to what is kept, and deleting, is not.
+    with ann.portal.database.engine("owner").begin() as conn:
+        conn.execute(take, {"size": most + 1})
+        notebook_id = conn.scalar(text("SELECT id FROM swap.notebook WHERE path = 'a.ipynb'"))
+    assert "There is no room for another version" in send(ann.browser, f"/n/{notebook_id}/fork", "/notebooks", {}).text
+    ann.save(saves.notebook("three"), base=1)
+    assert ann.send("restore", version=1).status_code == HTTPStatus.SEE_OTHER
 
 
 def test_a_notebook_that_was_never_saved_has_none_and_the_page_says_so(ann: Shelf) -> None:
