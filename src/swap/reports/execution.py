@@ -23,6 +23,7 @@ from swap.launch.process import Process
 from swap.people.tokens import Token
 from swap.reports.model import Claimed, Outcome
 
+# As `swap.lab.report` has them, which is its own program.
 NOTEBOOK: Final = "notebook.ipynb"
 EXECUTED: Final = "executed.ipynb"
 OUTCOME: Final = "outcome.json"

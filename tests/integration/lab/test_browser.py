@@ -523,6 +523,7 @@ def from_the_file_menu(shared: Shared, item: str) -> str:
 def test_a_notebook_leads_to_its_forks(shared: Shared) -> None:
     shared.page.context.route("http://localhost:8000/**", lambda route: route.fulfill(body="page"))
     assert from_the_file_menu(shared, "Forks and Origin") == "http://localhost:8000/notebooks/forks?path=shared.ipynb"
+    assert from_the_file_menu(shared, "Run Regularly") == "http://localhost:8000/notebooks/report?path=shared.ipynb"
 
 
 def test_a_cell_leads_to_the_comments_on_it(shared: Shared) -> None:
