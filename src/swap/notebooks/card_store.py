@@ -78,7 +78,9 @@ def take_due(conn: Connection) -> str | None:
     first = select(notebook_due.c.notebook_id).order_by(notebook_due.c.id).limit(1).with_for_update(skip_locked=True)
     found: str | None = conn.scalar(first)
     if found is not None:
-        conn.execute(delete(notebook_due).where(notebook_due.c.notebook_id == found))
+        # But for rows that somebody else has taken: two who wait for one another's would both fail.
+        free = select(notebook_due.c.id).where(notebook_due.c.notebook_id == found).with_for_update(skip_locked=True)
+        conn.execute(delete(notebook_due).where(notebook_due.c.id.in_(free)))
     return found
 
 

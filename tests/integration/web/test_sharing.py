@@ -141,7 +141,7 @@ def test_it_is_taken_along_with_what_one_may_see(it: Shared) -> None:
     assert it.bob.get(it.at("/export?as=pdf")).status_code == NOT_FOUND
     led = it.bob.get(it.at("/alone"))
     assert ask(it.portal, led.headers["location"]).status_code == OK
-    assert [event["how"] for event in it.events("notebook-read")] == ["seen", "ipynb", "script", "print"]
+    assert [event["how"] for event in it.events("notebook-read")] == ["seen", "ipynb", "script", "html", "print"]
 
 
 def test_what_an_owner_opens_is_no_news(it: Shared) -> None:
@@ -308,7 +308,7 @@ def asked(browser: Browser, route: Any, notebook_id: str) -> httpx.Response:
     if route.method == "POST":
         form = {"kind": "person", "whom": PERSON_IDS["ann"], "role": "view"}
         return browser.post(path, {"csrf": csrf(browser.get("/notebooks/upload").text)} | form)
-    return browser.get(f"{path}?as=seen&version=1")
+    return browser.get(f"{path}?as=seen&version=1&chart={NOBODYS}.chart")
 
 
 @pytest.mark.parametrize("route", routes(), ids=lambda route: f"{route.method} {route.path}")
