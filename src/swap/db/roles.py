@@ -28,6 +28,7 @@ _KEEP = "SELECT, INSERT, UPDATE, DELETE"
 _GIVE = "SELECT, INSERT"
 _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
+_COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -81,7 +82,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_share": _READ,
         "notebook_comment": _READ,
         "notebook_settled": _READ,
-        "notebook_suggestion": _READ,
+        "notebook_suggestion": _COUNT,
         "lineage": _GIVE,
         "kernel_read": _ADD,
         "audit_event": _APPEND,
