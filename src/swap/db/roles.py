@@ -31,6 +31,7 @@ _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _WHOSE = "SELECT (person_id, state)"
 _GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
+_COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -89,7 +90,7 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "folder_share": _READ,
         "notebook_comment": _READ,
         "notebook_settled": _READ,
-        "notebook_suggestion": _READ,
+        "notebook_suggestion": _COUNT,
         "lineage": _GIVE,
         "kernel_read": _ADD,
         "report": _READ,
