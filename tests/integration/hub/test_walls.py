@@ -171,7 +171,7 @@ def test_what_a_person_saves_is_a_version_that_the_portal_shows_and_restores(wal
     save("# First")
     save("# Second")
     said = ann.tab.api("/swap/saved?path=versions.ipynb").json()
-    assert said == {"version": 2, "why": None}
+    assert said == {"version": 2, "why": None, "warning": ""}
     assert "Second" in ann.browser.get("/notebooks/read/versions.ipynb").text
     assert "Changes in version 2" in ann.browser.get("/notebooks/history?path=versions.ipynb&all=1").text
 

@@ -66,7 +66,7 @@ def test_a_save_is_a_version_before_it_is_acknowledged(desk: Desk) -> None:
         assert desk.save(document).status_code in {200, 201}
         # Nothing is waited for: it is there with the answer.
         assert desk.versions()[-1] == document
-        assert desk.saved() == {"version": number, "why": None}
+        assert desk.saved() == {"version": number, "why": None, "warning": ""}
     assert desk.versions() == documents
     assert desk.file() == documents[-1]
     assert desk.journal() == []
