@@ -29,7 +29,7 @@ _KEEP = "SELECT, INSERT, UPDATE, DELETE"
 _GIVE = "SELECT, INSERT"
 _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
-_WHOSE = "SELECT (person_id, state)"
+_WHOSE = "SELECT (person_id, state, standing)"
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
