@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
 from swap.db.tables import audit_event
@@ -309,6 +309,27 @@ def test_who_is_gone_or_barred_loses_access_and_stays_who_they_are(here, known, 
         (ann, "no longer in the directory"),
         (bertrand, "You are in no group that may use SWAP. That is analysts."),
     }
+
+
+def test_who_has_a_report_is_asked_about_until_nothing_runs_for_them(here, known, database):
+    chidi = known["test:2"].id
+    report = "'r', 'n', 1, :id, 'day 06:00', 'UTC', 'latest', 'wait', 'active', '{}', 0, now(), now()"
+    with database.engine("owner").begin() as conn:
+        for key in ("test:1", "test:2"):
+            service.sign_out(conn, known[key].id, datetime.now(UTC))
+        conn.execute(
+            text("INSERT INTO swap.notebook (id, person_id, path) VALUES ('n', :id, 'a.ipynb')"), {"id": chidi}
+        )
+        conn.execute(text(f"INSERT INTO swap.report VALUES ({report})"), {"id": chidi})
+    directory, ended = LastingDirectory(()), []
+
+    for _ in range(2):
+        asyncio.run(sweeper.look(here, directory, ended.append, set()))
+
+    assert directory.asked == [{"test:2"}, set()]
+    assert ended == [chidi]
+    with database.engine("owner").connect() as conn:
+        assert conn.scalar(text("SELECT standing FROM swap.person WHERE id = :id"), {"id": chidi}) == 1
 
 
 def test_only_those_are_asked_about_who_are_signed_in_or_whose_server_runs(here, known):

@@ -70,7 +70,7 @@ def test_text_that_postgresql_cannot_keep_is_recorded_all_the_same(database):
     assert detail["datasets"] == ["lake.wmf.·"]
 
 
-@pytest.mark.parametrize("role", ["hub", "web", "gateway"])
+@pytest.mark.parametrize("role", ["hub", "web", "gateway", "worker"])
 @pytest.mark.parametrize(
     "deed", ["update swap.audit_event set person_id = ''", "delete from swap.audit_event", "truncate swap.audit_event"]
 )
