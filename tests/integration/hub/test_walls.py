@@ -289,8 +289,10 @@ def test_what_a_person_could_not_reach_is_counted_in_the_audit(walled_house, bob
     assert found["refused"] >= 2
 
 
-def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_the_other(embedded_postgres):
-    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
+@pytest.fixture(scope="module")
+def up(embedded_postgres):
+    """SWAP as `swap up` runs it, with disks of people's own: what is killed in it comes back, and at last it is stopped."""
+    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user", "disk_bytes": 200_000_000})
     log = made.state / "logs" / "up.log"
     (made.state / "runtime.json").unlink()
     made.state.chmod(0o711)
@@ -298,12 +300,24 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
         command = [sys.executable, "-P", "-m", "swap.cli", "up", "--config", str(made.state / "swap.toml")]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
+    try:
+        until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 120)
+        here = runtimes.of_running(made.state)
+        assert here is not None, log.read_text()
+        yield SimpleNamespace(settings=made.settings, here=here, process=process, log=log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+        demolish(made)
 
+
+def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_the_other(up):
     def programs(name):
         """A program, or the warden of a service."""
         wanted = (f"swap.{name}",) if "." in name else ("swap.processes.warded", name)
         found = set()
-        for each in psutil.Process(process.pid).children(recursive=True):
+        for each in psutil.Process(up.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if set(wanted) <= set(each.cmdline()):
                     found.add(each)
@@ -314,67 +328,43 @@ def test_who_has_a_warden_and_a_warden_that_was_killed_are_started_again_with_th
             return httpx.get(address, trust_env=False, verify=services.NO_TLS).is_success
         return False
 
-    try:
-        until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 120)
-        here = runtimes.of_running(made.state)
-        assert here is not None, log.read_text()
-        pairs = {
-            "gateway": ("processes.serving", f"{here.gateway_url}/v1/health"),
-            "web": ("processes.serving_web", f"{here.web_url}/ping"),
-            "hub": ("processes.serving_hub", f"{here.hub_url}/hub/health"),
-        }
-        for service, (program, address) in pairs.items():
-            for name in (program, service):
-                before = programs(program) | programs(service)
-                (killed,) = programs(name)
-                killed.kill()
-                until(lambda: f"{service} ended with signal SIGKILL" in log.read_text(), 60)  # noqa: B023
-                until(lambda: programs(program) - before and answers(address), 120)  # noqa: B023
-                assert still_running(list(before), 10) == []
-                log.write_text("", encoding="utf-8")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-        demolish(made)
+    pairs = {
+        "gateway": ("processes.serving", f"{up.here.gateway_url}/v1/health"),
+        "web": ("processes.serving_web", f"{up.here.web_url}/ping"),
+        "hub": ("processes.serving_hub", f"{up.here.hub_url}/hub/health"),
+    }
+    for service, (program, address) in pairs.items():
+        for name in (program, service):
+            before = programs(program) | programs(service)
+            (killed,) = programs(name)
+            killed.kill()
+            until(lambda: f"{service} ended with signal SIGKILL" in up.log.read_text(), 60)  # noqa: B023
+            until(lambda: programs(program) - before and answers(address), 120)  # noqa: B023
+            assert still_running(list(before), 10) == []
+            up.log.write_text("", encoding="utf-8")
 
 
-def test_a_stop_of_swap_ends_everybody_behind_walls(embedded_postgres):
-    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user", "disk_bytes": 200_000_000})
-    config, log = str(made.state / "swap.toml"), made.state / "logs" / "up.log"
-    (made.state / "runtime.json").unlink()
-    made.state.chmod(0o711)
-    with log.open("wb") as output:
-        command = [sys.executable, "-P", "-m", "swap.cli", "up", "--config", config]
-        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=made.state, env=environment)
-    house = None
+def test_a_stop_of_swap_ends_everybody_behind_walls(up):
+    engine = create(up.here.database_urls["owner"])
+    house = House(up.settings, up.here, SimpleNamespace(engine=lambda: engine))
     try:
-        until(lambda: "SWAP runs:" in log.read_text() or process.poll() is not None, 90)
-        here = runtimes.of_running(made.state)
-        assert here is not None, log.read_text()
-        engine = create(here.database_urls["owner"])
-        house = House(made.settings, here, SimpleNamespace(engine=lambda: engine))
         browser = house.sign_in("ann")
         ann_id = house.person_id("ann")
         house.start_server(ann_id)
-        family = psutil.Process(process.pid).children(recursive=True)
+        family = psutil.Process(up.process.pid).children(recursive=True)
         assert any(each.uids().real >= 2_100_000_000 for each in family)
         assert (house.runtime.homes / ann_id).is_mount()
         assert browser.get("/").status_code == 200
 
-        process.send_signal(signal.SIGINT)
+        up.process.send_signal(signal.SIGINT)
 
-        assert process.wait(60) == 0, log.read_text()
+        assert up.process.wait(60) == 0, up.log.read_text()
         assert still_running(family, 10) == []
         assert not (house.runtime.homes / ann_id).is_mount()
-        engine.dispose()
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-        for browser in house.browsers if house else ():
+        engine.dispose()
+        for browser in house.browsers:
             browser.client.close()
-        demolish(made)
 
 
 TAKE = "import sys; kept = bytearray(int(sys.argv[1])); kept[::4096] = b'x' * len(kept[::4096])"
