@@ -197,6 +197,9 @@ def ahead(portal: Portal, visit: Visit) -> Response:
 def create(portal: Portal, visit: Visit) -> Response:
     """Let the newest version of a notebook of mine run by itself."""
     _demand_reports(portal)
+    with portal.engine.begin() as conn:
+        # Before what was sent is read: to others there is no such notebook, whatever they send.
+        sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
     try:
         missed, overlap = Missed(visit.form.get("missed", "")), Overlap(visit.form.get("overlap", ""))
     except ValueError as error:

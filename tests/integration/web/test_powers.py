@@ -30,7 +30,8 @@ def token(portal: Portal, via: Via) -> str:
 
 def address(route: Route) -> str:
     path = route.path.replace("{path:path}", "first.ipynb")
-    return path.format(source="lake", schema="wmf", table="pageview_hourly", notebook_id="0" * 32)
+    ids = dict.fromkeys(("notebook_id", "report_id", "run_id"), "0" * 32)
+    return path.format(source="lake", schema="wmf", table="pageview_hourly", **ids)
 
 
 @pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
