@@ -330,7 +330,9 @@ def test_signed_out_people_see_no_page_of_theirs(portal: Portal) -> None:
     browser = Browser(portal.port)
     for route in ROUTES:
         path = route.path.replace("{page:path}", "reference/sql").replace("{path:path}", "a.ipynb")
-        path = path.format(source="lake", schema="wmf", table="pageview_hourly", notebook_id="0" * 32)
+        path = path.format(
+            source="lake", schema="wmf", table="pageview_hourly", notebook_id="0" * 32, report_id="0", run_id="0"
+        )
         answer = browser.get(path) if route.method == "GET" else browser.post(path, {"csrf": ""})
         assert answer.status_code == (HTTPStatus.OK if route.public and path != "/sign-out" else REDIRECT), path
 
