@@ -1,7 +1,7 @@
 """How much room a person's notebooks take in the database, and whether there is room for more.
 
-Each notebook has its own count, moved on where parts are kept.  A deleted one does not count: whoever deletes has room
-at once, and it is kept for a while.
+Each notebook has its own count, moved on where parts are kept.  A deleted one, which is kept for a while, does not
+count: whoever deletes has room at once.  But all together take at most twice as much, or nothing would end it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ class Room:
 
     used: int
     most: int
+    deleted: int = 0
+    """What those take that were deleted and are kept."""
 
     @property
     def full(self) -> bool:
         """Whether it is more than there may be."""
-        return self.used > self.most
+        return self.used > self.most or self.used + self.deleted > 2 * self.most
 
     @property
     def warning(self) -> str:
@@ -66,8 +68,11 @@ def amount(size: int) -> str:
 
 def of(conn: Connection, person_id: str, most: int) -> Room:
     """Return what a person's notebooks take."""
-    mine = notebook.c.person_id == person_id, notebook.c.deleted_at.is_(None)
-    return Room(int(conn.scalar(select(func.sum(notebook.c.size_bytes)).where(*mine)) or 0), most)
+    taken = select(func.coalesce(func.sum(notebook.c.size_bytes), 0)).where(notebook.c.person_id == person_id)
+    # Each along an index of its own.
+    sums = (taken.where(notebook.c.deleted_at.is_(None)), taken.where(notebook.c.deleted_at.is_not(None)))
+    used, deleted = conn.execute(select(*(each.scalar_subquery() for each in sums))).one()
+    return Room(int(used), most, int(deleted))
 
 
 def demand(conn: Connection, person_id: str, most: int, asker: str | None = None) -> None:
@@ -81,6 +86,14 @@ def demand(conn: Connection, person_id: str, most: int, asker: str | None = None
                 "There is no room for another version of this notebook.",
                 why="The versions of its owner's notebooks take all that there is for them.",
                 todo="Ask its owner to delete notebooks. Nothing was changed.",
+            )
+        )
+    if room.used <= most:
+        raise LimitExceeded(
+            Problem(
+                "There is no room for another version of your notebooks.",
+                why=f"Those that you deleted are kept for a while, and take {amount(room.deleted)}.",
+                todo="Wait until the oldest of them are gone, or ask those who run SWAP. The file itself is saved.",
             )
         )
     named = ", ".join(f"{each.path} ({amount(each.used)})" for each in largest(conn, LARGEST, person_id))

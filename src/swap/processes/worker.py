@@ -35,6 +35,7 @@ def run(known: Settings, here: Runtime) -> None:
             key=here.report_key,
             at_once=known.reports.at_once,
             run_seconds=known.reports.run_minutes * 60,
+            person_bytes=known.keep.person_bytes,
             new_id=lambda: secrets.token_hex(10),
         )
     )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Problem, SwapError
 from swap.identity import Via
-from swap.notebooks import editions
+from swap.notebooks import editions, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
@@ -143,8 +143,13 @@ def renew(conn: Connection, claimed: Claimed, now: datetime) -> bool:
     return store.renew(conn, claimed.run.id, claimed.epoch, now + LEASE)
 
 
-def finish(conn: Connection, claimed: Claimed, outcome: Outcome, now: datetime) -> RunState | None:
-    """Say what became of a run; return what it is now, or None if it was not ours any more and nothing was kept."""
+def finish(
+    conn: Connection, claimed: Claimed, outcome: Outcome, now: datetime, most_bytes: int | None = None
+) -> RunState | None:
+    """Say what became of a run; return what it is now, or None if it was not ours any more and nothing was kept.
+
+    Raises LimitExceeded where what was executed is too large, or there is no room for it in `most_bytes`.
+    """
     held = store.find(conn, claimed.report.id, hold=True)
     if held is None:
         return None
@@ -166,6 +171,8 @@ def finish(conn: Connection, claimed: Claimed, outcome: Outcome, now: datetime) 
             conn, held.report.person_id, held.report.notebook_id, outcome.document, claimed.kernel_id
         )
         store.put_digest(conn, run.id, digest)
+        if most_bytes is not None:
+            room.demand(conn, held.owner_id, most_bytes)
     if not again:
         _record(conn, held, run.id, state, "" if problem is None else f"{problem.title} {problem.why}")
     # Queries that it left go with it.
@@ -181,9 +188,10 @@ def give_back(conn: Connection, claimed: Claimed, now: datetime) -> None:
     store.tell_workers(conn)
 
 
-def too_large(error: SwapError) -> Outcome:
+def not_kept(error: SwapError) -> Outcome:
     """Return the outcome of a run whose notebook cannot be kept."""
-    return Outcome(None, Problem("The executed notebook cannot be kept.", why=str(error)))
+    why = " ".join(part for part in (error.problem.title, error.problem.why) if part)
+    return Outcome(None, Problem("The executed notebook cannot be kept.", why=why, todo=error.problem.todo))
 
 
 def _record(conn: Connection, held: Held, run_id: str, state: RunState, reason: str) -> None:

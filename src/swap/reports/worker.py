@@ -47,6 +47,8 @@ class Means:
     key: str
     at_once: int
     run_seconds: float
+    person_bytes: int
+    """That one person's notebooks may take."""
     new_id: Callable[[], str]
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -190,12 +192,12 @@ class Worker:
     def _finish(self, claimed: Claimed, outcome: Outcome) -> None:
         try:
             with self._means.engine.begin() as conn:
-                state = runs.finish(conn, claimed, outcome, self._means.now())
+                state = runs.finish(conn, claimed, outcome, self._means.now(), self._means.person_bytes)
         except Unavailable:
             raise
         except SwapError as error:
             with self._means.engine.begin() as conn:
-                state = runs.finish(conn, claimed, runs.too_large(error), self._means.now())
+                state = runs.finish(conn, claimed, runs.not_kept(error), self._means.now())
         log.info("run %s of report %s: %s", claimed.run.id, claimed.report.id, state or "not ours any more")
 
     def _give_back(self, claimed: Claimed) -> None:

@@ -235,8 +235,9 @@ class Keep(Model):
     person_bytes: int = Field(
         default=20_000_000_000,
         ge=1_000_000,
-        description="Bytes that the versions of one person's notebooks may take in the database, packed; deleted ones"
-        " do not count. They are told from 90 % on; above, a save is a file and no version.",
+        description="Bytes that the versions of one person's notebooks may take in the database, packed, editions of"
+        " their reports too; deleted ones do not count, but with them it is twice as much at most. They are told from"
+        " 90 % on; above, a save is a file and no version, and a run of a report is not kept.",
     )
     audit_days: float | None = Field(
         default=None, ge=1, le=36_500, description="Days for which the audit is kept; for ever when absent."

@@ -107,6 +107,17 @@ def test_above_the_limit_nothing_is_kept_and_the_largest_are_named(conn: Connect
     assert save(conn, ann, saves.notebook("one more"), used, path="small.ipynb", base=1) == 2
 
 
+def test_saving_and_deleting_again_and_again_ends(conn: Connection) -> None:
+    ann = person(conn, "ann")
+    for at in range(5):
+        save(conn, ann, saves.notebook("x", outputs={0: [notebooks.shown({"image/png": notebooks.png(40, 40, at)})]}), path=f"{at}.ipynb")  # fmt: skip
+        history.delete(conn, ann, f"{at}.ipynb", NOW)
+    deleted = room.of(conn, ann.id, 1).deleted
+    assert save(conn, ann, saves.notebook("one"), deleted) == 1
+    with pytest.raises(LimitExceeded, match="you deleted"), conn.begin_nested():
+        save(conn, ann, saves.notebook("two"), deleted // 2, base=1)
+
+
 def test_who_may_not_delete_is_not_told_what_there_is(conn: Connection) -> None:
     ann, bob = person(conn, "ann"), person(conn, "bob")
     save(conn, ann, saves.notebook("x"))
@@ -129,9 +140,10 @@ def test_it_is_found_along_the_persons_notebooks_and_no_version(conn: Connection
     for other in others:
         conn.execute(many, {"who": other.id, "each": 1_000})
     conn.execute(text("ANALYZE swap.notebook"))
-    plan = "EXPLAIN (ANALYZE, FORMAT JSON) SELECT sum(size_bytes) FROM swap.notebook WHERE person_id = :who AND deleted_at IS NULL"
-    (found,) = conn.scalars(text(plan), {"who": ann.id}).one()
-    assert looked_at(found["Plan"]) == each
+    for deleted in ("IS NULL", "IS NOT NULL"):
+        plan = f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT sum(size_bytes) FROM swap.notebook WHERE person_id = :who AND deleted_at {deleted}"
+        (found,) = conn.scalars(text(plan), {"who": ann.id}).one()
+        assert looked_at(found["Plan"]) == (each if deleted == "IS NULL" else 0)
     assert room.of(conn, ann.id, 1).used == each
 
 

@@ -116,7 +116,14 @@ def working(gateway: Gateway, directory: Path) -> Iterator[Worker]:
     )
     engine = gateway.database.engine("worker")
     means = Means(
-        engine, gateway.database.url("worker"), rules(gateway.settings, here), here.report_key, 2, 120, new_id
+        engine=engine,
+        url=gateway.database.url("worker"),
+        rules=rules(gateway.settings, here),
+        key=here.report_key,
+        at_once=2,
+        run_seconds=120,
+        person_bytes=gateway.settings.keep.person_bytes,
+        new_id=new_id,
     )
     worker = Worker(means)
     thread = threading.Thread(target=worker.run, name="worker")

@@ -12,10 +12,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text, update
 
+import notebooks
+import saves
 from integration.reports.offices import Office
 from services import Database
 from swap.db.report_tables import report_run
-from swap.errors import NotSignedIn, Problem
+from swap.errors import LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
@@ -214,6 +216,22 @@ def test_each_edition_of_a_period_has_the_next_number(office: Office) -> None:
 
 
 # ── With what rights ────────────────────────────────────────────────────────────────────────────────
+def test_an_edition_for_which_there_is_no_room_is_not_kept(office: Office) -> None:
+    office.later(minutes=15)
+    office.plan()
+    claimed = office.claimed()
+    document = saves.notebook("one", outputs={0: [notebooks.printed("x")]})
+    with pytest.raises(LimitExceeded) as refused, office.database.engine("worker").begin() as conn:
+        runs.finish(conn, claimed, Outcome(document), office.now, most_bytes=1)
+    assert finish(office, claimed, runs.not_kept(refused.value)) is RunState.FAILED
+    with office.database.engine("web").begin() as conn:
+        said = service.run_of(
+            conn, service.look(conn, office.person, office.report.id, office.now), claimed.run.id
+        ).said
+    assert said is not None
+    assert (said.title, said.todo) == ("The executed notebook cannot be kept.", refused.value.problem.todo)
+
+
 def test_j01_nothing_runs_for_who_lost_a_group(office: Office) -> None:
     """J01: and with all groups again, which is the control, or accepted anew, it does."""
     office.later(minutes=15)

@@ -14,3 +14,12 @@ def test_little_room_is_said_and_much_is_not() -> None:
 
 def test_the_last_byte_may_be_used() -> None:
     assert [Room(used, 10).full for used in (9, 10, 11)] == [False, False, True]
+
+
+def test_what_was_deleted_takes_as_much_again_and_no_more() -> None:
+    assert [Room(used, 10, deleted).full for used, deleted in ((0, 20), (10, 10), (0, 21), (5, 16))] == [
+        False,
+        False,
+        True,
+        True,
+    ]
