@@ -309,9 +309,8 @@ def test_columns_sort_and_pages_turn_by_keyboard(shared: Shared, result: Locator
     result.get_by_role("button", name="Next page").focus()
     shared.page.keyboard.press("Space")
     expect(result.locator(".sq-f")).to_contain_text("11–20 of 310,482")
-    assert shared.page.locator(".jp-Notebook .jp-Cell").count() == len(shared.kept), (
-        "no shortcut of Lab acted on the keys"
-    )
+    # No shortcut of Lab acted on the keys; what is far from sight is drawn when there is time.
+    expect(shared.page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(shared.kept))
 
 
 def test_a_result_that_is_gone_keeps_its_stored_page(result: Locator, server: Server) -> None:
