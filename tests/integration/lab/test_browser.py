@@ -16,7 +16,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, ViewportSize, expect
 
-import browsers
 from integration.lab import outputs
 from integration.lab.conftest import Server, started
 from integration.lab.windows import forgotten
@@ -61,12 +60,6 @@ def complete(path: str, body: bytes) -> dict[str, Any]:
         if name.startswith(word)
     ]
     return {"start": asked["offset"] - len(word), "end": asked["offset"], "items": items}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
-        yield made
 
 
 class Lab:
