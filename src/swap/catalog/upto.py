@@ -62,9 +62,9 @@ class Reach:
             part = there.get(at)
             if part is None:
                 return max(at, start)
-            missing = self._first_missing(part, max(at, start), min(part.end, end))
+            missing = self._first_missing(part, min(part.end, end))
             if missing is not None:
-                return missing
+                return max(missing, start)
             at = part.end
         return end
 
@@ -74,13 +74,13 @@ class Reach:
         is_month = self.parts[0].end - self.parts[0].start > timedelta(days=1)
         return day.replace(day=1) if is_month else day
 
-    def _first_missing(self, part: Part, start: datetime, end: datetime) -> datetime | None:
-        """Return which hour of a day is missing, as far as their number tells."""
+    def _first_missing(self, part: Part, end: datetime) -> datetime | None:
+        """Return which hour of a day is missing until a moment, as far as their number tells."""
         # The first day ever may begin late.
         if not self.by_hours or (part is self.parts[0] and len(self.parts) > 1):
             return None
-        wanted = -(-(end - start) // HOUR)
-        return None if part.parts >= wanted else start + part.parts * HOUR
+        wanted = -(-(end - part.start) // HOUR)
+        return None if part.parts >= wanted else part.start + part.parts * HOUR
 
 
 def of_partitions(keys: Sequence[str], finer: str, newest: Iterable[tuple[Sequence[str | None], int]]) -> Reach | None:

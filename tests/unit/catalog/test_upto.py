@@ -28,6 +28,8 @@ def test_hours_are_complete_when_each_day_has_as_many_as_the_period_needs() -> N
     assert reach.until(at("2026-11-10"), at("2026-11-12 05:00")) == at("2026-11-12 05:00")
     assert reach.until(at("2026-11-10"), at("2026-11-13")) == at("2026-11-12 05:00")
     assert reach.until(at("2026-11-10 22:00"), at("2026-11-11 22:00")) == at("2026-11-11 22:00"), "a day of Berlin"
+    assert reach.until(at("2026-11-12 05:00"), at("2026-11-12 06:00")) == at("2026-11-12 05:00")
+    assert reach.until(at("2026-11-12 07:00"), at("2026-11-12 08:00")) == at("2026-11-12 07:00"), "nothing of it"
     assert reach.until(at("2026-11-13"), at("2026-11-14")) == at("2026-11-13")
 
 
