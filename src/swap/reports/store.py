@@ -127,6 +127,18 @@ def listed(conn: Connection, opens: ColumnElement[bool], limit: int) -> list[Rep
     return [_report(row) for row in conn.execute(wanted)]
 
 
+def everybodys(conn: Connection) -> list[tuple[Report, str, str]]:
+    """Return all reports that have not ended, with their persons' names and notebooks' paths; the next due first."""
+    wanted = (
+        select(report, person.c.name.label("person_name"), notebook.c.path)
+        .join(notebook, notebook.c.id == report.c.notebook_id)
+        .join(person, person.c.id == report.c.person_id)
+        .where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None))
+        .order_by(report.c.next_due_at, report.c.id)
+    )
+    return [(_report(row), row.person_name, row.path) for row in conn.execute(wanted)]
+
+
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────
 def add_run(conn: Connection, new: Run) -> bool:
     """Keep a run, unless one is there that was due at this time; tell whether it is new."""
