@@ -45,7 +45,7 @@ report = Table(
     CheckConstraint("overlap in ('wait','skip')", name="overlap"),
     CheckConstraint("state in ('active','paused','ended')", name="state"),
     Index(None, "notebook_id"),
-    Index("ix_report_person", "person_id", postgresql_where=text("state = 'active'")),
+    Index("ix_report_person", "person_id", postgresql_where=text("state <> 'ended'")),
     Index("ix_report_due", "next_due_at", postgresql_where=text("state = 'active'")),
 )
 

@@ -93,7 +93,7 @@ def fitting(known: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, 
     for each in known:
         value = values.get(each.name)
         if each.kind is Kind.NUMBER and _kind(value) is Kind.WHOLE:
-            value = float(value)  # type: ignore[arg-type]  # a whole number, as JSON may have it
+            value = float(value)  # as JSON may have it
         if value is not None and _kind(value) is each.kind:
             found[each.name] = value
     return found

@@ -132,6 +132,8 @@ def schedule(
         chosen=chosen,
     )
     store.add(conn, made, now)
+    if chosen.waits:
+        _record_chosen(conn, person, made.id, chosen)
     audit.record(
         conn,
         ReportScheduled(
@@ -305,15 +307,19 @@ def choose(conn: Connection, person: Principal, report_id: str, chosen: Chosen, 
     wanted = replace(chosen, parameters=fitting)
     store.change(conn, report.id, **store.chosen(wanted))
     period_store.look_at_once(conn, report.id, now, wanted.deadline)
+    _record_chosen(conn, person, report.id, wanted)
+
+
+def _record_chosen(conn: Connection, person: Principal, report_id: str, chosen: Chosen) -> None:
     audit.record(
         conn,
         ReportChanged(
             person_id=person.id,
             via=person.via,
-            report_id=report.id,
-            waits=tuple(str(each.name) for each in wanted.waits),
-            deadline_seconds=int(wanted.deadline.total_seconds()),
-            parameters=tuple(fitting),
+            report_id=report_id,
+            waits=tuple(str(each.name) for each in chosen.waits),
+            deadline_seconds=int(chosen.deadline.total_seconds()),
+            parameters=tuple(chosen.parameters),
         ),
     )
 

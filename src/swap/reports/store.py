@@ -38,6 +38,9 @@ _other = report_run.alias()
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
 )
+_PAUSED = exists().where(report.c.id == _run.report_id, report.c.state == State.PAUSED.value)
+_HELD_BACK = _PAUSED & (_run.asked_by.is_(None) | _run.batch.is_not(None))
+"""Of a paused report only that runs which its person asks for by itself."""
 _HELD = (
     select(
         report,
@@ -234,7 +237,7 @@ def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, 
     period comes first, when nothing else is to be run.
     """
     free = or_(
-        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON,
+        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON & ~_HELD_BACK,
         (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now),
     )
     order = (_run.turn, _run.start_at, _run.period_start, _run.id)
@@ -285,7 +288,10 @@ def put_digest(conn: Connection, run_id: str, digest: str) -> None:
 def wakes_at(conn: Connection) -> datetime | None:
     """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
     data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
-    waits, runs_ = (_run.state == RunState.WAITING.value) & ~_GOES_ON, _run.state == RunState.RUNNING.value
+    waits, runs_ = (
+        (_run.state == RunState.WAITING.value) & ~_GOES_ON & ~_HELD_BACK,
+        _run.state == RunState.RUNNING.value,
+    )
     moments = (
         select(func.min(report.c.next_due_at)).where(report.c.state == State.ACTIVE.value),
         select(func.min(_run.start_at)).where(waits),

@@ -133,7 +133,7 @@ def choose_data(portal: Portal, visit: Visit) -> Response:
 def choose_values(portal: Portal, visit: Visit) -> Response:
     """Let all runs have the values that were typed for its parameters."""
     with portal.engine.begin() as conn:
-        report = look_at(visit, conn).report
+        report = service.mine(conn, visit.person, id_of(visit), visit.now)
         values = parameters.read(service.offered(conn, report), typed(visit))
         chosen = Chosen(report.chosen.waits, report.chosen.deadline, values)
         service.choose(conn, visit.person, id_of(visit), chosen, visit.now)

@@ -6,11 +6,14 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from sqlalchemy import Connection
 from starlette.responses import Response
 
+from swap.catalog.model import TableName
 from swap.errors import Conflict, Invalid, LimitExceeded, Problem
 from swap.notebooks import sharing
 from swap.notebooks.shares import Role
+from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.reports import service
 from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
@@ -154,8 +157,8 @@ def ask(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
         found = service.of_notebook(conn, opened)
-        kept = opened.kept
-        tables = service.tables(conn, portal.settings.policy, visit.person, kept.notebook_id, kept.number)
+        owns = opened.role is Role.OWN
+        tables = _tables(portal, visit, conn, opened) if owns else []
     zone = portal.settings.site.time_zone
     schedule = Schedule.read("month 1 06:00", zone)
     return answer(
@@ -163,7 +166,7 @@ def ask(portal: Portal, visit: Visit) -> Response:
         visit,
         "report_new.html",
         opened=opened,
-        owns=opened.role is Role.OWN,
+        owns=owns,
         reports_of=found,
         at=address(opened.kept.notebook_id),
         here="notebooks",
@@ -190,12 +193,12 @@ def create(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         # Before what was sent is read: to others there is no such notebook, whatever they send.
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
-        kept = opened.kept
-        tables = service.tables(conn, portal.settings.policy, visit.person, kept.notebook_id, kept.number)
+        tables = _tables(portal, visit, conn, opened)
     try:
         missed, overlap = Missed(visit.form.get("missed", "")), Overlap(visit.form.get("overlap", ""))
     except ValueError as error:
         raise Invalid(Problem("This cannot be chosen.", todo="Choose one that the page offers.")) from error
+    chosen = Chosen(*report_data.chosen(portal, visit, tables))
     with portal.engine.begin() as conn:
         made = service.schedule(
             conn,
@@ -206,9 +209,15 @@ def create(portal: Portal, visit: Visit) -> Response:
             overlap,
             visit.now,
             lambda: new_id(portal),
-            Chosen(*report_data.chosen(portal, visit, tables)),
+            chosen,
         )
     return go(f"/reports/{made.id}")
+
+
+def _tables(portal: Portal, visit: Visit, conn: Connection, opened: Opened) -> list[TableName]:
+    """Return the tables that a notebook's newest version reads, by its outputs."""
+    kept = opened.kept
+    return service.tables(conn, portal.settings.policy, visit.person, kept.notebook_id, kept.number)
 
 
 def _schedule(said: Any) -> Schedule:

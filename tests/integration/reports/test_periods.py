@@ -15,7 +15,7 @@ from services import Database
 from swap.db.tables import audit_event
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound
 from swap.notebooks import saving
-from swap.reports import backfill, service
+from swap.reports import backfill, service, store
 from swap.reports.backfill import Plan
 from swap.reports.model import Chosen, Claimed, Overlap, Run, RunState, State
 from swap.reports.period_store import Backfill
@@ -50,6 +50,11 @@ def run_now(office: Office) -> Run:
 def run_again(office: Office, run_id: str) -> Run:
     with office.database.engine("web").begin() as conn:
         return service.run_again(conn, office.person, office.report.id, run_id, office.now, new_id)
+
+
+def become(office: Office, state: State) -> None:
+    with office.database.engine("web").begin() as conn:
+        service.become(conn, office.person, office.report.id, state, office.now)
 
 
 def progress(office: Office) -> Backfill | None:
@@ -150,6 +155,21 @@ def test_a_backfill_keeps_no_due_time_from_being_run(module_database: Database) 
         conn.execute(text("DELETE FROM swap.report"))
 
 
+def test_of_a_paused_report_only_that_runs_which_is_asked_for_by_itself(office: Office) -> None:
+    fill(office)
+    become(office, State.PAUSED)
+    assert office.claim() is None
+    asked = run_now(office)
+    claimed = office.claimed()
+    assert claimed.run.id == asked.id
+    office.finish(claimed)
+    assert office.claim() is None
+    with office.database.engine("worker").connect() as conn:
+        assert store.wakes_at(conn) is None, "nobody looks again and again"
+    become(office, State.ACTIVE)
+    assert office.claimed().run.batch is not None
+
+
 # ── One again ───────────────────────────────────────────────────────────────────────────────────────
 def test_a_period_that_is_run_again_has_another_edition_and_keeps_the_first(office: Office) -> None:
     first = run_now(office)
@@ -177,8 +197,7 @@ def test_periods_are_asked_for_by_the_reports_person_alone(office: Office) -> No
         backfill.ask(conn, other, office.report.id, YESTERDAY, "", office.now, new_id)
     with office.database.engine("web").begin() as conn, pytest.raises(NotFound):
         service.run_again(conn, office.person, office.report.id, "other", office.now, new_id)
-    with office.database.engine("web").begin() as conn:
-        service.become(conn, office.person, office.report.id, State.ENDED, office.now)
+    become(office, State.ENDED)
     with pytest.raises(Conflict):
         fill(office)
     assert office.claim() is not None

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("parameters", postgresql.JSONB(), server_default="{}", nullable=False),
     ):
         op.add_column("report", column, schema="swap")
+    _persons("state <> 'ended'")
     for column in (
         sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
         sa.Column("batch", sa.Text(), nullable=True),
@@ -52,8 +53,15 @@ def downgrade() -> None:
     _states(_STATES)
     for column in ("stand", "late_at", "parameters", "batch", "turn"):
         op.drop_column("report_run", column, schema="swap")
+    _persons("state = 'active'")
     for column in ("parameters", "deadline_seconds", "waits"):
         op.drop_column("report", column, schema="swap")
+
+
+def _persons(where: str) -> None:
+    # The directory is asked about who has one that may run.
+    op.drop_index("ix_report_person", "report", schema="swap")
+    op.create_index("ix_report_person", "report", ["person_id"], schema="swap", postgresql_where=sa.text(where))
 
 
 def _states(states: str) -> None:
