@@ -74,8 +74,9 @@ def declared(document: Mapping[str, Any]) -> tuple[Parameter, ...]:
         body = ast.parse(source).body if len(source) <= _SOURCE_LENGTH else []
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
-    found = {name: value for name, value in _constants(body) if _kind(value) is not None}
-    return tuple(Parameter(name, _KINDS[type(value)], value) for name, value in found.items())[:MOST]
+    # What is assigned last counts.
+    found = [(name, _kind(value), value) for name, value in dict(_constants(body)).items()]
+    return tuple(Parameter(name, kind, value) for name, kind, value in found if kind is not None)[:MOST]
 
 
 def read(known: Sequence[Parameter], said: Mapping[str, str]) -> dict[str, Value]:
@@ -153,8 +154,8 @@ def _literal(value: ast.expr) -> Any:
     match value:
         case ast.Constant(value=found):
             return found
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as found)) if found is not True:
-            return -found
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as found)):
+            return None if isinstance(found, bool) else -found
         case _:
             return None
 

@@ -35,6 +35,8 @@ class Backfill:
     failed: int
     comes: int
     """That wait for their turn, or for their data."""
+    data: int
+    """Of these, for their data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,11 @@ def backfill(conn: Connection, report_id: str) -> Backfill | None:
             number([RunState.DONE.value]).label("done"),
             number(_WRONG).label("failed"),
             number(_COMES).label("comes"),
+            number(_DATA).label("data"),
         ).where(_run.report_id == report_id, _run.batch == batch)
     ).one()
-    return Backfill(batch, Interval(row.start, row.end), row.asked_at, row.total, row.done, row.failed, row.comes)
+    counts = (row.total, row.done, row.failed, row.comes, row.data)
+    return Backfill(batch, Interval(row.start, row.end), row.asked_at, *counts)
 
 
 def cancel(conn: Connection, report_id: str, batch: str, why: Problem, now: datetime) -> int:

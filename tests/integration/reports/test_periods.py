@@ -86,7 +86,7 @@ def test_a_backfill_runs_each_period_once_the_oldest_first_and_behind_what_is_du
     assert second.run.period.start == first.run.period.end
     found = progress(office)
     assert found is not None
-    assert (found.total, found.done, found.failed, found.comes) == (24, 1, 0, 22)
+    assert (found.total, found.done, found.failed, found.comes, found.data) == (24, 1, 0, 22, 0)
     office.finish(second)
     (asked,) = said(office, "report-backfill-asked")
     assert (asked["runs"], asked["since"][:13]) == (24, "2026-11-22T23")

@@ -32,6 +32,9 @@ lines = "a\\nb"
 if days:
     inner = 1
 a = b = 2
+late = 1
+late = days + 1
+odd = -False
 """
 KNOWN = (
     Parameter("wiki", Kind.TEXT, "dewiki"),
