@@ -115,6 +115,41 @@ def import_command(folder: Path, config: Path) -> None:
     _become([*PYTHON, "swap.taking_in", str(config), str(folder)])
 
 
+@main.group(name="reports")
+def reports_group() -> None:
+    """Notebooks that run by themselves."""
+
+
+@reports_group.command(name="list")
+@CONFIG
+def reports_list(config: Path) -> None:
+    """List the reports that have not ended, with their ids, the next due first."""
+    _become([*PYTHON, "swap.scheduled", str(config), "list"])
+
+
+@reports_group.command(name="history")
+@click.argument("report_id")
+@CONFIG
+def reports_history(report_id: str, config: Path) -> None:
+    """List the last runs of a report, and why each ended as it did."""
+    _become([*PYTHON, "swap.scheduled", str(config), "history", report_id])
+
+
+@reports_group.command(name="pause")
+@click.argument("report_id")
+@CONFIG
+def reports_pause(report_id: str, config: Path) -> None:
+    """Let nothing of a report be due until its person resumes it."""
+    _become([*PYTHON, "swap.scheduled", str(config), "pause", report_id])
+
+
+@reports_group.command(name="export")
+@CONFIG
+def reports_export(config: Path) -> None:
+    """Print all reports as TOML: what runs when, as whom, and by which rules."""
+    _become([*PYTHON, "swap.scheduled", str(config), "export"])
+
+
 @main.group(name="config")
 def config_group() -> None:
     """Look at the settings."""

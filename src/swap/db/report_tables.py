@@ -36,11 +36,16 @@ report = Table(
     Column("standing", Integer, nullable=False),
     moment("created_at"),
     moment("next_due_at"),
+    # Tables that a run waits for, until they are complete or this time is over; reports.model's encoding.
+    Column("waits", JSONB, nullable=False, server_default="[]"),
+    Column("deadline_seconds", Integer, nullable=False, server_default="21600"),
+    # Values for the notebook's parameters, by name; what is not here is as the notebook has it.
+    Column("parameters", JSONB, nullable=False, server_default="{}"),
     CheckConstraint("missed in ('latest','all','none')", name="missed"),
     CheckConstraint("overlap in ('wait','skip')", name="overlap"),
     CheckConstraint("state in ('active','paused','ended')", name="state"),
     Index(None, "notebook_id"),
-    Index("ix_report_person", "person_id", postgresql_where=text("state = 'active'")),
+    Index("ix_report_person", "person_id", postgresql_where=text("state <> 'ended'")),
     Index("ix_report_due", "next_due_at", postgresql_where=text("state = 'active'")),
 )
 
@@ -65,8 +70,18 @@ report_run = Table(
     Column("edition", Integer, nullable=True),  # of its period, from 1; only of one that is done
     Column("digest", LargeBinary, nullable=True),  # of the executed notebook's manifest, a part of the notebook
     Column("said", JSONB, nullable=True),  # reports.model's encoding of why it ended as it did
-    CheckConstraint("state in ('waiting','running','done','failed','refused','left')", name="state"),
-    UniqueConstraint("report_id", "due_at"),
+    Column("turn", Integer, nullable=False, server_default="0"),  # 1, behind all others: of a backfill
+    Column("batch", Text, nullable=True),  # the backfill it is of
+    Column("parameters", JSONB, nullable=True),  # as it was asked for, or ran; nothing: as the report has them then
+    moment("late_at", nullable=True),  # when it waits for data too long
+    Column("stand", JSONB, nullable=True),  # how far the tables are that it waits for; reports.model's encoding
+    CheckConstraint("state in ('data','late','waiting','running','done','failed','refused','left')", name="state"),
+    # A due time is a key; what somebody asks for is due when they ask.
+    Index("uq_report_run_due", "report_id", "due_at", unique=True, postgresql_where=text("asked_by IS NULL")),
+    Index(None, "report_id", "due_at"),
+    Index("ix_report_run_batch", "report_id", "batch", postgresql_where=text("batch IS NOT NULL")),
+    Index("ix_report_run_data", "start_at", postgresql_where=text("state in ('data','late')")),
+    Index("ix_report_run_turn", "turn", "start_at", postgresql_where=text("state = 'waiting'")),
     UniqueConstraint("report_id", "period_start", "period_end", "edition"),
     Index("ix_report_run_waiting", "start_at", postgresql_where=text("state = 'waiting'")),
     # Of a report one at a time.

@@ -32,6 +32,8 @@ _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose 
 _WHOSE = "SELECT (person_id, state, standing)"
 _GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
 _COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say
+_HOW_FAR = "SELECT (source, schema, name, path, newest)"  # up to when a table goes, for runs that wait for it
+_DIVIDED = "SELECT (source, schema, name, definition)"  # by which partitions
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
 RIGHTS: Final[dict[str, dict[str, str]]] = {
@@ -99,6 +101,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
     },
     "swap_worker": {
         "person": _READ,
+        "dataset": _HOW_FAR,
+        "dataset_definition": _DIVIDED,
         "notebook": _GROW,
         "notebook_version": _READ,
         "notebook_part": _GIVE,

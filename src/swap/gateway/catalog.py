@@ -216,6 +216,7 @@ def _described(table: VisibleDataset) -> dict[str, Any]:
         "rows_exact": dataset.rows_exact,
         "bytes": dataset.size_bytes,
         "newest": dataset.newest,
+        "newest_of": dataset.newest_of,
         "partitions": [visible.column.name for visible in table.columns if visible.column.partition],
         "divided": asdict(dataset.partitions) if dataset.partitions else None,
         "columns": [

@@ -96,7 +96,7 @@ def find_all(conn: Connection, directory: str, acting_at: datetime | None = None
     if acting_at is not None:
         runs = exists().where(jupyter_server.c.person_id == person.c.id, jupyter_server.c.ended_at.is_(None))
         # One that runs for them as they are now; of reports the hub may read no more than this.
-        mine = report.c.person_id == person.c.id, report.c.standing == person.c.standing, report.c.state == "active"
+        mine = report.c.person_id == person.c.id, report.c.standing == person.c.standing, report.c.state != "ended"
         reports = select(report.c.person_id).where(*mine).exists()
         wanted = wanted.where(_LIVE | runs | reports)
     rows = conn.execute(wanted, {} if acting_at is None else {"now": acting_at})

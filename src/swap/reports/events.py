@@ -48,6 +48,58 @@ class ReportRunAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportBackfillAsked(Event):
+    """Its person asked for runs of a report about all periods from a moment until another."""
+
+    event: ClassVar[str] = "report-backfill-asked"
+    report_id: str
+    batch: str
+    since: str
+    until: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportBackfillCancelled(Event):
+    """Its person cancelled what waited of a backfill."""
+
+    event: ClassVar[str] = "report-backfill-cancelled"
+    report_id: str
+    batch: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportChanged(Event):
+    """Its person chose which tables a report waits for, for how many seconds, or its parameters: their names."""
+
+    event: ClassVar[str] = "report-changed"
+    report_id: str
+    waits: tuple[str, ...]
+    deadline_seconds: int
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRunLate(Event):
+    """A run of a report waits for its data longer than it was to."""
+
+    event: ClassVar[str] = "report-run-late"
+    report_id: str
+    run_id: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRunLetGo(Event):
+    """Its person let a run of a report start without the data that it waited for."""
+
+    event: ClassVar[str] = "report-run-let-go"
+    report_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRunStarted(Event):
     """A run of a report was claimed and starts; its kernel's queries name `kernel_id`."""
 
@@ -74,6 +126,11 @@ EVENTS: tuple[type[Event], ...] = (
     ReportAccepted,
     ReportStateChanged,
     ReportRunAsked,
+    ReportBackfillAsked,
+    ReportBackfillCancelled,
+    ReportChanged,
+    ReportRunLate,
+    ReportRunLetGo,
     ReportRunStarted,
     ReportRunEnded,
 )

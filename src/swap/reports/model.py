@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, Final
 
 from swap.client.period import Interval
+from swap.catalog.model import TableName
 from swap.errors import Problem
+from swap.reports.parameters import Value
 from swap.reports.schedule import Schedule, spoken
+
+DEADLINE: Final = timedelta(hours=6)
+"""How long a run waits for its data before it is late, unless its person chose otherwise."""
 
 
 class Missed(StrEnum):
@@ -39,6 +44,10 @@ class State(StrEnum):
 class RunState(StrEnum):
     """Where a run stands."""
 
+    DATA = "data"
+    """It waits for its data."""
+    LATE = "late"
+    """It waits for its data longer than it was to; it runs when they come."""
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
@@ -46,7 +55,43 @@ class RunState(StrEnum):
     REFUSED = "refused"
     """Nothing was run: its person may not what they could, or does not own the notebook any more."""
     LEFT = "left"
-    """Nothing was run: it was missed, or the run before it went on."""
+    """Nothing was run: it was missed, cancelled, or the run before it went on."""
+
+
+OPEN: Final = frozenset({RunState.DATA, RunState.LATE, RunState.WAITING, RunState.RUNNING})
+"""In which a run has not ended."""
+
+
+class Turn(IntEnum):
+    """Which runs come first: of those that wait, the lower turn."""
+
+    FIRST = 0
+    BACKFILL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A table that a run waits for, and the columns that tell how far it is: who may not read these is not told."""
+
+    name: TableName
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Until when a table's data are complete, as far as a run needs them; None where nothing is there, or known."""
+
+    name: TableName
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person chooses of a report beside its schedule."""
+
+    waits: tuple[Awaited, ...] = ()
+    deadline: timedelta = DEADLINE
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +111,7 @@ class Report:
     """Of its person, when they scheduled it or accepted the version; with less nothing runs."""
     standing: int
     next_due_at: datetime
+    chosen: Chosen = field(default_factory=Chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +173,15 @@ class Run:
     said: Problem | None
     cell: int | None
     """The cell that failed, from 1, if one did."""
+    turn: Turn = Turn.FIRST
+    batch: str | None = None
+    """The backfill it is of."""
+    parameters: Mapping[str, Value] | None = None
+    """Values that were asked for, or with which it ran; None for those of the report."""
+    late_at: datetime | None = None
+    """When it waits for its data too long."""
+    stand: tuple[Stand, ...] = ()
+    """How far the tables are that are not complete."""
 
     @property
     def seconds(self) -> float | None:
@@ -138,6 +193,29 @@ class Run:
     def about(self, schedule: Schedule) -> str:
         """Return its period in words."""
         return spoken(self.period, schedule.zone)
+
+
+def new_run(run_id: str, report: Report, due_at: datetime, period: Interval, asked_by: str | None = None) -> Run:
+    """Return a run that is to come: it waits for its data first, where the report names some."""
+    waits = bool(report.chosen.waits)
+    return Run(
+        id=run_id,
+        report_id=report.id,
+        due_at=due_at,
+        asked_by=asked_by,
+        period=period,
+        version=report.version,
+        state=RunState.DATA if waits else RunState.WAITING,
+        failures=0,
+        start_at=due_at,
+        started_at=None,
+        ended_at=None,
+        edition=None,
+        digest=None,
+        said=None,
+        cell=None,
+        late_at=due_at + report.chosen.deadline if waits else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +242,26 @@ class Outcome:
     cell: int | None = None
     may_pass: bool = False
     """Whether it may go well when it is tried again."""
+
+
+def waits_of(found: Iterable[Any]) -> tuple[Awaited, ...]:
+    """Return the tables that `kept_waits` was given."""
+    return tuple(Awaited(TableName(*name), tuple(columns)) for name, columns in found)
+
+
+def kept_waits(waits: Iterable[Awaited]) -> list[list[list[str]]]:
+    """Return tables that are waited for, as they are kept."""
+    return [[list(each.name), list(each.columns)] for each in waits]
+
+
+def stand_of(found: Iterable[Any] | None) -> tuple[Stand, ...]:
+    """Return what `kept_stand` was given."""
+    return tuple(Stand(TableName(*name), until and datetime.fromisoformat(until)) for name, until in found or ())
+
+
+def kept_stand(stand: Iterable[Stand]) -> list[list[Any]]:
+    """Return how far tables are, as it is kept."""
+    return [[list(each.name), each.until and each.until.isoformat()] for each in stand]
 
 
 def kept(problem: Problem, cell: int | None = None) -> dict[str, Any]:

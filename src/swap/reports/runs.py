@@ -6,6 +6,7 @@ Only whoever holds a run in its epoch can end it; what an older one brings is th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +21,7 @@ from swap.people import tokens
 from swap.people.tokens import Token
 from swap.reports import store
 from swap.reports.events import ReportRunEnded, ReportRunStarted
-from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept
+from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3
@@ -33,7 +34,7 @@ CAUGHT_UP: Final = 1_000
 _MISSED: Final = Problem(
     "It was missed.",
     why="No worker ran at that time.",
-    todo="Its period can be had: a later run is about a later one.",
+    todo="Run its period again on the run's page.",
 )
 _OVERLAP: Final = Problem(
     "The run before it still went on.",
@@ -57,23 +58,9 @@ def plan(conn: Connection, now: datetime, new_id: Callable[[], str]) -> bool:
     due = [report.next_due_at, *report.schedule.between(report.next_due_at, now)][-CAUGHT_UP:]
     for at in due:
         why = _left(conn, held, at, now, is_last=at == due[-1])
-        run = Run(
-            id=new_id(),
-            report_id=report.id,
-            due_at=at,
-            asked_by=None,
-            period=report.schedule.interval(at),
-            version=report.version,
-            state=RunState.WAITING if why is None else RunState.LEFT,
-            failures=0,
-            start_at=at,
-            started_at=None,
-            ended_at=None if why is None else now,
-            edition=None,
-            digest=None,
-            said=why,
-            cell=None,
-        )
+        run = new_run(new_id(), report, at, report.schedule.interval(at))
+        if why is not None:
+            run = replace(run, state=RunState.LEFT, ended_at=now, said=why)
         if store.add_run(conn, run) and why is not None:
             _record(conn, held, run.id, RunState.LEFT, why.title)
     store.change(conn, report.id, next_due_at=report.schedule.next(now))
@@ -108,8 +95,10 @@ def claim(conn: Connection, now: datetime) -> Claimed | Run | None:
         _record(conn, held, run.id, state, f"{why.title} {why.why}")
         store.tell_workers(conn)
         return run
+    if run.parameters is None:
+        run = replace(run, parameters=held.report.chosen.parameters)
     claimed = Claimed(run, held.report, epoch)
-    store.take_version(conn, run.id, held.report.version)
+    store.take(conn, run.id, held.report.version, run.parameters or {})
     audit.record(
         conn,
         ReportRunStarted(

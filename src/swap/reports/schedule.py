@@ -27,6 +27,7 @@ _HOUR: Final = timedelta(hours=1)
 _YEARS: Final = 9
 """A leap day can be as far away as eight."""
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DATE: Final = re.compile(r"(19[7-9][0-9]|20[0-9]{2})-([0-9]{2})(?:-([0-9]{2}))?", re.ASCII)
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -126,6 +127,20 @@ class Schedule:
                 return
             yield moment
 
+    def periods(self, within: Interval) -> Iterator[Interval]:
+        """Yield the periods that lie within another one, each once, the first first."""
+        if self.every is Every.CRON:
+            found = (Interval(*both) for both in pairwise(self._ever(within.start - datetime.resolution)))
+        else:
+            found = (self.interval(due_at) for due_at in self._ever(within.start))
+        over = within.start
+        for each in found:
+            if each.end > within.end:
+                return
+            if each.start >= over:
+                over = each.end
+                yield each
+
     def interval(self, due_at: datetime) -> Interval:
         """Return the last period that is complete at a due time, or at any other moment."""
         local = due_at.astimezone(self.zone)
@@ -136,6 +151,14 @@ class Schedule:
             return Interval(end - _HOUR, end)
         begin, over = days_before(self.every, local.date())
         return Interval(_first(begin, self.zone), _first(over, self.zone))
+
+    def _ever(self, after: datetime) -> Iterator[datetime]:
+        """Yield what `due` does, also behind the years that it looks ahead."""
+        last: datetime | None = after
+        while last is not None:
+            after, last = last, None
+            for last in self.due(after):
+                yield last
 
     def _between_due(self, moment: datetime) -> Interval:
         """Return from one due time to the next, of which the second is the last until a moment."""
@@ -213,6 +236,34 @@ def spoken(interval: Interval, zone: ZoneInfo) -> str:
         ends = f"{end:%H:%M}" if days < _DAY else f"{_day(end)}, {end:%H:%M}"
         return f"{_day(start)}, {start:%H:%M} to {ends}"
     return f"{_day(start)}, {start:%H:%M} to {_day(end)}, {end:%H:%M}"
+
+
+def span(since: str, until: str, zone: ZoneInfo, now: datetime) -> Interval:
+    """Return from the beginning of a day or month to the end of another, at most until now.  Raises Invalid.
+
+    >>> spoken(span("2024-01", "2024-02-29", ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=UTC)), ZoneInfo("UTC"))
+    '1 January 2024 to 29 February 2024'
+    """
+    first, _ = _days(since)
+    _, last = _days(until) if until.strip() else (first, now.astimezone(zone).date())
+    found = Interval(_first(first, zone), min(_first(last + _DAY, zone), now))
+    if found.start >= found.end:
+        raise Invalid(Problem("There is nothing between these days.", todo="Choose a first day before the last one."))
+    return found
+
+
+def _days(text: str) -> tuple[date, date]:
+    """Return the first and the last day of what somebody typed."""
+    wrong = Invalid(Problem("This is neither a day nor a month.", todo="Write it as 2024-01-31, or 2024-01."))
+    said = _DATE.fullmatch(text.strip())
+    if said is None:
+        raise wrong
+    year, month = int(said[1]), int(said[2])
+    try:
+        first = date(year, month, int(said[3] or 1))
+    except ValueError as error:
+        raise wrong from error
+    return first, first if said[3] else date(year, month, calendar.monthrange(year, month)[1])
 
 
 def _day(moment: datetime) -> str:

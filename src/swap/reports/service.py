@@ -5,26 +5,41 @@ Who may open the notebook may open its report; the person it runs as, and nobody
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
 
 from swap import audit
+from swap.catalog import keys
+from swap.catalog.model import TableName
 from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
-from swap.notebooks import sharing, shown
+from swap.notebooks import editions as notebooks
+from swap.notebooks import history as notebook_history
+from swap.notebooks import sharing, shown, sight
 from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import store
-from swap.reports.events import ReportAccepted, ReportRunAsked, ReportScheduled, ReportStateChanged
-from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State
-from swap.reports.schedule import Schedule
+from swap.policy.decide import decide_table
+from swap.policy.model import Action, Resource
+from swap.reports import parameters, period_store, store
+from swap.reports.events import (
+    ReportAccepted,
+    ReportChanged,
+    ReportRunAsked,
+    ReportRunLetGo,
+    ReportScheduled,
+    ReportStateChanged,
+)
+from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State, new_run
+from swap.reports.parameters import Parameter, Value
+from swap.reports.schedule import Interval, Schedule, spoken
 from swap.settings import Policy
 
 LISTED: Final = 200
@@ -33,6 +48,9 @@ PAGE: Final = 20
 """Runs, and editions, of a page."""
 DOTS: Final = 10
 """Runs of each report that a list shows."""
+GOING: Final = 5
+"""Runs that have not ended which a page shows."""
+NOTHING_CHOSEN: Final = Chosen()
 AHEAD: Final = 5
 """Due times to come that are shown."""
 OF_NOTEBOOK: Final = 10
@@ -50,6 +68,8 @@ class Row:
     report: Report
     notebook: Kept
     last: tuple[Run, ...]
+    late: bool = False
+    """Whether a run of it waits for its data longer than it was to."""
 
     @property
     def failed(self) -> bool:
@@ -80,6 +100,7 @@ def schedule(
     overlap: Overlap,
     now: datetime,
     new_id: Callable[[], str],
+    chosen: Chosen = NOTHING_CHOSEN,
 ) -> Report:
     """Let the newest version of a notebook of one's own run by itself.  Raises NotFound, Forbidden, LimitExceeded."""
     opened = sharing.held(conn, person, notebook_id, now)
@@ -108,8 +129,11 @@ def schedule(
         groups=groups,
         standing=standing,
         next_due_at=wanted.next(now),
+        chosen=chosen,
     )
     store.add(conn, made, now)
+    if chosen.waits:
+        _record_chosen(conn, person, made.id, chosen)
     audit.record(
         conn,
         ReportScheduled(
@@ -137,16 +161,17 @@ def look(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
 
 
 def listed(conn: Connection, person: Principal, now: datetime) -> list[Row]:
-    """Return the reports of notebooks that somebody may open: those that failed first, then the next due."""
+    """Return the reports of notebooks that somebody may open: first what failed or is late, then the next due."""
     reports = store.listed(conn, sharing.opens(person, now), LISTED)
     open_ = sharing.those_open(conn, person, {each.notebook_id for each in reports}, now)
-    last = store.last_runs(conn, [each.id for each in reports], DOTS)
+    ids = [each.id for each in reports]
+    last, late = store.last_runs(conn, ids, DOTS), period_store.late(conn, ids)
     rows = [
-        Row(each, open_[each.notebook_id], tuple(last.get(each.id, ())))
+        Row(each, open_[each.notebook_id], tuple(last.get(each.id, ())), each.id in late)
         for each in reports
         if each.notebook_id in open_
     ]
-    return sorted(rows, key=lambda row: not row.failed)
+    return sorted(rows, key=lambda row: not (row.failed or row.late))
 
 
 def of_notebook(conn: Connection, opened: Opened) -> list[Report]:
@@ -160,6 +185,17 @@ def history(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], b
     return found[:PAGE], len(found) > PAGE
 
 
+def going(conn: Connection, looked: Looked) -> list[Run]:
+    """Return the first runs of a report that have not ended, those of a backfill aside; the one that goes on first."""
+    return period_store.open_runs(conn, looked.report.id, GOING)
+
+
+def last_tried(conn: Connection, looked: Looked) -> Run | None:
+    """Return the last run of a report that was tried and is over, those of a backfill aside."""
+    last = store.last_runs(conn, [looked.report.id], DOTS).get(looked.report.id, [])
+    return next((run for run in last if run.state is not RunState.LEFT), None)
+
+
 def editions(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], bool]:
     """Return a page of a report's editions by period, the newest first, and whether there are more."""
     found = store.editions(conn, looked.report.id, begins, PAGE + 1)
@@ -168,8 +204,12 @@ def editions(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], 
 
 def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
     """Return a run of a report.  Raises NotFound."""
+    return _run_of(conn, looked.report, run_id)
+
+
+def _run_of(conn: Connection, report: Report, run_id: str) -> Run:
     found = store.run(conn, run_id)
-    if found is None or found.report_id != looked.report.id:
+    if found is None or found.report_id != report.id:
         raise NotFound(Problem("This report has no such run.", todo="Choose one from its history."))
     return found
 
@@ -183,38 +223,116 @@ def see(conn: Connection, policy: Policy, person: Principal, looked: Looked, run
     )
 
 
+def tables(
+    conn: Connection, policy: Policy, person: Principal, notebook_id: str, version: int, digest: str | None = None
+) -> list[TableName]:
+    """Return the tables, as far as one may know of them, that outputs are of: a version's, or those of a run."""
+    outputs = notebook_history.manifest_at(conn, notebook_id, version).outputs()
+    if digest is not None:
+        outputs |= notebook_history.manifest_of(conn, notebook_id, digest).outputs()
+    found, _ = sight.tables(conn, policy, person, notebook_id, outputs)
+    return [TableName(*each.parts) for each in found if len(each.parts) == len(TableName._fields)]
+
+
+def may_be_told(policy: Policy, person: Principal, awaited: Awaited) -> bool:
+    """Tell whether somebody may know how far a table is: that is a value of its columns."""
+    table, named = Resource(*awaited.name), [keys.key(column) for column in awaited.columns]
+    return all(
+        decision.allowed and all(each.allowed for each in columns)
+        for decision, columns in (
+            decide_table(policy, person, action, table, named) for action in (Action.DISCOVER, Action.READ)
+        )
+    )
+
+
 def ahead(schedule: Schedule, now: datetime) -> list[datetime]:
     """Return the next due times."""
     return list(islice(schedule.due(now), AHEAD))
 
 
 # ── What the person does whom it runs as ────────────────────────────────────────────────────────────
-def run_now(conn: Connection, person: Principal, report_id: str, now: datetime, new_id: Callable[[], str]) -> Run:
-    """Let a report run about the last period that is complete.  Raises NotFound, Forbidden, Conflict."""
-    report = _mine(conn, person, report_id, now)
-    if store.is_open(conn, report.id):
-        raise Conflict(Problem("A run of this report waits or goes on.", todo="Wait for its end."))
-    run = Run(
-        id=new_id(),
-        report_id=report.id,
-        due_at=now,
-        asked_by=person.id,
-        period=report.schedule.interval(now),
-        version=report.version,
-        state=RunState.WAITING,
-        failures=0,
-        start_at=now,
-        started_at=None,
-        ended_at=None,
-        edition=None,
-        digest=None,
-        said=None,
-        cell=None,
-    )
+def run_now(
+    conn: Connection,
+    person: Principal,
+    report_id: str,
+    now: datetime,
+    new_id: Callable[[], str],
+    typed: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
+    """Let a report run about the last period that is complete, with what was typed for its parameters, if anything.
+
+    Raises NotFound, Forbidden, Conflict, Invalid.
+    """
+    report = mine(conn, person, report_id, now)
+    values = parameters.read(offered(conn, report), typed) if typed else None
+    return _ask(conn, person, report, report.schedule.interval(now), now, new_id, values)
+
+
+def run_again(
+    conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime, new_id: Callable[[], str]
+) -> Run:
+    """Let a report run once more about the period of a run that is over.  Raises NotFound, Forbidden, Conflict."""
+    report = mine(conn, person, report_id, now)
+    return _ask(conn, person, report, _run_of(conn, report, run_id).period, now, new_id)
+
+
+def _ask(
+    conn: Connection,
+    person: Principal,
+    report: Report,
+    period: Interval,
+    now: datetime,
+    new_id: Callable[[], str],
+    values: Mapping[str, Value] | None = None,
+) -> Run:
+    if period in period_store.open_periods(conn, report.id):
+        about = spoken(period, report.schedule.zone)
+        raise Conflict(Problem(f"A run about {about} waits or goes on already.", todo="Wait for its end."))
+    run = replace(new_run(new_id(), report, now, period, person.id), parameters=values)
     store.add_run(conn, run)
     store.tell_workers(conn)
     audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
     return run
+
+
+def offered(conn: Connection, report: Report) -> tuple[Parameter, ...]:
+    """Return what the version that runs lets be chosen."""
+    return parameters.declared(notebooks.bare(conn, report.notebook_id, report.version))
+
+
+def choose(conn: Connection, person: Principal, report_id: str, chosen: Chosen, now: datetime) -> None:
+    """Choose what a report waits for, for how long, and its parameters.  Raises NotFound, Forbidden, Conflict."""
+    report = mine(conn, person, report_id, now)
+    fitting = parameters.fitting(offered(conn, report), chosen.parameters)
+    wanted = replace(chosen, parameters=fitting)
+    store.change(conn, report.id, **store.chosen(wanted))
+    period_store.look_at_once(conn, report.id, now, wanted.deadline)
+    _record_chosen(conn, person, report.id, wanted)
+
+
+def _record_chosen(conn: Connection, person: Principal, report_id: str, chosen: Chosen) -> None:
+    audit.record(
+        conn,
+        ReportChanged(
+            person_id=person.id,
+            via=person.via,
+            report_id=report_id,
+            waits=tuple(str(each.name) for each in chosen.waits),
+            deadline_seconds=int(chosen.deadline.total_seconds()),
+            parameters=tuple(chosen.parameters),
+        ),
+    )
+
+
+def let_go(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
+    """Let a run start without the data that it waits for.  Raises NotFound, Forbidden, Conflict."""
+    report = mine(conn, person, report_id, now)
+    run = _run_of(conn, report, run_id)
+    if not period_store.hold_one(conn, report.id, run.id):
+        raise Conflict(Problem("This run does not wait for data now.", todo="Look at what became of it."))
+    period_store.let_run(conn, run.id, now)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunLetGo(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
 
 
 def accept(conn: Connection, person: Principal, report_id: str, version: int, now: datetime) -> None:
@@ -222,7 +340,7 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
 
     Raises NotFound, Forbidden, Conflict for one that is not the newest any more: it was not looked at.
     """
-    report = _mine(conn, person, report_id, now)
+    report = mine(conn, person, report_id, now)
     held = store.find(conn, report_id)
     assert held is not None
     if version != held.head:
@@ -230,13 +348,16 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
             Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
         )
     groups, standing = store.standing(conn, person.id)
-    store.change(conn, report.id, version=version, groups=sorted(groups), standing=standing)
+    # What was chosen for parameters that this version has no more is not chosen for it.
+    there = offered(conn, replace(report, version=version))
+    values = parameters.fitting(there, report.chosen.parameters)
+    store.change(conn, report.id, version=version, groups=sorted(groups), standing=standing, parameters=dict(values))
     audit.record(conn, ReportAccepted(person_id=person.id, via=person.via, report_id=report.id, version=version))
 
 
 def become(conn: Connection, person: Principal, report_id: str, state: State, now: datetime) -> None:
     """Pause a report, let it go on, or end it.  Raises NotFound, Forbidden."""
-    report = _mine(conn, person, report_id, now)
+    report = mine(conn, person, report_id, now)
     values: dict[str, object] = {"state": state.value}
     if state is State.ACTIVE and report.state is State.PAUSED:
         # What was due while it was paused was not missed.
@@ -245,7 +366,7 @@ def become(conn: Connection, person: Principal, report_id: str, state: State, no
     audit.record(conn, ReportStateChanged(person_id=person.id, via=person.via, report_id=report.id, state=state.value))
 
 
-def _mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
     looked = look(conn, person, report_id, now)
     held = store.find(conn, report_id, hold=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
@@ -13,7 +13,23 @@ from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
-from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State, kept, said
+from swap.reports.model import (
+    Chosen,
+    Held,
+    Missed,
+    Overlap,
+    Report,
+    Run,
+    RunState,
+    State,
+    Turn,
+    kept,
+    kept_waits,
+    said,
+    stand_of,
+    waits_of,
+)
+from swap.reports.parameters import Value
 from swap.reports.schedule import Schedule
 
 CHANNEL: Final = "swap_reports"
@@ -23,6 +39,9 @@ _other = report_run.alias()
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
 )
+_PAUSED = exists().where(report.c.id == _run.report_id, report.c.state == State.PAUSED.value)
+_HELD_BACK = _PAUSED & (_run.asked_by.is_(None) | _run.batch.is_not(None))
+"""Of a paused report only that runs which its person asks for by itself."""
 _HELD = (
     select(
         report,
@@ -60,9 +79,19 @@ def add(conn: Connection, new: Report, now: datetime) -> None:
             standing=new.standing,
             created_at=now,
             next_due_at=new.next_due_at,
+            **chosen(new.chosen),
         )
     )
     tell_workers(conn)
+
+
+def chosen(values: Chosen) -> dict[str, Any]:
+    """Return what a person chose of a report, as it is kept."""
+    return {
+        "waits": kept_waits(values.waits),
+        "deadline_seconds": int(values.deadline.total_seconds()),
+        "parameters": dict(values.parameters),
+    }
 
 
 def change(conn: Connection, report_id: str, **values: Any) -> None:
@@ -102,9 +131,21 @@ def listed(conn: Connection, opens: ColumnElement[bool], limit: int) -> list[Rep
     return [_report(row) for row in conn.execute(wanted)]
 
 
+def everybodys(conn: Connection) -> list[tuple[Report, str, str]]:
+    """Return all reports that have not ended, with their persons' names and notebooks' paths; the next due first."""
+    wanted = (
+        select(report, person.c.name.label("person_name"), notebook.c.path)
+        .join(notebook, notebook.c.id == report.c.notebook_id)
+        .join(person, person.c.id == report.c.person_id)
+        .where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None))
+        .order_by(report.c.next_due_at, report.c.id)
+    )
+    return [(_report(row), row.person_name, row.path) for row in conn.execute(wanted)]
+
+
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────
 def add_run(conn: Connection, new: Run) -> bool:
-    """Keep a run, unless there is one of its report and due time; tell whether it is new."""
+    """Keep a run, unless one is there that was due at this time; tell whether it is new."""
     values = {
         "id": new.id,
         "report_id": new.report_id,
@@ -117,31 +158,40 @@ def add_run(conn: Connection, new: Run) -> bool:
         "start_at": new.start_at,
         "ended_at": new.ended_at,
         "said": None if new.said is None else kept(new.said),
+        "turn": new.turn.value,
+        "batch": new.batch,
+        "parameters": None if new.parameters is None else dict(new.parameters),
+        "late_at": new.late_at,
     }
-    once = upsert(report_run).values(**values).on_conflict_do_nothing(index_elements=[_run.report_id, _run.due_at])
+    once = upsert(report_run).values(**values)
+    once = once.on_conflict_do_nothing(
+        index_elements=[_run.report_id, _run.due_at], index_where=_run.asked_by.is_(None)
+    )
     return conn.execute(once).rowcount == 1
 
 
 def run(conn: Connection, run_id: str) -> Run | None:
     """Return a run."""
     row = conn.execute(select(report_run).where(_run.id == run_id)).one_or_none()
-    return None if row is None else _as_run(row)
+    return None if row is None else as_run(row)
 
 
 def runs(conn: Connection, report_id: str, begins: int, limit: int) -> list[Run]:
     """Return a report's runs, the last due first."""
-    wanted = select(report_run).where(_run.report_id == report_id).order_by(_run.due_at.desc())
-    return [_as_run(row) for row in conn.execute(wanted.offset(begins).limit(limit))]
+    order = (_run.due_at.desc(), _run.period_start.desc(), _run.id)
+    wanted = select(report_run).where(_run.report_id == report_id).order_by(*order)
+    return [as_run(row) for row in conn.execute(wanted.offset(begins).limit(limit))]
 
 
 def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str, list[Run]]:
-    """Return the last runs of each of some reports that are over, the last first."""
+    """Return the last runs of each of some reports that are over and of no backfill, the last first."""
     at = func.row_number().over(partition_by=_run.report_id, order_by=_run.due_at.desc()).label("at")
     over = ("done", "failed", "refused", "left")
-    numbered = select(report_run, at).where(_run.report_id.in_(list(reports)), _run.state.in_(over)).subquery()
+    wanted = _run.report_id.in_(list(reports)), _run.state.in_(over), _run.batch.is_(None)
+    numbered = select(report_run, at).where(*wanted).subquery()
     found: dict[str, list[Run]] = {}
     for row in conn.execute(select(numbered).where(numbered.c.at <= limit).order_by(numbered.c.due_at.desc())):
-        found.setdefault(row.report_id, []).append(_as_run(row))
+        found.setdefault(row.report_id, []).append(as_run(row))
     return found
 
 
@@ -149,13 +199,13 @@ def editions(conn: Connection, report_id: str, begins: int, limit: int) -> list[
     """Return a report's editions: the newest period first, and of a period the newest edition."""
     wanted = select(report_run).where(_run.report_id == report_id, _run.edition.is_not(None))
     order = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
-    return [_as_run(row) for row in conn.execute(wanted.order_by(*order).offset(begins).limit(limit))]
+    return [as_run(row) for row in conn.execute(wanted.order_by(*order).offset(begins).limit(limit))]
 
 
 def is_open(conn: Connection, report_id: str) -> bool:
-    """Tell whether a run of a report waits or goes on."""
-    open_ = _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value))
-    return conn.scalar(select(_run.id).where(_run.report_id == report_id, open_).limit(1)) is not None
+    """Tell whether a run of a report waits for its turn or goes on, one of a backfill aside."""
+    open_ = _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value)), _run.batch.is_(None)
+    return conn.scalar(select(_run.id).where(_run.report_id == report_id, *open_).limit(1)) is not None
 
 
 def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
@@ -184,14 +234,15 @@ def hold_due(conn: Connection, now: datetime) -> Held | None:
 def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, int] | None:
     """Claim the first run that waits for nothing, or whose lease is over; return it and its epoch.
 
-    One that is overtaken by no other run of its report: these come one after the other.
+    One that is overtaken by no other run of its report: these come one after the other.  Of a backfill the oldest
+    period comes first, when nothing else is to be run.
     """
     free = or_(
-        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON,
+        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON & ~_HELD_BACK,
         (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now),
     )
-    first = select(_run.id).where(free).order_by(_run.start_at, _run.id).limit(1).with_for_update(skip_locked=True)
-    run_id = conn.scalar(first)
+    order = (_run.turn, _run.start_at, _run.period_start, _run.id)
+    run_id = conn.scalar(select(_run.id).where(free).order_by(*order).limit(1).with_for_update(skip_locked=True))
     if run_id is None:
         return None
     row = conn.execute(
@@ -207,7 +258,7 @@ def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, 
         )
         .returning(report_run)
     ).one()
-    return _as_run(row), row.epoch
+    return as_run(row), row.epoch
 
 
 def renew(conn: Connection, run_id: str, epoch: int, lease_until: datetime) -> bool:
@@ -224,9 +275,10 @@ def end(conn: Connection, run_id: str, epoch: int, state: RunState, **values: An
     return done.rowcount == 1
 
 
-def take_version(conn: Connection, run_id: str, version: int) -> None:
-    """Say which version a run runs."""
-    conn.execute(update(report_run).where(_run.id == run_id).values(version=version))
+def take(conn: Connection, run_id: str, version: int, parameters: Mapping[str, Value]) -> None:
+    """Say which version a run runs, and with which values for its parameters."""
+    values = {"version": version, "parameters": dict(parameters)}
+    conn.execute(update(report_run).where(_run.id == run_id).values(**values))
 
 
 def put_digest(conn: Connection, run_id: str, digest: str) -> None:
@@ -235,12 +287,17 @@ def put_digest(conn: Connection, run_id: str, digest: str) -> None:
 
 
 def wakes_at(conn: Connection) -> datetime | None:
-    """Return when something is due next, waits until, or is without its worker; three ends of indexes."""
-    waits, runs_ = (_run.state == RunState.WAITING.value) & ~_GOES_ON, _run.state == RunState.RUNNING.value
+    """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
+    data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
+    waits, runs_ = (
+        (_run.state == RunState.WAITING.value) & ~_GOES_ON & ~_HELD_BACK,
+        _run.state == RunState.RUNNING.value,
+    )
     moments = (
         select(func.min(report.c.next_due_at)).where(report.c.state == State.ACTIVE.value),
         select(func.min(_run.start_at)).where(waits),
         select(func.min(_run.lease_until)).where(runs_),
+        select(func.min(_run.start_at)).where(data),
     )
     found = conn.execute(select(*(moment.scalar_subquery() for moment in moments))).one()
     return min((each for each in found if each is not None), default=None)
@@ -259,6 +316,7 @@ def _report(row: Any) -> Report:
         frozenset(row.groups),
         row.standing,
         row.next_due_at,
+        Chosen(waits_of(row.waits), timedelta(seconds=row.deadline_seconds), row.parameters),
     )
 
 
@@ -274,7 +332,8 @@ def _held(row: Row[Any]) -> Held:
     )
 
 
-def _as_run(row: Any) -> Run:
+def as_run(row: Any) -> Run:
+    """Return a run that a row holds."""
     problem, cell = said(row.said)
     return Run(
         row.id,
@@ -292,4 +351,9 @@ def _as_run(row: Any) -> Run:
         None if row.digest is None else row.digest.hex(),
         problem,
         cell,
+        Turn(row.turn),
+        row.batch,
+        row.parameters,
+        row.late_at,
+        stand_of(row.stand),
     )

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from swap.errors import Problem, SwapError, Unavailable
 from swap.launch.model import Rules
 from swap.notebooks import editions
-from swap.reports import execution, runs, store
+from swap.reports import data, execution, parameters, runs, store
 from swap.reports.model import Claimed, Outcome
 
 LOOK_SECONDS: Final = 60.0
@@ -124,8 +124,10 @@ class Worker:
         return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
 
     def _look(self) -> None:
-        """Make what is due, and claim as much as there is room for."""
+        """Make what is due, look for the data of what waits for them, and claim as much as there is room for."""
         while self._plan():
+            pass
+        while self._data():
             pass
         while not self._is_full and not self._stopping.is_set() and self._claim():
             pass
@@ -133,6 +135,10 @@ class Worker:
     def _plan(self) -> bool:
         with self._means.engine.begin() as conn:
             return runs.plan(conn, self._means.now(), self._means.new_id)
+
+    def _data(self) -> bool:
+        with self._means.engine.begin() as conn:
+            return data.look(conn, self._means.now())
 
     def _claim(self) -> bool:
         """Claim a run and begin it; tell whether there may be more."""
@@ -167,6 +173,7 @@ class Worker:
         means = self._means
         with means.engine.begin() as conn:
             document = editions.bare(conn, claimed.report.notebook_id, claimed.report.version)
+        document = parameters.inject(document, claimed.run.parameters or {})
         token = runs.token(means.key, claimed, means.now(), means.run_seconds + LOOK_SECONDS)
         try:
             return execution.execute(

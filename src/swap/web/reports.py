@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,37 +9,23 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem, Unavailable
+from swap.catalog.model import TableName
+from swap.errors import Conflict, Invalid, LimitExceeded, Problem
 from swap.notebooks import sharing
 from swap.notebooks.shares import Role
+from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.reports import service
-from swap.reports.model import Missed, Overlap, Run, RunState, State
+from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
-from swap.web import content
+from swap.web import content, report_data, report_runs
 from swap.web.asked import address, begins, from_mine, notebook_id, pages
-from swap.web.pages import go, respond
+from swap.web.pages import go
 from swap.web.portal import Portal, Visit
 from swap.web.reading import as_wished, moving
+from swap.web.report_parts import answer, demand_reports, id_of, look_at, new_id
 
-ID = re.compile(r"[0-9a-f]{1,64}")
-STATES = {
-    RunState.WAITING: ("wait", "Waiting"),
-    RunState.RUNNING: ("wait", "Running"),
-    RunState.DONE: ("ok", "Done"),
-    RunState.FAILED: ("bad", "Failed"),
-    RunState.REFUSED: ("bad", "Not run"),
-    RunState.LEFT: ("off", "Left out"),
-}
-"""A run's state as an icon and a word."""
-REPORT_STATES = {State.ACTIVE: ("ok", "Active"), State.PAUSED: ("off", "Paused"), State.ENDED: ("off", "Ended")}
-MISSED = {
-    Missed.LATEST: "run once, for the latest period",
-    Missed.ALL: "run, each for its period",
-    Missed.NONE: "are left out",
-}
-OVERLAP = {Overlap.WAIT: "the next one waits", Overlap.SKIP: "the next one is left out"}
 EVERY = {
     Every.MONTH: "every month",
     Every.WEEK: "every week",
@@ -51,26 +36,30 @@ EVERY = {
 
 
 def listing(portal: Portal, visit: Visit) -> Response:
-    """The reports of notebooks that I may open: those that failed first, then the next due."""
+    """The reports of notebooks that I may open: first what failed or is late, then the next due."""
     with portal.engine.begin() as conn:
         rows = service.listed(conn, visit.person, visit.now)
-    mine = sum(row.failed and row.report.person_id == visit.person.id for row in rows)
-    return _respond(portal, visit, "reports.html", rows=rows, failed=mine, limit=service.LISTED, most=service.DOTS)
+    mine = [row for row in rows if row.report.person_id == visit.person.id]
+    failed, late = sum(row.failed for row in mine), sum(row.late for row in mine)
+    return answer(
+        portal, visit, "reports.html", rows=rows, failed=failed, late=late, limit=service.LISTED, most=service.DOTS
+    )
 
 
 def page(portal: Portal, visit: Visit) -> Response:
     """A report: its newest edition, its editions by period, its runs, and when it runs next."""
     first = begins(visit)
     with portal.engine.begin() as conn:
-        looked = _look(visit, conn)
+        looked = look_at(visit, conn)
         editions, _ = service.editions(conn, looked, 0)
         runs, more = service.history(conn, looked, first)
+        last = service.last_tried(conn, looked)
+        about = report_runs.about(portal, visit, conn, looked, editions)
         seen = None
         if editions:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
-    last = next((run for run in runs if run.state not in {RunState.LEFT, RunState.WAITING, RunState.RUNNING}), None)
-    return _respond(
+    return answer(
         portal,
         visit,
         "report.html",
@@ -78,10 +67,10 @@ def page(portal: Portal, visit: Visit) -> Response:
         editions=editions,
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
-        going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
         first=first,
+        **about,
         **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
     )
@@ -90,18 +79,19 @@ def page(portal: Portal, visit: Visit) -> Response:
 def run(portal: Portal, visit: Visit) -> Response:
     """One run of a report: what it executed, and why it ended as it did."""
     with portal.engine.begin() as conn:
-        looked = _look(visit, conn)
-        found = service.run_of(conn, looked, _id(visit, "run_id"))
+        looked = look_at(visit, conn)
+        found = service.run_of(conn, looked, id_of(visit, "run_id"))
         seen = None
         if found.digest is not None:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
-    return _respond(
+    return answer(
         portal,
         visit,
         "report_run.html",
         looked=looked,
         run=found,
+        mine=looked.report.person_id == visit.person.id,
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
 
@@ -109,8 +99,8 @@ def run(portal: Portal, visit: Visit) -> Response:
 def chart(portal: Portal, visit: Visit) -> Response:
     """A chart of what a run executed, where it moves, for as long as its reader may see it."""
     with portal.engine.begin() as conn:
-        looked = _look(visit, conn)
-        found = service.run_of(conn, looked, _id(visit, "run_id"))
+        looked = look_at(visit, conn)
+        found = service.run_of(conn, looked, id_of(visit, "run_id"))
         seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
         sharing.read(conn, visit.person, looked.opened, "chart", seen.hidden_outputs)
     of, at = (looked.report.id, found.id), portal.address(visit.request)
@@ -122,8 +112,8 @@ def chart(portal: Portal, visit: Visit) -> Response:
 def still(portal: Portal, visit: Visit) -> Response:
     """Whether what a page shows of a run may be seen as it is."""
     with portal.engine.begin() as conn:
-        looked = _look(visit, conn)
-        found = service.run_of(conn, looked, _id(visit, "run_id"))
+        looked = look_at(visit, conn)
+        found = service.run_of(conn, looked, id_of(visit, "run_id"))
         seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
     if seen.key != visit.query("is"):
         raise Conflict(Problem("You may see something else of this run now.", todo="Load the page again."))
@@ -157,30 +147,33 @@ def _shown(portal: Portal, visit: Visit, looked: Looked, found: Run, seen: Seen)
 # ── A notebook that is to run regularly ─────────────────────────────────────────────────────────────
 def of_mine(portal: Portal, visit: Visit) -> Response:
     """From a file of my home to where its notebook is scheduled, as JupyterLab leads there."""
-    _demand_reports(portal)
+    demand_reports(portal)
     return from_mine(portal, visit, "report", "run regularly")
 
 
 def ask(portal: Portal, visit: Visit) -> Response:
     """When a notebook is to run; what is chosen first is the first of each month."""
-    _demand_reports(portal)
+    demand_reports(portal)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
         found = service.of_notebook(conn, opened)
+        owns = opened.role is Role.OWN
+        tables = _tables(portal, visit, conn, opened) if owns else []
     zone = portal.settings.site.time_zone
     schedule = Schedule.read("month 1 06:00", zone)
-    return _respond(
+    return answer(
         portal,
         visit,
         "report_new.html",
         opened=opened,
-        owns=opened.role is Role.OWN,
+        owns=owns,
         reports_of=found,
         at=address(opened.kept.notebook_id),
         here="notebooks",
         every=EVERY,
         weekdays=WEEKDAYS,
         site_zone=zone,
+        **report_data.choices(portal, visit, tables),
         **_ahead(schedule, visit.now),
     )
 
@@ -190,20 +183,22 @@ def ahead(portal: Portal, visit: Visit) -> Response:
     try:
         values = _ahead(_schedule({name: visit.query(name) for name in visit.request.query_params}), visit.now)
     except Invalid as error:
-        return _respond(portal, visit, "report_ahead.html", problem=error.problem)
-    return _respond(portal, visit, "report_ahead.html", problem=None, **values)
+        return answer(portal, visit, "report_ahead.html", problem=error.problem)
+    return answer(portal, visit, "report_ahead.html", problem=None, **values)
 
 
 def create(portal: Portal, visit: Visit) -> Response:
     """Let the newest version of a notebook of mine run by itself."""
-    _demand_reports(portal)
+    demand_reports(portal)
     with portal.engine.begin() as conn:
         # Before what was sent is read: to others there is no such notebook, whatever they send.
-        sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
+        opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
+        tables = _tables(portal, visit, conn, opened)
     try:
         missed, overlap = Missed(visit.form.get("missed", "")), Overlap(visit.form.get("overlap", ""))
     except ValueError as error:
         raise Invalid(Problem("This cannot be chosen.", todo="Choose one that the page offers.")) from error
+    chosen = Chosen(*report_data.chosen(portal, visit, tables))
     with portal.engine.begin() as conn:
         made = service.schedule(
             conn,
@@ -213,9 +208,16 @@ def create(portal: Portal, visit: Visit) -> Response:
             missed,
             overlap,
             visit.now,
-            lambda: portal.clock.short() + portal.clock.short(),
+            lambda: new_id(portal),
+            chosen,
         )
     return go(f"/reports/{made.id}")
+
+
+def _tables(portal: Portal, visit: Visit, conn: Connection, opened: Opened) -> list[TableName]:
+    """Return the tables that a notebook's newest version reads, by its outputs."""
+    kept = opened.kept
+    return service.tables(conn, portal.settings.policy, visit.person, kept.notebook_id, kept.number)
 
 
 def _schedule(said: Any) -> Schedule:
@@ -240,11 +242,12 @@ def _ahead(schedule: Schedule, now: datetime) -> dict[str, Any]:
 
 # ── What its person does with it ────────────────────────────────────────────────────────────────────
 def run_now(portal: Portal, visit: Visit) -> Response:
-    """Run it now, about the last period that is complete."""
-    _demand_reports(portal)
+    """Run it now, about the last period that is complete, with what was typed for its parameters."""
+    demand_reports(portal)
+    typed = report_runs.typed(visit)
     with portal.engine.begin() as conn:
-        service.run_now(conn, visit.person, _id(visit), visit.now, lambda: portal.clock.short() + portal.clock.short())
-    return go(f"/reports/{_id(visit)}")
+        service.run_now(conn, visit.person, id_of(visit), visit.now, lambda: new_id(portal), typed)
+    return go(f"/reports/{id_of(visit)}")
 
 
 def pause(portal: Portal, visit: Visit) -> Response:
@@ -264,8 +267,8 @@ def end(portal: Portal, visit: Visit) -> Response:
 
 def _become(portal: Portal, visit: Visit, state: State) -> Response:
     with portal.engine.begin() as conn:
-        service.become(conn, visit.person, _id(visit), state, visit.now)
-    return go(f"/reports/{_id(visit)}")
+        service.become(conn, visit.person, id_of(visit), state, visit.now)
+    return go(f"/reports/{id_of(visit)}")
 
 
 def accept(portal: Portal, visit: Visit) -> Response:
@@ -274,40 +277,5 @@ def accept(portal: Portal, visit: Visit) -> Response:
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Invalid(Problem("This is no version.", todo="Load the page again."))
     with portal.engine.begin() as conn:
-        service.accept(conn, visit.person, _id(visit), int(number), visit.now)
-    return go(f"/reports/{_id(visit)}")
-
-
-def _look(visit: Visit, conn: Connection) -> Looked:
-    return service.look(conn, visit.person, _id(visit), visit.now)
-
-
-def _id(visit: Visit, name: str = "report_id") -> str:
-    """Return an id in a path.  Raises NotFound for what is none, as for one that nobody has."""
-    found: str = visit.params[name]
-    if not ID.fullmatch(found):
-        raise NotFound(service.NOWHERE)
-    return found
-
-
-def _demand_reports(portal: Portal) -> None:
-    """Raise Unavailable where nothing runs by itself."""
-    if not portal.settings.runs_reports:
-        raise Unavailable(
-            Problem(
-                "Reports do not run on this SWAP.",
-                why="People's programs are behind walls here, and a report could not be behind them yet.",
-                todo="Run the notebook in JupyterLab.",
-            )
-        )
-
-
-def _respond(portal: Portal, visit: Visit, template: str, **values: Any) -> Response:
-    words: dict[str, Any] = {
-        "states": STATES,
-        "report_states": REPORT_STATES,
-        "missed": MISSED,
-        "overlap": OVERLAP,
-        "spoken": spoken,
-    }
-    return respond(portal, visit, template, **({"here": "reports"} | words | values))
+        service.accept(conn, visit.person, id_of(visit), int(number), visit.now)
+    return go(f"/reports/{id_of(visit)}")

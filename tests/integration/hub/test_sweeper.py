@@ -311,9 +311,10 @@ def test_who_is_gone_or_barred_loses_access_and_stays_who_they_are(here, known, 
     }
 
 
-def test_who_has_a_report_is_asked_about_until_nothing_runs_for_them(here, known, database):
+@pytest.mark.parametrize("state", ["active", "paused"])
+def test_who_has_a_report_is_asked_about_until_nothing_runs_for_them(here, known, database, state):
     chidi = known["test:2"].id
-    report = "'r', 'n', 1, :id, 'day 06:00', 'UTC', 'latest', 'wait', 'active', '{}', 0, now(), now()"
+    report = f"'r', 'n', 1, :id, 'day 06:00', 'UTC', 'latest', 'wait', '{state}', '{{}}', 0, now(), now()"
     with database.engine("owner").begin() as conn:
         for key in ("test:1", "test:2"):
             service.sign_out(conn, known[key].id, datetime.now(UTC))

@@ -44,9 +44,9 @@ class Bureau:
         with self.database.engine("web").begin() as conn:
             people.sign_out(conn, self.person.id, datetime.now(UTC))
 
-    def schedule(self, *sources: str, text: str = "month 1 06:00") -> Report:
+    def schedule(self, *sources: str | dict[str, Any], text: str = "month 1 06:00") -> Report:
         """Save a notebook with these cells, and schedule it."""
-        document = notebooks.notebook(*(notebooks.code(each) for each in sources))
+        document = notebooks.notebook(*(notebooks.code(each) if isinstance(each, str) else each for each in sources))
         path = f"{secrets.token_hex(4)}.ipynb"
         with self.database.engine("owner").begin() as conn:
             head = saving.save(conn, POLICY, self.who, saves.sent(document, path=path), datetime.now(UTC), new_id)
@@ -56,10 +56,10 @@ class Bureau:
                 conn, self.who, head.notebook_id, wanted, Missed.LATEST, Overlap.WAIT, datetime.now(UTC), new_id
             )
 
-    def ask(self, report: Report) -> str:
-        """Ask for a run, as a person does on the page; return its id."""
+    def ask(self, report: Report, **typed: str) -> str:
+        """Ask for a run, as a person does on the page, with values for its parameters; return its id."""
         with self.database.engine("web").begin() as conn:
-            return service.run_now(conn, self.who, report.id, datetime.now(UTC), new_id).id
+            return service.run_now(conn, self.who, report.id, datetime.now(UTC), new_id, typed).id
 
     def run(self, run_id: str) -> Run:
         with self.database.engine("web").begin() as conn:

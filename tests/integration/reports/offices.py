@@ -17,11 +17,12 @@ from swap.notebooks import saving
 from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.reports import runs, service
-from swap.reports.model import Claimed, Missed, Overlap, Report, Run
+from swap.reports.model import Chosen, Claimed, Missed, Outcome, Overlap, Report, Run, RunState
 from swap.reports.schedule import Schedule
 from swap.settings import Policy
 
 BEGIN = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+DONE = Outcome(None)
 _numbers = itertools.count(1)
 
 
@@ -48,10 +49,16 @@ class Office:
             )
         return head.notebook_id
 
-    def schedule(self, text: str, missed: Missed = Missed.LATEST, overlap: Overlap = Overlap.WAIT) -> Report:
+    def schedule(
+        self,
+        text: str,
+        missed: Missed = Missed.LATEST,
+        overlap: Overlap = Overlap.WAIT,
+        chosen: Chosen = service.NOTHING_CHOSEN,
+    ) -> Report:
         with self.database.engine("web").begin() as conn:
             wanted = Schedule.read(text, "Europe/Berlin")
-            return service.schedule(conn, self.person, self.notebook, wanted, missed, overlap, self.now, new_id)
+            return service.schedule(conn, self.person, self.notebook, wanted, missed, overlap, self.now, new_id, chosen)
 
     def later(self, **more: float) -> None:
         self.now += timedelta(**more)
@@ -63,6 +70,10 @@ class Office:
             while runs.plan(conn, self.now, new_id):
                 count += 1
         return count
+
+    def finish(self, claimed: Claimed, outcome: Outcome = DONE) -> RunState | None:
+        with self.database.engine("worker").begin() as conn:
+            return runs.finish(conn, claimed, outcome, self.now)
 
     def claim(self) -> Claimed | Run | None:
         with self.database.engine("worker").begin() as conn:

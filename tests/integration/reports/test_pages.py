@@ -19,7 +19,7 @@ import saves
 from integration.web.running import PERSON_IDS, Browser, Portal, running, walled
 from integration.web.test_history import Shelf
 from integration.web.test_sharing import id_of
-from integration.web.test_sharing_outputs import CITIES
+from integration.web.test_sharing_outputs import CITIES, POLICY
 from services import Database
 from swap.db import tables
 from swap.db.report_tables import report, report_run
@@ -35,6 +35,7 @@ from swap.settings import Settings
 
 OK, GO, GONE, NO = HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN
 MONTHLY = {"every": "month", "day": "5", "at": "06:00", "zone": "Europe/Berlin", "missed": "latest", "overlap": "wait"}
+WAITED = ["lake", "wmf", "pageview_hourly"]
 EXECUTED = notebooks.notebook(notebooks.markdown("# Readers"), notebooks.code("1 / 0", notebooks.printed("forty-two")))
 
 
@@ -85,7 +86,7 @@ class Filed:
 
 @pytest.fixture(scope="module")
 def portal(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with running(module_database, tmp_path_factory.mktemp("portal")) as made:
+    with running(module_database, tmp_path_factory.mktemp("portal"), policy=POLICY) as made:
         yield made
 
 
@@ -166,6 +167,91 @@ def test_a_report_is_paused_goes_on_and_ends(it: Filed) -> None:
         runs.claim(conn, datetime.now(UTC))
         states = list(conn.scalars(select(report_run.c.state).where(report_run.c.report_id == it.id)))
     assert states == ["left"]
+
+
+def test_a_period_is_run_again_and_many_at_once_and_their_number_is_told_before(it: Filed) -> None:
+    bob, first = it.portal.signed_in("bertrand"), it.run(Outcome(EXECUTED))
+    again = first.removeprefix(f"{it.at}/") + "/again"
+    ahead = f"{it.at}/backfill/ahead?since=2024-01&until=2024-12"
+    span = {"since": "2024-01", "until": "2024-12", "anew": "no"}
+    steps = {again: {}, "backfill": span, "backfill/cancel": {}, "parameters": {}, "data": {"hours": "6"}}
+    assert [it.does(step, bob, **form).status_code for step, form in steps.items()] == [GONE] * 5
+    assert [bob.get(address).status_code for address in (ahead, f"{it.at}/data")] == [GONE] * 2
+    it.shared()
+    assert [it.does(step, bob, **form).status_code for step, form in steps.items()] == [NO] * 5
+    assert bob.get(f"{it.at}/data").status_code == NO
+    assert "Run these periods" not in bob.get(it.at).text
+    assert "<b>12 runs</b>, January 2024 … December 2024" in it.ann.get(ahead).text
+    assert "neither a day nor a month" in it.ann.get(f"{it.at}/backfill/ahead?since=soon").text
+    assert it.does(again).status_code == GO
+    assert it.does("backfill", **span).status_code == GO
+    assert "0 of 12 done" in it.ann.get(it.at).text
+    assert "0 of 12 done" in bob.get(it.at).text
+    assert "Cancel what waits" not in bob.get(it.at).text
+    assert it.does("backfill", **span).status_code == HTTPStatus.CONFLICT
+    assert it.does("backfill/cancel").status_code == GO
+    assert "of 12 done" not in it.ann.get(it.at).text
+    assert it.does("backfill", since="soon").status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_j03_parameters_are_typed_stored_and_shown_as_text(it: Filed) -> None:
+    cell = notebooks.code("wiki = 'enwiki'\ndays = 7\nis_exact = True", tags=["parameters"])
+    it.shelf.save(notebooks.notebook(cell), path=it.path, base=1)
+    assert it.does("accept", version="2").status_code == GO
+    hostile = "'\"><script>alert(1)</script>"
+    form = {"set-wiki": hostile, "set-days": "30", "set-is_exact": "true"}
+    assert it.does("parameters", **form).status_code == GO
+    assert it.kept(report.c.parameters) == {"wiki": hostile, "days": 30}
+    page = it.ann.get(it.at).text
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert it.does("parameters", **(form | {"set-days": "7; import os"})).status_code == HTTPStatus.BAD_REQUEST
+    assert it.does("run", **(form | {"set-days": "x"})).status_code == HTTPStatus.BAD_REQUEST
+    assert it.kept(report.c.parameters) == {"wiki": hostile, "days": 30}
+    at = it.run(Outcome(EXECUTED))
+    assert "days = 30" in it.ann.get(at).text
+
+
+def test_how_far_its_data_are_is_told_its_person_for_as_long_as_they_may_read_them(it: Filed) -> None:
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(update(report).where(report.c.id == it.id).values(waits=[[WAITED, []]]))
+    assert it.does("run").status_code == GO
+    stand = {"state": "late", "stand": [[WAITED, "2026-11-22T05:00:00+00:00"]]}
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(update(report_run).where(report_run.c.report_id == it.id).values(**stand))
+    page, bob = it.ann.get(it.at).text, it.shared()
+    assert ".".join(WAITED) in page
+    assert "is complete up to" in page
+    assert "1 report of yours waits for data" in it.ann.get("/reports").text
+    assert "is late" in bob.get(it.at).text
+    assert ".".join(WAITED) not in bob.get(it.at).text
+    run = re.search(rf"{it.at}/runs/([0-9a-f]+)/go", page)
+    assert run is not None
+    step = run[0].removeprefix(f"{it.at}/")
+    assert it.does(step, bob).status_code == NO
+    assert it.does(step).status_code == GO
+    assert "is late" not in it.ann.get(it.at).text
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(update(report).where(report.c.id == it.id).values(waits=[[["nowhere", "wmf", "x"], []]]))
+    assert "nowhere.wmf.x" not in it.ann.get(it.at).text, "no rule lets ann read it"
+
+
+def test_what_a_report_can_wait_for_is_what_it_reads_and_its_person_may_read(it: Filed) -> None:
+    page = it.ann.get(f"{it.at}/data").text
+    assert "SWAP knows of no table that this notebook reads" in page
+    wrong = it.does("data", hours="6", **{"table-1": "lake/wmf/pageview_hourly"})
+    assert wrong.status_code == HTTPStatus.BAD_REQUEST, "it reads none"
+    assert it.does("data", hours="5").status_code == HTTPStatus.BAD_REQUEST
+    it.run(Outcome(EXECUTED))
+    page = it.ann.get(f"{it.at}/data").text
+    assert 'value="lake/wmf/pageview_hourly"' in page
+    assert "data up to 22 November" in page
+    assert it.does("data", hours="24", **{"table-1": "lake/wmf/pageview_hourly"}).status_code == GO
+    assert it.kept(report.c.waits) == [[WAITED, ["year", "month", "day", "hour"]]]
+    assert it.kept(report.c.deadline_seconds) == 86_400
+    assert "checked" in it.ann.get(f"{it.at}/data").text
+    assert it.does("data", hours="6").status_code == GO
+    assert it.kept(report.c.waits) == []
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_a_notebook_becomes_a_monthly_report_in_one_dialog_and_has_an_edition_of
         assert months(page)[0] == first[0], "the period of the run that was due is the one after the first edition's"
         frame = page.frame_locator("iframe.reader")
         expect(frame.get_by_text(re.compile(r"from \d{4}-\d\d-01 until \d{4}-\d\d-01"))).to_be_visible()
+        _earlier_periods(page)
         page.goto(f"{shelf.browser.origin}/reports")
         expect(page.get_by_role("row", name="readers")).to_contain_text("Done")
         _accessible(page)
@@ -97,6 +98,19 @@ def _schedule(page: Page) -> None:
     page.get_by_role("button", name="Run regularly").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("readers")
     expect(page.get_by_role("heading", name="No edition yet")).to_be_visible()
+
+
+def _earlier_periods(page: Page) -> None:
+    """Have two periods of the past run, told beforehand how many these are, and one of them again."""
+    page.get_by_label("From").fill("2025-01")
+    page.get_by_label("To", exact=True).fill("2025-02")
+    expect(page.locator("#ahead")).to_contain_text("2 runs, January 2025 … February 2025")
+    _accessible(page)
+    page.get_by_role("button", name="Run these periods").click()
+    _edition_comes(page, 4)
+    page.get_by_role("button", name="Run again: January 2025").click()
+    _edition_comes(page, 5)
+    assert any("January 2025, edition 2" in each for each in months(page))
 
 
 def _edition_comes(page: Page, count: int) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+import notebooks
 import services
 from integration.gateway.desks import EVERYONE, NO_CITIES, told
 from integration.reports import bureau
@@ -107,6 +108,17 @@ def test_a_cell_that_fails_ends_the_run_and_what_was_executed_is_kept(it: Bureau
     assert printed(before) == "before"
     assert failed[0]["output_type"] == "error"
     assert after == []
+
+
+def test_j03_what_is_typed_for_a_parameter_reaches_the_notebook_as_it_was_typed(it: Bureau) -> None:
+    text = '\'; import os; os._exit(3) # {wiki!r} !id \\\'"""'
+    cell = notebooks.code("wiki = 'enwiki'\nshare = 0.5\nis_exact = False", tags=["parameters"])
+    report = it.schedule(cell, "import json\nprint(json.dumps([wiki, share, is_exact]))")
+    run = it.ended(it.ask(report, wiki=text, share="1", is_exact="true"))
+    assert (run.state, run.edition) == (RunState.DONE, 1)
+    *_, shown = it.seen(report, run)
+    assert json.loads(printed(shown)) == [text, 1.0, True]
+    assert run.parameters == {"wiki": text, "share": 1.0, "is_exact": True}
 
 
 def test_a_source_that_is_away_lets_it_be_tried_again(it: Bureau) -> None:

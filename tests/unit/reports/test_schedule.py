@@ -10,7 +10,7 @@ import pytest
 
 from swap.client.period import Interval
 from swap.errors import Invalid
-from swap.reports.schedule import Schedule, spoken, zone_of
+from swap.reports.schedule import Schedule, span, spoken, zone_of
 
 
 def at(text: str) -> datetime:
@@ -166,3 +166,53 @@ def test_a_period_has_a_name() -> None:
     assert named("2026-11-16 05:00", "2026-11-16 06:00") == "16 November 2026, 05:00 to 06:00"
     assert named("2026-11-16 23:30", "2026-11-17 00:30") == "16 November 2026, 23:30 to 17 November 2026, 00:30"
     assert named("2026-11-16 06:00", "2026-11-23 06:00") == "16 November 2026, 06:00 to 23 November 2026, 06:00"
+
+
+# ── Periods between two days ────────────────────────────────────────────────────────────────────────
+def periods(text: str, zone: str, since: str, until: str, now: str = "2026-11-15 12:00") -> list[str]:
+    schedule = Schedule.read(text, zone)
+    return [spoken(each, schedule.zone) for each in schedule.periods(span(since, until, schedule.zone, at(now)))]
+
+
+def test_the_periods_between_two_days_are_those_that_are_whole_and_over() -> None:
+    assert periods("month 5 06:00", "Europe/Berlin", "2026-01", "2026-03") == [
+        "January 2026",
+        "February 2026",
+        "March 2026",
+    ]
+    assert periods("month 31 06:00", "UTC", "2026-01-02", "2026-03-30") == ["February 2026"]
+    assert periods("month 20 06:00", "UTC", "2026-09", "") == ["September 2026", "October 2026"], (
+        "that it is due later is no matter"
+    )
+    assert periods("week 5 06:00", "UTC", "2026-11-02", "2026-11-15") == ["2 November 2026 to 8 November 2026"]
+
+
+def test_each_hour_of_a_change_of_clocks_is_a_period_of_its_own() -> None:
+    assert len(periods("hour 00:15", "Europe/Berlin", "2026-10-25", "2026-10-25")) == 25
+    assert len(periods("hour 00:15", "Europe/Berlin", "2026-03-29", "2026-03-29")) == 23
+    assert len(periods("day 02:30", "Europe/Berlin", "2026-03-28", "2026-03-30")) == 3
+
+
+def test_periods_of_cron_are_from_one_due_time_to_the_next() -> None:
+    found = Schedule.read("cron 0 6 * * 1", "UTC").periods(Interval(at("2026-11-02 06:00"), at("2026-11-16 06:00")))
+    assert [(f"{each.start:%d %H}", f"{each.end:%d %H}") for each in found] == [("02 06", "09 06"), ("09 06", "16 06")]
+
+
+def test_periods_go_back_further_than_due_times_are_looked_for_ahead() -> None:
+    found = periods("month 1 06:00", "UTC", "2001-01", "2025-12")
+    assert (len(found), found[0], found[-1]) == (300, "January 2001", "December 2025")
+    assert len(periods("cron 0 0 1 1 *", "UTC", "1970-01", "2026-01-01")) == 56
+
+
+def test_a_long_list_of_short_periods_is_begun_at_once() -> None:
+    schedule = Schedule.read("cron * * * * *", "UTC")
+    assert len(list(islice(schedule.periods(span("1970-01", "", schedule.zone, at("2026-11-15 12:00"))), 1001))) == 1001
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("2026", ""), ("2026-13", ""), ("2026-02-30", ""), ("١٩٧٠-01", ""), ("2026-03", "2026-02"), ("2027-01", ""), ("", "2026-01"), ("0001-01", "")],
+)  # fmt: skip
+def test_what_is_no_span_of_days_is_refused(since: str, until: str) -> None:
+    with pytest.raises(Invalid):
+        span(since, until, ZoneInfo("UTC"), at("2026-11-15 12:00"))
