@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-from swap.client.period import Interval
 from swap.catalog.model import TableName
+from swap.client.period import Interval
 from swap.errors import Problem
 from swap.reports.parameters import Value
 from swap.reports.schedule import Schedule, spoken
