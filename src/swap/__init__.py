@@ -8,6 +8,7 @@ from __future__ import annotations
 from swap import errors
 from swap.client.catalog import columns, describe, sources, tables
 from swap.client.environment import environment
+from swap.client.expect import expect
 from swap.client.extension import load as load_ipython_extension
 from swap.client.notebook import notebook
 from swap.client.period import period
@@ -20,6 +21,7 @@ __all__ = [
     "describe",
     "environment",
     "errors",
+    "expect",
     "load_ipython_extension",
     "notebook",
     "period",

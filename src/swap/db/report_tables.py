@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -65,7 +66,13 @@ report_run = Table(
     Column("edition", Integer, nullable=True),  # of its period, from 1; only of one that is done
     Column("digest", LargeBinary, nullable=True),  # of the executed notebook's manifest, a part of the notebook
     Column("said", JSONB, nullable=True),  # reports.model's encoding of why it ended as it did
+    Column("expected", JSONB, nullable=True),  # reports.expected's encoding of what the notebook expected
+    # An edition that is not as its notebook expected, until somebody releases it: no reader has it.
+    Column("is_held", Boolean, nullable=False, server_default="false"),
+    Column("released_by", String(10), ForeignKey("swap.person.id"), nullable=True),
+    moment("released_at", nullable=True),
     CheckConstraint("state in ('waiting','running','done','failed','refused','left')", name="state"),
+    CheckConstraint("edition is not null or not is_held", name="held"),
     UniqueConstraint("report_id", "due_at"),
     UniqueConstraint("report_id", "period_start", "period_end", "edition"),
     Index("ix_report_run_waiting", "start_at", postgresql_where=text("state = 'waiting'")),

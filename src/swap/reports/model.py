@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from swap.errors import Problem
+from swap.reports.expected import Expectation
 from swap.reports.schedule import Interval, Schedule, spoken
 
 
@@ -126,6 +127,15 @@ class Run:
     said: Problem | None
     cell: int | None
     """The cell that failed, from 1, if one did."""
+    expected: tuple[Expectation, ...] = ()
+    is_held: bool = False
+    """Whether its edition is not as expected, and nobody has released it: no reader has it."""
+    released_at: datetime | None = None
+
+    @property
+    def failed_expectations(self) -> tuple[Expectation, ...]:
+        """Those of its expectations that do not hold."""
+        return tuple(each for each in self.expected if not each.holds)
 
     @property
     def seconds(self) -> float | None:
