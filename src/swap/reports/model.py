@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from swap.errors import Problem
 from swap.reports.expected import Expectation
 from swap.reports.schedule import Interval, Schedule, spoken
+
+NAMED: Final = 3
+"""Failed expectations that are named where there is no room for all."""
 
 
 class Missed(StrEnum):
@@ -136,6 +139,13 @@ class Run:
     def failed_expectations(self) -> tuple[Expectation, ...]:
         """Those of its expectations that do not hold."""
         return tuple(each for each in self.expected if not each.holds)
+
+    @property
+    def unmet(self) -> str:
+        """The names of these, the first of them."""
+        names = [each.name for each in self.failed_expectations]
+        more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+        return ", ".join([*names[:NAMED], *more])
 
     @property
     def seconds(self) -> float | None:

@@ -34,6 +34,8 @@ STATES = {
     RunState.LEFT: ("off", "Left out"),
 }
 """A run's state as an icon and a word."""
+HELD = ("warn", "Held")
+"""Of one that is done, and whose edition is held."""
 REPORT_STATES = {State.ACTIVE: ("ok", "Active"), State.PAUSED: ("off", "Paused"), State.ENDED: ("off", "Ended")}
 MISSED = {
     Missed.LATEST: "run once, for the latest period",
@@ -63,11 +65,12 @@ def page(portal: Portal, visit: Visit) -> Response:
     first = begins(visit)
     with portal.engine.begin() as conn:
         looked = _look(visit, conn)
-        editions, _ = service.editions(conn, looked, 0)
+        readable, _ = service.editions(conn, looked, 0)
+        editions, _ = service.editions(conn, looked, 0, held=True)
         runs, more = service.history(conn, looked, first)
         seen = None
-        if editions:
-            seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
+        if readable:
+            seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     last = next((run for run in runs if run.state not in {RunState.LEFT, RunState.WAITING, RunState.RUNNING}), None)
     return _respond(
@@ -76,13 +79,14 @@ def page(portal: Portal, visit: Visit) -> Response:
         "report.html",
         looked=looked,
         editions=editions,
+        held=next((each for each in editions if each.is_held), None),
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
         going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
         first=first,
-        **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
+        **(_shown(portal, visit, looked, readable[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
     )
 
@@ -93,7 +97,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         looked = _look(visit, conn)
         found = service.run_of(conn, looked, _id(visit, "run_id"))
         seen = None
-        if found.digest is not None:
+        if found.digest is not None and (looked.sees_held or not found.is_held):
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     return _respond(
@@ -102,6 +106,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         "report_run.html",
         looked=looked,
         run=found,
+        mine=looked.report.person_id == visit.person.id,
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
 
@@ -278,6 +283,14 @@ def accept(portal: Portal, visit: Visit) -> Response:
     return go(f"/reports/{_id(visit)}")
 
 
+def release(portal: Portal, visit: Visit) -> Response:
+    """Let readers have an edition that is held."""
+    run_id = _id(visit, "run_id")
+    with portal.engine.begin() as conn:
+        service.release(conn, visit.person, _id(visit), run_id, visit.now)
+    return go(f"/reports/{_id(visit)}/runs/{run_id}")
+
+
 def _look(visit: Visit, conn: Connection) -> Looked:
     return service.look(conn, visit.person, _id(visit), visit.now)
 
@@ -305,6 +318,7 @@ def _demand_reports(portal: Portal) -> None:
 def _respond(portal: Portal, visit: Visit, template: str, **values: Any) -> Response:
     words: dict[str, Any] = {
         "states": STATES,
+        "held_state": HELD,
         "report_states": REPORT_STATES,
         "missed": MISSED,
         "overlap": OVERLAP,

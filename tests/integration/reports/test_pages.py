@@ -21,6 +21,8 @@ from integration.web.test_history import Shelf
 from integration.web.test_sharing import id_of
 from integration.web.test_sharing_outputs import CITIES
 from services import Database
+from swap.client import checks, expect
+from swap.client.checks import Rules
 from swap.db import tables
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
@@ -128,6 +130,34 @@ def test_a_run_that_failed_is_told_at_the_top_and_leads_to_its_cell(it: Filed) -
     assert "1 report of yours did not go well" in it.ann.get("/reports").text
     it.run(Outcome(EXECUTED))
     assert "Cell 2 of 2 failed" not in it.ann.get(it.at).text.partition('id="runs"')[0]
+
+
+def test_an_edition_that_is_not_as_expected_is_for_its_person_alone_until_it_is_released(it: Filed) -> None:
+    bob, good = it.shared(), it.run(Outcome(EXECUTED))
+    failed = checks.outcome("views <b>today</b>", 5, Rules(between=(60, None)))
+    said = notebooks.code("expect", notebooks.shown(expect.bundle([failed])))
+    held = it.run(Outcome(notebooks.notebook(notebooks.markdown("# Held"), said)))
+    page, run = it.ann.get(it.at).text, it.ann.get(held).text
+    assert "views &lt;b&gt;today&lt;/b&gt; failed; readers have the edition before it." in page
+    assert "Readers" in _framed(it.ann, it.at), "the page shows what readers have"
+    assert "1 of 1 failed" in run
+    assert "60 or more" in run
+    assert "Release this edition</button>" in run
+    assert held not in bob.get(it.at).text.partition('id="runs"')[0]
+    assert good in bob.get(it.at).text.partition("<aside")[2]
+    theirs = bob.get(held)
+    assert (theirs.status_code, "This edition is held." in theirs.text) == (OK, True)
+    assert "60 or more" not in theirs.text
+    assert "<iframe" not in theirs.text
+    assert [bob.get(f"{held}/{each}").status_code for each in ("still?is=x", "chart?chart=x")] == [GONE, GONE]
+    release = held.removeprefix(f"{it.at}/") + "/release"
+    assert it.does(release, bob).status_code == NO
+    assert "did not go well" in it.ann.get("/reports").text
+    assert it.does(release).status_code == GO
+    assert it.does(release).status_code == HTTPStatus.CONFLICT
+    assert "<iframe" in bob.get(held).text
+    assert held in bob.get(it.at).text.partition("<aside")[2]
+    assert "60 or more" not in bob.get(held).text, "what was found comes from data"
 
 
 def test_what_was_edited_runs_when_its_person_has_accepted_it_as_they_saw_it(it: Filed) -> None:
