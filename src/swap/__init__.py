@@ -11,6 +11,7 @@ from swap.client.environment import environment
 from swap.client.expect import expect
 from swap.client.extension import load as load_ipython_extension
 from swap.client.notebook import notebook
+from swap.client.output import output
 from swap.client.period import period
 from swap.client.query import sql
 from swap.client.result import Result
@@ -24,6 +25,7 @@ __all__ = [
     "expect",
     "load_ipython_extension",
     "notebook",
+    "output",
     "period",
     "sources",
     "sql",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -71,6 +72,8 @@ report_run = Table(
     Column("is_held", Boolean, nullable=False, server_default="false"),
     Column("released_by", String(10), ForeignKey("swap.person.id"), nullable=True),
     moment("released_at", nullable=True),
+    # All that its kernel read, of one that is done: who may not read that sees nothing of its result tables.
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=True),
     CheckConstraint("state in ('waiting','running','done','failed','refused','left')", name="state"),
     CheckConstraint("edition is not null or not is_held", name="held"),
     UniqueConstraint("report_id", "due_at"),
@@ -79,4 +82,27 @@ report_run = Table(
     # Of a report one at a time.
     Index("uq_report_run_one", "report_id", unique=True, postgresql_where=text("state = 'running'")),
     Index("ix_report_run_running", "lease_until", postgresql_where=text("state = 'running'")),
+)
+
+report_table = Table(
+    "report_table",
+    metadata,
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    # The one report of that person which writes it.
+    Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), nullable=False),
+    Index(None, "report_id"),
+)
+
+report_output = Table(
+    "report_output",
+    metadata,
+    Column("run_id", Text, ForeignKey("swap.report_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # of the claim that wrote it; it counts if the run is done in this one
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("schema", Text, nullable=False),  # Arrow's own schema message, as of a dataset
+    Column("key", ARRAY(Text), nullable=False),
+    moment("at"),
 )

@@ -119,8 +119,8 @@ def catalog_find(
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
     """Describe one table, and what changed in it."""
     with with_parts.queries.engine.begin() as conn:
-        known = _known(conn, caller, with_parts)
-        found = known.table(TableName(source, schema, table))
+        known, name = _known(conn, caller, with_parts), TableName(source, schema, table)
+        found = with_parts.queries.find_results(conn, caller.principal, [name]).get(name) or known.table(name)
         changes = known.changes(found.name)
     return _described(found) | {"changes": [_change(each) for each in changes]}
 

@@ -81,6 +81,18 @@ class ReportEditionReleased(Event):
     run_id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTableWritten(Event):
+    """A run wrote its period of a result table; others have it once the run is done, if its edition is not held."""
+
+    event: ClassVar[str] = "report-table-written"
+    report_id: str
+    run_id: str
+    table: str
+    rows: int
+    bytes: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
     ReportAccepted,
@@ -89,4 +101,5 @@ EVENTS: tuple[type[Event], ...] = (
     ReportRunStarted,
     ReportRunEnded,
     ReportEditionReleased,
+    ReportTableWritten,
 )

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Problem, SwapError
 from swap.identity import Via
-from swap.notebooks import editions, room
+from swap.notebooks import editions, lineages, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
@@ -165,6 +165,7 @@ def finish(
         if state is RunState.DONE:
             values["edition"] = store.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
+            values["lineage"] = lineages.of_kernel(conn, held.report.person_id, claimed.kernel_id)
     if not store.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:
