@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from swap.catalog import names
 from swap.errors import NotFound
 from swap.identity import Principal
 from swap.notebooks import sharing, sight
@@ -31,6 +32,11 @@ class Shown:
     def rows(self) -> int:
         """How many rows it has, of all periods."""
         return sum(part.rows for part in self.parts)
+
+    @property
+    def written(self) -> str:
+        """What it is called in a statement."""
+        return spoken(self.table.owner, self.table.name)
 
 
 def visible(conn: Connection, policy: Policy, person: Principal, table: Table, now: datetime) -> list[Part] | None:
@@ -56,5 +62,5 @@ def of_report(conn: Connection, policy: Policy, person: Principal, report_id: st
 
 
 def spoken(owner: str, name: str) -> str:
-    """Return what a table is called."""
-    return f"{RESULT_TABLES}.{owner}.{name}"
+    """Return what a table is called in a statement."""
+    return names.written(RESULT_TABLES, owner, name)

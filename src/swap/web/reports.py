@@ -14,7 +14,7 @@ from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem, Una
 from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
-from swap.reports import service
+from swap.reports import service, tables
 from swap.reports.model import Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
@@ -68,6 +68,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         readable, _ = service.editions(conn, looked, 0)
         editions, _ = service.editions(conn, looked, 0, held=True)
         runs, more = service.history(conn, looked, first)
+        shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
         seen = None
         if readable:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
@@ -82,6 +83,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         held=next((each for each in editions if each.is_held), None),
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
+        tables=shown,
         going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
