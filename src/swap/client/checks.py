@@ -66,13 +66,13 @@ def outcome(name: str, subject: Any, rules: Rules) -> Outcome:
     if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH:
         raise _wrong("An expectation has a name, of at most 200 characters.")
     _demand_periods(rules)
+    if own_tables.is_table(subject):
+        return _of_table(name, own_tables.whole(name, subject), rules)
     subject = subject.as_py() if hasattr(subject, "as_py") else subject
     if _is_bool(subject):
         return _of_bool(name, bool(subject), rules)
     if subject is None or isinstance(subject, (Real, Decimal)):
         return _of_number(name, None if subject is None else float(subject), rules)
-    if own_tables.is_table(subject):
-        return _of_table(name, own_tables.whole(name, subject), rules)
     raise _wrong(f"A {type(subject).__name__} is no condition, number or table.")
 
 

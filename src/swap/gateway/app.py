@@ -29,7 +29,7 @@ from swap.gateway.notebooks import SAVE_BYTES
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
 from swap.query.execution.pool import Pool
-from swap.query.model import no_results
+from swap.query.model import FindResults, no_results
 from swap.query.results.spool import Spool
 from swap.query.service import Queries
 from swap.reports import outputs, results
@@ -78,8 +78,11 @@ def create(
     spool = Spool(runtime.spool, settings.limits)
     tables = settings.state / "tables"
     # Only where there are reports: elsewhere no reader process could reach them.
-    own = {RESULT_TABLES: registry.own(RESULT_TABLES, tables)} if settings.runs_reports else {}
-    find_results = results.finder(settings.policy, utc_now) if own else no_results
+    own: dict[str, Connector] = {}
+    find_results: FindResults = no_results
+    if settings.runs_reports:
+        own[RESULT_TABLES] = registry.own(RESULT_TABLES, tables)
+        find_results = results.finder(settings.policy, utc_now)
     queries = Queries(engine, settings, sources | own, pool, spool, utc_now, new_id, harvester.ask_again, find_results)
     guard = Guard(engine, runtime, utc_now)
     news = AccessNews(runtime.database_urls["gateway"], queries.recheck)

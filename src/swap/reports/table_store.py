@@ -65,10 +65,10 @@ class Writing:
 
 
 def find(conn: Connection, owner: str, name: str) -> Table | None:
-    """Return a table by its owner's name and its own."""
+    """Return a table by its owner's name and its own; none where several people have that name and such a table."""
     here = (person.c.name == owner, person.c.removed_at.is_(None), report_table.c.name == name)
-    row = conn.execute(_TABLES.where(func.lower(person.c.name) == func.lower(owner), *here)).one_or_none()
-    return None if row is None else _table(row)
+    rows = conn.execute(_TABLES.where(func.lower(person.c.name) == func.lower(owner), *here)).all()
+    return _table(rows[0]) if len(rows) == 1 else None
 
 
 def of_report(conn: Connection, report_id: str) -> list[Table]:
