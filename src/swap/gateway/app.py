@@ -29,10 +29,10 @@ from swap.gateway.notebooks import SAVE_BYTES
 from swap.gateway.routes import router
 from swap.gateway.stream import AccessNews
 from swap.query.execution.pool import Pool
-from swap.query.model import FindResults, no_results
 from swap.query.results.spool import Spool
 from swap.query.service import Queries
-from swap.reports import outputs, results
+from swap.reports import outputs
+from swap.reports.results import Results
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.settings.sources import RESULT_TABLES
@@ -79,11 +79,11 @@ def create(
     tables = settings.state / "tables"
     # Only where there are reports: elsewhere no reader process could reach them.
     own: dict[str, Connector] = {}
-    find_results: FindResults = no_results
+    result_tables = None
     if settings.runs_reports:
         own[RESULT_TABLES] = registry.own(RESULT_TABLES, tables)
-        find_results = results.finder(settings.policy, utc_now)
-    queries = Queries(engine, settings, sources | own, pool, spool, utc_now, new_id, harvester.ask_again, find_results)
+        result_tables = Results(settings.policy, utc_now)
+    queries = Queries(engine, settings, sources | own, pool, spool, utc_now, new_id, harvester.ask_again, result_tables)
     guard = Guard(engine, runtime, utc_now)
     news = AccessNews(runtime.database_urls["gateway"], queries.recheck)
 

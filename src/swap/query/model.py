@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 from sqlalchemy import Connection
 from sqlglot import exp
 
-from swap.catalog.model import TableName, VisibleColumn, VisibleDataset
+from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Fragment, Native
 from swap.errors import SwapError
 from swap.identity import Principal
@@ -239,10 +239,23 @@ class End:
     size_bytes: int = 0
 
 
-FindResults = Callable[[Connection, Principal, Iterable[TableName]], dict[TableName, VisibleDataset]]
-"""Returns which tables that reports write a person means and may see, by the names as they are written."""
+class ResultTables(Protocol):
+    """The tables that reports write, as one person may see them; to everybody else they do not exist."""
+
+    def find(self, conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+        """Return those that are meant by these names, by the names as they are written."""
+
+    def listed(self, conn: Connection, person: Principal) -> list[Listed]:
+        """Return the first of them, in the order of their names."""
 
 
-def no_results(_conn: Connection, _person: Principal, _names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
-    """Find none."""
-    return {}
+class NoResults:
+    """There are none."""
+
+    def find(self, conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:  # noqa: ARG002
+        """Find nothing."""
+        return {}
+
+    def listed(self, conn: Connection, person: Principal) -> list[Listed]:  # noqa: ARG002
+        """List nothing."""
+        return []

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import pyarrow as pa
 from sqlalchemy import Connection
 
 from swap.catalog import history
-from swap.catalog.model import Stored, TableName, VisibleColumn, VisibleDataset
+from swap.catalog.model import Listed, Stored, TableName, VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Dataset
 from swap.identity import Principal
 from swap.policy.model import Decision
 from swap.query import lineage
-from swap.query.model import FindResults
 from swap.reports import table_store, tables
 from swap.reports.table_store import Part, Table
 from swap.settings import Policy
@@ -23,33 +22,45 @@ from swap.settings.sources import RESULT_TABLES
 _OPEN = Decision(True, "result-table", "opens a result table to who may read all that it comes from")
 
 
-def finder(policy: Policy, now: Callable[[], datetime]) -> FindResults:
-    """Return what finds the result tables that a statement names."""
+class Results:
+    """The result tables of all reports, as somebody may see them."""
 
-    def find(conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+    def __init__(self, policy: Policy, now: Callable[[], datetime]) -> None:
+        self._policy = policy
+        self._now = now
+
+    def find(self, conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+        """Return those that are meant by these names: the owner's as it is, the table's in whichever case."""
         found = {}
         for name in names:
-            if name.source.casefold() == RESULT_TABLES and (seen := _seen(conn, policy, person, name, now())):
+            if name.source.casefold() == RESULT_TABLES and (seen := self._seen(conn, person, name)):
                 found[name] = seen
         return found
 
-    return find
+    def listed(self, conn: Connection, person: Principal) -> list[Listed]:
+        """Return the first of them, in the order of their names."""
+        seen = tables.listed(conn, self._policy, person, self._now())
+        return [_listed(each.table, _described(each.table, each.parts)) for each in seen]
+
+    def _seen(self, conn: Connection, person: Principal, name: TableName) -> VisibleDataset | None:
+        table = table_store.find(conn, name.schema, name.table.casefold())
+        parts = tables.visible(conn, self._policy, person, table, self._now()) if table is not None else None
+        if table is None or parts is None:
+            return None
+        dataset = _described(table, parts)
+        read = lineage.union(lineage.columns(conn, {part.lineage for part in parts}).values())
+        comes_from = tuple(sorted(read, key=lambda column: column.parts))
+        stored = Stored((table.person_id, table.name), tuple(part.name for part in parts), comes_from)
+        columns = tuple(VisibleColumn(column, _OPEN) for column in dataset.columns)
+        return VisibleDataset(RESULT_TABLES, dataset, columns, _OPEN, stored)
 
 
-def _seen(conn: Connection, policy: Policy, person: Principal, name: TableName, now: datetime) -> VisibleDataset | None:
-    table = table_store.find(conn, name.schema, name.table.casefold())
-    parts = tables.visible(conn, policy, person, table, now) if table is not None else None
-    if table is None or parts is None:
-        return None
-    dataset = _described(table, parts)
-    read = lineage.union(lineage.columns(conn, {part.lineage for part in parts}).values())
-    comes_from = tuple(sorted(read, key=lambda column: column.parts))
-    stored = Stored((table.person_id, table.name), tuple(part.name for part in parts), comes_from)
-    columns = tuple(VisibleColumn(column, _OPEN) for column in dataset.columns)
-    return VisibleDataset(RESULT_TABLES, dataset, columns, _OPEN, stored)
+def _listed(table: Table, dataset: Dataset) -> Listed:
+    name = TableName(RESULT_TABLES, table.owner, table.name)
+    return Listed(name, dataset.comment, dataset.row_estimate, True, dataset.size_bytes, "", _OPEN)
 
 
-def _described(table: Table, parts: list[Part]) -> Dataset:
+def _described(table: Table, parts: Sequence[Part]) -> Dataset:
     oldest_first = dict.fromkeys(part.schema for part in reversed(parts))
     schema = together(history.read_schema(each) for each in oldest_first)
     key = parts[0].key

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, extract, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook
@@ -160,7 +160,7 @@ def expected_before(conn: Connection, report_id: str, period: Interval, limit: i
 
     What is held counts for nothing until it is released.
     """
-    long = func.extract("epoch", _run.period_end - _run.period_start)
+    long = extract("epoch", _run.period_end - _run.period_start)
     seconds = (period.end - period.start).total_seconds()
     newest = (
         select(_run.period_start, _run.period_end, _run.expected)

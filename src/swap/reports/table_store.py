@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
 from swap.reports.model import RunState
@@ -75,6 +76,12 @@ def of_report(conn: Connection, report_id: str) -> list[Table]:
     """Return the tables that a report writes."""
     wanted = _TABLES.where(report_table.c.report_id == report_id).order_by(report_table.c.name)
     return [_table(row) for row in conn.execute(wanted)]
+
+
+def opened(conn: Connection, opens: ColumnElement[bool], limit: int) -> list[Table]:
+    """Return the first tables of notebooks for which a condition holds."""
+    wanted = _TABLES.join(notebook, notebook.c.id == report.c.notebook_id).where(notebook.c.deleted_at.is_(None), opens)
+    return [_table(row) for row in conn.execute(wanted.order_by(person.c.name, report_table.c.name).limit(limit))]
 
 
 def parts(conn: Connection, table: Table) -> list[Part]:

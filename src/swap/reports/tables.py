@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,9 @@ from swap.reports import table_store
 from swap.reports.table_store import Part, Table
 from swap.settings import Policy
 from swap.settings.sources import RESULT_TABLES
+
+LISTED: Final = 200
+"""Tables of notebooks that somebody may open, which are looked at for a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,13 @@ def visible(conn: Connection, policy: Policy, person: Principal, table: Table, n
 def of_report(conn: Connection, policy: Policy, person: Principal, report_id: str, now: datetime) -> list[Shown]:
     """Return those tables of a report that somebody may see."""
     found = [(table, visible(conn, policy, person, table, now)) for table in table_store.of_report(conn, report_id)]
+    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
+
+
+def listed(conn: Connection, policy: Policy, person: Principal, now: datetime) -> list[Shown]:
+    """Return the first tables that somebody may see, in the order of their names."""
+    candidates = table_store.opened(conn, sharing.opens(person, now), LISTED)
+    found = [(table, visible(conn, policy, person, table, now)) for table in candidates]
     return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
 
 

@@ -29,8 +29,9 @@ from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.policy.model import Resource
 from swap.query import lineage
-from swap.reports import outputs, results, runs, service, tables
+from swap.reports import outputs, runs, service, tables
 from swap.reports.model import Claimed, Outcome, RunState
+from swap.reports.results import Results
 
 VIEWS = (Resource("lake", "wmf", "pageview_hourly", "view_count"),)
 CITY = (Resource("lake", "wmf", "pageview_hourly", "city"),)
@@ -96,7 +97,7 @@ class Desk:
     def sees(self, who: Principal, name: str = "readers") -> VisibleDataset | None:
         with self.office.database.engine("gateway").connect() as conn:
             asked = TableName("reports", self.name, name)
-            return results.finder(POLICY, lambda: self.office.now)(conn, who, [asked]).get(asked)
+            return Results(POLICY, lambda: self.office.now).find(conn, who, [asked]).get(asked)
 
     def parts(self, who: Principal | None = None, name: str = "readers") -> tuple[str, ...]:
         seen = self.sees(who or self.office.person, name)
@@ -202,6 +203,10 @@ def test_a_table_exists_for_who_may_open_the_notebook_and_read_all_that_it_comes
             for who in everybody
         ]
     assert shown == [[], [f"reports.{desk.name}.readers"], []]
+    with desk.office.database.engine("gateway").connect() as conn:
+        known = Results(POLICY, lambda: desk.office.now)
+        listed = [[each.name.schema for each in known.listed(conn, who)] for who in everybody]
+    assert listed == [[], [desk.name], []]
     with desk.office.database.engine("hub").begin() as conn:
         people.end_everything(conn, private.id, desk.office.now)
     with pytest.raises(NotSignedIn):

@@ -139,9 +139,23 @@ def test_a_run_writes_a_table_that_others_query_with_the_rights_to_what_it_comes
     with bob.client() as client:
         told = client.get("/v1/catalog/reports/ann/readers").json()
     assert [column["name"] for column in told["columns"]] == ["period_start", "period_end", "country", "views"]
+    assert (_listed(bob), _listed(carl)) == (["reports.ann.readers"], [])
+    assert (_completed(bob, "SELECT * FROM reports.ann."), _completed(carl, "SELECT * FROM reports.ann.")) == (["readers"], [])  # fmt: skip
+    assert _completed(bob, "SELECT * FROM reports.ann.readers r WHERE r.vi") == ["views"]
     with carl.client() as client:
         assert client.get("/v1/catalog/reports/ann/readers").status_code == HTTPStatus.NOT_FOUND
     _kernel_has_read_what_the_table_comes_from(it, bob)
+
+
+def _listed(who: Person) -> list[str]:
+    with who.client() as client:
+        return [each["name"] for each in client.get("/v1/catalog/tables?like=reports.*").json()["tables"]]
+
+
+def _completed(who: Person, sql: str) -> list[str]:
+    with who.client() as client:
+        answer = client.post("/v1/complete", json={"sql": sql, "offset": len(sql)}).json()
+    return [item["label"] for item in answer["items"]]
 
 
 def _kernel_has_read_what_the_table_comes_from(it: Bureau, who: Person) -> None:
