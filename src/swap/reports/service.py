@@ -5,7 +5,7 @@ Who may open the notebook may open its report; the person it runs as, and nobody
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -30,7 +30,7 @@ from swap.reports.events import (
     ReportStateChanged,
 )
 from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State
-from swap.reports.schedule import Schedule
+from swap.reports.schedule import Interval, Schedule
 from swap.settings import Policy
 
 LISTED: Final = 200
@@ -187,6 +187,14 @@ def editions(conn: Connection, looked: Looked, begins: int, *, held: bool = Fals
     """
     found = store.editions(conn, looked.report.id, begins, PAGE + 1, held=held and looked.sees_held)
     return found[:PAGE], len(found) > PAGE
+
+
+def first_held(editions: Sequence[Run]) -> Run | None:
+    """Return the first of some editions, of each period the newest first, that is held and the newest of its period."""
+    newest: dict[Interval, Run] = {}
+    for each in editions:
+        newest.setdefault(each.period, each)
+    return next((each for each in newest.values() if each.is_held), None)
 
 
 def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:

@@ -80,7 +80,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         "report.html",
         looked=looked,
         editions=editions,
-        held=next((each for each in editions if each.is_held), None),
+        held=service.first_held(editions),
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
         tables=shown,
