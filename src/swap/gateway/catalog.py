@@ -136,7 +136,7 @@ def catalog_find(
     wanted = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
-        found = known.find(wanted)
+        found = known.find(wanted) | with_parts.queries.results.find(conn, caller.principal, wanted)
         latest = known.latest_changes([table.name for table in found.values()]) if changed else {}
     tables = [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]
     for table, each in zip(tables, found.values(), strict=True):

@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -18,6 +19,8 @@ from swap.reports import service, tables
 from swap.reports.model import Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
+from swap.reports.table_store import Table
+from swap.settings.sources import RESULT_TABLES
 from swap.web import content
 from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go, respond
@@ -84,6 +87,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
         tables=shown,
+        table_page=_page_of,
         going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
@@ -91,6 +95,11 @@ def page(portal: Portal, visit: Visit) -> Response:
         **(_shown(portal, visit, looked, readable[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
     )
+
+
+def _page_of(table: Table) -> str:
+    """Return the page of a result table, which is like that of any table."""
+    return "/data/" + "/".join(quote(part, safe="") for part in (RESULT_TABLES, table.owner, table.name))
 
 
 def run(portal: Portal, visit: Visit) -> Response:

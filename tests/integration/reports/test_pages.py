@@ -173,7 +173,7 @@ def test_result_tables_are_named_to_who_may_read_what_they_come_from(it: Filed) 
     it.run(Outcome(EXECUTED), read=frozenset(), table="readers")
     for who in (it.ann, bob):
         page = who.get(it.at).text
-        assert re.search(r"<code>reports\.[^<]+\.readers</code>", page)
+        assert re.search(r'href="/data/reports/[^/"]+/readers"><code>reports\.[^<]+\.readers</code>', page)
         assert "3 rows, 1 period<" in page
     it.run(Outcome(EXECUTED), table="readers")
     assert not any("Result tables" in who.get(it.at).text for who in (it.ann, bob)), "nobody may read cities here"

@@ -168,7 +168,7 @@ def _table_name(item: Relation) -> str:
 def _all_columns(relations: Sequence[Relation]) -> tuple[Suggestion, ...]:
     """Return the way to the only table's page, below the portal's address."""
     table = relations[0].reference.table if len(relations) == 1 and relations[0].reference else None
-    if not isinstance(table, VisibleDataset) or table.stored:  # those of reports have no page of their own
+    if not isinstance(table, VisibleDataset):
         return ()
     path = "/".join(quote(part, safe="") for part in (table.source, table.dataset.schema, table.dataset.name))
     return (
