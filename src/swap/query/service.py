@@ -73,7 +73,7 @@ class Queries:
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.settings = settings
         self.connectors = connectors
-        self.results = results or NoResults()
+        self.results: ResultTables = results or NoResults()
         self.spool = spool
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
         self.access = Access(engine, settings.policy, spool, now, self.find)
