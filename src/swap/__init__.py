@@ -8,8 +8,10 @@ from __future__ import annotations
 from swap import errors
 from swap.client.catalog import columns, describe, sources, tables
 from swap.client.environment import environment
+from swap.client.expect import expect
 from swap.client.extension import load as load_ipython_extension
 from swap.client.notebook import notebook
+from swap.client.output import output
 from swap.client.period import period
 from swap.client.query import sql
 from swap.client.result import Result
@@ -20,8 +22,10 @@ __all__ = [
     "describe",
     "environment",
     "errors",
+    "expect",
     "load_ipython_extension",
     "notebook",
+    "output",
     "period",
     "sources",
     "sql",

@@ -156,6 +156,10 @@ def test_with_kerberos_the_account_is_the_principals_first_name() -> None:
             "mail = { host = 'm', sender = \"swap@m\\nBcc: eve@m\", domain = 'm' }",
             "mail.sender: it must be an address of mail, for example swap@example.org.",
         ),
+        (
+            "sources.reports = { kind = 'files', root = 'r' }",
+            "sources.reports has the name of what reports write. Call the source otherwise.",
+        ),
         ("keep.ended_days = 0", "keep.ended_days: it must be greater than or equal to 1."),
         ("launch.idle_hours = -1", "launch.idle_hours: it must be greater than or equal to 0."),
         ("keep.audit_days = inf", "keep.audit_days: it must be less than or equal to 36500."),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from swap.policy.model import Decision
+from swap.policy.model import Decision, Resource
 
 if TYPE_CHECKING:  # the portal, which only counts tables, does without Arrow
     import pyarrow as pa
@@ -36,6 +36,19 @@ class VisibleColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Of a table that SWAP itself keeps: where, which parts of it count now, and all columns that these come from."""
+
+    place: tuple[str, str]
+    parts: tuple[str, ...]
+    comes_from: tuple[Resource, ...]
+
+
+PART: Final = "swap_part"
+"""The key by which such a table is divided; nobody sees it."""
+
+
+@dataclass(frozen=True, slots=True)
 class VisibleDataset:
     """A table this person may discover; `columns` holds only columns they may discover."""
 
@@ -43,6 +56,8 @@ class VisibleDataset:
     dataset: Dataset
     columns: tuple[VisibleColumn, ...]
     read: Decision
+    stored: Stored | None = None
+    """Where it is SWAP's own: what is read with it is what it comes from."""
 
     @property
     def name(self) -> TableName:

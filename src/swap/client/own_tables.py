@@ -34,6 +34,27 @@ def write_arrow(name: str, data: Any, file: IO[bytes]) -> None:
         ) from None
 
 
+def is_table(data: Any) -> bool:
+    """Tell whether something is a table of a library that we know, or has Arrow's interface."""
+    kinds = (("pandas", "Series"), ("pandas", "DataFrame"), ("polars", "LazyFrame"))
+    return (
+        any(_is(*kind, data) for kind in kinds)
+        or isinstance(data, pa.RecordBatch)
+        or hasattr(data, "__arrow_c_stream__")
+    )
+
+
+def whole(name: str, data: Any) -> pa.Table:
+    """Return a person's table as Arrow.  Raises Invalid for what is no table."""
+    try:
+        return _reader(name, data).read_all()
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        said = ". ".join(str(each) for each in error.args)
+        raise Invalid(
+            Problem(f"Your table {name} cannot be read.", why=said, todo="Give every column one type: df.astype(…).")
+        ) from None
+
+
 def _write(name: str, reader: pa.RecordBatchReader, file: IO[bytes]) -> None:
     _demand_names(name, reader.schema.names)
     schema = pa.schema([pa.field(str(field.name), _plain(field.type)) for field in reader.schema])

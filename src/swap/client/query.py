@@ -65,8 +65,7 @@ def sql(
             "statement": _text(sql),
             "params": parameters.encode(_named(params, "Parameters", _PARAMS_FORM)),
             "tables": {
-                own: _upload(gateway, own, data)
-                for own, data in _named(tables, "Tables of yours", _TABLES_FORM).items()
+                own: upload(gateway, own, data) for own, data in _named(tables, "Tables of yours", _TABLES_FORM).items()
             },
             **({"dialect": _dialect(dialect)} if dialect is not None else {}),
             **({} if keep else {"program": follow.PROGRAM}),
@@ -136,7 +135,7 @@ def _named(values: Any, what: str, form: str) -> Mapping[str, Any]:
     return values
 
 
-def _upload(gateway: Gateway, name: str, data: Any) -> str:
+def upload(gateway: Gateway, name: str, data: Any) -> str:
     """Send one of the person's own tables and return its id."""
     from swap.client import own_tables  # noqa: PLC0415 — pyarrow is loaded when there is a table to send
 

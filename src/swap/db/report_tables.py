@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -75,6 +77,14 @@ report_run = Table(
     Column("parameters", JSONB, nullable=True),  # as it was asked for, or ran; nothing: as the report has them then
     moment("late_at", nullable=True),  # when it waits for data too long
     Column("stand", JSONB, nullable=True),  # how far the tables are that it waits for; reports.model's encoding
+    Column("expected", JSONB, nullable=True),  # reports.expected's encoding of what the notebook expected
+    # An edition that is not as its notebook expected, until somebody releases it: no reader has it.
+    Column("is_held", Boolean, nullable=False, server_default="false"),
+    Column("released_by", String(10), ForeignKey("swap.person.id"), nullable=True),
+    moment("released_at", nullable=True),
+    # All that its kernel read, of one that is done: who may not read that sees nothing of its result tables.
+    Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=True),
+    CheckConstraint("edition is not null or not is_held", name="held"),
     CheckConstraint("state in ('data','late','waiting','running','done','failed','refused','left')", name="state"),
     # A due time is a key; what somebody asks for is due when they ask.
     Index("uq_report_run_due", "report_id", "due_at", unique=True, postgresql_where=text("asked_by IS NULL")),
@@ -87,4 +97,27 @@ report_run = Table(
     # Of a report one at a time.
     Index("uq_report_run_one", "report_id", unique=True, postgresql_where=text("state = 'running'")),
     Index("ix_report_run_running", "lease_until", postgresql_where=text("state = 'running'")),
+)
+
+report_table = Table(
+    "report_table",
+    metadata,
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    # The one report of that person which writes it.
+    Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), nullable=False),
+    Index(None, "report_id"),
+)
+
+report_output = Table(
+    "report_output",
+    metadata,
+    Column("run_id", Text, ForeignKey("swap.report_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # of the claim that wrote it; it counts if the run is done in this one
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("schema", Text, nullable=False),  # Arrow's own schema message, as of a dataset
+    Column("key", ARRAY(Text), nullable=False),
+    moment("at"),
 )

@@ -71,6 +71,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_reader": _GIVE,
         "report": _ADD,
         "report_run": _ADD,
+        "report_table": _READ,
+        "report_output": _READ,
         "audit_event": _APPEND,
     },
     "swap_gateway": {
@@ -97,6 +99,8 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "kernel_read": _ADD,
         "report": _READ,
         "report_run": _READ,
+        "report_table": _ADD,
+        "report_output": _ADD,
         "audit_event": _APPEND,
     },
     "swap_worker": {

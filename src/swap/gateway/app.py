@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -30,8 +31,11 @@ from swap.gateway.stream import AccessNews
 from swap.query.execution.pool import Pool
 from swap.query.results.spool import Spool
 from swap.query.service import Queries
+from swap.reports import outputs
+from swap.reports.results import Results
 from swap.runtime import Runtime
 from swap.settings import Settings
+from swap.settings.sources import RESULT_TABLES
 from swap.walls.errands import Errands
 
 log = logging.getLogger(__name__)
@@ -72,7 +76,14 @@ def create(
     pool = Pool(settings.limits, runtime.spool / "spill", errands)
     harvester = Harvester(engine, sources, utc_now)
     spool = Spool(runtime.spool, settings.limits)
-    queries = Queries(engine, settings, sources, pool, spool, utc_now, new_id, harvester.ask_again)
+    tables = settings.state / "tables"
+    # Only where there are reports: elsewhere no reader process could reach them.
+    own: dict[str, Connector] = {}
+    result_tables = None
+    if settings.runs_reports:
+        own[RESULT_TABLES] = registry.own(RESULT_TABLES, tables)
+        result_tables = Results(settings.policy, utc_now)
+    queries = Queries(engine, settings, sources | own, pool, spool, utc_now, new_id, harvester.ask_again, result_tables)
     guard = Guard(engine, runtime, utc_now)
     news = AccessNews(runtime.database_urls["gateway"], queries.recheck)
 
@@ -85,17 +96,20 @@ def create(
         # The first question should not meet an empty catalog; a source that is slow holds up nobody for long.
         await anyio.to_thread.run_sync(harvester.wait_first, FIRST_HARVEST_SECONDS)
         news.start()
-        house = threading.Thread(target=_keep_house, args=(queries, stopping), name="housekeeping", daemon=True)
+        tidy = partial(outputs.tidy, engine, tables)
+        house = threading.Thread(target=_keep_house, args=(queries, tidy, stopping), name="housekeeping", daemon=True)
         house.start()
         try:
             yield
         finally:
             stopping.set()
-            await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, sources))
+            await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, sources | own))
             engine.dispose()
 
     app = FastAPI(title="SWAP gateway", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.parts = Parts(settings, guard, queries, news, runtime.kernel_key, runtime.server_key, engine, new_id)
+    app.state.parts = Parts(
+        settings, guard, queries, news, runtime.kernel_key, runtime.server_key, engine, new_id, tables
+    )
     app.state.harvester = harvester
     app.include_router(router())
     limits = {"/v1/uploads": settings.limits.upload_bytes + 1_000_000, "/v1/notebooks": SAVE_BYTES}
@@ -107,11 +121,11 @@ def create(
     return app
 
 
-def _keep_house(queries: Queries, stopping: threading.Event) -> None:
+def _keep_house(queries: Queries, tidy: Callable[[], None], stopping: threading.Event) -> None:
     due = time.monotonic() + HOUSEKEEPING_SECONDS
     while not stopping.wait(LOOK_SECONDS):
         _try(queries.look_after)
-        if time.monotonic() >= due and _try(queries.keep_house):
+        if time.monotonic() >= due and _try(queries.keep_house) and _try(tidy):
             due = time.monotonic() + HOUSEKEEPING_SECONDS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import anyio
@@ -27,6 +28,7 @@ UPLOADS_PER_PERSON = 3
 UPLOADS_AT_ONCE = 32
 """Uploads that are read, or wait for memory to be: each has a combiner of its own, and those have a budget."""
 QUERIES = KERNELS | {Via.PORTAL}
+RUNS = frozenset({Via.REPORT})
 SAVING = frozenset({Via.SERVER})
 READING = frozenset({Via.READER})
 SAVES_AT_ONCE = 4
@@ -45,6 +47,8 @@ class Parts:
     server_key: str
     engine: Engine
     new_id: Callable[[], str]
+    tables: Path
+    """Where the result tables of reports are."""
     lines: Lines = field(default_factory=Lines)
     turns: Turns = field(default_factory=lambda: Turns(REQUESTS_PER_PERSON, "requests"))
     upload_turns: Turns = field(default_factory=lambda: Turns(UPLOADS_PER_PERSON, "uploads"))
@@ -84,5 +88,6 @@ def _server(request: Request, with_parts: WithParts) -> people.LaunchedServer:
 Server = Annotated[people.LaunchedServer, Depends(_server)]
 Person = Annotated[Caller, Depends(_caller(QUERIES))]
 Kernel = Annotated[Caller, Depends(_caller(KERNELS))]
+Reporting = Annotated[Caller, Depends(_caller(RUNS))]
 Saving = Annotated[Caller, Depends(_caller(SAVING))]
 Reading = Annotated[Caller, Depends(_caller(READING))]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -19,7 +21,9 @@ from swap.policy.decide import decide
 from swap.policy.model import Action, Resource
 from swap.query import complete as completion
 from swap.query.language.dialects import language
+from swap.query.model import ResultTables
 from swap.query.results.format import sql_type
+from swap.settings.sources import RESULT_TABLES
 
 MAX_LISTED = 1000
 """Tables of one page."""
@@ -85,6 +89,8 @@ def catalog_tables(
         like=wanted.like,
         readable=wanted.readable,
     )
+    if _is_of_reports(wanted):
+        return _of_reports(caller, with_parts, wanted)
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
         listing = known.tables(asked, after=wanted.after, limit=wanted.limit)
@@ -92,6 +98,29 @@ def catalog_tables(
         if wanted.counted:
             answer["count"] = _counted(known.count(asked))
     return answer
+
+
+def _is_of_reports(wanted: TablesQuery) -> bool:
+    """Tell whether only tables that reports write are asked for, which no source has."""
+    return RESULT_TABLES in {wanted.source, wanted.like.casefold().partition(".")[0]}
+
+
+def _of_reports(caller: Caller, with_parts: Parts, wanted: TablesQuery) -> dict[str, Any]:
+    """Return the first of the tables that reports write, all on one page."""
+    with with_parts.queries.engine.begin() as conn:
+        listed = with_parts.queries.results.listed(conn, caller.principal)
+    pattern = re.escape(wanted.like.casefold() or "*").replace(r"\*", ".*").replace(r"\?", ".")
+    words = wanted.text.casefold().split()
+    found = [
+        each
+        for each in listed
+        if re.fullmatch(pattern, str(each.name).casefold())
+        and wanted.schema_ in {"", each.name.schema}
+        and wanted.readable is not False
+        and all(word in f"{each.name} {each.comment}".casefold() for word in words)
+    ]
+    count = {"count": _counted(Count(len(found), len(found)))} if wanted.counted else {}
+    return {"tables": [_table(each) for each in found[: wanted.limit]], "after": "", **count}
 
 
 def catalog_find(
@@ -107,7 +136,7 @@ def catalog_find(
     wanted = [TableName(*parts) for each in name if len(parts := keys.split(each)) == len(TableName._fields)]
     with with_parts.queries.engine.begin() as conn:
         known = _known(conn, caller, with_parts)
-        found = known.find(wanted)
+        found = known.find(wanted) | with_parts.queries.results.find(conn, caller.principal, wanted)
         latest = known.latest_changes([table.name for table in found.values()]) if changed else {}
     tables = [{**table.name._asdict(), "readable": table.read.allowed} for table in found.values()]
     for table, each in zip(tables, found.values(), strict=True):
@@ -119,8 +148,8 @@ def catalog_find(
 def catalog_table(source: str, schema: str, table: str, caller: Person, with_parts: WithParts) -> dict[str, Any]:
     """Describe one table, and what changed in it."""
     with with_parts.queries.engine.begin() as conn:
-        known = _known(conn, caller, with_parts)
-        found = known.table(TableName(source, schema, table))
+        known, name = _known(conn, caller, with_parts), TableName(source, schema, table)
+        found = with_parts.queries.results.find(conn, caller.principal, [name]).get(name) or known.table(name)
         changes = known.changes(found.name)
     return _described(found) | {"changes": [_change(each) for each in changes]}
 
@@ -133,13 +162,16 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
         for name in settings.sources
         if decide(settings.policy, caller.principal, Action.DISCOVER, Resource(name)).allowed
     ]
+    sources += [RESULT_TABLES] if settings.runs_reports else []
     words = completion.DUCKDB
     if body.dialect:
         words = completion.words_of(language(body.dialect))
         connectors = with_parts.queries.connectors
         sources = [name for name in sources if connectors[name].capabilities.dialect == body.dialect]
     with with_parts.queries.engine.begin() as conn:
-        found = completion.complete(sql, body.offset, sources, _known(conn, caller, with_parts), words)
+        found = completion.complete(
+            sql, body.offset, sources, _All(_known(conn, caller, with_parts), with_parts.queries.results), words
+        )
     return {
         "start": found.start,
         "end": found.end,
@@ -148,6 +180,40 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
             for item in found.items
         ],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _All:
+    """The catalog as one person sees it, with the tables that reports write."""
+
+    catalog: Catalog
+    results: ResultTables
+
+    def find(self, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+        """Return the tables that these names mean."""
+        wanted = list(names)
+        return self.catalog.find(wanted) | self.results.find(self.catalog.conn, self.catalog.principal, wanted)
+
+    def starting(self, beginning: str, limit: int) -> list[Listed]:
+        """Return readable tables of sources that begin like this, or whose schema or name does."""
+        return self.catalog.starting(beginning, limit)
+
+    def schemas(self, source: str, *, beginning: str, limit: int) -> list[str]:
+        """Return schemas of a source that begin like this."""
+        if source != RESULT_TABLES:
+            return self.catalog.schemas(source, beginning=beginning, limit=limit)
+        owners = dict.fromkeys(each.name.schema for each in self._listed())
+        return [owner for owner in owners if owner.casefold().startswith(beginning.casefold())][:limit]
+
+    def inside(self, source: str, schema: str, *, beginning: str, limit: int) -> list[Listed]:
+        """Return tables of a schema that begin like this."""
+        if source != RESULT_TABLES:
+            return self.catalog.inside(source, schema, beginning=beginning, limit=limit)
+        here = [each for each in self._listed() if each.name.schema == schema]
+        return [each for each in here if each.name.table.startswith(beginning.casefold())][:limit]
+
+    def _listed(self) -> list[Listed]:
+        return self.results.listed(self.catalog.conn, self.catalog.principal)
 
 
 def _known(conn: Connection, caller: Caller, with_parts: Parts) -> Catalog:

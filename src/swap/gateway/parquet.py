@@ -43,27 +43,31 @@ class _Parts(io.RawIOBase):
         return taken
 
 
+def flat(schema: pa.Schema) -> pa.Schema:
+    """Return the columns that a file has: each name once, and text where Parquet has no such type."""
+    return pa.schema([pa.field(name, _kept(field.type)) for name, field in zip(_names(schema), schema, strict=True)])
+
+
 def parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[bytes]:
     """Yield a file of so many rows.  Raises EOFError instead of ending one that has fewer."""
-    sink = _Parts()
-    flat = pa.schema([pa.field(name, _kept(field.type)) for name, field in zip(_names(schema), schema, strict=True)])
-    with pa.PythonFile(sink, mode="w") as file, pq.ParquetWriter(file, flat) as writer:
+    sink, kept = _Parts(), flat(schema)
+    with pa.PythonFile(sink, mode="w") as file, pq.ParquetWriter(file, kept) as writer:
         waiting: list[pa.RecordBatch] = []
         waiting_bytes = 0
         for batch in batches:
-            columns = [_as(column, field.type) for column, field in zip(batch.columns, flat, strict=True)]
-            waiting.append(pa.RecordBatch.from_arrays(columns, schema=flat))
+            columns = [_as(column, field.type) for column, field in zip(batch.columns, kept, strict=True)]
+            waiting.append(pa.RecordBatch.from_arrays(columns, schema=kept))
             waiting_bytes += waiting[-1].nbytes
             rows -= batch.num_rows
             if waiting_bytes >= GROUP_BYTES:
-                writer.write_table(pa.Table.from_batches(waiting, flat))
+                writer.write_table(pa.Table.from_batches(waiting, kept))
                 waiting.clear()
                 waiting_bytes = 0
                 yield sink.take()
         if rows != 0:
             raise EOFError("the rows of a result stopped coming")
         if waiting:
-            writer.write_table(pa.Table.from_batches(waiting, flat))
+            writer.write_table(pa.Table.from_batches(waiting, kept))
     # The writer ends every file; only a whole one's end is given away.
     yield sink.take()
 

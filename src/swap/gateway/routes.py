@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 
-from swap.gateway import away, catalog, handlers, notebooks, own, shared, using
+from swap.gateway import away, catalog, handlers, notebooks, outputs, own, shared, using
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ ROUTES = (
     Route("GET", "/v1/servers/events", handlers.server_events, response=EventSourceResponse),
     Route("GET", "/v1/servers/queries", handlers.server_queries),
     Route("POST", "/v1/uploads", handlers.upload),
+    Route("POST", "/v1/outputs", outputs.put),
     Route("POST", "/v1/queries", handlers.start_query, 202),
     Route("GET", "/v1/queries", handlers.query_changes),
     Route("GET", "/v1/queries/{query_id}", handlers.query_state),

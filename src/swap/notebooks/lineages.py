@@ -142,10 +142,14 @@ def fix_known(conn: Connection, author: str, notebook_id: str, outputs: Collecti
     """Record that outputs come from what one kernel read, which began with nothing and may have read nothing."""
     if not outputs:
         return
-    names = lineage.of_kernels(conn, author, {kernel_id}) or Names()
-    kept = lineage.together(conn, {names})[names]
-    values = {"notebook_id": notebook_id, "person_id": author, "lineage": kept}
+    values = {"notebook_id": notebook_id, "person_id": author, "lineage": of_kernel(conn, author, kernel_id)}
     conn.execute(_FIX, [{"outputs": bytes.fromhex(name), **values} for name in sorted(outputs)])
+
+
+def of_kernel(conn: Connection, author: str, kernel_id: str) -> bytes:
+    """Return by which digest all is kept that one kernel has read, which began with nothing."""
+    names = lineage.of_kernels(conn, author, {kernel_id}) or Names()
+    return lineage.together(conn, {names})[names]
 
 
 def _read(conn: Connection, author: str, sent: Sent, now: datetime) -> Names:

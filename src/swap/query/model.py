@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
+from sqlalchemy import Connection
 from sqlglot import exp
 
-from swap.catalog.model import VisibleColumn, VisibleDataset
+from swap.catalog.model import Listed, TableName, VisibleColumn, VisibleDataset
 from swap.connectors.base import Column, Fragment, Native
 from swap.errors import SwapError
+from swap.identity import Principal
 from swap.policy.model import Resource
 
 NO_SOURCE = "a combiner"
@@ -128,13 +130,12 @@ class Resolved:
     @property
     def reads(self) -> tuple[Resource, ...]:
         """Return every column of a source that the answer depends on, whatever is fetched for it in the end."""
-        tables = [(each, each.table) for each in self.references]
-        read = [
-            Resource(*table.name, column.name)
-            for each, table in tables
-            if isinstance(table, VisibleDataset)
-            for column in each.needed()
-        ]
+        read: list[Resource] = []
+        for each in self.references:
+            table = each.table
+            if isinstance(table, VisibleDataset):
+                own = table.stored
+                read += own.comes_from if own else (Resource(*table.name, column.name) for column in each.needed())
         return tuple(dict.fromkeys(read))
 
 
@@ -236,3 +237,25 @@ class End:
     expires_at: datetime
     rows: int = 0
     size_bytes: int = 0
+
+
+class ResultTables(Protocol):
+    """The tables that reports write, as one person may see them; to everybody else they do not exist."""
+
+    def find(self, conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:
+        """Return those that are meant by these names, by the names as they are written."""
+
+    def listed(self, conn: Connection, person: Principal) -> list[Listed]:
+        """Return the first of them, in the order of their names."""
+
+
+class NoResults:
+    """There are none."""
+
+    def find(self, conn: Connection, person: Principal, names: Iterable[TableName]) -> dict[TableName, VisibleDataset]:  # noqa: ARG002
+        """Find nothing."""
+        return {}
+
+    def listed(self, conn: Connection, person: Principal) -> list[Listed]:  # noqa: ARG002
+        """List nothing."""
+        return []

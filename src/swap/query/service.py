@@ -32,7 +32,7 @@ from swap.query.language import names, native
 from swap.query.language.dialects import demand_none, language
 from swap.query.language.params import decoded
 from swap.query.language.parse import parse
-from swap.query.model import End, Plan, Reference, RunState, Statement
+from swap.query.model import End, NoResults, Plan, Reference, ResultTables, RunState, Statement
 from swap.query.planning.native import plan as plan_native
 from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
@@ -66,12 +66,14 @@ class Queries:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         source_is_down: Callable[[str], None],
+        results: ResultTables | None = None,
     ) -> None:
         self.engine = engine
         # For what only looks: a transaction around it would ask the database twice more.
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.settings = settings
         self.connectors = connectors
+        self.results: ResultTables = results or NoResults()
         self.spool = spool
         self.uploads = Uploads(spool, pool, settings.limits, now, new_id)
         self.access = Access(engine, settings.policy, spool, now, self.find)
@@ -154,8 +156,9 @@ class Queries:
         tree = spoken.tree if spoken else parse(statement.text, statement.params, longest)
         own = {name: self.uploads.table(principal, name, upload_id) for name, upload_id in statement.tables.items()}
         with self._looking.connect() as conn:
-            known = catalog.Catalog(conn, self.settings.policy, principal)
-            resolved = resolve(tree, statement.text, known.find(names.tables(tree)), known.near, own)
+            known, named = catalog.Catalog(conn, self.settings.policy, principal), names.tables(tree)
+            found = known.find(named) | self.results.find(conn, principal, named)
+            resolved = resolve(tree, statement.text, found, known.near, own)
         rights.decide(self.settings.policy, principal, resolved)
         capabilities = {name: connector.capabilities for name, connector in self.connectors.items()}
         planned = (

@@ -112,13 +112,37 @@ class ReportRunStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportRunEnded(Event):
-    """A run of a report is done, has failed, was refused before anything ran, or was left out."""
+    """A run of a report is done, has failed, was refused before anything ran, or was left out.
+
+    The reason also says of one that is done that its edition is held.
+    """
 
     event: ClassVar[str] = "report-run-ended"
     report_id: str
     run_id: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportEditionReleased(Event):
+    """The person whom a report runs as lets readers have an edition that was held."""
+
+    event: ClassVar[str] = "report-edition-released"
+    report_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTableWritten(Event):
+    """A run wrote its period of a result table; others have it once the run is done, if its edition is not held."""
+
+    event: ClassVar[str] = "report-table-written"
+    report_id: str
+    run_id: str
+    table: str
+    rows: int
+    bytes: int
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -133,4 +157,6 @@ EVENTS: tuple[type[Event], ...] = (
     ReportRunLetGo,
     ReportRunStarted,
     ReportRunEnded,
+    ReportEditionReleased,
+    ReportTableWritten,
 )

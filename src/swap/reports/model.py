@@ -11,11 +11,15 @@ from typing import Any, Final
 from swap.catalog.model import TableName
 from swap.client.period import Interval
 from swap.errors import Problem
+from swap.reports.expected import Expectation
 from swap.reports.parameters import Value
 from swap.reports.schedule import Schedule, spoken
 
 DEADLINE: Final = timedelta(hours=6)
 """How long a run waits for its data before it is late, unless its person chose otherwise."""
+
+NAMED: Final = 3
+"""Failed expectations that are named where there is no room for all."""
 
 
 class Missed(StrEnum):
@@ -182,6 +186,22 @@ class Run:
     """When it waits for its data too long."""
     stand: tuple[Stand, ...] = ()
     """How far the tables are that are not complete."""
+    expected: tuple[Expectation, ...] = ()
+    is_held: bool = False
+    """Whether its edition is not as expected, and nobody has released it: no reader has it."""
+    released_at: datetime | None = None
+
+    @property
+    def failed_expectations(self) -> tuple[Expectation, ...]:
+        """Those of its expectations that do not hold."""
+        return tuple(each for each in self.expected if not each.holds)
+
+    @property
+    def unmet(self) -> str:
+        """The names of these, the first of them."""
+        names = [each.name for each in self.failed_expectations]
+        more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
+        return ", ".join([*names[:NAMED], *more])
 
     @property
     def seconds(self) -> float | None:

@@ -5,7 +5,7 @@ Only whoever holds a run in its epoch can end it; what an older one brings is th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Problem, SwapError
 from swap.identity import Via
-from swap.notebooks import editions, room
+from swap.notebooks import editions, lineages, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
-from swap.reports import store
+from swap.reports import expected, store
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
 
@@ -153,6 +153,8 @@ def finish(
         values["ended_at"] = now
         if state is RunState.DONE:
             values["edition"] = store.next_edition(conn, held.report.id, run.period)
+            values |= _as_expected(conn, claimed, outcome)
+            values["lineage"] = lineages.of_kernel(conn, held.report.person_id, claimed.kernel_id)
     if not store.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:
@@ -163,11 +165,25 @@ def finish(
         if most_bytes is not None:
             room.demand(conn, held.owner_id, most_bytes)
     if not again:
-        _record(conn, held, run.id, state, "" if problem is None else f"{problem.title} {problem.why}")
+        _record(conn, held, run.id, state, f"{problem.title} {problem.why}" if problem else _held_for(values))
     # Queries that it left go with it.
     people.look_again(conn, held.report.person_id)
     store.tell_workers(conn)
     return state
+
+
+def _as_expected(conn: Connection, claimed: Claimed, outcome: Outcome) -> dict[str, object]:
+    """Return what of an edition is as its notebook expected, and whether it is held."""
+    stated = expected.stated(outcome.document)
+    if not stated:
+        return {}
+    period = claimed.run.period
+    found = expected.judged(stated, store.expected_before(conn, claimed.report.id, period, expected.PERIODS))
+    return {"expected": expected.kept(found), "is_held": not all(each.holds for each in found)}
+
+
+def _held_for(values: Mapping[str, object]) -> str:
+    return "Its edition is held: not all is as its notebook expected." if values.get("is_held") else ""
 
 
 def give_back(conn: Connection, claimed: Claimed, now: datetime) -> None:

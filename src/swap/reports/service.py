@@ -5,7 +5,7 @@ Who may open the notebook may open its report; the person it runs as, and nobody
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -32,6 +32,7 @@ from swap.reports import parameters, period_store, store
 from swap.reports.events import (
     ReportAccepted,
     ReportChanged,
+    ReportEditionReleased,
     ReportRunAsked,
     ReportRunLetGo,
     ReportScheduled,
@@ -39,7 +40,7 @@ from swap.reports.events import (
 )
 from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State, new_run
 from swap.reports.parameters import Parameter, Value
-from swap.reports.schedule import Interval, Schedule, spoken
+from swap.reports.schedule import Schedule, spoken
 from swap.settings import Policy
 
 LISTED: Final = 200
@@ -60,6 +61,13 @@ NOWHERE: Final = Problem(
     todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
 )
 
+NO_RUN: Final = Problem("This report has no such run.", todo="Choose one from its history.")
+HELD: Final = Problem(
+    "This edition is held.",
+    why="Not all of it is as its notebook expected.",
+    todo="Look at an earlier one; its owner looks at it and may release it.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -73,9 +81,9 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether its last run that was tried went wrong."""
+        """Whether its last run that was tried went wrong, or made an edition that is held."""
         tried = [run for run in self.last if run.state is not RunState.LEFT]
-        return bool(tried) and tried[0].state is not RunState.DONE
+        return bool(tried) and (tried[0].state is not RunState.DONE or tried[0].is_held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +92,18 @@ class Looked:
 
     held: Held
     opened: Opened
+    person_id: str
+    """Who looks."""
 
     @property
     def report(self) -> Report:
         """The report itself."""
         return self.held.report
+
+    @property
+    def sees_held(self) -> bool:
+        """Whether whoever looks sees editions that are held: who owns the notebook, and whom it runs as."""
+        return self.opened.role is Role.OWN or self.person_id == self.report.person_id
 
 
 def schedule(
@@ -155,7 +170,7 @@ def look(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
     if held is None:
         raise NotFound(NOWHERE)
     try:
-        return Looked(held, sharing.open_(conn, person, held.report.notebook_id, now))
+        return Looked(held, sharing.open_(conn, person, held.report.notebook_id, now), person.id)
     except NotFound as error:
         raise NotFound(NOWHERE) from error
 
@@ -196,10 +211,21 @@ def last_tried(conn: Connection, looked: Looked) -> Run | None:
     return next((run for run in last if run.state is not RunState.LEFT), None)
 
 
-def editions(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], bool]:
-    """Return a page of a report's editions by period, the newest first, and whether there are more."""
-    found = store.editions(conn, looked.report.id, begins, PAGE + 1)
+def editions(conn: Connection, looked: Looked, begins: int, *, held: bool = False) -> tuple[list[Run], bool]:
+    """Return a page of a report's editions by period, the newest first, and whether there are more.
+
+    With `held` also those that are held, if whoever looks may see them.
+    """
+    found = store.editions(conn, looked.report.id, begins, PAGE + 1, held=held and looked.sees_held)
     return found[:PAGE], len(found) > PAGE
+
+
+def first_held(editions: Sequence[Run]) -> Run | None:
+    """Return the first of some editions, of each period the newest first, that is held and the newest of its period."""
+    newest: dict[Interval, Run] = {}
+    for each in editions:
+        newest.setdefault(each.period, each)
+    return next((each for each in newest.values() if each.is_held), None)
 
 
 def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
@@ -210,12 +236,17 @@ def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
 def _run_of(conn: Connection, report: Report, run_id: str) -> Run:
     found = store.run(conn, run_id)
     if found is None or found.report_id != report.id:
-        raise NotFound(Problem("This report has no such run.", todo="Choose one from its history."))
+        raise NotFound(NO_RUN)
     return found
 
 
 def see(conn: Connection, policy: Policy, person: Principal, looked: Looked, run: Run, now: datetime) -> Seen:
-    """Return what somebody may see of what a run executed.  Raises NotFound for one that has executed nothing."""
+    """Return what somebody may see of what a run executed.
+
+    Raises NotFound for one that has executed nothing, and for readers for one whose edition is held.
+    """
+    if run.is_held and not looked.sees_held:
+        raise NotFound(HELD)
     if run.digest is None:
         raise NotFound(Problem("This run has executed nothing.", todo="Its page says why."))
     return shown.look_at(
@@ -355,6 +386,18 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
     audit.record(conn, ReportAccepted(person_id=person.id, via=person.via, report_id=report.id, version=version))
 
 
+def release(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
+    """Let readers have an edition that is held, also of a report that has ended.
+
+    Raises NotFound, Forbidden, Conflict for one that is not held.
+    """
+    report = _of_mine(conn, person, report_id, now)
+    run = _run_of(conn, report, run_id)
+    if not store.release(conn, run.id, person.id, now):
+        raise Conflict(Problem("This edition is not held.", todo="Load the page again."))
+    audit.record(conn, ReportEditionReleased(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
+
+
 def become(conn: Connection, person: Principal, report_id: str, state: State, now: datetime) -> None:
     """Pause a report, let it go on, or end it.  Raises NotFound, Forbidden."""
     report = mine(conn, person, report_id, now)
@@ -368,6 +411,14 @@ def become(conn: Connection, person: Principal, report_id: str, state: State, no
 
 def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
+    report = _of_mine(conn, person, report_id, now)
+    if report.state is State.ENDED:
+        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
+    return report
+
+
+def _of_mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+    """Return a report that runs as somebody, or did, held.  Raises NotFound, Forbidden."""
     looked = look(conn, person, report_id, now)
     held = store.find(conn, report_id, hold=True)
     if held is None:
@@ -380,6 +431,4 @@ def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
                 todo=f"Ask {looked.opened.kept.owner}.",
             )
         )
-    if held.report.state is State.ENDED:
-        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
     return held.report

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, extract, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
+from swap.reports import expected
+from swap.reports.expected import Expectation
 from swap.reports.model import (
     Chosen,
     Held,
@@ -36,6 +38,7 @@ CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
 _run = report_run.c
 _other = report_run.alias()
+_NEWEST = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
 )
@@ -195,11 +198,41 @@ def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str,
     return found
 
 
-def editions(conn: Connection, report_id: str, begins: int, limit: int) -> list[Run]:
-    """Return a report's editions: the newest period first, and of a period the newest edition."""
+def editions(conn: Connection, report_id: str, begins: int, limit: int, *, held: bool) -> list[Run]:
+    """Return a report's editions, with those that are held or without: by period, and edition, the newest first."""
     wanted = select(report_run).where(_run.report_id == report_id, _run.edition.is_not(None))
-    order = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
-    return [as_run(row) for row in conn.execute(wanted.order_by(*order).offset(begins).limit(limit))]
+    if not held:
+        wanted = wanted.where(~_run.is_held)
+    return [as_run(row) for row in conn.execute(wanted.order_by(*_NEWEST).offset(begins).limit(limit))]
+
+
+def expected_before(conn: Connection, report_id: str, period: Interval, limit: int) -> list[tuple[Expectation, ...]]:
+    """Return what was found in the newest editions of earlier periods that are about as long, the last one first.
+
+    What is held counts for nothing until it is released.
+    """
+    long = extract("epoch", _run.period_end - _run.period_start)
+    seconds = (period.end - period.start).total_seconds()
+    newest = (
+        select(_run.period_start, _run.period_end, _run.expected)
+        .distinct(_run.period_end, _run.period_start)
+        .where(
+            _run.report_id == report_id,
+            _run.edition.is_not(None),
+            ~_run.is_held,
+            _run.period_end <= period.start,
+            long.between(seconds / 2, seconds * 2),
+        )
+        .order_by(*_NEWEST)
+        .limit(limit)
+    )
+    return [expected.read(row.expected) for row in conn.execute(newest)]
+
+
+def release(conn: Connection, run_id: str, person_id: str, now: datetime) -> bool:
+    """Let readers have an edition that is held; tell whether it was."""
+    held = update(report_run).where(_run.id == run_id, _run.is_held)
+    return conn.execute(held.values(is_held=False, released_by=person_id, released_at=now)).rowcount == 1
 
 
 def is_open(conn: Connection, report_id: str) -> bool:
@@ -356,4 +389,7 @@ def as_run(row: Any) -> Run:
         row.parameters,
         row.late_at,
         stand_of(row.stand),
+        expected.read(row.expected),
+        row.is_held,
+        row.released_at,
     )

@@ -13,6 +13,7 @@ from swap.settings.model import Settings
 from swap.settings.people import People
 from swap.settings.policy import Denial, Grant
 from swap.settings.problems import dotted
+from swap.settings.sources import RESULT_TABLES
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -46,6 +47,11 @@ def contradictions(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], 
         )
     if settings.mail is not None and (settings.mail.user is None) != (settings.mail.password is None):
         yield ("mail",), "mail.user and mail.password go together: name both, or neither."
+    if RESULT_TABLES in settings.sources:
+        yield (
+            ("sources", RESULT_TABLES),
+            f"sources.{RESULT_TABLES} has the name of what reports write. Call the source otherwise.",
+        )
     yield from _of_what_is_kept(settings)
     yield from _rule_contradictions(settings)
 

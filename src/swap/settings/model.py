@@ -251,6 +251,12 @@ class Reports(Model):
     run_minutes: float = Field(
         default=60.0, gt=0, le=10_080, description="Minutes that one run may take; then it is ended, and has failed."
     )
+    tables_bytes: int = Field(
+        default=10_000_000_000,
+        ge=1_000_000,
+        description="Bytes that the result tables of one person's reports may take on the disk, all editions; above, a"
+        " cell that writes one fails.",
+    )
 
 
 class Settings(Model):

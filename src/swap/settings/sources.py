@@ -5,11 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from swap.settings.base import Address, Location, Model, Name, Seconds, Secret
+
+RESULT_TABLES: Final = "reports"
+"""What reports write is read as if it were a source of this name; none of the site's can have it."""
 
 
 class SourceBase(Model):

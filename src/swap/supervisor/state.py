@@ -12,7 +12,7 @@ from typing import Final
 from swap.errors import Problem, Unavailable
 
 NEEDED_BYTES: Final = 500_000_000
-PRIVATE: Final = ("logs", "secrets", "homes", "spool", "traefik", "work")
+PRIVATE: Final = ("logs", "secrets", "homes", "spool", "tables", "traefik", "work")
 _LOG_BYTES: Final = 10_000_000
 
 

@@ -28,6 +28,8 @@ STATES = {
     RunState.LEFT: ("off", "Left out"),
 }
 """A run's state as an icon and a word."""
+HELD = ("warn", "Held")
+"""Of one that is done, and whose edition is held."""
 REPORT_STATES = {State.ACTIVE: ("ok", "Active"), State.PAUSED: ("off", "Paused"), State.ENDED: ("off", "Ended")}
 MISSED = {
     Missed.LATEST: "run once, for the latest period",
@@ -66,6 +68,7 @@ def answer(portal: Portal, visit: Visit, template: str, **values: Any) -> Respon
     """Return a page of reports, or a part of one."""
     words: dict[str, Any] = {
         "states": STATES,
+        "held_state": HELD,
         "report_states": REPORT_STATES,
         "missed": MISSED,
         "overlap": OVERLAP,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 from starlette.responses import Response
@@ -15,10 +16,12 @@ from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import service
+from swap.reports import service, tables
 from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
+from swap.reports.table_store import Table
+from swap.settings.sources import RESULT_TABLES
 from swap.web import content, report_data, report_runs
 from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go
@@ -51,13 +54,15 @@ def page(portal: Portal, visit: Visit) -> Response:
     first = begins(visit)
     with portal.engine.begin() as conn:
         looked = look_at(visit, conn)
-        editions, _ = service.editions(conn, looked, 0)
+        readable, _ = service.editions(conn, looked, 0)
+        editions, _ = service.editions(conn, looked, 0, held=True)
         runs, more = service.history(conn, looked, first)
         last = service.last_tried(conn, looked)
         about = report_runs.about(portal, visit, conn, looked, editions)
+        shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
         seen = None
-        if editions:
-            seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
+        if readable:
+            seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     return answer(
         portal,
@@ -65,15 +70,23 @@ def page(portal: Portal, visit: Visit) -> Response:
         "report.html",
         looked=looked,
         editions=editions,
+        held=service.first_held(editions),
         runs=runs,
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
+        tables=shown,
+        table_page=_page_of,
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
         first=first,
         **about,
-        **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
+        **(_shown(portal, visit, looked, readable[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
     )
+
+
+def _page_of(table: Table) -> str:
+    """Return the page of a result table, which is like that of any table."""
+    return "/data/" + "/".join(quote(part, safe="") for part in (RESULT_TABLES, table.owner, table.name))
 
 
 def run(portal: Portal, visit: Visit) -> Response:
@@ -82,7 +95,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         looked = look_at(visit, conn)
         found = service.run_of(conn, looked, id_of(visit, "run_id"))
         seen = None
-        if found.digest is not None:
+        if found.digest is not None and (looked.sees_held or not found.is_held):
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
     return answer(
@@ -279,3 +292,11 @@ def accept(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         service.accept(conn, visit.person, id_of(visit), int(number), visit.now)
     return go(f"/reports/{id_of(visit)}")
+
+
+def release(portal: Portal, visit: Visit) -> Response:
+    """Let readers have an edition that is held."""
+    run_id = id_of(visit, "run_id")
+    with portal.engine.begin() as conn:
+        service.release(conn, visit.person, id_of(visit), run_id, visit.now)
+    return go(f"/reports/{id_of(visit)}/runs/{run_id}")

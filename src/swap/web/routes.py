@@ -131,6 +131,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/reports/{report_id}/runs/{run_id}/again", report_runs.again),
     Route("POST", "/reports/{report_id}/runs/{run_id}/go", report_runs.let_go),
     Route("GET", "/reports/{report_id}/runs/{run_id}", reports.run),
+    Route("POST", "/reports/{report_id}/runs/{run_id}/release", reports.release),
     Route("GET", "/reports/{report_id}/runs/{run_id}/still", reports.still),
     Route("GET", "/reports/{report_id}/runs/{run_id}/chart", reports.chart),
     Route("GET", "/notebooks/report", reports.of_mine),

@@ -21,13 +21,16 @@ from integration.web.test_history import Shelf
 from integration.web.test_sharing import id_of
 from integration.web.test_sharing_outputs import CITIES, POLICY
 from services import Database
+from swap.client import checks, expect
+from swap.client.checks import Rules
 from swap.db import tables
-from swap.db.report_tables import report, report_run
+from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
 from swap.errors import Problem, Unavailable
 from swap.launch import report as launches
 from swap.launch.model import Seat
 from swap.launch.rules import rules
+from swap.policy.model import Resource
 from swap.query import lineage
 from swap.reports import runs
 from swap.reports.model import Claimed, Outcome
@@ -64,17 +67,24 @@ class Filed:
         assert self.ann.submit(f"/n/{self.notebook}/share", "/notebooks/upload", **form).status_code == GO
         return bob
 
-    def run(self, outcome: Outcome) -> str:
-        """Ask for a run, and let it end so; return its address."""
+    def run(self, outcome: Outcome, read: frozenset[Resource] = CITIES, table: str = "") -> str:
+        """Ask for a run that reads these columns, and may write a table, and let it end so; return its address."""
         assert self.does("run").status_code == GO
         with self.portal.database.engine("worker").begin() as conn:
             claimed = runs.claim(conn, datetime.now(UTC))
         assert isinstance(claimed, Claimed)
         with self.portal.database.engine().begin() as conn:
-            kept = {"digest": lineage.digest(CITIES), "columns": lineage.encode(CITIES)}
+            kept = {"digest": lineage.digest(read), "columns": lineage.encode(read)}
             conn.execute(upsert(tables.lineage).values(**kept).on_conflict_do_nothing())
-            read = {"person_id": PERSON_IDS["ann"], "kernel_id": claimed.kernel_id, "last_at": datetime.now(UTC)}
-            conn.execute(insert(tables.kernel_read).values(lineage=kept["digest"], **read))
+            by = {"person_id": PERSON_IDS["ann"], "kernel_id": claimed.kernel_id, "last_at": datetime.now(UTC)}
+            conn.execute(insert(tables.kernel_read).values(lineage=kept["digest"], **by))
+            if table:
+                its = {"person_id": PERSON_IDS["ann"], "name": table, "report_id": self.id}
+                conn.execute(upsert(report_table).values(**its).on_conflict_do_nothing())
+                rows = {"rows": 3, "size_bytes": 9, "schema": "", "key": [], "at": datetime.now(UTC)}
+                conn.execute(
+                    insert(report_output).values(run_id=claimed.run.id, name=table, epoch=claimed.epoch, **rows)
+                )
         with self.portal.database.engine("worker").begin() as conn:
             runs.finish(conn, claimed, outcome, datetime.now(UTC))
         return f"{self.at}/runs/{claimed.run.id}"
@@ -129,6 +139,45 @@ def test_a_run_that_failed_is_told_at_the_top_and_leads_to_its_cell(it: Filed) -
     assert "1 report of yours did not go well" in it.ann.get("/reports").text
     it.run(Outcome(EXECUTED))
     assert "Cell 2 of 2 failed" not in it.ann.get(it.at).text.partition('id="runs"')[0]
+
+
+def test_an_edition_that_is_not_as_expected_is_for_its_person_alone_until_it_is_released(it: Filed) -> None:
+    bob, good = it.shared(), it.run(Outcome(EXECUTED))
+    failed = checks.outcome("views <b>today</b>", 5, Rules(between=(60, None)))
+    said = notebooks.code("expect", notebooks.shown(expect.bundle([failed])))
+    held = it.run(Outcome(notebooks.notebook(notebooks.markdown("# Held"), said)))
+    page, run = it.ann.get(it.at).text, it.ann.get(held).text
+    assert "views &lt;b&gt;today&lt;/b&gt; failed; readers do not have it." in page
+    assert "Readers" in _framed(it.ann, it.at), "the page shows what readers have"
+    assert "1 of 1 failed" in run
+    assert "60 or more" in run
+    assert "Release this edition</button>" in run
+    assert held not in bob.get(it.at).text.partition('id="runs"')[0]
+    assert good in bob.get(it.at).text.partition("<aside")[2]
+    theirs = bob.get(held)
+    assert (theirs.status_code, "This edition is held." in theirs.text) == (OK, True)
+    assert "60 or more" not in theirs.text
+    assert "<iframe" not in theirs.text
+    assert [bob.get(f"{held}/{each}").status_code for each in ("still?is=x", "chart?chart=x")] == [GONE, GONE]
+    release = held.removeprefix(f"{it.at}/") + "/release"
+    assert it.does(release, bob).status_code == NO
+    assert "did not go well" in it.ann.get("/reports").text
+    assert it.does(release).status_code == GO
+    assert it.does(release).status_code == HTTPStatus.CONFLICT
+    assert "<iframe" in bob.get(held).text
+    assert held in bob.get(it.at).text.partition("<aside")[2]
+    assert "60 or more" not in bob.get(held).text, "what was found comes from data"
+
+
+def test_result_tables_are_named_to_who_may_read_what_they_come_from(it: Filed) -> None:
+    bob = it.shared()
+    it.run(Outcome(EXECUTED), read=frozenset(), table="readers")
+    for who in (it.ann, bob):
+        page = who.get(it.at).text
+        assert re.search(r'href="/data/reports/[^/"]+/readers"><code>reports\.[^<]+\.readers</code>', page)
+        assert "3 rows, 1 period<" in page
+    it.run(Outcome(EXECUTED), table="readers")
+    assert not any("Result tables" in who.get(it.at).text for who in (it.ann, bob)), "nobody may read cities here"
 
 
 def test_what_was_edited_runs_when_its_person_has_accepted_it_as_they_saw_it(it: Filed) -> None:

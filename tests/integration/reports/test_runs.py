@@ -16,8 +16,10 @@ import notebooks
 import saves
 from integration.reports.offices import Office
 from services import Database
+from swap.client import checks, expect
+from swap.client.checks import Rules
 from swap.db.report_tables import report_run
-from swap.errors import LimitExceeded, NotSignedIn, Problem
+from swap.errors import Conflict, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
@@ -317,3 +319,54 @@ def test_what_is_edited_does_not_run_until_its_person_accepts_it(office: Office)
     office.later(hours=1)
     office.plan()
     assert office.claimed().report.version == 2
+
+
+# ── What its notebook expects ───────────────────────────────────────────────────────────────────────
+def views(value: float) -> Outcome:
+    """Return the outcome of a notebook that compares a number with earlier periods."""
+    said = expect.bundle([checks.outcome("views", value, Rules(within=0.3, periods=3))])
+    return Outcome(notebooks.notebook(notebooks.code("swap.expect(…)", notebooks.shown(said))))
+
+
+def made(office: Office, outcome: Outcome) -> Run:
+    """Let the report's next period end so; return its run."""
+    office.later(hours=1)
+    office.plan()
+    claimed = office.claimed()
+    assert finish(office, claimed, outcome) is RunState.DONE
+    with office.database.engine("web").begin() as conn:
+        run = store.run(conn, claimed.run.id)
+    assert run is not None
+    return run
+
+
+def test_an_edition_is_compared_with_earlier_periods_and_held_until_its_person_releases_it(office: Office) -> None:
+    assert [made(office, views(value)).is_held for value in (100, 110, 90)] == [False] * 3, (
+        "too few, and then as before"
+    )
+    held = made(office, views(200))
+    assert (held.is_held, held.unmet, held.edition) == (True, "views", 1)
+    assert held.expected[0].expected == "within 30 % of the median of the last 3 periods, 100 (from 90 to 110)"
+    assert made(office, views(200)).is_held is True, "what is held is nothing to compare with"
+    with office.database.engine("web").begin() as conn:
+        service.release(conn, office.person, office.report.id, held.id, office.now)
+    with pytest.raises(Conflict), office.database.engine("web").begin() as conn:
+        service.release(conn, office.person, office.report.id, held.id, office.now)
+    with office.database.engine("web").begin() as conn:
+        looked = service.look(conn, office.person, office.report.id, office.now)
+        readable, _ = service.editions(conn, looked, 0)
+        everything, _ = service.editions(conn, looked, 0, held=True)
+    assert (len(readable), len(everything)) == (4, 5)
+    assert readable[0].id == held.id
+    assert made(office, views(150)).is_held is True, "now with 200, 90 and 110, whose median is 110"
+    assert made(office, views(140)).is_held is False
+
+
+def test_only_an_edition_is_held(office: Office) -> None:
+    office.later(minutes=15)
+    office.plan()
+    failed = Outcome(views(1).document, Problem("Cell 2 of 2 failed."), cell=2)
+    assert finish(office, office.claimed(), failed) is RunState.FAILED
+    with office.database.engine("owner").connect() as conn:
+        (run,) = store.runs(conn, office.report.id, 0, 9)
+    assert (run.is_held, run.expected) == (False, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,16 +11,20 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
 import notebooks
 import services
 from integration.gateway.desks import EVERYONE, NO_CITIES, told
+from integration.gateway.gateways import Person
 from integration.reports import bureau
 from integration.reports.bureau import Bureau, until
 from services import Database
 from swap.identity import Principal, Via
+from swap.people import service as people
+from swap.query import lineage
 from swap.reports import execution, service
 from swap.reports.model import Report, Run, RunState, State
 
@@ -37,6 +42,28 @@ def ask(method, path):
         return error.code
 answers = [ask("PUT", "/v1/notebooks"), ask("POST", "/v1/tokens"), ask("POST", "/v1/servers/reading"), ask("POST", "/v1/queries")]
 print(json.dumps({"token": token, "answers": answers, "home": os.environ["HOME"], "names": sorted(os.environ)}))
+"""
+WRITES = """
+import swap
+views = swap.sql("SELECT country_code AS country, CAST(SUM(view_count) AS BIGINT) AS views"
+                 " FROM lake.wmf.pageview_hourly WHERE country_code IS NOT NULL GROUP BY 1")
+swap.expect("three countries", views, rows=3, unique="country")
+swap.output("readers", views, key="country")
+"""
+EXPECTS = """
+import swap
+swap.expect("of before", 5, within=0.3)
+swap.expect("never", False)
+"""
+TAKES = """
+import json, os, swap.client.tokens, urllib.request, urllib.error
+token = swap.client.tokens.ask(os.environ["SWAP_TOKEN_SOCKET"])[0]
+told = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+said = json.dumps({"name": "taken", "upload": UPLOAD, "key": []}).encode()
+try:
+    urllib.request.urlopen(urllib.request.Request(os.environ["SWAP_GATEWAY"] + "/v1/outputs", said, told, method="POST"))
+except urllib.error.HTTPError as error:
+    print(error.code, json.load(error)["error"]["title"])
 """
 FOREVER = """
 import os, pathlib, time
@@ -95,6 +122,79 @@ def _reader_without_rights_sees_no_city(it: Bureau, report: Report, run: Run) ->
     bob = Principal(other.id, "bob", frozenset({"analysts"}), Via.PORTAL)
     period, city, _ = it.seen(report, run, bob)
     assert told(period) == told(city) == NO_CITIES, "all that this run's kernel shows comes from what it read"
+
+
+def test_a_run_writes_a_table_that_others_query_with_the_rights_to_what_it_comes_from(it: Bureau) -> None:
+    report = it.schedule(WRITES)
+    run = it.ended(it.ask(report))
+    assert (run.state, run.is_held) == (RunState.DONE, False), run.said
+    bob, carl = it.gateway.person("bob", "analysts"), it.gateway.person("carl", "readers")
+    asked = "SELECT country, views FROM reports.ann.readers ORDER BY country"
+    assert "There is no table" in bob.refused(asked)["title"], "the notebook is not shared"
+    with it.database.engine("owner").begin() as conn:
+        conn.execute(EVERYONE, {"id": report.notebook_id})
+    assert bob.rows(asked) == [("DE", 30), ("FR", 70), ("IN", 50)]
+    assert bob.rows("SELECT views FROM reports.ann.readers WHERE period_start = (SELECT MAX(period_start) FROM reports.ann.readers) AND country = 'FR'") == [(70,)]  # fmt: skip
+    nowhere = carl.refused(asked.replace("readers", "nothing"))
+    assert carl.refused(asked) == json.loads(json.dumps(nowhere).replace("nothing", "readers"))
+    with bob.client() as client:
+        told = client.get("/v1/catalog/reports/ann/readers").json()
+    assert [column["name"] for column in told["columns"]] == ["period_start", "period_end", "country", "views"]
+    assert (_listed(bob), _listed(carl)) == (["reports.ann.readers"], [])
+    assert (_completed(bob, "SELECT * FROM reports.ann."), _completed(carl, "SELECT * FROM reports.ann.")) == (["readers"], [])  # fmt: skip
+    assert _completed(bob, "SELECT * FROM reports.ann.readers r WHERE r.vi") == ["views"]
+    with carl.client() as client:
+        assert client.get("/v1/catalog/reports/ann/readers").status_code == HTTPStatus.NOT_FOUND
+    _kernel_has_read_what_the_table_comes_from(it, bob)
+
+
+def _listed(who: Person) -> list[str]:
+    with who.client() as client:
+        return [each["name"] for each in client.get("/v1/catalog/tables?like=reports.*").json()["tables"]]
+
+
+def _completed(who: Person, sql: str) -> list[str]:
+    with who.client() as client:
+        answer = client.post("/v1/complete", json={"sql": sql, "offset": len(sql)}).json()
+    return [item["label"] for item in answer["items"]]
+
+
+def _kernel_has_read_what_the_table_comes_from(it: Bureau, who: Person) -> None:
+    with it.database.engine("owner").begin() as conn:
+        names = lineage.of_kernels(conn, who.id, {"k1"})
+        assert names is not None
+        read = {str(column) for each in lineage.columns(conn, names).values() for column in each}
+    assert read == {"lake.wmf.pageview_hourly.country_code", "lake.wmf.pageview_hourly.view_count"}
+
+
+def test_only_a_run_writes_a_table_and_only_what_its_own_kernel_sent(it: Bureau) -> None:
+    bob, table, sink = it.gateway.person("bob", "analysts"), pa.table({"city": ["Berlin"]}), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    with bob.client() as client:
+        mine = client.post("/v1/uploads", content=sink.getvalue()).json()["id"]
+        said = {"name": "taken", "upload": mine, "key": []}
+        assert client.post("/v1/outputs", json=said).status_code == HTTPStatus.FORBIDDEN
+    with it.database.engine("owner").begin() as conn:
+        people.sign_in(conn, it.person.id, "again", datetime.now(UTC), 1)
+    with it.person.client() as client:
+        other = client.post("/v1/uploads", content=sink.getvalue()).json()["id"]
+    report = it.schedule(f"UPLOAD = {mine!r}{TAKES}", f"UPLOAD = {other!r}{TAKES}")
+    run = it.ended(it.ask(report))
+    bobs, another_kernels = (printed(outputs) for outputs in it.seen(report, run))
+    assert bobs == "404 Your table taken is gone."
+    assert another_kernels == "404 This upload is another kernel's."
+    assert not list(it.directory.glob("tables/*/taken"))
+
+
+def test_what_a_notebook_expects_comes_back_with_its_run_and_holds_the_edition(it: Bureau) -> None:
+    report = it.schedule(EXPECTS, "print('goes on')")
+    run = it.ended(it.ask(report))
+    assert (run.state, run.edition, run.is_held) == (RunState.DONE, 1, True)
+    assert [(each.name, each.holds) for each in run.expected] == [("of before", True), ("never", False)]
+    expected, after = it.seen(report, run)
+    assert len(expected) == 1, "one table for all that a cell expects"
+    assert printed(after) == "goes on"
 
 
 def test_a_cell_that_fails_ends_the_run_and_what_was_executed_is_kept(it: Bureau) -> None:

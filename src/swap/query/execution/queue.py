@@ -21,6 +21,7 @@ from swap.db.tables import admission
 from swap.errors import LimitExceeded, Problem, Unavailable
 from swap.query.model import NO_SOURCE
 from swap.settings import Settings
+from swap.settings.sources import RESULT_TABLES
 
 LEASE_SECONDS = 20
 RENEW_SECONDS = 5.0
@@ -44,7 +45,7 @@ class Places:
 
 
 WITHOUT_SOURCE = Places(8, 2)
-"""Queries without a source that run at a time; as many as one source has unless the settings say otherwise."""
+"""Queries without a source, and of result tables, that run at a time; as many as one source has by default."""
 
 
 def at_server(source: str, server: str) -> str:
@@ -78,7 +79,7 @@ class Queue:
         for name, source in settings.sources.items():
             for server, slots in source.server_slots.items():
                 self._places[at_server(name, server)] = Places(slots, source.slots_per_person)
-        self._places[NO_SOURCE] = WITHOUT_SOURCE
+        self._places[NO_SOURCE] = self._places[RESULT_TABLES] = WITHOUT_SOURCE
         self._waiting_per_person = settings.limits.waiting_per_person
         self._changed = threading.Condition()
         self._ours: dict[str, tuple[str, tuple[str, ...], bool]] = {}

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from swap.connectors.base import Capabilities, Fragment
+from swap.catalog.model import PART
+from swap.connectors.base import Capabilities, Comparison, Fragment, Predicate
 from swap.query.language.verify import verify
 from swap.query.model import Input, OwnTable, Plan, Reference, Resolved
 from swap.query.planning.passing import passed_on
@@ -50,17 +51,19 @@ def _input(
     able, scattered = capabilities.get(table.source), table.divided_in_secret
     # A limit stops where the first partitions have enough rows, which tells how many those have.
     limit = limit if able is not None and able.limit and not scattered else None
+    pushed, stored = pushdown.predicates(reference), table.stored
+    schema, name_there = stored.place if stored else (table.dataset.schema, table.dataset.name)
     fragment = Fragment(
-        schema=table.dataset.schema,
-        table=table.dataset.name,
+        schema=schema,
+        table=name_there,
         columns=columns,
-        predicates=pushdown.predicates(reference),
+        predicates=(*pushed, Predicate(PART, Comparison.IN, stored.parts)) if stored else pushed,
         limit=limit,
         query_id=query_id,
         scattered=scattered,
         order=pushdown.order() or () if limit is not None else (),
     )
-    whole = not fragment.predicates and fragment.limit is None and not _may_stop_early(reference)
+    whole = not pushed and fragment.limit is None and not _may_stop_early(reference)
     return Input(name, table.source, fragment, "", columns, rows=table.dataset.row_estimate if whole else None)
 
 

@@ -1,0 +1,77 @@
+"""Which result tables somebody may see: the one function that decides it, wherever one is read or named.
+
+Who may open the report's notebook, and may read all that the kernels read whose rows count.  To everybody else there is
+no such table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from swap.catalog import names
+from swap.errors import NotFound
+from swap.identity import Principal
+from swap.notebooks import sharing, sight
+from swap.reports import table_store
+from swap.reports.table_store import Part, Table
+from swap.settings import Policy
+from swap.settings.sources import RESULT_TABLES
+
+LISTED: Final = 200
+"""Tables of notebooks that somebody may open, which are looked at for a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A result table as a page shows it."""
+
+    table: Table
+    parts: tuple[Part, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has, of all periods."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def written(self) -> str:
+        """What it is called in a statement."""
+        return spoken(self.table.owner, self.table.name)
+
+
+def visible(conn: Connection, policy: Policy, person: Principal, table: Table, now: datetime) -> list[Part] | None:
+    """Return what counts of a table, the last period first; None where it does not exist for somebody.
+
+    All of it or nothing: rows that are left out would make other sums.
+    """
+    try:
+        sharing.open_(conn, person, table.notebook_id, now)
+    except NotFound:
+        return None
+    parts = table_store.parts(conn, table)
+    read = {part.lineage for part in parts}
+    if not parts or sight.readable(conn, policy, person, read, now) != read:
+        return None
+    return parts
+
+
+def of_report(conn: Connection, policy: Policy, person: Principal, report_id: str, now: datetime) -> list[Shown]:
+    """Return those tables of a report that somebody may see."""
+    found = [(table, visible(conn, policy, person, table, now)) for table in table_store.of_report(conn, report_id)]
+    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
+
+
+def listed(conn: Connection, policy: Policy, person: Principal, now: datetime) -> list[Shown]:
+    """Return the first tables that somebody may see, in the order of their names."""
+    candidates = table_store.opened(conn, sharing.opens(person, now), LISTED)
+    found = [(table, visible(conn, policy, person, table, now)) for table in candidates]
+    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
+
+
+def spoken(owner: str, name: str) -> str:
+    """Return what a table is called in a statement."""
+    return names.written(RESULT_TABLES, owner, name)
