@@ -14,11 +14,11 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Problem, SwapError
 from swap.identity import Via
-from swap.notebooks import editions, room
+from swap.notebooks import editions, notices, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
-from swap.reports import store
+from swap.reports import store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept
 
@@ -106,6 +106,7 @@ def claim(conn: Connection, now: datetime) -> Claimed | Run | None:
     if why is not None:
         store.end(conn, run.id, epoch, state, ended_at=now, said=kept(why))
         _record(conn, held, run.id, state, f"{why.title} {why.why}")
+        telling.ended(conn, held, run, state, why.title, now)
         store.tell_workers(conn)
         return run
     claimed = Claimed(run, held.report, epoch)
@@ -175,6 +176,8 @@ def finish(
             room.demand(conn, held.owner_id, most_bytes)
     if not again:
         _record(conn, held, run.id, state, "" if problem is None else f"{problem.title} {problem.why}")
+        title = "" if problem is None else problem.title
+        telling.ended(conn, held, run, state, notices.AWAY if outcome.may_pass else title, now)
     # Queries that it left go with it.
     people.look_again(conn, held.report.person_id)
     store.tell_workers(conn)

@@ -1,6 +1,6 @@
 """What people do with reports.  One verb, one function, one transaction; each says so in the audit.
 
-Who may open the notebook may open its report; the person it runs as, and nobody else, changes it.
+Who may open the notebook may open its report; the person it runs as changes it (what others may is in `owners`).
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def ahead(schedule: Schedule, now: datetime) -> list[datetime]:
 # ── What the person does whom it runs as ────────────────────────────────────────────────────────────
 def run_now(conn: Connection, person: Principal, report_id: str, now: datetime, new_id: Callable[[], str]) -> Run:
     """Let a report run about the last period that is complete.  Raises NotFound, Forbidden, Conflict."""
-    report = _mine(conn, person, report_id, now)
+    report = mine(conn, person, report_id, now)
     if store.is_open(conn, report.id):
         raise Conflict(Problem("A run of this report waits or goes on.", todo="Wait for its end."))
     run = Run(
@@ -222,13 +222,10 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
 
     Raises NotFound, Forbidden, Conflict for one that is not the newest any more: it was not looked at.
     """
-    report = _mine(conn, person, report_id, now)
+    report = mine(conn, person, report_id, now)
     held = store.find(conn, report_id)
     assert held is not None
-    if version != held.head:
-        raise Conflict(
-            Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
-        )
+    demand_newest(held, version)
     groups, standing = store.standing(conn, person.id)
     store.change(conn, report.id, version=version, groups=sorted(groups), standing=standing)
     audit.record(conn, ReportAccepted(person_id=person.id, via=person.via, report_id=report.id, version=version))
@@ -236,7 +233,7 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
 
 def become(conn: Connection, person: Principal, report_id: str, state: State, now: datetime) -> None:
     """Pause a report, let it go on, or end it.  Raises NotFound, Forbidden."""
-    report = _mine(conn, person, report_id, now)
+    report = mine(conn, person, report_id, now)
     values: dict[str, object] = {"state": state.value}
     if state is State.ACTIVE and report.state is State.PAUSED:
         # What was due while it was paused was not missed.
@@ -245,7 +242,15 @@ def become(conn: Connection, person: Principal, report_id: str, state: State, no
     audit.record(conn, ReportStateChanged(person_id=person.id, via=person.via, report_id=report.id, state=state.value))
 
 
-def _mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+def demand_newest(held: Held, version: int) -> None:
+    """Raise Conflict for a version that is not the newest any more: it was not looked at."""
+    if version != held.head:
+        raise Conflict(
+            Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
+        )
+
+
+def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
     looked = look(conn, person, report_id, now)
     held = store.find(conn, report_id, hold=True)

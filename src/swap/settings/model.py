@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from swap.settings.base import HostAddress, Location, Model, Name, Seconds, Secret
+from swap.settings.base import HookHost, HostAddress, Location, Model, Name, Seconds, Secret
 from swap.settings.mail import Mail
 from swap.settings.origins import Address, Origins
 from swap.settings.people import People
@@ -250,6 +250,15 @@ class Reports(Model):
     at_once: int = Field(default=2, ge=1, le=1_000, description="Runs at a time; the others wait for their turn.")
     run_minutes: float = Field(
         default=60.0, gt=0, le=10_080, description="Minutes that one run may take; then it is ended, and has failed."
+    )
+    webhooks: tuple[HookHost, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Hosts that may be told of runs, each host or host:port, 443 where none is named; none without it."
+        " They are told over TLS, at public addresses alone: one within the site is named beside its host's name.",
+    )
+    webhook_ca: Location | None = Field(
+        default=None, description="File of the authorities that certify these hosts; by default the system's."
     )
 
 

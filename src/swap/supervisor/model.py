@@ -28,6 +28,8 @@ class Site:
     """What else SWAP listens on: for the public address, and for plain HTTP."""
     mail: bool
     """Whether people are told by mail."""
+    delivers: bool = False
+    """Whether editions of reports are mailed, or webhooks told of runs."""
 
 
 @dataclass(frozen=True, slots=True)
