@@ -14,7 +14,7 @@ from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem, Una
 from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
-from swap.reports import service
+from swap.reports import delivering, owners, service
 from swap.reports.model import Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
@@ -65,6 +65,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         looked = _look(visit, conn)
         editions, _ = service.editions(conn, looked, 0)
         runs, more = service.history(conn, looked, first)
+        mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
         seen = None
         if editions:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
@@ -81,6 +82,10 @@ def page(portal: Portal, visit: Visit) -> Response:
         going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
+        pauses=owners.may_pause(looked, visit.person),
+        takes_over=owners.may_take_over(looked, visit.person),
+        mailed=mailed,
+        me=visit.person.id,
         first=first,
         **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
@@ -248,8 +253,10 @@ def run_now(portal: Portal, visit: Visit) -> Response:
 
 
 def pause(portal: Portal, visit: Visit) -> Response:
-    """Let nothing of it run."""
-    return _become(portal, visit, State.PAUSED)
+    """Let nothing of it run; who may manage its notebook may do so too."""
+    with portal.engine.begin() as conn:
+        owners.pause(conn, visit.person, _id(visit), visit.now)
+    return go(f"/reports/{_id(visit)}")
 
 
 def resume(portal: Portal, visit: Visit) -> Response:
@@ -270,12 +277,24 @@ def _become(portal: Portal, visit: Visit, state: State) -> Response:
 
 def accept(portal: Portal, visit: Visit) -> Response:
     """Let the version that the page named run from now on."""
+    with portal.engine.begin() as conn:
+        service.accept(conn, visit.person, _id(visit), _version(visit), visit.now)
+    return go(f"/reports/{_id(visit)}")
+
+
+def take_over(portal: Portal, visit: Visit) -> Response:
+    """Let a report of a notebook that became mine run as me: the version that the page named."""
+    _demand_reports(portal)
+    with portal.engine.begin() as conn:
+        owners.take_over(conn, visit.person, _id(visit), _version(visit), visit.now)
+    return go(f"/reports/{_id(visit)}")
+
+
+def _version(visit: Visit) -> int:
     number = visit.form.get("version", "")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Invalid(Problem("This is no version.", todo="Load the page again."))
-    with portal.engine.begin() as conn:
-        service.accept(conn, visit.person, _id(visit), int(number), visit.now)
-    return go(f"/reports/{_id(visit)}")
+    return int(number)
 
 
 def _look(visit: Visit, conn: Connection) -> Looked:
