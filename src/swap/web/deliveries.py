@@ -1,8 +1,9 @@
-"""How a report reaches people: whom its editions are mailed to, what is told of its runs, and a feed of its editions."""
+"""How a report reaches people: whom its editions are mailed to, what is told of its runs, and a feed."""
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from datetime import datetime
+from xml.etree import ElementTree as ET
 
 from starlette.responses import Response
 
@@ -80,34 +81,36 @@ def feed(portal: Portal, visit: Visit) -> Response:
         editions, _ = service.editions(conn, looked, 0)
     home = f"{portal.address(visit.request).url}/reports/{looked.report.id}"
     return Response(
-        _feed(looked, editions, home), media_type="application/atom+xml", headers={"Cache-Control": "no-store"}
+        _feed(looked, editions, home, visit.now),
+        media_type="application/atom+xml",
+        headers={"Cache-Control": "no-store"},
     )
 
 
-def _feed(looked: Looked, editions: list[Run], home: str) -> bytes:
-    ElementTree.register_namespace("", ATOM)
-    top = ElementTree.Element(f"{{{ATOM}}}feed")
+def _feed(looked: Looked, editions: list[Run], home: str, now: datetime) -> bytes:
+    ET.register_namespace("", ATOM)
+    top = ET.Element(f"{{{ATOM}}}feed")
     moments = [each.ended_at for each in editions if each.ended_at is not None]
-    updated = max(moments, default=looked.report.next_due_at)
+    updated = max(moments, default=now)
     _text(top, "title", line(looked.opened.name))
     _text(top, "id", home)
     _text(top, "updated", updated.isoformat())
-    ElementTree.SubElement(top, f"{{{ATOM}}}link", href=home)
-    author = ElementTree.SubElement(top, f"{{{ATOM}}}author")
+    ET.SubElement(top, f"{{{ATOM}}}link", href=home)
+    author = ET.SubElement(top, f"{{{ATOM}}}author")
     _text(author, "name", line(looked.opened.kept.owner))
     for each in editions:
-        entry = ElementTree.SubElement(top, f"{{{ATOM}}}entry")
+        entry = ET.SubElement(top, f"{{{ATOM}}}entry")
         again = f", edition {each.edition}" if each.edition is not None and each.edition > 1 else ""
         _text(entry, "title", f"{each.about(looked.report.schedule)}{again}")
         _text(entry, "id", f"{home}/runs/{each.id}")
         _text(entry, "updated", (each.ended_at or updated).isoformat())
-        ElementTree.SubElement(entry, f"{{{ATOM}}}link", href=f"{home}/runs/{each.id}")
-    made: bytes = ElementTree.tostring(top, encoding="utf-8", xml_declaration=True)
+        ET.SubElement(entry, f"{{{ATOM}}}link", href=f"{home}/runs/{each.id}")
+    made: bytes = ET.tostring(top, encoding="utf-8", xml_declaration=True)
     return made
 
 
-def _text(parent: ElementTree.Element, name: str, text: str) -> None:
-    ElementTree.SubElement(parent, f"{{{ATOM}}}{name}").text = text
+def _text(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, f"{{{ATOM}}}{name}").text = text
 
 
 def _id(visit: Visit) -> str:
