@@ -101,6 +101,7 @@ report_letter = Table(
     moment("due_at"),
     CheckConstraint("state in ('waiting','sending','sent','dropped')", name="state"),
     Index("ix_report_letter_due", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(None, "at"),
 )
 
 report_webhook = Table(
@@ -122,4 +123,5 @@ report_call = Table(
     moment("due_at"),
     CheckConstraint("state in ('waiting','sent','dropped')", name="state"),
     Index("ix_report_call_due", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(None, "at"),
 )

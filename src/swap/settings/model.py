@@ -223,8 +223,8 @@ class Keep(Model):
         default=90.0,
         ge=1,
         le=36_500,
-        description="Days for which ended queries, sign-ins, portal sessions and servers, and notices, are kept. The"
-        " audit tells of the others for longer.",
+        description="Days for which ended queries, sign-ins, portal sessions and servers, notices, and what"
+        " reports sent, are kept. The audit tells of the others for longer.",
     )
     deleted_days: float = Field(
         default=90.0,

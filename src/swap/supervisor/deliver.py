@@ -139,12 +139,12 @@ class Postman:
         if self._read[0] != claimed.run.id:
             with self._portal.begin() as conn:
                 document = delivering.document(conn, seen)
+            found: tuple[Block, ...] | None = None
             try:
                 # As nobody: it is the same for all who get it.
                 found = posted.read(room.export(f"edition-{claimed.run.id}", document, "mail"))
             except (Invalid, LimitExceeded, Unavailable) as error:
                 self._say(f"report {claimed.report.id}: an edition cannot be read for a mail: {error}")
-                found = None
             self._read = claimed.run.id, found
         return self._read[1]
 

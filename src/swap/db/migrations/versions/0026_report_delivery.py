@@ -82,6 +82,7 @@ def _outbox(table: str, second: sa.Column[object], states: str, *more: sa.Foreig
     )
     waiting = sa.text("state = 'waiting'")
     op.create_index(f"ix_{table}_due", table, ["due_at"], schema="swap", postgresql_where=waiting)
+    op.create_index(f"ix_{table}_at", table, ["at"], schema="swap")
 
 
 def downgrade() -> None:
