@@ -1,22 +1,17 @@
-"""Bring editions of reports to people by mail, and tell webhooks of runs: swap.supervisor.deliver <swap.toml>.
+"""Bring editions of reports to people by mail, and tell webhooks of runs.  `mail` does it, each minute.
 
-`swap up` does it each minute, where reports run.  What the mail server may have taken is never sent again.
+What the mail server may have taken is never sent again; a webhook is told until it has answered.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from swap import runtime, terminal
-from swap import settings as settings_module
-from swap.db import engine
-from swap.errors import Invalid, LimitExceeded, Problem, Unavailable
+from swap.errors import Invalid, LimitExceeded, Unavailable
 from swap.forking import shared
 from swap.mailer import NotTaken, Refused, Unsure, send
 from swap.reading import posted
@@ -149,30 +144,14 @@ class Postman:
         return self._read[1]
 
 
-def of_running(config: Path) -> int:
-    """Bring what is due of the SWAP that runs.  Raises Unavailable when none does."""
-    settings = settings_module.load(config)
-    here = runtime.of_running(settings.state)
-    if here is None or not settings.runs_reports:
-        raise Unavailable(Problem("There is no SWAP here that runs reports.", todo="Start one."))
-    # What it does, the portal may do too; it needs no right of the database's owner.
-    portal = engine.create(here.database_urls["web"], connections=1)
-    say, now = terminal.line, lambda: datetime.now(UTC)
+def editions(settings: Settings, portal: Engine, say: Said, now: Now) -> None:
+    """Send the editions that are due to people, where the site sends mail."""
+    if settings.mail is None:
+        return
+    # Where people have walls, what strangers wrote is read behind some too, and this process has none for it.
+    room = Room(shared(PROGRAM)) if settings.launch.isolation == "none" else None
     try:
-        tell(settings, portal, say, now)
-        if settings.mail is not None:
-            # Where people have walls, what strangers wrote is read behind some too, and this process has none for it.
-            room = Room(shared(PROGRAM)) if settings.launch.isolation == "none" else None
-            try:
-                Postman(settings, portal, room, say, now).send_all()
-            finally:
-                if room is not None:
-                    room.close()
+        Postman(settings, portal, room, say, now).send_all()
     finally:
-        portal.dispose()
-    return 0
-
-
-def main() -> None:
-    """Bring it, and end."""
-    terminal.leave(lambda: of_running(Path(sys.argv[1])))
+        if room is not None:
+            room.close()

@@ -42,7 +42,7 @@ _DISK_SECONDS: Final = 30.0
 _CERTIFICATE_SECONDS: Final = 1.0
 _LOW_BYTES: Final = 100_000_000
 _STEADY_SECONDS: Final = 60.0
-_ERRANDS: Final = {"purge": 6 * 3600.0, "mail": 60.0, "deliver": 60.0}
+_ERRANDS: Final = {"purge": 6 * 3600.0, "mail": 60.0}
 """What a process of its own does now and then, and after how many seconds again."""
 _FIRST_ERRAND_SECONDS: Final = 60.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -134,8 +134,7 @@ class Run:
         """Keep everything running until somebody asks us to stop."""
         record = family.Record(self.site.state / "processes.json")
         recorded = looked_at_disk = looked_at_certificate = float("-inf")
-        idle = {"mail": not self.site.mail, "deliver": not self.site.delivers}
-        due = {name: time.monotonic() + _FIRST_ERRAND_SECONDS for name in _ERRANDS if not idle.get(name)}
+        due = {name: time.monotonic() + _FIRST_ERRAND_SECONDS for name in _ERRANDS if name != "mail" or self.site.mail}
         while True:
             now = time.monotonic()
             for name in [name for name, at in due.items() if now >= at]:
