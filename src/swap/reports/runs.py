@@ -176,8 +176,10 @@ def finish(
             room.demand(conn, held.owner_id, most_bytes)
     if not again:
         _record(conn, held, run.id, state, "" if problem is None else f"{problem.title} {problem.why}")
-        title = "" if problem is None else problem.title
-        telling.ended(conn, held, run, state, notices.AWAY if outcome.may_pass else title, now)
+        # A cell that may go well when it is tried again failed for something that it did not find.
+        is_away = outcome.may_pass and outcome.cell is not None
+        reason = notices.AWAY if is_away else "" if problem is None else problem.title
+        telling.ended(conn, held, run, state, reason, now)
     # Queries that it left go with it.
     people.look_again(conn, held.report.person_id)
     store.tell_workers(conn)

@@ -66,6 +66,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         editions, _ = service.editions(conn, looked, 0)
         runs, more = service.history(conn, looked, first)
         mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
+        goes_to = delivering.recipients(conn, looked.report) if owners.may_pause(looked, visit.person) else []
         seen = None
         if editions:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
@@ -85,6 +86,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         pauses=owners.may_pause(looked, visit.person),
         takes_over=owners.may_take_over(looked, visit.person),
         mailed=mailed,
+        goes_to=goes_to,
         me=visit.person.id,
         first=first,
         **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
