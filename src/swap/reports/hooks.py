@@ -143,9 +143,13 @@ def tell(url: str, body: bytes, hosts: Collection[str], ca: Path | None = None, 
     """Tell an address once; a redirect is no answer.  Raises Invalid, Refused; NotTold for what may pass."""
     hook = read(url, hosts)
     try:
-        connection = _Connection(hook, allowed(find(hook.host, hook.port), hosts), _trusted(ca))
-    except OSError as error:
-        raise NotTold(Problem(f"Its name is not found: {type(error).__name__}.")) from error
+        trusted, addresses = (
+            ssl.create_default_context(cafile=None if ca is None else str(ca)),
+            find(hook.host, hook.port),
+        )
+    except (OSError, UnicodeError) as error:
+        raise NotTold(Problem(f"It, or who certifies it, is not found: {type(error).__name__}.")) from error
+    connection = _Connection(hook, allowed(addresses, hosts), trusted)
     # Each step has a time; a host that answers letter by letter has one for all of it.
     late = threading.Timer(SECONDS, _end, (connection,))
     late.daemon = True
@@ -162,10 +166,6 @@ def tell(url: str, body: bytes, hosts: Collection[str], ca: Path | None = None, 
         raise NotTold(Problem(f"It answered {status}."))
     if not 200 <= status < 300:
         raise Refused(Problem(f"It answered {status}."))
-
-
-def _trusted(ca: Path | None) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=None if ca is None else str(ca))
 
 
 def _end(connection: http.client.HTTPSConnection) -> None:

@@ -78,7 +78,7 @@ def take_over(conn: Connection, person: Principal, report_id: str, version: int,
     """Let a report of a notebook that became somebody's run as them: this version of it, from now on.
 
     Its webhook is forgotten, for the address may hold a secret of whoever it ran as.  Raises NotFound, Forbidden,
-    Conflict for a version that is not the newest any more.
+    Conflict for a version that is not the newest any more, and while a run goes on.
     """
     looked = _hold(conn, person, report_id, now)
     report = looked.report
@@ -91,6 +91,9 @@ def take_over(conn: Connection, person: Principal, report_id: str, version: int,
             )
         )
     service.demand_newest(looked.held, version)
+    if store.goes_on(conn, report_id):
+        # It reads as another, and what it makes would be kept as of this person.
+        raise Conflict(Problem("A run of this report goes on, as somebody else.", todo="Wait for its end."))
     groups, standing = store.standing(conn, person.id)
     store.change(
         conn,

@@ -168,9 +168,9 @@ def finish(
     if not store.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:
-        digest = editions.keep(
-            conn, held.report.person_id, held.report.notebook_id, outcome.document, claimed.kernel_id
-        )
+        # As whom it ran, whoever has taken the report over: what its kernel read is recorded as theirs.
+        author = claimed.report.person_id
+        digest = editions.keep(conn, author, held.report.notebook_id, outcome.document, claimed.kernel_id)
         store.put_digest(conn, run.id, digest)
         if most_bytes is not None:
             room.demand(conn, held.owner_id, most_bytes)
@@ -181,7 +181,7 @@ def finish(
         reason = notices.AWAY if is_away else "" if problem is None else problem.title
         telling.ended(conn, held, run, state, reason, now)
     # Queries that it left go with it.
-    people.look_again(conn, held.report.person_id)
+    people.look_again(conn, claimed.report.person_id)
     store.tell_workers(conn)
     return state
 

@@ -183,6 +183,12 @@ def is_open(conn: Connection, report_id: str) -> bool:
     return conn.scalar(select(_run.id).where(_run.report_id == report_id, open_).limit(1)) is not None
 
 
+def goes_on(conn: Connection, report_id: str) -> bool:
+    """Tell whether a worker has a run of a report."""
+    running = _run.report_id == report_id, _run.state == RunState.RUNNING.value
+    return conn.scalar(select(_run.id).where(*running)) is not None
+
+
 def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
     """Return the number of a period's next edition; the report is held by whoever asks."""
     last = conn.scalar(

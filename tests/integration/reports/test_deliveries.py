@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from xml.etree import ElementTree as ET
 
 import pytest
 from sqlalchemy import select, update
 
-from integration.reports.test_pages import EXECUTED, Filed
+from integration.reports.test_pages import EXECUTED, Filed, framed
 from integration.web.running import ADMINS, PERSON_IDS, Browser, Portal, running
 from integration.web.test_history import Shelf
 from services import Database
 from swap.db.report_tables import report, report_recipient, report_webhook
 from swap.db.tables import audit_event, person
 from swap.errors import Problem
+from swap.reports import runs
 from swap.reports.model import Outcome
 
 OK, GO, GONE, NO, BAD = (
@@ -78,7 +80,7 @@ def test_no_address_is_told_that_the_settings_do_not_name(it: Filed) -> None:
 
 
 def test_a_feed_has_periods_and_addresses_for_who_may_open_the_notebook(it: Filed) -> None:
-    runs = [it.run(Outcome(EXECUTED)) for _ in range(2)]
+    made = [it.run(Outcome(EXECUTED)) for _ in range(2)]
     bob = it.portal.signed_in("bertrand")
     assert bob.get(f"{it.at}/feed").status_code == GONE
     assert Browser(it.portal.port).get(f"{it.at}/feed").status_code == GO, "who is signed out signs in first"
@@ -87,7 +89,7 @@ def test_a_feed_has_periods_and_addresses_for_who_may_open_the_notebook(it: File
     assert answer.headers["content-type"].startswith("application/atom+xml")
     top = ET.fromstring(answer.content)
     links = [each.find(f"{ATOM}link").get("href", "") for each in top.findall(f"{ATOM}entry")]  # type: ignore[union-attr]
-    assert [each.removeprefix(bob.origin) for each in links] == runs[::-1]
+    assert [each.removeprefix(bob.origin) for each in links] == made[::-1]
     assert "forty-two" not in answer.text
 
 
@@ -121,6 +123,17 @@ def test_whoever_the_notebook_became_takes_its_report_over_after_a_look_at_it(it
         wanted = select(audit_event.c.detail).where(audit_event.c.event == "report-taken-over")
         assert PERSON_IDS["ann"] in str(conn.scalars(wanted).all())
         assert conn.scalar(select(report_webhook.c.url).where(report_webhook.c.report_id == it.id)) is None
+
+
+def test_nobody_takes_a_report_over_while_it_reads_as_another(it: Filed) -> None:
+    Shelf(it.portal, "bertrand")
+    bob, claimed = role(it, "own"), it.begun()
+    assert bob.submit(f"/n/{it.notebook}/take", "/notebooks/upload").status_code == GO
+    assert it.does("take-over", bob, version="1").status_code == HTTPStatus.CONFLICT
+    with it.portal.database.engine("worker").begin() as conn:
+        runs.finish(conn, claimed, Outcome(EXECUTED), datetime.now(UTC))
+    assert it.does("take-over", bob, version="1").status_code == GO
+    assert "forty-two" not in framed(bob, f"{it.at}/runs/{claimed.run.id}"), "its kernel read what bertrand may not"
 
 
 def test_those_who_run_swap_see_which_reports_nobody_looks_after_and_not_what_they_are(it: Filed) -> None:

@@ -65,6 +65,13 @@ class Filed:
 
     def run(self, outcome: Outcome) -> str:
         """Ask for a run, and let it end so; return its address."""
+        claimed = self.begun()
+        with self.portal.database.engine("worker").begin() as conn:
+            runs.finish(conn, claimed, outcome, datetime.now(UTC))
+        return f"{self.at}/runs/{claimed.run.id}"
+
+    def begun(self) -> Claimed:
+        """Ask for a run, and let a worker claim it, whose kernel reads what bertrand may not."""
         assert self.does("run").status_code == GO
         with self.portal.database.engine("worker").begin() as conn:
             claimed = runs.claim(conn, datetime.now(UTC))
@@ -74,9 +81,7 @@ class Filed:
             conn.execute(upsert(tables.lineage).values(**kept).on_conflict_do_nothing())
             read = {"person_id": PERSON_IDS["ann"], "kernel_id": claimed.kernel_id, "last_at": datetime.now(UTC)}
             conn.execute(insert(tables.kernel_read).values(lineage=kept["digest"], **read))
-        with self.portal.database.engine("worker").begin() as conn:
-            runs.finish(conn, claimed, outcome, datetime.now(UTC))
-        return f"{self.at}/runs/{claimed.run.id}"
+        return claimed
 
     def kept(self, column: object) -> object:
         with self.portal.database.engine().begin() as conn:
@@ -107,11 +112,11 @@ def test_a_report_is_for_who_may_open_its_notebook_and_changed_by_its_person_alo
     assert ">Run now</button>" not in bob.get(it.at).text
     assert [it.does(step, bob, version="1").status_code for step in steps] == [NO] * 5
     assert bob.submit(f"/n/{it.notebook}/report", "/notebooks/upload", **MONTHLY).status_code == NO
-    assert "forty-two" not in _framed(bob, at), "its kernel has read what bertrand may not"
-    assert "forty-two" in _framed(it.ann, at), "the control"
+    assert "forty-two" not in framed(bob, at), "its kernel has read what bertrand may not"
+    assert "forty-two" in framed(it.ann, at), "the control"
 
 
-def _framed(who: Browser, at: str) -> str:
+def framed(who: Browser, at: str) -> str:
     """Return the notebook in a page's frame."""
     found = re.search(r'<iframe[^>]* src="http://(?P<host>[^/"]+)(?P<path>[^"#]+)', who.get(at).text)
     assert found is not None

@@ -172,7 +172,7 @@ def test_a_host_that_cannot_prove_its_name_is_told_nothing(site: Site, tmp_path:
 
 
 def test_a_host_that_does_not_answer_is_left_in_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "SECONDS", 0.5)
+    monkeypatch.setattr(hooks, "SECONDS", 1.0)
     done = threading.Event()
     site.listener.wait = lambda: done.wait(60)
     site.put()
