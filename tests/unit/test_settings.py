@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from swap.errors import SettingsError
-from swap.settings import HiveSource, MysqlSource, Secret, Settings, Site, load
+from swap.settings import HiveSource, MysqlSource, Reports, Secret, Settings, Site, load
 from swap.settings.base import Model
 
 KERBEROS = {"principal": "swap/swap.example.org@EXAMPLE.ORG", "keytab": "swap.keytab"}
@@ -345,3 +345,18 @@ def test_a_source_runs_what_its_servers_run_together_unless_it_says_otherwise(ow
     assert MysqlSource.model_validate({"kind": "mysql", "user": "u", "host": "h", **own}).slots_in_all == own.get(
         "slots", 8
     )
+
+
+@pytest.mark.parametrize(
+    "host", ["hooks.example.org", "hooks.example.org:8443", "10.0.0.7", "[fd00::1]", "[fd00::1]:8443"]
+)
+def test_a_host_that_may_be_told_of_runs_is_named(host: str) -> None:
+    assert Reports(webhooks=(host,)).webhooks == (host,)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "https://a.example", "a.example/", "a.example:0", "a.example:70000", "a b", "*", "[1]"]
+)
+def test_what_is_no_host_is_none_that_may_be_told(host: str) -> None:
+    with pytest.raises(ValidationError):
+        Reports(webhooks=(host,))

@@ -149,16 +149,21 @@ notice = Table(
     Column("notebook_id", Text, ForeignKey("swap.notebook.id", ondelete="CASCADE"), nullable=False),
     Column("comment_id", Text, ForeignKey("swap.notebook_comment.id", ondelete="CASCADE"), nullable=True),
     Column("author", String(10), ForeignKey("swap.person.id"), nullable=False),
+    Column("run_id", Text, ForeignKey("swap.report_run.id", ondelete="CASCADE"), nullable=True),
+    Column("reason", Text, nullable=False, server_default=""),  # what is told by mail once a day, if it is told again
     moment("at"),
     moment("read_at", nullable=True),
     Column("mail", Text, nullable=False, server_default="waiting"),  # the outbox: what is `sending` is not sent again
     Column("tries", Integer, nullable=False, server_default="0"),
     moment("due_at", now=True),
     CheckConstraint(
-        "kind in ('mention','reply','comment','share','offer','suggestion','accepted','declined')", name="kind"
+        "kind in ('mention','reply','comment','share','offer','suggestion','accepted','declined',"
+        "'report-failed','report-refused','report-held','report-late','report-recovered')",
+        name="kind",
     ),
     CheckConstraint("mail in ('waiting','sending','sent','dropped')", name="mail"),
     UniqueConstraint("comment_id", "person_id"),
+    UniqueConstraint("run_id", "kind", "person_id"),
     Index(None, "person_id", "id"),
     Index(None, "notebook_id"),
     Index("ix_notice_new", "person_id", postgresql_where=text("read_at IS NULL")),

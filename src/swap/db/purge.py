@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Table, text
 
 from swap.db.notebook_tables import notebook, notice
+from swap.db.report_tables import report_call, report_letter
 from swap.db.tables import audit_event, jupyter_server, portal_session, query_run, sign_in
 
 PIECE: Final = 1_000
@@ -38,6 +39,8 @@ ENDED: Final = (
     Aging(portal_session, "expires_at"),
     Aging(jupyter_server, "ended_at"),
     Aging(notice, "at"),
+    Aging(report_letter, "at"),
+    Aging(report_call, "at"),
 )
 """What is over some day, and then only tells what was."""
 DELETED: Final = Aging(notebook, "deleted_at", PIECE_OF_NOTEBOOKS)

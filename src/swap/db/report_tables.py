@@ -1,4 +1,7 @@
-"""The tables of reports: what is to run when, and each run.  As in `tables`, a change needs a migration."""
+"""The tables of reports: what is to run when, each run, and whom it is brought to.
+
+As in `tables`, a change needs a migration.
+"""
 
 from __future__ import annotations
 
@@ -120,4 +123,53 @@ report_output = Table(
     Column("schema", Text, nullable=False),  # Arrow's own schema message, as of a dataset
     Column("key", ARRAY(Text), nullable=False),
     moment("at"),
+)
+
+# ── Delivery ────────────────────────────────────────────────────────────────────────────────────────
+report_recipient = Table(
+    "report_recipient",
+    metadata,
+    Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("whom", Text, primary_key=True),  # a person's id, or a group's name
+    moment("at"),
+    CheckConstraint("kind in ('person','group')", name="kind"),
+    Index(None, "kind", "whom"),
+)
+
+report_letter = Table(
+    "report_letter",
+    metadata,
+    # The outbox of editions; what is `sending` is not sent again.
+    Column("run_id", Text, ForeignKey("swap.report_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    moment("at"),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    moment("due_at"),
+    CheckConstraint("state in ('waiting','sending','sent','dropped')", name="state"),
+    Index("ix_report_letter_due", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(None, "at"),
+)
+
+report_webhook = Table(
+    "report_webhook",
+    metadata,
+    Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), primary_key=True),
+    Column("url", Text, nullable=False),
+)
+
+report_call = Table(
+    "report_call",
+    metadata,
+    # A webhook is told of each state of a run once it has answered; until then again and again, for a while.
+    Column("run_id", Text, ForeignKey("swap.report_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("event", Text, primary_key=True),
+    moment("at"),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    moment("due_at"),
+    CheckConstraint("state in ('waiting','sent','dropped')", name="state"),
+    Index("ix_report_call_due", "due_at", postgresql_where=text("state = 'waiting'")),
+    Index(None, "at"),
 )

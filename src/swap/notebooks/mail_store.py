@@ -26,6 +26,8 @@ class Held:
     groups: frozenset[str]
     choice: str
     ids: Mapping[int, datetime]
+    reasons: Mapping[int, str]
+    """Of those that have one: what is told once for it is told again only once a day."""
 
 
 def waiting(conn: Connection, now: datetime) -> list[str]:
@@ -45,14 +47,15 @@ def hold(conn: Connection, person_id: str, now: datetime) -> Held:
         )
     ).one()
     rows = conn.execute(
-        select(notice.c.id, notice.c.at)
+        select(notice.c.id, notice.c.at, notice.c.reason)
         .where(notice.c.person_id == person_id, *_is_due(now))
         .order_by(notice.c.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
-    )
+    ).all()
     choice = who.mail_choice if who.removed_at is None else "none"
-    return Held(who.name, frozenset(who.groups), choice, {row.id: row.at for row in rows})
+    reasons = {row.id: row.reason for row in rows if row.reason}
+    return Held(who.name, frozenset(who.groups), choice, {row.id: row.at for row in rows}, reasons)
 
 
 def _is_due(now: datetime) -> tuple[Any, ...]:
@@ -75,6 +78,19 @@ def last(conn: Connection, person_id: str) -> datetime | None:
         select(func.max(notice.c.due_at)).where(notice.c.person_id == person_id, notice.c.mail.in_(("sending", "sent")))
     )
     return moment
+
+
+def told(conn: Connection, person_id: str, reasons: Collection[str], since: datetime) -> set[str]:
+    """Return for which of some reasons a person was told something since a moment, or may have been."""
+    if not reasons:
+        return set()
+    wanted = select(notice.c.reason).where(
+        notice.c.person_id == person_id,
+        notice.c.reason.in_(reasons),
+        notice.c.mail.in_(("sending", "sent")),
+        notice.c.due_at >= since,
+    )
+    return set(conn.scalars(wanted))
 
 
 def mark_sending(conn: Connection, ids: Collection[int], now: datetime) -> None:

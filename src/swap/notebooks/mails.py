@@ -1,5 +1,7 @@
 """What is told by mail: whom, of which notices, and in which words.  No comment, nothing of a notebook, no data.
 
+Of a run of a report that failed a mail says which cell, and the kind of error: never an error's text.
+
 A notice is its own row of the outbox.  It is `sending` in the database before the server is spoken to, and what is so
 is never sent again.
 """
@@ -31,6 +33,7 @@ PAUSE = timedelta(minutes=10)
 LONGEST = timedelta(hours=6)
 """Between two tries."""
 NAME_LENGTH = 80
+SAID_LENGTH = 150
 LISTED = 30
 """Notices that a mail names; of more it says how many."""
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?")
@@ -43,6 +46,11 @@ _WORDS = {
     Kind.SUGGESTION: "{author} suggests a change to {name}",
     Kind.ACCEPTED: "{author} accepts what you suggested to {name}",
     Kind.DECLINED: "{author} declines what you suggested to {name}",
+    Kind.REPORT_FAILED: "The report {name} failed{said}",
+    Kind.REPORT_REFUSED: "The report {name} was not run{said}",
+    Kind.REPORT_HELD: "The report {name} is held{said}",
+    Kind.REPORT_LATE: "The report {name} still waits for its data",
+    Kind.REPORT_RECOVERED: "The report {name} runs well again",
 }
 
 
@@ -79,14 +87,18 @@ def claim(conn: Connection, person_id: str, zone: ZoneInfo, now: datetime) -> Du
         store.put_off(conn, found.ids.keys(), last + PAUSE)
         return None
     until = last_morning(zone, now) if found.choice == Mail.DAILY else now
+    # What was told for a reason since the last morning is told again in the next one, with all that failed for it.
+    reasons, told_for = found.reasons, store.told(conn, person_id, {*found.reasons.values()}, last_morning(zone, now))
+    again = {each for each, reason in reasons.items() if reason in told_for}
+    store.put_off(conn, again, next_morning(zone, now))
     # Until the next morning comes, nothing of what happened since the last one is due.
     store.put_off(conn, [each for each, at in found.ids.items() if at > until], next_morning(zone, now))
-    ready = {each for each, at in found.ids.items() if now - OLD <= at <= until}
+    ready = {each for each, at in found.ids.items() if now - OLD <= at <= until} - again
     wanted = found.choice != Mail.NONE and is_local(found.name)
     person = notices.as_principal(person_id, found.name, found.groups)
     told = notices.seen(conn, person, by_ids(conn, person_id, ready), now) if wanted and ready else []
     shown = tuple(each for each in told if not each.read)
-    over = {each for each, at in found.ids.items() if at <= until} - {each.id for each in shown}
+    over = {each for each, at in found.ids.items() if at <= until} - again - {each.id for each in shown}
     store.drop(conn, over)
     if not shown:
         return None
@@ -131,7 +143,7 @@ def letter(due: Due, sender: str, domain: str, url: str, now: datetime) -> Email
     """Return the mail: who did what in which notebook, and where it stands."""
     made = EmailMessage()
     lines = [words(each) for each in due.notices]
-    made["Subject"] = lines[0] if len(lines) == 1 else f"{len(lines)} new on SWAP"
+    made["Subject"] = _subject(due.notices, lines)
     local, _, host = sender.partition("@")
     made["From"] = Address("SWAP", local, host)
     made["To"] = Address(username=due.local, domain=domain)
@@ -144,13 +156,26 @@ def letter(due: Due, sender: str, domain: str, url: str, now: datetime) -> Email
 
 def words(notice: Notice) -> str:
     """Return one notice as a line."""
-    return _WORDS[Kind(notice.kind)].format(author=_line(notice.author), name=_line(notice.name))
+    said = f": {line(notice.said, SAID_LENGTH).rstrip('. ')}" if notice.said else ""
+    return _WORDS[Kind(notice.kind)].format(author=line(notice.author), name=line(notice.name), said=said)
 
 
-def _line(text: str) -> str:
-    """Return a name as a header may have it: one line of what can be printed, not too long."""
-    shown = "".join(each if each.isprintable() else " " for each in text[: NAME_LENGTH + 1])
-    return shown if len(text) <= NAME_LENGTH else f"{shown[:NAME_LENGTH]}…"
+def line(text: str, length: int = NAME_LENGTH) -> str:
+    r"""Return a text as a header may have it: one line of what can be printed, not too long.
+
+    >>> line("a\r\nBcc: eve"), line("abcd", 3)
+    ('a  Bcc: eve', 'abc…')
+    """
+    shown = "".join(each if each.isprintable() else " " for each in text[: length + 1])
+    return shown if len(text) <= length else f"{shown[:length]}…"
+
+
+def _subject(told: Sequence[Notice], lines: Sequence[str]) -> str:
+    if len(lines) == 1:
+        return lines[0]
+    if all(each.kind == Kind.REPORT_FAILED and each.reason == notices.AWAY for each in told):
+        return f"{len(lines)} reports failed, for something they need was away"
+    return f"{len(lines)} new on SWAP"
 
 
 def _body(told: Sequence[Notice], lines: Sequence[str], url: str) -> str:
@@ -163,6 +188,8 @@ def _body(told: Sequence[Notice], lines: Sequence[str], url: str) -> str:
 
 def path(notice: Notice) -> str:
     """Return where in the portal stands what a notice is about."""
+    if notice.kind in notices.OF_REPORTS:
+        return f"/reports/{notice.report_id}/runs/{notice.run_id}"
     home = f"/n/{notice.notebook_id}"
     if notice.kind == Kind.SUGGESTION:
         return f"{home}/suggestions"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_comment, notice
+from swap.db.report_tables import report_run
 from swap.db.tables import person
 from swap.identity import Principal, Via
 from swap.notebooks.model import name_of
@@ -34,6 +35,12 @@ class Notice:
     cell_id: str
     text: str
     """The comment's, if it is about one."""
+    report_id: str = ""
+    run_id: str = ""
+    """The run of a report that it is about, if it is about one."""
+    said: str = ""
+    """Why that run ended as it did."""
+    reason: str = ""
 
     @property
     def name(self) -> str:
@@ -91,6 +98,37 @@ def add(
         conn.execute(upsert(notice).on_conflict_do_nothing(), rows)
 
 
+def add_of_run(
+    conn: Connection,
+    kind: str,
+    people: Iterable[str],
+    notebook_id: str,
+    run_id: str,
+    author_id: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Add a notice of a run for each of some people; who has one of this kind of it keeps it."""
+    about = {"kind": kind, "notebook_id": notebook_id, "run_id": run_id, "author": author_id, "reason": reason}
+    rows = [{"person_id": each, "at": now, "due_at": now, **about} for each in sorted(people)]
+    if rows:
+        conn.execute(upsert(notice).on_conflict_do_nothing(), rows)
+
+
+def told_of(
+    conn: Connection, report_id: str, kinds: Collection[str], after: datetime, reason: str | None = None
+) -> bool:
+    """Tell whether somebody was told of a run of a report after a moment, in one of these ways, for this reason."""
+    wanted = (
+        select(notice.c.id)
+        .join(report_run, report_run.c.id == notice.c.run_id)
+        .where(report_run.c.report_id == report_id, notice.c.kind.in_(kinds), notice.c.at > after)
+    )
+    if reason is not None:
+        wanted = wanted.where(notice.c.reason == reason)
+    return conn.scalar(wanted.limit(1)) is not None
+
+
 def page(conn: Connection, person_id: str, begins: int, limit: int) -> list[Notice]:
     """Return notices of a person, the newest first."""
     return _found(conn, _of(person_id).offset(begins).limit(limit))
@@ -126,11 +164,16 @@ def _of(person_id: str) -> Any:
             notebook_comment.c.thread,
             notebook_comment.c.cell_id,
             notebook_comment.c.text,
+            report_run.c.report_id,
+            notice.c.run_id,
+            report_run.c.said["title"].astext.label("said"),
+            notice.c.reason,
         )
         .select_from(notice)
         .join(notebook, notebook.c.id == notice.c.notebook_id)
         .join(_author, _author.c.id == notice.c.author)
         .outerjoin(notebook_comment, notebook_comment.c.id == notice.c.comment_id)
+        .outerjoin(report_run, report_run.c.id == notice.c.run_id)
         .where(
             notice.c.person_id == person_id,
             notebook.c.deleted_at.is_(None),
@@ -154,6 +197,10 @@ def _found(conn: Connection, wanted: Any) -> list[Notice]:
             row.thread or "",
             row.cell_id or "",
             row.text or "",
+            row.report_id or "",
+            row.run_id or "",
+            row.said or "",
+            row.reason,
         )
         for row in conn.execute(wanted)
     ]

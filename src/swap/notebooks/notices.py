@@ -1,4 +1,4 @@
-"""What people are told of: mentions, replies, comments, shares, offers, suggestions and what became of theirs.
+"""What people are told of: mentions, replies, comments, shares, offers, suggestions, what became of theirs; reports.
 
 A notice holds no text.  Each time it is listed, counted or mailed, `shares.role` decides anew whether its person may
 open the notebook, with the groups of now; without a role it is not there.
@@ -39,6 +39,20 @@ class Kind(StrEnum):
     SUGGESTION = "suggestion"
     ACCEPTED = "accepted"
     DECLINED = "declined"
+    REPORT_FAILED = "report-failed"
+    REPORT_REFUSED = "report-refused"
+    REPORT_HELD = "report-held"
+    REPORT_LATE = "report-late"
+    REPORT_RECOVERED = "report-recovered"
+
+
+TROUBLE = frozenset({Kind.REPORT_FAILED, Kind.REPORT_REFUSED, Kind.REPORT_HELD, Kind.REPORT_LATE})
+"""After which somebody is told when it is over."""
+OF_REPORTS = TROUBLE | {Kind.REPORT_RECOVERED}
+AWAY = "away"
+"""Why a run failed that lacked what comes back by itself; of many reports it is the same."""
+MANAGERS = 50
+"""Who are told of a report, beside its person and the notebook's owner."""
 
 
 class Mail(StrEnum):
@@ -64,6 +78,36 @@ def tell(conn: Connection, kind: Kind, people: Collection[str], about: About, no
     if about.comment_id is None:
         told -= store.unread(conn, kind.value, about.notebook_id, told)
     store.add(conn, kind.value, sorted(told), about.notebook_id, about.comment_id, about.author_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class OfRun:
+    """What there is to tell of a run of a report, and why it ended so, as one word or text."""
+
+    notebook_id: str
+    report_id: str
+    run_id: str
+    person_id: str
+    """Whom the report runs as."""
+    owner_id: str
+    """Whose the notebook is."""
+    reason: str = ""
+
+
+def tell_of_run(conn: Connection, kind: Kind, about: OfRun, now: datetime) -> None:
+    """Tell whom a report runs as, who owns its notebook and who may manage it; of each run once in each way."""
+    people = {about.person_id, about.owner_id, *(each.id for each in managers(conn, about.notebook_id, now))}
+    store.add_of_run(conn, kind.value, people, about.notebook_id, about.run_id, about.person_id, about.reason, now)
+
+
+def managers(conn: Connection, notebook_id: str, now: datetime) -> list[Principal]:
+    """Return who may manage a notebook beside its owner; everyone's right to do so is nobody's task."""
+    return share_store.managers(conn, notebook_id, now, MANAGERS)
+
+
+def told_of(conn: Connection, report_id: str, kinds: Collection[Kind], after: datetime, reason: str = "") -> bool:
+    """Tell whether somebody was told of a run of a report after a moment, for this reason if one is given."""
+    return store.told_of(conn, report_id, [kind.value for kind in kinds], after, reason or None)
 
 
 def who_may_open(conn: Connection, kept: Kept, names: Collection[str], now: datetime) -> set[str]:
@@ -101,7 +145,8 @@ def _may_see(person: Principal, notice: Notice, given: Sequence[shares.Share], n
     ):
         return False
     role = shares.role(person, notice.owner_id, given, now)
-    return role is not None and (notice.kind != Kind.SUGGESTION or role.includes(Role.MANAGE))
+    for_managers = notice.kind == Kind.SUGGESTION or notice.kind in OF_REPORTS
+    return role is not None and (not for_managers or role.includes(Role.MANAGE))
 
 
 def follow(conn: Connection, person: Principal, notice_id: int, now: datetime) -> Notice:

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from swap.content import digest
 from swap.db.notebook_tables import folder_share, notebook, notebook_share, notebook_version
 from swap.db.tables import person
-from swap.identity import Principal
+from swap.identity import Principal, Via
 from swap.notebooks import due, folder_store
 from swap.notebooks.folder_store import by_folder, concerns, goes_on
 from swap.notebooks.model import name_of
@@ -297,6 +297,27 @@ def shared_with(conn: Connection, notebook_id: str) -> set[tuple[Kind, str]]:
     """Return with whom a notebook is shared, also what is over."""
     rows = conn.execute(select(folder_store.given(lambda _: true(), notebook.c.id == notebook_id)))
     return {(Kind(row.kind), row.whom) for row in rows}
+
+
+def managers(conn: Connection, notebook_id: str, now: datetime, limit: int) -> list[Principal]:
+    """Return people to whom a notebook, or a folder it lies in, was given to be managed, by name or by a group."""
+
+    def whom(of: FromClause) -> ColumnElement[bool]:
+        return and_(of.c.kind != Kind.EVERYONE.value, of.c.role.in_((Role.MANAGE.value, Role.OWN.value)))
+
+    shares = folder_store.given(whom, notebook.c.id == notebook_id)
+    reached = or_(
+        and_(shares.c.kind == Kind.PERSON.value, shares.c.whom == person.c.id),
+        and_(shares.c.kind == Kind.GROUP.value, shares.c.whom == func.any(person.c.groups)),
+    )
+    rows = conn.execute(
+        select(person.c.id, person.c.name, person.c.groups)
+        .where(person.c.removed_at.is_(None))
+        .where(select(shares.c.whom).where(reached, goes_on(shares, now)).exists())
+        .order_by(func.lower(person.c.name), person.c.id)
+        .limit(limit)
+    )
+    return [Principal(row.id, row.name, frozenset(row.groups), Via.PORTAL) for row in rows]
 
 
 def given(conn: Connection, notebook_id: str, begins: int, limit: int) -> list[Given]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from swap.errors import LimitExceeded, Problem, SwapError, to_json
-from swap.reading import exports, render
+from swap.reading import exports, posting, render
 from swap.reading.answers import as_json, receive, send
 
 MEMORY_BYTES = 1_000_000_000
-EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script, "html": exports.html}
+EXPORTS = {"ipynb": exports.without_outputs, "script": exports.script, "html": exports.html, "mail": posting.blocks}
 _EXAMPLE = {
     "nbformat": 4,
     "cells": [

@@ -13,7 +13,7 @@ from swap.catalog.model import TableName
 from swap.catalog.upto import Reach
 from swap.errors import Problem
 from swap.identity import Via
-from swap.reports import period_store
+from swap.reports import period_store, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunLate
 from swap.reports.model import Awaited, RunState, Stand
 from swap.reports.period_store import Waiting
@@ -58,6 +58,9 @@ def _wait(conn: Connection, waiting: Waiting, stand: tuple[Stand, ...], now: dat
     until = now + AGAIN if late or run.late_at is None else min(now + AGAIN, run.late_at)
     period_store.wait_on(conn, run.id, RunState.LATE if late else RunState.DATA, stand, until)
     if late and run.state is not RunState.LATE:
+        held = store.find(conn, run.report_id)
+        assert held is not None
+        telling.late(conn, held, run, now)
         audit.record(
             conn,
             ReportRunLate(

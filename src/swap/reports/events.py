@@ -145,6 +145,45 @@ class ReportTableWritten(Event):
     bytes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTakenOver(Event):
+    """A report runs as the person of this event from now on, who owns its notebook; before it ran as another."""
+
+    event: ClassVar[str] = "report-taken-over"
+    report_id: str
+    version: int
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRecipientAdded(Event):
+    """Editions of a report are mailed to a person, by their id, or to a group, by its name."""
+
+    event: ClassVar[str] = "report-recipient-added"
+    report_id: str
+    kind: str
+    whom: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRecipientRemoved(Event):
+    """Editions of a report are not mailed to them any more."""
+
+    event: ClassVar[str] = "report-recipient-removed"
+    report_id: str
+    kind: str
+    whom: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWebhookChanged(Event):
+    """An address on this host is told of the report's runs; none, if there is no host."""
+
+    event: ClassVar[str] = "report-webhook-changed"
+    report_id: str
+    host: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
     ReportAccepted,
@@ -159,4 +198,8 @@ EVENTS: tuple[type[Event], ...] = (
     ReportRunEnded,
     ReportEditionReleased,
     ReportTableWritten,
+    ReportTakenOver,
+    ReportRecipientAdded,
+    ReportRecipientRemoved,
+    ReportWebhookChanged,
 )

@@ -140,7 +140,7 @@ class Held:
             return Problem(
                 "The notebook is not its person's any more.",
                 why="A report runs as the person who owns its notebook.",
-                todo="End this report; whoever owns the notebook can schedule it.",
+                todo="Whoever owns the notebook can take the report over on its page.",
             )
         if self.is_removed or self.standing != self.report.standing:
             return Problem(

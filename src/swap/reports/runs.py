@@ -15,11 +15,11 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.errors import Problem, SwapError
 from swap.identity import Via
-from swap.notebooks import editions, lineages, room
+from swap.notebooks import editions, lineages, notices, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
-from swap.reports import expected, store
+from swap.reports import expected, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
 
@@ -93,6 +93,7 @@ def claim(conn: Connection, now: datetime) -> Claimed | Run | None:
     if why is not None:
         store.end(conn, run.id, epoch, state, ended_at=now, said=kept(why))
         _record(conn, held, run.id, state, f"{why.title} {why.why}")
+        telling.ended(conn, held, run, state, why.title, now)
         store.tell_workers(conn)
         return run
     if run.parameters is None:
@@ -154,20 +155,24 @@ def finish(
         if state is RunState.DONE:
             values["edition"] = store.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
-            values["lineage"] = lineages.of_kernel(conn, held.report.person_id, claimed.kernel_id)
+            values["lineage"] = lineages.of_kernel(conn, claimed.report.person_id, claimed.kernel_id)
     if not store.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:
-        digest = editions.keep(
-            conn, held.report.person_id, held.report.notebook_id, outcome.document, claimed.kernel_id
-        )
+        # As whom it ran, whoever has taken the report over: what its kernel read is recorded as theirs.
+        author = claimed.report.person_id
+        digest = editions.keep(conn, author, held.report.notebook_id, outcome.document, claimed.kernel_id)
         store.put_digest(conn, run.id, digest)
         if most_bytes is not None:
             room.demand(conn, held.owner_id, most_bytes)
     if not again:
         _record(conn, held, run.id, state, f"{problem.title} {problem.why}" if problem else _held_for(values))
+        # A cell that may go well when it is tried again failed for something that it did not find.
+        is_away = outcome.may_pass and outcome.cell is not None
+        reason = notices.AWAY if is_away else "" if problem is None else problem.title
+        telling.ended(conn, held, run, state, reason, now, is_held=bool(values.get("is_held")))
     # Queries that it left go with it.
-    people.look_again(conn, held.report.person_id)
+    people.look_again(conn, claimed.report.person_id)
     store.tell_workers(conn)
     return state
 

@@ -1,6 +1,6 @@
 """What people do with reports.  One verb, one function, one transaction; each says so in the audit.
 
-Who may open the notebook may open its report; the person it runs as, and nobody else, changes it.
+Who may open the notebook may open its report; the person it runs as changes it (what others may is in `owners`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.catalog import keys
 from swap.catalog.model import TableName
+from swap.client.period import Interval
 from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import editions as notebooks
@@ -32,7 +33,6 @@ from swap.reports import parameters, period_store, store
 from swap.reports.events import (
     ReportAccepted,
     ReportChanged,
-    ReportEditionReleased,
     ReportRunAsked,
     ReportRunLetGo,
     ReportScheduled,
@@ -230,10 +230,11 @@ def first_held(editions: Sequence[Run]) -> Run | None:
 
 def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
     """Return a run of a report.  Raises NotFound."""
-    return _run_of(conn, looked.report, run_id)
+    return run_of_report(conn, looked.report, run_id)
 
 
-def _run_of(conn: Connection, report: Report, run_id: str) -> Run:
+def run_of_report(conn: Connection, report: Report, run_id: str) -> Run:
+    """Return a run of a report.  Raises NotFound."""
     found = store.run(conn, run_id)
     if found is None or found.report_id != report.id:
         raise NotFound(NO_RUN)
@@ -304,7 +305,7 @@ def run_again(
 ) -> Run:
     """Let a report run once more about the period of a run that is over.  Raises NotFound, Forbidden, Conflict."""
     report = mine(conn, person, report_id, now)
-    return _ask(conn, person, report, _run_of(conn, report, run_id).period, now, new_id)
+    return _ask(conn, person, report, run_of_report(conn, report, run_id).period, now, new_id)
 
 
 def _ask(
@@ -358,7 +359,7 @@ def _record_chosen(conn: Connection, person: Principal, report_id: str, chosen: 
 def let_go(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
     """Let a run start without the data that it waits for.  Raises NotFound, Forbidden, Conflict."""
     report = mine(conn, person, report_id, now)
-    run = _run_of(conn, report, run_id)
+    run = run_of_report(conn, report, run_id)
     if not period_store.hold_one(conn, report.id, run.id):
         raise Conflict(Problem("This run does not wait for data now.", todo="Look at what became of it."))
     period_store.let_run(conn, run.id, now)
@@ -374,28 +375,13 @@ def accept(conn: Connection, person: Principal, report_id: str, version: int, no
     report = mine(conn, person, report_id, now)
     held = store.find(conn, report_id)
     assert held is not None
-    if version != held.head:
-        raise Conflict(
-            Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
-        )
+    demand_newest(held, version)
     groups, standing = store.standing(conn, person.id)
     # What was chosen for parameters that this version has no more is not chosen for it.
     there = offered(conn, replace(report, version=version))
     values = parameters.fitting(there, report.chosen.parameters)
     store.change(conn, report.id, version=version, groups=sorted(groups), standing=standing, parameters=dict(values))
     audit.record(conn, ReportAccepted(person_id=person.id, via=person.via, report_id=report.id, version=version))
-
-
-def release(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
-    """Let readers have an edition that is held, also of a report that has ended.
-
-    Raises NotFound, Forbidden, Conflict for one that is not held.
-    """
-    report = _of_mine(conn, person, report_id, now)
-    run = _run_of(conn, report, run_id)
-    if not store.release(conn, run.id, person.id, now):
-        raise Conflict(Problem("This edition is not held.", todo="Load the page again."))
-    audit.record(conn, ReportEditionReleased(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
 
 
 def become(conn: Connection, person: Principal, report_id: str, state: State, now: datetime) -> None:
@@ -409,15 +395,23 @@ def become(conn: Connection, person: Principal, report_id: str, state: State, no
     audit.record(conn, ReportStateChanged(person_id=person.id, via=person.via, report_id=report.id, state=state.value))
 
 
+def demand_newest(held: Held, version: int) -> None:
+    """Raise Conflict for a version that is not the newest any more: it was not looked at."""
+    if version != held.head:
+        raise Conflict(
+            Problem("The notebook was saved again meanwhile.", todo="Look at what changed, and accept that version.")
+        )
+
+
 def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
-    report = _of_mine(conn, person, report_id, now)
+    report = of_mine(conn, person, report_id, now)
     if report.state is State.ENDED:
         raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
     return report
 
 
-def _of_mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+def of_mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, or did, held.  Raises NotFound, Forbidden."""
     looked = look(conn, person, report_id, now)
     held = store.find(conn, report_id, hold=True)

@@ -6,7 +6,21 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, extract, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    case,
+    exists,
+    extract,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
@@ -101,6 +115,19 @@ def change(conn: Connection, report_id: str, **values: Any) -> None:
     """Change a report."""
     conn.execute(update(report).where(report.c.id == report_id).values(**values))
     tell_workers(conn)
+
+
+def unowned(conn: Connection, begins: int, limit: int) -> list[Held]:
+    """Return reports that have not ended and run as nobody who may let them: the oldest first."""
+    able = (
+        (notebook.c.person_id == report.c.person_id)
+        & person.c.removed_at.is_(None)
+        & (person.c.standing == report.c.standing)
+        & report.c.groups.contained_by(person.c.groups)
+    )
+    wanted = _HELD.where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None), not_(able))
+    rows = conn.execute(wanted.order_by(report.c.created_at, report.c.id).offset(begins).limit(limit))
+    return [_held(row) for row in rows]
 
 
 def find(conn: Connection, report_id: str, *, hold: bool = False) -> Held | None:
@@ -241,6 +268,12 @@ def is_open(conn: Connection, report_id: str) -> bool:
     return conn.scalar(select(_run.id).where(_run.report_id == report_id, *open_).limit(1)) is not None
 
 
+def goes_on(conn: Connection, report_id: str) -> bool:
+    """Tell whether a worker has a run of a report."""
+    running = _run.report_id == report_id, _run.state == RunState.RUNNING.value
+    return conn.scalar(select(_run.id).where(*running)) is not None
+
+
 def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
     """Return the number of a period's next edition; the report is held by whoever asks."""
     last = conn.scalar(
@@ -249,6 +282,20 @@ def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
         )
     )
     return (last or 0) + 1
+
+
+def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None:
+    """Return when a run of a report ended well last, and is not held; one of them left out."""
+    wanted = select(func.max(_run.ended_at)).where(_run.report_id == report_id, _run.state == RunState.DONE.value)
+    found: datetime | None = conn.scalar(wanted.where(_run.id != but_run, ~_run.is_held))
+    return found
+
+
+def is_newest(conn: Connection, report_id: str, period: Interval) -> bool:
+    """Tell whether no edition of a report that readers have is about a later period."""
+    its = _run.report_id == report_id, _run.edition.is_not(None), ~_run.is_held
+    later = select(_run.id).where(*its, _run.period_end > period.end)
+    return conn.scalar(later.limit(1)) is None
 
 
 # ── What workers ask ────────────────────────────────────────────────────────────────────────────────

@@ -35,6 +35,23 @@ def _with_a_name(address: str) -> str:
     return address
 
 
+def _of_a_hook(host: str) -> str:
+    name, _, port = host.rpartition(":") if re.search(r":[0-9]+$", host) and not host.endswith("]") else (host, "", "")
+    if port and not 0 < int(port[:6]) < 2**16:
+        name = ""
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name) is None and not _is_in_brackets(name):
+        msg = "it must be a host, for example hooks.example.org or hooks.example.org:8443"
+        raise ValueError(msg)
+    return host
+
+
+def _is_in_brackets(name: str) -> bool:
+    try:
+        return name[:1] + name[-1:] == "[]" and ip_address(name[1:-1]).version == 6
+    except ValueError:
+        return False
+
+
 def is_loopback(address: str) -> bool:
     """Tell whether only this machine reaches an address to listen on."""
     try:
@@ -50,6 +67,8 @@ Address = Annotated[str, AfterValidator(_with_a_port)]
 """host:port"""
 HostAddress = Annotated[str, AfterValidator(_with_a_name)]
 """host:port, where the host is a name"""
+HookHost = Annotated[str, AfterValidator(_of_a_hook)]
+"""host, or host:port; a name or a number, of version 6 in brackets"""
 
 
 class Model(BaseModel):

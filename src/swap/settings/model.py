@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from swap.settings.base import HostAddress, Location, Model, Name, Seconds, Secret
+from swap.settings.base import HookHost, HostAddress, Location, Model, Name, Seconds, Secret
 from swap.settings.mail import Mail
 from swap.settings.origins import Address, Origins
 from swap.settings.people import People
@@ -223,8 +223,8 @@ class Keep(Model):
         default=90.0,
         ge=1,
         le=36_500,
-        description="Days for which ended queries, sign-ins, portal sessions and servers, and notices, are kept. The"
-        " audit tells of the others for longer.",
+        description="Days for which ended queries, sign-ins, portal sessions and servers, notices, and what"
+        " reports sent, are kept. The audit tells of the others for longer.",
     )
     deleted_days: float = Field(
         default=90.0,
@@ -256,6 +256,15 @@ class Reports(Model):
         ge=1_000_000,
         description="Bytes that the result tables of one person's reports may take on the disk, all editions; above, a"
         " cell that writes one fails.",
+    )
+    webhooks: tuple[HookHost, ...] = Field(
+        default=(),
+        max_length=100,
+        description="Hosts that may be told of runs, each host or host:port, 443 where none is named; none without it."
+        " They are told over TLS, at public addresses alone: one within the site is named beside its host's name.",
+    )
+    webhook_ca: Location | None = Field(
+        default=None, description="File of the authorities that certify these hosts; by default the system's."
     )
 
 

@@ -1,6 +1,7 @@
-"""Tell people by mail what is new: swap.supervisor.mail <swap.toml>.
+"""Tell people by mail what is new, webhooks of runs, and bring editions of reports: swap.supervisor.mail <swap.toml>.
 
-`swap up` does it each minute, where `mail` is set.  What the server may have taken is never sent again.
+`swap up` does it each minute, where `mail` or `reports.webhooks` is set.  What the mail server may have taken is never
+sent again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from swap.mailer import NotTaken, Refused, Unsure, send
 from swap.notebooks import mails
 from swap.notebooks.mails import Due
 from swap.settings import Mail, Settings
+from swap.supervisor import deliver
 
 
 def tell(settings: Settings, portal: Engine, say: Callable[[str], None], now: Callable[[], datetime]) -> None:
@@ -70,17 +72,24 @@ def of_running(config: Path) -> int:
     """Tell people what is new in the SWAP that runs.  Raises Unavailable when none does."""
     settings = settings_module.load(config)
     here = runtime.of_running(settings.state)
-    if here is None or settings.mail is None:
+    if here is None or (settings.mail is None and not settings.reports.webhooks):
         raise Unavailable(
             Problem("There is no SWAP here that sends mail.", todo="Start one whose settings have `mail`.")
         )
     # What it does, the portal may do too; it needs no right of the database's owner.
     portal = engine.create(here.database_urls["web"], connections=1)
     try:
-        tell(settings, portal, terminal.line, lambda: datetime.now(UTC))
+        deliver.tell(settings, portal, terminal.line, _now)
+        if settings.mail is not None:
+            tell(settings, portal, terminal.line, _now)
+        deliver.editions(settings, portal, terminal.line, _now)
     finally:
         portal.dispose()
     return 0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ class Site:
     public_ports: tuple[int, ...]
     """What else SWAP listens on: for the public address, and for plain HTTP."""
     mail: bool
-    """Whether people are told by mail."""
+    """Whether people are told by mail, or webhooks of runs of reports."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def site(config: Path) -> dict[str, Any]:
         certificate=None if origins.pair is None else (str(origins.pair.certificate), str(origins.pair.key)),
         public_bind=origins.bind,
         public_ports=() if origins.address is None else tuple(filter(None, (origins.listens, origins.http_port))),
-        mail=settings.mail is not None,
+        mail=settings.mail is not None or bool(settings.reports.webhooks),
     )
     return asdict(made) | {"state": str(made.state)}
 

@@ -20,7 +20,9 @@ from swap.errors import NotFound, Problem, Unavailable
 from swap.people import roster
 from swap.people import service as accounts
 from swap.people.roster import PAGE, Known
+from swap.reports import owners
 from swap.web import uses
+from swap.web.asked import begins, pages
 from swap.web.hub import ServerKind
 from swap.web.pages import go, respond
 from swap.web.portal import Portal, Visit
@@ -53,6 +55,21 @@ def queries(portal: Portal, visit: Visit) -> Response:
     """The queries that wait or run; no statement, which is its person's."""
     page = _read(portal, lambda conn: roster.queries(conn, begins=_begins(visit)))
     return _list(portal, visit, "admin_queries.html", page)
+
+
+def reports(portal: Portal, visit: Visit) -> Response:
+    """The reports that nobody may let run as they are; no name of a notebook, which is its owner's."""
+    first = begins(visit)
+    found, more = _read(portal, lambda conn: owners.unowned(conn, visit.now, first))
+    return respond(
+        portal,
+        visit,
+        "admin_reports.html",
+        here="admin",
+        rows=found,
+        first=first,
+        **pages("/admin/reports", first, owners.PAGE, more=more),
+    )
 
 
 def limits(portal: Portal, visit: Visit) -> Response:

@@ -16,7 +16,7 @@ from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import service, tables
+from swap.reports import delivering, owners, service, tables
 from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
@@ -60,6 +60,8 @@ def page(portal: Portal, visit: Visit) -> Response:
         last = service.last_tried(conn, looked)
         about = report_runs.about(portal, visit, conn, looked, editions)
         shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
+        mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
+        goes_to = delivering.recipients(conn, looked.report) if owners.may_pause(looked, visit.person) else []
         seen = None
         if readable:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
@@ -77,6 +79,11 @@ def page(portal: Portal, visit: Visit) -> Response:
         table_page=_page_of,
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
+        pauses=owners.may_pause(looked, visit.person),
+        takes_over=owners.may_take_over(looked, visit.person),
+        mailed=mailed,
+        goes_to=goes_to,
+        me=visit.person.id,
         first=first,
         **about,
         **(_shown(portal, visit, looked, readable[0], seen) if seen is not None else {"edition": None}),
@@ -264,8 +271,10 @@ def run_now(portal: Portal, visit: Visit) -> Response:
 
 
 def pause(portal: Portal, visit: Visit) -> Response:
-    """Let nothing of it run."""
-    return _become(portal, visit, State.PAUSED)
+    """Let nothing of it run; who may manage its notebook may do so too."""
+    with portal.engine.begin() as conn:
+        owners.pause(conn, visit.person, id_of(visit), visit.now)
+    return go(f"/reports/{id_of(visit)}")
 
 
 def resume(portal: Portal, visit: Visit) -> Response:
@@ -286,17 +295,29 @@ def _become(portal: Portal, visit: Visit, state: State) -> Response:
 
 def accept(portal: Portal, visit: Visit) -> Response:
     """Let the version that the page named run from now on."""
+    with portal.engine.begin() as conn:
+        service.accept(conn, visit.person, id_of(visit), _version(visit), visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def take_over(portal: Portal, visit: Visit) -> Response:
+    """Let a report of a notebook that became mine run as me: the version that the page named."""
+    demand_reports(portal)
+    with portal.engine.begin() as conn:
+        owners.take_over(conn, visit.person, id_of(visit), _version(visit), visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def _version(visit: Visit) -> int:
     number = visit.form.get("version", "")
     if not (number.isascii() and number.isdigit() and len(number) < 10):
         raise Invalid(Problem("This is no version.", todo="Load the page again."))
-    with portal.engine.begin() as conn:
-        service.accept(conn, visit.person, id_of(visit), int(number), visit.now)
-    return go(f"/reports/{id_of(visit)}")
+    return int(number)
 
 
 def release(portal: Portal, visit: Visit) -> Response:
     """Let readers have an edition that is held."""
     run_id = id_of(visit, "run_id")
     with portal.engine.begin() as conn:
-        service.release(conn, visit.person, id_of(visit), run_id, visit.now)
+        owners.release(conn, visit.person, id_of(visit), run_id, visit.now)
     return go(f"/reports/{id_of(visit)}/runs/{run_id}")

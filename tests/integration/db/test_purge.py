@@ -24,8 +24,23 @@ ROWS = {
     " SELECT 'j' || n || :kind, 'pannaaaaaa', sha256(('d' || n || :kind)::bytea), {at}, {at}",
     "notebook": "(id, person_id, path, deleted_at) SELECT 'n' || n || :kind, 'pannaaaaaa', 'a.ipynb', {at}",
     "notice": "(person_id, kind, notebook_id, author, at) SELECT 'pannaaaaaa', 'share', 'kept', 'pannaaaaaa', {at}",
+    "report_letter": "(run_id, person_id, at, due_at) SELECT 'u' || n || :kind, 'pannaaaaaa', {at}, {at}",
+    "report_call": "(run_id, event, at, due_at) SELECT 'u' || n || :kind, 'done', {at}, {at}",
     "audit_event": "(at, event, person_id, via, detail) SELECT {at}, 'signed-out', :kind, 'portal', '{{}}'",
 }
+
+
+REPORT = """
+INSERT INTO swap.report (id, notebook_id, version, person_id, schedule, zone, missed, overlap, state, groups, standing,
+  created_at, next_due_at)
+VALUES ('r', 'kept', 1, 'pannaaaaaa', 'hour 00:15', 'UTC', 'latest', 'wait', 'ended', '{}', 0, :last, :last)
+ON CONFLICT DO NOTHING
+"""
+RUNS = """
+INSERT INTO swap.report_run (id, report_id, due_at, period_start, period_end, version, state, start_at)
+SELECT 'u' || n || :kind, 'r', at, at, at, 1, 'done', at
+FROM (SELECT n, CAST(:last AS timestamptz) - make_interval(secs => :rows - n) AS at FROM generate_series(1, :rows) n) made
+"""
 
 
 def fill(conn: Connection, aging: Aging, rows: int, last: datetime, kind: str) -> None:
@@ -35,9 +50,12 @@ def fill(conn: Connection, aging: Aging, rows: int, last: datetime, kind: str) -
             "INSERT INTO swap.person (id, directory_key, name) VALUES ('pannaaaaaa', 'k', 'Anna') ON CONFLICT DO NOTHING"
         )
     )
-    if aging.table.name == "notice":
+    if aging.table.name in {"notice", "report_letter", "report_call"}:
         kept = "INSERT INTO swap.notebook (id, person_id, path) VALUES ('kept', 'pannaaaaaa', 'kept.ipynb') ON CONFLICT DO NOTHING"
         conn.execute(text(kept))
+    if aging.table.name in {"report_letter", "report_call"}:
+        conn.execute(text(REPORT), {"last": last})
+        conn.execute(text(RUNS), {"rows": rows, "last": last, "kind": kind})
     made = ROWS[aging.table.name].format(at="CAST(:last AS timestamptz) - make_interval(secs => :rows - n)")
     conn.execute(
         text(f"INSERT INTO {aging.table.fullname} {made} FROM generate_series(1, :rows) n"),

@@ -69,6 +69,13 @@ class Filed:
 
     def run(self, outcome: Outcome, read: frozenset[Resource] = CITIES, table: str = "") -> str:
         """Ask for a run that reads these columns, and may write a table, and let it end so; return its address."""
+        claimed = self.begun(read, table)
+        with self.portal.database.engine("worker").begin() as conn:
+            runs.finish(conn, claimed, outcome, datetime.now(UTC))
+        return f"{self.at}/runs/{claimed.run.id}"
+
+    def begun(self, read: frozenset[Resource] = CITIES, table: str = "") -> Claimed:
+        """Ask for a run, and let a worker claim it, whose kernel reads these columns: what bertrand may not."""
         assert self.does("run").status_code == GO
         with self.portal.database.engine("worker").begin() as conn:
             claimed = runs.claim(conn, datetime.now(UTC))
@@ -85,9 +92,7 @@ class Filed:
                 conn.execute(
                     insert(report_output).values(run_id=claimed.run.id, name=table, epoch=claimed.epoch, **rows)
                 )
-        with self.portal.database.engine("worker").begin() as conn:
-            runs.finish(conn, claimed, outcome, datetime.now(UTC))
-        return f"{self.at}/runs/{claimed.run.id}"
+        return claimed
 
     def kept(self, column: object) -> object:
         with self.portal.database.engine().begin() as conn:
@@ -118,11 +123,11 @@ def test_a_report_is_for_who_may_open_its_notebook_and_changed_by_its_person_alo
     assert ">Run now</button>" not in bob.get(it.at).text
     assert [it.does(step, bob, version="1").status_code for step in steps] == [NO] * 5
     assert bob.submit(f"/n/{it.notebook}/report", "/notebooks/upload", **MONTHLY).status_code == NO
-    assert "forty-two" not in _framed(bob, at), "its kernel has read what bertrand may not"
-    assert "forty-two" in _framed(it.ann, at), "the control"
+    assert "forty-two" not in framed(bob, at), "its kernel has read what bertrand may not"
+    assert "forty-two" in framed(it.ann, at), "the control"
 
 
-def _framed(who: Browser, at: str) -> str:
+def framed(who: Browser, at: str) -> str:
     """Return the notebook in a page's frame."""
     found = re.search(r'<iframe[^>]* src="http://(?P<host>[^/"]+)(?P<path>[^"#]+)', who.get(at).text)
     assert found is not None

@@ -23,7 +23,7 @@ from swap.errors import Conflict, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
-from swap.reports import runs, service, store
+from swap.reports import owners, runs, service, store
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Run, RunState, State
 
 KEY = "r" * 40
@@ -349,9 +349,9 @@ def test_an_edition_is_compared_with_earlier_periods_and_held_until_its_person_r
     assert held.expected[0].expected == "within 30 % of the median of the last 3 periods, 100 (from 90 to 110)"
     assert made(office, views(200)).is_held is True, "what is held is nothing to compare with"
     with office.database.engine("web").begin() as conn:
-        service.release(conn, office.person, office.report.id, held.id, office.now)
+        owners.release(conn, office.person, office.report.id, held.id, office.now)
     with pytest.raises(Conflict), office.database.engine("web").begin() as conn:
-        service.release(conn, office.person, office.report.id, held.id, office.now)
+        owners.release(conn, office.person, office.report.id, held.id, office.now)
     with office.database.engine("web").begin() as conn:
         looked = service.look(conn, office.person, office.report.id, office.now)
         readable, _ = service.editions(conn, looked, 0)

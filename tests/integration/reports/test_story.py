@@ -77,6 +77,13 @@ def test_a_notebook_becomes_a_monthly_report_in_one_dialog_and_has_an_edition_of
         page.goto(f"{shelf.browser.origin}/reports")
         expect(page.get_by_role("row", name="readers")).to_contain_text("Done")
         _accessible(page)
+        page.get_by_role("link", name="readers", exact=True).click()
+        page.get_by_role("link", name="Delivery").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Who gets readers")
+        page.get_by_label("Find people and groups").fill("ana")
+        page.get_by_role("button", name="Find").click()
+        expect(page.get_by_role("button", name="Mail it to analysts")).to_be_visible()
+        _accessible(page)
 
 
 def _schedule(page: Page) -> None:

@@ -29,7 +29,7 @@ from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.policy.model import Resource
 from swap.query import lineage
-from swap.reports import outputs, runs, service, tables
+from swap.reports import outputs, owners, runs, service, tables
 from swap.reports.model import Claimed, Outcome, RunState
 from swap.reports.results import Results
 
@@ -158,7 +158,7 @@ def test_what_is_held_counts_once_it_is_released(desk: Desk) -> None:
     desk.ends(claimed, HELD)
     assert desk.parts() == ()
     with desk.office.database.engine("web").begin() as conn:
-        service.release(conn, desk.office.person, desk.office.report.id, claimed.run.id, desk.office.now)
+        owners.release(conn, desk.office.person, desk.office.report.id, claimed.run.id, desk.office.now)
     assert desk.parts() == (part,)
 
 

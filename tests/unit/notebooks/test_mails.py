@@ -68,6 +68,25 @@ def test_a_suggestion_leads_to_where_it_is_decided_on() -> None:
     assert "https://swap.example.org/n/n1/suggestions" in body.splitlines()
 
 
+def test_a_run_of_a_report_is_told_with_its_cell_and_leads_to_its_page() -> None:
+    run = {"kind": "report-failed", "report_id": "a", "run_id": "b", "said": "Cell 2 of 5 failed: KeyError."}
+    headers, body = read(notice(**run))
+    assert headers["subject"] == "The report first failed: Cell 2 of 5 failed: KeyError"
+    assert "https://swap.example.org/reports/a/runs/b" in body.splitlines()
+    assert (
+        read(notice(**run | {"kind": "report-recovered", "said": ""}))[0]["subject"]
+        == "The report first runs well again"
+    )
+
+
+def test_reports_that_failed_for_one_reason_are_one_mail_that_says_so() -> None:
+    failed = {"kind": "report-failed", "said": "Cell 1 of 2 failed: Unavailable.", "reason": "away"}
+    headers, body = read(*(notice(id=n, path=f"r{n}.ipynb", run_id=str(n), **failed) for n in range(3)))
+    assert headers["subject"] == "3 reports failed, for something they need was away"
+    assert [f"The report r{n} failed" in body for n in range(3)] == [True] * 3
+    assert read(notice(**failed), notice())[0]["subject"] == "2 new on SWAP"
+
+
 @pytest.mark.parametrize("field", ["path", "author"])
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\u2028", "\x00", "\x0b"])
 def test_no_name_begins_a_header_of_its_own(field: str, end: str) -> None:
@@ -77,6 +96,13 @@ def test_no_name_begins_a_header_of_its_own(field: str, end: str) -> None:
     assert headers["bcc"] is None
     assert "Bcc" in str(headers["subject"])  # it is there, as text
     assert headers["to"] == "ann@example.org"
+
+
+def test_no_reason_of_a_run_begins_a_header_of_its_own() -> None:
+    said = "Cell 1 of 1 failed: a\r\nBcc: eve@evil.example"
+    headers = message_from_bytes(written(notice(kind="report-failed", said=said)), policy=policy.default)
+    assert headers["bcc"] is None
+    assert "Bcc" in str(headers["subject"])  # it is there, as text
 
 
 def test_a_name_is_cut_and_may_be_in_any_script() -> None:
