@@ -1,0 +1,1 @@
+"""`swap reports import`: takes over what reportupdater ran: its configuration and queries become notebooks and reports."""
