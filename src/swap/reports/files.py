@@ -172,7 +172,9 @@ def demand_known(binding: Binding, tables: Mapping[Values, Table]) -> None:
     """Raise Invalid where a notebook shows no rows, or such for a file that is not its report's."""
     if not tables:
         raise Invalid(
-            Problem("The notebook shows no rows for it.", todo="Let a cell call swap.data_file(rows), also without rows.")
+            Problem(
+                "The notebook shows no rows for it.", todo="Let a cell call swap.data_file(rows), also without rows."
+            )
         )
     for values in tables:
         named = dict(values)
@@ -182,7 +184,7 @@ def demand_known(binding: Binding, tables: Mapping[Values, Table]) -> None:
             raise Invalid(
                 Problem(
                     f"The notebook shows rows for {given[:200]}, and its report keeps no such file.",
-                    todo="Name the placeholders that the report was taken over with; another file needs another import.",
+                    todo="Name the placeholders that the report was taken over with.",
                 )
             )
 
@@ -232,12 +234,12 @@ def give(descriptor: int, group: str) -> None:
 
 
 def _place(folder: int, draft: str, name: str) -> None:
-    os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)  # noqa: PTH104 — in an open folder
+    os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _remove(folder: int, name: str) -> None:
     with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=folder)  # noqa: PTH108 — in an open folder
+        os.unlink(name, dir_fd=folder)
 
 
 @contextmanager

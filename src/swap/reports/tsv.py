@@ -46,9 +46,9 @@ EMPTY: Final = Table((), ())
 
 
 def read(text: str) -> Table:
-    """Read a data file.  Raises Invalid for what is none.
+    r"""Read a data file.  Raises Invalid for what is none.
 
-    >>> read("date\\tviews\\n2026-03-01\\t\\n").rows
+    >>> read("date\tviews\n2026-03-01\t\n").rows
     (('2026-03-01', None),)
     """
     try:

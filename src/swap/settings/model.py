@@ -251,6 +251,11 @@ class Reports(Model):
     run_minutes: float = Field(
         default=60.0, gt=0, le=10_080, description="Minutes that one run may take; then it is ended, and has failed."
     )
+    files: Location | None = Field(
+        default=None,
+        description="The directory of the data files that reports keep which `swap reports import` took over; each host"
+        " that runs reports has it at this path. Whoever reads it reads what those reports' persons may.",
+    )
 
 
 class Settings(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -30,7 +30,7 @@ def test_rows_are_shown_with_their_file(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_frame_and_a_moment_do(capsys: pytest.CaptureFixture[str]) -> None:
-    data_file(pd.DataFrame({"date": [datetime(2026, 3, 1)], "n": [7]}))
+    data_file(pd.DataFrame({"date": [datetime(2026, 3, 1, tzinfo=UTC)], "n": [7]}))
     assert capsys.readouterr().out.endswith("\n2026-03-01\t7\n")
 
 

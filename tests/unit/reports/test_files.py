@@ -20,7 +20,10 @@ WIKIS = {"wiki": ("dewiki", "frwiki")}
 
 
 def bound(explode: Mapping[str, tuple[str, ...]] = WIKIS, **more: Any) -> Binding:
-    return Binding(**({"into": "metrics/mirror", "key": "prefs", "unit": Unit.MONTHS, "most": None, "group": ""} | more), explode=explode)
+    return Binding(
+        **({"into": "metrics/mirror", "key": "prefs", "unit": Unit.MONTHS, "most": None, "group": ""} | more),
+        explode=explode,
+    )
 
 
 def ran(*tables: tuple[Mapping[str, str], list[list[str | None]]]) -> dict[str, Any]:
@@ -29,7 +32,9 @@ def ran(*tables: tuple[Mapping[str, str], list[list[str | None]]]) -> dict[str, 
         {"output_type": "display_data", "data": {MIME: {"values": values, "columns": ["date", "n"], "rows": rows}}}
         for values, rows in tables
     ]
-    return {"cells": [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": [{"output_type": "stream"}, *outputs]}]}
+    return {
+        "cells": [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": [{"output_type": "stream"}, *outputs]}]
+    }
 
 
 def rows(number: str, day: str = "2026-03-01") -> list[list[str | None]]:
@@ -84,7 +89,9 @@ def test_what_is_there_is_merged_and_its_group_may_read_it(files: Files, tmp_pat
         ({"cells": [{"outputs": [{"data": {MIME: {"rows": 1}}}]}]}, "no table"),
     ],
 )
-def test_j03_rows_that_are_for_no_file_of_the_report_change_nothing(files: Files, tmp_path: Path, document: Any, why: str) -> None:
+def test_j03_rows_that_are_for_no_file_of_the_report_change_nothing(
+    files: Files, tmp_path: Path, document: Any, why: str
+) -> None:
     """J03: what a notebook names is rows, and never a path."""
     files.bind("r1", bound())
     with pytest.raises(NotWritten) as refused:
@@ -129,7 +136,9 @@ def test_a_group_that_is_not_there_is_said(files: Files) -> None:
     assert "there is no group nobody-is-in-it" in refused.value.problem.why
 
 
-def test_weakness_3_a_correction_that_fails_leaves_what_was_there_and_can_be_had_again(files: Files, tmp_path: Path) -> None:
+def test_weakness_3_a_correction_that_fails_leaves_what_was_there_and_can_be_had_again(
+    files: Files, tmp_path: Path
+) -> None:
     """A rerun that failed was forgotten and the old value stayed for good; here the run has failed, and is asked for anew."""
     files.bind("r1", bound({}))
     files.keep("r1", MARCH, ran(({}, rows("1"))))

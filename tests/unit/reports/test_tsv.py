@@ -87,7 +87,14 @@ def test_a_run_writes_no_day_that_it_is_not_about() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["date\tn\r\nsoon\t1\r\n", "date\tn\r\n2026-02-30\t1\r\n", "date\tdate\r\n", "date\tn\r\n2026-03-01\r\n", "date\tn\r\n\t1\r\n", '"a\tb'],
+    [
+        "date\tn\r\nsoon\t1\r\n",
+        "date\tn\r\n2026-02-30\t1\r\n",
+        "date\tdate\r\n",
+        "date\tn\r\n2026-03-01\r\n",
+        "date\tn\r\n\t1\r\n",
+        '"a\tb',
+    ],
 )
 def test_what_is_no_data_file_is_not_written_over(text: str) -> None:
     with pytest.raises(Invalid):

@@ -64,8 +64,14 @@ def test_a_configuration_is_read() -> None:
         ("{granularity: days}", "starts must be a day, as 2026-03-01"),
         ("{granularity: days, starts: 2026-01-01, lag: soon}", "lag must be a whole number from 0 on"),
         ("{granularity: days, starts: 2026-01-01, lag: true}", "lag must be a whole number from 0 on"),
-        ("{granularity: days, starts: 2026-01-01, max_data_points: 0}", "max_data_points must be a whole number from 1"),
-        ("{granularity: days, starts: 2026-01-01, db: lgo}", "the database lgo is not among the databases. Did you mean"),
+        (
+            "{granularity: days, starts: 2026-01-01, max_data_points: 0}",
+            "max_data_points must be a whole number from 1",
+        ),
+        (
+            "{granularity: days, starts: 2026-01-01, db: lgo}",
+            "the database lgo is not among the databases. Did you mean",
+        ),
         ("{granularity: days, starts: 2026-01-01, execute: ../secret}", "execute must name a file of the folder"),
         ("{granularity: days, starts: 2026-01-01, execute: /etc/x}", "execute must name a file of the folder"),
         ("{granularity: days, starts: 2026-01-01, explode_by: {w: '../x, b'}}", "cannot be a file's name here"),
@@ -73,7 +79,7 @@ def test_a_configuration_is_read() -> None:
         ("{granularity: days, starts: 2026-01-01, explode_by: {import: 'a, b'}}", "cannot be a placeholder here"),
         ("{granularity: days, starts: 2026-01-01, explode_by: {year: 'a, b'}}", "cannot be a placeholder here"),
         ("{granularity: days, starts: 2026-01-01, type: perl}", "type is perl; it can be sql, hive, script"),
-        ("yes", "nothing stands below its name"),
+        ("yes", "is no list of keys"),
     ],
 )
 def test_a_report_that_cannot_be_read_is_named_with_why(text: str, why: str) -> None:
@@ -91,8 +97,13 @@ def test_a_name_that_leads_elsewhere_is_no_report() -> None:
 
 
 def test_what_is_not_known_beside_reports_is_noted() -> None:
-    found = config("defualts: {}\ndatabases: {a: {hots: x}}\nreports: {a: {type: hive, granularity: days, starts: 2026-01-01}}\n")
-    assert found.notes == ("defualts was not read: Did you mean defaults?", "databases.a.hots was not read: Did you mean host?")
+    found = config(
+        "defualts: {}\ndatabases: {a: {hots: x}}\nreports: {a: {type: hive, granularity: days, starts: 2026-01-01}}\n"
+    )
+    assert found.notes == (
+        "defualts was not read: Did you mean defaults?",
+        "databases.a.hots was not read: Did you mean host?",
+    )
 
 
 def test_too_many_files_are_refused() -> None:

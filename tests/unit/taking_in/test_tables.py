@@ -34,7 +34,11 @@ def test_a_database_that_a_placeholder_says_is_a_word_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("dialect", "template", "text"),
     [
-        ("hive", "SELECT a.b.c FROM event.usage a WHERE year = {year}", "SELECT a.b.c FROM lake.event.usage a WHERE year = :year"),
+        (
+            "hive",
+            "SELECT a.b.c FROM event.usage a WHERE year = {year}",
+            "SELECT a.b.c FROM lake.event.usage a WHERE year = :year",
+        ),
         ("hive", "SELECT x FROM usage", "SELECT x FROM lake.default.usage"),
         ("", "SELECT x FROM wmf.views;", "SELECT x FROM lake.wmf.views"),
     ],
@@ -60,4 +64,10 @@ def test_what_swap_does_not_run_is_said(template: str, why: str) -> None:
 
 def test_the_name_of_a_database_is_a_name() -> None:
     with pytest.raises(Left, match="no database's name"):
-        located(translate("SELECT 1 FROM page", {"w": ("a b",)}), "mysql", "wikis", Database(placeholder="w"), {"w": ("a b",)})
+        located(
+            translate("SELECT 1 FROM page", {"w": ("a b",)}),
+            "mysql",
+            "wikis",
+            Database(placeholder="w"),
+            {"w": ("a b",)},
+        )

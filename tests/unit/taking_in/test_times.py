@@ -55,12 +55,21 @@ def test_periods_are_those_that_are_over() -> None:
     assert list(periods(Unit.DAYS, date(2026, 3, 1), 0, NOW)) == [date(2026, 3, day) for day in (1, 2, 3)]
     assert list(periods(Unit.DAYS, date(2026, 3, 1), 40_000, NOW)) == [date(2026, 3, day) for day in (1, 2)]
     assert list(periods(Unit.WEEKS, date(2026, 2, 18), 0, NOW)) == [date(2026, 2, 15), date(2026, 2, 22)]
-    assert list(periods(Unit.MONTHS, date(2025, 12, 31), 0, NOW)) == [date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1)]
+    assert list(periods(Unit.MONTHS, date(2025, 12, 31), 0, NOW)) == [
+        date(2025, 12, 1),
+        date(2026, 1, 1),
+        date(2026, 2, 1),
+    ]
     assert list(periods(Unit.DAYS, date(2030, 1, 1), 0, NOW)) == []
 
 
 def test_what_a_file_lacks_is_known_gaps_too() -> None:
     starts = date(2026, 2, 25)
     there = {date(2026, 2, 25), date(2026, 2, 27), date(2026, 3, 3)}
-    assert missing(Unit.DAYS, starts, 0, NOW, there) == [date(2026, 2, 26), date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 2)]
+    assert missing(Unit.DAYS, starts, 0, NOW, there) == [
+        date(2026, 2, 26),
+        date(2026, 2, 28),
+        date(2026, 3, 1),
+        date(2026, 3, 2),
+    ]
     assert missing(Unit.DAYS, starts, 0, NOW, there, most=2) == [date(2026, 3, 2)]

@@ -1,1 +1,1 @@
-"""`swap reports import`: takes over what reportupdater ran: its configuration and queries become notebooks and reports."""
+"""`swap reports import`: what reportupdater ran becomes notebooks and reports."""

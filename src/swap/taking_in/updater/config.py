@@ -141,21 +141,19 @@ def read(text: bytes, values_of: Callable[[str], list[str] | None]) -> Config:
         raise _wrong("it has no reports")
     if len(reports) > MOST_REPORTS:
         raise _wrong(f"it has more than {MOST_REPORTS:,} reports")
-    notes = [f"{name} was not read: {_near(name, _TOP)}" for name in raw if name not in _TOP]
+    notes = [f"{_cut(name)} was not read: {_near(name, _TOP)}" for name in raw if name not in _TOP]
     databases = raw.get("databases") or {}
     defaults = raw.get("defaults") or {}
     if not isinstance(databases, dict) or not isinstance(defaults, dict):
         raise _wrong("its databases and its defaults must be names with something below them")
     for name, said in databases.items():
-        if isinstance(said, dict):
-            notes += [f"databases.{name}.{key} was not read: {_near(key, _DATABASE)}" for key in said if key not in _DATABASE]  # fmt: skip
+        wrong = [key for key in said if key not in _DATABASE] if isinstance(said, dict) else []
+        notes += [f"databases.{_cut(name)}.{_cut(key)} was not read: {_near(key, _DATABASE)}" for key in wrong]
     entries: list[Entry] = []
     left: list[tuple[str, str]] = []
     for key, said in reports.items():
         try:
-            if not isinstance(said, dict):
-                raise Left("nothing stands below its name")
-            entries.append(_entry(key, {**defaults, **said}, databases, values_of))
+            entries.append(_entry(key, said, defaults, databases, values_of))
         except Left as why:
             left.append((_cut(key), str(why)))
     return Config(tuple(entries), tuple(left), tuple(notes))
@@ -178,9 +176,16 @@ def _loaded(text: bytes) -> dict[str, Any]:
 
 
 def _entry(
-    key: Any, said: Mapping[str, Any], databases: Mapping[str, Any], values_of: Callable[[str], list[str] | None]
+    key: Any,
+    own: Any,
+    defaults: Mapping[str, Any],
+    databases: Mapping[str, Any],
+    values_of: Callable[[str], list[str] | None],
 ) -> Entry:
-    """Return one report.  Raises Left."""
+    """Return one report, what is its own before what is for all.  Raises Left."""
+    if own is not None and not isinstance(own, dict):
+        raise Left("what stands below its name is no list of keys")
+    said = {**defaults, **(own or {})}
     if not isinstance(key, str) or not PLAIN.fullmatch(key):
         raise Left("its name cannot be a file's name here")
     if wrong := [name for name in said if name not in _REPORT]:

@@ -46,7 +46,9 @@ def located(
         if at is None or (not table.db and table.name.casefold() in aliases and not _is_defined_by(table)):
             continue
         if table.catalog:
-            raise Left(f"its query names {table.catalog}.{table.db}.{table.name}, which is more than a database's table")
+            raise Left(
+                f"its query names {table.catalog}.{table.db}.{table.name}, which is more than a database's table"
+            )
         places[at] = f"{source}." if table.db else f"{source}.{_database(database, names, text, explode)}."
     for at, prefix in sorted(places.items(), reverse=True):
         text = text[:at] + prefix + text[at:]

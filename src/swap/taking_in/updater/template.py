@@ -69,9 +69,9 @@ _Fields = list[tuple[str, str | None, str]]
 def translate(template: str, explode: Mapping[str, Sequence[str]]) -> Statement:
     """Return a template as a statement; `explode` has each placeholder's values.  Raises Left.
 
-    >>> made = translate("SELECT DATE('{from_timestamp}') AS d, COUNT(*) AS {wiki} FROM {wiki}.page", {"wiki": ["dewiki"]})
+    >>> made = translate("SELECT '{from_timestamp}' AS d, COUNT(*) AS {wiki} FROM {wiki}.page", {"wiki": ["dewiki"]})
     >>> made.text
-    'SELECT DATE(:from_timestamp) AS d, COUNT(*) AS name_1_wiki FROM name_1_wiki.page'
+    'SELECT :from_timestamp AS d, COUNT(*) AS name_1_wiki FROM name_1_wiki.page'
     >>> made.params, made.names
     ({'from_timestamp': 'f"{start:%Y%m%d%H%M%S}"'}, {'name_1_wiki': 'wiki'})
     """

@@ -1,4 +1,4 @@
-"""When a report of reportupdater's ran, and about which days: as a schedule of SWAP's, and the periods that are missing.
+"""When a report of reportupdater's ran, and about which days: as a schedule of SWAP's, and periods that are missing.
 
 Pure values.  All of it is in UTC, and weeks begin on Sunday, as there.
 """
