@@ -74,7 +74,7 @@ class Kernel:
 
     @property
     def period(self) -> Any:
-        return SimpleNamespace(or_last=lambda unit: SimpleNamespace(start=START, end=END))
+        return SimpleNamespace(or_last=lambda _unit: SimpleNamespace(start=START, end=END))
 
     def sql(self, statement: str, params: dict[str, Any] | None = None, *, dialect: str | None = None) -> object:
         return self._sql(statement, params or {}, dialect=dialect)
