@@ -58,7 +58,7 @@ def _as_text(rows: Any) -> tuple[list[str], list[list[str | None]]]:
                 Problem(
                     f"The first column, {columns[0]}, is no day.",
                     why="A data file has its days there, as 2026-03-01.",
-                    todo="Let the statement begin with the day: SELECT CAST(:from_date AS DATE) AS date, ….",
+                    todo="Let the statement name the day first.",
                 )
             )
     if sum(len(value or "") for row in lines for value in row) > MOST_CHARACTERS:

@@ -211,9 +211,10 @@ def _draft(folder: int, content: bytes, group: str) -> str:
     """Write a file beside the one whose place it is to take, and return its name.  Raises OSError."""
     name = f".swap-{secrets.token_hex(8)}"
     try:
-        with os.fdopen(os.open(name, _WRITE, 0o644, dir_fd=folder), "wb") as file:
+        with os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
             if group:
-                give(file.fileno(), group)
+                _give(file.fileno(), group)
+            os.fchmod(file.fileno(), 0o640)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -223,14 +224,13 @@ def _draft(folder: int, content: bytes, group: str) -> str:
     return name
 
 
-def give(descriptor: int, group: str) -> None:
-    """Let a group, and nobody else, read an open file beside its owner.  Raises OSError."""
+def _give(descriptor: int, group: str) -> None:
+    """Give an open file to a group.  Raises OSError."""
     try:
         number = grp.getgrnam(group).gr_gid
     except KeyError:
         raise OSError(f"there is no group {group} on this machine") from None
     os.fchown(descriptor, -1, number)
-    os.fchmod(descriptor, 0o640)
 
 
 def _place(folder: int, draft: str, name: str) -> None:

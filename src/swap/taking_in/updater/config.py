@@ -113,7 +113,7 @@ class Config:
     notes: tuple[str, ...]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] # it has no types
     """Plain values alone; a key that stands twice is an error, and lists that are merged are not followed."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -127,7 +127,8 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise yaml.YAMLError(f"{_cut(key.value)} stands there twice")
             seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
 
 
 def read(text: bytes, values_of: Callable[[str], list[str] | None]) -> Config:
