@@ -161,7 +161,7 @@ def shown(document: Any) -> dict[Values, Table]:
 
 
 def _said(document: Any) -> Iterator[Any]:
-    for cell in document.get("cells", ()):
+    for cell in (document or {}).get("cells", ()):
         for output in cell.get("outputs", ()):
             data = output.get("data")
             if isinstance(data, dict) and MIME in data:

@@ -222,6 +222,21 @@ def test_a_report_that_was_written_anew_keeps_the_file_from_the_next_import_on(p
     assert press.files.binding(made.id) is not None
 
 
+def test_another_value_in_the_configuration_is_another_file(press: Press, tmp_path: Path) -> None:
+    folder = tmp_path / "codemirror"
+    shutil.copytree(FOLDERS / "codemirror", folder)
+    press.takes(folder)
+    with (folder / "sql/wiki_dbs.txt").open("a") as file:
+        file.write("\nptwiki\n")
+    assert (
+        "users_with_highlighting: was there, and its report keeps the files that the configuration says now"
+        in press.takes(folder)
+    )
+    binding = press.files.binding(press.report("reportupdater/codemirror/users_with_highlighting.ipynb").id)
+    assert binding is not None
+    assert binding.explode == {"wiki_db": ("dewiki", "frwiki", "enwiki", "ptwiki")}
+
+
 def test_weakness_4_a_slow_report_keeps_no_other_of_its_folder_waiting(press: Press) -> None:
     """One lock for a folder and one report after the other; each report is a run of its own here, with an end to its time."""
     press.takes(FOLDERS / "codemirror")

@@ -148,11 +148,16 @@ def test_weakness_7_a_notebook_says_of_which_query_it_is(folder: Folder) -> None
     said = planned(folder, "codemirror")["toggles"].document["cells"][0]["source"]
     query = folder.text("hive/toggles.hql", 9_999)
     assert query is not None
-    assert f"`metrics/codemirror/config.yaml`, query `hive/toggles.hql` (SHA-256 `{content.digest(query.encode())[:16]}…`)" in said
+    assert (
+        f"`metrics/codemirror/config.yaml`, query `hive/toggles.hql` (SHA-256 `{content.digest(query.encode())[:16]}…`)"
+        in said
+    )
 
 
 def test_what_cannot_be_translated_is_a_notebook_that_says_why(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("databases: {a: {db: log}}\nreports: {one: {db: a, granularity: days, starts: 2026-01-01}}")
+    (tmp_path / "config.yaml").write_text(
+        "databases: {a: {db: log}}\nreports: {one: {db: a, granularity: days, starts: 2026-01-01}}"
+    )
     (tmp_path / "one.sql").write_text("SELECT {from_date}, '```'")
     made = planned(Folder(tmp_path), "x")["one"]
     assert made.schedule is None

@@ -83,6 +83,11 @@ def test_weakness_5_braces_stand_once() -> None:
     assert made.text == "SELECT json_extract(x, '$.{a}') FROM t WHERE w = :wiki"
 
 
+def test_names_that_begin_with_digits_get_their_quotes() -> None:
+    made = translate("SELECT a.2017_on, 1e5, 0x1F, 1_000, x2_y AS 0_to_2 FROM {wiki}2_b", {"wiki": ("dewiki",)})
+    assert made.text == "SELECT a.`2017_on`, 1e5, 0x1F, 1_000, x2_y AS `0_to_2` FROM name_1_wiki2_b"
+
+
 def test_a_word_for_a_name_is_none_that_stands_there() -> None:
     made = translate("SELECT name_1_wiki FROM {wiki}.page", {"wiki": ("dewiki",)})
     assert made.text == "SELECT name_1_wiki FROM name_1_wiki_.page"

@@ -246,16 +246,20 @@ class Taking:
         return self._settings.keep.person_bytes
 
     def _known(self, conn: Connection, person_id: str, path: str, binding: Binding) -> str:
-        """Let the report of a notebook that is there keep the files, if none does; return what is to be said."""
+        """Let the report of a notebook that is there keep these files; return what is to be said of it."""
         head = notebooks.find(conn, person_id, path)
         assert head is not None
         reports = [each for each in store.of_notebook(conn, head.notebook_id) if each.person_id == person_id]
         if not reports:
             return ", and has no report"
-        if any(self._files.binding(each.id) is not None for each in reports):
+        kept = {each.id: found for each in reports if (found := self._files.binding(each.id)) is not None}
+        if binding in kept.values():
             return ""
+        if len(kept) == 1:
+            self._files.bind(next(iter(kept)), binding)
+            return ", and its report keeps the files that the configuration says now"
         if len(reports) > 1:
-            return ", and has several reports, of which none keeps the file: end those that should not"
+            return ", and has several reports, so that nobody knows which keeps the file: end those that should not"
         self._files.bind(reports[0].id, binding)
         return ", and its report keeps the file from now on"
 

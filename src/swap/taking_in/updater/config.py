@@ -271,14 +271,14 @@ def _whole(said: Mapping[str, Any], key: str, default: int | None, *, least: int
     value = said.get(key, default)
     if value is not default and (type(value) is not int or not least <= value < 10**9):
         raise Left(f"{key} must be a whole number from {least} on")
-    return value
+    return None if value is None else int(value)
 
 
 def _text(said: Mapping[str, Any], key: str, default: str) -> str:
     value = said.get(key, default)
     if not isinstance(value, str) or len(value) > 200:
         raise Left(f"{key} must be a short text")
-    return value
+    return str(value)
 
 
 def _path(path: str) -> str:

@@ -45,10 +45,11 @@ def unmade(entry: Entry, folder: str, query: str, why: str) -> dict[str, Any]:
             f"It was called with the first day of its period and the first day after it{given}, and printed rows."
         )
     call = ", ".join(["rows", *(f"{name}=…" for name in entry.explode)])
+    weeks = " (for weeks from Sunday on as cron has it, `0 0 * * 0`, in UTC)" if entry.unit is Unit.WEEKS else ""
     said.append(
         f"Write below what makes its rows, with the period's day in the first column, and let `swap.data_file({call})`"
-        " show them. Then choose *Run regularly*, and ask those who run SWAP to import the folder again: they tie the"
-        " report to its file."
+        f" show them. Then choose *Run regularly*{weeks}, and ask those who run SWAP to import the folder again: they"
+        " tie the report to its file."
     )
     return _notebook([_text("\n\n".join(said)), _code(_period(entry))])
 

@@ -19,6 +19,8 @@ from swap.taking_in.updater.config import Left
 TEMPLATE_BYTES: Final = 65_536
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """A value that may be part of a name in a statement."""
+_DIGITS_FIRST: Final = re.compile(r"(?<![\w$])[0-9]+_\w*[A-Za-z]\w*")
+"""A name that MySQL reads without quotes, and SWAP with them: 2017_enabled."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _SPEC: Final = re.compile(r"0?[0-9]?d?")
 _MOMENTS: Final = {
@@ -152,7 +154,9 @@ def _words(made: _Made, fields: _Fields, *, quoted: bool) -> str:
     """Return what stands without quotes, or is a quoted name, with numbers and names in place of placeholders."""
     parts: list[str] = []
     for at, (before, name, _) in enumerate(fields):
-        parts.append(before)
+        # What follows a placeholder at once is a part of its name.
+        whole = quoted or (at > 0 and bool(re.match(r"\w", before)))
+        parts.append(before if whole else _DIGITS_FIRST.sub(r"`\g<0>`", before))
         if name is None:
             continue
         after = fields[at + 1][0] if at + 1 < len(fields) else ""
