@@ -41,12 +41,12 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Folder]:
     opened.close()
 
 
-def planned(folder: Folder, name: str, chosen: dict[str, str] | None = None) -> dict[str, Planned]:
+def planned(folder: Folder, chosen: dict[str, str] | None = None) -> dict[str, Planned]:
     text = folder.read("config.yaml", config.CONFIG_BYTES)
     assert text is not None
     found = config.read(text, folder.lines)
     assert (found.left, found.notes) == ((), ())
-    return {each.key: plan(each, f"metrics/{name}", folder, SOURCES, chosen or {}) for each in found.entries}
+    return {each.key: plan(each, folder, SOURCES, chosen or {}) for each in found.entries}
 
 
 class Kernel:
@@ -90,7 +90,7 @@ class Kernel:
 
 @pytest.mark.parametrize("folder", ["browser"], indirect=True)
 def test_weekly_shares_of_one_source_in_swaps_own_sql(folder: Folder) -> None:
-    made = planned(folder, "browser", {"lake": "lake"})
+    made = planned(folder, {"lake": "lake"})
     assert list(made) == ["all_sites_by_access_method", "all_sites_by_access_method_percent", "desktop_by_country", "mobile_by_country", "all_sites_by_browser"]  # fmt: skip
     first = made["all_sites_by_access_method"]
     assert (str(first.schedule), first.dialect, first.entry.unit) == ("week 1 00:00 7", "", Unit.WEEKS)
@@ -106,7 +106,7 @@ def test_weekly_shares_of_one_source_in_swaps_own_sql(folder: Folder) -> None:
 
 @pytest.mark.parametrize("folder", ["page-creation"], indirect=True)
 def test_a_report_of_each_wiki_asks_each(folder: Folder) -> None:
-    made = planned(folder, "page-creation")["pagecreations_main_bots"]
+    made = planned(folder)["pagecreations_main_bots"]
     kernel = Kernel().run(made.document)
     assert [each[2] for each in kernel.asked] == ["mysql", "mysql"]
     first, second = (each[0] for each in kernel.asked)
@@ -118,7 +118,7 @@ def test_a_report_of_each_wiki_asks_each(folder: Folder) -> None:
 
 @pytest.mark.parametrize("folder", ["codemirror"], indirect=True)
 def test_hive_and_mysql_each_in_its_own_words(folder: Folder) -> None:
-    made = planned(folder, "codemirror")
+    made = planned(folder)
     toggles = Kernel().run(made["toggles"].document)
     ((statement, params, dialect),) = toggles.asked
     assert "FROM hive.event.CodeMirrorUsage" in statement
@@ -133,7 +133,7 @@ def test_hive_and_mysql_each_in_its_own_words(folder: Folder) -> None:
 @pytest.mark.parametrize("folder", ["browser"], indirect=True)
 def test_weakness_6_a_script_is_not_run_and_its_notebook_says_what_is_to_be_written(folder: Folder) -> None:
     """Hive was run by a script whose errors went nowhere; no script is run, and a statement's error ends the run."""
-    made = planned(folder, "browser", {"lake": "lake"})["all_sites_by_browser"]
+    made = planned(folder, {"lake": "lake"})["all_sites_by_browser"]
     assert made.schedule is None
     said = made.document["cells"][0]["source"]
     assert "It does not run by itself yet**: it is a script" in said
@@ -145,12 +145,11 @@ def test_weakness_6_a_script_is_not_run_and_its_notebook_says_what_is_to_be_writ
 @pytest.mark.parametrize("folder", ["codemirror"], indirect=True)
 def test_weakness_7_a_notebook_says_of_which_query_it_is(folder: Folder) -> None:
     """Nothing told which code had made a row; a run has a version, and the version says where it came from."""
-    said = planned(folder, "codemirror")["toggles"].document["cells"][0]["source"]
+    said = planned(folder)["toggles"].document["cells"][0]["source"]
     query = folder.text("hive/toggles.hql", 9_999)
     assert query is not None
     assert (
-        f"`metrics/codemirror/config.yaml`, query `hive/toggles.hql` (SHA-256 `{content.digest(query.encode())[:16]}…`)"
-        in said
+        f"`codemirror/config.yaml`, query `hive/toggles.hql` (SHA-256 `{content.digest(query.encode())[:16]}…`)" in said
     )
 
 
@@ -159,7 +158,7 @@ def test_what_cannot_be_translated_is_a_notebook_that_says_why(tmp_path: Path) -
         "databases: {a: {db: log}}\nreports: {one: {db: a, granularity: days, starts: 2026-01-01}}"
     )
     (tmp_path / "one.sql").write_text("SELECT {from_date}, '```'")
-    made = planned(Folder(tmp_path), "x")["one"]
+    made = planned(Folder(tmp_path))["one"]
     assert made.schedule is None
     assert "is a subtraction" in made.why
     assert "````sql\nSELECT {from_date}, '```'\n````" in made.document["cells"][0]["source"]
@@ -189,7 +188,7 @@ def test_a_source_is_chosen_where_there_are_several(folder: Folder) -> None:
     assert text is not None
     entry = config.read(text, folder.lines).entries[0]
     with pytest.raises(Left, match="Say --source wikis=SOURCE"):
-        plan(entry, "x", folder, two, {})
-    assert plan(entry, "x", folder, two, chosen_of(["wikis=others"])).dialect == "mysql"
+        plan(entry, folder, two, {})
+    assert plan(entry, folder, two, chosen_of(["wikis=others"])).dialect == "mysql"
     with pytest.raises(Left, match="nowhere is no source"):
-        plan(entry, "x", folder, two, {"wikis": "nowhere"})
+        plan(entry, folder, two, {"wikis": "nowhere"})

@@ -52,6 +52,7 @@ class Folder:
     """A folder with a configuration and its queries; nothing outside of it is read, whatever is named or linked."""
 
     def __init__(self, path: Path) -> None:
+        self.name = path.absolute().name
         try:
             self._opened = os.open(path, OPEN_DIRECTORY)
         except OSError as error:
@@ -135,14 +136,14 @@ def source_of(entry: Entry, sources: Mapping[str, Source], chosen: Mapping[str, 
     return found[0]
 
 
-def plan(entry: Entry, where: str, folder: Folder, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
+def plan(entry: Entry, folder: Folder, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
     """Return what becomes of a report.  Raises Left where not even a notebook is made."""
     query = folder.text(entry.query, template.TEMPLATE_BYTES)
     if query is None:
         raise Left(f"its query {entry.query} is not there")
     if entry.kind is Kind.SCRIPT:
         why = "it is a script, and SWAP runs no programs of a report's"
-        return Planned(entry, notebook.unmade(entry, where, query, why), None, why)
+        return Planned(entry, notebook.unmade(entry, folder.name, query, why), None, why)
     source = source_of(entry, sources, chosen)
     dialect = tables.dialect_of(sources[source], entry.kind)
     try:
@@ -150,8 +151,8 @@ def plan(entry: Entry, where: str, folder: Folder, sources: Mapping[str, Source]
         translated = template.translate(query, entry.explode)
         statement = tables.located(translated, dialect, source, entry.database, entry.explode)
     except Left as why:
-        return Planned(entry, notebook.unmade(entry, where, query, str(why)), None, str(why))
-    return Planned(entry, notebook.made(entry, where, query, statement, dialect), due, dialect=dialect)
+        return Planned(entry, notebook.unmade(entry, folder.name, query, str(why)), None, str(why))
+    return Planned(entry, notebook.made(entry, folder.name, query, statement, dialect), due, dialect=dialect)
 
 
 class Taking:
@@ -194,7 +195,7 @@ class Taking:
         count.left += [f"{key}: {why}" for key, why in found.left]
         for entry in found.entries:
             try:
-                planned = plan(entry, into, folder, self._settings.sources, chosen)
+                planned = plan(entry, folder, self._settings.sources, chosen)
                 self._take(planned, name, person_id, into, count)
             except (Left, SwapError) as why:
                 count.left.append(f"{entry.key}: {why}")
