@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from swap import errors
 from swap.client.catalog import columns, describe, sources, tables
+from swap.client.data_file import data_file
 from swap.client.environment import environment
 from swap.client.expect import expect
 from swap.client.extension import load as load_ipython_extension
@@ -19,6 +20,7 @@ from swap.client.result import Result
 __all__ = [
     "Result",
     "columns",
+    "data_file",
     "describe",
     "environment",
     "errors",

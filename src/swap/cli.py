@@ -150,6 +150,19 @@ def reports_export(config: Path) -> None:
     _become([*PYTHON, "swap.scheduled", str(config), "export"])
 
 
+@reports_group.command(name="import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--person", required=True, help="Whom the reports run as, by name; they let each run.")
+@click.option("--into", help="The folder of their files below reports.files; by default called as FOLDER.")
+@click.option(
+    "--source", "sources", multiple=True, help="Which source a database of the configuration is: dbstore=mediawiki."
+)
+@CONFIG
+def reports_import_command(folder: Path, person: str, into: str | None, sources: tuple[str, ...], config: Path) -> None:
+    """Take over the reports of a folder of reportupdater's: its config.yaml, and the queries beside it."""
+    _become([*PYTHON, "swap.taking_in.updater", str(config), str(folder), person, into or "", *sources])
+
+
 @main.group(name="config")
 def config_group() -> None:
     """Look at the settings."""

@@ -71,8 +71,10 @@ def last(unit: str, now: datetime) -> Interval:
     return Interval(*(each.replace(tzinfo=UTC) if now.tzinfo is UTC else each.astimezone() for each in days))
 
 
-def days_before(unit: str, today: date) -> tuple[date, date]:
+def days_before(unit: str, today: date, first: int = 1) -> tuple[date, date]:
     """Return the first day of the last complete day, week or month before a day, and the first day after it.
+
+    Weeks begin on the day `first`, from 1 for Monday on.
 
     >>> days_before("week", date(2026, 11, 30))
     (datetime.date(2026, 11, 23), datetime.date(2026, 11, 30))
@@ -80,7 +82,7 @@ def days_before(unit: str, today: date) -> tuple[date, date]:
     if unit == "day":
         return today - timedelta(days=1), today
     if unit == "week":
-        over = today - timedelta(days=today.weekday())
+        over = today - timedelta(days=(today.isoweekday() - first) % 7)
         return over - timedelta(days=7), over
     over = today.replace(day=1)
     return (over - timedelta(days=1)).replace(day=1), over

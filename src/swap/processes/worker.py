@@ -9,6 +9,7 @@ import sys
 from swap import logs, runtime, settings
 from swap.db import engine
 from swap.launch.rules import rules
+from swap.reports.files import Files
 from swap.reports.worker import Means, Worker
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -37,6 +38,7 @@ def run(known: Settings, here: Runtime) -> None:
             run_seconds=known.reports.run_minutes * 60,
             person_bytes=known.keep.person_bytes,
             new_id=lambda: secrets.token_hex(10),
+            files=None if known.reports.files is None else Files(known.reports.files),
         )
     )
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -21,6 +21,18 @@ class ReportScheduled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportTakenOver(Event):
+    """Whoever runs SWAP took a report over from elsewhere, for the person of this event, and it is paused."""
+
+    event: ClassVar[str] = "report-taken-over"
+    report_id: str
+    notebook_id: str
+    version: int
+    schedule: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportAccepted(Event):
     """The person whom a report runs as lets a version of its notebook run, with the groups they have then."""
 
@@ -186,6 +198,7 @@ class ReportWebhookChanged(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
+    ReportTakenOver,
     ReportAccepted,
     ReportStateChanged,
     ReportRunAsked,

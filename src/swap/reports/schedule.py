@@ -24,6 +24,8 @@ from swap.reports.cron import Cron
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
+_MONDAY: Final = 1
+_SUNDAY: Final = 7
 _YEARS: Final = 9
 """A leap day can be as far away as eight."""
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -43,7 +45,10 @@ class Every(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often, at which local time; `day` is of the month, or of the week from 1 for Monday on."""
+    """How often, at which local time; `day` is of the month, or of the week from 1 for Monday on.
+
+    Weeks begin on the day `first`, which is Monday or, for who counts so, Sunday.
+    """
 
     every: Every
     zone: ZoneInfo
@@ -51,6 +56,7 @@ class Schedule:
     day: int = 1
     fields: str = ""
     """Five fields of cron."""
+    first: int = _MONDAY
 
     @classmethod
     def read(cls, text: str, zone: str) -> Self:
@@ -66,19 +72,22 @@ class Schedule:
             return cls(Every.CRON, where, fields=" ".join(rest.lower().split()))
         if every not in set(Every):
             raise _wrong()
+        first = _MONDAY
+        if every == Every.WEEK and rest.endswith(f" {_SUNDAY}"):
+            rest, first = rest.removesuffix(f" {_SUNDAY}"), _SUNDAY
         day, at = rest.split() if rest.count(" ") == 1 else ("1", rest)
         found = _TIME.fullmatch(at)
         most = {Every.WEEK: 7, Every.MONTH: 31}.get(Every(every), 1)
         if found is None or not (day.isascii() and day.isdigit() and 1 <= int(day) <= most):
             raise _wrong()
-        return cls(Every(every), where, time(int(found[1]), int(found[2])), int(day))
+        return cls(Every(every), where, time(int(found[1]), int(found[2])), int(day), first=first)
 
     def __str__(self) -> str:
         """Return it as it is kept."""
         if self.every is Every.CRON:
             return f"cron {self.fields}"
         day = f"{self.day} " if self.every in {Every.WEEK, Every.MONTH} else ""
-        return f"{self.every} {day}{self.at:%H:%M}"
+        return f"{self.every} {day}{self.at:%H:%M}" + (f" {self.first}" if self.first != _MONDAY else "")
 
     @property
     def words(self) -> str:
@@ -93,7 +102,8 @@ class Schedule:
         if self.every is Every.DAY:
             return f"every day at {at}"
         if self.every is Every.WEEK:
-            return f"every {WEEKDAYS[self.day - 1]} at {at}"
+            weeks = ", weeks from Sunday on" if self.first == _SUNDAY else ""
+            return f"every {WEEKDAYS[self.day - 1]} at {at}{weeks}"
         if self.every is Every.MONTH:
             on = "its last day" if self.day == 31 else f"day {self.day}"
             return f"every month on {on} at {at}"
@@ -149,7 +159,7 @@ class Schedule:
         if self.every is Every.HOUR:
             end = due_at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
             return Interval(end - _HOUR, end)
-        begin, over = days_before(self.every, local.date())
+        begin, over = days_before(self.every, local.date(), self.first)
         return Interval(_first(begin, self.zone), _first(over, self.zone))
 
     def _ever(self, after: datetime) -> Iterator[datetime]:

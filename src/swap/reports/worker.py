@@ -12,8 +12,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import psycopg
@@ -25,7 +25,8 @@ from swap.errors import Problem, SwapError, Unavailable
 from swap.launch.model import Rules
 from swap.notebooks import editions
 from swap.reports import data, execution, parameters, runs, store
-from swap.reports.model import Claimed, Outcome
+from swap.reports.files import Files, NotWritten
+from swap.reports.model import Claimed, Outcome, RunState
 
 LOOK_SECONDS: Final = 60.0
 """It looks as often also when nothing is due, so that a clock that was set is followed."""
@@ -50,6 +51,8 @@ class Means:
     person_bytes: int
     """That one person's notebooks may take."""
     new_id: Callable[[], str]
+    files: Files | None = None
+    """Where data files are, if the site has any."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -200,8 +203,16 @@ class Worker:
         try:
             with self._means.engine.begin() as conn:
                 state = runs.finish(conn, claimed, outcome, self._means.now(), self._means.person_bytes)
+                # The last step before the transaction ends: an edition whose rows are not in their file is none.
+                if state is RunState.DONE and self._means.files is not None:
+                    self._means.files.keep(claimed.report.id, _days(claimed), outcome.document)
         except Unavailable:
             raise
+        except NotWritten as error:
+            with self._means.engine.begin() as conn:
+                state = runs.finish(
+                    conn, claimed, replace(outcome, problem=error.problem), self._means.now(), self._means.person_bytes
+                )
         except SwapError as error:
             with self._means.engine.begin() as conn:
                 state = runs.finish(conn, claimed, runs.not_kept(error), self._means.now())
@@ -220,3 +231,9 @@ class Worker:
                 time.sleep(AGAIN_SECONDS)
             else:
                 return
+
+
+def _days(claimed: Claimed) -> tuple[date, date]:
+    """Return the first day of a run's period, and the first after it, in its report's zone."""
+    period, zone = claimed.run.period, claimed.report.schedule.zone
+    return period.start.astimezone(zone).date(), period.end.astimezone(zone).date()

@@ -266,6 +266,11 @@ class Reports(Model):
     webhook_ca: Location | None = Field(
         default=None, description="File of the authorities that certify these hosts; by default the system's."
     )
+    files: Location | None = Field(
+        default=None,
+        description="The directory of the data files that reports keep which `swap reports import` took over; each host"
+        " that runs reports has it at this path. Whoever reads it reads what those reports' persons may.",
+    )
 
 
 class Settings(Model):

@@ -17,27 +17,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 
-from sqlalchemy import Engine, select
-
-from swap import apart, disks, homes, runtime, terminal
+from swap import homes, runtime, terminal
 from swap import settings as settings_module
 from swap.db import engine
-from swap.db.tables import person
 from swap.errors import Invalid, Problem, SwapError, Unavailable
 from swap.gateway.notebooks import SAVE_BYTES, received
-from swap.launch import seats
 from swap.notebooks import taken_in
 from swap.notebooks.taken_in import Old
 from swap.runtime import Runtime
 from swap.settings import Settings
 from swap.taking_in import folder as old_folder
+from swap.taking_in import into
 from swap.taking_in.folder import Left
-from swap.taking_in.placing import place
-from swap.walls import powers
+from swap.taking_in.into import Homes
 
 MOST_MEMORY: Final = 3 << 30
 LISTED: Final = 50
@@ -59,15 +54,12 @@ class Importing:
         self._settings, self._here, self._say = settings, here, say
         old_folder.prepare()
         self._store = engine.create(here.database_urls["gateway"], connections=1)
-        self._seats: Engine | None = None
-        if settings.launch.isolation == "user":
-            self._seats = engine.create(here.database_urls["hub"], connections=1)
+        self._homes = Homes(settings, here)
 
     def close(self) -> None:
         """Close the connections."""
-        for each in (self._store, self._seats):
-            if each is not None:
-                each.dispose()
+        self._store.dispose()
+        self._homes.close()
 
     def all_of(self, root: Path) -> int:
         """Take in each person's folder; return the status to end with."""
@@ -89,22 +81,12 @@ class Importing:
             self._say(f"{name}: not taken in. It is no folder, or a link.")
             return
         try:
-            person_id = self._person(name)
             with self._store.connect() as conn:
+                person_id = into.person_id(conn, name)
                 there = taken_in.paths(conn, person_id)
             self._take_in(name, person_id, opened, there)
         finally:
             os.close(opened)
-
-    def _person(self, name: str) -> str:
-        with self._store.connect() as conn:
-            wanted = select(person.c.id).where(person.c.name == name, person.c.removed_at.is_(None))
-            found = conn.scalars(wanted).all()
-        if len(found) == 1:
-            return str(found[0])
-        if found:
-            raise Invalid(Problem("Several people have this name.", todo="Take their folders in one by one, by hand."))
-        raise Invalid(Problem("Nobody of this name has signed in.", todo="Let them sign in once, then run this again."))
 
     def _take_in(self, name: str, person_id: str, opened: int, there: frozenset[str]) -> None:
         count, left = Count(), list[str]()
@@ -144,16 +126,7 @@ class Importing:
 
     def _place(self, person_id: str, path: str, file: bytes) -> None:
         """Put a notebook's file into its person's home.  Raises Left where another is, SwapError."""
-        root, launch = self._here.homes, self._settings.launch
-        if self._seats is None:
-            with homes.entered(root, person_id, create=True) as home:
-                placed = place(home, path, file)
-        else:
-            with self._seats.begin() as asked:
-                uid = seats.uid(asked, launch, person_id)
-            home_path = disks.home(self._settings.state, root, person_id, uid, launch.disk_bytes)
-            placed = bool(apart.run(partial(_place_as, uid, home_path, path, file)))
-        if not placed:
+        if not self._homes.put(person_id, path, file):
             raise Left("another file of this name is in their home")
 
     def _say_all(self, name: str, count: Count, left: list[str], end: Mapping[str, Any]) -> None:
@@ -229,24 +202,13 @@ def _read(opened: int, owner: int, there: frozenset[str], tell: int) -> None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if os.geteuid() == 0:
-            _become(owner)
+            into.become(owner)
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
         with os.fdopen(tell, "wb") as pipe:
             for frame in old_folder.frames(opened, there):
                 old_folder.send(pipe, frame)
     finally:
         os._exit(0)
-
-
-def _place_as(uid: int, home_path: Path, path: str, file: bytes) -> bool:
-    home = os.open(home_path, homes.OPEN_DIRECTORY)
-    _become(uid)
-    return place(home, path, file)
-
-
-def _become(uid: int) -> None:
-    powers.bound()
-    powers.turn_into(uid)
 
 
 def of_running(config: Path, folder: Path) -> int:

@@ -25,6 +25,7 @@ from swap.launch.rules import rules
 from swap.notebooks import saving, shown
 from swap.people import service as people
 from swap.reports import service, store
+from swap.reports.files import Files
 from swap.reports.model import Missed, Overlap, Report, Run, RunState
 from swap.reports.schedule import Schedule
 from swap.reports.worker import Means, Worker
@@ -98,13 +99,14 @@ def new_id() -> str:
 
 @contextlib.contextmanager
 def running(database: services.Database, directory: Path) -> Iterator[Bureau]:
-    """Run a gateway and a worker for the block."""
-    with gateway_running(database, directory) as gateway, working(gateway, directory):
+    """Run a gateway and a worker for the block; data files lie in `files` of the directory."""
+    files = Files(directory / "files")
+    with gateway_running(database, directory) as gateway, working(gateway, directory, files):
         yield Bureau(gateway, directory)
 
 
 @contextlib.contextmanager
-def working(gateway: Gateway, directory: Path) -> Iterator[Worker]:
+def working(gateway: Gateway, directory: Path, files: Files | None = None) -> Iterator[Worker]:
     """Run a worker for the block."""
     sockets = services.temporary_directory()
     here = gateway.runtime.model_copy(
@@ -124,6 +126,7 @@ def working(gateway: Gateway, directory: Path) -> Iterator[Worker]:
         run_seconds=120,
         person_bytes=gateway.settings.keep.person_bytes,
         new_id=new_id,
+        files=files,
     )
     worker = Worker(means)
     thread = threading.Thread(target=worker.run, name="worker")

@@ -1,0 +1,253 @@
+"""Data files that reports keep: which report keeps which, and how a run's rows come into them.
+
+They lie in a directory that the settings name.  Which report may write there, and where, those who run SWAP have said
+(`swap reports import`), in a file below `.reports`; what a notebook says is rows, and never a path.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from swap.client.data_file import MIME
+from swap.errors import Invalid, Problem, SwapError
+from swap.homes import OPEN_DIRECTORY
+from swap.reports import tsv
+from swap.reports.tsv import Table, Unit
+
+BINDINGS: Final = ".reports"
+FILE_BYTES: Final = 200_000_000
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+Values = tuple[tuple[str, str], ...]
+"""Which of a report's files: each placeholder, by name, with its value."""
+
+
+class NotWritten(SwapError):
+    """A data file could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The files of a report."""
+
+    into: str
+    """The folder that they are in."""
+    key: str
+    unit: Unit
+    most: int | None
+    """Of how many periods they have rows."""
+    group: str
+    """The system's group that may read them."""
+    explode: Mapping[str, tuple[str, ...]]
+
+    def path(self, values: Values) -> str:
+        """Return where a file is, as reportupdater named it.
+
+        >>> Binding("metrics", "prefs", Unit.DAYS, None, "", {}).path((("team", "a"), ("wiki", "dewiki")))
+        'metrics/prefs/a/dewiki.tsv'
+        """
+        return "/".join((self.into, self.key, *(value for _, value in values))) + ".tsv"
+
+
+class Files:
+    """The directory of data files."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def bind(self, report_id: str, binding: Binding) -> None:
+        """Say which files a report keeps.  Raises NotWritten."""
+        said = json.dumps(asdict(binding)).encode()
+        with _explained(), self._folder([BINDINGS]) as folder:
+            _place(folder, _draft(folder, said, ""), f"{report_id}.json")
+
+    def binding(self, report_id: str) -> Binding | None:
+        """Return which files a report keeps, if it does.  Raises NotWritten."""
+        with _explained(), self._folder([BINDINGS]) as folder:
+            found = _content(folder, f"{report_id}.json")
+        if found is None:
+            return None
+        said = json.loads(found)
+        explode = {name: tuple(values) for name, values in said.pop("explode").items()}
+        return Binding(**{**said, "unit": Unit(said["unit"])}, explode=explode)
+
+    def table(self, binding: Binding, values: Values) -> Table:
+        """Return what is in one of a report's files now.  Raises NotWritten, Invalid for what is no data file."""
+        *folders, name = binding.path(values).split("/")
+        with _explained(), self._folder(folders) as folder:
+            return _table(folder, name)
+
+    def keep(self, report_id: str, period: tuple[date, date], document: Any) -> None:
+        """Put the rows that an executed notebook shows into its report's files; all are ready before one is in place.
+
+        A report that keeps none shows them, and that is all.  Raises NotWritten.
+        """
+        try:
+            binding = self.binding(report_id)
+        except NotWritten:
+            # A directory that is away is nothing to reports that have no rows for it.
+            if any(True for _ in _said(document)):
+                raise
+            return
+        if binding is None:
+            return
+        try:
+            tables = shown(document)
+            demand_known(binding, tables)
+            with _explained(), ExitStack() as stack:
+                made = [self._made(stack, binding, values, rows, period) for values, rows in tables.items()]
+                for folder, draft, name in made:
+                    _place(folder, draft, name)
+        except (Invalid, UnicodeError) as error:
+            said = error.problem if isinstance(error, Invalid) else Problem("Its data file is not in UTF-8.")
+            why = " ".join(part for part in (said.title, said.why) if part)
+            raise NotWritten(Problem("The report's data file was not written.", why=why, todo=said.todo)) from error
+
+    def _made(
+        self, stack: ExitStack, binding: Binding, values: Values, rows: Table, period: tuple[date, date]
+    ) -> tuple[int, str, str]:
+        """Return a file's folder, the draft that is to take its place, and its name."""
+        *folders, name = binding.path(values).split("/")
+        folder = stack.enter_context(self._folder(folders))
+        merged = tsv.merged(_table(folder, name), rows, period, binding.unit, binding.most)
+        draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), binding.group)
+        stack.callback(_remove, folder, draft)
+        return folder, draft, name
+
+    @contextmanager
+    def _folder(self, names: Sequence[str]) -> Iterator[int]:
+        """Give a folder, made where it is missing; no step to it is a link."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            folder = os.open(self._root, OPEN_DIRECTORY)
+            stack.callback(os.close, folder)
+            for each in names:
+                with suppress(FileExistsError):
+                    os.mkdir(each, dir_fd=folder)
+                folder = os.open(each, OPEN_DIRECTORY, dir_fd=folder)
+                stack.callback(os.close, folder)
+            yield folder
+
+
+def shown(document: Any) -> dict[Values, Table]:
+    """Return the rows for data files that an executed notebook shows.  Raises Invalid."""
+    found: dict[Values, Table] = {}
+    for said in _said(document):
+        try:
+            values = tuple(sorted((str(name), str(value)) for name, value in said["values"].items()))
+            columns = tuple(str(name) for name in said["columns"])
+            rows = tuple(tuple(None if value is None else str(value) for value in row) for row in said["rows"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Invalid(Problem("What the notebook shows for a data file is no table.")) from error
+        if values in found:
+            of = ", ".join(value for _, value in values)
+            raise Invalid(
+                Problem(
+                    f"The notebook shows rows for the same data file twice{f' ({of})' if of else ''}.",
+                    todo="Put them into one table, and call swap.data_file once.",
+                )
+            )
+        found[values] = Table(columns, rows)
+    return found
+
+
+def _said(document: Any) -> Iterator[Any]:
+    for cell in (document or {}).get("cells", ()):
+        for output in cell.get("outputs", ()):
+            data = output.get("data")
+            if isinstance(data, dict) and MIME in data:
+                yield data[MIME]
+
+
+def demand_known(binding: Binding, tables: Mapping[Values, Table]) -> None:
+    """Raise Invalid where a notebook shows no rows, or such for a file that is not its report's."""
+    if not tables:
+        raise Invalid(
+            Problem(
+                "The notebook shows no rows for it.", todo="Let a cell call swap.data_file(rows), also without rows."
+            )
+        )
+    for values in tables:
+        named = dict(values)
+        wrong = [name for name, value in values if value not in binding.explode.get(name, ())]
+        if wrong or named.keys() != binding.explode.keys():
+            given = ", ".join(f"{name} = {value}" for name, value in values) or "no placeholder"
+            raise Invalid(
+                Problem(
+                    f"The notebook shows rows for {given[:200]}, and its report keeps no such file.",
+                    todo="Name the placeholders that the report was taken over with.",
+                )
+            )
+
+
+def _table(folder: int, name: str) -> Table:
+    found = _content(folder, name)
+    return tsv.EMPTY if found is None else tsv.read(found.decode("utf-8"))
+
+
+def _content(folder: int, name: str) -> bytes | None:
+    """Return a plain file's content, or None where there is none.  Raises OSError."""
+    try:
+        opened = os.open(name, _READ, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(opened, "rb") as file:
+        found = file.read(FILE_BYTES + 1)
+    if len(found) > FILE_BYTES:
+        raise OSError(f"{name} has more than {FILE_BYTES:,} bytes")
+    return found
+
+
+def _draft(folder: int, content: bytes, group: str) -> str:
+    """Write a file beside the one whose place it is to take, and return its name.  Raises OSError."""
+    name = f".swap-{secrets.token_hex(8)}"
+    try:
+        with os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
+            if group:
+                _give(file.fileno(), group)
+            os.fchmod(file.fileno(), 0o640)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        _remove(folder, name)
+        raise
+    return name
+
+
+def _give(descriptor: int, group: str) -> None:
+    """Give an open file to a group.  Raises OSError."""
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise OSError(f"there is no group {group} on this machine") from None
+    os.fchown(descriptor, -1, number)
+
+
+def _place(folder: int, draft: str, name: str) -> None:
+    os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _remove(folder: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the file system's refusals into sentences."""
+    try:
+        yield
+    except OSError as error:
+        why = f"The system says: {error.strerror or error}."
+        todo = "Ask the people who run SWAP to look at the directory of reports.files."
+        raise NotWritten(Problem("The report's data file was not written.", why=why, todo=todo)) from error

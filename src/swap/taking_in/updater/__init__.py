@@ -1,0 +1,1 @@
+"""`swap reports import`: what reportupdater ran becomes notebooks and reports."""

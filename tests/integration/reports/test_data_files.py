@@ -1,0 +1,135 @@
+"""Reports taken over from reportupdater run with real kernels, and their rows come into the files that were there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from integration.reports import bureau
+from integration.reports.bureau import Bureau
+from services import Database
+from swap.reports import service, store
+from swap.reports.files import Binding, Files
+from swap.reports.model import Report, Run, RunState, State
+from swap.reports.tsv import Unit
+from swap.settings import load
+from swap.taking_in.updater.__main__ import Folder, Taking
+
+CONFIG = """
+databases: {lake: {db: wmf}}
+defaults: {db: lake, granularity: months, starts: 2026-01-01}
+reports:
+  views_by_country: {explode_by: {country: "DE, FR"}}
+  views: {max_data_points: 2}
+"""
+BY_COUNTRY = """
+SELECT CAST('{from_date}' AS DATE) AS date, city, SUM(view_count) AS views -- {country}
+FROM pageview_hourly
+WHERE country_code = '{country}'
+GROUP BY city ORDER BY city
+"""
+VIEWS = "SELECT CAST('{from_date}' AS DATE) AS date, SUM(view_count) AS views, '{{' AS brace FROM pageview_hourly"
+
+
+@pytest.fixture(scope="module")
+def it(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
+    with bureau.running(module_database, tmp_path_factory.mktemp("bureau")) as made:
+        yield made
+
+
+def taken_over(it: Bureau, folder: Path) -> str:
+    """Take over the folder's reports for ann, and let her resume them."""
+    folder.mkdir()
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "views_by_country.sql").write_text(BY_COUNTRY)
+    (folder / "views.sql").write_text(VIEWS)
+    settings = it.directory / "import.toml"
+    settings.write_text('state = "."\nreports.files = "files"\nsources.lake = { kind = "files", root = "lake" }\n')
+    said: list[str] = []
+    taking, opened = Taking(load(settings), it.gateway.runtime, said.append), Folder(folder)
+    try:
+        assert taking.all_of(opened, "ann", "metrics", {"lake": "lake"}) == 0
+    finally:
+        opened.close()
+        taking.close()
+    return "\n".join(said)
+
+
+def reports(it: Bureau) -> dict[str, Report]:
+    """Return ann's reports by their notebook, resumed."""
+    now = datetime.now(UTC)
+    with it.database.engine("web").begin() as conn:
+        rows = service.listed(conn, it.who, now)
+        for row in rows:
+            if row.report.state is State.PAUSED:
+                service.become(conn, it.who, row.report.id, State.ACTIVE, now)
+    return {row.notebook.name: row.report for row in rows}
+
+
+def month(run: Run) -> str:
+    return f"{run.period.start.astimezone(UTC):%Y-%m-%d}"
+
+
+def test_a_report_goes_on_in_the_files_of_before(it: Bureau, tmp_path: Path) -> None:
+    at = it.directory / "files/metrics"
+    at.mkdir(parents=True)
+    (at / "views.tsv").write_text("date\tviews\tgone\r\n2024-01-01\t1\t2\r\n2026-01-01\t3\t4\r\n")
+    said = taken_over(it, tmp_path / "mine")
+    assert "metrics: 2 reports taken over for ann" in said, said
+    found = reports(it)
+    run = it.ended(it.ask(found["views"]))
+    assert (run.state, run.said) == (RunState.DONE, None)
+    lines = (at / "views.tsv").read_bytes().decode().split("\r\n")
+    assert lines[0] == "date\tviews\tbrace\tgone"
+    assert lines[-2] == f"{month(run)}\t210\t{{\t"
+    assert not [line for line in lines if line.startswith("2024")], "of the last two months rows are kept"
+    run = it.ended(it.ask(found["views_by_country"]))
+    assert (run.state, run.said) == (RunState.DONE, None)
+    country = at / "views_by_country"
+    assert (country / "DE.tsv").read_text().splitlines() == ["date\tcity\tviews", f"{month(run)}\tBerlin\t10", f"{month(run)}\tKöln\t20"]  # fmt: skip
+    assert (country / "FR.tsv").read_text().splitlines()[1:] == [f"{month(run)}\tLyon\t40", f"{month(run)}\tParis\t30"]
+    assert sorted(each.name for each in country.iterdir()) == ["DE.tsv", "FR.tsv"]
+
+
+def test_weakness_7_a_corrected_value_has_a_history(it: Bureau) -> None:
+    """A value that was computed anew left no trace; here each edition of its period stays, with what it showed."""
+    rows = "pa.table({'date': [str(swap.period.start.date())], 'n': [1]})"
+    report = it.schedule(f"import pyarrow as pa, swap\nswap.data_file({rows})")
+    Files(it.directory / "files").bind(report.id, Binding("metrics", "counted", Unit.MONTHS, None, "", {}))
+    runs = [it.ended(it.ask(report)) for _ in range(2)]
+    assert [(run.state, run.edition) for run in runs] == [(RunState.DONE, 1), (RunState.DONE, 2)]
+    assert {run.version for run in runs} == {1}
+    assert len((it.directory / "files/metrics/counted.tsv").read_text().splitlines()) == 2
+    with it.database.engine("web").begin() as conn:
+        kept = store.editions(conn, report.id, 0, 9)
+    assert [run.edition for run in kept] == [2, 1]
+    assert all(run.digest for run in kept)
+
+
+def test_a_run_whose_rows_cannot_be_written_has_failed_and_says_why(it: Bureau) -> None:
+    report = it.schedule("print('no rows')")
+    Files(it.directory / "files").bind(report.id, Binding("metrics", "nothing", Unit.MONTHS, None, "", {}))
+    run = it.ended(it.ask(report))
+    assert (run.state, run.edition) == (RunState.FAILED, None)
+    assert run.said is not None
+    assert run.said.title == "The report's data file was not written."
+    assert "shows no rows" in run.said.why
+    assert it.seen(report, run)[0][0]["text"] == "no rows\n"
+    assert not (it.directory / "files/metrics/nothing.tsv").exists()
+
+
+def test_weakness_6_an_error_of_a_statement_ends_the_run_and_writes_nothing(it: Bureau) -> None:
+    """Hive's exit status was ignored, and half a result was written."""
+    report = it.schedule(
+        "import swap\nrows = swap.sql(\"SELECT '2026-01-01' AS date FROM lake.wmf.nowhere\")",
+        "swap.data_file(rows)",
+    )
+    Files(it.directory / "files").bind(report.id, Binding("metrics", "broken", Unit.MONTHS, None, "", {}))
+    run = it.ended(it.ask(report))
+    assert (run.state, run.cell) == (RunState.FAILED, 1)
+    assert run.said is not None
+    assert run.said.title == "Cell 1 of 2 failed: UnknownName."
+    assert not (it.directory / "files/metrics/broken.tsv").exists()
