@@ -21,10 +21,10 @@ class ReportScheduled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportTakenOver(Event):
+class ReportImported(Event):
     """Whoever runs SWAP took a report over from elsewhere, for the person of this event, and it is paused."""
 
-    event: ClassVar[str] = "report-taken-over"
+    event: ClassVar[str] = "report-imported"
     report_id: str
     notebook_id: str
     version: int
@@ -198,7 +198,7 @@ class ReportWebhookChanged(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
-    ReportTakenOver,
+    ReportImported,
     ReportAccepted,
     ReportStateChanged,
     ReportRunAsked,

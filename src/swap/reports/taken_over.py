@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from swap import audit
 from swap.reports import store
-from swap.reports.events import ReportTakenOver
+from swap.reports.events import ReportImported
 from swap.reports.model import Missed, Overlap, Report, State
 from swap.reports.schedule import Schedule
 
@@ -45,7 +45,7 @@ def take_over(
     store.add(conn, made, now)
     audit.record(
         conn,
-        ReportTakenOver(
+        ReportImported(
             person_id=person_id,
             report_id=made.id,
             notebook_id=notebook_id,

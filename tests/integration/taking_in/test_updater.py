@@ -118,7 +118,7 @@ def test_reports_are_taken_over_and_wait_for_their_person(press: Press) -> None:
     assert [cell["source"] for cell in document["cells"]] == press.sources(press.ann, path)[0]
     with press.database.engine("owner").connect() as conn:
         found = conn.execute(
-            text("SELECT person_id, detail FROM swap.audit_event WHERE event = 'report-taken-over' ORDER BY id")
+            text("SELECT person_id, detail FROM swap.audit_event WHERE event = 'report-imported' ORDER BY id")
         )
         assert [(row.person_id, row.detail["schedule"]) for row in found] == [
             (press.ann, "day 05:00"),
