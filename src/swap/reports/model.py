@@ -9,9 +9,10 @@ from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from swap.catalog.model import TableName
+from swap.client.period import Interval
 from swap.errors import Problem
 from swap.reports.parameters import Value
-from swap.reports.schedule import Interval, Schedule, spoken
+from swap.reports.schedule import Schedule, spoken
 
 DEADLINE: Final = timedelta(hours=6)
 """How long a run waits for its data before it is late, unless its person chose otherwise."""

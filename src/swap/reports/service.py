@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from swap import audit
 from swap.catalog import keys
 from swap.catalog.model import TableName
+from swap.client.period import Interval
 from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import editions as notebooks
@@ -39,7 +40,7 @@ from swap.reports.events import (
 )
 from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State, new_run
 from swap.reports.parameters import Parameter, Value
-from swap.reports.schedule import Interval, Schedule, spoken
+from swap.reports.schedule import Schedule, spoken
 from swap.settings import Policy
 
 LISTED: Final = 200

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
@@ -29,7 +30,7 @@ from swap.reports.model import (
     waits_of,
 )
 from swap.reports.parameters import Value
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.schedule import Schedule
 
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
