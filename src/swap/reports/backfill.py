@@ -11,13 +11,14 @@ from typing import Final
 from sqlalchemy import Connection
 
 from swap import audit
+from swap.client.period import Interval
 from swap.errors import Conflict, Invalid, LimitExceeded, Problem
 from swap.identity import Principal
 from swap.reports import period_store, store
 from swap.reports.events import ReportBackfillAsked, ReportBackfillCancelled
 from swap.reports.model import Report, Turn, new_run
 from swap.reports.period_store import Backfill
-from swap.reports.schedule import Interval, span
+from swap.reports.schedule import span
 from swap.reports.service import Looked, mine
 
 MOST: Final = 1_000

@@ -11,13 +11,13 @@ from swap import audit
 from swap.catalog import upto
 from swap.catalog.model import TableName
 from swap.catalog.upto import Reach
+from swap.client.period import Interval
 from swap.errors import Problem
 from swap.identity import Via
 from swap.reports import period_store, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunLate
 from swap.reports.model import Awaited, RunState, Stand
 from swap.reports.period_store import Waiting
-from swap.reports.schedule import Interval
 
 AGAIN: Final = timedelta(minutes=1)
 """After which it is looked again; the catalog itself is renewed every five minutes."""

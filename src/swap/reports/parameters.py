@@ -93,8 +93,8 @@ def fitting(known: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, 
     found: dict[str, Value] = {}
     for each in known:
         value = values.get(each.name)
-        if each.kind is Kind.NUMBER and _kind(value) is Kind.WHOLE:
-            value = float(value)  # as JSON may have it
+        if each.kind is Kind.NUMBER and type(value) is int:
+            value = float(value) if _kind(value) else None  # as JSON may have it
         if value is not None and _kind(value) is each.kind:
             found[each.name] = value
     return found

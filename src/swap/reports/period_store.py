@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, case, func, select, update
 
+from swap.client.period import Interval
 from swap.db.report_tables import report, report_run
 from swap.errors import Problem
 from swap.reports import store
 from swap.reports.model import OPEN, Awaited, Run, RunState, Stand, State, kept, kept_stand, waits_of
-from swap.reports.schedule import Interval
 
 _run = report_run.c
 _OPEN: Final = sorted(state.value for state in OPEN)

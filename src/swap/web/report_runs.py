@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from swap.catalog.model import TableName
+from swap.client.period import Interval
 from swap.errors import Invalid, LimitExceeded
 from swap.reports import backfill, parameters, service
 from swap.reports.model import Chosen, Run, State
-from swap.reports.schedule import Interval, spoken
+from swap.reports.schedule import spoken
 from swap.reports.service import Looked
 from swap.web import report_data
 from swap.web.pages import go

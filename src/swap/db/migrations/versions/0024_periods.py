@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -15,20 +17,22 @@ _STATES = "'waiting','running','done','failed','refused','left'"
 
 
 def upgrade() -> None:
-    for column in (
+    of_report: tuple[sa.Column[Any], ...] = (
         sa.Column("waits", postgresql.JSONB(), server_default="[]", nullable=False),
         sa.Column("deadline_seconds", sa.Integer(), server_default="21600", nullable=False),
         sa.Column("parameters", postgresql.JSONB(), server_default="{}", nullable=False),
-    ):
+    )
+    for column in of_report:
         op.add_column("report", column, schema="swap")
     _persons("state <> 'ended'")
-    for column in (
+    of_run: tuple[sa.Column[Any], ...] = (
         sa.Column("turn", sa.Integer(), server_default="0", nullable=False),
         sa.Column("batch", sa.Text(), nullable=True),
         sa.Column("parameters", postgresql.JSONB(), nullable=True),
         sa.Column("late_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stand", postgresql.JSONB(), nullable=True),
-    ):
+    )
+    for column in of_run:
         op.add_column("report_run", column, schema="swap")
     _states(f"'data','late',{_STATES}")
     op.drop_constraint("uq_report_run_report_id_due_at", "report_run", schema="swap", type_="unique")
