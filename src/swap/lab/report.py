@@ -26,6 +26,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from swap import logs
+from swap.client import period
 from swap.errors import Unavailable
 from swap.lab import hiding, specs
 from swap.lab.config import KERNEL, transport
@@ -40,7 +41,6 @@ EXECUTED: Final = "executed.ipynb"
 OUTCOME: Final = "outcome.json"
 WORK: Final = "work"
 """The directory the notebook runs in, which is its home."""
-PERIOD: Final = ("SWAP_PERIOD_START", "SWAP_PERIOD_END")
 _PR_SET_PDEATHSIG: Final = 1
 _STARTUP_SECONDS: Final = 120
 _PASSING: Final = frozenset({Unavailable.__name__})
@@ -52,8 +52,8 @@ class RunKernel(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         command, arguments = await super()._async_pre_start_kernel(**kw)
-        period = {name: os.environ[name] for name in PERIOD}
-        arguments["env"] = closed(arguments["env"]) | period
+        about = {name: os.environ[name] for name in (period.START, period.END)}
+        arguments["env"] = closed(arguments["env"]) | about
         return command, arguments
 
     # As Jupyter's own sub-classes do.

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from swap.client import period
 from swap.errors import Problem, Unavailable
 from swap.launch.model import Launch, Rules, Seat
 from swap.launch.process import Process
@@ -20,7 +21,7 @@ def socket(rules: Rules, run_id: str) -> Path:
 
 
 def start(
-    rules: Rules, seat: Seat, run_id: str, directory: Path, period: tuple[datetime, datetime], told: dict[str, str]
+    rules: Rules, seat: Seat, run_id: str, directory: Path, about: tuple[datetime, datetime], told: dict[str, str]
 ) -> Process:
     """Start what runs the notebook in a directory, for a person.  Raises OSError, Unavailable where they have walls."""
     if rules.walls or seat.uid is not None:
@@ -30,13 +31,13 @@ def start(
                 why="People's programs are behind walls here, and a report could not be behind them yet.",
             )
         )
-    begin, end = period
+    begin, end = about
     env = {
         **rules.environment,
         "HOME": str(directory),
         "SWAP_TOKEN_SOCKET": str(socket(rules, run_id)),
-        "SWAP_PERIOD_START": begin.isoformat(),
-        "SWAP_PERIOD_END": end.isoformat(),
+        period.START: begin.isoformat(),
+        period.END: end.isoformat(),
     }
     argv = (sys.executable, "-I", "-m", "swap.lab.report", str(directory))
     launch = Launch(argv=argv, cwd=directory, log=directory / LOG, port=0, env=env)

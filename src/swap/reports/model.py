@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from swap.client.period import Interval
 from swap.errors import Problem
 from swap.reports.expected import Expectation
-from swap.reports.schedule import Interval, Schedule, spoken
+from swap.reports.schedule import Schedule, spoken
 
 NAMED: Final = 3
 """Failed expectations that are named where there is no room for all."""

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from swap import audit
+from swap.client.period import Interval
 from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import sharing, shown
@@ -30,7 +31,7 @@ from swap.reports.events import (
     ReportStateChanged,
 )
 from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.schedule import Schedule
 from swap.settings import Policy
 
 LISTED: Final = 200

@@ -9,13 +9,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, case, exists, extract, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
 from swap.reports import expected
 from swap.reports.expected import Expectation
 from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State, kept, said
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.schedule import Schedule
 
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
