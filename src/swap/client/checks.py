@@ -125,7 +125,7 @@ def _parts(table: pa.Table, rules: Rules) -> Iterator[_Part]:
     if rules.unique is not None:
         yield _unique(table, _columns(table, rules.unique))
     for column, said in (rules.ranges or {}).items():
-        yield _in_range(table, *_columns(table, column), *_range("ranges", said))
+        yield _in_range(table, _columns(table, column)[0], *_range("ranges", said))
 
 
 def _rows(table: pa.Table, wanted: int | Range) -> _Part:
@@ -199,7 +199,7 @@ def _inside(value: Any, least: Any, most: Any) -> bool:
 
 def _demand_periods(rules: Rules) -> None:
     within, periods = rules.within, rules.periods
-    if within is not None and (_is_bool(within) or not isinstance(within, Real) or not 0 < within < 1_000):
+    if within is not None and (not _is_number(within) or not 0 < within < 1_000):
         raise _wrong("within is a part: 0.3 is within 30 %.", "Write within=0.3.")
     if isinstance(periods, bool) or not isinstance(periods, int) or not 1 <= periods <= MOST_PERIODS:
         raise _wrong(f"periods is a number from 1 to {MOST_PERIODS}.")
@@ -241,6 +241,10 @@ def of_median(within: float, periods: int) -> str:
 
 def _counted(rows: int) -> str:
     return f"{rows:,} row{'' if rows == 1 else 's'}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not _is_bool(value)
 
 
 def _is_bool(value: Any) -> bool:

@@ -12,8 +12,7 @@ from statistics import median
 from typing import Any, Final
 
 from swap.client import text
-from swap.client.checks import MOST_PERIODS as PERIODS
-from swap.client.checks import NAME_LENGTH, NEEDED, number, of_median
+from swap.client.checks import MOST_PERIODS, NAME_LENGTH, NEEDED, number, of_median
 from swap.client.expect import EXPECTATIONS
 
 MOST: Final = 200
@@ -74,7 +73,6 @@ def _stated(said: Mapping[str, Any]) -> Stated | None:
     name, within = said.get("name"), _number(said.get("within"))
     if not isinstance(name, str) or not name.strip():
         return None
-    periods = said.get("periods")
     made = Expectation(
         _text(name)[:NAME_LENGTH],
         said.get("holds") is True,
@@ -82,8 +80,12 @@ def _stated(said: Mapping[str, Any]) -> Stated | None:
         _text(said.get("found")),
         _number(said.get("value")),
     )
-    known = isinstance(periods, int) and not isinstance(periods, bool) and 1 <= periods <= PERIODS
-    return Stated(made, within if within is not None and within > 0 else None, periods if known else PERIODS)
+    return Stated(made, within if within is not None and within > 0 else None, _periods(said.get("periods")))
+
+
+def _periods(value: Any) -> int:
+    known = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_PERIODS
+    return value if known else MOST_PERIODS
 
 
 def _number(value: Any) -> float | None:
@@ -98,7 +100,7 @@ def _text(value: Any) -> str:
 
 def judged(found: Sequence[Stated], earlier: Sequence[Sequence[Expectation]]) -> tuple[Expectation, ...]:
     """Return what was expected, compared with what earlier periods found, the last one first."""
-    values = [_values(each) for each in earlier[:PERIODS]]
+    values = [_values(each) for each in earlier[:MOST_PERIODS]]
     return tuple(
         _compared(each, [of[name] for of in values if (name := each.expectation.name) in of]) for each in found
     )

@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Engine
 from swap import audit
 from swap.catalog import history
 from swap.catalog.model import PART
+from swap.client.period import Interval
 from swap.errors import Conflict, Invalid, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal
 from swap.reports import results, table_store, tables
 from swap.reports.events import ReportTableWritten
-from swap.reports.schedule import Interval
 from swap.reports.table_store import Writing
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from swap import audit
+from swap.client.checks import MOST_PERIODS
 from swap.errors import Problem, SwapError
 from swap.identity import Via
 from swap.notebooks import editions, lineages, notices, room
@@ -183,7 +184,7 @@ def _as_expected(conn: Connection, claimed: Claimed, outcome: Outcome) -> dict[s
     if not stated:
         return {}
     period = claimed.run.period
-    found = expected.judged(stated, store.expected_before(conn, claimed.report.id, period, expected.PERIODS))
+    found = expected.judged(stated, store.expected_before(conn, claimed.report.id, period, MOST_PERIODS))
     return {"expected": expected.kept(found), "is_held": not all(each.holds for each in found)}
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
 from swap.reports.model import RunState
-from swap.reports.schedule import Interval
 
 PERIODS: Final = 10_000
 """Of one table."""

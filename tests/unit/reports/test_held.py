@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from swap.client.period import Interval
 from swap.reports import service
 from swap.reports.expected import Expectation
 from swap.reports.model import Run, RunState
-from swap.reports.schedule import Interval
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

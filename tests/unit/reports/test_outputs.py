@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from swap.catalog.model import PART, Stored, TableName, VisibleColumn, VisibleDataset
+from swap.client.period import Interval
 from swap.connectors.base import Capabilities, Column, Comparison, Dataset, Fragment, Predicate
 from swap.connectors.files import reader
 from swap.connectors.filters import COMPARISONS
@@ -25,7 +26,6 @@ from swap.query.planning.plan import plan
 from swap.query.planning.resolve import resolve
 from swap.reports import outputs, results
 from swap.reports.outputs import Begun
-from swap.reports.schedule import Interval
 from swap.reports.table_store import Writing
 from unit.query.worlds import ANN, POLICY
 

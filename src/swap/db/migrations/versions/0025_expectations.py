@@ -15,7 +15,7 @@ _OF_RUNS = ("expected", "is_held", "released_by", "released_at", "lineage")
 
 
 def upgrade() -> None:
-    held = sa.Column("is_held", sa.Boolean(), server_default="false", nullable=False)
+    held: sa.Column[bool] = sa.Column("is_held", sa.Boolean(), server_default="false", nullable=False)
     op.add_column("report_run", sa.Column("expected", postgresql.JSONB(), nullable=True), schema="swap")
     op.add_column("report_run", held, schema="swap")
     op.add_column("report_run", sa.Column("released_by", sa.String(10), nullable=True), schema="swap")
