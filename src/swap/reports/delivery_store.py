@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.client.period import Interval as Period
 from swap.db.report_tables import report, report_call, report_letter, report_recipient, report_run, report_webhook
 from swap.db.tables import person
 from swap.identity import Principal, Via
 from swap.notebooks.shares import Kind
-from swap.reports.schedule import Interval as Period
 
 WAITING: Final = 500
 """Letters, and calls, of one errand."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from swap.client.period import Interval
 from swap.errors import Invalid, Problem, SwapError
-from swap.reports.schedule import Interval
 
 LENGTH: Final = 500
 """Of an address."""

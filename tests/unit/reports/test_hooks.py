@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from swap.client.period import Interval
 from swap.errors import Invalid
 from swap.reports import hooks
-from swap.reports.schedule import Interval
 
 HOSTS = ("hooks.example.org", "chat.example.org:8443", "10.0.0.7")
 
