@@ -153,7 +153,7 @@ def test_an_edition_that_is_not_as_expected_is_for_its_person_alone_until_it_is_
     held = it.run(Outcome(notebooks.notebook(notebooks.markdown("# Held"), said)))
     page, run = it.ann.get(it.at).text, it.ann.get(held).text
     assert "views &lt;b&gt;today&lt;/b&gt; failed; readers do not have it." in page
-    assert "Readers" in _framed(it.ann, it.at), "the page shows what readers have"
+    assert "Readers" in framed(it.ann, it.at), "the page shows what readers have"
     assert "1 of 1 failed" in run
     assert "60 or more" in run
     assert "Release this edition</button>" in run
