@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import httpx
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
@@ -106,8 +106,11 @@ def portal(module_database: Database, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def it(portal: Portal) -> Filed:
-    return Filed(portal)
+def it(portal: Portal) -> Iterator[Filed]:
+    yield Filed(portal)
+    # The next test claims what waits: it has to be its own.
+    with portal.database.engine().begin() as conn:
+        conn.execute(delete(report))
 
 
 def test_a_report_is_for_who_may_open_its_notebook_and_changed_by_its_person_alone(it: Filed) -> None:

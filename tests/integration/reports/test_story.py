@@ -115,7 +115,7 @@ def _earlier_periods(page: Page) -> None:
     _accessible(page)
     page.get_by_role("button", name="Run these periods").click()
     _edition_comes(page, 4)
-    page.get_by_role("button", name="Run again: January 2025").click()
+    page.get_by_role("button", name="Run again for January 2025").click()
     _edition_comes(page, 5)
     assert any("January 2025, edition 2" in each for each in months(page))
 
