@@ -30,6 +30,6 @@ def create(name: str, source: Source, errands: Errands | None = None) -> Connect
     return FilesConnector(name, source, errands) if source.kind == "files" else KINDS[source.kind](name, source)
 
 
-def own(name: str, root: Path) -> Connector:
+def own(name: str, root: Path, errands: Errands | None) -> Connector:
     """Return the connector for files that SWAP itself has written."""
-    return FilesConnector(name, FilesSource(kind="files", root=root))
+    return FilesConnector(name, FilesSource(kind="files", root=root), errands)

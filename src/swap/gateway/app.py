@@ -35,7 +35,7 @@ from swap.reports import outputs
 from swap.reports.results import Results
 from swap.runtime import Runtime
 from swap.settings import Settings
-from swap.settings.sources import RESULT_TABLES
+from swap.settings.sources import RESULT_TABLES, TABLES
 from swap.walls.errands import Errands
 
 log = logging.getLogger(__name__)
@@ -76,14 +76,10 @@ def create(
     pool = Pool(settings.limits, runtime.spool / "spill", errands)
     harvester = Harvester(engine, sources, utc_now)
     spool = Spool(runtime.spool, settings.limits)
-    tables = settings.state / "tables"
-    # Only where there are reports: elsewhere no reader process could reach them.
-    own: dict[str, Connector] = {}
-    result_tables = None
-    if settings.runs_reports:
-        own[RESULT_TABLES] = registry.own(RESULT_TABLES, tables)
-        result_tables = Results(settings.policy, utc_now)
-    queries = Queries(engine, settings, sources | own, pool, spool, utc_now, new_id, harvester.ask_again, result_tables)
+    tables = settings.state / TABLES
+    all_sources = sources | {RESULT_TABLES: registry.own(RESULT_TABLES, tables, errands)}
+    results = Results(settings.policy, utc_now)
+    queries = Queries(engine, settings, all_sources, pool, spool, utc_now, new_id, harvester.ask_again, results)
     guard = Guard(engine, runtime, utc_now)
     news = AccessNews(runtime.database_urls["gateway"], queries.recheck)
 
@@ -103,7 +99,7 @@ def create(
             yield
         finally:
             stopping.set()
-            await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, sources | own))
+            await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, all_sources))
             engine.dispose()
 
     app = FastAPI(title="SWAP gateway", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)

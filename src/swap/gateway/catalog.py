@@ -162,7 +162,7 @@ def complete(body: CompleteBody, caller: Kernel, with_parts: WithParts) -> dict[
         for name in settings.sources
         if decide(settings.policy, caller.principal, Action.DISCOVER, Resource(name)).allowed
     ]
-    sources += [RESULT_TABLES] if settings.runs_reports else []
+    sources.append(RESULT_TABLES)
     words = completion.DUCKDB
     if body.dialect:
         words = completion.words_of(language(body.dialect))

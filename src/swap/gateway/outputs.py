@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 from pydantic import Field
 
-from swap.errors import NotFound, Problem, Unavailable
+from swap.errors import NotFound, Problem
 from swap.gateway import parquet
 from swap.gateway.asking import Body, Reporting, WithParts
 from swap.query.results.spool import not_kept
@@ -23,8 +23,6 @@ class OutputBody(Body):
 def put(body: OutputBody, caller: Reporting, with_parts: WithParts) -> dict[str, object]:
     """Keep an upload of this run's kernel as what the run writes of a table."""
     settings, queries, person = with_parts.settings, with_parts.queries, caller.principal
-    if not settings.runs_reports:
-        raise Unavailable(Problem("Reports do not run on this SWAP."))
     brought = queries.uploads.table(person, body.name, body.upload)
     if brought.kernel_id != caller.kernel_id:
         # Another kernel of theirs may have read what this run has not.

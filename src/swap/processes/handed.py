@@ -21,6 +21,7 @@ from swap.launch.view import needed
 from swap.query.execution.program import ALLOCATORS, PROGRAM
 from swap.runtime import Runtime
 from swap.settings import FilesSource, Launch, MysqlSource, PostgresSource, Secret, Settings
+from swap.settings.sources import RESULT_TABLES, TABLES
 from swap.walls.cell import CLOSED, LIBRARIES, Cell
 from swap.walls.errands import COMBINERS, READERS
 from swap.walls.mounts import outermost
@@ -76,9 +77,11 @@ class Files:
 
 
 def over(settings: Settings, here: Runtime) -> dict[str, Any]:
-    """Return a warden's plan, for JSON; the spool, and what a gateway of before left in it, is given to its user."""
-    launch, folder = settings.launch, settings.state / FOLDER
-    _hand_over(here.spool, launch.gateway_uid)
+    """Return a warden's plan, for JSON; the spool and result tables are given to its user, as they were left."""
+    launch, folder, tables = settings.launch, settings.state / FOLDER, settings.state / TABLES
+    for own in (here.spool, tables):
+        _hand_over(own, launch.gateway_uid)
+    roots = {name: each.root for name, each in settings.sources.items() if isinstance(each, FilesSource)}
     files = Files()
     known, urls = _settings(settings, files), database(here, "gateway", files)
     environment = {**_environment(settings, files), "TMPDIR": str(here.spool), CLOSED: "1"}
@@ -90,14 +93,14 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
         "told": {
             "uid": launch.gateway_uid,
             "view": view(folder, "swap-gateway", launch.gateway_uid, links, shown)
-            | {"home": [(str(here.spool), str(here.spool))]},
+            | {"home": [(str(own), str(own)) for own in (here.spool, tables)]},
             "settings": known,
             "runtime": _runtime(here, urls),
         },
         "uid": launch.gateway_uid,
         "folder": str(folder),
         "cells": cells(launch, folder),
-        "roots": {name: str(each.root) for name, each in settings.sources.items() if isinstance(each, FilesSource)},
+        "roots": {name: str(root) for name, root in (roots | {RESULT_TABLES: tables}).items()},
         "files": files.copies,
         "needs": str(here.spool),
     }
@@ -113,10 +116,10 @@ def cells(launch: Launch, folder: Path) -> dict[str, Any]:
     }
 
 
-def _hand_over(spool: Path, uid: int) -> None:
-    """Give the spool, with all that a gateway left in it, to the gateway's user."""
-    spool.mkdir(mode=0o700, exist_ok=True)
-    directory = os.open(spool, homes.OPEN_DIRECTORY)
+def _hand_over(own: Path, uid: int) -> None:
+    """Give a directory, with all that a gateway left in it, to the gateway's user."""
+    own.mkdir(mode=0o700, exist_ok=True)
+    directory = os.open(own, homes.OPEN_DIRECTORY)
     try:
         if (owner := os.fstat(directory).st_uid) != uid:
             homes.hand_over(directory, owner, uid)

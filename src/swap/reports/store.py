@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
@@ -242,7 +243,7 @@ def expected_before(conn: Connection, report_id: str, period: Interval, limit: i
     seconds = (period.end - period.start).total_seconds()
     newest = (
         select(_run.period_start, _run.period_end, _run.expected)
-        .distinct(_run.period_end, _run.period_start)
+        .ext(distinct_on(_run.period_end, _run.period_start))
         .where(
             _run.report_id == report_id,
             _run.edition.is_not(None),

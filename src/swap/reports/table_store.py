@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
@@ -89,7 +90,7 @@ def parts(conn: Connection, table: Table) -> list[Part]:
     newest = (
         select(report_output, _run.period_start, _run.period_end, _run.lineage)
         .select_from(_WRITTEN)
-        .distinct(_run.period_end, _run.period_start)
+        .ext(distinct_on(_run.period_end, _run.period_start))
         .where(_run.report_id == table.report_id, _output.name == table.name, _DONE, ~_run.is_held)
         .order_by(_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
         .limit(PERIODS)

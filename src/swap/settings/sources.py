@@ -13,6 +13,8 @@ from swap.settings.base import Address, Location, Model, Name, Seconds, Secret
 
 RESULT_TABLES: Final = "reports"
 """What reports write is read as if it were a source of this name; none of the site's can have it."""
+TABLES: Final = "tables"
+"""Where their rows are in the state directory."""
 
 
 class SourceBase(Model):

@@ -456,7 +456,7 @@ def build(
 ) -> House:
     """Lay a house out; nothing runs yet.  Where there are proxies, its certificate is for them to show."""
     state = Path(tempfile.mkdtemp(prefix="swap-hub-"))
-    for folder in ("logs", "secrets", "homes", "spool", "traefik/dynamic"):
+    for folder in ("logs", "secrets", "homes", "spool", "tables", "traefik/dynamic"):
         (state / folder).mkdir(parents=True, mode=0o700)
     (state / "people.toml").write_text(people_document(names), encoding="utf-8")
     site, public, plain, gateway, web, hub, api, behind = ports.free(8)

@@ -138,6 +138,7 @@ def test_a_kernel_finds_nothing_of_somebody_else_or_of_swap(walled_house, ann, b
         str(walled_house.state / "people.toml"),
         str(walled_house.runtime.socket_directory),
         str(walled_house.state / "logs"),
+        str(walled_house.state / "tables"),
     ]
 
     told = ann.run(f"import os; print([each for each in {wanted!r} if os.path.exists(each)])")

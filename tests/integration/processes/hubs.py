@@ -24,6 +24,7 @@ PRIVATE = {
     "logs/web.log": "of the portal",
     "lake/table": "of the lake",
     "spool/r1.arrow": "of a query",
+    "tables/pannaaaaaa/readers/rows.parquet": "of a report",
     "traefik/static.yml": "entries",
 }
 ROUTES = {"swap.yml": "routes", "swap.pem.key": "of the certificate"}

@@ -15,6 +15,7 @@ PRIVATE = {
     "logs/hub.log": "of the hub",
     "lake/table": "of the lake",
     "spool/r1.arrow": "of a query",
+    "tables/pannaaaaaa/readers/rows.parquet": "of a report",
 }
 NOTEBOOK = '{"cells": [], "nbformat": 4}'
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -19,10 +20,14 @@ import pytest
 
 import services
 from conformance.test_connector import eventually
+from integration.gateway.desks import EVERYONE
 from integration.gateway.gateways import Gateway, Person, runtime_for
+from integration.reports.offices import Office
 from integration.test_under_way import answers, harvested, process
 from programs import still_running
 from swap import ports, under_way
+from swap.reports import runs
+from swap.reports.model import Outcome
 from swap.settings import load
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a warden")
@@ -138,15 +143,56 @@ def test_each_of_its_programs_is_the_user_that_it_is_to_be(warded: Warded, ann: 
 
 
 def test_a_table_of_ones_own_is_taken(warded: Warded, ann: Person) -> None:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, pa.schema([("a", pa.int64())])) as writer:
-        writer.write_batch(pa.record_batch({"a": pa.array([2, 3, 4], pa.int64())}))
     with ann.client() as client:
-        answer = client.post("/v1/uploads", content=sink.getvalue().to_pybytes())
+        answer = client.post("/v1/uploads", content=_arrow(pa.table({"a": [2, 3, 4]})))
     assert answer.status_code in {200, 201}, answer.text
     uploads = {"mine": answer.json()["id"]}
 
     assert ann.rows("SELECT sum(a) AS s FROM mine JOIN lake.nyc.flights USING (a)", tables=uploads) == [(5,)]
+
+
+def test_a_run_writes_a_result_table_of_which_nobody_finds_a_file(warded: Warded, ann: Person) -> None:
+    office = Office(warded.gateway.database)
+    office.now = datetime.now(UTC)
+    office.plan()
+    claimed = office.claimed()
+    token = runs.token(warded.gateway.runtime.report_key, claimed, office.now, 60).value
+    with ann.client() as client:
+        client.headers["authorization"] = f"Bearer {token}"
+        upload = client.post("/v1/uploads", content=_arrow(pa.table({"a": [7, 8]}))).json()["id"]
+        said = {"name": "numbers", "upload": upload, "key": ["a"]}
+        assert client.post("/v1/outputs", json=said).json()["rows"] == 2
+    with warded.gateway.database.engine("worker").begin() as conn:
+        runs.finish(conn, claimed, Outcome(None), office.now)
+    with warded.gateway.database.engine("owner").begin() as conn:
+        conn.execute(EVERYONE, {"id": office.notebook})
+
+    asked = f"SELECT a FROM reports.{office.person.name}.numbers ORDER BY a"
+    assert ann.rows(asked) == [(7,), (8,)]
+
+    launch = warded.gateway.settings.launch
+    (file,) = (warded.state / "tables").rglob("*.parquet")
+    assert [_reads(uid, file) for uid in (launch.gateway_uid, launch.first_uid, launch.combiners_uid)] == [
+        True,
+        False,
+        False,
+    ]
+    assert not _reads(launch.first_uid, warded.state / "tables" / "."), "nor which reports there are"
+
+
+def _reads(uid: int, path: Path) -> bool:
+    program = "/bin/ls" if path.is_dir() else "/bin/cat"
+    tried = subprocess.run(
+        [program, path], user=uid, group=uid, extra_groups=[], cwd="/", capture_output=True, check=False
+    )
+    return tried.returncode == 0
+
+
+def _arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def test_a_password_that_was_replaced_is_used_from_then_on(warded: Warded, ann: Person) -> None:

@@ -82,6 +82,8 @@ def state(module_database: services.Database) -> Iterator[Path]:
         (state / "socket").mkdir(mode=0o755)
         (state / "spool").mkdir(mode=0o700)
         (state / "spool" / "r1.arrow").write_bytes(b"of a run before")
+        (state / "tables").mkdir(mode=0o700)
+        (state / "tables" / "rows.parquet").write_bytes(b"of a gateway before")
         (state / "swap.toml").touch(mode=0o600)
         (state / "swap.toml").write_text(SETTINGS.format(socket=state / "socket"), encoding="utf-8")
         yield state
@@ -213,6 +215,17 @@ def test_its_spool_is_its_own_also_what_a_gateway_of_before_left(taken: TakenOve
     assert taken.try_(f"(({spool} / 'r1.arrow').read_text())") == "of a run before"
     assert taken.try_(f"({spool} / 'r2.arrow').write_text('new')") == 3
     assert {each.stat().st_uid for each in (state / "spool").iterdir()} == {taken.try_("known['uid']")}
+
+
+def test_result_tables_are_its_own_and_are_opened_for_who_reads_them(
+    taken: TakenOver, state: Path, made: dict[str, Any]
+) -> None:
+    tables = state / "tables"
+    assert taken.try_(f"(Path({str(tables)!r}) / 'rows.parquet').read_text()") == "of a gateway before"
+    assert taken.try_(f"(Path({str(tables)!r}) / 'new').write_text('new')") == 3
+    assert {each.stat().st_uid for each in (tables, *tables.iterdir())} == {made["uid"]}
+    assert tables.stat().st_mode & 0o777 == 0o700
+    assert made["roots"]["reports"] == str(tables)
 
 
 def test_temporary_files_are_in_the_spool(taken: TakenOver) -> None:
