@@ -17,6 +17,8 @@ from typing import Final
 
 from swap.errors import Invalid, Problem
 
+VALUE_CHARACTERS: Final = 100_000
+"""Of one value; Python reads no file back that has much longer ones."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Row = tuple[str | None, ...]
 
@@ -81,6 +83,8 @@ def demand(table: Table) -> None:
     """Raise Invalid for a table that no data file can be."""
     if not table.columns or len(set(table.columns)) != len(table.columns):
         raise _unread("it needs columns, each with a name of its own")
+    if any(len(value or "") > VALUE_CHARACTERS for row in (table.columns, *table.rows) for value in row):
+        raise _unread(f"a value has more than {VALUE_CHARACTERS:,} characters")
     for row in table.rows:
         if len(row) != len(table.columns):
             raise _unread("a row has not as many values as there are columns")
@@ -106,14 +110,14 @@ def merged(before: Table, new: Table, period: tuple[date, date], unit: Unit, mos
     gone = sorted(set(before.columns[1:]) - set(new.columns))
     columns = (*new.columns, *gone)
     kept = [row for row in before.rows if not start <= _day(row) < end]
-    if most is not None:
-        last = max([start, *(_day(row) for row in before.rows)])
-        after = back(unit, last, most)
-        kept = [row for row in kept if _day(row) > after]
     rows = [
         *_in_order(before.columns, kept, columns),
         *_in_order(new.columns, new.rows, columns),
     ]
+    if most is not None:
+        last = max([start, *(_day(row) for row in before.rows)])
+        after = back(unit, last, most)
+        rows = [row for row in rows if _day(row) > after]
     return Table(columns, tuple(sorted(rows, key=_day)))
 
 

@@ -25,6 +25,12 @@ reports:
   views_by_country: {explode_by: {country: "DE, FR"}}
   views: {max_data_points: 2}
 """
+SETTINGS = """
+state = "."
+people.file = "people.toml"
+reports.files = "files"
+sources.lake = { kind = "files", root = "lake" }
+"""
 BY_COUNTRY = """
 SELECT CAST('{from_date}' AS DATE) AS date, city, SUM(view_count) AS views -- {country}
 FROM pageview_hourly
@@ -47,7 +53,7 @@ def taken_over(it: Bureau, folder: Path) -> str:
     (folder / "views_by_country.sql").write_text(BY_COUNTRY)
     (folder / "views.sql").write_text(VIEWS)
     settings = it.directory / "import.toml"
-    settings.write_text('state = "."\nreports.files = "files"\nsources.lake = { kind = "files", root = "lake" }\n')
+    settings.write_text(SETTINGS)
     said: list[str] = []
     taking, opened = Taking(load(settings), it.gateway.runtime, said.append), Folder(folder)
     try:

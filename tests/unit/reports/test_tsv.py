@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from swap.errors import Invalid
-from swap.reports.tsv import EMPTY, Table, Unit, back, begins, following, merged, read, written
+from swap.reports.tsv import EMPTY, VALUE_CHARACTERS, Table, Unit, back, begins, following, merged, read, written
 
 MARCH = (date(2026, 3, 1), date(2026, 4, 1))
 
@@ -78,6 +78,19 @@ def test_a_period_of_before_does_not_move_the_window() -> None:
     before = table("date n\n2026-02-01 1\n2026-03-01 1")
     made = merged(before, table("date n\n2026-02-01 9"), (date(2026, 2, 1), date(2026, 3, 1)), Unit.MONTHS, 2)
     assert lines(made)[1:] == ["2026-02-01\t9", "2026-03-01\t1"]
+
+
+def test_a_period_that_is_out_of_the_window_is_not_written() -> None:
+    before = table("date n\n2026-03-01 1\n2026-04-01 1")
+    made = merged(before, table("date n\n2026-01-01 9"), (date(2026, 1, 1), date(2026, 2, 1)), Unit.MONTHS, 2)
+    assert made == before
+
+
+def test_what_is_written_can_be_read_again() -> None:
+    long = Table(("date", "n"), (("2026-03-01", "x" * VALUE_CHARACTERS),))
+    assert read(written(long)) == long
+    with pytest.raises(Invalid, match="no data file"):
+        merged(EMPTY, Table(("date", "n"), (("2026-03-01", "x" * (VALUE_CHARACTERS + 1)),)), MARCH, Unit.MONTHS)
 
 
 def test_a_run_writes_no_day_that_it_is_not_about() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from swap.errors import Invalid
 from swap.reports.tsv import Unit
-from swap.taking_in.updater.config import Config, Database, Entry, Kind, read
+from swap.taking_in.updater.config import Config, Database, Entry, Kind, Left, read
 
 FILES = {"wikis.txt": ["dewiki", "", "frwiki", "dewiki"]}
 WHOLE = """
@@ -106,6 +106,12 @@ def test_what_is_not_known_beside_reports_is_noted() -> None:
     )
 
 
+def test_a_reason_says_nothing_to_the_terminal() -> None:
+    found = report("{\"\\e]0;mine\\a\": 1}")
+    assert found.left[0][1].startswith("·]0;mine· is not known here.")
+    assert str(Left("{\x1b[2J} is unknown")) == "{·[2J} is unknown"
+
+
 def test_too_many_files_are_refused() -> None:
     many = ", ".join(f"v{number}" for number in range(100))
     found = report(f"{{granularity: days, starts: 2026-01-01, explode_by: {{a: '{many}', b: '{many}'}}}}")
@@ -118,7 +124,8 @@ def test_too_many_files_are_refused() -> None:
         ("reports: {}", "it has no reports"),
         ("- a", "it is no YAML with names"),
         ("reports: {a: 1, a: 2}", "a stands there twice"),
-        ("reports: &r {a: {<<: *r}}", "<< is not followed"),
+        ("reports: {a: {<<: {b: 1}}}", "<< is not followed"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nreports: {c: {explode_by: {w: *b}}}", "* is not followed"),
         ("reports: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
         ("reports: [", "line 1"),
         ("[" * 5_000, "nested too deeply"),

@@ -24,7 +24,7 @@ MOST_REPORTS: Final = 1_000
 MOST_VALUES: Final = 5_000
 """Of one placeholder; and of the combinations of all of a report's."""
 SHOWN: Final = 60
-PLAIN: Final = re.compile(r"[^\W.][^/\\\x00-\x1f\x7f]{0,99}")
+PLAIN: Final = re.compile(r"[^\W.][^/\\\x00-\x1f\x7f-\x9f]{0,99}")
 """What may be the name of a file or a folder: it cannot lead elsewhere."""
 TAKEN: Final = frozenset(
     {
@@ -61,7 +61,11 @@ class Kind(StrEnum):
 
 
 class Left(Exception):
-    """Why something of it is not taken over; the text is the reason."""
+    """Why something of it is not taken over; the text is the reason, in signs that a terminal only shows."""
+
+    def __str__(self) -> str:
+        """Return the reason."""
+        return _printable(super().__str__())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,13 @@ class Config:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc] # it has no types
-    """Plain values alone; a key that stands twice is an error, and lists that are merged are not followed."""
+    """Plain values alone; a key that stands twice is an error, and nothing stands for what is written elsewhere."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next value.  Raises YAMLError for a reference: a few of references make a text of any length."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("* is not followed: write out what it stands for")
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping.  Raises YAMLError for a key that stands twice, or is none."""
@@ -294,8 +304,12 @@ def _near(name: Any, known: Iterable[str]) -> str:
 
 
 def _cut(value: Any) -> str:
-    text = "".join(each if each.isprintable() else "·" for each in str(value)[: SHOWN + 1])
+    text = _printable(str(value)[: SHOWN + 1])
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "·" for each in text)
 
 
 def _wrong(why: str) -> Invalid:
