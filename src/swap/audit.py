@@ -6,11 +6,13 @@ Rows are only added.  No field ever holds a secret; text that strangers typed is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
+from swap.db import many
 from swap.db.tables import audit_event
 from swap.identity import Via
 
@@ -227,12 +229,24 @@ EVENTS: tuple[type[Event], ...] = (
 
 def record(conn: Connection, event: Event) -> None:
     """Add the event to the record, in the caller's transaction."""
+    record_all(conn, [event])
+
+
+def record_all(conn: Connection, events: Iterable[Event]) -> None:
+    """Add events to the record, in the caller's transaction."""
+    its = audit_event.c
+    columns = its.event, its.person_id, its.via, its.detail
+    rows = many.given(columns, [_row(each) for each in events])
+    conn.execute(insert(audit_event).from_select([each.name for each in columns], select(rows)))
+
+
+def _row(event: Event) -> dict[str, Any]:
     detail = {
         name: _storable(value[:REASON_LENGTH] if name == "reason" else value) for name, value in asdict(event).items()
     }
     person_id, via = detail.pop("person_id"), event.via
     detail.pop("via")
-    conn.execute(insert(audit_event).values(event=event.event, person_id=person_id, via=via.value, detail=detail))
+    return {"event": event.event, "person_id": person_id, "via": via.value, "detail": detail}
 
 
 def _storable(value: Any) -> Any:

@@ -74,9 +74,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "report_table": _READ,
         "report_output": _READ,
         "report_recipient": _KEEP,
-        "report_letter": _MEND,
+        "report_letter": _ADD,
         "report_webhook": _KEEP,
-        "report_call": _MEND,
+        "report_call": _ADD,
         "audit_event": _APPEND,
     },
     "swap_gateway": {

@@ -5,7 +5,7 @@ Only whoever holds a run in its epoch can end it; what an older one brings is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,9 +20,10 @@ from swap.notebooks import editions, lineages, notices, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
-from swap.reports import expected, store, telling
+from swap.reports import expected, queue, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
+from swap.reports.queue import Free
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3
@@ -30,6 +31,8 @@ PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=10))
 """Before the second and the third try."""
 LATE: Final = timedelta(minutes=10)
 """What is found later than this was missed."""
+AT_ONCE: Final = 250
+"""Reports that are planned in one transaction."""
 CAUGHT_UP: Final = 1_000
 """Due times of one report that are made, or listed as missed, at a time: the last ones."""
 _MISSED: Final = Problem(
@@ -50,69 +53,75 @@ _LOST: Final = Problem(
 )
 
 
-def plan(conn: Connection, now: datetime, new_id: Callable[[], str]) -> bool:
-    """Make the runs of a report that is due; tell whether one was, and there may be more."""
-    held = store.hold_due(conn, now)
-    if held is None:
-        return False
+def plan(conn: Connection, now: datetime, new_id: Callable[[], str]) -> int:
+    """Make the runs of the first reports that are due; return how many these are."""
+    found = queue.hold_due(conn, now, AT_ONCE)
+    going = queue.open_reports(conn, [each.report.id for each in found if each.report.overlap is Overlap.SKIP])
+    made = [(held, run) for held in found for run in _due(held, now, new_id, is_open=held.report.id in going)]
+    new = store.add_runs(conn, (run for _, run in made))
+    if found:
+        queue.put_due(conn, {each.report.id: each.report.schedule.next(now) for each in found})
+    for held, run in made:
+        if run.said is not None and run.id in new:
+            _record(conn, held, run.id, RunState.LEFT, run.said.title)
+    return len(found)
+
+
+def _due(held: Held, now: datetime, new_id: Callable[[], str], *, is_open: bool) -> Iterator[Run]:
+    """Return a run for each time at which a report was due, also for those that are left out."""
     report = held.report
     due = [report.next_due_at, *report.schedule.between(report.next_due_at, now)][-CAUGHT_UP:]
     for at in due:
-        why = _left(conn, held, at, now, is_last=at == due[-1])
         run = new_run(new_id(), report, at, report.schedule.interval(at))
-        if why is not None:
-            run = replace(run, state=RunState.LEFT, ended_at=now, said=why)
-        if store.add_run(conn, run) and why is not None:
-            _record(conn, held, run.id, RunState.LEFT, why.title)
-    store.change(conn, report.id, next_due_at=report.schedule.next(now))
-    return True
+        is_late = report.missed is Missed.NONE and now - at > LATE
+        missed = is_late or (report.missed is Missed.LATEST and at != due[-1])
+        why = _MISSED if missed else _OVERLAP if is_open and report.overlap is Overlap.SKIP else None
+        # Those behind it overlap with what comes to run now.
+        is_open = is_open or (why is None and run.state is RunState.WAITING)
+        yield run if why is None else replace(run, state=RunState.LEFT, ended_at=now, said=why)
 
 
-def _left(conn: Connection, held: Held, at: datetime, now: datetime, *, is_last: bool) -> Problem | None:
-    """Return why a due time is left out, if it is."""
-    missed = held.report.missed
-    if (missed is Missed.LATEST and not is_last) or (missed is Missed.NONE and now - at > LATE):
-        return _MISSED
-    if held.report.overlap is Overlap.SKIP and store.is_open(conn, held.report.id):
-        return _OVERLAP
-    return None
+def claim(conn: Connection, now: datetime, limit: int = 1) -> list[Claimed | Run]:
+    """Claim the next runs; return them, and those that came to their end because they may not be run."""
+    free = queue.hold_free(conn, now, limit)
+    if not free:
+        return []
+    queue.begin(conn, [each.run.id for each in free], now, now + LEASE)
+    found = [_begun(conn, each, now) for each in free]
+    audit.record_all(
+        conn,
+        [
+            ReportRunStarted(
+                person_id=each.report.person_id,
+                via=Via.REPORT,
+                report_id=each.report.id,
+                run_id=each.run.id,
+                kernel_id=each.kernel_id,
+                version=each.report.version,
+            )
+            for each in found
+            if isinstance(each, Claimed)
+        ],
+    )
+    return found
 
 
-def claim(conn: Connection, now: datetime) -> Claimed | Run | None:
-    """Claim a run; return it, or one that came to its end because it may not be run, or nothing."""
-    found = store.claim(conn, now, now + LEASE)
-    if found is None:
-        return None
-    run, epoch = found
-    held = store.find(conn, run.report_id, hold=True)
-    assert held is not None
+def _begun(conn: Connection, free: Free, now: datetime) -> Claimed | Run:
+    """Return a run as it is claimed, or, if it may not be run, as one that has ended."""
+    held, run = free.held, free.run
     state, why = RunState.REFUSED, held.refused
     if held.report.state is State.ENDED:
         state, why = RunState.LEFT, _ENDED
     elif why is None and run.failures >= TRIES:
         state, why = RunState.FAILED, _LOST
-    if why is not None:
-        store.end(conn, run.id, epoch, state, ended_at=now, said=kept(why))
-        _record(conn, held, run.id, state, f"{why.title} {why.why}")
-        telling.ended(conn, held, run, state, why.title, now)
-        store.tell_workers(conn)
-        return run
-    if run.parameters is None:
-        run = replace(run, parameters=held.report.chosen.parameters)
-    claimed = Claimed(run, held.report, epoch)
-    store.take(conn, run.id, held.report.version, run.parameters or {})
-    audit.record(
-        conn,
-        ReportRunStarted(
-            person_id=held.report.person_id,
-            via=Via.REPORT,
-            report_id=held.report.id,
-            run_id=run.id,
-            kernel_id=claimed.kernel_id,
-            version=held.report.version,
-        ),
-    )
-    return claimed
+    if why is None:
+        values = held.report.chosen.parameters if run.parameters is None else run.parameters
+        return Claimed(replace(run, parameters=values), held.report, free.epoch)
+    queue.end(conn, run.id, free.epoch, state, ended_at=now, said=kept(why))
+    _record(conn, held, run.id, state, f"{why.title} {why.why}")
+    telling.ended(conn, held, run, state, why.title, now)
+    store.tell_workers(conn)
+    return run
 
 
 def token(key: str, claimed: Claimed, now: datetime, seconds: float) -> Token:
@@ -131,7 +140,7 @@ def token(key: str, claimed: Claimed, now: datetime, seconds: float) -> Token:
 
 def renew(conn: Connection, claimed: Claimed, now: datetime) -> bool:
     """Renew the lease; tell whether the run is still ours, and is to go on."""
-    return store.renew(conn, claimed.run.id, claimed.epoch, now + LEASE)
+    return queue.renew(conn, claimed.run.id, claimed.epoch, now + LEASE)
 
 
 def finish(
@@ -154,16 +163,16 @@ def finish(
     else:
         values["ended_at"] = now
         if state is RunState.DONE:
-            values["edition"] = store.next_edition(conn, held.report.id, run.period)
+            values["edition"] = queue.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
             values["lineage"] = lineages.of_kernel(conn, claimed.report.person_id, claimed.kernel_id)
-    if not store.end(conn, run.id, claimed.epoch, state, **values):
+    if not queue.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:
         # As whom it ran, whoever has taken the report over: what its kernel read is recorded as theirs.
         author = claimed.report.person_id
         digest = editions.keep(conn, author, held.report.notebook_id, outcome.document, claimed.kernel_id)
-        store.put_digest(conn, run.id, digest)
+        queue.put_digest(conn, run.id, digest)
         if most_bytes is not None:
             room.demand(conn, held.owner_id, most_bytes)
     if not again:
@@ -194,7 +203,7 @@ def _held_for(values: Mapping[str, object]) -> str:
 
 def give_back(conn: Connection, claimed: Claimed, now: datetime) -> None:
     """Let a run that was not ended wait for whoever comes, without a failure."""
-    store.end(conn, claimed.run.id, claimed.epoch, RunState.WAITING, start_at=now)
+    queue.end(conn, claimed.run.id, claimed.epoch, RunState.WAITING, start_at=now)
     people.look_again(conn, claimed.report.person_id)
     store.tell_workers(conn)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -10,13 +10,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    case,
-    exists,
     extract,
     func,
     insert,
     not_,
-    or_,
     select,
     text,
     update,
@@ -25,6 +22,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
+from swap.db import many
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import person
@@ -46,21 +44,31 @@ from swap.reports.model import (
     stand_of,
     waits_of,
 )
-from swap.reports.parameters import Value
 from swap.reports.schedule import Schedule
 
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
 _run = report_run.c
-_other = report_run.alias()
 _NEWEST = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
-_GOES_ON = exists().where(
-    _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
+_KEPT = (
+    _run.id,
+    _run.report_id,
+    _run.due_at,
+    _run.asked_by,
+    _run.period_start,
+    _run.period_end,
+    _run.version,
+    _run.state,
+    _run.start_at,
+    _run.ended_at,
+    _run.said,
+    _run.turn,
+    _run.batch,
+    _run.parameters,
+    _run.late_at,
 )
-_PAUSED = exists().where(report.c.id == _run.report_id, report.c.state == State.PAUSED.value)
-_HELD_BACK = _PAUSED & (_run.asked_by.is_(None) | _run.batch.is_not(None))
-"""Of a paused report only that runs which its person asks for by itself."""
-_HELD = (
+"""What is said of a run when it is made."""
+HELD = (
     select(
         report,
         notebook.c.person_id.label("owner_id"),
@@ -73,6 +81,7 @@ _HELD = (
     .join(notebook, notebook.c.id == report.c.notebook_id)
     .join(person, person.c.id == report.c.person_id)
 )
+"""A report, and what its notebook and its person are now."""
 
 
 def tell_workers(conn: Connection) -> None:
@@ -126,16 +135,16 @@ def unowned(conn: Connection, begins: int, limit: int) -> list[Held]:
         & (person.c.standing == report.c.standing)
         & report.c.groups.contained_by(person.c.groups)
     )
-    wanted = _HELD.where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None), not_(able))
+    wanted = HELD.where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None), not_(able))
     rows = conn.execute(wanted.order_by(report.c.created_at, report.c.id).offset(begins).limit(limit))
-    return [_held(row) for row in rows]
+    return [as_held(row) for row in rows]
 
 
 def find(conn: Connection, report_id: str, *, hold: bool = False) -> Held | None:
     """Return a report; with `hold` nobody else changes it before the transaction ends."""
-    wanted = _HELD.where(report.c.id == report_id)
+    wanted = HELD.where(report.c.id == report_id)
     row = conn.execute(wanted.with_for_update(of=report) if hold else wanted).one_or_none()
-    return None if row is None else _held(row)
+    return None if row is None else as_held(row)
 
 
 def standing(conn: Connection, person_id: str) -> tuple[frozenset[str], int]:
@@ -177,7 +186,21 @@ def everybodys(conn: Connection) -> list[tuple[Report, str, str]]:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────
 def add_run(conn: Connection, new: Run) -> bool:
     """Keep a run, unless one is there that was due at this time; tell whether it is new."""
-    values = {
+    return bool(add_runs(conn, [new]))
+
+
+def add_runs(conn: Connection, new: Iterable[Run]) -> set[str]:
+    """Keep runs, without those whose report has one that was due at that time; return the ids of those that are new."""
+    rows = many.given(_KEPT, map(_kept_run, new))
+    once = upsert(report_run).from_select([each.name for each in _KEPT], select(rows))
+    once = once.on_conflict_do_nothing(
+        index_elements=[_run.report_id, _run.due_at], index_where=_run.asked_by.is_(None)
+    )
+    return set(conn.scalars(once.returning(_run.id)))
+
+
+def _kept_run(new: Run) -> dict[str, Any]:
+    return {
         "id": new.id,
         "report_id": new.report_id,
         "due_at": new.due_at,
@@ -194,11 +217,6 @@ def add_run(conn: Connection, new: Run) -> bool:
         "parameters": None if new.parameters is None else dict(new.parameters),
         "late_at": new.late_at,
     }
-    once = upsert(report_run).values(**values)
-    once = once.on_conflict_do_nothing(
-        index_elements=[_run.report_id, _run.due_at], index_where=_run.asked_by.is_(None)
-    )
-    return conn.execute(once).rowcount == 1
 
 
 def run(conn: Connection, run_id: str) -> Run | None:
@@ -263,26 +281,10 @@ def release(conn: Connection, run_id: str, person_id: str, now: datetime) -> boo
     return conn.execute(held.values(is_held=False, released_by=person_id, released_at=now)).rowcount == 1
 
 
-def is_open(conn: Connection, report_id: str) -> bool:
-    """Tell whether a run of a report waits for its turn or goes on, one of a backfill aside."""
-    open_ = _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value)), _run.batch.is_(None)
-    return conn.scalar(select(_run.id).where(_run.report_id == report_id, *open_).limit(1)) is not None
-
-
 def goes_on(conn: Connection, report_id: str) -> bool:
     """Tell whether a worker has a run of a report."""
     running = _run.report_id == report_id, _run.state == RunState.RUNNING.value
     return conn.scalar(select(_run.id).where(*running)) is not None
-
-
-def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
-    """Return the number of a period's next edition; the report is held by whoever asks."""
-    last = conn.scalar(
-        select(func.max(_run.edition)).where(
-            _run.report_id == report_id, _run.period_start == period.start, _run.period_end == period.end
-        )
-    )
-    return (last or 0) + 1
 
 
 def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None:
@@ -297,91 +299,6 @@ def is_newest(conn: Connection, report_id: str, period: Interval) -> bool:
     its = _run.report_id == report_id, _run.edition.is_not(None), ~_run.is_held
     later = select(_run.id).where(*its, _run.period_end > period.end)
     return conn.scalar(later.limit(1)) is None
-
-
-# ── What workers ask ────────────────────────────────────────────────────────────────────────────────
-def hold_due(conn: Connection, now: datetime) -> Held | None:
-    """Return an active report that is due, held; those that another worker holds are passed over."""
-    wanted = (
-        _HELD.where(report.c.state == State.ACTIVE.value, report.c.next_due_at <= now)
-        .order_by(report.c.next_due_at)
-        .limit(1)
-        .with_for_update(of=report, skip_locked=True)
-    )
-    row = conn.execute(wanted).one_or_none()
-    return None if row is None else _held(row)
-
-
-def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, int] | None:
-    """Claim the first run that waits for nothing, or whose lease is over; return it and its epoch.
-
-    One that is overtaken by no other run of its report: these come one after the other.  Of a backfill the oldest
-    period comes first, when nothing else is to be run.
-    """
-    free = or_(
-        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON & ~_HELD_BACK,
-        (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now),
-    )
-    order = (_run.turn, _run.start_at, _run.period_start, _run.id)
-    run_id = conn.scalar(select(_run.id).where(free).order_by(*order).limit(1).with_for_update(skip_locked=True))
-    if run_id is None:
-        return None
-    row = conn.execute(
-        update(report_run)
-        .where(_run.id == run_id)
-        .values(
-            state=RunState.RUNNING.value,
-            epoch=_run.epoch + 1,
-            # Whoever held it is gone.
-            failures=_run.failures + case((_run.state == RunState.RUNNING.value, 1), else_=0),
-            lease_until=lease_until,
-            started_at=now,
-        )
-        .returning(report_run)
-    ).one()
-    return as_run(row), row.epoch
-
-
-def renew(conn: Connection, run_id: str, epoch: int, lease_until: datetime) -> bool:
-    """Renew the lease of a run; tell whether it is still held in this epoch, and its report has not ended."""
-    ours = _run.id == run_id, _run.epoch == epoch, _run.state == RunState.RUNNING.value
-    goes_on = exists().where(report.c.id == _run.report_id, report.c.state != State.ENDED.value)
-    return conn.execute(update(report_run).where(*ours, goes_on).values(lease_until=lease_until)).rowcount == 1
-
-
-def end(conn: Connection, run_id: str, epoch: int, state: RunState, **values: Any) -> bool:
-    """End a run, or let it wait again, if it is held in this epoch; tell whether it was."""
-    ours = _run.id == run_id, _run.epoch == epoch, _run.state == RunState.RUNNING.value
-    done = conn.execute(update(report_run).where(*ours).values(state=state.value, lease_until=None, **values))
-    return done.rowcount == 1
-
-
-def take(conn: Connection, run_id: str, version: int, parameters: Mapping[str, Value]) -> None:
-    """Say which version a run runs, and with which values for its parameters."""
-    values = {"version": version, "parameters": dict(parameters)}
-    conn.execute(update(report_run).where(_run.id == run_id).values(**values))
-
-
-def put_digest(conn: Connection, run_id: str, digest: str) -> None:
-    """Say what a run has executed."""
-    conn.execute(update(report_run).where(_run.id == run_id).values(digest=bytes.fromhex(digest)))
-
-
-def wakes_at(conn: Connection) -> datetime | None:
-    """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
-    data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
-    waits, runs_ = (
-        (_run.state == RunState.WAITING.value) & ~_GOES_ON & ~_HELD_BACK,
-        _run.state == RunState.RUNNING.value,
-    )
-    moments = (
-        select(func.min(report.c.next_due_at)).where(report.c.state == State.ACTIVE.value),
-        select(func.min(_run.start_at)).where(waits),
-        select(func.min(_run.lease_until)).where(runs_),
-        select(func.min(_run.start_at)).where(data),
-    )
-    found = conn.execute(select(*(moment.scalar_subquery() for moment in moments))).one()
-    return min((each for each in found if each is not None), default=None)
 
 
 def _report(row: Any) -> Report:
@@ -401,7 +318,8 @@ def _report(row: Any) -> Report:
     )
 
 
-def _held(row: Row[Any]) -> Held:
+def as_held(row: Row[Any]) -> Held:
+    """Return a report that a row of `HELD` holds."""
     return Held(
         _report(row),
         row.owner_id,

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from swap.errors import Problem, SwapError, Unavailable
 from swap.launch.model import Rules
 from swap.notebooks import editions
-from swap.reports import data, execution, parameters, runs, store
+from swap.reports import data, execution, parameters, queue, runs, store
 from swap.reports.files import Files, NotWritten
 from swap.reports.model import Claimed, Outcome, RunState
 
@@ -32,6 +32,8 @@ LOOK_SECONDS: Final = 60.0
 """It looks as often also when nothing is due, so that a clock that was set is followed."""
 REST_SECONDS: Final = 0.2
 """At the least between two looks: what another worker holds just now is not ours to wait for."""
+CLAIMED: Final = 250
+"""Runs that are claimed in one transaction."""
 AGAIN_SECONDS: Final = 1.0
 """After which a database that was away is asked again."""
 log = logging.getLogger(__name__)
@@ -112,16 +114,17 @@ class Worker:
                     self._bell.recv(4096)
 
     @property
-    def _is_full(self) -> bool:
+    def _room(self) -> int:
+        """How many runs more may begin here."""
         with self._lock:
-            return len(self._threads) >= self._means.at_once
+            return max(self._means.at_once - len(self._threads), 0)
 
     def _rest(self) -> float:
         """Return for how long nothing is to be done."""
-        if self._is_full:
+        if not self._room:
             return LOOK_SECONDS
         with self._means.engine.connect() as conn:
-            wakes_at = store.wakes_at(conn)
+            wakes_at = queue.wakes_at(conn)
         if wakes_at is None:
             return LOOK_SECONDS
         return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
@@ -132,10 +135,10 @@ class Worker:
             pass
         while self._data():
             pass
-        while not self._is_full and not self._stopping.is_set() and self._claim():
+        while self._room and not self._stopping.is_set() and self._claim():
             pass
 
-    def _plan(self) -> bool:
+    def _plan(self) -> int:
         with self._means.engine.begin() as conn:
             return runs.plan(conn, self._means.now(), self._means.new_id)
 
@@ -144,18 +147,19 @@ class Worker:
             return data.look(conn, self._means.now())
 
     def _claim(self) -> bool:
-        """Claim a run and begin it; tell whether there may be more."""
+        """Claim runs and begin them; tell whether there may be more."""
         try:
             with self._means.engine.begin() as conn:
-                found = runs.claim(conn, self._means.now())
+                found = runs.claim(conn, self._means.now(), min(self._room, CLAIMED))
         except IntegrityError:  # another worker began another run of the same report in this moment
             return True
-        if isinstance(found, Claimed):
-            thread = threading.Thread(target=self._execute, args=(found,), name=f"run {found.run.id}")
-            with self._lock:
-                self._threads.add(thread)
-            thread.start()
-        return found is not None
+        for each in found:
+            if isinstance(each, Claimed):
+                thread = threading.Thread(target=self._execute, args=(each,), name=f"run {each.run.id}")
+                with self._lock:
+                    self._threads.add(thread)
+                thread.start()
+        return bool(found)
 
     # ── One run, in a thread of its own: what it starts ends with that thread ───────────────────────
     def _execute(self, claimed: Claimed) -> None:

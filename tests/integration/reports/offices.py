@@ -67,8 +67,8 @@ class Office:
         """Make what is due; return how many reports there were."""
         count = 0
         with self.database.engine("worker").begin() as conn:
-            while runs.plan(conn, self.now, new_id):
-                count += 1
+            while planned := runs.plan(conn, self.now, new_id):
+                count += planned
         return count
 
     def finish(self, claimed: Claimed, outcome: Outcome = DONE) -> RunState | None:
@@ -77,7 +77,7 @@ class Office:
 
     def claim(self) -> Claimed | Run | None:
         with self.database.engine("worker").begin() as conn:
-            return runs.claim(conn, self.now)
+            return next(iter(runs.claim(conn, self.now)), None)
 
     def claimed(self) -> Claimed:
         found = self.claim()

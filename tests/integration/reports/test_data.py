@@ -17,7 +17,7 @@ from swap.catalog.model import TableName
 from swap.connectors.base import Column, Dataset, Partition, Partitions
 from swap.db.tables import audit_event
 from swap.errors import Conflict
-from swap.reports import data, service, store
+from swap.reports import data, queue, service, store
 from swap.reports.model import Awaited, Chosen, Run, RunState, Stand, State
 
 TABLE = TableName("lake", "wmf", "pageview_hourly")
@@ -107,7 +107,7 @@ def test_a_run_whose_data_do_not_come_is_late_and_still_runs_when_they_do(office
 def test_a_worker_looks_again_after_a_minute_and_at_the_deadline(office: Office) -> None:
     def wakes() -> timedelta:
         with office.database.engine("worker").connect() as conn:
-            found = store.wakes_at(conn)
+            found = queue.wakes_at(conn)
         assert found is not None
         return found - office.now
 

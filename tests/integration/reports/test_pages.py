@@ -78,7 +78,7 @@ class Filed:
         """Ask for a run, and let a worker claim it, whose kernel reads these columns: what bertrand may not."""
         assert self.does("run").status_code == GO
         with self.portal.database.engine("worker").begin() as conn:
-            claimed = runs.claim(conn, datetime.now(UTC))
+            (claimed,) = runs.claim(conn, datetime.now(UTC))
         assert isinstance(claimed, Claimed)
         with self.portal.database.engine().begin() as conn:
             kept = {"digest": lineage.digest(read), "columns": lineage.encode(read)}

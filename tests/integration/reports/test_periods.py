@@ -15,7 +15,7 @@ from services import Database
 from swap.db.tables import audit_event
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound
 from swap.notebooks import saving
-from swap.reports import backfill, service, store
+from swap.reports import backfill, queue, service
 from swap.reports.backfill import Plan
 from swap.reports.model import Chosen, Claimed, Overlap, Run, RunState, State
 from swap.reports.period_store import Backfill
@@ -165,7 +165,7 @@ def test_of_a_paused_report_only_that_runs_which_is_asked_for_by_itself(office: 
     office.finish(claimed)
     assert office.claim() is None
     with office.database.engine("worker").connect() as conn:
-        assert store.wakes_at(conn) is None, "nobody looks again and again"
+        assert queue.wakes_at(conn) is None, "nobody looks again and again"
     become(office, State.ACTIVE)
     assert office.claimed().run.batch is not None
 

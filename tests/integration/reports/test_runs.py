@@ -23,7 +23,7 @@ from swap.errors import Conflict, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
-from swap.reports import owners, runs, service, store
+from swap.reports import owners, queue, runs, service, store
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Run, RunState, State
 
 KEY = "r" * 40
@@ -188,7 +188,7 @@ def test_what_may_pass_is_tried_three_times_and_what_will_not_is_not(office: Off
 def test_a_worker_knows_when_to_look_again(office: Office) -> None:
     def wakes() -> timedelta:
         with office.database.engine("worker").connect() as conn:
-            found = store.wakes_at(conn)
+            found = queue.wakes_at(conn)
         assert found is not None
         return found - office.now
 

@@ -132,7 +132,7 @@ def test_nobody_else_lets_it_run(press: Press) -> None:
     report = press.report("reportupdater/codemirror/toggles.ipynb")
     later = report.next_due_at
     with press.database.engine("worker").begin() as conn:
-        assert runs.plan(conn, later, lambda: "r1") is False, "it is paused"
+        assert runs.plan(conn, later, lambda: "r1") == 0, "it is paused"
     bob = press.person("bob")
     with press.database.engine("owner").begin() as conn:
         people.sign_in(conn, bob, "s2", datetime.now(UTC), 7)
@@ -141,8 +141,8 @@ def test_nobody_else_lets_it_run(press: Press) -> None:
         press.becomes(report, State.ACTIVE, Principal(bob, "bob", frozenset({"analysts"}), Via.PORTAL))
     press.becomes(report, State.ACTIVE)
     with press.database.engine("worker").begin() as conn:
-        assert runs.plan(conn, later, lambda: "r1") is True
-        claimed = runs.claim(conn, later)
+        assert runs.plan(conn, later, lambda: "r1") == 1
+        (claimed,) = runs.claim(conn, later)
     assert isinstance(claimed, Claimed)
     assert (
         claimed.run.period.start.date().isoformat()
@@ -252,7 +252,7 @@ def test_weakness_4_a_slow_report_keeps_no_other_of_its_folder_waiting(press: Pr
         with press.database.engine("worker").begin() as conn:
             while runs.plan(conn, now, lambda: next(ids)):
                 pass
-            found = runs.claim(conn, now)
+            (found,) = runs.claim(conn, now)
         assert isinstance(found, Claimed)
         claimed.append(found.report.id)
     assert sorted(claimed) == sorted(each.id for each in reports), "both run at the same time"
@@ -270,14 +270,14 @@ def test_weakness_2_what_goes_on_failing_is_tried_thrice_and_stands_first_in_its
         runs.plan(conn, now, lambda: "r1")
     for pause in (*runs.PAUSES, runs.PAUSES[-1]):
         with press.database.engine("worker").begin() as conn:
-            found = runs.claim(conn, now)
+            (found,) = runs.claim(conn, now)
             assert isinstance(found, Claimed)
             state = runs.finish(conn, found, away, now)
-            assert runs.claim(conn, now) is None, "not at once"
+            assert not runs.claim(conn, now), "not at once"
         tries, now = tries + 1, now + pause
     assert (tries, state) == (runs.TRIES, RunState.FAILED)
     with press.database.engine("worker").begin() as conn:
-        assert runs.claim(conn, now) is None, "and no more"
+        assert not runs.claim(conn, now), "and no more"
     with press.database.engine("web").begin() as conn:
         first, *_ = service.listed(conn, press.who, now)
     assert (first.report.id, first.failed) == (report.id, True)
