@@ -14,7 +14,7 @@ from swap.catalog.upto import Reach
 from swap.client.period import Interval
 from swap.errors import Problem
 from swap.identity import Via
-from swap.reports import period_store
+from swap.reports import period_store, store
 from swap.reports.events import ReportRunEnded, ReportRunLate
 from swap.reports.model import Awaited, RunState, Stand
 from swap.reports.period_store import Waiting
@@ -38,6 +38,8 @@ def look(conn: Connection, now: datetime) -> bool:
             _wait(conn, waiting, stand, now)
         else:
             period_store.let_run(conn, waiting.run.id, now)
+            # Another worker may have room for it sooner.
+            store.tell_workers(conn)
     return len(found) == AT_ONCE
 
 
