@@ -85,6 +85,10 @@ def claim(conn: Connection, now: datetime) -> Claimed | Run | None:
     run, epoch = found
     held = store.find(conn, run.report_id, hold=True)
     assert held is not None
+    if held.report.state is State.PAUSED and (run.asked_by is None or run.batch is not None):
+        # It was paused while this run was looked at, or went on with a worker that is gone.
+        store.hold_back(conn, run, epoch)
+        return run
     state, why = RunState.REFUSED, held.refused
     if held.report.state is State.ENDED:
         state, why = RunState.LEFT, _ENDED

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval
@@ -39,9 +39,9 @@ _other = report_run.alias()
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
 )
-_PAUSED = exists().where(report.c.id == _run.report_id, report.c.state == State.PAUSED.value)
-_HELD_BACK = _PAUSED & (_run.asked_by.is_(None) | _run.batch.is_not(None))
-"""Of a paused report only that runs which its person asks for by itself."""
+_HELD_BACK: Final = Turn.FIRST_HELD - Turn.FIRST
+"""Between the turn of a run and the one that it has while its report is paused."""
+_COMES = _run.turn < Turn.FIRST_HELD.value
 _HELD = (
     select(
         report,
@@ -97,7 +97,21 @@ def chosen(values: Chosen) -> dict[str, Any]:
 def change(conn: Connection, report_id: str, **values: Any) -> None:
     """Change a report."""
     conn.execute(update(report).where(report.c.id == report_id).values(**values))
+    if values.get("state") == State.PAUSED.value:
+        _hold_back(conn, report_id)
+    elif "state" in values:
+        held = _run.report_id == report_id, _run.ended_at.is_(None), ~_COMES
+        conn.execute(update(report_run).where(*held).values(turn=_run.turn - _HELD_BACK))
     tell_workers(conn)
+
+
+def _hold_back(conn: Connection, report_id: str) -> None:
+    """Let what was due, or asked for with others, not come."""
+    by_itself = _run.asked_by.is_not(None) & _run.batch.is_(None)
+    open_ = _run.report_id == report_id, _run.ended_at.is_(None), _COMES, ~by_itself
+    # Whoever claims one holds it first and the report then, and sees there that it is paused.
+    free = list(conn.scalars(select(_run.id).where(*open_).with_for_update(skip_locked=True)))
+    conn.execute(update(report_run).where(_run.id.in_(free)).values(turn=_run.turn + _HELD_BACK))
 
 
 def find(conn: Connection, report_id: str, *, hold: bool = False) -> Held | None:
@@ -146,7 +160,20 @@ def everybodys(conn: Connection) -> list[tuple[Report, str, str]]:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────
 def add_run(conn: Connection, new: Run) -> bool:
     """Keep a run, unless one is there that was due at this time; tell whether it is new."""
-    values = {
+    once = upsert(report_run).values(**_columns(new))
+    once = once.on_conflict_do_nothing(
+        index_elements=[_run.report_id, _run.due_at], index_where=_run.asked_by.is_(None)
+    )
+    return conn.execute(once).rowcount == 1
+
+
+def add_runs(conn: Connection, new: Iterable[Run]) -> None:
+    """Keep runs that were asked for."""
+    conn.execute(insert(report_run), [_columns(each) for each in new])
+
+
+def _columns(new: Run) -> dict[str, Any]:
+    return {
         "id": new.id,
         "report_id": new.report_id,
         "due_at": new.due_at,
@@ -163,11 +190,6 @@ def add_run(conn: Connection, new: Run) -> bool:
         "parameters": None if new.parameters is None else dict(new.parameters),
         "late_at": new.late_at,
     }
-    once = upsert(report_run).values(**values)
-    once = once.on_conflict_do_nothing(
-        index_elements=[_run.report_id, _run.due_at], index_where=_run.asked_by.is_(None)
-    )
-    return conn.execute(once).rowcount == 1
 
 
 def run(conn: Connection, run_id: str) -> Run | None:
@@ -232,17 +254,21 @@ def hold_due(conn: Connection, now: datetime) -> Held | None:
 
 
 def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, int] | None:
-    """Claim the first run that waits for nothing, or whose lease is over; return it and its epoch.
+    """Claim the first run whose lease is over, or that waits for nothing; return it and its epoch.
 
     One that is overtaken by no other run of its report: these come one after the other.  Of a backfill the oldest
     period comes first, when nothing else is to be run.
     """
-    free = or_(
-        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON & ~_HELD_BACK,
-        (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now),
-    )
+    lost = (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now)
+    waits = (_run.state == RunState.WAITING.value) & _COMES & (_run.start_at <= now) & ~_GOES_ON
+    # Two questions, each answered from its index in this order: one for both would sort all that waits.
     order = (_run.turn, _run.start_at, _run.period_start, _run.id)
-    run_id = conn.scalar(select(_run.id).where(free).order_by(*order).limit(1).with_for_update(skip_locked=True))
+    first = (
+        select(_run.id).where(lost).order_by(_run.lease_until),
+        select(_run.id).where(waits).order_by(*order),
+    )
+    found = (conn.scalar(each.limit(1).with_for_update(skip_locked=True)) for each in first)
+    run_id = next((each for each in found if each is not None), None)
     if run_id is None:
         return None
     row = conn.execute(
@@ -281,6 +307,11 @@ def take(conn: Connection, run_id: str, version: int, parameters: Mapping[str, V
     conn.execute(update(report_run).where(_run.id == run_id).values(**values))
 
 
+def hold_back(conn: Connection, run: Run, epoch: int) -> None:
+    """Let a claimed run wait until its paused report goes on."""
+    end(conn, run.id, epoch, RunState.WAITING, turn=run.turn % _HELD_BACK + _HELD_BACK, started_at=None)
+
+
 def put_digest(conn: Connection, run_id: str, digest: str) -> None:
     """Say what a run has executed."""
     conn.execute(update(report_run).where(_run.id == run_id).values(digest=bytes.fromhex(digest)))
@@ -289,14 +320,12 @@ def put_digest(conn: Connection, run_id: str, digest: str) -> None:
 def wakes_at(conn: Connection) -> datetime | None:
     """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
     data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
-    waits, runs_ = (
-        (_run.state == RunState.WAITING.value) & ~_GOES_ON & ~_HELD_BACK,
-        _run.state == RunState.RUNNING.value,
-    )
+    waits = (_run.state == RunState.WAITING.value) & ~_GOES_ON
     moments = (
         select(func.min(report.c.next_due_at)).where(report.c.state == State.ACTIVE.value),
-        select(func.min(_run.start_at)).where(waits),
-        select(func.min(_run.lease_until)).where(runs_),
+        select(func.min(_run.start_at)).where(waits, _run.turn == Turn.FIRST.value),
+        select(func.min(_run.start_at)).where(waits, _run.turn == Turn.BACKFILL.value),
+        select(func.min(_run.lease_until)).where(_run.state == RunState.RUNNING.value),
         select(func.min(_run.start_at)).where(data),
     )
     found = conn.execute(select(*(moment.scalar_subquery() for moment in moments))).one()
