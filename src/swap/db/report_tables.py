@@ -75,7 +75,7 @@ report_run = Table(
     Column("edition", Integer, nullable=True),  # of its period, from 1; only of one that is done
     Column("digest", LargeBinary, nullable=True),  # of the executed notebook's manifest, a part of the notebook
     Column("said", JSONB, nullable=True),  # reports.model's encoding of why it ended as it did
-    Column("turn", Integer, nullable=False, server_default="0"),  # 1, behind all others: of a backfill
+    Column("turn", Integer, nullable=False, server_default="0"),  # reports.model.Turn
     Column("batch", Text, nullable=True),  # the backfill it is of
     Column("parameters", JSONB, nullable=True),  # as it was asked for, or ran; nothing: as the report has them then
     moment("late_at", nullable=True),  # when it waits for data too long
@@ -94,7 +94,7 @@ report_run = Table(
     Index(None, "report_id", "due_at"),
     Index("ix_report_run_batch", "report_id", "batch", postgresql_where=text("batch IS NOT NULL")),
     Index("ix_report_run_data", "start_at", postgresql_where=text("state in ('data','late')")),
-    Index("ix_report_run_turn", "turn", "start_at", postgresql_where=text("state = 'waiting'")),
+    Index("ix_report_run_turn", "turn", "start_at", "period_start", "id", postgresql_where=text("state = 'waiting'")),
     UniqueConstraint("report_id", "period_start", "period_end", "edition"),
     Index("ix_report_run_waiting", "start_at", postgresql_where=text("state = 'waiting'")),
     # Of a report one at a time.

@@ -16,7 +16,7 @@ from swap.errors import Conflict, Invalid, LimitExceeded, Problem
 from swap.identity import Principal
 from swap.reports import period_store, store
 from swap.reports.events import ReportBackfillAsked, ReportBackfillCancelled
-from swap.reports.model import Report, Turn, new_run
+from swap.reports.model import Report, State, Turn, new_run
 from swap.reports.period_store import Backfill
 from swap.reports.schedule import span
 from swap.reports.service import Looked, mine
@@ -88,9 +88,9 @@ def ask(
             Problem("Nothing is left to be run.", todo="Choose that periods are run again which have an edition.")
         )
     batch = new_id()
-    for period in planned.periods:
-        run = new_run(new_id(), report, now, period, person.id)
-        store.add_run(conn, replace(run, turn=Turn.BACKFILL, batch=batch))
+    turn = Turn.BACKFILL_HELD if report.state is State.PAUSED else Turn.BACKFILL
+    runs = (new_run(new_id(), report, now, period, person.id) for period in planned.periods)
+    store.add_runs(conn, (replace(run, turn=turn, batch=batch) for run in runs))
     store.tell_workers(conn)
     audit.record(
         conn,

@@ -38,6 +38,8 @@ def look(conn: Connection, now: datetime) -> bool:
             _wait(conn, waiting, stand, now)
         else:
             period_store.let_run(conn, waiting.run.id, now)
+            # Another worker may have room for it sooner.
+            store.tell_workers(conn)
     return len(found) == AT_ONCE
 
 

@@ -67,10 +67,12 @@ OPEN: Final = frozenset({RunState.DATA, RunState.LATE, RunState.WAITING, RunStat
 
 
 class Turn(IntEnum):
-    """Which runs come first: of those that wait, the lower turn."""
+    """Which runs come first: of those that wait, the lower turn; and which do not come while their report is paused."""
 
     FIRST = 0
     BACKFILL = 1
+    FIRST_HELD = 2
+    BACKFILL_HELD = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,21 +94,27 @@ def fitting(known: Sequence[Parameter], values: Mapping[str, Any]) -> dict[str, 
     for each in known:
         value = values.get(each.name)
         if each.kind is Kind.NUMBER and type(value) is int:
-            value = float(value) if _kind(value) else None  # as JSON may have it
+            value = float(value)  # as JSON may have it
         if value is not None and _kind(value) is each.kind:
             found[each.name] = value
     return found
 
 
 def inject(document: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a notebook with values for its parameters in a cell below theirs, in the place of one that is there.
+    """Return a notebook with values for its parameters in a cell below theirs, and without one that is there.
 
     What does not fit its parameters is left out.
     """
-    chosen = fitting(declared(document), values)
-    if not chosen:
+    known = declared(document)
+    if not known:
         return document
     cells = list(document["cells"])
+    if (there := _tagged(document, INJECTED)) is not None:
+        # Of a run before: what is chosen now is all that differs from the constants.
+        del cells[there]
+    chosen = fitting(known, values)
+    if not chosen:
+        return {**document, "cells": cells}
     new: dict[str, Any] = {
         "cell_type": "code",
         "execution_count": None,
@@ -118,12 +124,9 @@ def inject(document: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     }
     if document.get("nbformat_minor", 0) >= _ID_MINOR:
         new["id"] = INJECTED
-    there, below = _tagged(document, INJECTED), _tagged(document, TAG)
-    if there is not None:
-        cells[there] = new
-    else:
-        assert below is not None
-        cells.insert(below + 1, new)
+    below = _tagged({"cells": cells}, TAG)
+    assert below is not None
+    cells.insert(below + 1, new)
     return {**document, "cells": cells}
 
 

@@ -10,22 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Select, case, exists, func, select, update
 
 from swap.client.period import Interval
 from swap.db import many
 from swap.db.report_tables import report, report_run
 from swap.reports import store
-from swap.reports.model import Held, Run, RunState, State
+from swap.reports.model import Held, Run, RunState, State, Turn
 
 _run = report_run.c
-_other, _its = report_run.alias(), report.alias()
+_other = report_run.alias()
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
 )
-_PAUSED = exists().where(_its.c.id == _run.report_id, _its.c.state == State.PAUSED.value)
-_HELD_BACK = _PAUSED & (_run.asked_by.is_(None) | _run.batch.is_not(None))
-"""Of a paused report only that runs which its person asks for by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +65,22 @@ def hold_free(conn: Connection, now: datetime, limit: int) -> list[Free]:
     One that is overtaken by no other run of its report: these come one after the other.  Of a backfill the oldest
     period comes first, when nothing else is to be run.
     """
-    free = or_(
-        (_run.state == RunState.WAITING.value) & (_run.start_at <= now) & ~_GOES_ON & ~_HELD_BACK,
-        (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now),
-    )
+    lost = (_run.state == RunState.RUNNING.value) & (_run.lease_until <= now)
+    waits = (_run.state == RunState.WAITING.value) & store.COMES & (_run.start_at <= now) & ~_GOES_ON
     order = (_run.turn, _run.start_at, _run.period_start, _run.id)
-    wanted = (
-        select(_run.id)
-        .join(report, report.c.id == _run.report_id)
-        .where(free)
-        .order_by(*order)
-        .limit(limit)
-        .with_for_update(of=(report_run, report), skip_locked=True)
-    )
-    ids = list(conn.scalars(wanted))
+    # Two questions, each answered from its index in this order: one for both would sort all that waits.
+    ids = _held_ids(conn, select(_run.id).where(lost).order_by(_run.lease_until), limit)
+    ids += _held_ids(conn, select(_run.id).where(waits).order_by(*order), limit - len(ids))
     rows = conn.execute(select(report_run).where(_run.id.in_(ids)).order_by(*order)).all() if ids else []
     its = store.HELD.where(report.c.id.in_({row.report_id for row in rows}))
     held = {each.report.id: each for each in map(store.as_held, conn.execute(its))}
     first = {row.report_id: row for row in reversed(rows)}
     return [_free(row, held[row.report_id]) for row in rows if row is first[row.report_id]]
+
+
+def _held_ids(conn: Connection, wanted: Select[tuple[str]], limit: int) -> list[str]:
+    held = wanted.join(report, report.c.id == _run.report_id).limit(limit)
+    return list(conn.scalars(held.with_for_update(of=(report_run, report), skip_locked=True)))
 
 
 def _free(row: Any, held: Held) -> Free:
@@ -127,6 +121,12 @@ def end(conn: Connection, run_id: str, epoch: int, state: RunState, **values: An
     return done.rowcount == 1
 
 
+def hold_back(conn: Connection, run: Run, epoch: int) -> None:
+    """Let a claimed run wait until its paused report goes on."""
+    turn = run.turn % store.HELD_BACK + store.HELD_BACK
+    end(conn, run.id, epoch, RunState.WAITING, turn=turn, started_at=None)
+
+
 def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
     """Return the number of a period's next edition; the report is held by whoever asks."""
     last = conn.scalar(
@@ -145,14 +145,12 @@ def put_digest(conn: Connection, run_id: str, digest: str) -> None:
 def wakes_at(conn: Connection) -> datetime | None:
     """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
     data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
-    waits, runs_ = (
-        (_run.state == RunState.WAITING.value) & ~_GOES_ON & ~_HELD_BACK,
-        _run.state == RunState.RUNNING.value,
-    )
+    waits = (_run.state == RunState.WAITING.value) & ~_GOES_ON
     moments = (
         select(func.min(report.c.next_due_at)).where(report.c.state == State.ACTIVE.value),
-        select(func.min(_run.start_at)).where(waits),
-        select(func.min(_run.lease_until)).where(runs_),
+        select(func.min(_run.start_at)).where(waits, _run.turn == Turn.FIRST.value),
+        select(func.min(_run.start_at)).where(waits, _run.turn == Turn.BACKFILL.value),
+        select(func.min(_run.lease_until)).where(_run.state == RunState.RUNNING.value),
         select(func.min(_run.start_at)).where(data),
     )
     found = conn.execute(select(*(moment.scalar_subquery() for moment in moments))).one()

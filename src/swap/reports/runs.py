@@ -109,6 +109,10 @@ def claim(conn: Connection, now: datetime, limit: int = 1) -> list[Claimed | Run
 def _begun(conn: Connection, free: Free, now: datetime) -> Claimed | Run:
     """Return a run as it is claimed, or, if it may not be run, as one that has ended."""
     held, run = free.held, free.run
+    if held.report.state is State.PAUSED and (run.asked_by is None or run.batch is not None):
+        # It was paused while this run was looked at, or went on with a worker that is gone.
+        queue.hold_back(conn, run, free.epoch)
+        return run
     state, why = RunState.REFUSED, held.refused
     if held.report.state is State.ENDED:
         state, why = RunState.LEFT, _ENDED

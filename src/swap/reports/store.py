@@ -68,6 +68,9 @@ _KEPT = (
     _run.late_at,
 )
 """What is said of a run when it is made."""
+HELD_BACK: Final = Turn.FIRST_HELD - Turn.FIRST
+"""Between the turn of a run and the one that it has while its report is paused."""
+COMES = _run.turn < Turn.FIRST_HELD.value
 HELD = (
     select(
         report,
@@ -124,6 +127,11 @@ def chosen(values: Chosen) -> dict[str, Any]:
 def change(conn: Connection, report_id: str, **values: Any) -> None:
     """Change a report."""
     conn.execute(update(report).where(report.c.id == report_id).values(**values))
+    if values.get("state") == State.PAUSED.value:
+        _hold_back(conn, report_id)
+    elif "state" in values:
+        held = _run.report_id == report_id, _run.ended_at.is_(None), ~COMES
+        conn.execute(update(report_run).where(*held).values(turn=_run.turn - HELD_BACK))
     tell_workers(conn)
 
 
@@ -138,6 +146,15 @@ def unowned(conn: Connection, begins: int, limit: int) -> list[Held]:
     wanted = HELD.where(report.c.state != State.ENDED.value, notebook.c.deleted_at.is_(None), not_(able))
     rows = conn.execute(wanted.order_by(report.c.created_at, report.c.id).offset(begins).limit(limit))
     return [as_held(row) for row in rows]
+
+
+def _hold_back(conn: Connection, report_id: str) -> None:
+    """Let what was due, or asked for with others, not come."""
+    by_itself = _run.asked_by.is_not(None) & _run.batch.is_(None)
+    open_ = _run.report_id == report_id, _run.ended_at.is_(None), COMES, ~by_itself
+    # Whoever claims one holds it first and the report then, and sees there that it is paused.
+    free = list(conn.scalars(select(_run.id).where(*open_).with_for_update(skip_locked=True)))
+    conn.execute(update(report_run).where(_run.id.in_(free)).values(turn=_run.turn + HELD_BACK))
 
 
 def find(conn: Connection, report_id: str, *, hold: bool = False) -> Held | None:

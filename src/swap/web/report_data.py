@@ -46,7 +46,7 @@ def chosen(portal: Portal, visit: Visit, tables: Iterable[TableName]) -> tuple[t
             Problem("This table cannot be waited for.", todo="Load the page again, and choose one it offers.")
         )
     hours = visit.form.get("hours", str(int(DEADLINE.total_seconds()) // 3600))
-    if not hours.isdecimal() or int(hours) not in HOURS:
+    if hours not in {str(each) for each in HOURS}:
         raise Invalid(Problem("This cannot be chosen.", todo="Choose one that the page offers."))
     return tuple(offered[name][0] for name in dict.fromkeys(names)), timedelta(hours=int(hours))
 

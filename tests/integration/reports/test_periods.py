@@ -170,6 +170,30 @@ def test_of_a_paused_report_only_that_runs_which_is_asked_for_by_itself(office: 
     assert office.claimed().run.batch is not None
 
 
+def test_of_a_paused_report_neither_comes_what_is_asked_for_meanwhile_nor_what_lost_its_worker(office: Office) -> None:
+    office.later(minutes=15)
+    office.plan()
+    due = office.claimed()
+    become(office, State.PAUSED)
+    fill(office)
+    assert office.claim() is None
+    office.later(minutes=2)
+    held = office.claim()
+    assert isinstance(held, Run), "its lease is over, and it is not run"
+    assert (held.id, office.claim()) == (due.run.id, None)
+    become(office, State.ACTIVE)
+    assert office.claimed().run.id == due.run.id, "before the backfill"
+
+
+def test_what_is_held_back_is_left_out_when_its_report_ends(office: Office) -> None:
+    fill(office)
+    become(office, State.PAUSED)
+    become(office, State.ENDED)
+    while office.claim() is not None:
+        pass
+    assert set(office.states()) == {"left"}
+
+
 # ── One again ───────────────────────────────────────────────────────────────────────────────────────
 def test_a_period_that_is_run_again_has_another_edition_and_keeps_the_first(office: Office) -> None:
     first = run_now(office)

@@ -134,12 +134,13 @@ def test_what_was_kept_is_used_where_it_still_fits() -> None:
     kept = {"wiki": "frwiki", "days": "30", "share": 2, "offset": True, "is_exact": 1, "gone": 5}
     found = parameters.fitting(KNOWN, kept)
     assert found == {"wiki": "frwiki", "share": 2.0}
+    assert parameters.fitting(KNOWN, {"share": 10**300}) == {"share": 1e300}, "as JSON has it in the database"
     assert type(found["share"]) is float
     assert parameters.fitting(KNOWN, {"share": float("nan"), "days": 10**18}) == {}
 
 
 # ── Where it goes ───────────────────────────────────────────────────────────────────────────────────
-def test_values_go_into_a_cell_below_and_in_the_place_of_one_that_is_there() -> None:
+def test_values_go_into_a_cell_below_and_one_that_is_there_goes() -> None:
     document = notebook(cell("x"), cell(CELL, "parameters"), cell("print(wiki)"))
     made = parameters.inject(document, {"wiki": "frwiki", "days": 30})
     assert [each["source"] for each in made["cells"]][2] == "# Parameters\nwiki = 'frwiki'\ndays = 30"
@@ -148,7 +149,8 @@ def test_values_go_into_a_cell_below_and_in_the_place_of_one_that_is_there() -> 
     nbformat.validate(nbformat.from_dict(made))  # type: ignore[no-untyped-call]
     again = parameters.inject(made, {"days": 1})
     assert [each["source"] for each in again["cells"]][2:] == ["# Parameters\ndays = 1", "print(wiki)"]
-    assert parameters.inject(document, {"gone": 1}) is document
+    assert parameters.inject(document, {"gone": 1}) == document
+    assert parameters.inject(made, {}) == document, "with the constants again, not with what a run before had"
 
 
 def test_an_older_format_has_no_ids() -> None:

@@ -42,7 +42,7 @@ def upgrade() -> None:
     for name, columns, where in (
         ("batch", ["report_id", "batch"], "batch IS NOT NULL"),
         ("data", ["start_at"], "state in ('data','late')"),
-        ("turn", ["turn", "start_at"], "state = 'waiting'"),
+        ("turn", ["turn", "start_at", "period_start", "id"], "state = 'waiting'"),
     ):
         op.create_index(f"ix_report_run_{name}", "report_run", columns, schema="swap", postgresql_where=sa.text(where))
 
