@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -56,6 +57,13 @@ def test_a_table_of_any_library_is_looked_through(table: Any) -> None:
     assert of(table, unique=["wiki", "views"]).holds is True
     assert of(table, ranges={"views": (0, 15)}).found == "views from 10 to 20, 1 row outside"
     assert of(table, ranges={"views": (0, None)}, rows=3).holds is True
+
+
+@pytest.mark.parametrize("library", [pd.Series, pl.Series, lambda values: pa.table({"it": values})])
+def test_a_column_of_conditions_holds_in_each_row(library: Callable[[list[bool | None]], Any]) -> None:
+    assert of(library([True, True])) == Outcome("it", True, "true in each row", "in 2 rows")
+    assert of(library([True, False, None])) == Outcome("it", False, "true in each row", "not in 2 rows")
+    assert of(library([True, False]), rows=2).holds is True
 
 
 def test_dates_have_ranges_too() -> None:
