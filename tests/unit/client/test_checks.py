@@ -105,8 +105,8 @@ def test_a_cell_shows_one_table_with_clear_signs_and_no_markup_of_a_name() -> No
         "1 of 3 expectations failed\n✗ FAILED it: found 5; expected 6 or more\n✓ <b>x"
     )
     assert bundle["text/plain"].endswith("· it: found 5; expected within 30 % of the median of the last 6 periods")
-    assert "✗ failed" in bundle["text/html"]
-    assert "&lt;b&gt;x" in bundle["text/html"]
+    assert "<b>✗ FAILED it</b>: found 5" in bundle["text/html"]
+    assert "<b>✓ &lt;b&gt;x</b>" in bundle["text/html"]
     said = bundle[expect.EXPECTATIONS]["expectations"]
     assert [each["holds"] for each in said] == [False, True, True]
 
