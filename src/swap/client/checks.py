@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,9 +71,18 @@ def outcome(name: str, subject: Any, rules: Rules) -> Outcome:
     subject = subject.as_py() if hasattr(subject, "as_py") else subject
     if _is_bool(subject):
         return _of_bool(name, bool(subject), rules)
-    if subject is None or isinstance(subject, (Real, Decimal)):
-        return _of_number(name, None if subject is None else float(subject), rules)
+    if subject is None or type(subject).__name__ == "NAType":  # as pandas says it
+        return _of_number(name, None, rules)
+    if isinstance(subject, (Real, Decimal)):
+        return _of_number(name, _float(subject), rules)
     raise _wrong(f"A {type(subject).__name__} is no condition, number or table.")
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def _of_bool(name: str, holds: bool, rules: Rules) -> Outcome:
@@ -145,7 +154,9 @@ def _conditions(table: pa.Table) -> _Part | None:
     if table.num_columns != 1 or not pa.types.is_boolean(table.schema.types[0]):
         return None
     less = table.num_rows - (pc.sum(table.column(0)).as_py() or 0)
-    return _Part("true in each row", f"not in {_counted(less)}" if less else f"in {_counted(table.num_rows)}", not less)
+    return _Part(
+        "true in each row", f"not true in {_counted(less)}" if less else f"true in {_counted(table.num_rows)}", not less
+    )
 
 
 def _not_null(table: pa.Table, columns: list[str]) -> _Part:

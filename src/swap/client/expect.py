@@ -79,7 +79,11 @@ def _head(outcomes: Sequence[Outcome]) -> str:
 
 
 def _line(outcome: Outcome) -> str:
-    return text.safe(f"{_mark(outcome)} {outcome.name}: found {outcome.found}; expected {_expected(outcome)}")
+    return text.safe(f"{_mark(outcome)} {outcome.name}: {_said(outcome)}")
+
+
+def _said(outcome: Outcome) -> str:
+    return f"found {outcome.found}; expected {_expected(outcome)}"
 
 
 def _mark(outcome: Outcome) -> str:
@@ -96,8 +100,7 @@ def _expected(outcome: Outcome) -> str:
 def _html(outcomes: Sequence[Outcome]) -> str:
     # A list: what cleans a notebook for its readers leaves no style, by which alone a table of sentences would be read.
     lines = "".join(
-        f"<li><b>{_mark(each)} {escape(each.name)}</b>: {escape(f'found {each.found}; expected {_expected(each)}')}</li>"
-        for each in outcomes
+        f"<li><b>{escape(f'{_mark(each)} {each.name}')}</b>: {escape(_said(each))}</li>" for each in outcomes
     )
     failed = any(not each.holds for each in outcomes)
     frame = "border:2px solid #d33;padding:6px 10px" if failed else "padding:0"

@@ -38,7 +38,10 @@ def test_a_number_is_between_two_others_with_both_ends(five: Any) -> None:
     assert of(five, between=(5.5, None)).expected == "5.5 or more"
 
 
-@pytest.mark.parametrize(("none", "found"), [(None, "nothing"), (float("nan"), "nan"), (float("inf"), "inf")])
+@pytest.mark.parametrize(
+    ("none", "found"),
+    [(None, "nothing"), (pd.NA, "nothing"), (10**400, "inf"), (float("nan"), "nan"), (float("inf"), "inf")],
+)
 def test_what_is_no_number_fails_and_is_no_value_to_compare(none: Any, found: str) -> None:
     made = of(none, between=(0, None), within=0.3)
     assert (made.holds, made.found, made.value) == (False, found, None)
@@ -61,8 +64,8 @@ def test_a_table_of_any_library_is_looked_through(table: Any) -> None:
 
 @pytest.mark.parametrize("library", [pd.Series, pl.Series, lambda values: pa.table({"it": values})])
 def test_a_column_of_conditions_holds_in_each_row(library: Callable[[list[bool | None]], Any]) -> None:
-    assert of(library([True, True])) == Outcome("it", True, "true in each row", "in 2 rows")
-    assert of(library([True, False, None])) == Outcome("it", False, "true in each row", "not in 2 rows")
+    assert of(library([True, True])) == Outcome("it", True, "true in each row", "true in 2 rows")
+    assert of(library([True, False, None])) == Outcome("it", False, "true in each row", "not true in 2 rows")
     assert of(library([True, False]), rows=2).holds is True
 
 
