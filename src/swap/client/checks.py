@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,9 +71,18 @@ def outcome(name: str, subject: Any, rules: Rules) -> Outcome:
     subject = subject.as_py() if hasattr(subject, "as_py") else subject
     if _is_bool(subject):
         return _of_bool(name, bool(subject), rules)
-    if subject is None or isinstance(subject, (Real, Decimal)):
-        return _of_number(name, None if subject is None else float(subject), rules)
+    if subject is None or type(subject).__name__ == "NAType":  # as pandas says it
+        return _of_number(name, None, rules)
+    if isinstance(subject, (Real, Decimal)):
+        return _of_number(name, _float(subject), rules)
     raise _wrong(f"A {type(subject).__name__} is no condition, number or table.")
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def _of_bool(name: str, holds: bool, rules: Rules) -> Outcome:
@@ -101,6 +110,8 @@ def _of_table(name: str, table: pa.Table, rules: Rules) -> Outcome:
     if rules.between is not None:
         raise _wrong("between is about a number, and this is a table.", "Write ranges={column: (least, most)}.")
     parts = list(_parts(table, rules))
+    if not parts and rules.within is None and (conditions := _conditions(table)) is not None:
+        parts = [conditions]
     if not parts:
         parts = [_rows(table, (1, None))] if rules.within is None else [_Part("", _counted(table.num_rows), True)]
     value = float(table.num_rows) if rules.within is not None else None
@@ -133,6 +144,19 @@ def _rows(table: pa.Table, wanted: int | Range) -> _Part:
         return _Part(_counted(wanted), _counted(table.num_rows), table.num_rows == wanted)
     least, most = _range("rows", wanted)
     return _Part(f"{spoken(least, most)} rows", _counted(table.num_rows), _inside(table.num_rows, least, most))
+
+
+def _conditions(table: pa.Table) -> _Part | None:
+    """Return whether all hold, of a table that is one column of conditions, as `df["views"] > 0` is."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if table.num_columns != 1 or not pa.types.is_boolean(table.schema.types[0]):
+        return None
+    less = table.num_rows - (pc.sum(table.column(0)).as_py() or 0)
+    return _Part(
+        "true in each row", f"not true in {_counted(less)}" if less else f"true in {_counted(table.num_rows)}", not less
+    )
 
 
 def _not_null(table: pa.Table, columns: list[str]) -> _Part:

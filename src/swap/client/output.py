@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_PERIOD = frozenset({"period_start", "period_end"})
+"""The columns that SWAP itself writes."""
 _NAMED = 20
 """Columns that are named in the cell."""
 
 
-def output(name: str, data: Any, *, key: str | Iterable[str] = ()) -> None:
+def output(name: str, data: Any, *, key: str | Iterable[str] | None = None) -> None:
     """Write a table as the run's period of the result table `reports.<you>.<name>`; by hand, show what would be.
 
     `data` is a pandas, polars or pyarrow table, or a result; no two of its rows have the same `key`.  Whoever may open
@@ -44,7 +46,8 @@ def output(name: str, data: Any, *, key: str | Iterable[str] = ()) -> None:
             )
         )
     table = own_tables.whole(name, data)
-    columns = _demand_key(name, table, [key] if isinstance(key, str) else list(key))
+    _demand_columns(name, table)
+    columns = _demand_key(name, table, [key] if isinstance(key, str) else list(key or ()))
     of_run = period.of_run(os.environ)
     if of_run is None:
         _show(f"{name} would be written by a report: {_size(table)} about its period.", table)
@@ -55,6 +58,25 @@ def output(name: str, data: Any, *, key: str | Iterable[str] = ()) -> None:
         "POST", "/v1/outputs", {"name": name, "upload": upload, "key": columns}, seconds=query.UPLOAD_SECONDS
     )
     _show(f"{said['table']}: {_size(table)}, there once this run is done.", table)
+
+
+def _demand_columns(name: str, table: pa.Table) -> None:
+    """Raise Invalid for columns that a result table cannot have."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    for field in table.schema:
+        if field.name.casefold() in _PERIOD:
+            raise Invalid(
+                Problem(f"SWAP itself writes the column {field.name} of {name}.", todo="Call yours otherwise.")
+            )
+        if pa.types.is_null(field.type):
+            raise Invalid(
+                Problem(
+                    f"The column {field.name} of {name} has no value, so its type is not known.",
+                    why="A column has one type in all periods. Nothing was written.",
+                    todo=f'Give it one, as df.astype({{"{field.name}": "string"}}).',
+                )
+            )
 
 
 def _demand_key(name: str, table: pa.Table, key: list[str]) -> list[str]:
@@ -86,11 +108,20 @@ def _size(table: pa.Table) -> str:
     return f"{text.count(table.num_rows, 'row')} × {text.count(table.num_columns, 'column')}"
 
 
+def _spoken(type_: pa.DataType) -> str:
+    """Return a type in a word, whichever library made it."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    type_ = type_.value_type if pa.types.is_dictionary(type_) else type_
+    is_text = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
+    return "text" if is_text else str(type_)
+
+
 def _show(line: str, table: pa.Table) -> None:
     """Show a line, and the columns with their types."""
     fields = list(table.schema)[:_NAMED]
     more = f" and {table.num_columns - _NAMED} more" if table.num_columns > _NAMED else ""
-    columns = ", ".join(f"{field.name} {field.type}" for field in fields) + more
+    columns = ", ".join(f"{field.name} {_spoken(field.type)}" for field in fields) + more
     plain = text.safe(f"{line}\n{columns}")
     html = f"<p>{escape(line)}<br><small>{escape(columns)}</small></p>"
     if not screen.current().replace({"text/plain": plain, "text/html": html}):

@@ -56,7 +56,7 @@ class Begun:
     def directory(self) -> Path:
         """Where its rows will be, below the directory of all."""
         part = table_store.part_name(self.run_id, self.epoch)
-        return Path(self.of.person_id, self.name, f"{PART}={part}")
+        return Path(self.of.report_id, self.name, f"{PART}={part}")
 
 
 def begin(
@@ -210,6 +210,11 @@ def tidy(engine: Engine, root: Path) -> None:
             alive = table_store.alive(conn, table.parent.name, table.name)
         for part in table.glob(f"{PART}=*"):
             old = time.time() - part.stat().st_mtime > LEFT_SECONDS
-            if old and part.name.removeprefix(f"{PART}=") not in alive:
+            name = part.name.removeprefix(f"{PART}=")
+            if old and name not in alive:
                 log.info("rows of %s that count for nothing are deleted", f"{table.parent.name}/{table.name}")
                 shutil.rmtree(part, ignore_errors=True)
+                if part.exists():
+                    continue
+                with engine.begin() as conn:
+                    table_store.emptied(conn, name, table.name)

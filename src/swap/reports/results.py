@@ -50,7 +50,7 @@ class Results:
         dataset = _described(table, parts)
         read = lineage.union(lineage.columns(conn, {part.lineage for part in parts}).values())
         comes_from = tuple(sorted(read, key=lambda column: column.parts))
-        stored = Stored((table.person_id, table.name), tuple(part.name for part in parts), comes_from)
+        stored = Stored((table.report_id, table.name), tuple(part.name for part in parts), comes_from)
         columns = tuple(VisibleColumn(column, _OPEN) for column in dataset.columns)
         return VisibleDataset(RESULT_TABLES, dataset, columns, _OPEN, stored)
 

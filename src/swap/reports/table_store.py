@@ -162,7 +162,7 @@ def count_periods(conn: Connection, report_id: str, name: str) -> int:
 
 
 def used_bytes(conn: Connection, person_id: str) -> int:
-    """Return what the result tables of a person's reports take, all editions of them."""
+    """Return what the result tables of a person's reports take, all editions, also what is not deleted yet."""
     of_person = _WRITTEN.join(report, report.c.id == _run.report_id)
     wanted = select(func.coalesce(func.sum(_output.size_bytes), 0)).select_from(of_person)
     return int(conn.scalar(wanted.where(report.c.person_id == person_id)) or 0)
@@ -198,15 +198,22 @@ def written_by(conn: Connection, run_id: str, epoch: int) -> set[str]:
     return set(conn.scalars(wanted))
 
 
-def alive(conn: Connection, person_id: str, name: str) -> set[str]:
+def alive(conn: Connection, report_id: str, name: str) -> set[str]:
     """Return by what rows of a table are found that count, may count, or did: those of runs that have not failed."""
     gone = (RunState.FAILED.value, RunState.REFUSED.value, RunState.LEFT.value)
     wanted = (
         select(_output.run_id, _output.epoch)
-        .select_from(_WRITTEN.join(report, report.c.id == _run.report_id))
-        .where(report.c.person_id == person_id, _output.name == name, _run.state.not_in(gone))
+        .select_from(_WRITTEN)
+        .where(_run.report_id == report_id, _output.name == name, _run.state.not_in(gone))
     )
     return {part_name(row.run_id, row.epoch) for row in conn.execute(wanted)}
+
+
+def emptied(conn: Connection, part: str, name: str) -> None:
+    """Count no room any more for what a claim wrote, whose rows were deleted."""
+    run_id, _, epoch = part.rpartition("-")
+    here = (_output.run_id == run_id, _output.name == name, _output.epoch == int(epoch))
+    conn.execute(update(report_output).where(*here).values(size_bytes=0))
 
 
 def _table(row: Any) -> Table:

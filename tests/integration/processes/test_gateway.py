@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -113,6 +114,25 @@ def ann(warded: Warded) -> Person:
     return warded.gateway.person("ann", "analysts")
 
 
+ALL_KINDS = pa.table(
+    {
+        "a": [7, 8],
+        "text": ["x", None],
+        "kind": pa.array(["x", "y"]).dictionary_encode(),
+        "number": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)),
+        "big": pa.array([2**64 - 1, 0], pa.uint64()),
+        "small": pa.array([1.5, None], pa.float32()),
+        "yes": [True, None],
+        "day": [date(2026, 1, 2), None],
+        "clock": [time(1, 2, 3), None],
+        "moment": pa.array([1_000_000, None], pa.timestamp("us")),
+        "in_utc": [datetime(2026, 1, 2, 3, tzinfo=UTC), None],
+        "long": [timedelta(hours=1), None],
+        "bytes": [b"\x00", None],
+        "list": [[1, 2], None],
+        "struct": [{"b": 1}, None],
+    }
+)
 JOINED = "SELECT count(*) AS rows FROM lake.nyc.flights f JOIN store.store.page p ON f.a = p.n"
 
 
@@ -159,7 +179,7 @@ def test_a_run_writes_a_result_table_of_which_nobody_finds_a_file(warded: Warded
     token = runs.token(warded.gateway.runtime.report_key, claimed, office.now, 60).value
     with ann.client() as client:
         client.headers["authorization"] = f"Bearer {token}"
-        upload = client.post("/v1/uploads", content=_arrow(pa.table({"a": [7, 8]}))).json()["id"]
+        upload = client.post("/v1/uploads", content=_arrow(ALL_KINDS)).json()["id"]
         said = {"name": "numbers", "upload": upload, "key": ["a"]}
         assert client.post("/v1/outputs", json=said).json()["rows"] == 2
     with warded.gateway.database.engine("worker").begin() as conn:
@@ -169,6 +189,9 @@ def test_a_run_writes_a_result_table_of_which_nobody_finds_a_file(warded: Warded
 
     asked = f"SELECT a FROM reports.{office.person.name}.numbers ORDER BY a"
     assert ann.rows(asked) == [(7,), (8,)]
+    whole = ann.sql(asked.replace("SELECT a", "SELECT *"))
+    read = [{**row, "long": row["long"] and timedelta(hours=int(row["long"][:2]))} for row in whole.to_pylist()]
+    assert [{name: row[name] for name in ALL_KINDS.column_names} for row in read] == ALL_KINDS.to_pylist()
 
     launch = warded.gateway.settings.launch
     (file,) = (warded.state / "tables").rglob("*.parquet")

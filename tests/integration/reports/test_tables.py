@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
@@ -22,6 +24,7 @@ from swap.catalog.model import TableName, VisibleDataset
 from swap.client import checks, expect
 from swap.client.checks import Rules
 from swap.db import tables as db
+from swap.db.report_tables import report
 from swap.errors import Conflict, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.identity import Run as RunOf
@@ -111,6 +114,11 @@ class Desk:
             made = people.ensure_person(conn, name, name, groups, lambda: new_person_id(secrets.token_bytes))
             people.sign_in(conn, made.id, secrets.token_hex(4), self.office.now, 7)
         return Principal(made.id, name, frozenset(groups), Via.KERNEL)
+
+    def tidies_much_later(self) -> None:
+        for part in self.root.glob("*/*/*"):
+            os.utime(part, (0, datetime(2020, 1, 1, tzinfo=UTC).timestamp()))
+        outputs.tidy(self.office.database.engine("gateway"), self.root)
 
     def share(self) -> None:
         with self.office.database.engine("owner").begin() as conn:
@@ -237,6 +245,25 @@ def test_nobody_but_a_run_writes(desk: Desk, via: Via) -> None:
             outputs.begin(conn, wrong, "readers", [], READERS, ROOM)
 
 
+def test_a_table_keeps_its_name_and_rows_when_its_report_runs_as_somebody_else(desk: Desk) -> None:
+    first, other = desk.due(), desk.other("analysts")
+    one = desk.writes(first)
+    desk.ends(first)
+    desk.share()
+    again = desk.again()
+    with desk.office.database.engine("owner").begin() as conn:
+        conn.execute(update(report).values(person_id=other.id))
+    claimed = replace(again, report=replace(again.report, person_id=other.id))
+    mine = Desk(copy(desk.office), desk.root)
+    mine.office.person = replace(other, via=Via.PORTAL)
+    two = mine.writes(claimed)
+    mine.ends(claimed)
+    mine.name = other.name
+    assert one != two
+    assert desk.parts(other) == mine.parts(other) == (two,)
+    assert len(list(desk.root.glob(f"{claimed.report.id}/readers/*"))) == 2
+
+
 # ── What can be written ─────────────────────────────────────────────────────────────────────────────
 def test_columns_may_be_added_and_keep_their_types_also_those_of_held_editions(desk: Desk) -> None:
     more = pa.schema([*READERS, pa.field("edits", pa.int32())])
@@ -280,6 +307,12 @@ def test_there_is_a_room_for_all_tables_of_a_person_and_a_number_for_a_run(desk:
         desk.writes(claimed, name="more")
     with pytest.raises(LimitExceeded, match="already"):
         desk.writes(claimed, name="t0", room=100)
+    desk.ends(claimed, FAILED)
+    later = desk.due()
+    with pytest.raises(LimitExceeded, match="already"):
+        desk.writes(later, room=100)
+    desk.tidies_much_later()
+    desk.writes(later, room=100)
 
 
 def test_rows_that_no_run_accounts_for_are_deleted_after_an_hour(desk: Desk) -> None:
@@ -292,8 +325,6 @@ def test_rows_that_no_run_accounts_for_are_deleted_after_an_hour(desk: Desk) -> 
     engine = desk.office.database.engine("gateway")
     outputs.tidy(engine, desk.root)
     assert len(list(desk.root.glob("*/readers/*"))) == 2, "it may be written just now"
-    for part in desk.root.glob("*/readers/*"):
-        os.utime(part, (0, datetime(2020, 1, 1, tzinfo=UTC).timestamp()))
-    outputs.tidy(engine, desk.root)
+    desk.tidies_much_later()
     (left,) = desk.root.glob("*/readers/*")
     assert kept.run.id in left.name

@@ -193,7 +193,7 @@ def test_what_a_notebook_expects_comes_back_with_its_run_and_holds_the_edition(i
     assert (run.state, run.edition, run.is_held) == (RunState.DONE, 1, True)
     assert [(each.name, each.holds) for each in run.expected] == [("of before", True), ("never", False)]
     expected, after = it.seen(report, run)
-    assert len(expected) == 1, "one table for all that a cell expects"
+    assert len(expected) == 1, "one output for all that a cell expects"
     assert printed(after) == "goes on"
 
 

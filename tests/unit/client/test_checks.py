@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -37,7 +38,10 @@ def test_a_number_is_between_two_others_with_both_ends(five: Any) -> None:
     assert of(five, between=(5.5, None)).expected == "5.5 or more"
 
 
-@pytest.mark.parametrize(("none", "found"), [(None, "nothing"), (float("nan"), "nan"), (float("inf"), "inf")])
+@pytest.mark.parametrize(
+    ("none", "found"),
+    [(None, "nothing"), (pd.NA, "nothing"), (10**400, "inf"), (float("nan"), "nan"), (float("inf"), "inf")],
+)
 def test_what_is_no_number_fails_and_is_no_value_to_compare(none: Any, found: str) -> None:
     made = of(none, between=(0, None), within=0.3)
     assert (made.holds, made.found, made.value) == (False, found, None)
@@ -56,6 +60,13 @@ def test_a_table_of_any_library_is_looked_through(table: Any) -> None:
     assert of(table, unique=["wiki", "views"]).holds is True
     assert of(table, ranges={"views": (0, 15)}).found == "views from 10 to 20, 1 row outside"
     assert of(table, ranges={"views": (0, None)}, rows=3).holds is True
+
+
+@pytest.mark.parametrize("library", [pd.Series, pl.Series, lambda values: pa.table({"it": values})])
+def test_a_column_of_conditions_holds_in_each_row(library: Callable[[list[bool | None]], Any]) -> None:
+    assert of(library([True, True])) == Outcome("it", True, "true in each row", "true in 2 rows")
+    assert of(library([True, False, None])) == Outcome("it", False, "true in each row", "not true in 2 rows")
+    assert of(library([True, False]), rows=2).holds is True
 
 
 def test_dates_have_ranges_too() -> None:
@@ -97,8 +108,8 @@ def test_a_cell_shows_one_table_with_clear_signs_and_no_markup_of_a_name() -> No
         "1 of 3 expectations failed\n✗ FAILED it: found 5; expected 6 or more\n✓ <b>x"
     )
     assert bundle["text/plain"].endswith("· it: found 5; expected within 30 % of the median of the last 6 periods")
-    assert "✗ failed" in bundle["text/html"]
-    assert "&lt;b&gt;x" in bundle["text/html"]
+    assert "<b>✗ FAILED it</b>: found 5" in bundle["text/html"]
+    assert "<b>✓ &lt;b&gt;x</b>" in bundle["text/html"]
     said = bundle[expect.EXPECTATIONS]["expectations"]
     assert [each["holds"] for each in said] == [False, True, True]
 

@@ -35,7 +35,9 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
 def test_by_hand_it_shows_what_would_be_written_and_asks_nobody(gateway: Gateway, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     swap.output("readers", READERS, key="country")
     said = capsys.readouterr().out
-    assert said.startswith("readers would be written by a report: 2 rows × 2 columns about its period.\ncountry ")
+    assert said.startswith(
+        "readers would be written by a report: 2 rows × 2 columns about its period.\ncountry text, views int64"
+    )
     assert gateway.sent == []
 
 
@@ -56,6 +58,8 @@ def test_in_a_run_rows_and_key_are_sent(gateway: Gateway, monkeypatch: pytest.Mo
         ("readers", READERS, "city", "names city, which is no column"),
         ("readers", pd.concat([READERS, READERS]), ["country"], "2 rows too many have the same"),
         ("readers", pa.table({"country": ["DE", None]}), ["country"], "country is null in some rows"),
+        ("readers", pd.DataFrame({"country": ["DE"], "city": [None]}), None, "city of readers has no value"),
+        ("readers", READERS.rename(columns={"views": "Period_End"}), None, "SWAP itself writes the column Period_End"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_anything_is_sent(

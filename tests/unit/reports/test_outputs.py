@@ -52,7 +52,7 @@ def write(root: Path, made: Begun, table: pa.Table) -> None:
 def read(root: Path, schema: pa.Schema, *parts: str) -> list[dict[str, Any]]:
     """Read some parts of the table as a reader process does."""
     columns = tuple(Column(field.name, field.type) for field in schema)
-    fragment = Fragment("paaaaaaaaa", "readers", columns, (Predicate(PART, Comparison.IN, parts),))
+    fragment = Fragment("report", "readers", columns, (Predicate(PART, Comparison.IN, parts),))
     with tempfile.TemporaryFile() as sink:
         answer = reader.Answer(sink.fileno(), fragment.columns_as(()), lambda _told: None)
         reader.read(str(root), fragment, answer)
@@ -114,7 +114,7 @@ def test_a_column_keeps_its_name_and_type(columns: dict[str, pa.DataType], said:
 # ── As a statement reads it ─────────────────────────────────────────────────────────────────────────
 def seen(*comes_from: Resource) -> VisibleDataset:
     columns = tuple(Column(field.name, field.type) for field in READERS)
-    stored = Stored(("paaaaaaaaa", "readers"), ("r1-1", "r3-1"), comes_from)
+    stored = Stored(("report", "readers"), ("r1-1", "r3-1"), comes_from)
     dataset = Dataset("ann", "readers", columns, row_estimate=2)
     return VisibleDataset("reports", dataset, tuple(VisibleColumn(each, OPEN) for each in columns), OPEN, stored)
 
@@ -133,7 +133,7 @@ def test_a_statement_reads_what_the_table_comes_from_whichever_columns_it_names(
     assert made.reads == (views, countries)
     fragment = made.inputs[0].fragment
     assert fragment is not None
-    assert (fragment.schema, fragment.table) == ("paaaaaaaaa", "readers")
+    assert (fragment.schema, fragment.table) == ("report", "readers")
     assert set(fragment.predicates) == {
         Predicate("views", Comparison.GT, 5),
         Predicate(PART, Comparison.IN, ("r1-1", "r3-1")),
