@@ -70,9 +70,9 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "report": _ADD,
         "report_run": _ADD,
         "report_recipient": _KEEP,
-        "report_letter": _MEND,
+        "report_letter": _ADD,
         "report_webhook": _KEEP,
-        "report_call": _MEND,
+        "report_call": _ADD,
         "audit_event": _APPEND,
     },
     "swap_gateway": {

@@ -34,7 +34,7 @@ from swap.query import lineage
 from swap.reading.program import PROGRAM
 from swap.reading.room import Room
 from swap.reports import delivering, runs, service
-from swap.reports.model import Outcome
+from swap.reports.model import Claimed, Missed, Outcome
 from swap.settings import Settings
 from swap.supervisor.deliver import Postman
 
@@ -190,6 +190,20 @@ def test_an_edition_of_an_older_period_is_not_mailed_and_no_one_whom_it_is_not_w
         notices.choose(conn, post.bob, Mail.NONE.value)
     assert post.send() == []
     assert post.states == ["dropped"]
+
+
+def test_of_many_editions_that_are_made_at_once_the_newest_is_mailed(post: Post) -> None:
+    office = post.office
+    office.report = office.schedule("month 1 06:00", Missed.ALL)
+    post.share(post.bob.id)
+    post.add(post.bob.id)
+    office.later(days=100)
+    office.plan()
+    while isinstance(claimed := office.claim(), Claimed):
+        with office.database.engine("worker").begin() as conn:
+            runs.finish(conn, claimed, Outcome(EXECUTED), office.now)
+    (letter,) = post.send()
+    assert "February 2027" in letter["subject"]
 
 
 def test_who_is_told_once_a_day_gets_it_in_the_morning_and_who_ends_it_no_more(post: Post) -> None:
