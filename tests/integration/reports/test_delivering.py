@@ -6,6 +6,8 @@ Row J04 of the list of attacks.
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,10 +19,12 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
+from integration.gateway.gateways import runtime_for
 from integration.reports.offices import Office, new_id
 from integration.web.test_sharing_outputs import CITIES
 from services import Database
 from smtp import GOES_AWAY, MailServer
+from swap import bare, runtime
 from swap.db import tables
 from swap.db.report_tables import report_letter
 from swap.errors import Forbidden, NotFound
@@ -130,6 +134,20 @@ def test_who_may_see_all_of_an_edition_gets_it_with_its_charts_once(post: Post) 
     assert [each.get_content_type() for each in letter.walk()].count("image/png") == 1
     assert post.send(minutes=1) == []
     assert post.states == ["sent"]
+
+
+def test_the_process_that_swap_up_begins_reads_an_edition_and_sends_it(post: Post, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(str(os.getpid()))
+    runtime.write(runtime_for(post.office.database, tmp_path), tmp_path / "runtime.json")
+    post.office.now = datetime.now(UTC)
+    post.share(post.bob.id)
+    post.add(post.bob.id)
+    post.office.signs_in(post.bob)
+    post.run()
+    begun = bare.service("swap.supervisor.mail", str(post.server.write_settings()))
+    said = subprocess.run(begun, check=True, timeout=120, capture_output=True, text=True).stdout
+    assert said.endswith(f"{post.bob.id}: an edition of report {post.office.report.id}, sent\n")
+    assert "forty-two" in all_of(post.server.taken[-1])
 
 
 @pytest.mark.parametrize(("signed_in", "reads_cities"), [(False, False), (True, True)])
