@@ -47,6 +47,16 @@ class MailServer:
         self._closed = False
         self._begin(self._accept)
 
+    def write_settings(self) -> Path:
+        """Write what a site's file says of it beside its certificate; return the file."""
+        mail, config = self.settings(), self.folder / "swap.toml"
+        config.write_text(
+            f'state = "."\npeople.file = "people.toml"\n[mail]\nhost = "localhost"\nport = {mail.port}\n'
+            f'ca = "{mail.ca}"\nuser = "swap"\npassword = {{ file = "mail.secret" }}\n'
+            'sender = "swap@example.org"\ndomain = "example.org"\n'
+        )
+        return config
+
     def settings(self, **more: Any) -> Mail:
         """Return what a site's settings say of it."""
         secret = self.folder / "mail.secret"

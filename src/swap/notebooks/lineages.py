@@ -63,7 +63,7 @@ class Recorded:
     sets: dict[bytes, list[str]]
     """By the set that they come from, which parts."""
     others: frozenset[str]
-    """Those of them that somebody else than the owner made, who may edit it."""
+    """Those of them that somebody else than the owner made, who may edit it or had it executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,9 @@ def fix_known(conn: Connection, author: str, notebook_id: str, outputs: Collecti
     if not outputs:
         return
     values = {"notebook_id": notebook_id, "person_id": author, "lineage": of_kernel(conn, author, kernel_id)}
-    conn.execute(_FIX, [{"outputs": bytes.fromhex(name), **values} for name in sorted(outputs)])
+    # As an editor's: who is given the notebook while it is executed has not been asked whether they may see them.
+    made = map(bytes.fromhex, sorted(outputs))
+    conn.execute(_FIX, [{"outputs": name, "sent_as": name, **values} for name in made])
 
 
 def of_kernel(conn: Connection, author: str, kernel_id: str) -> bytes:

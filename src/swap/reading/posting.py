@@ -10,6 +10,8 @@ from swap.reading.posted import Block, Picture, Text
 
 CHART = "(A chart is not in this mail: it stands on the report's page.)"
 REST = "(The rest is not in this mail: it stands on the report's page.)"
+_IN_WORDS = "Chart"
+"""How a chart in words begins that Altair draws in SWAP (`client.altair`): its title, and its bars if they are few."""
 _WRITTEN = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """Pictures of dots, the first of which an output has is taken; a drawing is not written anew as dots."""
 
@@ -68,12 +70,15 @@ def _data(data: Data) -> Iterator[Block]:
         if kind in data.pictures:
             yield _picture(kind, data.pictures[kind])
             return
+    plain = ansi.plain(data.texts.get("text/plain", ""))
     if data.pictures or PLOTLY in data.values or not VEGA_LITE.isdisjoint(data.values):
+        if plain.startswith(_IN_WORDS):
+            yield from _text(plain, printed=True)
         yield Text(CHART)
     elif "text/markdown" in data.texts:
         yield from _text(data.texts["text/markdown"], printed=False)
     else:
-        yield from _text(ansi.plain(data.texts.get("text/plain", "")), printed=True)
+        yield from _text(plain, printed=True)
 
 
 def _picture(kind: str, data: str) -> Block:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -116,7 +115,7 @@ def _is_reached(report_id: Any) -> ColumnElement[bool]:
 
 # ── Letters ─────────────────────────────────────────────────────────────────────────────────────────
 def add_letters(conn: Connection, report_id: str, run_id: str, now: datetime, limit: int) -> None:
-    """Let an edition be mailed to each person whom its report is mailed to at this moment."""
+    """Let an edition be mailed to each person whom its report is mailed to at this moment; once."""
     people = (
         select(
             literal(run_id).label("run_id"),
@@ -128,7 +127,8 @@ def add_letters(conn: Connection, report_id: str, run_id: str, now: datetime, li
         .order_by(person.c.id)
         .limit(limit)
     )
-    conn.execute(insert(report_letter).from_select(["run_id", "person_id", "at", "due_at"], people))
+    wanted = upsert(report_letter).from_select(["run_id", "person_id", "at", "due_at"], people)
+    conn.execute(wanted.on_conflict_do_nothing())
 
 
 def waiting(conn: Connection, now: datetime) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from swap.notebooks.mails import line
 from swap.reading.posted import Block, Picture, Text
 
-_HIDDEN = "You may see this edition on its page, as far as you may see what it comes from; sign in there."
+_HIDDEN = "Sign in to see this edition on its page, as far as you may see the data behind it."
 
 
 @dataclass(frozen=True, slots=True)

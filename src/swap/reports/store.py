@@ -312,9 +312,10 @@ def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None
 
 
 def is_newest(conn: Connection, report_id: str, period: Interval) -> bool:
-    """Tell whether no edition of a report that readers have is about a later period."""
-    its = _run.report_id == report_id, _run.edition.is_not(None), ~_run.is_held
-    later = select(_run.id).where(*its, _run.period_end > period.end)
+    """Tell whether no edition of a report that readers have is about a later period, and none is about to be made."""
+    readers_have = _run.edition.is_not(None) & ~_run.is_held
+    comes = readers_have | _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value))
+    later = select(_run.id).where(_run.report_id == report_id, comes, _run.period_end > period.end)
     return conn.scalar(later.limit(1)) is None
 
 

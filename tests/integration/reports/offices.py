@@ -32,15 +32,21 @@ class Office:
     def __init__(self, database: services.Database, text: str = "hour 00:15", **more: Any) -> None:
         self.database = database
         self.now = BEGIN
-        name = f"ann{next(_numbers)}"
-        with database.engine("owner").begin() as conn:
-            made = people.ensure_person(
-                conn, name, name, ("analysts", "staff"), lambda: new_person_id(secrets.token_bytes)
-            )
-            people.sign_in(conn, made.id, secrets.token_hex(4), self.now, 7)
-        self.person = Principal(made.id, name, made.groups, Via.PORTAL)
+        self.person = self.somebody("ann", "analysts", "staff")
+        self.signs_in(self.person)
         self.notebook = self.save("one")
         self.report = self.schedule(text, **more)
+
+    def somebody(self, name: str, *groups: str) -> Principal:
+        """Return somebody new of these groups, who is not signed in."""
+        name = f"{name}{next(_numbers)}"
+        with self.database.engine("owner").begin() as conn:
+            made = people.ensure_person(conn, name, name, groups, lambda: new_person_id(secrets.token_bytes))
+        return Principal(made.id, name, made.groups, Via.PORTAL)
+
+    def signs_in(self, who: Principal) -> None:
+        with self.database.engine("owner").begin() as conn:
+            people.sign_in(conn, who.id, secrets.token_hex(4), self.now, 7)
 
     def save(self, *sources: str) -> str:
         with self.database.engine("owner").begin() as conn:

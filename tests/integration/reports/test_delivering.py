@@ -5,6 +5,9 @@ Row J04 of the list of attacks.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,15 +19,17 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
+from integration.gateway.gateways import runtime_for
 from integration.reports.offices import Office, new_id
 from integration.web.test_sharing_outputs import CITIES
 from services import Database
 from smtp import GOES_AWAY, MailServer
+from swap import bare, runtime
 from swap.db import tables
 from swap.db.report_tables import report_letter
 from swap.errors import Forbidden, NotFound
 from swap.forking import shared
-from swap.identity import Principal, Via
+from swap.identity import Principal
 from swap.notebooks import notices, sharing
 from swap.notebooks.notices import Mail
 from swap.notebooks.shares import Kind, Role, Share
@@ -33,7 +38,7 @@ from swap.query import lineage
 from swap.reading.program import PROGRAM
 from swap.reading.room import Room
 from swap.reports import delivering, runs, service
-from swap.reports.model import Outcome
+from swap.reports.model import Claimed, Missed, Outcome
 from swap.settings import Settings
 from swap.supervisor.deliver import Postman
 
@@ -53,18 +58,8 @@ class Post:
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.bob = self.somebody("bob", "readers")
-
-    def somebody(self, name: str, *groups: str) -> Principal:
-        office = self.office
-        name = f"{name}{new_id()[:5]}"
-        with office.database.engine("owner").begin() as conn:
-            made = people.ensure_person(conn, name, name, groups, lambda: f"p{new_id()[:9]}")
-        return Principal(made.id, name, made.groups, Via.PORTAL)
-
-    def signs_in(self, who: Principal) -> None:
-        with self.office.database.engine("owner").begin() as conn:
-            people.sign_in(conn, who.id, new_id(), self.office.now, 7)
+        self.readers = f"readers-{new_id()}"
+        self.bob = self.office.somebody("bob", self.readers)
 
     def share(self, whom: str, kind: Kind = Kind.PERSON) -> None:
         with self.office.database.engine("web").begin() as conn:
@@ -117,9 +112,8 @@ def room() -> Iterator[Room]:
 
 @pytest.fixture
 def post(module_database: Database, tmp_path: Path, room: Room) -> Iterator[Post]:
-    server = MailServer(tmp_path)
-    yield Post(Office(module_database, "month 1 06:00"), server, room)
-    server.close()
+    with contextlib.closing(MailServer(tmp_path)) as server:
+        yield Post(Office(module_database, "month 1 06:00"), server, room)
     with module_database.engine("owner").begin() as conn:
         conn.execute(text("DELETE FROM swap.report"))
 
@@ -131,7 +125,7 @@ def all_of(letter: EmailMessage) -> str:
 def test_who_may_see_all_of_an_edition_gets_it_with_its_charts_once(post: Post) -> None:
     post.share(post.bob.id)
     post.add(post.bob.id)
-    post.signs_in(post.bob)
+    post.office.signs_in(post.bob)
     post.run()
     (letter,) = post.send()
     assert letter["to"] == f"{post.bob.name}@example.org"
@@ -142,6 +136,20 @@ def test_who_may_see_all_of_an_edition_gets_it_with_its_charts_once(post: Post) 
     assert post.states == ["sent"]
 
 
+def test_the_process_that_swap_up_begins_reads_an_edition_and_sends_it(post: Post, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(str(os.getpid()))
+    runtime.write(runtime_for(post.office.database, tmp_path), tmp_path / "runtime.json")
+    post.office.now = datetime.now(UTC)
+    post.share(post.bob.id)
+    post.add(post.bob.id)
+    post.office.signs_in(post.bob)
+    post.run()
+    begun = bare.service("swap.supervisor.mail", str(post.server.write_settings()))
+    said = subprocess.run(begun, check=True, timeout=120, capture_output=True, text=True).stdout
+    assert said.endswith(f"{post.bob.id}: an edition of report {post.office.report.id}, sent\n")
+    assert "forty-two" in all_of(post.server.taken[-1])
+
+
 @pytest.mark.parametrize(("signed_in", "reads_cities"), [(False, False), (True, True)])
 def test_who_may_not_see_all_of_it_or_is_signed_out_gets_its_address_alone(
     post: Post, signed_in: bool, reads_cities: bool
@@ -149,7 +157,7 @@ def test_who_may_not_see_all_of_it_or_is_signed_out_gets_its_address_alone(
     post.share(post.bob.id)
     post.add(post.bob.id)
     if signed_in:
-        post.signs_in(post.bob)
+        post.office.signs_in(post.bob)
     post.run(reads_cities=reads_cities)
     (letter,) = post.send()
     assert not letter.is_multipart()
@@ -159,16 +167,16 @@ def test_who_may_not_see_all_of_it_or_is_signed_out_gets_its_address_alone(
 
 def test_j04_nobody_is_mailed_who_may_not_open_the_notebook(post: Post) -> None:
     """J04: a person and a group without the notebook are refused; who lost it is passed over when it is sent."""
-    for whom, kind in ((post.bob.id, Kind.PERSON), ("readers", Kind.GROUP), ("pnobody234", Kind.PERSON)):
+    for whom, kind in ((post.bob.id, Kind.PERSON), (post.readers, Kind.GROUP), ("pnobody234", Kind.PERSON)):
         with pytest.raises(Forbidden):
             post.add(whom, kind)
     post.share(post.bob.id)
     with pytest.raises(Forbidden):
-        post.add("readers", Kind.GROUP)
+        post.add(post.readers, Kind.GROUP)
     with pytest.raises(Forbidden):
         post.add(post.bob.id, by=post.bob)
     with pytest.raises(NotFound):
-        post.add(post.bob.id, by=post.somebody("eve"))
+        post.add(post.bob.id, by=post.office.somebody("eve"))
     post.add(post.bob.id)
     post.run()
     post.unshare(post.bob.id)
@@ -177,8 +185,10 @@ def test_j04_nobody_is_mailed_who_may_not_open_the_notebook(post: Post) -> None:
 
 
 def test_a_group_is_mailed_by_its_members_of_that_moment(post: Post) -> None:
-    post.share("readers", Kind.GROUP)
-    post.add("readers", Kind.GROUP)
+    post.share(post.readers, Kind.GROUP)
+    post.add(post.readers, Kind.GROUP)
+    post.run()
+    assert len(post.send(seconds=1)) == 1  # the control
     post.run()
     with post.office.database.engine("owner").begin() as conn:
         people.ensure_person(conn, post.bob.name, post.bob.name, ("others",), new_id)
@@ -198,6 +208,20 @@ def test_an_edition_of_an_older_period_is_not_mailed_and_no_one_whom_it_is_not_w
         notices.choose(conn, post.bob, Mail.NONE.value)
     assert post.send() == []
     assert post.states == ["dropped"]
+
+
+def test_of_many_editions_that_are_made_at_once_the_newest_is_mailed(post: Post) -> None:
+    office = post.office
+    office.report = office.schedule("month 1 06:00", Missed.ALL)
+    post.share(post.bob.id)
+    post.add(post.bob.id)
+    office.later(days=100)
+    office.plan()
+    while isinstance(claimed := office.claim(), Claimed):
+        with office.database.engine("worker").begin() as conn:
+            runs.finish(conn, claimed, Outcome(EXECUTED), office.now)
+    (letter,) = post.send()
+    assert "February 2027" in letter["subject"]
 
 
 def test_who_is_told_once_a_day_gets_it_in_the_morning_and_who_ends_it_no_more(post: Post) -> None:
@@ -235,7 +259,7 @@ def test_what_the_server_may_have_taken_is_never_sent_again_and_what_it_has_not_
 def test_a_reading_process_that_fails_leaves_the_address(post: Post) -> None:
     post.share(post.bob.id)
     post.add(post.bob.id)
-    post.signs_in(post.bob)
+    post.office.signs_in(post.bob)
     post.run()
     slow = Room(shared(PROGRAM), seconds=0.0)
     (letter,) = post.send(slow)

@@ -134,7 +134,9 @@ def framed(who: Browser, at: str) -> str:
     """Return the notebook in a page's frame."""
     found = re.search(r'<iframe[^>]* src="http://(?P<host>[^/"]+)(?P<path>[^"#]+)', who.get(at).text)
     assert found is not None
-    return who.get(found["path"].replace("&amp;", "&"), Host=found["host"]).text
+    answer = who.get(found["path"].replace("&amp;", "&"), Host=found["host"])
+    assert answer.status_code == OK
+    return answer.text
 
 
 def test_a_run_that_failed_is_told_at_the_top_and_leads_to_its_cell(it: Filed) -> None:

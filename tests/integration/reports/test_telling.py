@@ -15,13 +15,12 @@ from sqlalchemy import text
 from integration.reports.offices import Office, new_id
 from services import Database
 from swap.errors import Problem
-from swap.identity import Principal, Via
+from swap.identity import Principal
 from swap.notebooks import mails, notices, sharing
 from swap.notebooks.mails import Due
 from swap.notebooks.notices import Kind
 from swap.notebooks.shares import Kind as With
 from swap.notebooks.shares import Role, Share
-from swap.people import service as people
 from swap.reports import runs, service
 from swap.reports.model import Outcome, Report, Run
 
@@ -38,12 +37,6 @@ def office(module_database: Database) -> Iterator[Office]:
     yield made
     with module_database.engine("owner").begin() as conn:
         conn.execute(text("DELETE FROM swap.report"))
-
-
-def somebody(office: Office, name: str, *groups: str) -> Principal:
-    with office.database.engine("owner").begin() as conn:
-        made = people.ensure_person(conn, f"{office.notebook}:{name}", name, groups, lambda: f"p{new_id()[:9]}")
-    return Principal(made.id, name, made.groups, Via.PORTAL)
 
 
 def share(office: Office, whom: str, role: Role, kind: With = With.PERSON) -> None:
@@ -79,7 +72,7 @@ def due(office: Office) -> Due | None:
 
 
 def test_a_failure_is_told_to_its_person_and_who_manages_the_notebook_alone(office: Office) -> None:
-    bob, eve, dan = (somebody(office, *each) for each in (("bob",), ("eve", "leads"), ("dan",)))
+    bob, eve, dan = (office.somebody(*each) for each in (("bob",), ("eve", "leads"), ("dan",)))
     share(office, bob.id, Role.MANAGE)
     share(office, "leads", Role.MANAGE, With.GROUP)
     share(office, dan.id, Role.EDIT)
@@ -121,7 +114,7 @@ def test_that_it_is_over_is_told_once_and_only_of_what_was_told(office: Office) 
 
 def test_j01_who_owns_a_report_is_told_that_it_was_not_run_and_why(office: Office) -> None:
     """J01: its person lost a group; they and who manages the notebook are told, and nothing ran."""
-    bob = somebody(office, "bob")
+    bob = office.somebody("bob")
     share(office, bob.id, Role.MANAGE)
     office.groups("staff")
     office.later(hours=1)

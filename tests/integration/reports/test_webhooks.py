@@ -17,10 +17,9 @@ from sqlalchemy import text
 from integration.reports.offices import Office, new_id
 from services import Database, certificate
 from swap.errors import Forbidden, Invalid, Problem
-from swap.identity import Principal, Via
+from swap.identity import Principal
 from swap.notebooks import sharing
 from swap.notebooks.shares import Kind, Role, Share
-from swap.people import service as people
 from swap.reports import delivering, hooks, runs, service
 from swap.reports.model import Outcome
 from swap.settings import Reports, Settings
@@ -112,9 +111,9 @@ class Site:
 
 @pytest.fixture
 def site(module_database: Database, tmp_path: Path) -> Iterator[Site]:
-    listener = Listener(tmp_path)
-    yield Site(Office(module_database), listener)
-    listener.close()
+    made = Site(Office(module_database), Listener(tmp_path))
+    yield made
+    made.listener.close()
     with module_database.engine("owner").begin() as conn:
         conn.execute(text("DELETE FROM swap.report"))
 
@@ -187,9 +186,7 @@ def test_a_host_that_does_not_answer_is_left_in_time(site: Site, monkeypatch: py
 
 def test_only_its_person_names_an_address_and_only_on_a_host_of_the_settings(site: Site) -> None:
     office = site.office
-    with office.database.engine("owner").begin() as conn:
-        made = people.ensure_person(conn, new_id(), f"bob{new_id()[:5]}", (), lambda: f"p{new_id()[:9]}")
-    bob = Principal(made.id, made.name, made.groups, Via.PORTAL)
+    bob = office.somebody("bob")
     with office.database.engine("web").begin() as conn:
         sharing.share(conn, office.person, office.notebook, Share(Kind.PERSON, bob.id, Role.MANAGE), office.now)
     with pytest.raises(Forbidden):

@@ -243,13 +243,7 @@ def up(site: Site, tmp_path: Path) -> Run:
     (tmp_path / "logs").mkdir()
     (tmp_path / "work").mkdir()
     runtime.write(runtime_for(site.database, tmp_path), tmp_path / "runtime.json")
-    mail = site.server.settings()
-    config = tmp_path / "swap.toml"
-    config.write_text(
-        f'state = "."\npeople.file = "people.toml"\n[mail]\nhost = "localhost"\nport = {mail.port}\n'
-        f'ca = "{mail.ca}"\nuser = "swap"\npassword = {{ file = "mail.secret" }}\n'
-        'sender = "swap@example.org"\ndomain = "example.org"\n'
-    )
+    config = site.server.write_settings()
     made = model.Site(
         tmp_path,
         "127.0.0.1",

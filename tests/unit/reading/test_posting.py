@@ -8,6 +8,7 @@ import json
 import pytest
 
 import notebooks
+from swap.client import altair
 from swap.errors import LimitExceeded
 from swap.reading import posted, posting
 from swap.reading.posted import Block, Picture, Text
@@ -48,6 +49,20 @@ def test_a_picture_is_written_anew_and_brings_nothing_along() -> None:
 )
 def test_what_is_no_picture_of_dots_is_named_and_stands_on_the_page(data: dict[str, object]) -> None:
     assert read(notebooks.code("c", notebooks.shown(data))) == (Text(posting.CHART),)
+
+
+def test_a_chart_that_is_drawn_on_the_page_comes_in_words() -> None:
+    spec = {
+        "mark": "bar",
+        "title": "Views",
+        "encoding": {"x": {"field": "n", "type": "quantitative"}, "y": {"field": "name", "type": "nominal"}},
+        "datasets": {"d": [{"name": "DE", "n": 42}]},
+    }
+    bundle, _ = altair.render(spec)
+    assert read(notebooks.code("c", notebooks.shown(bundle))) == (
+        Text(f"Chart (bar): Views\nDE  {'█' * altair.BAR_WIDTH} 42", printed=True),
+        Text(posting.CHART),
+    )
 
 
 def test_what_its_author_folded_stays_folded() -> None:
