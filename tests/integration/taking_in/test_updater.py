@@ -55,11 +55,11 @@ class Press(Site):
             people.sign_in(conn, self.ann, "s1", now, 7)
         self.who = Principal(self.ann, "ann", frozenset({"analysts"}), Via.PORTAL)
 
-    def takes(self, folder: Path, into: str = "", **chosen: str) -> str:
+    def takes(self, folder: Path, into: str = "", whose: str = "ann", **chosen: str) -> str:
         said: list[str] = []
         taking, opened = Taking(load(self.config), self.here, said.append), Folder(folder)
         try:
-            assert taking.all_of(opened, "ann", into or folder.name, chosen) == 0
+            assert taking.all_of(opened, whose, into or folder.name, chosen) == 0
         finally:
             opened.close()
             taking.close()
@@ -204,6 +204,18 @@ def test_what_cannot_be_taken_over_is_named_and_leaves_nothing(press: Press, tmp
     assert press.rows("report") == 1
     mine.unlink()
     assert "mine/taken: every day at 00:00 UTC" in press.takes(folder)
+
+
+def test_a_file_has_one_writer(press: Press) -> None:
+    """Two reports that add to one file would each undo what the other wrote."""
+    press.takes(FOLDERS / "codemirror", "metrics")
+    press.person("bob")
+    said = press.takes(FOLDERS / "codemirror", "metrics", "bob")
+    assert "toggles: another report keeps metrics/toggles.tsv, and a file has one writer" in said
+    assert "users_with_highlighting: another report keeps metrics/users_with_highlighting/dewiki.tsv" in said
+    assert (press.rows("report"), press.rows("notebook")) == (2, 2)
+    press.becomes(press.report("reportupdater/metrics/toggles.ipynb"), State.ENDED)
+    assert "metrics/toggles: every day at 05:00 UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
 
 
 def test_a_report_that_was_written_anew_keeps_the_file_from_the_next_import_on(press: Press) -> None:

@@ -107,7 +107,7 @@ def test_what_is_not_known_beside_reports_is_noted() -> None:
 
 
 def test_a_reason_says_nothing_to_the_terminal() -> None:
-    found = report("{\"\\e]0;mine\\a\": 1}")
+    found = report('{"\\e]0;mine\\a": 1}')
     assert found.left[0][1].startswith("·]0;mine· is not known here.")
     assert str(Left("{\x1b[2J} is unknown")) == "{·[2J} is unknown"
 
