@@ -107,9 +107,10 @@ class Files:
 
     def table(self, binding: Binding, values: Values) -> Table:
         """Return what is in one of a report's files now.  Raises NotWritten, Invalid for what is no data file."""
-        *folders, name = binding.path(values).split("/")
+        path = binding.path(values)
+        *folders, name = path.split("/")
         with _explained(), self._found(folders) as folder:
-            return tsv.EMPTY if folder is None else _table(_content(folder, name))
+            return tsv.EMPTY if folder is None else _table(path, _content(folder, name))
 
     def keep(self, report_id: str, period: tuple[date, date], document: Any) -> None:
         """Put the rows that an executed notebook shows into its report's files; all are ready before one is in place.
@@ -141,9 +142,10 @@ class Files:
         self, stack: ExitStack, binding: Binding, values: Values, rows: Table, period: tuple[date, date]
     ) -> tuple[int, str, str]:
         """Return a file's folder, the draft that is to take its place, and its name."""
-        *folders, name = binding.path(values).split("/")
+        path = binding.path(values)
+        *folders, name = path.split("/")
         folder = stack.enter_context(self._folder(folders))
-        before = _table(_content(folder, name))
+        before = _table(path, _content(folder, name))
         merged = tsv.merged(before, rows, period, binding.unit, binding.most)
         draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), name, binding.group)
         stack.callback(_remove, folder, draft)
@@ -231,12 +233,14 @@ def demand_known(binding: Binding, tables: Mapping[Values, Table]) -> None:
             )
 
 
-def _table(content: bytes | None) -> Table:
+def _table(path: str, content: bytes | None) -> Table:
     """Return what a data file has.  Raises Invalid."""
     try:
         return tsv.EMPTY if content is None else tsv.read(content.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise Invalid(Problem("This is no data file.", why="It is not in UTF-8.")) from error
+    except (UnicodeDecodeError, Invalid) as error:
+        why = error.problem.why if isinstance(error, Invalid) else "It is not in UTF-8."
+        todo = "Ask the people who run SWAP to look at the file."
+        raise Invalid(Problem(f"{path} is no data file.", why=why, todo=todo)) from error
 
 
 def _content(folder: int, name: str) -> bytes | None:

@@ -96,10 +96,10 @@ def press(module_database: Database, tmp_path: Path) -> Press:
 
 def test_reports_are_taken_over_and_wait_for_their_person(press: Press) -> None:
     said = press.takes(FOLDERS / "codemirror", "metrics/codemirror")
-    assert "metrics/codemirror/toggles: every day at 05:00 UTC, paused until ann presses Resume; " in said
+    assert "metrics/codemirror/toggles: every day at 05:00, UTC; paused until ann presses Resume; " in said
     assert "days are missing in 3 files, the first is 2026-08-16" in said
     assert (
-        "metrics/codemirror: 2 reports taken over for ann, 0 notebooks to be written anew, 0 were there, 0 left out"
+        "metrics/codemirror: 2 reports taken over for ann, 0 notebooks to be written anew, 0 there before, 0 left out"
         in said
     )
     path = "reportupdater/metrics/codemirror/users_with_highlighting.ipynb"
@@ -157,7 +157,7 @@ def test_a_second_run_changes_nothing(press: Press) -> None:
     assert before == {"notebook": 5, "notebook_version": 5, "report": 4}
     said = press.takes(FOLDERS / "browser", lake="lake")
     assert "browser/all_sites_by_access_method: was there; " in said
-    assert "browser: 0 reports taken over for ann, 0 notebooks to be written anew, 5 were there, 0 left out" in said
+    assert "browser: 0 reports taken over for ann, 0 notebooks to be written anew, 5 there before, 0 left out" in said
     assert {table: press.rows(table) for table in before} == before
 
 
@@ -196,14 +196,14 @@ def test_what_cannot_be_taken_over_is_named_and_leaves_nothing(press: Press, tmp
         "typo: granularty is not known here. Did you mean granularity?",
         "mine/broken: a notebook for ann to write anew, for SWAP would not run its query: The function LOAD_FILE",
         "mine/slow: a notebook for ann to write anew, for its lag of 999,999 seconds is as long as a period",
-        "mine: 1 reports taken over for ann, 2 notebooks to be written anew, 0 were there, 3 left out",
+        "mine: 1 report taken over for ann, 2 notebooks to be written anew, 0 there before, 3 left out",
     ):
         assert line in said, said
     assert mine.read_text() == "mine"
     assert press.notebook("reportupdater/mine/taken.ipynb") is None
     assert press.rows("report") == 1
     mine.unlink()
-    assert "mine/taken: every day at 00:00 UTC" in press.takes(folder)
+    assert "mine/taken: every day at 00:00, UTC" in press.takes(folder)
 
 
 def test_a_file_has_one_writer(press: Press) -> None:
@@ -215,7 +215,7 @@ def test_a_file_has_one_writer(press: Press) -> None:
     assert "users_with_highlighting: another report keeps metrics/users_with_highlighting/dewiki.tsv" in said
     assert (press.rows("report"), press.rows("notebook")) == (2, 2)
     press.becomes(press.report("reportupdater/metrics/toggles.ipynb"), State.ENDED)
-    assert "metrics/toggles: every day at 05:00 UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
+    assert "metrics/toggles: every day at 05:00, UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
 
 
 def test_a_report_that_was_written_anew_keeps_the_file_from_the_next_import_on(press: Press) -> None:
@@ -333,4 +333,4 @@ def test_a_link_in_the_folder_leads_nowhere(press: Press, tmp_path: Path) -> Non
     (folder / "hive/toggles.hql").symlink_to(secret)
     said: Any = press.takes(folder)
     assert "toggles: hive/toggles.hql cannot be read" in said
-    assert "linked: 1 reports taken over" in said
+    assert "linked: 1 report taken over" in said

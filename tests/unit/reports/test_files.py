@@ -139,7 +139,7 @@ def test_a_file_that_is_none_of_ours_is_not_written_over(files: Files, tmp_path:
     at.write_bytes(b"\xff\xfe")
     with pytest.raises(NotWritten, match="was not written"):
         files.keep("r1", MARCH, ran(({}, rows("1"))))
-    with pytest.raises(Invalid, match="no data file"):
+    with pytest.raises(Invalid, match=r"metrics/mirror/prefs.tsv is no data file. It is not in UTF-8"):
         files.table(bound({}), ())
     assert at.read_bytes() == b"\xff\xfe"
     assert [each.name for each in at.parent.iterdir()] == ["prefs.tsv"]

@@ -46,7 +46,7 @@ def planned(folder: Folder, chosen: dict[str, str] | None = None) -> dict[str, P
     assert text is not None
     found = config.read(text, folder.lines)
     assert (found.left, found.notes) == ((), ())
-    return {each.key: plan(each, folder, SOURCES, chosen or {}) for each in found.entries}
+    return {each.key: plan(each, folder, "metrics", SOURCES, chosen or {}) for each in found.entries}
 
 
 class Kernel:
@@ -125,8 +125,11 @@ def test_hive_and_mysql_each_in_its_own_words(folder: Folder) -> None:
     assert "FROM counted" in statement
     assert (params, dialect) == ({"year": 2026, "month": 9, "day": 6, "from_date": "2026-09-06"}, "hive")
     assert "do not any more" in made["toggles"].document["cells"][0]["source"]
+    assert "go into `metrics/toggles.tsv`" in made["toggles"].document["cells"][0]["source"]
     users = Kernel().run(made["users_with_highlighting"].document)
     assert "FROM wikis.enwiki.user_properties\nJOIN wikis.enwiki.`user`" in users.asked[2][0]
+    head = made["users_with_highlighting"].document["cells"][0]["source"]
+    assert "go into `metrics/users_with_highlighting/<wiki_db>.tsv`" in head
     assert [each["wiki_db"] for each in users.files] == ["dewiki", "frwiki", "enwiki"]
 
 
@@ -188,7 +191,7 @@ def test_a_source_is_chosen_where_there_are_several(folder: Folder) -> None:
     assert text is not None
     entry = config.read(text, folder.lines).entries[0]
     with pytest.raises(Left, match="Say --source wikis=SOURCE"):
-        plan(entry, folder, two, {})
-    assert plan(entry, folder, two, chosen_of(["wikis=others"])).dialect == "mysql"
+        plan(entry, folder, "metrics", two, {})
+    assert plan(entry, folder, "metrics", two, chosen_of(["wikis=others"])).dialect == "mysql"
     with pytest.raises(Left, match="nowhere is no source"):
-        plan(entry, folder, two, {"wikis": "nowhere"})
+        plan(entry, folder, "metrics", two, {"wikis": "nowhere"})

@@ -136,14 +136,14 @@ def source_of(entry: Entry, sources: Mapping[str, Source], chosen: Mapping[str, 
     return found[0]
 
 
-def plan(entry: Entry, folder: Folder, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
-    """Return what becomes of a report.  Raises Left where not even a notebook is made."""
+def plan(entry: Entry, folder: Folder, into: str, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
+    """Return what becomes of a report whose files are in a folder.  Raises Left where not even a notebook is made."""
     query = folder.text(entry.query, template.TEMPLATE_BYTES)
     if query is None:
         raise Left(f"its query {entry.query} is not there")
     if entry.kind is Kind.SCRIPT:
         why = "it is a script, and SWAP runs no programs of a report's"
-        return Planned(entry, notebook.unmade(entry, folder.name, query, why), None, why)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, why), None, why)
     source = source_of(entry, sources, chosen)
     dialect = tables.dialect_of(sources[source], entry.kind)
     try:
@@ -151,8 +151,8 @@ def plan(entry: Entry, folder: Folder, sources: Mapping[str, Source], chosen: Ma
         translated = template.translate(query, entry.explode)
         statement = tables.located(translated, dialect, source, entry.database, entry.explode)
     except Left as why:
-        return Planned(entry, notebook.unmade(entry, folder.name, query, str(why)), None, str(why))
-    return Planned(entry, notebook.made(entry, folder.name, query, statement, dialect), due, dialect=dialect)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, str(why)), None, str(why))
+    return Planned(entry, notebook.made(entry, folder.name, into, query, statement, dialect), due, dialect=dialect)
 
 
 class Taking:
@@ -198,15 +198,16 @@ class Taking:
         count.left += [f"{key}: {why}" for key, why in found.left]
         for entry in found.entries:
             try:
-                planned = plan(entry, folder, self._settings.sources, chosen)
+                planned = plan(entry, folder, into, self._settings.sources, chosen)
                 self._take(planned, name, person_id, into, count)
             except (Left, SwapError) as why:
                 count.left.append(f"{entry.key}: {why}")
         for each in (*count.left, *found.notes):
             self._say(f"  {each}")
         self._say(
-            f"{into}: {count.taken} reports taken over for {name}, {count.rewrite} notebooks to be written anew,"
-            f" {count.known} were there, {len(count.left)} left out"
+            f"{into}: {_counted(count.taken, 'report')} taken over for {name},"
+            f" {_counted(count.rewrite, 'notebook')} to be written anew,"
+            f" {count.known:,} there before, {len(count.left):,} left out"
         )
         return 0
 
@@ -245,7 +246,7 @@ class Taking:
         count.taken += 1
         foreign = "" if planned.dialect else "; in SWAP's own SQL, so compare its numbers"
         self._say(
-            f"{into}/{entry.key}: {planned.schedule.words} UTC, paused until {name} presses Resume{foreign}; {lacks}"
+            f"{into}/{entry.key}: {planned.schedule.words}, UTC; paused until {name} presses Resume{foreign}; {lacks}"
         )
 
     @property
@@ -294,7 +295,12 @@ class Taking:
         if not count:
             return "its files are whole" if entry.explode else "its file is whole"
         of = f" in {entry.combinations:,} files" if entry.explode else ""
-        return f"{count:,} {entry.unit} are missing{of}, the first is {first}"
+        periods = _counted(count, entry.unit.removesuffix("s"))
+        return f"{periods} {'is' if count == 1 else 'are'} missing{of}, the first is {first}"
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {one}{'s' * (count != 1)}"
 
 
 def _version(path: str, document: dict[str, Any], file: bytes, now: datetime) -> Old:
