@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from swap.reports.files import Files
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Report, RunState, State
 from swap.reports.schedule import Schedule
 from swap.settings import load
-from swap.taking_in.updater.__main__ import Folder, Taking
+from swap.taking_in.updater.__main__ import Folder, Taking, of_running
 
 FOLDERS = Path(__file__).parents[2] / "updater"
 SETTINGS = """
@@ -311,7 +312,11 @@ def test_the_command_takes_over(press: Press) -> None:
         assert why in done.stdout
 
 
-def test_what_is_not_ready_is_said(press: Press, tmp_path: Path) -> None:
+def test_what_is_not_ready_is_said(press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as other:
+        other.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+        with pytest.raises(Invalid, match="Run this as the user that runs SWAP"):
+            of_running(press.config, FOLDERS / "browser", "ann", "", [])
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(Invalid, match=r"There is no config\.yaml"):

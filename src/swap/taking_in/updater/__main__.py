@@ -331,6 +331,9 @@ def of_running(settings_file: Path, path: Path, name: str, into: str, said: list
     here = runtime.of_running(settings.state)
     if here is None:
         raise Unavailable(Problem("SWAP does not run.", todo="Start it, then run this again."))
+    if settings.state.stat().st_uid != os.geteuid():
+        # What root made, SWAP's user could not go on with.
+        raise Invalid(Problem("SWAP runs as another user.", todo="Run this as the user that runs SWAP."))
     where = into or path.absolute().name
     if not all(PLAIN.fullmatch(part) for part in where.split("/")):
         raise Invalid(Problem(f"{where[:60]} is no folder below reports.files.", todo="Write --into metrics/browser."))
