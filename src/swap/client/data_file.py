@@ -16,9 +16,11 @@ from swap.client import screen
 from swap.errors import Invalid, LimitExceeded, Problem
 
 MIME: Final = "application/vnd.swap.data-file+json"
-MOST_ROWS: Final = 200_000
+MOST_ROWS: Final = 100_000
 MOST_CHARACTERS: Final = 20_000_000
 _SHOWN: Final = 10
+_SHOWN_CHARACTERS: Final = 100
+"""Of a value."""
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -101,6 +103,6 @@ def _text(value: Any) -> str | None:
 def _plain(values: Mapping[str, str], columns: list[str], lines: list[list[str | None]]) -> str:
     of = ", ".join(f"{name} = {value}" for name, value in values.items())
     head = f"{len(lines):,} row{'s' * (len(lines) != 1)} for the data file{f' of {of}' if of else ''}"
-    some = ["\t".join(value or "" for value in row) for row in lines[:_SHOWN]]
+    some = ["\t".join((value or "")[:_SHOWN_CHARACTERS] for value in row) for row in lines[:_SHOWN]]
     more = [f"and {len(lines) - _SHOWN:,} more"] if len(lines) > _SHOWN else []
     return "\n".join([head, "\t".join(columns), *some, *more])

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,9 @@ from swap.reports import tsv
 from swap.reports.tsv import Table, Unit
 
 BINDINGS: Final = ".reports"
-FILE_BYTES: Final = 200_000_000
+FILE_BYTES: Final = 50_000_000
+_NEW: Final = 0o640
+"""Who may read a file that was not there: SWAP's user, and its group."""
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 Values = tuple[tuple[str, str], ...]
@@ -57,6 +60,16 @@ class Binding:
         """
         return "/".join((self.into, self.key, *(value for _, value in values))) + ".tsv"
 
+    @property
+    def combinations(self) -> list[Values]:
+        """Which files they are."""
+        return [tuple(zip(self.explode, values, strict=True)) for values in product(*self.explode.values())]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Where they are."""
+        return frozenset(self.path(values) for values in self.combinations)
+
 
 class Files:
     """The directory of data files."""
@@ -68,23 +81,36 @@ class Files:
         """Say which files a report keeps.  Raises NotWritten."""
         said = json.dumps(asdict(binding)).encode()
         with _explained(), self._folder([BINDINGS]) as folder:
-            _place(folder, _draft(folder, said, ""), f"{report_id}.json")
+            _place(folder, _draft(folder, said, None, ""), f"{report_id}.json")
 
     def binding(self, report_id: str) -> Binding | None:
         """Return which files a report keeps, if it does.  Raises NotWritten."""
-        with _explained(), self._folder([BINDINGS]) as folder:
-            found = _content(folder, f"{report_id}.json")
+        with _explained(), self._found([BINDINGS]) as folder:
+            found = None if folder is None else _content(folder, f"{report_id}.json")
         if found is None:
             return None
-        said = json.loads(found)
-        explode = {name: tuple(values) for name, values in said.pop("explode").items()}
-        return Binding(**{**said, "unit": Unit(said["unit"])}, explode=explode)
+        try:
+            said = json.loads(found)
+            explode = {name: tuple(values) for name, values in said.pop("explode").items()}
+            return Binding(**{**said, "unit": Unit(said["unit"])}, explode=explode)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            todo = "Ask the people who run SWAP to delete it, and to import the folder again."
+            why = f"{BINDINGS}/{report_id}.json is not as it was written."
+            raise NotWritten(Problem("Nobody knows which data file the report keeps.", why=why, todo=todo)) from error
+
+    def bindings(self) -> dict[str, Binding]:
+        """Return which files reports keep, by report.  Raises NotWritten."""
+        with _explained(), self._found([BINDINGS]) as folder:
+            names = [] if folder is None else os.listdir(folder)  # noqa: PTH208 — of an open folder
+        ids = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        return {each: found for each in ids if (found := self.binding(each)) is not None}
 
     def table(self, binding: Binding, values: Values) -> Table:
         """Return what is in one of a report's files now.  Raises NotWritten, Invalid for what is no data file."""
-        *folders, name = binding.path(values).split("/")
-        with _explained(), self._folder(folders) as folder:
-            return _table(folder, name)
+        path = binding.path(values)
+        *folders, name = path.split("/")
+        with _explained(), self._found(folders) as folder:
+            return tsv.EMPTY if folder is None else _table(path, _content(folder, name))
 
     def keep(self, report_id: str, period: tuple[date, date], document: Any) -> None:
         """Put the rows that an executed notebook shows into its report's files; all are ready before one is in place.
@@ -107,19 +133,21 @@ class Files:
                 made = [self._made(stack, binding, values, rows, period) for values, rows in tables.items()]
                 for folder, draft, name in made:
                     _place(folder, draft, name)
-        except (Invalid, UnicodeError) as error:
-            said = error.problem if isinstance(error, Invalid) else Problem("Its data file is not in UTF-8.")
-            why = " ".join(part for part in (said.title, said.why) if part)
-            raise NotWritten(Problem("The report's data file was not written.", why=why, todo=said.todo)) from error
+        except Invalid as error:
+            why = " ".join(part for part in (error.problem.title, error.problem.why) if part)
+            todo = error.problem.todo
+            raise NotWritten(Problem("The report's data file was not written.", why=why, todo=todo)) from error
 
     def _made(
         self, stack: ExitStack, binding: Binding, values: Values, rows: Table, period: tuple[date, date]
     ) -> tuple[int, str, str]:
         """Return a file's folder, the draft that is to take its place, and its name."""
-        *folders, name = binding.path(values).split("/")
+        path = binding.path(values)
+        *folders, name = path.split("/")
         folder = stack.enter_context(self._folder(folders))
-        merged = tsv.merged(_table(folder, name), rows, period, binding.unit, binding.most)
-        draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), binding.group)
+        before = _table(path, _content(folder, name))
+        merged = tsv.merged(before, rows, period, binding.unit, binding.most)
+        draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), name, binding.group)
         stack.callback(_remove, folder, draft)
         return folder, draft, name
 
@@ -132,9 +160,25 @@ class Files:
             stack.callback(os.close, folder)
             for each in names:
                 with suppress(FileExistsError):
-                    os.mkdir(each, dir_fd=folder)
+                    # Who may write into the files has no say in which report writes where.
+                    os.mkdir(each, 0o700 if each == BINDINGS else 0o777, dir_fd=folder)
                 folder = os.open(each, OPEN_DIRECTORY, dir_fd=folder)
                 stack.callback(os.close, folder)
+            yield folder
+
+    @contextmanager
+    def _found(self, names: Sequence[str]) -> Iterator[int | None]:
+        """Give a folder if it is there; no step to it is a link."""
+        with ExitStack() as stack:
+            try:
+                folder = os.open(self._root, OPEN_DIRECTORY)
+                stack.callback(os.close, folder)
+                for each in names:
+                    folder = os.open(each, OPEN_DIRECTORY, dir_fd=folder)
+                    stack.callback(os.close, folder)
+            except FileNotFoundError:
+                yield None
+                return
             yield folder
 
 
@@ -189,9 +233,14 @@ def demand_known(binding: Binding, tables: Mapping[Values, Table]) -> None:
             )
 
 
-def _table(folder: int, name: str) -> Table:
-    found = _content(folder, name)
-    return tsv.EMPTY if found is None else tsv.read(found.decode("utf-8"))
+def _table(path: str, content: bytes | None) -> Table:
+    """Return what a data file has.  Raises Invalid."""
+    try:
+        return tsv.EMPTY if content is None else tsv.read(content.decode("utf-8"))
+    except (UnicodeDecodeError, Invalid) as error:
+        why = error.problem.why if isinstance(error, Invalid) else "It is not in UTF-8."
+        todo = "Ask the people who run SWAP to look at the file."
+        raise Invalid(Problem(f"{path} is no data file.", why=why, todo=todo)) from error
 
 
 def _content(folder: int, name: str) -> bytes | None:
@@ -202,19 +251,25 @@ def _content(folder: int, name: str) -> bytes | None:
         return None
     with os.fdopen(opened, "rb") as file:
         found = file.read(FILE_BYTES + 1)
-    if len(found) > FILE_BYTES:
-        raise OSError(f"{name} has more than {FILE_BYTES:,} bytes")
+    _demand_size(name, found)
     return found
 
 
-def _draft(folder: int, content: bytes, group: str) -> str:
-    """Write a file beside the one whose place it is to take, and return its name.  Raises OSError."""
+def _demand_size(name: str, content: bytes) -> None:
+    if len(content) > FILE_BYTES:
+        raise OSError(f"{name} has more than {FILE_BYTES:,} bytes")
+
+
+def _draft(folder: int, content: bytes, like: str | None, group: str) -> str:
+    """Write a file beside the one whose place it is to take, and return its name.  Raises OSError.
+
+    Who may read the file `like` of the folder, if there is one, may read it, and a group.
+    """
+    _demand_size(like or "", content)
     name = f".swap-{secrets.token_hex(8)}"
     try:
         with os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
-            if group:
-                _give(file.fileno(), group)
-            os.fchmod(file.fileno(), 0o640)
+            _let_read(file.fileno(), folder, like, group)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -222,6 +277,21 @@ def _draft(folder: int, content: bytes, group: str) -> str:
         _remove(folder, name)
         raise
     return name
+
+
+def _let_read(descriptor: int, folder: int, like: str | None, group: str) -> None:
+    """Let those read a file who may read another, and a group.  Raises OSError."""
+    mode = _NEW
+    if like is not None:
+        with suppress(FileNotFoundError):
+            there = os.stat(like, dir_fd=folder, follow_symlinks=False)
+            mode = there.st_mode & 0o666 | 0o600
+            if not group and there.st_gid != os.fstat(descriptor).st_gid:
+                os.fchown(descriptor, -1, there.st_gid)
+    if group:
+        _give(descriptor, group)
+        mode |= 0o040
+    os.fchmod(descriptor, mode)
 
 
 def _give(descriptor: int, group: str) -> None:

@@ -170,4 +170,4 @@ def _day(row: Row) -> date:
 
 
 def _unread(why: str) -> Invalid:
-    return Invalid(Problem("This is no data file.", why=f"{why[:1].upper()}{why[1:]}."))
+    return Invalid(Problem("These rows are no data file's.", why=f"{why[:1].upper()}{why[1:]}."))

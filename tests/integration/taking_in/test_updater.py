@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from swap.reports.files import Files
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Report, RunState, State
 from swap.reports.schedule import Schedule
 from swap.settings import load
-from swap.taking_in.updater.__main__ import Folder, Taking
+from swap.taking_in.updater.__main__ import Folder, Taking, of_running
 
 FOLDERS = Path(__file__).parents[2] / "updater"
 SETTINGS = """
@@ -55,11 +56,11 @@ class Press(Site):
             people.sign_in(conn, self.ann, "s1", now, 7)
         self.who = Principal(self.ann, "ann", frozenset({"analysts"}), Via.PORTAL)
 
-    def takes(self, folder: Path, into: str = "", **chosen: str) -> str:
+    def takes(self, folder: Path, into: str = "", whose: str = "ann", **chosen: str) -> str:
         said: list[str] = []
         taking, opened = Taking(load(self.config), self.here, said.append), Folder(folder)
         try:
-            assert taking.all_of(opened, "ann", into or folder.name, chosen) == 0
+            assert taking.all_of(opened, whose, into or folder.name, chosen) == 0
         finally:
             opened.close()
             taking.close()
@@ -96,10 +97,10 @@ def press(module_database: Database, tmp_path: Path) -> Press:
 
 def test_reports_are_taken_over_and_wait_for_their_person(press: Press) -> None:
     said = press.takes(FOLDERS / "codemirror", "metrics/codemirror")
-    assert "metrics/codemirror/toggles: every day at 05:00 UTC, paused until ann presses Resume; " in said
+    assert "metrics/codemirror/toggles: every day at 05:00, UTC; paused until ann presses Resume; " in said
     assert "days are missing in 3 files, the first is 2026-08-16" in said
     assert (
-        "metrics/codemirror: 2 reports taken over for ann, 0 notebooks to be written anew, 0 were there, 0 left out"
+        "metrics/codemirror: 2 reports taken over for ann, 0 notebooks to be written anew, 0 there before, 0 left out"
         in said
     )
     path = "reportupdater/metrics/codemirror/users_with_highlighting.ipynb"
@@ -157,7 +158,7 @@ def test_a_second_run_changes_nothing(press: Press) -> None:
     assert before == {"notebook": 5, "notebook_version": 5, "report": 4}
     said = press.takes(FOLDERS / "browser", lake="lake")
     assert "browser/all_sites_by_access_method: was there; " in said
-    assert "browser: 0 reports taken over for ann, 0 notebooks to be written anew, 5 were there, 0 left out" in said
+    assert "browser: 0 reports taken over for ann, 0 notebooks to be written anew, 5 there before, 0 left out" in said
     assert {table: press.rows(table) for table in before} == before
 
 
@@ -196,14 +197,26 @@ def test_what_cannot_be_taken_over_is_named_and_leaves_nothing(press: Press, tmp
         "typo: granularty is not known here. Did you mean granularity?",
         "mine/broken: a notebook for ann to write anew, for SWAP would not run its query: The function LOAD_FILE",
         "mine/slow: a notebook for ann to write anew, for its lag of 999,999 seconds is as long as a period",
-        "mine: 1 reports taken over for ann, 2 notebooks to be written anew, 0 were there, 3 left out",
+        "mine: 1 report taken over for ann, 2 notebooks to be written anew, 0 there before, 3 left out",
     ):
         assert line in said, said
     assert mine.read_text() == "mine"
     assert press.notebook("reportupdater/mine/taken.ipynb") is None
     assert press.rows("report") == 1
     mine.unlink()
-    assert "mine/taken: every day at 00:00 UTC" in press.takes(folder)
+    assert "mine/taken: every day at 00:00, UTC" in press.takes(folder)
+
+
+def test_a_file_has_one_writer(press: Press) -> None:
+    """Two reports that add to one file would each undo what the other wrote."""
+    press.takes(FOLDERS / "codemirror", "metrics")
+    press.person("bob")
+    said = press.takes(FOLDERS / "codemirror", "metrics", "bob")
+    assert "toggles: another report keeps metrics/toggles.tsv, and a file has one writer" in said
+    assert "users_with_highlighting: another report keeps metrics/users_with_highlighting/dewiki.tsv" in said
+    assert (press.rows("report"), press.rows("notebook")) == (2, 2)
+    press.becomes(press.report("reportupdater/metrics/toggles.ipynb"), State.ENDED)
+    assert "metrics/toggles: every day at 05:00, UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
 
 
 def test_a_report_that_was_written_anew_keeps_the_file_from_the_next_import_on(press: Press) -> None:
@@ -299,7 +312,11 @@ def test_the_command_takes_over(press: Press) -> None:
         assert why in done.stdout
 
 
-def test_what_is_not_ready_is_said(press: Press, tmp_path: Path) -> None:
+def test_what_is_not_ready_is_said(press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as other:
+        other.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+        with pytest.raises(Invalid, match="Run this as the user that runs SWAP"):
+            of_running(press.config, FOLDERS / "browser", "ann", "", [])
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(Invalid, match=r"There is no config\.yaml"):
@@ -321,4 +338,4 @@ def test_a_link_in_the_folder_leads_nowhere(press: Press, tmp_path: Path) -> Non
     (folder / "hive/toggles.hql").symlink_to(secret)
     said: Any = press.takes(folder)
     assert "toggles: hive/toggles.hql cannot be read" in said
-    assert "linked: 1 reports taken over" in said
+    assert "linked: 1 report taken over" in said

@@ -39,6 +39,11 @@ def test_no_rows_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "0 rows for the data file\ndate\n"
 
 
+def test_of_a_long_value_its_beginning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    data_file(pa.table({"date": ["2026-03-01"], "text": ["x" * 100_000]}))
+    assert capsys.readouterr().out.endswith(f"\n2026-03-01\t{'x' * 100}\n")
+
+
 def test_the_first_column_is_a_day() -> None:
     with pytest.raises(Invalid, match="wiki, is no day"):
         data_file(pa.table({"wiki": ["dewiki"], "date": ["2026-03-01"]}))

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from swap.client.data_file import MIME
+from swap.errors import Invalid
 from swap.reports.files import BINDINGS, Binding, Files, NotWritten
-from swap.reports.tsv import Unit
+from swap.reports.tsv import EMPTY, Unit
 
 MARCH = (date(2026, 3, 1), date(2026, 4, 1))
 WIKIS = {"wiki": ("dewiki", "frwiki")}
@@ -58,7 +59,27 @@ def test_each_combination_has_its_file_where_reportupdater_had_it(files: Files, 
     }
 
 
+def test_what_reads_makes_nothing(files: Files, tmp_path: Path) -> None:
+    assert files.table(bound({}), ()) == EMPTY
+    assert (files.binding("r1"), files.bindings()) == (None, {})
+    assert not (tmp_path / "files").exists()
+
+
+def test_who_writes_into_the_files_has_no_say_in_which_they_are(files: Files, tmp_path: Path) -> None:
+    files.bind("r1", bound({}))
+    at = tmp_path / "files" / BINDINGS
+    assert at.stat().st_mode & 0o777 == 0o700
+    assert files.bindings() == {"r1": bound({})}
+    files.keep("r1", MARCH, ran(({}, rows("1"))))
+    assert (tmp_path / "files/metrics/mirror/prefs.tsv").stat().st_mode & 0o777 == 0o640
+    (at / "r1.json").write_text("{}")
+    with pytest.raises(NotWritten) as refused:
+        files.keep("r1", MARCH, ran(({}, rows("2"))))
+    assert "r1.json is not as it was written" in refused.value.problem.why
+
+
 def test_a_report_without_a_file_writes_none(files: Files, tmp_path: Path) -> None:
+    files.bind("r1", bound({}))
     files.keep("other", MARCH, ran(({}, rows("1"))))
     assert [each.name for each in (tmp_path / "files").iterdir()] == [BINDINGS]
 
@@ -69,9 +90,10 @@ def test_what_is_there_is_merged_and_its_group_may_read_it(files: Files, tmp_pat
     (tmp_path / "files/metrics/mirror").mkdir(parents=True)
     at = tmp_path / "files/metrics/mirror/prefs.tsv"
     at.write_text("date\tn\n2026-02-01\t5\n")
+    at.chmod(0o604)
     files.keep("r1", MARCH, ran(({}, rows("1"))))
     assert at.read_bytes() == b"date\tn\r\n2026-02-01\t5\r\n2026-03-01\t1\r\n"
-    assert (at.stat().st_mode & 0o777, at.group()) == (0o640, group)
+    assert (at.stat().st_mode & 0o777, at.group()) == (0o644, group), "and those who could before"
     assert [each.name for each in at.parent.iterdir()] == ["prefs.tsv"]
 
 
@@ -117,6 +139,8 @@ def test_a_file_that_is_none_of_ours_is_not_written_over(files: Files, tmp_path:
     at.write_bytes(b"\xff\xfe")
     with pytest.raises(NotWritten, match="was not written"):
         files.keep("r1", MARCH, ran(({}, rows("1"))))
+    with pytest.raises(Invalid, match=r"metrics/mirror/prefs.tsv is no data file. It is not in UTF-8"):
+        files.table(bound({}), ())
     assert at.read_bytes() == b"\xff\xfe"
     assert [each.name for each in at.parent.iterdir()] == ["prefs.tsv"]
 

@@ -89,7 +89,7 @@ def test_a_period_that_is_out_of_the_window_is_not_written() -> None:
 def test_what_is_written_can_be_read_again() -> None:
     long = Table(("date", "n"), (("2026-03-01", "x" * VALUE_CHARACTERS),))
     assert read(written(long)) == long
-    with pytest.raises(Invalid, match="no data file"):
+    with pytest.raises(Invalid, match="no data file's"):
         merged(EMPTY, Table(("date", "n"), (("2026-03-01", "x" * (VALUE_CHARACTERS + 1)),)), MARCH, Unit.MONTHS)
 
 

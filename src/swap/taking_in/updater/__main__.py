@@ -12,11 +12,10 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +32,8 @@ from swap.notebooks import store as notebooks
 from swap.notebooks import taken_in
 from swap.notebooks.taken_in import Old
 from swap.reports import store, taken_over
-from swap.reports.files import Binding, Files, Values
+from swap.reports.files import Binding, Files
+from swap.reports.model import Report, State
 from swap.reports.schedule import Schedule
 from swap.runtime import Runtime
 from swap.settings import Settings
@@ -136,14 +136,14 @@ def source_of(entry: Entry, sources: Mapping[str, Source], chosen: Mapping[str, 
     return found[0]
 
 
-def plan(entry: Entry, folder: Folder, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
-    """Return what becomes of a report.  Raises Left where not even a notebook is made."""
+def plan(entry: Entry, folder: Folder, into: str, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
+    """Return what becomes of a report whose files are in a folder.  Raises Left where not even a notebook is made."""
     query = folder.text(entry.query, template.TEMPLATE_BYTES)
     if query is None:
         raise Left(f"its query {entry.query} is not there")
     if entry.kind is Kind.SCRIPT:
         why = "it is a script, and SWAP runs no programs of a report's"
-        return Planned(entry, notebook.unmade(entry, folder.name, query, why), None, why)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, why), None, why)
     source = source_of(entry, sources, chosen)
     dialect = tables.dialect_of(sources[source], entry.kind)
     try:
@@ -151,8 +151,8 @@ def plan(entry: Entry, folder: Folder, sources: Mapping[str, Source], chosen: Ma
         translated = template.translate(query, entry.explode)
         statement = tables.located(translated, dialect, source, entry.database, entry.explode)
     except Left as why:
-        return Planned(entry, notebook.unmade(entry, folder.name, query, str(why)), None, str(why))
-    return Planned(entry, notebook.made(entry, folder.name, query, statement, dialect), due, dialect=dialect)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, str(why)), None, str(why))
+    return Planned(entry, notebook.made(entry, folder.name, into, query, statement, dialect), due, dialect=dialect)
 
 
 class Taking:
@@ -173,6 +173,8 @@ class Taking:
             )
         self._settings, self._say = settings, say
         self._files = Files(settings.reports.files)
+        self._kept: dict[str, str] = {}
+        """Each data file that a report keeps, and which."""
         self._engine = engine.create(here.database_urls["web"], connections=1)
         self._homes = homes.Homes(settings, here)
 
@@ -192,18 +194,20 @@ class Taking:
         if text is None:
             raise Invalid(Problem(f"There is no {CONFIG} in this folder.", todo="Name the folder that holds it."))
         found, count = config.read(text, folder.lines), Count()
+        self._kept = {path: each for each, binding in self._files.bindings().items() for path in binding.paths}
         count.left += [f"{key}: {why}" for key, why in found.left]
         for entry in found.entries:
             try:
-                planned = plan(entry, folder, self._settings.sources, chosen)
+                planned = plan(entry, folder, into, self._settings.sources, chosen)
                 self._take(planned, name, person_id, into, count)
             except (Left, SwapError) as why:
                 count.left.append(f"{entry.key}: {why}")
         for each in (*count.left, *found.notes):
             self._say(f"  {each}")
         self._say(
-            f"{into}: {count.taken} reports taken over for {name}, {count.rewrite} notebooks to be written anew,"
-            f" {count.known} were there, {len(count.left)} left out"
+            f"{into}: {_counted(count.taken, 'report')} taken over for {name},"
+            f" {_counted(count.rewrite, 'notebook')} to be written anew,"
+            f" {count.known:,} there before, {len(count.left):,} left out"
         )
         return 0
 
@@ -214,10 +218,13 @@ class Taking:
         path = f"{HOME}/{into}/{entry.key}.ipynb"
         lacks = self._lacks(binding, entry, now)
         with self._engine.begin() as conn:
-            if notebooks.find(conn, person_id, path) is not None:
+            if (there := notebooks.find(conn, person_id, path)) is not None:
+                reports = [each for each in store.of_notebook(conn, there.notebook_id) if each.person_id == person_id]
+                self._demand_free(conn, binding, reports)
                 count.known += 1
-                self._say(f"{into}/{entry.key}: was there{self._known(conn, person_id, path, binding)}; {lacks}")
+                self._say(f"{into}/{entry.key}: was there{self._known(reports, binding)}; {lacks}")
                 return
+            self._demand_free(conn, binding, [])
             file = json.dumps(planned.document, ensure_ascii=False, indent=1).encode()
             taken_in.take_in(
                 conn, person_id, path, [_version(path, planned.document, file, now)], now, _new_id, self._most
@@ -231,7 +238,7 @@ class Taking:
             if not self._homes.put(person_id, path, file):
                 raise Left(f"another file is at {path} in {name}'s home")
             if report is not None:
-                self._files.bind(report.id, binding)
+                self._bind(report.id, binding)
         if planned.schedule is None:
             count.rewrite += 1
             self._say(f"{into}/{entry.key}: a notebook for {name} to write anew, for {planned.why}")
@@ -239,36 +246,48 @@ class Taking:
         count.taken += 1
         foreign = "" if planned.dialect else "; in SWAP's own SQL, so compare its numbers"
         self._say(
-            f"{into}/{entry.key}: {planned.schedule.words} UTC, paused until {name} presses Resume{foreign}; {lacks}"
+            f"{into}/{entry.key}: {planned.schedule.words}, UTC; paused until {name} presses Resume{foreign}; {lacks}"
         )
 
     @property
     def _most(self) -> int:
         return self._settings.keep.person_bytes
 
-    def _known(self, conn: Connection, person_id: str, path: str, binding: Binding) -> str:
+    def _demand_free(self, conn: Connection, binding: Binding, own: Sequence[Report]) -> None:
+        """Raise Left where a report that goes on keeps one of these files, and it is none of a notebook's own."""
+        ids = {each.id for each in own}
+        for path in sorted(binding.paths & self._kept.keys()):
+            report_id = self._kept[path]
+            held = None if report_id in ids else store.find(conn, report_id)
+            if held is not None and held.report.state is not State.ENDED and not held.is_deleted:
+                raise Left(
+                    f"another report keeps {path}, and a file has one writer: end it, or import --into elsewhere"
+                )
+
+    def _bind(self, report_id: str, binding: Binding) -> None:
+        self._files.bind(report_id, binding)
+        self._kept |= dict.fromkeys(binding.paths, report_id)
+
+    def _known(self, reports: Sequence[Report], binding: Binding) -> str:
         """Let the report of a notebook that is there keep these files; return what is to be said of it."""
-        head = notebooks.find(conn, person_id, path)
-        assert head is not None
-        reports = [each for each in store.of_notebook(conn, head.notebook_id) if each.person_id == person_id]
         if not reports:
             return ", and has no report"
         kept = {each.id: found for each in reports if (found := self._files.binding(each.id)) is not None}
         if binding in kept.values():
             return ""
         if len(kept) == 1:
-            self._files.bind(next(iter(kept)), binding)
+            self._bind(next(iter(kept)), binding)
             return ", and its report keeps the files that the configuration says now"
         if len(reports) > 1:
             return ", and has several reports, so that nobody knows which keeps the file: end those that should not"
-        self._files.bind(reports[0].id, binding)
+        self._bind(reports[0].id, binding)
         return ", and its report keeps the file from now on"
 
     def _lacks(self, binding: Binding, entry: Entry, now: datetime) -> str:
         """Return which periods are in none of a report's files, in words.  Raises NotWritten, Invalid."""
         first: date | None = None
         count = 0
-        for values in _combinations(entry):
+        for values in binding.combinations:
             there = self._files.table(binding, values).days
             missing = times.missing(entry.unit, entry.starts, entry.lag_seconds, now, there, entry.most)
             count += len(missing)
@@ -276,11 +295,12 @@ class Taking:
         if not count:
             return "its files are whole" if entry.explode else "its file is whole"
         of = f" in {entry.combinations:,} files" if entry.explode else ""
-        return f"{count:,} {entry.unit} are missing{of}, the first is {first}"
+        periods = _counted(count, entry.unit.removesuffix("s"))
+        return f"{periods} {'is' if count == 1 else 'are'} missing{of}, the first is {first}"
 
 
-def _combinations(entry: Entry) -> list[Values]:
-    return [tuple(zip(entry.explode, values, strict=True)) for values in product(*entry.explode.values())]
+def _counted(count: int, one: str) -> str:
+    return f"{count:,} {one}{'s' * (count != 1)}"
 
 
 def _version(path: str, document: dict[str, Any], file: bytes, now: datetime) -> Old:
@@ -311,6 +331,9 @@ def of_running(settings_file: Path, path: Path, name: str, into: str, said: list
     here = runtime.of_running(settings.state)
     if here is None:
         raise Unavailable(Problem("SWAP does not run.", todo="Start it, then run this again."))
+    if settings.state.stat().st_uid != os.geteuid():
+        # What root made, SWAP's user could not go on with.
+        raise Invalid(Problem("SWAP runs as another user.", todo="Run this as the user that runs SWAP."))
     where = into or path.absolute().name
     if not all(PLAIN.fullmatch(part) for part in where.split("/")):
         raise Invalid(Problem(f"{where[:60]} is no folder below reports.files.", todo="Write --into metrics/browser."))

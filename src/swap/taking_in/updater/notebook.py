@@ -21,9 +21,9 @@ _LANGUAGES: Final = {Kind.SQL: "sql", Kind.HIVE: "sql", Kind.SCRIPT: ""}
 _WEEKS: Final = " The report's weeks begin on Sunday; by hand, it is the last week from Monday on."
 
 
-def made(entry: Entry, folder: str, query: str, statement: Statement, dialect: str) -> dict[str, Any]:
+def made(entry: Entry, folder: str, into: str, query: str, statement: Statement, dialect: str) -> dict[str, Any]:
     """Return the notebook of a report that runs."""
-    head, period = _text(_head(entry, folder, query)), _period(entry)
+    head, period = _text(_head(entry, folder, into, query)), _period(entry)
     if entry.explode:
         return _notebook([head, _code(period), _code(_values(entry)), _code(_many(entry, statement, dialect))])
     given = "".join(f"\n{name} = {python}" for name, python in statement.params.items())
@@ -32,10 +32,10 @@ def made(entry: Entry, folder: str, query: str, statement: Statement, dialect: s
     return _notebook([head, *cells])
 
 
-def unmade(entry: Entry, folder: str, query: str, why: str) -> dict[str, Any]:
+def unmade(entry: Entry, folder: str, into: str, query: str, why: str) -> dict[str, Any]:
     """Return the notebook of a report that somebody has to write anew: why, its query, and how its rows go on."""
     said = [
-        _head(entry, folder, query),
+        _head(entry, folder, into, query),
         f"**It does not run by itself yet**: {why}.",
         "What it was:\n\n" + _fenced(query, _LANGUAGES[entry.kind]),
     ]
@@ -54,19 +54,21 @@ def unmade(entry: Entry, folder: str, query: str, why: str) -> dict[str, Any]:
     return _notebook([_text("\n\n".join(said)), _code(_period(entry))])
 
 
-def _head(entry: Entry, folder: str, query: str) -> str:
-    """Return what it came from, and what it was told."""
+def _head(entry: Entry, folder: str, into: str, query: str) -> str:
+    """Return what it came from, what it was told, and where its rows go."""
     of = f"`{folder}/config.yaml`, query `{entry.query}` (SHA-256 `{content.digest(query.encode())[:16]}…`)"
     told = [
         f"every {_UNITS[entry.unit]} since {entry.starts}",
         *([f"{entry.lag_seconds:,} seconds after its end"] if entry.lag_seconds else []),
         *([f"the file has the last {entry.most:,}"] if entry.most else []),
     ]
+    file = "/".join((into, entry.key, *(f"<{name}>" for name in entry.explode)))
     lines = [
         f"# {entry.key}",
         f"Taken over from reportupdater: {of}, {_QUERIES[entry.kind]}; {', '.join(told)}.",
         f"A run is about the {_UNITS[entry.unit]} that `swap.period` says, in UTC."
         + (_WEEKS if entry.unit is Unit.WEEKS else ""),
+        f"The rows of a run go into `{file}.tsv`; by hand, they are shown.",
     ]
     if entry.sends:
         lines.append("Its numbers went to Graphite as well; they do not any more.")
