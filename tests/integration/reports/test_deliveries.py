@@ -17,6 +17,7 @@ from services import Database
 from swap.db.report_tables import report, report_recipient, report_webhook
 from swap.db.tables import audit_event, person
 from swap.errors import Problem
+from swap.notebooks import sight
 from swap.reports import runs
 from swap.reports.model import Outcome
 
@@ -133,7 +134,9 @@ def test_nobody_takes_a_report_over_while_it_reads_as_another(it: Filed) -> None
     with it.portal.database.engine("worker").begin() as conn:
         runs.finish(conn, claimed, Outcome(EXECUTED), datetime.now(UTC))
     assert it.does("take-over", bob, version="1").status_code == GO
-    assert "forty-two" not in framed(bob, f"{it.at}/runs/{claimed.run.id}"), "its kernel read what bertrand may not"
+    shown = framed(bob, f"{it.at}/runs/{claimed.run.id}")
+    assert "forty-two" not in shown, "its kernel read what bertrand may not"
+    assert sight.UNNAMED in shown
 
 
 def test_those_who_run_swap_see_which_reports_nobody_looks_after_and_not_what_they_are(it: Filed) -> None:
