@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -36,6 +38,8 @@ report = Table(
     Column("standing", Integer, nullable=False),
     moment("created_at"),
     moment("next_due_at"),
+    Column("run_seconds", Float, nullable=True),  # what one run may take; null is what the site lets it
+    Column("cell_seconds", Float, nullable=True),  # what one cell may take; null is as long as the run may
     CheckConstraint("missed in ('latest','all','none')", name="missed"),
     CheckConstraint("overlap in ('wait','skip')", name="overlap"),
     CheckConstraint("state in ('active','paused','ended')", name="state"),
@@ -65,11 +69,19 @@ report_run = Table(
     Column("edition", Integer, nullable=True),  # of its period, from 1; only of one that is done
     Column("digest", LargeBinary, nullable=True),  # of the executed notebook's manifest, a part of the notebook
     Column("said", JSONB, nullable=True),  # reports.model's encoding of why it ended as it did
-    CheckConstraint("state in ('waiting','running','done','failed','refused','left')", name="state"),
+    Column("resumes", Text, nullable=True),  # the run whose queries' results it may take
+    # The sources that did not answer when it failed; once all of them do, it is resumed.
+    Column("waits_for", ARRAY(Text), nullable=True),
+    Column("memory_bytes", BigInteger, nullable=True),  # what its kernel took at most
+    Column("row_count", BigInteger, nullable=True),  # of its queries' results
+    Column("taken", Integer, nullable=True),  # how many of these it took over from a run before
+    Column("log", Text, nullable=True),  # the end of what its programs said; for its person alone
+    CheckConstraint("state in ('waiting','running','done','failed','refused','left','cancelled')", name="state"),
     UniqueConstraint("report_id", "due_at"),
     UniqueConstraint("report_id", "period_start", "period_end", "edition"),
     Index("ix_report_run_waiting", "start_at", postgresql_where=text("state = 'waiting'")),
     # Of a report one at a time.
     Index("uq_report_run_one", "report_id", unique=True, postgresql_where=text("state = 'running'")),
     Index("ix_report_run_running", "lease_until", postgresql_where=text("state = 'running'")),
+    Index("ix_report_run_waits_for", "ended_at", postgresql_where=text("waits_for IS NOT NULL")),
 )

@@ -31,6 +31,12 @@ _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _WHOSE = "SELECT (person_id, state, standing)"
 _GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
+_ASKED = (
+    "SELECT (run_id, kernel_id, state, sources, row_count, taken_from, ended_at)"  # what runs cost, not what they ask
+)
+_ANSWERS = "SELECT (source, up)"
+_DUE = "SELECT, UPDATE (next_due_at)"  # neither whom it runs as nor what
+_STARTS = "SELECT (started_at, ended_at)"  # that somebody's server starts, not whose
 _COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say
 _APPEND = "INSERT, SELECT (id)"  # the id is what INSERT … RETURNING gives back
 
@@ -105,7 +111,10 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_lineage": _GIVE,
         "lineage": _GIVE,
         "kernel_read": _READ,
-        "report": _MEND,
+        "jupyter_server": _STARTS,
+        "query_run": _ASKED,
+        "source_state": _ANSWERS,
+        "report": _DUE,
         "report_run": _ADD,
         "audit_event": _APPEND,
     },

@@ -69,6 +69,25 @@ class ReportRunEnded(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRunCancelled(Event):
+    """Somebody who may ended a run of a report that waited or went on."""
+
+    event: ClassVar[str] = "report-run-cancelled"
+    report_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLimited(Event):
+    """The person whom a report runs as said how many seconds a run of it may take, and a cell; 0 is none."""
+
+    event: ClassVar[str] = "report-limited"
+    report_id: str
+    run_seconds: float
+    cell_seconds: float
+
+
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
     ReportAccepted,
@@ -76,4 +95,6 @@ EVENTS: tuple[type[Event], ...] = (
     ReportRunAsked,
     ReportRunStarted,
     ReportRunEnded,
+    ReportRunCancelled,
+    ReportLimited,
 )

@@ -46,6 +46,8 @@ class RunState(StrEnum):
     """Nothing was run: its person may not what they could, or does not own the notebook any more."""
     LEFT = "left"
     """Nothing was run: it was missed, or the run before it went on."""
+    CANCELLED = "cancelled"
+    """Somebody who may ended it, before or while it ran; nothing is kept of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,14 @@ class Report:
     """Of its person, when they scheduled it or accepted the version; with less nothing runs."""
     standing: int
     next_due_at: datetime
+    run_seconds: float | None = None
+    """What one run may take, if its person has said so; never more than the site lets it."""
+    cell_seconds: float | None = None
+    """What one cell may take; None is as long as the run may."""
+
+    def seconds(self, most: float) -> float:
+        """Return what one run may take where the site lets it take `most`."""
+        return most if self.run_seconds is None else min(self.run_seconds, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,21 @@ class Run:
     said: Problem | None
     cell: int | None
     """The cell that failed, from 1, if one did."""
+    resumes: str | None = None
+    """The run whose queries' results it may take."""
+    waits_for: tuple[str, ...] = ()
+    """The sources that did not answer when it failed: once they do, it is resumed."""
+    memory_bytes: int | None = None
+    """What its kernel took at most."""
+    row_count: int | None = None
+    """Rows of its queries' results."""
+    taken: int | None = None
+    """How many of these it took over from a run before."""
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether another run can go on from what it did."""
+        return self.state is RunState.FAILED and self.cell is not None
 
     @property
     def seconds(self) -> float | None:
@@ -163,6 +188,19 @@ class Outcome:
     cell: int | None = None
     may_pass: bool = False
     """Whether it may go well when it is tried again."""
+    memory_bytes: int | None = None
+    """What its kernel took at most."""
+    log: str = ""
+    """The end of what its programs said, beside what stands in the notebook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run's kernel has asked: rows of all results, how many were taken over, and which sources failed last."""
+
+    row_count: int
+    taken: int
+    failed: tuple[str, ...]
 
 
 def kept(problem: Problem, cell: int | None = None) -> dict[str, Any]:

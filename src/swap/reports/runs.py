@@ -6,6 +6,7 @@ Only whoever holds a run in its epoch can end it; what an older one brings is th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +21,8 @@ from swap.people import tokens
 from swap.people.tokens import Token
 from swap.reports import store
 from swap.reports.events import ReportRunEnded, ReportRunStarted
-from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept
+from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Report, Run, RunState, State, kept
+from swap.reports.schedule import Interval
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3
@@ -30,6 +32,8 @@ LATE: Final = timedelta(minutes=10)
 """What is found later than this was missed."""
 CAUGHT_UP: Final = 1_000
 """Due times of one report that are made, or listed as missed, at a time: the last ones."""
+LOG_LENGTH: Final = 10_000
+"""Characters of what a run's programs said that are kept, the last ones."""
 _MISSED: Final = Problem(
     "It was missed.",
     why="No worker ran at that time.",
@@ -57,26 +61,45 @@ def plan(conn: Connection, now: datetime, new_id: Callable[[], str]) -> bool:
     due = [report.next_due_at, *report.schedule.between(report.next_due_at, now)][-CAUGHT_UP:]
     for at in due:
         why = _left(conn, held, at, now, is_last=at == due[-1])
-        run = Run(
-            id=new_id(),
-            report_id=report.id,
-            due_at=at,
-            asked_by=None,
-            period=report.schedule.interval(at),
-            version=report.version,
-            state=RunState.WAITING if why is None else RunState.LEFT,
-            failures=0,
-            start_at=at,
-            started_at=None,
-            ended_at=None if why is None else now,
-            edition=None,
-            digest=None,
-            said=why,
-            cell=None,
-        )
+        run = waiting(new_id(), report, at, report.schedule.interval(at))
+        if why is not None:
+            run = replace(run, state=RunState.LEFT, ended_at=now, said=why)
         if store.add_run(conn, run) and why is not None:
             _record(conn, held, run.id, RunState.LEFT, why.title)
     store.change(conn, report.id, next_due_at=report.schedule.next(now))
+    return True
+
+
+def waiting(run_id: str, report: Report, at: datetime, period: Interval) -> Run:
+    """Return a run that waits for a worker, from a moment on."""
+    return Run(
+        id=run_id,
+        report_id=report.id,
+        due_at=at,
+        asked_by=None,
+        period=period,
+        version=report.version,
+        state=RunState.WAITING,
+        failures=0,
+        start_at=at,
+        started_at=None,
+        ended_at=None,
+        edition=None,
+        digest=None,
+        said=None,
+        cell=None,
+    )
+
+
+def resume(conn: Connection, now: datetime, new_id: Callable[[], str]) -> bool:
+    """Let one run more be made of one that failed for sources which are back; tell whether there may be another."""
+    found = store.hold_back(conn, now)
+    if found is None:
+        return False
+    failed, report = found
+    store.resumed(conn, failed.id)
+    if report.state is State.ACTIVE:
+        store.add_run(conn, replace(waiting(new_id(), report, now, failed.period), resumes=failed.id))
     return True
 
 
@@ -156,7 +179,14 @@ def finish(
     run, problem = claimed.run, outcome.problem
     state = RunState.DONE if problem is None else RunState.FAILED
     again = problem is not None and outcome.may_pass and run.failures + 1 < TRIES
-    values: dict[str, object] = {"said": None if problem is None else kept(problem, outcome.cell)}
+    asked = store.asked(conn, run.id, claimed.kernel_id)
+    values: dict[str, object] = {
+        "said": None if problem is None else kept(problem, outcome.cell),
+        "memory_bytes": outcome.memory_bytes,
+        "row_count": asked.row_count,
+        "taken": asked.taken,
+        "log": outcome.log.replace("\0", "·")[-LOG_LENGTH:],
+    }
     if again:
         state = RunState.WAITING
         values |= {"failures": run.failures + 1, "start_at": now + PAUSES[run.failures]}
@@ -164,6 +194,8 @@ def finish(
         values["ended_at"] = now
         if state is RunState.DONE:
             values["edition"] = store.next_edition(conn, held.report.id, run.period)
+        elif outcome.may_pass and asked.failed:
+            values["waits_for"] = list(asked.failed)
     if not store.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:

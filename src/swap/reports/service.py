@@ -6,8 +6,8 @@ Who may open the notebook may open its report; the person it runs as, and nobody
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from itertools import islice
 from typing import Final
 
@@ -21,10 +21,19 @@ from swap.notebooks.share_store import Kept
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import store
-from swap.reports.events import ReportAccepted, ReportRunAsked, ReportScheduled, ReportStateChanged
+from swap.people import service as people
+from swap.reports import runs, store, trend
+from swap.reports.events import (
+    ReportAccepted,
+    ReportLimited,
+    ReportRunAsked,
+    ReportRunCancelled,
+    ReportScheduled,
+    ReportStateChanged,
+)
 from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State
 from swap.reports.schedule import Schedule
+from swap.reports.trend import Day, Trend
 from swap.settings import Policy
 
 LISTED: Final = 200
@@ -35,12 +44,17 @@ DOTS: Final = 10
 """Runs of each report that a list shows."""
 AHEAD: Final = 5
 """Due times to come that are shown."""
+CALENDAR: Final = 2_000
+"""Runs of a calendar, the last ones."""
+TIMED: Final = 30
+"""Runs whose time is shown."""
 OF_NOTEBOOK: Final = 10
 """Reports of one notebook."""
 NOWHERE: Final = Problem(
     "There is no report at this address.",
     todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
 )
+NO_RUN: Final = Problem("This report has no such run.", todo="Choose one from its history.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +68,7 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether its last run that was tried went wrong."""
-        tried = [run for run in self.last if run.state is not RunState.LEFT]
+        tried = [run for run in self.last if run.state not in {RunState.LEFT, RunState.CANCELLED}]
         return bool(tried) and tried[0].state is not RunState.DONE
 
 
@@ -69,6 +83,10 @@ class Looked:
     def report(self) -> Report:
         """The report itself."""
         return self.held.report
+
+    def may_cancel(self, person: Principal) -> bool:
+        """Tell whether somebody may end a run of it."""
+        return self.report.person_id == person.id or self.opened.role.includes(Role.MANAGE)
 
 
 def schedule(
@@ -166,11 +184,19 @@ def editions(conn: Connection, looked: Looked, begins: int) -> tuple[list[Run], 
     return found[:PAGE], len(found) > PAGE
 
 
+def doing(conn: Connection, looked: Looked, now: datetime) -> tuple[list[list[Day]], Trend | None]:
+    """Return a calendar of a report's runs, and how long they take."""
+    zone = looked.report.schedule.zone
+    since = datetime.combine(trend.first_day(now, zone), time(), zone)
+    runs_of = store.runs_since(conn, looked.report.id, since, CALENDAR)
+    return trend.calendar(runs_of, now, zone), trend.trend(store.last_done(conn, looked.report.id, TIMED))
+
+
 def run_of(conn: Connection, looked: Looked, run_id: str) -> Run:
     """Return a run of a report.  Raises NotFound."""
     found = store.run(conn, run_id)
     if found is None or found.report_id != looked.report.id:
-        raise NotFound(Problem("This report has no such run.", todo="Choose one from its history."))
+        raise NotFound(NO_RUN)
     return found
 
 
@@ -191,30 +217,85 @@ def ahead(schedule: Schedule, now: datetime) -> list[datetime]:
 # ── What the person does whom it runs as ────────────────────────────────────────────────────────────
 def run_now(conn: Connection, person: Principal, report_id: str, now: datetime, new_id: Callable[[], str]) -> Run:
     """Let a report run about the last period that is complete.  Raises NotFound, Forbidden, Conflict."""
-    report = _mine(conn, person, report_id, now)
-    if store.is_open(conn, report.id):
-        raise Conflict(Problem("A run of this report waits or goes on.", todo="Wait for its end."))
-    run = Run(
-        id=new_id(),
-        report_id=report.id,
-        due_at=now,
-        asked_by=person.id,
-        period=report.schedule.interval(now),
-        version=report.version,
-        state=RunState.WAITING,
-        failures=0,
-        start_at=now,
-        started_at=None,
-        ended_at=None,
-        edition=None,
-        digest=None,
-        said=None,
-        cell=None,
-    )
+    report = _free(conn, person, report_id, now)
+    return _ask(conn, person, runs.waiting(new_id(), report, now, report.schedule.interval(now)))
+
+
+def go_on(
+    conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime, new_id: Callable[[], str]
+) -> Run:
+    """Let a report run about the period of a run that failed, with what that one's queries had for an answer.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
+    report = _free(conn, person, report_id, now)
+    failed = store.run(conn, run_id)
+    if failed is None or failed.report_id != report.id:
+        raise NotFound(NO_RUN)
+    if not failed.may_resume:
+        raise Conflict(Problem("This run did not fail in a cell.", todo="Run the report now instead."))
+    store.resumed(conn, failed.id)
+    return _ask(conn, person, replace(runs.waiting(new_id(), report, now, failed.period), resumes=failed.id))
+
+
+def _ask(conn: Connection, person: Principal, run: Run) -> Run:
+    """Keep a run that somebody asked for."""
+    run = replace(run, asked_by=person.id)
     store.add_run(conn, run)
     store.tell_workers(conn)
-    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
+    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=run.report_id, run_id=run.id))
     return run
+
+
+def cancel(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
+    """End a run that waits or goes on; whom it runs as may, and who manages the notebook.
+
+    Raises NotFound, Forbidden, and Conflict for one that has ended.
+    """
+    looked = look(conn, person, report_id, now)
+    if not looked.may_cancel(person):
+        raise Forbidden(
+            Problem(
+                "You may not cancel runs of this report.",
+                why="Its person may, and who may manage its notebook.",
+                todo=f"Ask {looked.opened.kept.owner}.",
+            )
+        )
+    run = run_of(conn, looked, run_id)
+    if not store.cancel(conn, run.id, Problem(f"{person.name} cancelled it."), now):
+        raise Conflict(Problem("This run has ended already.", todo="Look at its page."))
+    # Its queries end with it, and whoever runs it hears of it.
+    people.look_again(conn, looked.report.person_id)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunCancelled(person_id=person.id, via=person.via, report_id=report_id, run_id=run.id))
+
+
+def limit(
+    conn: Connection,
+    person: Principal,
+    report_id: str,
+    run_seconds: float | None,
+    cell_seconds: float | None,
+    now: datetime,
+) -> None:
+    """Say what a run of a report may take, and a cell; None is what the site lets it.  Raises NotFound, Forbidden."""
+    report = _mine(conn, person, report_id, now)
+    store.change(conn, report.id, run_seconds=run_seconds, cell_seconds=cell_seconds)
+    audit.record(
+        conn,
+        ReportLimited(
+            person_id=person.id,
+            via=person.via,
+            report_id=report.id,
+            run_seconds=run_seconds or 0,
+            cell_seconds=cell_seconds or 0,
+        ),
+    )
+
+
+def log(conn: Connection, person: Principal, looked: Looked, run: Run) -> str:
+    """Return the end of what a run's programs said: to its person alone, for it may be of what was read."""
+    return store.log(conn, run.id) if looked.report.person_id == person.id else ""
 
 
 def accept(conn: Connection, person: Principal, report_id: str, version: int, now: datetime) -> None:
@@ -243,6 +324,14 @@ def become(conn: Connection, person: Principal, report_id: str, state: State, no
         values["next_due_at"] = report.schedule.next(now)
     store.change(conn, report.id, **values)
     audit.record(conn, ReportStateChanged(person_id=person.id, via=person.via, report_id=report.id, state=state.value))
+
+
+def _free(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+    """Return a report that runs as somebody, held, of which no run is open.  Raises NotFound, Forbidden, Conflict."""
+    report = _mine(conn, person, report_id, now)
+    if store.is_open(conn, report.id):
+        raise Conflict(Problem("A run of this report waits or goes on.", todo="Wait for its end."))
+    return report
 
 
 def _mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, any_, case, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
-from swap.db.tables import person
-from swap.reports.model import Held, Missed, Overlap, Report, Run, RunState, State, kept, said
+from swap.db.tables import jupyter_server, person, query_run, source_state
+from swap.errors import Problem
+from swap.reports.model import Asked, Held, Missed, Overlap, Report, Run, RunState, State, kept, said
 from swap.reports.schedule import Interval, Schedule
 
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
+STARTING: Final = timedelta(seconds=10)
+"""How long after its start a person's server counts as one that they wait for."""
+RESUMED_FOR: Final = timedelta(hours=24)
+"""How long a run that failed for a source is resumed when that is back."""
+WAITS_AT_MOST: Final = timedelta(minutes=10)
+"""After which a run does not wait any more for people whose servers start."""
 _run = report_run.c
+_COLUMNS: Final = tuple(column for column in report_run.c if column.name != "log")
+"""Of a run, but for what is its person's alone."""
 _other = report_run.alias()
 _GOES_ON = exists().where(
     _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
@@ -59,6 +68,8 @@ def add(conn: Connection, new: Report, now: datetime) -> None:
             standing=new.standing,
             created_at=now,
             next_due_at=new.next_due_at,
+            run_seconds=new.run_seconds,
+            cell_seconds=new.cell_seconds,
         )
     )
     tell_workers(conn)
@@ -115,6 +126,7 @@ def add_run(conn: Connection, new: Run) -> bool:
         "state": new.state.value,
         "start_at": new.start_at,
         "ended_at": new.ended_at,
+        "resumes": new.resumes,
         "said": None if new.said is None else kept(new.said),
     }
     once = upsert(report_run).values(**values).on_conflict_do_nothing(index_elements=[_run.report_id, _run.due_at])
@@ -123,21 +135,38 @@ def add_run(conn: Connection, new: Run) -> bool:
 
 def run(conn: Connection, run_id: str) -> Run | None:
     """Return a run."""
-    row = conn.execute(select(report_run).where(_run.id == run_id)).one_or_none()
+    row = conn.execute(select(*_COLUMNS).where(_run.id == run_id)).one_or_none()
     return None if row is None else _as_run(row)
+
+
+def log(conn: Connection, run_id: str) -> str:
+    """Return the end of what a run's programs said."""
+    return conn.scalar(select(_run.log).where(_run.id == run_id)) or ""
 
 
 def runs(conn: Connection, report_id: str, begins: int, limit: int) -> list[Run]:
     """Return a report's runs, the last due first."""
-    wanted = select(report_run).where(_run.report_id == report_id).order_by(_run.due_at.desc())
+    wanted = select(*_COLUMNS).where(_run.report_id == report_id).order_by(_run.due_at.desc())
     return [_as_run(row) for row in conn.execute(wanted.offset(begins).limit(limit))]
+
+
+def runs_since(conn: Connection, report_id: str, since: datetime, limit: int) -> list[Run]:
+    """Return a report's runs due since a moment, the last first."""
+    wanted = select(*_COLUMNS).where(_run.report_id == report_id, _run.due_at >= since)
+    return [_as_run(row) for row in conn.execute(wanted.order_by(_run.due_at.desc()).limit(limit))]
+
+
+def last_done(conn: Connection, report_id: str, limit: int) -> list[Run]:
+    """Return a report's last runs that went well, the last first."""
+    wanted = select(*_COLUMNS).where(_run.report_id == report_id, _run.state == RunState.DONE.value)
+    return [_as_run(row) for row in conn.execute(wanted.order_by(_run.due_at.desc()).limit(limit))]
 
 
 def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str, list[Run]]:
     """Return the last runs of each of some reports that are over, the last first."""
     at = func.row_number().over(partition_by=_run.report_id, order_by=_run.due_at.desc()).label("at")
-    over = ("done", "failed", "refused", "left")
-    numbered = select(report_run, at).where(_run.report_id.in_(list(reports)), _run.state.in_(over)).subquery()
+    over = ("done", "failed", "refused", "left", "cancelled")
+    numbered = select(*_COLUMNS, at).where(_run.report_id.in_(list(reports)), _run.state.in_(over)).subquery()
     found: dict[str, list[Run]] = {}
     for row in conn.execute(select(numbered).where(numbered.c.at <= limit).order_by(numbered.c.due_at.desc())):
         found.setdefault(row.report_id, []).append(_as_run(row))
@@ -146,7 +175,7 @@ def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str,
 
 def editions(conn: Connection, report_id: str, begins: int, limit: int) -> list[Run]:
     """Return a report's editions: the newest period first, and of a period the newest edition."""
-    wanted = select(report_run).where(_run.report_id == report_id, _run.edition.is_not(None))
+    wanted = select(*_COLUMNS).where(_run.report_id == report_id, _run.edition.is_not(None))
     order = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
     return [_as_run(row) for row in conn.execute(wanted.order_by(*order).offset(begins).limit(limit))]
 
@@ -204,9 +233,18 @@ def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, 
             lease_until=lease_until,
             started_at=now,
         )
-        .returning(report_run)
+        .returning(*_COLUMNS)
     ).one()
     return _as_run(row), row.epoch
+
+
+def gives_way(conn: Connection, now: datetime) -> bool:
+    """Tell whether a run waits behind people: somebody's server is starting, and it has not waited for long already."""
+    waiting = _run.state == RunState.WAITING.value, ~_GOES_ON
+    waits = exists().where(*waiting, _run.start_at <= now)
+    overdue = exists().where(*waiting, _run.start_at <= now - WAITS_AT_MOST)
+    starts = exists().where(jupyter_server.c.ended_at.is_(None), jupyter_server.c.started_at > now - STARTING)
+    return bool(conn.scalar(select(waits & ~overdue & starts)))
 
 
 def renew(conn: Connection, run_id: str, epoch: int, lease_until: datetime) -> bool:
@@ -221,6 +259,52 @@ def end(conn: Connection, run_id: str, epoch: int, state: RunState, **values: An
     ours = _run.id == run_id, _run.epoch == epoch, _run.state == RunState.RUNNING.value
     done = conn.execute(update(report_run).where(*ours).values(state=state.value, lease_until=None, **values))
     return done.rowcount == 1
+
+
+def cancel(conn: Connection, run_id: str, why: Problem, now: datetime) -> bool:
+    """End a run that waits or goes on; tell whether it did.  Whoever holds it finds that it is not theirs any more."""
+    open_ = _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value))
+    values = {"state": RunState.CANCELLED.value, "lease_until": None, "ended_at": now, "said": kept(why)}
+    return conn.execute(update(report_run).where(_run.id == run_id, open_).values(**values)).rowcount == 1
+
+
+def asked(conn: Connection, run_id: str, kernel_id: str) -> Asked:
+    """Return what a run's kernel has asked."""
+    query = query_run.c
+    of_it = query.run_id == run_id, query.kernel_id == kernel_id
+    counts = conn.execute(
+        select(func.coalesce(func.sum(query.row_count), 0), func.count(query.taken_from)).where(*of_it)
+    ).one()
+    last = select(query.sources).where(*of_it, query.state == "failed").order_by(query.ended_at.desc()).limit(1)
+    return Asked(int(counts[0]), int(counts[1]), tuple(conn.scalar(last) or ()))
+
+
+def hold_back(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
+    """Return a run, held, that failed for sources which all answer again, and its report; none that is over for long.
+
+    One of its period that came later is in its place.
+    """
+    mine = report_run.alias()
+    state = source_state.c
+    away = exists().where(state.source == any_(_run.waits_for), state.up.is_(False))
+    came_back = exists().where(state.source == any_(_run.waits_for), state.up, state.since >= _run.started_at)
+    same = mine.c.report_id == _run.report_id, mine.c.period_start == _run.period_start
+    later = exists().where(*same, mine.c.period_end == _run.period_end, mine.c.due_at > _run.due_at)
+    wanted = (
+        select(*_COLUMNS)
+        .where(_run.waits_for.is_not(None), _run.ended_at > now - RESUMED_FOR, ~away, came_back, ~later)
+        .order_by(_run.ended_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = conn.execute(wanted).one_or_none()
+    held = None if row is None else find(conn, row.report_id)
+    return None if held is None else (_as_run(row), held.report)
+
+
+def resumed(conn: Connection, run_id: str) -> None:
+    """Say of a run that it is resumed, or is not to be."""
+    conn.execute(update(report_run).where(_run.id == run_id).values(waits_for=None))
 
 
 def take_version(conn: Connection, run_id: str, version: int) -> None:
@@ -258,6 +342,8 @@ def _report(row: Any) -> Report:
         frozenset(row.groups),
         row.standing,
         row.next_due_at,
+        row.run_seconds,
+        row.cell_seconds,
     )
 
 
@@ -291,4 +377,9 @@ def _as_run(row: Any) -> Run:
         None if row.digest is None else row.digest.hex(),
         problem,
         cell,
+        row.resumes,
+        tuple(row.waits_for or ()),
+        row.memory_bytes,
+        row.row_count,
+        row.taken,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem, Unavailable
+from swap.errors import Conflict, Invalid, LimitExceeded, NotFound, Problem
 from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.shown import Seen
@@ -25,6 +26,7 @@ from swap.web.portal import Portal, Visit
 from swap.web.reading import as_wished, moving
 
 ID = re.compile(r"[0-9a-f]{1,64}")
+MINUTES = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 STATES = {
     RunState.WAITING: ("wait", "Waiting"),
     RunState.RUNNING: ("wait", "Running"),
@@ -32,6 +34,7 @@ STATES = {
     RunState.FAILED: ("bad", "Failed"),
     RunState.REFUSED: ("bad", "Not run"),
     RunState.LEFT: ("off", "Left out"),
+    RunState.CANCELLED: ("off", "Cancelled"),
 }
 """A run's state as an icon and a word."""
 REPORT_STATES = {State.ACTIVE: ("ok", "Active"), State.PAUSED: ("off", "Paused"), State.ENDED: ("off", "Ended")}
@@ -65,11 +68,13 @@ def page(portal: Portal, visit: Visit) -> Response:
         looked = _look(visit, conn)
         editions, _ = service.editions(conn, looked, 0)
         runs, more = service.history(conn, looked, first)
+        weeks, took = service.doing(conn, looked, visit.now)
         seen = None
         if editions:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, editions[0], visit.now)
             sharing.read(conn, visit.person, looked.opened, "report", seen.hidden_outputs)
-    last = next((run for run in runs if run.state not in {RunState.LEFT, RunState.WAITING, RunState.RUNNING}), None)
+    tried = {RunState.DONE, RunState.FAILED, RunState.REFUSED}
+    last = next((run for run in runs if run.state in tried), None)
     return _respond(
         portal,
         visit,
@@ -81,6 +86,10 @@ def page(portal: Portal, visit: Visit) -> Response:
         going=next((run for run in runs if run.state in {RunState.WAITING, RunState.RUNNING}), None),
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
+        may_cancel=looked.may_cancel(visit.person),
+        weeks=weeks,
+        took=took,
+        most_minutes=portal.settings.reports.run_minutes,
         first=first,
         **(_shown(portal, visit, looked, editions[0], seen) if seen is not None else {"edition": None}),
         **pages(f"/reports/{looked.report.id}", first, service.PAGE, more=more, part="#runs"),
@@ -92,6 +101,7 @@ def run(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         looked = _look(visit, conn)
         found = service.run_of(conn, looked, _id(visit, "run_id"))
+        log = service.log(conn, visit.person, looked, found)
         seen = None
         if found.digest is not None:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
@@ -102,6 +112,9 @@ def run(portal: Portal, visit: Visit) -> Response:
         "report_run.html",
         looked=looked,
         run=found,
+        log=log,
+        mine=looked.report.person_id == visit.person.id,
+        may_cancel=looked.may_cancel(visit.person),
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
 
@@ -157,13 +170,11 @@ def _shown(portal: Portal, visit: Visit, looked: Looked, found: Run, seen: Seen)
 # ── A notebook that is to run regularly ─────────────────────────────────────────────────────────────
 def of_mine(portal: Portal, visit: Visit) -> Response:
     """From a file of my home to where its notebook is scheduled, as JupyterLab leads there."""
-    _demand_reports(portal)
     return from_mine(portal, visit, "report", "run regularly")
 
 
 def ask(portal: Portal, visit: Visit) -> Response:
     """When a notebook is to run; what is chosen first is the first of each month."""
-    _demand_reports(portal)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
         found = service.of_notebook(conn, opened)
@@ -196,7 +207,6 @@ def ahead(portal: Portal, visit: Visit) -> Response:
 
 def create(portal: Portal, visit: Visit) -> Response:
     """Let the newest version of a notebook of mine run by itself."""
-    _demand_reports(portal)
     with portal.engine.begin() as conn:
         # Before what was sent is read: to others there is no such notebook, whatever they send.
         sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
@@ -213,7 +223,7 @@ def create(portal: Portal, visit: Visit) -> Response:
             missed,
             overlap,
             visit.now,
-            lambda: portal.clock.short() + portal.clock.short(),
+            _new_id(portal),
         )
     return go(f"/reports/{made.id}")
 
@@ -241,10 +251,49 @@ def _ahead(schedule: Schedule, now: datetime) -> dict[str, Any]:
 # ── What its person does with it ────────────────────────────────────────────────────────────────────
 def run_now(portal: Portal, visit: Visit) -> Response:
     """Run it now, about the last period that is complete."""
-    _demand_reports(portal)
     with portal.engine.begin() as conn:
-        service.run_now(conn, visit.person, _id(visit), visit.now, lambda: portal.clock.short() + portal.clock.short())
+        service.run_now(conn, visit.person, _id(visit), visit.now, _new_id(portal))
     return go(f"/reports/{_id(visit)}")
+
+
+def go_on(portal: Portal, visit: Visit) -> Response:
+    """Run it about the period of a run that failed, with what that one's queries had for an answer."""
+    with portal.engine.begin() as conn:
+        service.go_on(conn, visit.person, _id(visit), _id(visit, "run_id"), visit.now, _new_id(portal))
+    return go(f"/reports/{_id(visit)}")
+
+
+def cancel(portal: Portal, visit: Visit) -> Response:
+    """End a run that waits or goes on."""
+    with portal.engine.begin() as conn:
+        service.cancel(conn, visit.person, _id(visit), _id(visit, "run_id"), visit.now)
+    return go(f"/reports/{_id(visit)}")
+
+
+def limit(portal: Portal, visit: Visit) -> Response:
+    """Say what a run may take, and a cell; nothing is what the site lets it."""
+    with portal.engine.begin() as conn:
+        _look(visit, conn)
+    most = portal.settings.reports.run_minutes
+    run, cell = (_seconds(visit.form.get(name, ""), most) for name in ("run_minutes", "cell_minutes"))
+    with portal.engine.begin() as conn:
+        service.limit(conn, visit.person, _id(visit), run, cell, visit.now)
+    return go(f"/reports/{_id(visit)}")
+
+
+def _seconds(typed: str, most_minutes: float) -> float | None:
+    """Return the minutes that somebody typed, as seconds.  Raises Invalid."""
+    text = typed.strip()
+    if not text:
+        return None
+    if not MINUTES.fullmatch(text) or not 0 < float(text) <= most_minutes:
+        raise Invalid(
+            Problem(
+                "This is no time that a run may take.",
+                todo=f"Write minutes, up to {most_minutes:g}, or nothing for as long as the site lets it.",
+            )
+        )
+    return float(text) * 60
 
 
 def pause(portal: Portal, visit: Visit) -> Response:
@@ -278,6 +327,10 @@ def accept(portal: Portal, visit: Visit) -> Response:
     return go(f"/reports/{_id(visit)}")
 
 
+def _new_id(portal: Portal) -> Callable[[], str]:
+    return lambda: portal.clock.short() + portal.clock.short()
+
+
 def _look(visit: Visit, conn: Connection) -> Looked:
     return service.look(conn, visit.person, _id(visit), visit.now)
 
@@ -288,18 +341,6 @@ def _id(visit: Visit, name: str = "report_id") -> str:
     if not ID.fullmatch(found):
         raise NotFound(service.NOWHERE)
     return found
-
-
-def _demand_reports(portal: Portal) -> None:
-    """Raise Unavailable where nothing runs by itself."""
-    if not portal.settings.runs_reports:
-        raise Unavailable(
-            Problem(
-                "Reports do not run on this SWAP.",
-                why="People's programs are behind walls here, and a report could not be behind them yet.",
-                todo="Run the notebook in JupyterLab.",
-            )
-        )
 
 
 def _respond(portal: Portal, visit: Visit, template: str, **values: Any) -> Response:
