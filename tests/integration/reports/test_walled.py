@@ -1,0 +1,101 @@
+"""Where people have walls: a real worker, behind its own, has a report run behind those of its person."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+import notebooks
+import saves
+from integration.hub.conftest import House, build, demolish
+from integration.reports.bureau import OVER
+from swap.db.embedded import EmbeddedPostgres
+from swap.db.tables import system_user
+from swap.identity import Principal, Via
+from swap.notebooks import saving, shown
+from swap.people import service as people
+from swap.people.ids import new_person_id
+from swap.reports import service, store
+from swap.reports.model import Missed, Overlap, RunState
+from swap.reports.schedule import Schedule
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
+
+CELL = """
+import json, os, swap
+home = os.path.expanduser("~")
+print(json.dumps({"uid": os.getuid(), "home": home, "there": os.listdir(home), "homes": os.listdir("/home"),
+    "one": int(swap.sql("SELECT 1 AS one").df()["one"][0]), "period": swap.period.start.isoformat(),
+    "nice": os.nice(0)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
+    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
+    try:
+        made.start("gateway", "worker")
+        yield made
+    finally:
+        demolish(made)
+
+
+@pytest.fixture(scope="module")
+def ann(house: House) -> Principal:
+    """Somebody with a home, who has signed out."""
+    with house.database.engine().begin() as conn:
+        made = people.ensure_person(conn, "ann", "ann", ("analysts",), lambda: new_person_id(secrets.token_bytes))
+    home = house.runtime.homes / made.id
+    home.mkdir(mode=0o700)
+    (home / "notes").write_text("of ann", encoding="utf-8")
+    return Principal(made.id, "ann", made.groups, Via.PORTAL)
+
+
+def new_id() -> str:
+    return secrets.token_hex(10)
+
+
+def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house: House, ann: Principal) -> None:
+    now, policy = datetime.now(UTC), house.settings.policy
+    with house.database.engine().begin() as conn:
+        document = notebooks.notebook(notebooks.code(CELL))
+        head = saving.save(conn, policy, ann, saves.sent(document, path="report.ipynb"), now, new_id)
+        made = service.schedule(
+            conn, ann, head.notebook_id, Schedule.read("month 1 06:00", "UTC"), Missed.LATEST, Overlap.WAIT, now, new_id
+        )
+        run_id = service.run_now(conn, ann, made.id, now, new_id).id
+
+    def over() -> bool:
+        with house.database.engine().connect() as conn:
+            found = store.run(conn, run_id)
+        return found is not None and found.state in OVER
+
+    house.wait_until(over, 120)
+    with house.database.engine().begin() as conn:
+        run = store.run(conn, run_id)
+        assert run is not None
+        assert (run.state, run.said) == (RunState.DONE, None), house.log("worker")
+        seen = service.see(conn, policy, ann, service.look(conn, ann, made.id, now), run, now)
+        cells = json.loads(shown.written(conn, seen))["cells"]
+        uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
+    told = json.loads(cells[0]["outputs"][-1]["text"])
+    assert (told["uid"], told["home"], told["homes"]) == (uid, f"/home/{ann.id}", [ann.id])
+    assert "notes" not in told["there"]
+    assert (told["one"], told["nice"]) == (1, 10)
+    assert datetime.fromisoformat(told["period"]) == run.period.start
+    assert not list((house.state / "runs").glob("*"))
+
+
+def test_the_worker_is_a_system_user_of_its_own(house: House) -> None:
+    warden = psutil.Process(house.processes["worker"].pid)
+    (worker,) = [each for each in warden.children() if "swap.processes.serving_worker" in each.cmdline()]
+    assert set(worker.uids()) == {house.settings.launch.worker_uid}
+    assert set(warden.uids()) == {0}
+    assert worker.children() == []
