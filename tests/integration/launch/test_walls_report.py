@@ -1,4 +1,4 @@
-"""S01, S03, S07: a run of a report is behind its person's walls, and has less: no home, and a network to the gateway alone."""
+"""S01, S03, S06, S07: a run of a report is behind its person's walls, with less: no home, and the gateway alone."""
 
 from __future__ import annotations
 
