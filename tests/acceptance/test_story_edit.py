@@ -24,11 +24,11 @@ def share(page: Page, whom: str, role: str) -> str:
     return re.sub("/share.*", "", page.url)
 
 
-def test_share_edit_accept(ann: Person, bertrand: Person, demo: Demo, homes: Path) -> None:
-    hers = open_new(ann.page, demo.url, homes)
+def test_share_edit_accept(chidi: Person, bertrand: Person, demo: Demo, homes: Path) -> None:
+    hers = open_new(chidi.page, demo.url, homes)
     hers.write("first = 1")
     hers.saved()
-    with ann.page.expect_popup() as opened:
+    with chidi.page.expect_popup() as opened:
         hers.panel.get_by_text("Share", exact=True).click()
     shares = opened.value
     address = share(shares, "bertrand", "may edit")
@@ -40,14 +40,15 @@ def test_share_edit_accept(ann: Person, bertrand: Person, demo: Demo, homes: Pat
     page.get_by_role("link", name=way).or_(page.get_by_role("button", name=way)).click()
     his = page.locator(".jp-NotebookPanel:visible")
     sign = his.locator(".swap-sign")
-    expect(sign).to_contain_text("ann shares this with you, to edit.")
+    expect(sign).to_contain_text("chidi shares this with you, to edit.")
     cell = his.locator(".jp-Cell").filter(has_text="first = 1")
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+End")
-    page.keyboard.insert_text("\nprint('of bertrand')")
+    # His kernel is known by what it asks: of one that asks nothing, outputs may come from all that he has read.
+    page.keyboard.insert_text("\nimport swap; swap.sql('SELECT 1 AS one'); print('of bertrand')")
     expect(his.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible()
     page.keyboard.press("Shift+Enter")
-    expect(cell.locator(".jp-OutputArea-output")).to_have_text("of bertrand")
+    expect(cell.locator(".jp-OutputArea-output").last).to_have_text("of bertrand")
     before = sign.inner_text()
     page.keyboard.press("Control+s")
     expect(sign).not_to_have_text(before)
@@ -57,23 +58,23 @@ def test_share_edit_accept(ann: Person, bertrand: Person, demo: Demo, homes: Pat
     shares.goto(address)
     expect(shares.locator("main")).to_contain_text("by bertrand")
     shares.close()
-    accept(ann, hers)
-    dialog = ann.page.get_by_role("dialog")
+    accept(chidi, hers)
+    dialog = chidi.page.get_by_role("dialog")
     hers.panel.locator('[data-jp-item-name="save"]').locator("button, jp-button").first.click()
     expect(dialog).to_contain_text("Saved elsewhere meanwhile")
     dialog.get_by_role("button", name="Take what was saved").click()
-    expect(hers.panel.locator(".jp-OutputArea-output")).to_have_text("of bertrand")
+    expect(hers.panel.locator(".jp-OutputArea-output").last).to_have_text("of bertrand")
     sources = ["".join(cell["source"]) for cell in json.loads(hers.path.read_text())["cells"]]
-    assert "first = 1\nprint('of bertrand')" in sources
+    assert any("print('of bertrand')" in source for source in sources)
 
 
-def accept(ann: Person, hers: Notebook) -> None:
+def accept(chidi: Person, hers: Notebook) -> None:
     """Save, hear of the newer version, and restore it from the history."""
     hers.write("second = 2")
     hers.panel.locator('[data-jp-item-name="save"]').locator("button, jp-button").first.click()
-    dialog = ann.page.get_by_role("dialog")
+    dialog = chidi.page.get_by_role("dialog")
     expect(dialog).to_contain_text("was saved elsewhere meanwhile, as version")
-    with ann.page.expect_popup() as opened:
+    with chidi.page.expect_popup() as opened:
         dialog.get_by_role("button", name="Look at the history").click()
     history = opened.value
     newest = history.get_by_role("table").get_by_role("row").nth(1)

@@ -274,14 +274,18 @@ class NotebookStarred(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     NotebookSaved,
+    NotebookTakenIn,
     NotebookMoved,
     NotebookDeleted,
     NotebookBroughtBack,
     VersionNamed,
     NotebookShared,
+    FolderShared,
+    FolderShareEnded,
     NotebookShareEnded,
     NotebookTaken,
     NotebookRead,
+    NotebookUsed,
     CommentWritten,
     CommentDeleted,
     ThreadResolved,

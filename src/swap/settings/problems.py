@@ -116,14 +116,15 @@ def _near(models: list[type[Model]], where: tuple[str | int, ...]) -> str:
         for n in beside
     ]
     score, best = max(scored, default=(0.0, ""))
-    if score >= 0.6:
-        return f"Did you mean {dotted((*where[:-1], best))}?"
     elsewhere = [
         f"{table}.{wrong}"
         for table, field in Settings.model_fields.items()
         for model in _models(field.annotation)
         if wrong in model.model_fields
     ]
+    # A whole name that belongs into another table is nearer than most that only look like it.
+    if score >= (0.85 if elsewhere else 0.6):
+        return f"Did you mean {dotted((*where[:-1], best))}?"
     if elsewhere:
         return f"Did you mean {elsewhere[0]}?"
     return f"Known here: {', '.join(beside)}."

@@ -64,6 +64,12 @@ def events(swap: Gateway, credential: str) -> Iterator[dict[str, object]]:
 
 NOBODY, SERVER, SAVING, READING, KERNEL, PORTAL = "nobody", "server", "saving", "reading", "kernel", "portal"
 BEARERS = (NOBODY, SERVER, SAVING, READING, KERNEL, PORTAL)
+ASKED = {
+    "/v1/own/version": {"path": "a.ipynb"},
+    "/v1/used": {"name": "ann/a", "version": "1"},
+    "/v1/used/{notebook_id}/output": {"version": "1", "cell": "0"},
+}
+"""What is asked for where that is read before the bearer."""
 OPENS = {
     "GET /v1/health": {*BEARERS},
     "GET /sign-in": {*BEARERS},
@@ -87,6 +93,12 @@ OPENS = {
     "GET /v1/shared": {READING},
     "GET /v1/shared/{notebook_id}": {READING},
     "GET /v1/shared/{notebook_id}/version": {READING},
+    "PUT /v1/shared/{notebook_id}/version": {SAVING},
+    "GET /v1/shared/{notebook_id}/beside": {READING},
+    "GET /v1/own": {READING},
+    "GET /v1/own/version": {READING},
+    "GET /v1/used": {KERNEL},
+    "GET /v1/used/{notebook_id}/output": {KERNEL},
     "GET /v1/catalog": {KERNEL, PORTAL},
     "GET /v1/catalog/schemas": {KERNEL, PORTAL},
     "GET /v1/catalog/find": {KERNEL, PORTAL},
@@ -127,6 +139,7 @@ def test_a_route_opens_to_its_own_bearers_and_no_other(shared: Gateway, route: R
         timeout=60,
         trust_env=False,
         **BODIES.get(route.path, {}) if route.method == "POST" else {},
+        params=ASKED.get(route.path),
     ) as answer:
         refused = answer.status_code in {401, 403}
         assert answer.status_code < 500

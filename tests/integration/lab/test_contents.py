@@ -19,8 +19,8 @@ from integration.lab.test_exports import notebook
 from services import NO_TLS
 
 HEAD = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": ['
-MORE_BYTES = 700_000_000
-"""What the server may take to open the largest notebook that it opens."""
+MORE_BYTES = 1_000_000_000
+"""What the server may take to open the largest notebook that it opens, while it takes in what something else wrote."""
 
 
 @pytest.fixture(scope="module")
