@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import resource
 import select
@@ -66,7 +67,7 @@ class Told:
     token: str
     expires_at: datetime
     seconds: float
-    cell_seconds: float | None
+    cell_seconds: int | None
     period: tuple[str, str]
     notebook: dict[str, Any]
 
@@ -75,7 +76,8 @@ class Told:
         """Return what came as JSON."""
         made = json.loads(text)
         begin, end = made["period"]
-        ends, cell = datetime.fromisoformat(made["expires_at"]), made["cell_seconds"]
+        ends = datetime.fromisoformat(made["expires_at"])
+        cell = None if made["cell_seconds"] is None else math.ceil(made["cell_seconds"])
         return cls(made["token"], ends, float(made["seconds"]), cell, (begin, end), made["notebook"])
 
 
@@ -128,7 +130,7 @@ class Run:
             km=kernel,
             resources={"metadata": {"path": str(self._environment.home)}},
             startup_timeout=_STARTUP_SECONDS,
-            timeout=self._told.cell_seconds,
+            timeout=self._told.cell_seconds,  # whole ones, as nbclient has them
             coalesce_streams=True,
             record_timing=False,
             on_cell_execute=self._begins,

@@ -122,7 +122,8 @@ class Runs:
         try:
             seat = Seat(person_id, uid=self._uid(person_id))
             place = self._place(seat, claim)
-            (self._rules.state / FOLDER / claim).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self._rules.state / FOLDER, self._rules.state / FOLDER / claim):
+                folder.mkdir(mode=0o700, exist_ok=True)
             launch = self._launch(seat, claim, place)
             if self._rules.walls:
                 process = run(launch, self.plan(launch, seat, claim, place), told, self._forks)
@@ -204,7 +205,7 @@ class Runs:
     def _place(self, seat: Seat, claim: str) -> Path:
         """Make a run's empty home and temporary directory, on its person's own disk where they have one."""
         place = self._on_disk(seat) / claim
-        place.mkdir(mode=0o700, parents=True)
+        place.mkdir(mode=0o700)
         for name in ("home", "tmp"):
             homes.make_directory(place / name, seat.uid)
         return place
@@ -212,6 +213,7 @@ class Runs:
     def _on_disk(self, seat: Seat) -> Path:
         rules = self._rules
         if not (rules.walls and rules.disk_bytes):
+            (rules.state / FOLDER).mkdir(mode=0o700, exist_ok=True)
             return rules.state / FOLDER
         if seat.uid is None:
             raise Forbidden(Problem("This system user is nobody's home."))
@@ -221,14 +223,22 @@ class Runs:
         return folder
 
     def _clear(self, person_id: str, claim: str) -> None:
-        """Take away what a run leaves.  No link in it is followed."""
-        if self._groups is not None:
-            self._groups.remove(self.group(claim))
+        """Take away what a run leaves, once all of it has ended.  No link in it is followed."""
+        until = time.monotonic() + _COLLECT_SECONDS
+        while self._is_left(claim) and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
         for folder in self._folders(person_id):
             shutil.rmtree(folder / claim, ignore_errors=True)
         with self._changed:
             self._going.discard(claim)
             self._changed.notify_all()
+
+    def _is_left(self, claim: str) -> bool:
+        """Remove a run's control group; tell whether something of the run is still in it."""
+        if self._groups is None:
+            return False
+        self._groups.remove(self.group(claim))
+        return any(place.exists() for place in self._groups.group(self.group(claim)).places.values())
 
     def _folders(self, person_id: str) -> Iterator[Path]:
         yield self._rules.state / FOLDER

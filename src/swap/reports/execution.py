@@ -119,7 +119,7 @@ def _outcome(answer: bytes, ended: Ended) -> Outcome:
         said = json.loads(answer)
         document, title, cell = said["notebook"], str(said["title"]), int(said["cell"] or 0)
         may_pass, memory = bool(said["may_pass"]), min(max(int(said["memory_bytes"]), 0), _MOST_MEMORY)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         log.warning("A run of a report answered nothing that can be read.")
         why = ended.met or "It was ended from outside, perhaps because the machine had no memory left."
         return Outcome(
@@ -128,5 +128,10 @@ def _outcome(answer: bytes, ended: Ended) -> Outcome:
     if not title:
         return Outcome(document, memory_bytes=memory, log=ended.said)
     todo = "It is tried again." if may_pass else _REMEDY
-    problem = Problem(title[:300], why=ended.met, todo=todo)
+    problem = Problem(_plain(title[:300]), why=ended.met, todo=todo)
     return Outcome(document, problem, cell, may_pass=may_pass, memory_bytes=memory, log=ended.said)
+
+
+def _plain(text: str) -> str:
+    """Return a text with nothing in it that cannot be kept or shown: part of it is a name that the notebook chose."""
+    return "".join(each if each.isprintable() else "·" for each in text)

@@ -111,9 +111,10 @@ class Worker:
             something.register(self._bell, selectors.EVENT_READ)
             while not self._stopping.is_set():
                 self._look()
-                something.select(self._rest())
-                if any(True for _ in list(news.notifies(timeout=0))):
+                if something.select(self._rest()):
                     self._tell_runs()
+                for _ in news.notifies(timeout=0):
+                    pass
                 with contextlib.suppress(BlockingIOError):
                     self._bell.recv(4096)
 

@@ -48,7 +48,7 @@ TELLS = """
     home = os.path.expanduser("~")
     print(json.dumps([os.getuid(), home, os.listdir(home), os.listdir("/home"), os.listdir("/tmp")]))
 """
-WAITS = "import time; time.sleep(1000)"
+WAITS = "import time; print('waits', flush=True); time.sleep(1000)"
 
 
 class Press:
@@ -163,7 +163,13 @@ def test_a_run_ends_with_whoever_began_it(press: Press) -> None:
 
     def begun_by_a_thread(weaken: Weaken) -> Begun:
         begun: list[Begun] = []
-        thread = threading.Thread(target=lambda: begun.append(press.begin(WAITS, weaken)))
+
+        def begin() -> None:
+            begun.append(press.begin(WAITS, weaken))
+            log = press.town.state / "runs" / begun[0].claim / "log"
+            until(lambda: "waits" in log.read_text())
+
+        thread = threading.Thread(target=begin)
         thread.start()
         thread.join()
         return begun[0]
