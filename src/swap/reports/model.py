@@ -150,7 +150,7 @@ class Run:
     @property
     def may_resume(self) -> bool:
         """Whether another run can go on from what it did."""
-        return self.state is RunState.FAILED and self.cell is not None
+        return self.state is RunState.FAILED and bool(self.cell)
 
     @property
     def seconds(self) -> float | None:
