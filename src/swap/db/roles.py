@@ -34,7 +34,7 @@ _GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
 _ASKED = (
     "SELECT (run_id, kernel_id, state, sources, row_count, taken_from, ended_at)"  # what runs cost, not what they ask
 )
-_ANSWERS = "SELECT (source, up)"
+_ANSWERS = "SELECT (source, up, since)"
 _DUE = "SELECT, UPDATE (next_due_at)"  # neither whom it runs as nor what
 _STARTS = "SELECT (started_at, ended_at)"  # that somebody's server starts, not whose
 _COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say

@@ -132,12 +132,16 @@ def kept_for(run: Run, limits: Limits) -> timedelta:
 
 def held(engine: Engine, limits: Limits, now: datetime) -> set[str]:
     """Return the queries whose results are kept for runs to come; let go of those that no run will take any more."""
-    went_well = exists().where(
-        _later.c.report_id == _of.report_id,
-        _later.c.period_start == _of.period_start,
-        _later.c.period_end == _of.period_end,
-        _later.c.state == "done",
-        _later.c.ended_at > _query.ended_at,
+    went_well = (
+        exists()
+        .where(
+            _later.c.report_id == _of.report_id,
+            _later.c.period_start == _of.period_start,
+            _later.c.period_end == _of.period_end,
+            _later.c.state == "done",
+            _later.c.ended_at > _query.ended_at,
+        )
+        .correlate(report_run, query_run)
     )
     wanted = exists().where(_of.id == _query.run_id, _of.state.in_(_OPEN), ~went_well)
     usual = _query.ended_at + timedelta(hours=limits.spool_hours)

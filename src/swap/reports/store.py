@@ -243,7 +243,9 @@ def gives_way(conn: Connection, now: datetime) -> bool:
     waiting = _run.state == RunState.WAITING.value, ~_GOES_ON
     waits = exists().where(*waiting, _run.start_at <= now)
     overdue = exists().where(*waiting, _run.start_at <= now - WAITS_AT_MOST)
-    starts = exists().where(jupyter_server.c.ended_at.is_(None), jupyter_server.c.started_at > now - STARTING)
+    # Of a server a worker may know no more than these.
+    server = jupyter_server.c
+    starts = select(server.started_at).where(server.ended_at.is_(None), server.started_at > now - STARTING).exists()
     return bool(conn.scalar(select(waits & ~overdue & starts)))
 
 
@@ -286,8 +288,11 @@ def hold_back(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
     """
     mine = report_run.alias()
     state = source_state.c
-    away = exists().where(state.source == any_(_run.waits_for), state.up.is_(False))
-    came_back = exists().where(state.source == any_(_run.waits_for), state.up, state.since >= _run.started_at)
+    its = select(state.source).where(state.source == any_(_run.waits_for))
+    away, came_back = (
+        its.where(state.up.is_(False)).exists(),
+        its.where(state.up, state.since >= _run.started_at).exists(),
+    )
     same = mine.c.report_id == _run.report_id, mine.c.period_start == _run.period_start
     later = exists().where(*same, mine.c.period_end == _run.period_end, mine.c.due_at > _run.due_at)
     wanted = (

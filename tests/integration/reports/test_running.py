@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import ProgrammingError
 
@@ -18,8 +18,10 @@ from swap.errors import Conflict, NotSignedIn, Problem
 from swap.identity import Principal
 from swap.identity import Run as Claim
 from swap.people import service as people
+from swap.query import resume as resuming
 from swap.reports import runs, service, store
 from swap.reports.model import Claimed, Outcome, Run, RunState
+from swap.settings import Limits
 
 AWAY = Outcome(None, Problem("Cell 2 of 3 failed: Unavailable."), cell=2, may_pass=True)
 
@@ -242,3 +244,27 @@ def test_a_run_gives_way_to_people_whose_servers_start_but_not_for_ever(office: 
     office.later(minutes=11)
     starts()
     assert not gives_way(), "it has waited long enough"
+
+
+# ── What is kept for that ───────────────────────────────────────────────────────────────────────────
+def test_results_are_kept_longer_until_a_run_of_the_period_went_well(office: Office) -> None:
+    claimed, long = office.claimed(), office.now + resuming.HELD
+    query_id = asked(office, claimed, expires_at=long)
+    usual = office.now + timedelta(hours=Limits().spool_hours)
+
+    def kept_until() -> datetime:
+        gateway = office.database.engine("gateway")
+        assert resuming.held(gateway, Limits(), office.now) == {query_id}
+        with gateway.connect() as conn:
+            found = conn.scalar(select(query_run.c.expires_at).where(query_run.c.id == query_id))
+        assert isinstance(found, datetime)
+        return found
+
+    assert kept_until() == long, "it goes on"
+    finish(office, claimed, replace(AWAY, may_pass=False))
+    office.later(minutes=1)
+    assert kept_until() == long
+    with office.database.engine("web").begin() as conn:
+        service.run_now(conn, office.person, office.report.id, office.now, new_id)
+    finish(office, office.claimed(), Outcome(None))
+    assert kept_until() == usual
