@@ -51,6 +51,7 @@ class WorkerWarden(PeoplesWarden):
         super().__init__(plan)
         self._room = threading.Semaphore(plan.at_once + _SPARE)
         self._runs = Runs(plan.rules, self._uid)
+        self._runs.clear()
         self._is_over = os.eventfd(0)
         """Can be read when all is to end."""
 

@@ -80,8 +80,9 @@ STDIN = "(socket.socket(socket.AF_UNIX).detach(),)"
 def test_a_run_is_of_somebody_who_is_there_and_takes_nothing_else(
     taken: Press, state: Path, asked: str, refused: str
 ) -> None:
+    before = list((state / "runs").glob("*"))
     assert taken.raw("run", asked, STDIN) == refused
-    assert not list((state / "runs").glob("*"))
+    assert list((state / "runs").glob("*")) == before
     assert not (state / "homes" / NOBODY).exists()
 
 
@@ -110,12 +111,12 @@ def test_a_run_is_its_persons_and_as_planned_and_is_told_what_its_warden_does_no
     assert (told["uid"], told["home"], told["there"], told["sees"]) == (UIDS[ANN], f"/home/{ANN}", [], [ANN])
     assert told["told"] == "what nobody else reads"
     assert not {"SWAP_TEST_LDAP", "SWAP_TEST_STORE", runtimes.ENVIRONMENT} & told["env"].keys()
-    assert [each.name for each in (state / "runs").iterdir()] == [CLAIM]
+    assert (state / "runs" / CLAIM).is_dir()
     assert taken.begin(ANN) == "Invalid", "it goes on"
     assert taken.begin(BOB, "ff-2")["uid"] == UIDS[BOB]
     assert taken.end("ff-2") == {"said": "it said this", "met": ""}
     assert taken.end() == {"said": "it said this", "met": ""}
-    assert not list((state / "runs").glob("*"))
+    assert not {CLAIM, "ff-2"} & {each.name for each in (state / "runs").iterdir()}
 
 
 # ── ends ────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +132,9 @@ def ended(handle: int, seconds: float = 60) -> bool:
 
 
 @pytest.mark.parametrize("who", ["worker", "warden"])
-def test_runs_end_with_the_worker_and_with_its_warden_however_they_end(press_made: dict[str, Any], who: str) -> None:
+def test_runs_end_with_the_worker_and_with_its_warden_however_they_end(
+    press_made: dict[str, Any], state: Path, who: str
+) -> None:
     press = Press(press_made, IMPORTS, RUNS)
     assert press.begin(ANN)["uid"] == UIDS[ANN]
     run, itself = outer(press), os.pidfd_open(press.pid)
@@ -145,6 +148,8 @@ def test_runs_end_with_the_worker_and_with_its_warden_however_they_end(press_mad
     press.close()
     for each in (run, itself):
         os.close(each)
+    Press(press_made, IMPORTS).close()
+    assert not (state / "runs" / CLAIM).exists(), "the next one begins with nothing"
 
 
 def test_a_run_ends_when_the_worker_lets_go(taken: Press, state: Path) -> None:
@@ -153,7 +158,7 @@ def test_a_run_ends_when_the_worker_lets_go(taken: Press, state: Path) -> None:
     taken.try_("going.pop('aa-7')._to.close()")
     assert ended(run)
     os.close(run)
-    wardens.until(lambda: not list((state / "runs").glob("*")), 60)
+    wardens.until(lambda: not (state / "runs" / "aa-7").exists(), 60)
 
 
 def test_what_cannot_be_built_is_no_worker(press_made: dict[str, Any]) -> None:
