@@ -221,8 +221,6 @@ def main() -> None:
     )
     outcome = asyncio.run(Run(environment, told).run())
     worker.sendall(json.dumps(outcome).encode())
-    # Nobody else holds an end of it that could keep the worker waiting; and this is not the end that we watch for.
-    os._exit(0)
 
 
 if __name__ == "__main__":
