@@ -44,7 +44,7 @@ CONNECT = """
         print(json.dumps(error.strerror))
 """
 TELLS = """
-    import json, os, pwd, resource
+    import json, os
     home = os.path.expanduser("~")
     print(json.dumps([os.getuid(), home, os.listdir(home), os.listdir("/home"), os.listdir("/tmp")]))
 """
