@@ -252,7 +252,7 @@ def test_runtime_and_secrets_are_private(first: Start) -> None:
     for name in ("homes", "spool", "logs", "secrets", "traefik"):
         assert (first.state / name).stat().st_mode & 0o077 == 0
     passwords = [path.read_text() for path in (first.state / "secrets").glob("postgres-*")]
-    assert len(passwords) == 5
+    assert len(passwords) == 6
     for process in site.family():
         command = Path(f"/proc/{process.pid}/cmdline").read_text()
         assert not any(password in command for password in passwords)

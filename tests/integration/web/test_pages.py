@@ -602,7 +602,7 @@ def test_the_choice_of_light_or_dark_is_kept(portal: Portal) -> None:
 
 def test_the_menu_offers_only_what_exists(portal: Portal) -> None:
     text = portal.signed_in().get("/").text
-    for word in ("Queries", "Reports", "Published", "Admin", "Share", 'href="#"', "soon"):
+    for word in ("Queries", "Published", "Admin", "Share", 'href="#"', "soon"):
         assert word not in text, word
 
 
