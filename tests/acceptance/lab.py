@@ -56,6 +56,7 @@ class Notebook:
     def write(self, source: str) -> Locator:
         """Add a cell at the end, write into it, and return it."""
         place = self.page.locator("#jp-main-statusbar").get_by_role("button", name=re.compile(r"^Cell \d+.\d+$"))
+        expect(place).not_to_have_text(re.compile(r"\b0$"))  # it has a cell, and the bar may not know yet
         count = int(place.inner_text().rpartition("/")[2])
         self.panel.locator(".jp-Notebook-footer").click()
         expect(place).to_have_text(f"Cell {count + 1}/{count + 1}")

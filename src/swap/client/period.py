@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from swap.errors import Invalid, Problem
@@ -66,18 +66,24 @@ def last(unit: str, now: datetime) -> Interval:
     if unit == "hour":
         end = now - timedelta(minutes=now.minute, seconds=now.second, microseconds=now.microsecond)
         return Interval(end - timedelta(hours=1), end)
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    if unit == "day":
-        begin, over = today - timedelta(days=1), today
-    elif unit == "week":
-        over = today - timedelta(days=today.weekday())
-        begin = over - timedelta(days=7)
-    else:
-        over = today.replace(day=1)
-        begin = (over - timedelta(days=1)).replace(day=1)
+    days = (datetime.combine(each, time()) for each in days_before(unit, now.date()))
     # The offset of then, which is not always that of now.
-    zoned = (each.replace(tzinfo=UTC) if now.tzinfo is UTC else each.astimezone() for each in (begin, over))
-    return Interval(*zoned)
+    return Interval(*(each.replace(tzinfo=UTC) if now.tzinfo is UTC else each.astimezone() for each in days))
+
+
+def days_before(unit: str, today: date) -> tuple[date, date]:
+    """Return the first day of the last complete day, week or month before a day, and the first day after it.
+
+    >>> days_before("week", date(2026, 11, 30))
+    (datetime.date(2026, 11, 23), datetime.date(2026, 11, 30))
+    """
+    if unit == "day":
+        return today - timedelta(days=1), today
+    if unit == "week":
+        over = today - timedelta(days=today.weekday())
+        return over - timedelta(days=7), over
+    over = today.replace(day=1)
+    return (over - timedelta(days=1)).replace(day=1), over
 
 
 period: Final = Period()

@@ -7,11 +7,13 @@ notebook is built here: each is unpacked to the size it was said to have, and it
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import IO, Annotated, Any
 
 import anyio.to_thread
 from fastapi import Query, Request
 from pydantic import Field, ValidationError
+from sqlalchemy import Connection
 
 from swap import content
 from swap.errors import Invalid, NotFound, Problem
@@ -69,31 +71,39 @@ class Move(Body):
 
 async def save(request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Append a version, and say which is the newest then."""
-    caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, SAVING)
-    with with_parts.save_turns.of(caller.principal.id), spooled() as file:
-        async for chunk in request.stream():
-            await anyio.to_thread.run_sync(file.write, chunk)
+    settings, most = with_parts.settings, with_parts.settings.keep.person_bytes
 
-        def take() -> dict[str, Any]:
-            file.seek(0)
-            sent = received(file)
-            settings, now = with_parts.settings, with_parts.queries.now()
-            person, most = caller.principal, settings.keep.person_bytes
-            results = _results(with_parts, person)
-            with with_parts.engine.begin() as conn:
-                head = saving.save(conn, settings.policy, person, sent, now, with_parts.new_id, results, most)
-                warning = room.of(conn, person.id, most).warning
-            told = {"notebook": head.notebook_id, "version": head.number}
-            return told | ({"warning": warning} if warning else {})
+    def append(conn: Connection, person: Principal, sent: Sent, results: bound.Results) -> dict[str, Any]:
+        now = with_parts.queries.now()
+        head = saving.save(conn, settings.policy, person, sent, now, with_parts.new_id, results, most)
+        warning = room.of(conn, person.id, most).warning
+        told = {"notebook": head.notebook_id, "version": head.number}
+        return told | ({"warning": warning} if warning else {})
 
-        return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
+    return await _appended(request, with_parts, append)
 
 
 async def edit(notebook_id: str, request: Request, with_parts: WithParts) -> dict[str, Any]:
     """Append a version of a notebook that another shares to be edited, and say which it is."""
+    settings, most = with_parts.settings, with_parts.settings.keep.person_bytes
+
+    def append(conn: Connection, person: Principal, sent: Sent, results: bound.Results) -> dict[str, Any]:
+        if not ID.fullmatch(notebook_id):
+            raise NotFound(sharing.NOWHERE)
+        now = with_parts.queries.now()
+        number = saving.edit(conn, settings.policy, person, notebook_id, sent, now, results, most)
+        return {"notebook": notebook_id, "version": number}
+
+    return await _appended(request, with_parts, append)
+
+
+async def _appended(
+    request: Request,
+    with_parts: Parts,
+    append: Callable[[Connection, Principal, Sent, bound.Results], dict[str, Any]],
+) -> dict[str, Any]:
+    """Receive a save, and append it in a transaction."""
     caller = await anyio.to_thread.run_sync(with_parts.guard.caller, request, SAVING)
-    if not ID.fullmatch(notebook_id):
-        raise NotFound(sharing.NOWHERE)
     with with_parts.save_turns.of(caller.principal.id), spooled() as file:
         async for chunk in request.stream():
             await anyio.to_thread.run_sync(file.write, chunk)
@@ -101,12 +111,8 @@ async def edit(notebook_id: str, request: Request, with_parts: WithParts) -> dic
         def take() -> dict[str, Any]:
             file.seek(0)
             sent = received(file)
-            settings, now = with_parts.settings, with_parts.queries.now()
-            person, most = caller.principal, settings.keep.person_bytes
-            results = _results(with_parts, person)
             with with_parts.engine.begin() as conn:
-                number = saving.edit(conn, settings.policy, person, notebook_id, sent, now, results, most)
-            return {"notebook": notebook_id, "version": number}
+                return append(conn, caller.principal, sent, _results(with_parts, caller.principal))
 
         return await anyio.to_thread.run_sync(take, limiter=with_parts.save_threads)
 
@@ -123,7 +129,7 @@ def _results(with_parts: Parts, author: Principal) -> bound.Results:
         state, first = json.loads(json.dumps([answer(run.view()), answer(page)]))
         return bound.Result(run.kernel_id, run.statement, run.params, lineage.digest(run.plan.reads), state, first)
 
-    return bound.Results(look, {address.url for address in with_parts.queries.settings.addresses})
+    return bound.Results(look, {address.url for address in with_parts.settings.addresses})
 
 
 def received(file: IO[bytes]) -> Sent:

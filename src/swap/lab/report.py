@@ -30,6 +30,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from swap import logs
+from swap.client import period
 from swap.errors import Unavailable
 from swap.lab import hiding, specs
 from swap.lab.config import KERNEL, transport
@@ -39,7 +40,6 @@ from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token
 from swap.r import KERNEL as R_KERNEL
 
-PERIOD: Final = ("SWAP_PERIOD_START", "SWAP_PERIOD_END")
 _NICE: Final = 10
 """What a run gives way to: whoever sits before a notebook."""
 _STARTUP_SECONDS: Final = 120
@@ -52,8 +52,8 @@ class RunKernel(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         command, arguments = await super()._async_pre_start_kernel(**kw)
-        period = {name: os.environ[name] for name in PERIOD}
-        arguments["env"] = closed(arguments["env"]) | period
+        about = {name: os.environ[name] for name in (period.START, period.END)}
+        arguments["env"] = closed(arguments["env"]) | about
         return command, arguments
 
     # As Jupyter's own sub-classes do.
@@ -212,7 +212,7 @@ def main() -> None:
         pip=tuple((name, os.environ[name]) for name in PIP_NAMES if os.environ.get(name)),
     )
     private = environment.token_socket.with_suffix(".d")
-    os.environ.update(zip(PERIOD, told.period, strict=True))
+    os.environ.update(zip((period.START, period.END), told.period, strict=True))
     os.environ.update(
         # Not of the home, where the notebook can write.
         JUPYTER_CONFIG_DIR=str(private / "configuration"),

@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from swap.client.period import Interval
 from swap.errors import Problem
-from swap.reports.schedule import Interval, Schedule, spoken
+from swap.reports.schedule import Schedule, spoken
 
 
 class Missed(StrEnum):

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from swap import audit
+from swap.client.period import Interval
 from swap.errors import Problem, SwapError
 from swap.identity import Via
 from swap.notebooks import editions, room
@@ -22,7 +23,6 @@ from swap.people.tokens import Token
 from swap.reports import store
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Report, Run, RunState, State, kept
-from swap.reports.schedule import Interval
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
+from swap.client.period import Interval, days_before
 from swap.errors import Invalid, Problem
 from swap.reports import cron
 from swap.reports.cron import Cron
@@ -37,14 +38,6 @@ class Every(StrEnum):
     WEEK = "week"
     MONTH = "month"
     CRON = "cron"
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The period a run is about, `[start, end)`, in UTC."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +134,7 @@ class Schedule:
         if self.every is Every.HOUR:
             end = due_at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
             return Interval(end - _HOUR, end)
-        today = local.date()
-        if self.every is Every.DAY:
-            begin, over = today - _DAY, today
-        elif self.every is Every.WEEK:
-            over = today - timedelta(days=today.weekday())
-            begin = over - timedelta(days=7)
-        else:
-            over = today.replace(day=1)
-            begin = (over - _DAY).replace(day=1)
+        begin, over = days_before(self.every, local.date())
         return Interval(_first(begin, self.zone), _first(over, self.zone))
 
     def _between_due(self, moment: datetime) -> Interval:

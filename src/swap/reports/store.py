@@ -9,12 +9,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, any_, case, exists, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from swap.client.period import Interval
 from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_run
 from swap.db.tables import jupyter_server, person, query_run, source_state
 from swap.errors import Problem
 from swap.reports.model import Asked, Held, Missed, Overlap, Report, Run, RunState, State, kept, said
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.schedule import Schedule
 
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""

@@ -249,6 +249,8 @@ class Starts:
         began = max(0.0, began)
         if start.steps:
             last = start.steps[-1]
+            # What the hub says of each is as old as its way here.
+            began = max(began, last.began)
             last.ended = began if last.ended is None else last.ended
         start.steps.append(Step(begun.step, began, pid=begun.pid, ahead=begun.ahead))
         if start.limit is not None:

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, BrowserContext
 
+import browsers
 from integration.lab.stand_ins import Gateway, Hub, serving, wait_for
 from services import NO_TLS
 from swap import ports
@@ -172,3 +174,16 @@ def launch(short_folder: Path, home: Path) -> Iterator[Callable[..., Server]]:
 def unprivileged() -> str | None:
     """Return the user to run as when we are root; None when we are nobody special already."""
     return "nobody" if os.geteuid() == 0 else None
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsers.running() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    yield made
+    made.close()

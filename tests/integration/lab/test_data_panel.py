@@ -12,7 +12,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
-import browsers
 from integration.lab.conftest import Server, started
 from integration.lab.windows import forgotten, in_each_theme
 
@@ -140,12 +139,6 @@ def answer(server: Server) -> None:
             "GET /v1/catalog/lake/wiki000/page_00001": (200, {"columns": COLUMNS[2:3]}),
         }
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
-        yield made
 
 
 RENDERED_MS = 30_000

@@ -16,7 +16,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-import browsers
 from integration.lab import walled
 from integration.lab.conftest import Server
 from integration.lab.kernels import Kernel
@@ -186,12 +185,6 @@ def test_without_walls_it_says_what_is_used_and_no_limit(launch: Callable[..., S
 
 
 # ── What JupyterLab shows ───────────────────────────────────────────────────────────────────────────
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
-        yield made
-
-
 def opened(browser: Browser, server: Server, source: str) -> Page:
     """Open a notebook of one cell."""
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": source, "execution_count": None, "outputs": []}

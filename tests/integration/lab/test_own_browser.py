@@ -15,9 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-import browsers
 import notebooks
 import saves
 from integration.gateway.desks import Desk as Author
@@ -43,19 +42,6 @@ MINE = "one = 'mine'"
 def ann(gateway: Any) -> Iterator[Desk]:
     with opened(gateway, "ann") as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import plotly.express as px
 import pytest
 from playwright.sync_api import Browser, expect
 
-import browsers
 from integration.lab.conftest import Server, started
 from integration.lab.windows import in_each_theme
 
@@ -42,12 +41,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (home / "figure.ipynb").write_text(notebook({"application/vnd.plotly.v1+json": json.loads(FIGURE.to_json())}))
     (home / "plain.ipynb").write_text(notebook({}))
     with started(folder, home) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
         yield made
 
 

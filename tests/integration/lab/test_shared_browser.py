@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from sqlalchemy import text
 
-import browsers
 import notebooks
 import saves
 from integration.gateway.desks import CITIES
@@ -76,19 +75,6 @@ def pair(both: Pair) -> Pair:
         conn.execute(text("UPDATE swap.notebook SET deleted_at = now() WHERE deleted_at IS NULL"))
     both.groups("analysts", "data-privacy")
     return both
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 import saves
 import services
@@ -52,39 +52,21 @@ class World:
         return self.page(path).head
 
     def restore(self, number: int, path: str = "a.ipynb", *, file_digest: bytes | None = None) -> dict[str, Any]:
-        written: list[bytes] = []
         with self.engine.begin() as conn:
-            file = self.head(path).file_digest if file_digest is None else file_digest
-            history.restore(
-                conn,
-                Policy(),
-                self.principal,
-                path,
-                number,
-                lambda: file,
-                written.append,
-                self.now,
-                secrets.token_hex(6),
-            )
-        return dict(json.loads(written[0]))
+            return self._restored(conn, number, path, file_digest)
 
     def seen(self, number: int, path: str = "a.ipynb") -> dict[str, Any]:
         """Return what a version has, and change nothing."""
-        written: list[bytes] = []
-        file = self.head(path).file_digest
         with self.engine.connect() as conn:
-            history.restore(
-                conn,
-                Policy(),
-                self.principal,
-                path,
-                number,
-                lambda: file,
-                written.append,
-                self.now,
-                secrets.token_hex(6),
-            )
+            found = self._restored(conn, number, path, None)
             conn.rollback()
+        return found
+
+    def _restored(self, conn: Connection, number: int, path: str, file_digest: bytes | None) -> dict[str, Any]:
+        written: list[bytes] = []
+        file = self.head(path).file_digest if file_digest is None else file_digest
+        save_id = secrets.token_hex(6)
+        history.restore(conn, Policy(), self.principal, path, number, lambda: file, written.append, self.now, save_id)
         return dict(json.loads(written[0]))
 
     def count(self, table: Any) -> int:

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from swap.client.period import Interval
 from swap.errors import Invalid
-from swap.reports.schedule import Interval, Schedule, spoken, zone_of
+from swap.reports.schedule import Schedule, spoken, zone_of
 
 
 def at(text: str) -> datetime:
