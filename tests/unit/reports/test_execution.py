@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from swap.client.period import Interval
 from swap.errors import Problem, Unavailable
 from swap.launch.report import Ended
 from swap.people.tokens import Token
 from swap.reports import execution
 from swap.reports.execution import Watch, execute
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Report, Run, RunState, State
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.schedule import Schedule
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PERIOD = Interval(datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 10, 31, 23, tzinfo=UTC))

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from swap.client.period import Interval
 from swap.reports.model import Run, RunState
-from swap.reports.schedule import Interval
 from swap.reports.trend import calendar, trend
 
 NOW = datetime(2026, 11, 24, 9, 41, tzinfo=UTC)
