@@ -115,11 +115,13 @@ def test_homes_of_others_other_runs_and_the_state_of_swap_are_not_there(press: P
     os.chown(path, BOB.uid or 0, BOB.uid or 0)
 
     def as_bob(plan: Any) -> Any:
-        return replace(plan, uid=BOB.uid, cwd="/")
+        scratch = ((str(press.town.state / "tmp" / BOB.person_id), "/tmp"),)
+        return replace(plan, uid=BOB.uid, cwd="/", view=replace(plan.view, scratch=scratch))
 
     assert press.told(READ.format(str(path))) == "FileNotFoundError"
-    assert press.told(READ.format(str(path)), shows(press.town.state)) == "PermissionError"
-    assert press.told(READ.format(str(path)), both(shows(press.town.state), as_bob)) == SECRET, "the control"
+    assert press.told(READ.format(str(path)), shows(path.parent)) == "PermissionError"
+    assert press.told(READ.format(str(path)), as_bob) == "FileNotFoundError"
+    assert press.told(READ.format(str(path)), both(shows(path.parent), as_bob)) == SECRET, "the control"
 
 
 def test_the_network_reaches_the_gateway_alone(press: Press) -> None:
