@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import sys
 import threading
@@ -148,7 +147,7 @@ class Runs:
         own_disks = self._rules.state / disks.FOLDER
         for folder in (self._rules.state / FOLDER, *own_disks.glob(f"p?????????/{FOLDER}")):
             for left in folder.iterdir() if folder.is_dir() else ():
-                shutil.rmtree(left, ignore_errors=True)
+                homes.remove(left)
 
     def wait(self, seconds: float) -> bool:
         """Wait until none goes on; tell whether it is so."""
@@ -234,11 +233,13 @@ class Runs:
         until = time.monotonic() + _COLLECT_SECONDS
         while self._is_left(claim) and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
-        for folder in self._folders(person_id):
-            shutil.rmtree(folder / claim, ignore_errors=True)
-        with self._changed:
-            self._going.discard(claim)
-            self._changed.notify_all()
+        try:
+            for folder in self._folders(person_id):
+                homes.remove(folder / claim)
+        finally:
+            with self._changed:
+                self._going.discard(claim)
+                self._changed.notify_all()
 
     def _is_left(self, claim: str) -> bool:
         """Remove a run's control group; tell whether something of the run is still in it."""
@@ -258,7 +259,7 @@ def _tidy(folder: Path) -> None:
     until = time.time() - _OLD_SECONDS
     for left in folder.iterdir() if folder.is_dir() else ():
         if left.stat(follow_symlinks=False).st_mtime < until:
-            shutil.rmtree(left, ignore_errors=True)
+            homes.remove(left)
 
 
 def _kill(process: Process) -> None:
