@@ -72,18 +72,18 @@ class Trend:
     usual: float
     before: float | None
     since: datetime | None
-    """When the first of those before was due."""
+    """When the middle one of those before was due."""
 
     @property
     def words(self) -> str:
         """Say it where it has changed much.
 
         >>> Trend((), 20.0, 10.0, datetime(2026, 3, 1)).words
-        '2.0 times as slow as in March 2026'
+        '2.0 times as slow as around 1 March 2026'
         """
         if self.before is None or self.since is None or max(self.usual, self.before) < LEAST_SECONDS:
             return ""
-        than = f"in {self.since:%B %Y}"
+        than = f"around {self.since.day} {self.since:%B %Y}"
         if self.usual >= TWICE * self.before:
             return f"{self.usual / max(self.before, 0.1):.1f} times as slow as {than}"
         if self.before >= TWICE * self.usual:
@@ -103,5 +103,5 @@ def trend(done: Sequence[Run]) -> Trend | None:
         tuple(seconds for _, seconds in reversed(timed)),
         median(seconds for _, seconds in recent),
         median(seconds for _, seconds in earlier) if is_whole else None,
-        earlier[-1][0].due_at if is_whole else None,
+        earlier[RECENT // 2][0].due_at if is_whole else None,
     )

@@ -131,7 +131,7 @@ def test_what_has_a_name_outside_a_home_is_not_handed_over(root):
 def make_deep(directory):
     """Make directories in one another, deeper than Python can call itself, with a file in each."""
     below = os.open(directory, os.O_RDONLY)
-    for _ in range(2 * sys.getrecursionlimit()):
+    for _ in range(sys.getrecursionlimit() + 200):
         os.close(os.open("file", os.O_CREAT, dir_fd=below))
         os.mkdir("d", dir_fd=below)
         above, below = below, os.open("d", os.O_RDONLY, dir_fd=below)

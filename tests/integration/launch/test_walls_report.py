@@ -152,7 +152,7 @@ def test_its_limits_are_its_persons_and_the_one_it_met_is_told(state: Path, monk
 LEAVES = """
     import os
     os.symlink({!r}, "link")
-    for _ in range(3000):  # deeper than whoever takes it away can call itself
+    for _ in range(1200):  # deeper than whoever takes it away can call itself
         os.mkdir("d")
         os.chdir("d")
     print("[]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -23,7 +24,7 @@ from swap.notebooks import saving, shown
 from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.reports import service, store
-from swap.reports.model import Missed, Overlap, RunState
+from swap.reports.model import Missed, Overlap, Run, RunState
 from swap.reports.schedule import Schedule
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
@@ -62,27 +63,40 @@ def new_id() -> str:
     return secrets.token_hex(10)
 
 
-def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house: House, ann: Principal) -> None:
-    now, policy = datetime.now(UTC), house.settings.policy
+def ask(house: House, ann: Principal, cell: str, path: str) -> tuple[str, str]:
+    """Save a notebook, and let it run as a report; return the report's id and the run's."""
+    now = datetime.now(UTC)
     with house.database.engine().begin() as conn:
-        document = notebooks.notebook(notebooks.code(CELL))
-        head = saving.save(conn, policy, ann, saves.sent(document, path="report.ipynb"), now, new_id)
+        document = notebooks.notebook(notebooks.code(cell))
+        head = saving.save(conn, house.settings.policy, ann, saves.sent(document, path=path), now, new_id)
         made = service.schedule(
             conn, ann, head.notebook_id, Schedule.read("month 1 06:00", "UTC"), Missed.LATEST, Overlap.WAIT, now, new_id
         )
-        run_id = service.run_now(conn, ann, made.id, now, new_id).id
+        return made.id, service.run_now(conn, ann, made.id, now, new_id).id
 
-    def over() -> bool:
-        with house.database.engine().connect() as conn:
-            found = store.run(conn, run_id)
-        return found is not None and found.state in OVER
 
-    house.wait_until(over, 120)
-    with house.database.engine().begin() as conn:
+def found(house: House, run_id: str) -> Run:
+    with house.database.engine().connect() as conn:
         run = store.run(conn, run_id)
-        assert run is not None
+    assert run is not None
+    return run
+
+
+def of_person(house: House, ann: Principal) -> list[int]:
+    """Return the processes of a person's."""
+    with house.database.engine().connect() as conn:
+        uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
+    return [each.pid for each in psutil.process_iter(["uids"]) if each.info["uids"] and each.info["uids"].real == uid]
+
+
+def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house: House, ann: Principal) -> None:
+    report_id, run_id = ask(house, ann, CELL, "report.ipynb")
+    house.wait_until(lambda: found(house, run_id).state in OVER, 120)
+    now, policy = datetime.now(UTC), house.settings.policy
+    with house.database.engine().begin() as conn:
+        run = found(house, run_id)
         assert (run.state, run.said) == (RunState.DONE, None), house.log("worker")
-        seen = service.see(conn, policy, ann, service.look(conn, ann, made.id, now), run, now)
+        seen = service.see(conn, policy, ann, service.look(conn, ann, report_id, now), run, now)
         cells = json.loads(shown.written(conn, seen))["cells"]
         uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
     told = json.loads(cells[0]["outputs"][-1]["text"])
@@ -99,3 +113,21 @@ def test_the_worker_is_a_system_user_of_its_own(house: House) -> None:
     assert set(worker.uids()) == {house.settings.launch.worker_uid}
     assert set(warden.uids()) == {0}
     assert worker.children() == []
+
+
+def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is_cancelled_ends(
+    house: House, ann: Principal
+) -> None:
+    report_id, run_id = ask(house, ann, "while True:\n    pass", "forever.ipynb")
+    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    house.kill("worker", signal.SIGTERM)
+    assert of_person(house, ann) == []
+    given_back = found(house, run_id)
+    assert (given_back.state, given_back.failures) == (RunState.WAITING, 0)
+    house.start("worker")
+    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    with house.database.engine("web").begin() as conn:
+        service.cancel(conn, ann, report_id, run_id, datetime.now(UTC))
+    house.wait_until(lambda: of_person(house, ann) == [])
+    house.wait_until(lambda: not list((house.state / "runs").glob("*")))
+    assert found(house, run_id).state is RunState.CANCELLED

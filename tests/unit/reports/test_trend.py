@@ -53,7 +53,7 @@ def test_it_is_slow_when_the_last_five_take_twice_what_the_five_before_took() ->
     found = trend(took(21, 20, 22, 20, 19, 10, 9, 11, 10, 300))
     assert found is not None
     assert (found.usual, found.before) == (20, 10)
-    assert found.words == "2.0 times as slow as in November 2026"
+    assert found.words == "2.0 times as slow as around 17 November 2026"
     assert found.seconds[0] == 300, "the oldest first"
 
 
@@ -75,5 +75,5 @@ def test_it_is_not_for_less_for_few_runs_for_one_of_them_or_for_seconds(seconds:
 def test_it_is_fast_the_other_way_and_nothing_where_nothing_went_well() -> None:
     found = trend(took(*[10] * 5, *[40] * 5))
     assert found is not None
-    assert found.words == "4.0 times as fast as in November 2026"
+    assert found.words == "4.0 times as fast as around 17 November 2026"
     assert trend([]) is None
