@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from integration.launch.test_walls_network import listening
+from swap import disks
 from swap.launch import report
 from swap.launch.limits import find
 from swap.launch.report import Begun, Runs
@@ -147,6 +148,33 @@ def test_its_limits_are_its_persons_and_the_one_it_met_is_told(state: Path, monk
     begun.process.wait(60)
     assert begun.end().met == "It met its limit of 0.3 GB of memory."
     assert press.told(greedy, unlimited) is True, "the control"
+
+
+FILL = """
+    import json
+    try:
+        for place in ("file", "/tmp/file"):
+            with open(place, "wb") as file:
+                for _ in range(60):
+                    file.write(bytes(1_000_000))
+        print(json.dumps("no end"))
+    except OSError as error:
+        print(json.dumps(error.strerror))
+"""
+
+
+def test_what_it_fills_is_its_persons_own_disk_which_has_its_room_again(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o711)
+    own = Press(tmp_path, monkeypatch, disk_bytes=60_000_000)
+    (own.town.home(ANN) / "mine").write_bytes(bytes(1_000_000))
+    assert own.told(FILL) == "No space left on device"
+    (own.town.home(ANN) / "more").write_bytes(bytes(20_000_000))
+    assert list((tmp_path / "runs").iterdir()) == []
+    own.town.close()
+    disks.close_all(own.town.state, own.town.runtime.homes)
+    assert press.told(FILL) == "no end", "the control"
 
 
 LEAVES = """
