@@ -31,10 +31,16 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give pe
 
 CELL = """
 import json, os, swap
+def descriptors(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError as error:
+        return error.strerror
 home = os.path.expanduser("~")
 print(json.dumps({"uid": os.getuid(), "home": home, "there": os.listdir(home), "homes": os.listdir("/home"),
     "one": int(swap.sql("SELECT 1 AS one").df()["one"][0]), "period": swap.period.start.isoformat(),
-    "nice": os.nice(0)}))
+    "nice": os.nice(0), "of_run": descriptors(os.getppid()), "own": descriptors(os.getpid()),
+    "stdin": os.readlink("/proc/self/fd/0")}))
 """
 
 
@@ -103,6 +109,9 @@ def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house
     assert (told["uid"], told["home"], told["homes"]) == (uid, f"/home/{ann.id}", [ann.id])
     assert "notes" not in told["there"]
     assert (told["one"], told["nice"]) == (1, 10)
+    assert told["of_run"] == "Permission denied", "the run's program has the socket on which it answers"
+    assert told["own"] > 0, "the control"
+    assert not told["stdin"].startswith("socket:")
     assert datetime.fromisoformat(told["period"]) == run.period.start
     assert not list((house.state / "runs").glob("*"))
 
