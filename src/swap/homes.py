@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+import secrets
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -82,8 +82,50 @@ def _everything(directory: int) -> Iterator[tuple[os.stat_result, str, int]]:
 
 def empty(path: Path, uid: int | None) -> Path:
     """Make a directory as `make_directory` does, and empty it; no link in it is followed."""
-    shutil.rmtree(path, ignore_errors=True)
+    remove(path)
     return make_directory(path, uid)
+
+
+def remove(path: Path) -> None:
+    """Remove a directory with all that is in it, however deep; no link in it is followed.  What does not go stays."""
+    with contextlib.suppress(OSError):
+        top = os.open(path, OPEN_DIRECTORY)
+        try:
+            while _remove_level(top):
+                pass
+        finally:
+            os.close(top)
+        path.rmdir()
+
+
+def _remove_level(top: int) -> bool:
+    """Remove what is in a directory, and move what lies deeper into it; tell whether something went."""
+    # One level at a time: a tree may be deeper than a program can call itself, or a path be long.
+    went = False
+    with os.scandir(top) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    _flatten(entry.name, top)
+                else:
+                    os.unlink(entry.name, dir_fd=top)
+                went = True
+    return went
+
+
+def _flatten(name: str, top: int) -> None:
+    """Remove a directory of another, into which what directories it has are moved.  Raises OSError."""
+    directory = os.open(name, OPEN_DIRECTORY, dir_fd=top)
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    os.rename(entry.name, secrets.token_hex(16), src_dir_fd=directory, dst_dir_fd=top)
+                else:
+                    os.unlink(entry.name, dir_fd=directory)
+    finally:
+        os.close(directory)
+    os.rmdir(name, dir_fd=top)
 
 
 @contextmanager

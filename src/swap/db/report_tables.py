@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -46,6 +47,8 @@ report = Table(
     Column("deadline_seconds", Integer, nullable=False, server_default="21600"),
     # Values for the notebook's parameters, by name; what is not here is as the notebook has it.
     Column("parameters", JSONB, nullable=False, server_default="{}"),
+    Column("run_seconds", Float, nullable=True),  # what one run may take; null is what the site lets it
+    Column("cell_seconds", Float, nullable=True),  # what one cell may take; null is as long as the run may
     CheckConstraint("missed in ('latest','all','none')", name="missed"),
     CheckConstraint("overlap in ('wait','skip')", name="overlap"),
     CheckConstraint("state in ('active','paused','ended')", name="state"),
@@ -87,8 +90,17 @@ report_run = Table(
     moment("released_at", nullable=True),
     # All that its kernel read, of one that is done: who may not read that sees nothing of its result tables.
     Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=True),
+    Column("resumes", Text, nullable=True),  # the run whose queries' results it may take
+    # The sources that did not answer when it failed; once all of them do, it is resumed.
+    Column("waits_for", ARRAY(Text), nullable=True),
+    Column("memory_bytes", BigInteger, nullable=True),  # what its kernel took at most
+    Column("row_count", BigInteger, nullable=True),  # of its queries' results
+    Column("taken", Integer, nullable=True),  # how many of these it took over from a run before
+    Column("log", Text, nullable=True),  # the end of what its programs said; for its person alone
     CheckConstraint("edition is not null or not is_held", name="held"),
-    CheckConstraint("state in ('data','late','waiting','running','done','failed','refused','left')", name="state"),
+    CheckConstraint(
+        "state in ('data','late','waiting','running','done','failed','refused','left','cancelled')", name="state"
+    ),
     # A due time is a key; what somebody asks for is due when they ask.
     Index("uq_report_run_due", "report_id", "due_at", unique=True, postgresql_where=text("asked_by IS NULL")),
     Index(None, "report_id", "due_at"),
@@ -100,6 +112,7 @@ report_run = Table(
     # Of a report one at a time.
     Index("uq_report_run_one", "report_id", unique=True, postgresql_where=text("state = 'running'")),
     Index("ix_report_run_running", "lease_until", postgresql_where=text("state = 'running'")),
+    Index("ix_report_run_waits_for", "ended_at", postgresql_where=text("waits_for IS NOT NULL")),
 )
 
 report_table = Table(

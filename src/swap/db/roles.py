@@ -31,6 +31,12 @@ _PUT = "INSERT"
 _LIST = "SELECT (id, person_id, state, sources, created_at, ended_at)"  # whose and since when, not what was asked
 _WHOSE = "SELECT (person_id, state, standing)"
 _GROW = "SELECT, UPDATE (size_bytes)"  # with the parts of what was executed
+_ASKED = (
+    "SELECT (run_id, kernel_id, state, sources, row_count, taken_from, ended_at)"  # what runs cost, not what they ask
+)
+_ANSWERS = "SELECT (source, up, since)"
+_DUE = "SELECT, UPDATE (next_due_at)"  # neither whom it runs as nor what
+_STARTS = "SELECT (started_at, ended_at)"  # that somebody's server starts, not whose
 _COUNT = "SELECT (notebook_id, state)"  # how many wait, not what they say
 _HOW_FAR = "SELECT (source, schema, name, path, newest)"  # up to when a table goes, for runs that wait for it
 _DIVIDED = "SELECT (source, schema, name, definition)"  # by which partitions
@@ -120,7 +126,10 @@ RIGHTS: Final[dict[str, dict[str, str]]] = {
         "notebook_share": _READ,
         "folder_share": _READ,
         "notice": _GIVE,
-        "report": _MEND,
+        "jupyter_server": _STARTS,
+        "query_run": _ASKED,
+        "source_state": _ANSWERS,
+        "report": _DUE,
         "report_run": _ADD,
         "report_recipient": _READ,
         "report_letter": _GIVE,

@@ -202,6 +202,10 @@ query_run = Table(
     moment("created_at", now=True),
     moment("ended_at", nullable=True),
     moment("expires_at", nullable=True),
+    # Of a run of a report: its id, and what tells the same question from another, so that a run after it may take it.
+    Column("run_id", Text, nullable=True),
+    Column("fingerprint", LargeBinary, nullable=True),
+    Column("taken_from", Text, nullable=True),  # the query whose result it took
     CheckConstraint("state in ('waiting','running','done','failed','cancelled')", name="state"),
     Index(None, "person_id", "created_at"),
     # A person's kept results with their sizes, newest first, however much they have asked in their life.
@@ -214,6 +218,7 @@ query_run = Table(
     ),
     # What has no end yet, which is looked through again and again.
     Index("ix_query_run_open", "created_at", postgresql_where=text("ended_at IS NULL")),
+    Index("ix_query_run_run", "run_id", postgresql_where=text("run_id IS NOT NULL")),
     Index(None, "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 

@@ -1,28 +1,32 @@
-"""`python -I -m swap.lab.report <directory>`: run a notebook once, for a report.  A worker starts it.
+"""`python -I -m swap.lab.report`: run a notebook once, for a report.  A worker has it started.
 
-In the directory lies `notebook.ipynb`; what is run comes back as `executed.ipynb`, and what became of it, as
-`outcome.json`, last.  Its token it is told on its standard input, and gives it to its kernel alone.
+On its standard input, a socket, it is told the notebook, its token and its limits; there it answers what became of it,
+with the notebook as it was executed.  The token it gives to its kernel alone.  It ends when the worker lets go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import json
+import math
 import os
+import resource
+import select
 import shutil
 import signal
-import sys
+import socket
+import threading
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 from swap import logs
@@ -36,12 +40,8 @@ from swap.lab.token_socket import TokenSocket
 from swap.lab.tokens import Token
 from swap.r import KERNEL as R_KERNEL
 
-NOTEBOOK: Final = "notebook.ipynb"
-EXECUTED: Final = "executed.ipynb"
-OUTCOME: Final = "outcome.json"
-WORK: Final = "work"
-"""The directory the notebook runs in, which is its home."""
-_PR_SET_PDEATHSIG: Final = 1
+_NICE: Final = 10
+"""What a run gives way to: whoever sits before a notebook."""
 _STARTUP_SECONDS: Final = 120
 _PASSING: Final = frozenset({Unavailable.__name__})
 """What a cell fails with where a store or the gateway is away."""
@@ -60,21 +60,42 @@ class RunKernel(AsyncKernelManager):
     pre_start_kernel = _async_pre_start_kernel
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run is told: the token, when it ends, seconds for all and for each cell, the period, the notebook."""
+
+    token: str
+    expires_at: datetime
+    seconds: float
+    cell_seconds: int | None
+    period: tuple[str, str]
+    notebook: dict[str, Any]
+
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """Return what came as JSON."""
+        made = json.loads(text)
+        begin, end = made["period"]
+        ends = datetime.fromisoformat(made["expires_at"])
+        cell = None if made["cell_seconds"] is None else math.ceil(made["cell_seconds"])
+        return cls(made["token"], ends, float(made["seconds"]), cell, (begin, end), made["notebook"])
+
+
 class Run:
     """One execution: the notebook, and how far it came."""
 
-    def __init__(self, directory: Path, environment: Environment, token: Token, seconds: float) -> None:
-        self._directory = directory
+    def __init__(self, environment: Environment, told: Told) -> None:
         self._environment = environment
-        self._token = token
-        self._seconds = seconds
+        self._told = told
+        self._token = Token(
+            value=told.token, expires_at=told.expires_at, minted_at=datetime.now(UTC), renew_at=told.expires_at
+        )
         self._private = environment.token_socket.with_suffix(".d")
-        text = (directory / NOTEBOOK).read_text(encoding="utf-8", errors="surrogatepass")
-        self._notebook: NotebookNode = nbformat.from_dict(json.loads(text))  # type: ignore[no-untyped-call]
+        self._notebook: NotebookNode = nbformat.from_dict(told.notebook)  # type: ignore[no-untyped-call]
         self._cell = 0
 
-    async def run(self) -> None:
-        """Run it, and write down what became of it."""
+    async def run(self) -> dict[str, Any]:
+        """Run it, and return what became of it."""
         shutil.rmtree(self._private, ignore_errors=True)
         (self._private / "run").mkdir(mode=0o700, parents=True)
         socket = TokenSocket(self._environment.token_socket, self._give)
@@ -85,8 +106,9 @@ class Run:
         finally:
             await socket.stop()
             shutil.rmtree(self._private, ignore_errors=True)
-        self._write(EXECUTED, self._notebook)
-        self._write(OUTCOME, outcome)
+        # Of its children, which have ended, the largest one is the kernel.
+        most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        return {**outcome, "memory_bytes": most, "notebook": self._notebook}
 
     async def _give(self, _pid: int, _claimed: str) -> Token:
         return self._token
@@ -106,18 +128,21 @@ class Run:
         client = NotebookClient(
             self._notebook,
             km=kernel,
-            resources={"metadata": {"path": str(self._directory / WORK)}},
+            resources={"metadata": {"path": str(self._environment.home)}},
             startup_timeout=_STARTUP_SECONDS,
+            timeout=self._told.cell_seconds,  # whole ones, as nbclient has them
             coalesce_streams=True,
             record_timing=False,
             on_cell_execute=self._begins,
         )
         executing = asyncio.create_task(client.async_execute())
         try:
-            done, _ = await asyncio.wait({executing}, timeout=self._seconds)
+            done, _ = await asyncio.wait({executing}, timeout=self._told.seconds)
             if not done:
                 return self._failed("took longer than a run may", "TimeLimit")
             await executing
+        except CellTimeoutError:
+            return self._failed("took longer than a cell may", "CellTimeLimit")
         except CellExecutionError as error:
             return self._failed(f"failed: {error.ename[:100]}", error.ename)
         except DeadKernelError:
@@ -142,28 +167,37 @@ class Run:
         title = f"Cell {self._cell} of {len(self._notebook.cells)} {what}."
         return {"title": title, "cell": self._cell, "may_pass": kind in _PASSING}
 
-    def _write(self, name: str, value: Any) -> None:
-        draft = self._directory / f"{name}.new"
-        draft.write_text(json.dumps(value), encoding="utf-8", errors="surrogatepass")
-        draft.replace(self._directory / name)
 
+def end_with(worker: socket.socket) -> None:
+    """End when the worker lets go: it has ended, or the run is not its own any more."""
 
-def end_with(parent: int) -> None:
-    """End when whoever started us does."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it has ended, maybe before we asked
+    def watch() -> None:
+        let_go = select.poll()
+        let_go.register(worker.fileno(), 0)  # whatever is waited for, the end of the other side is told
+        let_go.poll()
         os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="worker", daemon=True).start()
+
+
+def heard() -> tuple[Told, socket.socket]:
+    """Return what we are told, and where to answer; our standard input, which kernels inherit, then is empty."""
+    worker = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    with worker.makefile("rb") as file:
+        return Told.read(file.read()), worker
 
 
 def main() -> None:
-    """Run it, and end."""
+    """Run it, answer, and end."""
     logs.install()
     hiding.seal_process()
-    told = json.loads(sys.stdin.buffer.read())
-    end_with(int(told["parent"]))
-    directory, now = Path(sys.argv[1]), datetime.now(UTC)
-    work = directory / WORK
-    work.mkdir(mode=0o700)
+    told, worker = heard()
+    end_with(worker)
+    os.nice(_NICE)
+    home = Path.cwd()
     environment = Environment(
         gateway=os.environ["SWAP_GATEWAY"],
         home_url=os.environ["SWAP_HOME_URL"],
@@ -171,21 +205,22 @@ def main() -> None:
         credential="",
         token_socket=Path(os.environ["SWAP_TOKEN_SOCKET"]),
         kernel_env=Path(os.environ["SWAP_KERNEL_ENV"]),
-        home=work,
-        root=work,
+        home=home,
+        root=home,
         language=os.environ.get("LANG", "C.UTF-8"),
         time_zone=os.environ.get("TZ"),
         pip=tuple((name, os.environ[name]) for name in PIP_NAMES if os.environ.get(name)),
     )
+    private = environment.token_socket.with_suffix(".d")
+    os.environ.update(zip((period.START, period.END), told.period, strict=True))
     os.environ.update(
-        HOME=str(work),
-        JUPYTER_CONFIG_DIR=str(directory),
-        JUPYTER_RUNTIME_DIR=str(environment.token_socket.with_suffix(".d") / "run"),
+        # Not of the home, where the notebook can write.
+        JUPYTER_CONFIG_DIR=str(private / "configuration"),
+        JUPYTER_RUNTIME_DIR=str(private / "run"),
         JUPYTER_PREFER_ENV_PATH="1",
     )
-    ends = datetime.fromisoformat(told["expires_at"])
-    token = Token(value=told["token"], expires_at=ends, minted_at=now, renew_at=ends)
-    asyncio.run(Run(directory, environment, token, float(told["seconds"])).run())
+    outcome = asyncio.run(Run(environment, told).run())
+    worker.sendall(json.dumps(outcome).encode())
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ class Limits:
     memory_bytes: int
     cpus: float
     processes: int
+    weight: int = 100
+    """How much of the processors it has where everybody wants all of them: 100 is a person's server."""
 
 
 class Groups(Protocol):
@@ -150,7 +152,7 @@ def values_v1(limits: Limits) -> dict[str, dict[str, str]]:
     """Return controller → file → what is written there, in this order.
 
     >>> values_v1(Limits(1_000, 1.5, 10))["cpu"]
-    {'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '150000'}
+    {'cpu.cfs_period_us': '100000', 'cpu.cfs_quota_us': '150000', 'cpu.shares': '1024'}
     """
     memory = str(limits.memory_bytes)
     return {
@@ -163,6 +165,7 @@ def values_v1(limits: Limits) -> dict[str, dict[str, str]]:
         "cpu": {
             "cpu.cfs_period_us": str(PERIOD_MICROSECONDS),
             "cpu.cfs_quota_us": str(int(limits.cpus * PERIOD_MICROSECONDS)),
+            "cpu.shares": str(1024 * limits.weight // 100),
         },
         "pids": {"pids.max": str(limits.processes)},
     }
@@ -178,6 +181,7 @@ def values_v2(limits: Limits) -> dict[str, str]:
         "memory.max": str(limits.memory_bytes),
         "memory.swap.max": "0",
         "cpu.max": f"{int(limits.cpus * PERIOD_MICROSECONDS)} {PERIOD_MICROSECONDS}",
+        "cpu.weight": str(limits.weight),
         "pids.max": str(limits.processes),
     }
 
@@ -185,6 +189,19 @@ def values_v2(limits: Limits) -> dict[str, str]:
 def whose(state: Path, person_id: str) -> str:
     """Return what a person's control group is called: another SWAP of this machine may know the same person."""
     return f"{hashlib.sha256(bytes(state.resolve())).hexdigest()[:8]}-{person_id}"
+
+
+def sentences(met: Mapping[str, int], limits: Limits) -> dict[str, str]:
+    """Return limit → a sentence, for each that a group's processes met.
+
+    >>> sentences({"memory": 1, "processes": 0}, Limits(4_000_000_000, 2.0, 10))
+    {'memory': 'It met its limit of 4 GB of memory.'}
+    """
+    said = {
+        "memory": f"It met its limit of {limits.memory_bytes / 1e9:g} GB of memory.",
+        "processes": f"It met its limit of {limits.processes} processes and threads.",
+    }
+    return {name: sentence for name, sentence in said.items() if met[name]}
 
 
 def used(groups: Groups, state: Path, person_id: str, disk: Path | None) -> Use:

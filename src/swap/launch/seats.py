@@ -20,7 +20,7 @@ def uid(conn: Connection, launch: Launch, person_id: str) -> int:
         raise Unavailable(
             Problem(
                 "Your system user is one of SWAP's own by now.",
-                why="launch.uids was lowered since it was given to you, and its last six ids are SWAP's own.",
+                why="launch.uids was lowered since it was given to you, and its last seven ids are SWAP's own.",
                 todo="Ask the people who run SWAP to raise launch.uids again.",
             )
         )

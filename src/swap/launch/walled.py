@@ -16,7 +16,7 @@ from typing import Any
 
 from swap import bare, disks, homes
 from swap.launch.forks import Forks
-from swap.launch.limits import Groups, Limits, find, whose
+from swap.launch.limits import Groups, Limits, find, sentences, whose
 from swap.launch.model import Launch, Places, Refusals, Rules, Running, Seat
 from swap.launch.process import Process
 from swap.launch.spawn import spawn
@@ -26,6 +26,8 @@ Door = tuple[str, int, str, int]
 """The address and port somebody comes to on this side, and those that are connected with them on the other."""
 
 LOOPBACK = "127.0.0.1"
+VIEWS = "views"
+"""The directory of the state directory over which each view is laid, which nobody else sees there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Plan:
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: str
+    ends_with: int = 0
+    """The process whose thread started it, when all of it is to end with that; else it outlives who started it."""
     own_network: bool = True
     refuse_calls: bool = True
 
@@ -133,12 +137,7 @@ class Walled:
 
     def limits_met(self, person_id: str) -> dict[str, str]:
         """Return limit → a sentence, for each that a person's processes met since their server started."""
-        met, limits = self._groups.group(self.group(person_id)).met, self.limits
-        said = {
-            "memory": f"It met its limit of {limits.memory_bytes / 1e9:g} GB of memory.",
-            "processes": f"It met its limit of {limits.processes} processes and threads.",
-        }
-        return {name: sentence for name, sentence in said.items() if met[name]}
+        return sentences(self._groups.group(self.group(person_id)).met, self.limits)
 
     def refusals(self, server: Running) -> Refusals:
         """Read the kernel's counts of the network that the outer process is in."""
@@ -153,7 +152,7 @@ class Walled:
 
     @property
     def _root(self) -> Path:
-        return self._state / "views"
+        return self._state / VIEWS
 
     def _scratch(self, person_id: str) -> Path:
         if self._rules.disk_bytes:

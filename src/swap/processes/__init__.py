@@ -20,7 +20,5 @@ COMMANDS: Final[dict[str, Sequence[str]]] = {
     "worker": bare.service("swap.processes.worker"),
 }
 """Process → the command that becomes it.  It finds its runtime through SWAP_RUNTIME."""
-WARDENS: Final[dict[str, Sequence[str]]] = {
-    name: bare.service("swap.processes.warded", name) for name in ("gateway", "web", "hub")
-}
-"""Process → the command of its warden, which starts it where people have walls.  There no worker runs."""
+WARDENS: Final[dict[str, Sequence[str]]] = {name: bare.service("swap.processes.warded", name) for name in COMMANDS}
+"""Process → the command of its warden, which starts it where people have walls."""

@@ -1,4 +1,4 @@
-"""A process's warden, where people have walls: `warded gateway`, `warded web`, `warded hub`.
+"""A process's warden, where people have walls: `warded gateway`, `warded web`, `warded hub`, `warded worker`.
 
 It reads settings and runtime once, in a process that ends: they take more memory than watching does.
 """
@@ -17,12 +17,14 @@ _WARDENS: Final = {
     "gateway": ("swap.walls.gateway", "GatewayWarden"),
     "web": ("swap.notebooks.warden", "PortalWarden"),
     "hub": ("swap.hub.warden", "HubWarden"),
+    "worker": ("swap.reports.warden", "WorkerWarden"),
 }
 """Process → the module of its warden, each loaded where it is needed alone."""
 _HANDED: Final = {
     "gateway": "swap.processes.handed",
     "web": "swap.processes.handed_web",
     "hub": "swap.processes.handed_hub",
+    "worker": "swap.processes.handed_worker",
 }
 """Process → the module that says what it is handed."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
-import sys
 
 from swap import logs, runtime, settings
 from swap.db import engine
+from swap.launch.report import Begins, Runs
 from swap.launch.rules import rules
+from swap.processes import WARDENS
 from swap.reports.files import Files
 from swap.reports.worker import Means, Worker
 from swap.runtime import Runtime
@@ -16,24 +18,24 @@ from swap.settings import Settings
 
 
 def main() -> None:
-    """Work until told to stop."""
+    """Work until told to stop; where people have walls, become the warden that starts the worker behind its own."""
     logs.install()
     here = runtime.read()
     known = settings.load(here.config)
-    if not known.runs_reports:
-        sys.exit("Reports do not run where people have walls: a run could not be behind them.")
-    run(known, here)
+    if known.launch.isolation != "none":
+        os.execv(WARDENS["worker"][0], list(WARDENS["worker"]))  # noqa: S606 — our own program, and no shell
+    run(known, here, here.report_key, Runs(rules(known, here)))
 
 
-def run(known: Settings, here: Runtime) -> None:
-    """Work until told to stop."""
+def run(known: Settings, here: Runtime, key: str, begins: Begins) -> None:
+    """Work until told to stop: `key` signs the tokens of runs, `begins` is who begins them."""
     asked = engine.create(here.database_urls["worker"], connections=known.reports.at_once + 2)
     worker = Worker(
         Means(
             engine=asked,
             url=here.database_urls["worker"],
-            rules=rules(known, here),
-            key=here.report_key,
+            begins=begins,
+            key=key,
             at_once=known.reports.at_once,
             run_seconds=known.reports.run_minutes * 60,
             person_bytes=known.keep.person_bytes,

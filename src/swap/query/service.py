@@ -21,7 +21,7 @@ from swap.catalog import service as catalog
 from swap.connectors.base import Connector
 from swap.errors import Problem, QueryCancelled, QueryRefused, SwapError, Unavailable
 from swap.identity import Principal
-from swap.query import left, reads, rights, store
+from swap.query import left, reads, resume, rights, store
 from swap.query.access import Access
 from swap.query.execution import waiting
 from swap.query.execution.execute import Execution
@@ -115,7 +115,8 @@ class Queries:
             with self.engine.begin() as conn:
                 self._demand_rights(conn, run)
                 starts = self.queue.enqueue(conn, query_id, principal.id, run.waits_for)
-                store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts)
+                asked = resume.fingerprint(statement, planned.reads)
+                store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts, fingerprint=asked)
                 mark = self._reads.record(conn, principal, statement, planned, references, self._now())
                 audit.record(conn, told.accepted(principal, statement, query_id, references))
         except Exception as error:
@@ -192,17 +193,11 @@ class Queries:
                     self._demand_rights(conn, run)
                     store.started(conn, run.id)
             run.start()
-            run.result = self.spool.create(run.id)
-            execution = Execution(
-                run,
-                run.plan,
-                self.connectors,
-                self._pool,
-                self.settings.limits,
-                self.uploads.open,
-                lambda source, handle: self._keep_handle(run, source, handle),
-            )
-            execution(run.result)
+            run.result = resume.taken(self.engine, self.spool, run, self._now())
+            if run.result is None:
+                run.result = self.spool.create(run.id)
+                execution = self._execution(run)
+                execution(run.result)
             state = RunState.DONE
         except QueryCancelled as cancelled:
             state, error = RunState.CANCELLED, run.why_cancelled or cancelled
@@ -216,6 +211,17 @@ class Queries:
         finally:
             if execution is not None:
                 execution.close()
+
+    def _execution(self, run: Run) -> Execution:
+        return Execution(
+            run,
+            run.plan,
+            self.connectors,
+            self._pool,
+            self.settings.limits,
+            self.uploads.open,
+            lambda source, handle: self._keep_handle(run, source, handle),
+        )
 
     def _keep_handle(self, run: Run, source: str, handle: Mapping[str, Any]) -> None:
         """Keep by what a statement can be ended at its source, for whoever comes after this process."""
@@ -240,7 +246,7 @@ class Queries:
         written = run.result.written if run.result else None
         rows, size = (written.rows[-1], written.file_bytes) if written else (0, 0)
         now = self._now()
-        kept_for = timedelta(hours=self.settings.limits.spool_hours) if state is RunState.DONE else AT_HAND
+        kept_for = resume.kept_for(run, self.settings.limits) if state is RunState.DONE else AT_HAND
         if run.result is not None and state is not RunState.DONE:
             # Half a result is of no use, and its room is needed; whoever reads it now sees it end without an end mark.
             run.result.end(complete=False)
@@ -376,7 +382,7 @@ class Queries:
         now = self._now()
         self._reconcile("SWAP lost sight of this query.")
         running = {query_id for query_id, run in self._runs.items() if not run.state.ended}
-        self.spool.expire(running, now)
+        self.spool.expire(running | resume.held(self.engine, self.settings.limits, now), now)
         self.uploads.expire(now)
         for query_id, run in list(self._runs.items()):
             if run.ended_at is not None and run.ended_at + AT_HAND < now and query_id not in self._unrecorded:

@@ -25,6 +25,7 @@ def add(
     now: datetime,
     *,
     starts: bool,
+    fingerprint: bytes | None = None,
 ) -> None:
     """Record a query that was accepted, and starts at once or waits."""
     conn.execute(
@@ -38,6 +39,8 @@ def add(
             reads=rights.encode(plan.reads),
             state=(RunState.RUNNING if starts else RunState.WAITING).value,
             created_at=now,
+            run_id=None if principal.run is None else principal.run.id,
+            fingerprint=None if principal.run is None else fingerprint,
         )
     )
 

@@ -196,6 +196,25 @@ class ReportWebhookChanged(Event):
     host: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRunCancelled(Event):
+    """Somebody who may ended a run of a report that waited or went on."""
+
+    event: ClassVar[str] = "report-run-cancelled"
+    report_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLimited(Event):
+    """The person whom a report runs as said how many seconds a run of it may take, and a cell; 0 is none."""
+
+    event: ClassVar[str] = "report-limited"
+    report_id: str
+    run_seconds: float
+    cell_seconds: float
+
+
 EVENTS: tuple[type[Event], ...] = (
     ReportScheduled,
     ReportImported,
@@ -215,4 +234,6 @@ EVENTS: tuple[type[Event], ...] = (
     ReportRecipientAdded,
     ReportRecipientRemoved,
     ReportWebhookChanged,
+    ReportRunCancelled,
+    ReportLimited,
 )

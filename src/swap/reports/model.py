@@ -61,6 +61,9 @@ class RunState(StrEnum):
     LEFT = "left"
     """Nothing was run: it was missed, cancelled, or the run before it went on."""
 
+    CANCELLED = "cancelled"
+    """Somebody who may ended it, before or while it ran; nothing is kept of it."""
+
 
 OPEN: Final = frozenset({RunState.DATA, RunState.LATE, RunState.WAITING, RunState.RUNNING})
 """In which a run has not ended."""
@@ -118,6 +121,14 @@ class Report:
     standing: int
     next_due_at: datetime
     chosen: Chosen = field(default_factory=Chosen)
+    run_seconds: float | None = None
+    """What one run may take, if its person has said so; never more than the site lets it."""
+    cell_seconds: float | None = None
+    """What one cell may take; None is as long as the run may."""
+
+    def seconds(self, most: float) -> float:
+        """Return what one run may take where the site lets it take `most`."""
+        return most if self.run_seconds is None else min(self.run_seconds, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +204,17 @@ class Run:
     """Whether its edition is not as expected, and nobody has released it: no reader has it."""
     released_at: datetime | None = None
 
+    resumes: str | None = None
+    """The run whose queries' results it may take."""
+    waits_for: tuple[str, ...] = ()
+    """The sources that did not answer when it failed: once they do, it is resumed."""
+    memory_bytes: int | None = None
+    """What its kernel took at most."""
+    row_count: int | None = None
+    """Rows of its queries' results."""
+    taken: int | None = None
+    """How many of these it took over from a run before."""
+
     @property
     def failed_expectations(self) -> tuple[Expectation, ...]:
         """Those of its expectations that do not hold."""
@@ -204,6 +226,11 @@ class Run:
         names = [each.name for each in self.failed_expectations]
         more = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
         return ", ".join([*names[:NAMED], *more])
+
+    @property
+    def may_resume(self) -> bool:
+        """Whether another run can go on from what it did."""
+        return self.state is RunState.FAILED and bool(self.cell)
 
     @property
     def seconds(self) -> float | None:
@@ -264,6 +291,19 @@ class Outcome:
     cell: int | None = None
     may_pass: bool = False
     """Whether it may go well when it is tried again."""
+    memory_bytes: int | None = None
+    """What its kernel took at most."""
+    log: str = ""
+    """The end of what its programs said, beside what stands in the notebook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run's kernel has asked: rows of all results, how many were taken over, and which sources failed last."""
+
+    row_count: int
+    taken: int
+    failed: tuple[str, ...]
 
 
 def waits_of(found: Iterable[Any]) -> tuple[Awaited, ...]:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import Connection, Select, case, exists, func, select, update
+from sqlalchemy import Connection, Select, any_, case, exists, func, select, update
 
 from swap.client.period import Interval
 from swap.db import many
 from swap.db.report_tables import report, report_run
+from swap.db.tables import jupyter_server, query_run, source_state
+from swap.errors import Problem
 from swap.reports import store
-from swap.reports.model import Held, Run, RunState, State, Turn
+from swap.reports.model import OPEN, Asked, Held, Report, Run, RunState, State, Turn, kept
 
+STARTING: Final = timedelta(seconds=10)
+"""How long after its start a person's server counts as one that they wait for."""
+RESUMED_FOR: Final = timedelta(hours=24)
+"""How long a run that failed for a source is resumed when that is back."""
+WAITS_AT_MOST: Final = timedelta(minutes=10)
+"""After which a run does not wait any more for people whose servers start."""
 _run = report_run.c
 _other = report_run.alias()
 _GOES_ON = exists().where(
@@ -71,7 +79,7 @@ def hold_free(conn: Connection, now: datetime, limit: int) -> list[Free]:
     # Two questions, each answered from its index in this order: one for both would sort all that waits.
     ids = _held_ids(conn, select(_run.id).where(lost).order_by(_run.lease_until), limit)
     ids += _held_ids(conn, select(_run.id).where(waits).order_by(*order), limit - len(ids))
-    rows = conn.execute(select(report_run).where(_run.id.in_(ids)).order_by(*order)).all() if ids else []
+    rows = conn.execute(select(*store.COLUMNS).where(_run.id.in_(ids)).order_by(*order)).all() if ids else []
     its = store.HELD.where(report.c.id.in_({row.report_id for row in rows}))
     held = {each.report.id: each for each in map(store.as_held, conn.execute(its))}
     first = {row.report_id: row for row in reversed(rows)}
@@ -125,6 +133,66 @@ def hold_back(conn: Connection, run: Run, epoch: int) -> None:
     """Let a claimed run wait until its paused report goes on."""
     turn = run.turn % store.HELD_BACK + store.HELD_BACK
     end(conn, run.id, epoch, RunState.WAITING, turn=turn, started_at=None)
+
+
+def gives_way(conn: Connection, now: datetime) -> bool:
+    """Tell whether a run waits behind people: somebody's server is starting, and it has not waited for long already."""
+    waiting = _run.state == RunState.WAITING.value, store.COMES, ~_GOES_ON
+    waits = exists().where(*waiting, _run.start_at <= now)
+    overdue = exists().where(*waiting, _run.start_at <= now - WAITS_AT_MOST)
+    # Of a server a worker may know no more than these.
+    server = jupyter_server.c
+    starts = select(server.started_at).where(server.ended_at.is_(None), server.started_at > now - STARTING).exists()
+    return bool(conn.scalar(select(waits & ~overdue & starts)))
+
+
+def cancel(conn: Connection, run_id: str, why: Problem, now: datetime) -> bool:
+    """End a run that waits or goes on; tell whether it did.  Whoever holds it finds that it is not theirs any more."""
+    open_ = _run.state.in_(sorted(OPEN))
+    values = {"state": RunState.CANCELLED.value, "lease_until": None, "ended_at": now, "said": kept(why)}
+    return conn.execute(update(report_run).where(_run.id == run_id, open_).values(**values)).rowcount == 1
+
+
+def asked(conn: Connection, run_id: str, kernel_id: str) -> Asked:
+    """Return what a run's kernel has asked."""
+    query = query_run.c
+    of_it = query.run_id == run_id, query.kernel_id == kernel_id
+    counts = conn.execute(
+        select(func.coalesce(func.sum(query.row_count), 0), func.count(query.taken_from)).where(*of_it)
+    ).one()
+    last = select(query.sources).where(*of_it, query.state == "failed").order_by(query.ended_at.desc()).limit(1)
+    return Asked(int(counts[0]), int(counts[1]), tuple(conn.scalar(last) or ()))
+
+
+def hold_answered(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
+    """Return a run, held, that failed for sources which all answer again, and its report; none that is over for long.
+
+    One of its period that came later is in its place.
+    """
+    mine = report_run.alias()
+    state = source_state.c
+    its = select(state.source).where(state.source == any_(_run.waits_for))
+    away, came_back = (
+        its.where(state.up.is_(False)).exists(),
+        its.where(state.up, state.since >= _run.started_at).exists(),
+    )
+    same = mine.c.report_id == _run.report_id, mine.c.period_start == _run.period_start
+    later = exists().where(*same, mine.c.period_end == _run.period_end, mine.c.due_at > _run.due_at)
+    wanted = (
+        select(*store.COLUMNS)
+        .where(_run.waits_for.is_not(None), _run.ended_at > now - RESUMED_FOR, ~away, came_back, ~later)
+        .order_by(_run.ended_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = conn.execute(wanted).one_or_none()
+    held = None if row is None else store.find(conn, row.report_id)
+    return None if held is None else (store.as_run(row), held.report)
+
+
+def resumed(conn: Connection, run_id: str) -> None:
+    """Say of a run that it is resumed, or is not to be."""
+    conn.execute(update(report_run).where(_run.id == run_id).values(waits_for=None))
 
 
 def next_edition(conn: Connection, report_id: str, period: Interval) -> int:

@@ -35,6 +35,8 @@ AT_ONCE: Final = 250
 """Reports that are planned in one transaction."""
 CAUGHT_UP: Final = 1_000
 """Due times of one report that are made, or listed as missed, at a time: the last ones."""
+LOG_LENGTH: Final = 10_000
+"""Characters of what a run's programs said that are kept, the last ones."""
 _MISSED: Final = Problem(
     "It was missed.",
     why="No worker ran at that time.",
@@ -106,6 +108,19 @@ def claim(conn: Connection, now: datetime, limit: int = 1) -> list[Claimed | Run
     return found
 
 
+def resume(conn: Connection, now: datetime, new_id: Callable[[], str]) -> bool:
+    """Let one run more be made of one that failed for sources which are back; tell whether there may be another."""
+    found = queue.hold_answered(conn, now)
+    if found is None:
+        return False
+    failed, report = found
+    queue.resumed(conn, failed.id)
+    if report.state is State.ACTIVE:
+        run = new_run(new_id(), report, now, failed.period)
+        store.add_run(conn, replace(run, parameters=failed.parameters, resumes=failed.id))
+    return True
+
+
 def _begun(conn: Connection, free: Free, now: datetime) -> Claimed | Run:
     """Return a run as it is claimed, or, if it may not be run, as one that has ended."""
     held, run = free.held, free.run
@@ -160,7 +175,14 @@ def finish(
     run, problem = claimed.run, outcome.problem
     state = RunState.DONE if problem is None else RunState.FAILED
     again = problem is not None and outcome.may_pass and run.failures + 1 < TRIES
-    values: dict[str, object] = {"said": None if problem is None else kept(problem, outcome.cell)}
+    asked = queue.asked(conn, run.id, claimed.kernel_id)
+    values: dict[str, object] = {
+        "said": None if problem is None else kept(problem, outcome.cell),
+        "memory_bytes": outcome.memory_bytes,
+        "row_count": asked.row_count,
+        "taken": asked.taken,
+        "log": outcome.log.replace("\0", "·")[-LOG_LENGTH:],
+    }
     if again:
         state = RunState.WAITING
         values |= {"failures": run.failures + 1, "start_at": now + PAUSES[run.failures]}
@@ -170,6 +192,8 @@ def finish(
             values["edition"] = queue.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
             values["lineage"] = lineages.of_kernel(conn, claimed.report.person_id, claimed.kernel_id)
+        elif outcome.may_pass and asked.failed:
+            values["waits_for"] = list(asked.failed)
     if not queue.end(conn, run.id, claimed.epoch, state, **values):
         return None
     if not again and outcome.document is not None:

@@ -39,8 +39,8 @@ from swap.reports.events import (
     ReportStateChanged,
 )
 from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State, new_run
-from swap.reports.parameters import Parameter, Value
-from swap.reports.schedule import Schedule, spoken
+from swap.reports.parameters import Parameter
+from swap.reports.schedule import Schedule
 from swap.settings import Policy
 
 LISTED: Final = 200
@@ -60,7 +60,6 @@ NOWHERE: Final = Problem(
     "There is no report at this address.",
     todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
 )
-
 NO_RUN: Final = Problem("This report has no such run.", todo="Choose one from its history.")
 HELD: Final = Problem(
     "This edition is held.",
@@ -82,7 +81,7 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether its last run that was tried went wrong, or made an edition that is held."""
-        tried = [run for run in self.last if run.state is not RunState.LEFT]
+        tried = [run for run in self.last if run.state not in {RunState.LEFT, RunState.CANCELLED}]
         return bool(tried) and (tried[0].state is not RunState.DONE or tried[0].is_held)
 
 
@@ -297,7 +296,8 @@ def run_now(
     """
     report = mine(conn, person, report_id, now)
     values = parameters.read(offered(conn, report), typed) if typed else None
-    return _ask(conn, person, report, report.schedule.interval(now), now, new_id, values)
+    run = new_run(new_id(), report, now, report.schedule.interval(now), person.id)
+    return ask(conn, person, report, replace(run, parameters=values))
 
 
 def run_again(
@@ -305,25 +305,18 @@ def run_again(
 ) -> Run:
     """Let a report run once more about the period of a run that is over.  Raises NotFound, Forbidden, Conflict."""
     report = mine(conn, person, report_id, now)
-    return _ask(conn, person, report, run_of_report(conn, report, run_id).period, now, new_id)
+    period = run_of_report(conn, report, run_id).period
+    return ask(conn, person, report, new_run(new_id(), report, now, period, person.id))
 
 
-def _ask(
-    conn: Connection,
-    person: Principal,
-    report: Report,
-    period: Interval,
-    now: datetime,
-    new_id: Callable[[], str],
-    values: Mapping[str, Value] | None = None,
-) -> Run:
-    if period in period_store.open_periods(conn, report.id):
-        about = spoken(period, report.schedule.zone)
+def ask(conn: Connection, person: Principal, report: Report, run: Run) -> Run:
+    """Keep a run that somebody asked for.  Raises Conflict where one about its period waits or goes on."""
+    if run.period in period_store.open_periods(conn, report.id):
+        about = run.about(report.schedule)
         raise Conflict(Problem(f"A run about {about} waits or goes on already.", todo="Wait for its end."))
-    run = replace(new_run(new_id(), report, now, period, person.id), parameters=values)
     store.add_run(conn, run)
     store.tell_workers(conn)
-    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
+    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=run.report_id, run_id=run.id))
     return run
 
 

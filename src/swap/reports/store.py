@@ -49,6 +49,8 @@ from swap.reports.schedule import Schedule
 CHANNEL: Final = "swap_reports"
 """On which workers hear that something may be due."""
 _run = report_run.c
+COLUMNS: Final = tuple(column for column in report_run.c if column.name != "log")
+"""Of a run, but for what is its person's alone."""
 _NEWEST = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
 _KEPT = (
     _run.id,
@@ -66,6 +68,7 @@ _KEPT = (
     _run.batch,
     _run.parameters,
     _run.late_at,
+    _run.resumes,
 )
 """What is said of a run when it is made."""
 HELD_BACK: Final = Turn.FIRST_HELD - Turn.FIRST
@@ -110,6 +113,8 @@ def add(conn: Connection, new: Report, now: datetime) -> None:
             created_at=now,
             next_due_at=new.next_due_at,
             **chosen(new.chosen),
+            run_seconds=new.run_seconds,
+            cell_seconds=new.cell_seconds,
         )
     )
     tell_workers(conn)
@@ -228,6 +233,7 @@ def _kept_run(new: Run) -> dict[str, Any]:
         "state": new.state.value,
         "start_at": new.start_at,
         "ended_at": new.ended_at,
+        "resumes": new.resumes,
         "said": None if new.said is None else kept(new.said),
         "turn": new.turn.value,
         "batch": new.batch,
@@ -238,23 +244,40 @@ def _kept_run(new: Run) -> dict[str, Any]:
 
 def run(conn: Connection, run_id: str) -> Run | None:
     """Return a run."""
-    row = conn.execute(select(report_run).where(_run.id == run_id)).one_or_none()
+    row = conn.execute(select(*COLUMNS).where(_run.id == run_id)).one_or_none()
     return None if row is None else as_run(row)
+
+
+def log(conn: Connection, run_id: str) -> str:
+    """Return the end of what a run's programs said."""
+    return conn.scalar(select(_run.log).where(_run.id == run_id)) or ""
 
 
 def runs(conn: Connection, report_id: str, begins: int, limit: int) -> list[Run]:
     """Return a report's runs, the last due first."""
     order = (_run.due_at.desc(), _run.period_start.desc(), _run.id)
-    wanted = select(report_run).where(_run.report_id == report_id).order_by(*order)
+    wanted = select(*COLUMNS).where(_run.report_id == report_id).order_by(*order)
     return [as_run(row) for row in conn.execute(wanted.offset(begins).limit(limit))]
+
+
+def runs_since(conn: Connection, report_id: str, since: datetime, limit: int) -> list[Run]:
+    """Return a report's runs due since a moment, the last first."""
+    wanted = select(*COLUMNS).where(_run.report_id == report_id, _run.due_at >= since)
+    return [as_run(row) for row in conn.execute(wanted.order_by(_run.due_at.desc()).limit(limit))]
+
+
+def last_done(conn: Connection, report_id: str, limit: int) -> list[Run]:
+    """Return a report's last runs that went well, the last first."""
+    wanted = select(*COLUMNS).where(_run.report_id == report_id, _run.state == RunState.DONE.value)
+    return [as_run(row) for row in conn.execute(wanted.order_by(_run.due_at.desc()).limit(limit))]
 
 
 def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str, list[Run]]:
     """Return the last runs of each of some reports that are over and of no backfill, the last first."""
     at = func.row_number().over(partition_by=_run.report_id, order_by=_run.due_at.desc()).label("at")
-    over = ("done", "failed", "refused", "left")
+    over = ("done", "failed", "refused", "left", "cancelled")
     wanted = _run.report_id.in_(list(reports)), _run.state.in_(over), _run.batch.is_(None)
-    numbered = select(report_run, at).where(*wanted).subquery()
+    numbered = select(*COLUMNS, at).where(*wanted).subquery()
     found: dict[str, list[Run]] = {}
     for row in conn.execute(select(numbered).where(numbered.c.at <= limit).order_by(numbered.c.due_at.desc())):
         found.setdefault(row.report_id, []).append(as_run(row))
@@ -263,7 +286,7 @@ def last_runs(conn: Connection, reports: Iterable[str], limit: int) -> dict[str,
 
 def editions(conn: Connection, report_id: str, begins: int, limit: int, *, held: bool) -> list[Run]:
     """Return a report's editions, with those that are held or without: by period, and edition, the newest first."""
-    wanted = select(report_run).where(_run.report_id == report_id, _run.edition.is_not(None))
+    wanted = select(*COLUMNS).where(_run.report_id == report_id, _run.edition.is_not(None))
     if not held:
         wanted = wanted.where(~_run.is_held)
     return [as_run(row) for row in conn.execute(wanted.order_by(*_NEWEST).offset(begins).limit(limit))]
@@ -333,6 +356,8 @@ def _report(row: Any) -> Report:
         row.standing,
         row.next_due_at,
         Chosen(waits_of(row.waits), timedelta(seconds=row.deadline_seconds), row.parameters),
+        row.run_seconds,
+        row.cell_seconds,
     )
 
 
@@ -376,4 +401,9 @@ def as_run(row: Any) -> Run:
         expected.read(row.expected),
         row.is_held,
         row.released_at,
+        row.resumes,
+        tuple(row.waits_for or ()),
+        row.memory_bytes,
+        row.row_count,
+        row.taken,
     )

@@ -22,9 +22,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
 from swap.errors import Problem, SwapError, Unavailable
-from swap.launch.model import Rules
+from swap.launch import room
+from swap.launch.report import Begins
 from swap.notebooks import editions
 from swap.reports import data, execution, parameters, queue, runs, store
+from swap.reports.execution import Watch
 from swap.reports.files import Files, NotWritten
 from swap.reports.model import Claimed, Outcome, RunState
 
@@ -34,6 +36,8 @@ REST_SECONDS: Final = 0.2
 """At the least between two looks: what another worker holds just now is not ours to wait for."""
 CLAIMED: Final = 250
 """Runs that are claimed in one transaction."""
+ROOM_SECONDS: Final = 2.0
+"""After which a run that waits for room on this machine is looked at again."""
 AGAIN_SECONDS: Final = 1.0
 """After which a database that was away is asked again."""
 log = logging.getLogger(__name__)
@@ -46,7 +50,8 @@ class Means:
     engine: Engine
     url: str
     """The database's, to hear of what changed."""
-    rules: Rules
+    begins: Begins
+    """Who begins runs."""
     key: str
     at_once: int
     run_seconds: float
@@ -56,6 +61,8 @@ class Means:
     files: Files | None = None
     """Where data files are, if the site has any."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    has_memory: Callable[[], bool] = room.has_memory
+    """Whether this machine has memory for one more run."""
 
 
 class Worker:
@@ -68,7 +75,9 @@ class Worker:
         self._rope, self._bell = socket.socketpair()
         self._bell.setblocking(False)
         self._lock = threading.Lock()
-        self._threads: set[threading.Thread] = set()
+        self._threads: dict[threading.Thread, threading.Event] = {}
+        """What runs here, and what tells it that something changed."""
+        self._waits_for_room = False
 
     def stop(self) -> None:
         """End soon; what runs is given back, for whoever comes."""
@@ -107,7 +116,8 @@ class Worker:
             something.register(self._bell, selectors.EVENT_READ)
             while not self._stopping.is_set():
                 self._look()
-                something.select(self._rest())
+                if something.select(self._rest()):
+                    self._tell_runs()
                 for _ in news.notifies(timeout=0):
                     pass
                 with contextlib.suppress(BlockingIOError):
@@ -123,6 +133,8 @@ class Worker:
         """Return for how long nothing is to be done."""
         if not self._room:
             return LOOK_SECONDS
+        if self._waits_for_room:
+            return ROOM_SECONDS
         with self._means.engine.connect() as conn:
             wakes_at = queue.wakes_at(conn)
         if wakes_at is None:
@@ -130,13 +142,28 @@ class Worker:
         return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
 
     def _look(self) -> None:
-        """Make what is due, look for the data of what waits for them, and claim as much as there is room for."""
+        """Make what is due, look for the data of what waits, make what can go on, and claim what there is room for."""
         while self._plan():
             pass
         while self._data():
             pass
-        while self._room and not self._stopping.is_set() and self._claim():
+        while self._resume():
             pass
+        while self._room and not self._stopping.is_set() and self._has_room() and self._claim():
+            pass
+
+    def _has_room(self) -> bool:
+        """Tell whether a run may begin here now: people who wait for their servers come before, and memory is left."""
+        with self._means.engine.connect() as conn:
+            gives_way = queue.gives_way(conn, self._means.now())
+        self._waits_for_room = gives_way or not self._means.has_memory()
+        return not self._waits_for_room
+
+    def _tell_runs(self) -> None:
+        """Let runs see whether they are to go on: one may have been cancelled, or its report ended."""
+        with self._lock:
+            for each in self._threads.values():
+                each.set()
 
     def _plan(self) -> int:
         with self._means.engine.begin() as conn:
@@ -145,6 +172,10 @@ class Worker:
     def _data(self) -> bool:
         with self._means.engine.begin() as conn:
             return data.look(conn, self._means.now())
+
+    def _resume(self) -> bool:
+        with self._means.engine.begin() as conn:
+            return runs.resume(conn, self._means.now(), self._means.new_id)
 
     def _claim(self) -> bool:
         """Claim runs and begin them; tell whether there may be more."""
@@ -155,16 +186,17 @@ class Worker:
             return True
         for each in found:
             if isinstance(each, Claimed):
-                thread = threading.Thread(target=self._execute, args=(each,), name=f"run {each.run.id}")
+                news = threading.Event()
+                thread = threading.Thread(target=self._execute, args=(each, news), name=f"run {each.run.id}")
                 with self._lock:
-                    self._threads.add(thread)
+                    self._threads[thread] = news
                 thread.start()
         return bool(found)
 
     # ── One run, in a thread of its own: what it starts ends with that thread ───────────────────────
-    def _execute(self, claimed: Claimed) -> None:
+    def _execute(self, claimed: Claimed, news: threading.Event) -> None:
         try:
-            outcome = self._outcome(claimed)
+            outcome = self._outcome(claimed, news)
             if outcome is not None:
                 self._until_done(lambda: self._finish(claimed, outcome))
             elif self._stopping.is_set():
@@ -173,28 +205,23 @@ class Worker:
             log.exception("A run of a report failed here; another worker claims it when its lease is over")
         finally:
             with self._lock:
-                self._threads.discard(threading.current_thread())
+                self._threads.pop(threading.current_thread())
             self.wake()
 
-    def _outcome(self, claimed: Claimed) -> Outcome | None:
+    def _outcome(self, claimed: Claimed, news: threading.Event) -> Outcome | None:
         means = self._means
         with means.engine.begin() as conn:
             document = editions.bare(conn, claimed.report.notebook_id, claimed.report.version)
         document = parameters.inject(document, claimed.run.parameters or {})
         token = runs.token(means.key, claimed, means.now(), means.run_seconds + LOOK_SECONDS)
+        watch = Watch(lambda: self._renew(claimed), self._stopping, news)
         try:
-            return execution.execute(
-                means.rules,
-                claimed,
-                document,
-                token,
-                means.run_seconds,
-                lambda: self._renew(claimed),
-                self._stopping,
-            )
+            return execution.execute(means.begins, claimed, document, token, means.run_seconds, watch)
+        except SwapError as error:
+            why = " ".join(part for part in (error.problem.title, error.problem.why) if part)
         except OSError as error:
             why = f"This machine could not start it: {error.strerror or type(error).__name__}."
-            return Outcome(None, Problem("The run could not be started.", why=why), may_pass=True)
+        return Outcome(None, Problem("The run could not be started.", why=why), may_pass=True)
 
     def _renew(self, claimed: Claimed) -> bool:
         try:

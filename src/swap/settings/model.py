@@ -113,10 +113,10 @@ class Launch(Model):
     )
     uids: int = Field(
         default=100_000,
-        ge=7,
+        ge=8,
         le=1_000_000,
-        description="With `user`, how many ids there are; none is given twice. The last six are those of SWAP's"
-        " hub, readers of notebooks, portal, gateway, combiners and readers of files.",
+        description="With `user`, how many ids there are; none is given twice. The last seven are those of SWAP's"
+        " worker, hub, readers of notebooks, portal, gateway, combiners and readers of files.",
     )
     memory_bytes: int = Field(
         default=4_000_000_000,
@@ -165,44 +165,49 @@ class Launch(Model):
     @property
     def uid_range(self) -> range:
         """The ids that people are given."""
-        return range(self.first_uid, self.first_uid + self.uids - 6)
+        return range(self.first_uid, self.first_uid + self.uids - 7)
 
     @property
     def own_uids(self) -> tuple[int, ...]:
         """The ids of SWAP's own programs."""
         start = self.uid_range.stop
-        return tuple(range(start, start + 6))
+        return tuple(range(start, start + 7))
 
     # From the end, so that each keeps its id when another comes before.
     @property
+    def worker_uid(self) -> int:
+        """The id of the worker."""
+        return self.uid_range.stop
+
+    @property
     def hub_uid(self) -> int:
         """The id of the hub."""
-        return self.uid_range.stop
+        return self.uid_range.stop + 1
 
     @property
     def notebooks_uid(self) -> int:
         """The id of what reads notebooks."""
-        return self.uid_range.stop + 1
+        return self.uid_range.stop + 2
 
     @property
     def portal_uid(self) -> int:
         """The id of the portal."""
-        return self.uid_range.stop + 2
+        return self.uid_range.stop + 3
 
     @property
     def gateway_uid(self) -> int:
         """The id of the gateway, and of what reads from servers for it."""
-        return self.uid_range.stop + 3
+        return self.uid_range.stop + 4
 
     @property
     def combiners_uid(self) -> int:
         """The id of what puts results together."""
-        return self.uid_range.stop + 4
+        return self.uid_range.stop + 5
 
     @property
     def readers_uid(self) -> int:
         """The id of what reads files."""
-        return self.uid_range.stop + 5
+        return self.uid_range.stop + 6
 
     @property
     def index_address(self) -> str:
@@ -245,7 +250,7 @@ class Keep(Model):
 
 
 class Reports(Model):
-    """How notebooks run that run by themselves; only where people have no walls, so far."""
+    """How notebooks run that run by themselves."""
 
     at_once: int = Field(default=2, ge=1, le=1_000, description="Runs at a time; the others wait for their turn.")
     run_minutes: float = Field(
@@ -296,11 +301,6 @@ class Settings(Model):
         default=None, description="The environment notebooks run in; found beside the server's when absent."
     )
     examples: Location | None = Field(default=None, description="The directory of example notebooks offered on Home.")
-
-    @property
-    def runs_reports(self) -> bool:
-        """Whether notebooks can run by themselves: where people have walls, a run could not be behind them yet."""
-        return self.launch.isolation == "none"
 
     @property
     def addresses(self) -> tuple[Address, ...]:

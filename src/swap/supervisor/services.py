@@ -18,7 +18,7 @@ from swap.supervisor.model import Answer, Service
 
 
 def services(settings: Settings, here: Runtime) -> list[Service]:
-    """Return Traefik, gateway, web, hub and, where reports run, the worker.  They are stopped in the reverse order."""
+    """Return Traefik, gateway, web, hub and the worker.  They are stopped in the reverse order."""
     site, commands = settings.site, COMMANDS if settings.launch.isolation == "none" else WARDENS
     return [
         Service(
@@ -45,7 +45,7 @@ def services(settings: Settings, here: Runtime) -> list[Service]:
         # The hub hangs on SIGTERM when it has lost its database, so it is stopped first and not waited for long.
         Service("hub", commands["hub"], (Answer(here.hub_port, "/hub/health"),), f"127.0.0.1:{here.hub_port}", 12.0),
         # Nobody asks it anything.
-        *([Service("worker", commands["worker"], (), "waits for reports", 8.0)] if settings.runs_reports else []),
+        Service("worker", commands["worker"], (), "waits for reports", 8.0),
     ]
 
 

@@ -129,10 +129,19 @@ def build(plan: Plan, serve: Serve) -> None:
     _or_fail(_build, plan, serve)
 
 
+def _end_with(parent: int) -> None:
+    """End when the thread of that process ends which started us."""
+    call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended, maybe before we asked to end with it
+        os._exit(FAILED)
+
+
 def _build(plan: Plan, serve: Serve) -> None:
     if platform.machine() not in NUMBERS:
         msg = f"this machine's processor, {platform.machine()}, is none of {', '.join(NUMBERS)}"
         raise OSError(msg)
+    if plan["ends_with"]:
+        _end_with(plan["ends_with"])
     # The first process of a namespace hears only what it listens to; Python listens to this one.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

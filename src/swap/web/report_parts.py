@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from swap.errors import NotFound, Problem, Unavailable
+from swap.errors import NotFound
 from swap.reports import service
 from swap.reports.model import Missed, Overlap, RunState, State
 from swap.reports.schedule import spoken
@@ -26,6 +26,7 @@ STATES = {
     RunState.FAILED: ("bad", "Failed"),
     RunState.REFUSED: ("bad", "Not run"),
     RunState.LEFT: ("off", "Left out"),
+    RunState.CANCELLED: ("off", "Cancelled"),
 }
 """A run's state as an icon and a word."""
 HELD = ("warn", "Held")
@@ -50,18 +51,6 @@ def id_of(visit: Visit, name: str = "report_id") -> str:
     if not ID.fullmatch(found):
         raise NotFound(service.NOWHERE)
     return found
-
-
-def demand_reports(portal: Portal) -> None:
-    """Raise Unavailable where nothing runs by itself."""
-    if not portal.settings.runs_reports:
-        raise Unavailable(
-            Problem(
-                "Reports do not run on this SWAP.",
-                why="People's programs are behind walls here, and a report could not be behind them yet.",
-                todo="Run the notebook in JupyterLab.",
-            )
-        )
 
 
 def answer(portal: Portal, visit: Visit, template: str, **values: Any) -> Response:

@@ -1,7 +1,8 @@
-"""What a report's person asks of its runs: one again, all of a time, values for its parameters."""
+"""What is asked of a report's runs: one again, all of a time, values for its parameters; to go on, to end, by when."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,16 +11,17 @@ from starlette.responses import Response
 
 from swap.catalog.model import TableName
 from swap.client.period import Interval
-from swap.errors import Invalid, LimitExceeded
-from swap.reports import backfill, parameters, service
+from swap.errors import Invalid, LimitExceeded, Problem
+from swap.reports import backfill, parameters, running, service
 from swap.reports.model import Chosen, Run, State
 from swap.reports.schedule import spoken
 from swap.reports.service import Looked
 from swap.web import report_data
 from swap.web.pages import go
 from swap.web.portal import Portal, Visit
-from swap.web.report_parts import answer, demand_reports, id_of, look_at, new_id
+from swap.web.report_parts import answer, id_of, look_at, new_id
 
+MINUTES = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?", re.ASCII)
 _VALUE = "set-"
 """Before a parameter's name, in a form."""
 
@@ -64,7 +66,6 @@ def typed(visit: Visit) -> dict[str, str]:
 # ── One run ─────────────────────────────────────────────────────────────────────────────────────────
 def again(portal: Portal, visit: Visit) -> Response:
     """Run the period of a run once more."""
-    demand_reports(portal)
     with portal.engine.begin() as conn:
         service.run_again(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
     return go(f"/reports/{id_of(visit)}")
@@ -80,7 +81,6 @@ def let_go(portal: Portal, visit: Visit) -> Response:
 # ── A backfill ──────────────────────────────────────────────────────────────────────────────────────
 def fill(portal: Portal, visit: Visit) -> Response:
     """Run all periods from a day or month to another."""
-    demand_reports(portal)
     since, until, anew = _days(visit.form)
     with portal.engine.begin() as conn:
         backfill.ask(conn, visit.person, id_of(visit), since, until, visit.now, lambda: new_id(portal), anew=anew)
@@ -151,3 +151,43 @@ def _readable(portal: Portal, visit: Visit) -> tuple[Looked, list[TableName]]:
         policy = portal.settings.policy
         read = service.tables(conn, policy, visit.person, report.notebook_id, report.version, digest)
     return looked, [*(each.name for each in report.chosen.waits), *read]
+
+
+def go_on(portal: Portal, visit: Visit) -> Response:
+    """Run it about the period of a run that failed, with what that one's queries had for an answer."""
+    with portal.engine.begin() as conn:
+        running.go_on(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
+    return go(f"/reports/{id_of(visit)}")
+
+
+def cancel_run(portal: Portal, visit: Visit) -> Response:
+    """End a run that waits or goes on."""
+    with portal.engine.begin() as conn:
+        running.cancel(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def limit(portal: Portal, visit: Visit) -> Response:
+    """Say what a run may take, and a cell; nothing is what the site lets it."""
+    with portal.engine.begin() as conn:
+        look_at(visit, conn)
+    most = portal.settings.reports.run_minutes
+    run, cell = (_seconds(visit.form.get(name, ""), most) for name in ("run_minutes", "cell_minutes"))
+    with portal.engine.begin() as conn:
+        running.limit(conn, visit.person, id_of(visit), run, cell, visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def _seconds(typed: str, most_minutes: float) -> float | None:
+    """Return the minutes that somebody typed, as seconds.  Raises Invalid."""
+    text = typed.strip()
+    if not text:
+        return None
+    if not MINUTES.fullmatch(text) or not 0 < float(text) <= most_minutes:
+        raise Invalid(
+            Problem(
+                "This is no time that a run may take.",
+                todo=f"Write minutes, up to {most_minutes:g}, or nothing for as long as the site lets it.",
+            )
+        )
+    return float(text) * 60

@@ -16,7 +16,7 @@ from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import delivering, owners, service, tables
+from swap.reports import delivering, owners, running, service, tables
 from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
@@ -27,7 +27,7 @@ from swap.web.asked import address, begins, from_mine, notebook_id, pages
 from swap.web.pages import go
 from swap.web.portal import Portal, Visit
 from swap.web.reading import as_wished, moving
-from swap.web.report_parts import answer, demand_reports, id_of, look_at, new_id
+from swap.web.report_parts import answer, id_of, look_at, new_id
 
 EVERY = {
     Every.MONTH: "every month",
@@ -62,6 +62,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
         mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
         goes_to = delivering.recipients(conn, looked.report) if owners.may_pause(looked, visit.person) else []
+        weeks, took = running.doing(conn, looked, visit.now)
         seen = None
         if readable:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
@@ -84,6 +85,9 @@ def page(portal: Portal, visit: Visit) -> Response:
         mailed=mailed,
         goes_to=goes_to,
         me=visit.person.id,
+        weeks=weeks,
+        took=took,
+        most_minutes=portal.settings.reports.run_minutes,
         first=first,
         **about,
         **(_shown(portal, visit, looked, readable[0], seen) if seen is not None else {"edition": None}),
@@ -101,6 +105,7 @@ def run(portal: Portal, visit: Visit) -> Response:
     with portal.engine.begin() as conn:
         looked = look_at(visit, conn)
         found = service.run_of(conn, looked, id_of(visit, "run_id"))
+        log = running.log(conn, visit.person, looked, found)
         seen = None
         if found.digest is not None and (looked.sees_held or not found.is_held):
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
@@ -111,7 +116,9 @@ def run(portal: Portal, visit: Visit) -> Response:
         "report_run.html",
         looked=looked,
         run=found,
+        log=log,
         mine=looked.report.person_id == visit.person.id,
+        may_cancel=owners.may_pause(looked, visit.person),
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
 
@@ -167,13 +174,11 @@ def _shown(portal: Portal, visit: Visit, looked: Looked, found: Run, seen: Seen)
 # ── A notebook that is to run regularly ─────────────────────────────────────────────────────────────
 def of_mine(portal: Portal, visit: Visit) -> Response:
     """From a file of my home to where its notebook is scheduled, as JupyterLab leads there."""
-    demand_reports(portal)
     return from_mine(portal, visit, "report", "run regularly")
 
 
 def ask(portal: Portal, visit: Visit) -> Response:
     """When a notebook is to run; what is chosen first is the first of each month."""
-    demand_reports(portal)
     with portal.engine.begin() as conn:
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
         found = service.of_notebook(conn, opened)
@@ -209,7 +214,6 @@ def ahead(portal: Portal, visit: Visit) -> Response:
 
 def create(portal: Portal, visit: Visit) -> Response:
     """Let the newest version of a notebook of mine run by itself."""
-    demand_reports(portal)
     with portal.engine.begin() as conn:
         # Before what was sent is read: to others there is no such notebook, whatever they send.
         opened = sharing.open_(conn, visit.person, notebook_id(visit), visit.now)
@@ -263,7 +267,6 @@ def _ahead(schedule: Schedule, now: datetime) -> dict[str, Any]:
 # ── What its person does with it ────────────────────────────────────────────────────────────────────
 def run_now(portal: Portal, visit: Visit) -> Response:
     """Run it now, about the last period that is complete, with what was typed for its parameters."""
-    demand_reports(portal)
     typed = report_runs.typed(visit)
     with portal.engine.begin() as conn:
         service.run_now(conn, visit.person, id_of(visit), visit.now, lambda: new_id(portal), typed)
@@ -302,7 +305,6 @@ def accept(portal: Portal, visit: Visit) -> Response:
 
 def take_over(portal: Portal, visit: Visit) -> Response:
     """Let a report of a notebook that became mine run as me: the version that the page named."""
-    demand_reports(portal)
     with portal.engine.begin() as conn:
         owners.take_over(conn, visit.person, id_of(visit), _version(visit), visit.now)
     return go(f"/reports/{id_of(visit)}")

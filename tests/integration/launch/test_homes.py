@@ -128,12 +128,24 @@ def test_what_has_a_name_outside_a_home_is_not_handed_over(root):
     assert owner(home) == (ANN.uid, ANN.uid)
 
 
-def test_emptying_follows_no_link(root):
+def make_deep(directory):
+    """Make directories in one another, deeper than Python can call itself, with a file in each."""
+    below = os.open(directory, os.O_RDONLY)
+    for _ in range(sys.getrecursionlimit() + 200):
+        os.close(os.open("file", os.O_CREAT, dir_fd=below))
+        os.mkdir("d", dir_fd=below)
+        above, below = below, os.open("d", os.O_RDONLY, dir_fd=below)
+        os.close(above)
+    os.close(below)
+
+
+def test_emptying_follows_no_link_and_takes_any_depth(root):
     (root / "kept").mkdir(parents=True)
     (root / "kept" / "file").touch()
     scratch = homes.empty(root / "scratch", ANN.uid)
     (scratch / "link").symlink_to(root / "kept")
     (scratch / "deep").mkdir()
+    make_deep(scratch / "deep")
 
     homes.empty(scratch, ANN.uid)
 

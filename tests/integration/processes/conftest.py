@@ -1,4 +1,4 @@
-"""A portal and a hub that were taken over, and what they are after."""
+"""A portal, a hub and a worker that were taken over, and what they are after."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 import services
 from integration.gateway.gateways import runtime_for
 from integration.processes import hubs as hub
+from integration.processes import presses as press
 from integration.processes.portals import (
     IMPORTS,
     NOTEBOOK,
@@ -31,7 +32,8 @@ from swap import homes, ports
 from swap import runtime as runtimes
 from swap.launch import running
 from swap.launch.limits import find, whose
-from swap.processes import handed_hub, handed_web
+from swap.processes import handed_hub, handed_web, handed_worker
+from swap.runtime import Runtime
 from swap.settings import load
 
 
@@ -136,8 +138,8 @@ def hub_state() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def hub_made(hub_state: Path, module_database: services.Database) -> Iterator[dict[str, Any]]:
-    """What its warden is planned to do."""
+def hub_here(hub_state: Path, module_database: services.Database) -> Iterator[Runtime]:
+    """Where their processes would find one another."""
     gateway_port, hub_port = ports.free(2)
     here = runtime_for(module_database, hub_state, gateway_port).model_copy(
         update={
@@ -154,9 +156,15 @@ def hub_made(hub_state: Path, module_database: services.Database) -> Iterator[di
         runtimes.ENVIRONMENT: str(hub_state / "runtime.json"),
     }
     os.environ.update(told)
-    yield handed_hub.over(load(hub_state / "swap.toml"), here) | {"known": {**hub.UIDS, hub.ROOT: 0}}
+    yield here
     for name in told:
         os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def hub_made(hub_state: Path, hub_here: Runtime) -> dict[str, Any]:
+    """What their warden is planned to do."""
+    return handed_hub.over(load(hub_state / "swap.toml"), hub_here) | {"known": {**hub.UIDS, hub.ROOT: 0}}
 
 
 @pytest.fixture(scope="module")
@@ -174,5 +182,28 @@ def hubs(hub_made: dict[str, Any], hub_state: Path) -> Iterator[hub.Hubs]:
     for person in hub.UIDS:
         if (server := running.find(hub_state, person)) is not None:
             running.send(server, signal.SIGKILL)
+    for each in known.values():
+        each.close()
+
+
+# ── workers ─────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def press_made(hub_state: Path, hub_here: Runtime) -> dict[str, Any]:
+    """What their warden is planned to do."""
+    return handed_worker.over(load(hub_state / "swap.toml"), hub_here) | {"known": {**hub.UIDS, hub.ROOT: 0}}
+
+
+@pytest.fixture(scope="module")
+def presses(press_made: dict[str, Any]) -> Iterator[press.Presses]:
+    """Workers that were taken over, each with some of its walls down."""
+    known: dict[str, press.Press] = {}
+
+    def one(*weaken: str) -> press.Press:
+        key = "\n".join((press.IMPORTS, *weaken))
+        if key not in known:
+            known[key] = press.Press(press_made, key, press.RUNS)
+        return known[key]
+
+    yield one
     for each in known.values():
         each.close()

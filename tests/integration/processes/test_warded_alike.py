@@ -1,4 +1,4 @@
-"""A portal and a hub that were taken over: what neither can do to others of the machine, and what keeps them from it."""
+"""Portal, hub and worker, taken over: what none can do to others of the machine, and what keeps them from it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a wa
 Ones = Callable[..., TakenOver]
 
 
-@pytest.fixture(scope="module", params=["portals", "hubs"])
+@pytest.fixture(scope="module", params=["portals", "hubs", "presses"])
 def ones(request: pytest.FixtureRequest) -> Ones:
-    """Portals, or hubs, each with some of its walls down."""
+    """Portals, hubs, or workers, each with some of its walls down."""
     made: Ones = request.getfixturevalue(request.param)
     return made
 

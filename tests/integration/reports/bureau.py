@@ -21,6 +21,7 @@ import services
 from integration.gateway.gateways import POLICY, Gateway, Person
 from integration.gateway.gateways import running as gateway_running
 from swap.identity import Principal, Via
+from swap.launch.report import Runs
 from swap.launch.rules import rules
 from swap.notebooks import saving, shown
 from swap.people import service as people
@@ -120,13 +121,14 @@ def working(gateway: Gateway, directory: Path, files: Files | None = None) -> It
     means = Means(
         engine=engine,
         url=gateway.database.url("worker"),
-        rules=rules(gateway.settings, here),
+        begins=Runs(rules(gateway.settings, here)),
         key=here.report_key,
         at_once=2,
         run_seconds=120,
         person_bytes=gateway.settings.keep.person_bytes,
         new_id=new_id,
         files=files,
+        has_memory=lambda: True,
     )
     worker = Worker(means)
     thread = threading.Thread(target=worker.run, name="worker")

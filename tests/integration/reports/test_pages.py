@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 import notebooks
 import saves
-from integration.web.running import PERSON_IDS, Browser, Portal, running, walled
+from integration.web.running import PERSON_IDS, Browser, Portal, running
 from integration.web.test_history import Shelf
 from integration.web.test_sharing import id_of
 from integration.web.test_sharing_outputs import CITIES, POLICY
@@ -26,15 +25,11 @@ from swap.client.checks import Rules
 from swap.db import tables
 from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
-from swap.errors import Problem, Unavailable
-from swap.launch import report as launches
-from swap.launch.model import Seat
-from swap.launch.rules import rules
+from swap.errors import Problem
 from swap.policy.model import Resource
 from swap.query import lineage
 from swap.reports import runs
 from swap.reports.model import Claimed, Outcome
-from swap.settings import Settings
 
 OK, GO, GONE, NO = HTTPStatus.OK, HTTPStatus.SEE_OTHER, HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN
 MONTHLY = {"every": "month", "day": "5", "at": "06:00", "zone": "Europe/Berlin", "missed": "latest", "overlap": "wait"}
@@ -93,6 +88,12 @@ class Filed:
                     insert(report_output).values(run_id=claimed.run.id, name=table, epoch=claimed.epoch, **rows)
                 )
         return claimed
+
+    def run_ids(self) -> list[str]:
+        """Return the ids of its runs, the last first."""
+        with self.portal.database.engine().begin() as conn:
+            wanted = select(report_run.c.id).where(report_run.c.report_id == self.id)
+            return list(conn.scalars(wanted.order_by(report_run.c.due_at.desc())))
 
     def kept(self, column: object) -> object:
         with self.portal.database.engine().begin() as conn:
@@ -330,15 +331,72 @@ def test_the_next_runs_of_what_is_typed_are_told_or_why_it_is_none(it: Filed) ->
     assert "The hour, 25, cannot be read." in it.ann.get(f"{asked}0 25 * * 1").text
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a warden")
-def test_where_people_have_walls_nothing_is_scheduled_and_no_run_starts(
-    database: Database, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    with walled(database, tmp_path_factory.mktemp("walled")) as portal:
-        ann = portal.signed_in()
-        assert ">Reports</a>" not in ann.get("/").text
-        answer = ann.submit("/n/any/report", "/notebooks/upload", **MONTHLY)
-        assert (answer.status_code, "Reports do not run on this SWAP" in answer.text) == (503, True)
-        with pytest.raises(Unavailable):
-            launches.start(rules(portal.settings, portal.runtime), Seat(PERSON_IDS["ann"]), "r", portal.settings.state, (datetime.now(UTC),) * 2, {})  # fmt: skip
-    assert not Settings.model_validate({"state": "/x", "launch": {"isolation": "user"}}).runs_reports
+def test_a_run_that_waits_is_cancelled_by_whom_it_runs_as_and_who_manages_its_notebook(it: Filed) -> None:
+    assert it.does("run").status_code == GO
+    waits = f"runs/{it.run_ids()[0]}/cancel"
+    assert it.does(waits, it.portal.signed_in("bertrand")).status_code == GONE
+    bob = it.shared()
+    assert it.does(waits, bob).status_code == NO
+    assert "Cancel the run" not in bob.get(it.at).text
+    assert "Cancel the run" in it.ann.get(it.at).text
+    assert it.does(waits).status_code == GO
+    page = it.ann.get(it.at).text
+    assert "ann cancelled it." in page
+    assert "Cancel the run" not in page
+    assert it.does(waits).status_code == HTTPStatus.CONFLICT
+    with it.portal.database.engine("worker").begin() as conn:
+        assert runs.claim(conn, datetime.now(UTC)) is None
+    form = {"kind": "person", "whom": PERSON_IDS["bertrand"], "role": "manage", "until": ""}
+    assert it.ann.submit(f"/n/{it.notebook}/share", "/notebooks/upload", **form).status_code == GO
+    assert it.does("run").status_code == GO
+    assert it.does(f"runs/{it.run_ids()[0]}/cancel", bob).status_code == GO
+
+
+def test_what_a_run_may_take_is_said_by_its_person_up_to_what_the_site_lets_it(it: Filed) -> None:
+    assert it.does("limit", it.portal.signed_in("bertrand"), run_minutes="x").status_code == GONE
+    assert it.does("limit", it.shared(), run_minutes="1").status_code == NO
+    for wrong in ("0", "-1", "61", "1e3", "one", "٣"):
+        assert it.does("limit", run_minutes=wrong).status_code == HTTPStatus.BAD_REQUEST
+    assert it.does("limit", run_minutes="30", cell_minutes="2.5").status_code == GO
+    assert (it.kept(report.c.run_seconds), it.kept(report.c.cell_seconds)) == (1800.0, 150.0)
+    assert "after 30 minutes, or 2.5 in one cell" in it.ann.get(it.at).text
+    assert it.does("limit", run_minutes="", cell_minutes="").status_code == GO
+    assert it.kept(report.c.run_seconds) is None
+
+
+def test_a_run_that_failed_in_a_cell_is_resumed_by_its_person(it: Filed) -> None:
+    bob = it.shared()
+    failed = it.run(Outcome(EXECUTED, Problem("Cell 2 of 2 failed: Unavailable."), cell=2))
+    step = f"{failed.removeprefix(f'{it.at}/')}/resume"
+    assert "Resume from cell 2" in it.ann.get(it.at).text
+    assert "Resume from cell 2" not in bob.get(it.at).text
+    assert it.does(step, bob).status_code == NO
+    assert it.does(f"runs/{'0' * 16}/resume").status_code == GONE
+    assert it.does(step).status_code == GO
+    assert it.does(step).status_code == HTTPStatus.CONFLICT, "one waits already"
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(update(report_run).where(report_run.c.resumes.is_not(None)).values(state="done", taken=1, ended_at=datetime.now(UTC)))  # fmt: skip
+    assert "1 result was taken over" in it.ann.get(f"{it.at}/runs/{it.run_ids()[0]}").text
+    done = it.run(Outcome(EXECUTED))
+    assert it.does(f"{done.removeprefix(f'{it.at}/')}/resume").status_code == HTTPStatus.CONFLICT
+
+
+def test_what_a_runs_programs_said_is_for_its_person_alone(it: Filed) -> None:
+    bob = it.shared()
+    run = it.run(Outcome(EXECUTED, memory_bytes=96_000_000, log="a warning of <Berlin>\0"))
+    assert "a warning of &lt;Berlin&gt;·" in it.ann.get(run).text
+    page = bob.get(run).text
+    assert "96 MB of memory" in page
+    assert "a warning of" not in page
+
+
+def test_runs_of_the_last_weeks_stand_in_a_calendar_where_there_are_more_than_a_month_has(it: Filed) -> None:
+    assert 'class="cal"' not in it.ann.get(it.at).text
+    with it.portal.database.engine().begin() as conn:
+        conn.execute(update(report).where(report.c.id == it.id).values(schedule="day 06:00"))
+    it.run(Outcome(EXECUTED, Problem("Cell 1 of 2 failed."), cell=1))
+    it.run(Outcome(EXECUTED))
+    page = it.ann.get(it.at).text
+    assert page.count('role="cell"') == 35
+    assert re.search(r'class="today fl".*?aria-label="failed".*?2 runs', page, re.DOTALL)
+    assert "usually" in page

@@ -261,7 +261,7 @@ def test_a_due_time_that_comes_is_run_by_itself(it: Bureau) -> None:
 
 def _kernel(it: Bureau, run_id: str) -> int:
     """Return the process of a run's kernel, once a cell of it runs."""
-    folder = Path(it.directory / "runs" / f"{run_id}-1" / "work")
+    folder = Path(it.directory / "runs" / f"{run_id}-1" / "home")
     until((folder / "pid").exists)
     until((folder / "pid").read_text)
     return int((folder / "pid").read_text())

@@ -79,6 +79,7 @@ def test_what_version_2_is_told():
         "memory.max": "2000000000",
         "memory.swap.max": "0",
         "cpu.max": "150000 100000",
+        "cpu.weight": "100",
         "pids.max": "300",
     }
 
@@ -90,7 +91,7 @@ def test_what_version_1_is_told():
             "memory.limit_in_bytes": "2000000000",
             "memory.memsw.limit_in_bytes": "2000000000",
         },
-        "cpu": {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"},
+        "cpu": {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000", "cpu.shares": "1024"},
         "pids": {"pids.max": "300"},
     }
 
@@ -111,3 +112,9 @@ def test_a_persons_group_is_read_where_it_was_made(tmp_path):
 
 def test_version_2_has_one_directory_for_all(tmp_path):
     assert GroupsV2(tmp_path, frozenset()).group("pannaaaaaa").places == {"": tmp_path / "people" / "pannaaaaaa"}
+
+
+def test_what_can_wait_has_a_fifth_of_the_processors_where_everybody_wants_all() -> None:
+    waits = Limits(memory_bytes=2_000_000_000, cpus=1.5, processes=300, weight=20)
+    assert limits.values_v1(waits)["cpu"]["cpu.shares"] == "204"
+    assert limits.values_v2(waits)["cpu.weight"] == "20"

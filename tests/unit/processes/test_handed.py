@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swap.processes import handed, handed_hub, handed_web
+from swap.processes import handed, handed_hub, handed_web, handed_worker
 from swap.settings import Settings, groups
 
 SITE = {
@@ -120,3 +120,13 @@ def test_the_hub_is_told_the_same_but_for_where_what_is_said_of_people_lies(monk
     environment = handed_hub._environment(settings, files)
     assert environment["DIRECTORY"] == "of the directory"
     assert "STORE" not in environment
+
+
+def test_the_worker_is_told_how_reports_run_and_how_much_is_kept_and_nothing_else() -> None:
+    settings = Settings.model_validate(SITE | {"reports": {"at_once": 7}, "keep": {"person_bytes": 5_000_000}})
+
+    told = handed_worker._settings(settings)
+
+    assert told.keys() == {"state", "reports", "keep"}
+    read = Settings.model_validate(told)
+    assert (read.reports, read.keep) == (settings.reports, settings.keep)

@@ -159,10 +159,6 @@ class Taking:
     """One run of it."""
 
     def __init__(self, settings: Settings, here: Runtime, say: Callable[[str], None]) -> None:
-        if not settings.runs_reports:
-            raise Unavailable(
-                Problem("Reports do not run on this SWAP.", why="People's programs are behind walls here.")
-            )
         if settings.reports.files is None:
             raise Invalid(
                 Problem(

@@ -1,0 +1,100 @@
+"""What people do with a report's runs: go on from one that failed, cancel one, say what one may take; their times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, time
+from typing import Final
+
+from sqlalchemy import Connection
+
+from swap import audit
+from swap.errors import Conflict, Forbidden, Problem
+from swap.identity import Principal
+from swap.people import service as people
+from swap.reports import owners, queue, service, store, trend
+from swap.reports.events import ReportLimited, ReportRunCancelled
+from swap.reports.model import Run, new_run
+from swap.reports.service import Looked
+from swap.reports.trend import Day, Trend
+
+CALENDAR: Final = 2_000
+"""Runs of a calendar, the last ones."""
+TIMED: Final = 30
+"""Runs whose time is shown."""
+
+
+def doing(conn: Connection, looked: Looked, now: datetime) -> tuple[list[list[Day]], Trend | None]:
+    """Return a calendar of a report's runs, and how long they take."""
+    zone = looked.report.schedule.zone
+    since = datetime.combine(trend.first_day(now, zone), time(), zone)
+    runs_of = store.runs_since(conn, looked.report.id, since, CALENDAR)
+    return trend.calendar(runs_of, now, zone), trend.trend(store.last_done(conn, looked.report.id, TIMED))
+
+
+def go_on(
+    conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime, new_id: Callable[[], str]
+) -> Run:
+    """Let a report run about the period of a run that failed, with what that one's queries had for an answer.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
+    report = service.mine(conn, person, report_id, now)
+    failed = service.run_of_report(conn, report, run_id)
+    if not failed.may_resume:
+        raise Conflict(Problem("This run did not fail in a cell.", todo="Run the report now instead."))
+    queue.resumed(conn, failed.id)
+    run = replace(new_run(new_id(), report, now, failed.period, person.id), parameters=failed.parameters)
+    return service.ask(conn, person, report, replace(run, resumes=failed.id))
+
+
+def cancel(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
+    """End a run that waits or goes on; whom it runs as may, and who manages the notebook.
+
+    Raises NotFound, Forbidden, and Conflict for one that has ended.
+    """
+    looked = service.look(conn, person, report_id, now)
+    if not owners.may_pause(looked, person):
+        raise Forbidden(
+            Problem(
+                "You may not cancel runs of this report.",
+                why="Its person may, and who may manage its notebook.",
+                todo=f"Ask {looked.opened.kept.owner}.",
+            )
+        )
+    run = service.run_of(conn, looked, run_id)
+    if not queue.cancel(conn, run.id, Problem(f"{person.name} cancelled it."), now):
+        raise Conflict(Problem("This run has ended already.", todo="Look at its page."))
+    # Its queries end with it, and whoever runs it hears of it.
+    people.look_again(conn, looked.report.person_id)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunCancelled(person_id=person.id, via=person.via, report_id=report_id, run_id=run.id))
+
+
+def limit(
+    conn: Connection,
+    person: Principal,
+    report_id: str,
+    run_seconds: float | None,
+    cell_seconds: float | None,
+    now: datetime,
+) -> None:
+    """Say what a run of a report may take, and a cell; None is what the site lets it.  Raises NotFound, Forbidden."""
+    report = service.mine(conn, person, report_id, now)
+    store.change(conn, report.id, run_seconds=run_seconds, cell_seconds=cell_seconds)
+    audit.record(
+        conn,
+        ReportLimited(
+            person_id=person.id,
+            via=person.via,
+            report_id=report.id,
+            run_seconds=run_seconds or 0,
+            cell_seconds=cell_seconds or 0,
+        ),
+    )
+
+
+def log(conn: Connection, person: Principal, looked: Looked, run: Run) -> str:
+    """Return the end of what a run's programs said: to its person alone, for it may be of what was read."""
+    return store.log(conn, run.id) if looked.report.person_id == person.id else ""

@@ -1,0 +1,142 @@
+"""Where people have walls: a real worker, behind its own, has a report run behind those of its person."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+from sqlalchemy import select
+
+import notebooks
+import saves
+from integration.hub.conftest import House, build, demolish
+from integration.reports.bureau import OVER
+from swap.db.embedded import EmbeddedPostgres
+from swap.db.tables import system_user
+from swap.identity import Principal, Via
+from swap.notebooks import saving, shown
+from swap.people import service as people
+from swap.people.ids import new_person_id
+from swap.reports import service, store
+from swap.reports.model import Missed, Overlap, Run, RunState
+from swap.reports.schedule import Schedule
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
+
+CELL = """
+import json, os, swap
+def descriptors(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError as error:
+        return error.strerror
+home = os.path.expanduser("~")
+print(json.dumps({"uid": os.getuid(), "home": home, "there": os.listdir(home), "homes": os.listdir("/home"),
+    "one": int(swap.sql("SELECT 1 AS one").df()["one"][0]), "period": swap.period.start.isoformat(),
+    "nice": os.nice(0), "of_run": descriptors(os.getppid()), "own": descriptors(os.getpid()),
+    "stdin": os.readlink("/proc/self/fd/0")}))
+"""
+
+
+@pytest.fixture(scope="module")
+def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
+    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
+    try:
+        made.start("gateway", "worker")
+        yield made
+    finally:
+        demolish(made)
+
+
+@pytest.fixture(scope="module")
+def ann(house: House) -> Principal:
+    """Somebody with a home, who has signed out."""
+    with house.database.engine().begin() as conn:
+        made = people.ensure_person(conn, "ann", "ann", ("analysts",), lambda: new_person_id(secrets.token_bytes))
+    home = house.runtime.homes / made.id
+    home.mkdir(mode=0o700)
+    (home / "notes").write_text("of ann", encoding="utf-8")
+    return Principal(made.id, "ann", made.groups, Via.PORTAL)
+
+
+def new_id() -> str:
+    return secrets.token_hex(10)
+
+
+def ask(house: House, ann: Principal, cell: str, path: str) -> tuple[str, str]:
+    """Save a notebook, and let it run as a report; return the report's id and the run's."""
+    now = datetime.now(UTC)
+    with house.database.engine().begin() as conn:
+        document = notebooks.notebook(notebooks.code(cell))
+        head = saving.save(conn, house.settings.policy, ann, saves.sent(document, path=path), now, new_id)
+        made = service.schedule(
+            conn, ann, head.notebook_id, Schedule.read("month 1 06:00", "UTC"), Missed.LATEST, Overlap.WAIT, now, new_id
+        )
+        return made.id, service.run_now(conn, ann, made.id, now, new_id).id
+
+
+def found(house: House, run_id: str) -> Run:
+    with house.database.engine().connect() as conn:
+        run = store.run(conn, run_id)
+    assert run is not None
+    return run
+
+
+def of_person(house: House, ann: Principal) -> list[int]:
+    """Return the processes of a person's."""
+    with house.database.engine().connect() as conn:
+        uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
+    return [each.pid for each in psutil.process_iter(["uids"]) if each.info["uids"] and each.info["uids"].real == uid]
+
+
+def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house: House, ann: Principal) -> None:
+    report_id, run_id = ask(house, ann, CELL, "report.ipynb")
+    house.wait_until(lambda: found(house, run_id).state in OVER, 120)
+    now, policy = datetime.now(UTC), house.settings.policy
+    with house.database.engine().begin() as conn:
+        run = found(house, run_id)
+        assert (run.state, run.said) == (RunState.DONE, None), house.log("worker")
+        seen = service.see(conn, policy, ann, service.look(conn, ann, report_id, now), run, now)
+        cells = json.loads(shown.written(conn, seen))["cells"]
+        uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
+    told = json.loads(cells[0]["outputs"][-1]["text"])
+    assert (told["uid"], told["home"], told["homes"]) == (uid, f"/home/{ann.id}", [ann.id])
+    assert "notes" not in told["there"]
+    assert (told["one"], told["nice"]) == (1, 10)
+    assert told["of_run"] == "Permission denied", "the run's program has the socket on which it answers"
+    assert told["own"] > 0, "the control"
+    assert not told["stdin"].startswith("socket:")
+    assert datetime.fromisoformat(told["period"]) == run.period.start
+    assert not list((house.state / "runs").glob("*"))
+
+
+def test_the_worker_is_a_system_user_of_its_own(house: House) -> None:
+    warden = psutil.Process(house.processes["worker"].pid)
+    (worker,) = [each for each in warden.children() if "swap.processes.serving_worker" in each.cmdline()]
+    assert set(worker.uids()) == {house.settings.launch.worker_uid}
+    assert set(warden.uids()) == {0}
+    assert worker.children() == []
+
+
+def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is_cancelled_ends(
+    house: House, ann: Principal
+) -> None:
+    report_id, run_id = ask(house, ann, "while True:\n    pass", "forever.ipynb")
+    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    house.kill("worker", signal.SIGTERM)
+    assert of_person(house, ann) == []
+    given_back = found(house, run_id)
+    assert (given_back.state, given_back.failures) == (RunState.WAITING, 0)
+    house.start("worker")
+    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    with house.database.engine("web").begin() as conn:
+        service.cancel(conn, ann, report_id, run_id, datetime.now(UTC))
+    house.wait_until(lambda: of_person(house, ann) == [])
+    house.wait_until(lambda: not list((house.state / "runs").glob("*")))
+    assert found(house, run_id).state is RunState.CANCELLED
