@@ -162,7 +162,10 @@ def with_period(batches: Iterable[pa.RecordBatch], period: Interval, schema: pa.
 def write(
     engine: Engine, root: Path, begun: Begun, rows: int, file: Iterable[bytes], person: Principal, now: datetime
 ) -> None:
-    """Keep a file of rows, whole; from then on it is what the run wrote of this table.  Raises OSError."""
+    """Keep a file of rows, whole; from then on it is what the run wrote of this table.
+
+    Raises OSError, and NotSignedIn where the claim has ended meanwhile: what is done is not changed.
+    """
     directory = root / begun.directory
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = directory / f".{os.urandom(8).hex()}"
@@ -173,34 +176,50 @@ def write(
             written.flush()
             os.fsync(written.fileno())
             size = written.tell()
-        draft.replace(directory / ROWS)
-    except BaseException:
+        with engine.begin() as conn:
+            if not table_store.goes_on(conn, begun.run_id, begun.epoch):
+                raise NotSignedIn(Problem("This run is over. Nothing was written."))
+            draft.replace(directory / ROWS)
+            # The database keeps for certain that they are there; so must the disk.
+            for above in (directory, *directory.parents[:2], root):
+                _sync(above)
+            _record(conn, begun, rows, size, person, now)
+    finally:
         draft.unlink(missing_ok=True)
-        raise
-    with engine.begin() as conn:
-        table_store.put(
-            conn,
-            begun.run_id,
-            begun.name,
-            begun.epoch,
+
+
+def _sync(directory: Path) -> None:
+    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _record(conn: Connection, begun: Begun, rows: int, size: int, person: Principal, now: datetime) -> None:
+    table_store.put(
+        conn,
+        begun.run_id,
+        begun.name,
+        begun.epoch,
+        rows=rows,
+        size_bytes=size,
+        schema=history.arrow_schema(dict(zip(begun.schema.names, begun.schema.types, strict=True))),
+        key=begun.key,
+        now=now,
+    )
+    audit.record(
+        conn,
+        ReportTableWritten(
+            person_id=person.id,
+            via=person.via,
+            report_id=begun.of.report_id,
+            run_id=begun.run_id,
+            table=tables.spoken(begun.of.owner, begun.name),
             rows=rows,
-            size_bytes=size,
-            schema=history.arrow_schema(dict(zip(begun.schema.names, begun.schema.types, strict=True))),
-            key=begun.key,
-            now=now,
-        )
-        audit.record(
-            conn,
-            ReportTableWritten(
-                person_id=person.id,
-                via=person.via,
-                report_id=begun.of.report_id,
-                run_id=begun.run_id,
-                table=tables.spoken(begun.of.owner, begun.name),
-                rows=rows,
-                bytes=size,
-            ),
-        )
+            bytes=size,
+        ),
+    )
 
 
 def tidy(engine: Engine, root: Path) -> None:

@@ -127,10 +127,16 @@ def writing(conn: Connection, run_id: str) -> Writing | None:
     return None if row is None else Writing(row.person_id, row.name, row.id, Interval(row.period_start, row.period_end))
 
 
+def goes_on(conn: Connection, run_id: str, epoch: int) -> bool:
+    """Tell whether a claim holds its run."""
+    running = (_run.id == run_id, _run.epoch == epoch, _run.state == RunState.RUNNING.value)
+    return bool(conn.scalar(select(exists().where(*running))))
+
+
 def take(conn: Connection, person_id: str, name: str, report_id: str) -> bool:
     """Let a report write the table of this name; tell whether it may: another report's it is as long as that wrote it.
 
-    What only a run has written that failed is nobody's.
+    What only a run has written that failed is nobody's, and so is what a report wrote that runs as somebody else now.
     """
     of = report_table.c
     here = (of.person_id == person_id, of.name == name)
@@ -141,8 +147,9 @@ def take(conn: Connection, person_id: str, name: str, report_id: str) -> bool:
     if holder == report_id:
         return True
     over = (RunState.FAILED.value, RunState.REFUSED.value, RunState.LEFT.value)
-    wrote = _run.report_id == holder, _output.name == name, _run.state.not_in(over)
-    if conn.scalar(select(exists(select(_output.run_id).select_from(_WRITTEN).where(*wrote)))):
+    wrote = _run.report_id == holder, _output.name == name, _run.state.not_in(over), report.c.person_id == person_id
+    of_person = _WRITTEN.join(report, report.c.id == _run.report_id)
+    if conn.scalar(select(exists(select(_output.run_id).select_from(of_person).where(*wrote)))):
         return False
     conn.execute(update(report_table).where(*here).values(report_id=report_id))
     return True

@@ -179,9 +179,10 @@ def test_a_run_writes_a_result_table_of_which_nobody_finds_a_file(warded: Warded
     token = runs.token(warded.gateway.runtime.report_key, claimed, office.now, 60).value
     with ann.client() as client:
         client.headers["authorization"] = f"Bearer {token}"
-        upload = client.post("/v1/uploads", content=_arrow(ALL_KINDS)).json()["id"]
-        said = {"name": "numbers", "upload": upload, "key": ["a"]}
-        assert client.post("/v1/outputs", json=said).json()["rows"] == 2
+        for name, table in (("numbers", ALL_KINDS), ("none", ALL_KINDS.slice(0, 0))):
+            upload = client.post("/v1/uploads", content=_arrow(table)).json()["id"]
+            said = {"name": name, "upload": upload, "key": ["a"]}
+            assert client.post("/v1/outputs", json=said).json()["rows"] == table.num_rows
     with warded.gateway.database.engine("worker").begin() as conn:
         runs.finish(conn, claimed, Outcome(None), office.now)
     with warded.gateway.database.engine("owner").begin() as conn:
@@ -189,12 +190,13 @@ def test_a_run_writes_a_result_table_of_which_nobody_finds_a_file(warded: Warded
 
     asked = f"SELECT a FROM reports.{office.person.name}.numbers ORDER BY a"
     assert ann.rows(asked) == [(7,), (8,)]
+    assert ann.rows(asked.replace("numbers", "none")) == []
     whole = ann.sql(asked.replace("SELECT a", "SELECT *"))
     read = [{**row, "long": row["long"] and timedelta(hours=int(row["long"][:2]))} for row in whole.to_pylist()]
     assert [{name: row[name] for name in ALL_KINDS.column_names} for row in read] == ALL_KINDS.to_pylist()
 
     launch = warded.gateway.settings.launch
-    (file,) = (warded.state / "tables").rglob("*.parquet")
+    file, _ = (warded.state / "tables").rglob("*.parquet")
     assert [_reads(uid, file) for uid in (launch.gateway_uid, launch.first_uid, launch.combiners_uid)] == [
         True,
         False,

@@ -32,7 +32,7 @@ from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.policy.model import Resource
 from swap.query import lineage
-from swap.reports import outputs, owners, runs, service, tables
+from swap.reports import outputs, owners, runs, service, table_store, tables
 from swap.reports.model import Claimed, Outcome, RunState
 from swap.reports.results import Results
 
@@ -170,14 +170,20 @@ def test_what_is_held_counts_once_it_is_released(desk: Desk) -> None:
     assert desk.parts() == (part,)
 
 
-def test_what_an_older_claim_writes_counts_for_nothing_whenever_it_comes(desk: Desk) -> None:
+def test_what_an_older_claim_writes_or_one_that_has_ended_is_refused(desk: Desk) -> None:
     slept = desk.due()
     desk.office.later(seconds=61)
     other = desk.office.claimed()
     part = desk.writes(other)
-    desk.writes(slept)
+    with pytest.raises(NotSignedIn, match="over"):
+        desk.writes(slept)
     desk.ends(other)
     assert desk.parts() == (part,)
+    (file,) = desk.root.glob("*/readers/*/*")
+    before = file.stat()
+    with pytest.raises(NotSignedIn, match="over"):
+        desk.writes(other)
+    assert file.stat().st_mtime_ns == before.st_mtime_ns, "an edition is not changed"
 
 
 def test_a_run_that_writes_a_table_twice_has_written_it_once(desk: Desk) -> None:
@@ -262,6 +268,10 @@ def test_a_table_keeps_its_name_and_rows_when_its_report_runs_as_somebody_else(d
     assert one != two
     assert desk.parts(other) == mine.parts(other) == (two,)
     assert len(list(desk.root.glob(f"{claimed.report.id}/readers/*"))) == 2
+    with desk.office.database.engine("gateway").begin() as conn:
+        again_mine = desk.office.schedule("hour 00:20").id
+        assert table_store.take(conn, desk.office.person.id, "readers", again_mine), "the name is free again"
+        assert not table_store.take(conn, other.id, "readers", again_mine), "the control"
 
 
 # ── What can be written ─────────────────────────────────────────────────────────────────────────────
