@@ -42,6 +42,7 @@ _GOES_ON = exists().where(
 _HELD_BACK: Final = Turn.FIRST_HELD - Turn.FIRST
 """Between the turn of a run and the one that it has while its report is paused."""
 _COMES = _run.turn < Turn.FIRST_HELD.value
+_WAITS = _run.state.in_((RunState.DATA.value, RunState.LATE.value, RunState.WAITING.value))
 _HELD = (
     select(
         report,
@@ -100,7 +101,7 @@ def change(conn: Connection, report_id: str, **values: Any) -> None:
     if values.get("state") == State.PAUSED.value:
         _hold_back(conn, report_id)
     elif "state" in values:
-        held = _run.report_id == report_id, _run.ended_at.is_(None), ~_COMES
+        held = _run.report_id == report_id, _WAITS, ~_COMES
         conn.execute(update(report_run).where(*held).values(turn=_run.turn - _HELD_BACK))
     tell_workers(conn)
 
@@ -108,7 +109,7 @@ def change(conn: Connection, report_id: str, **values: Any) -> None:
 def _hold_back(conn: Connection, report_id: str) -> None:
     """Let what was due, or asked for with others, not come."""
     by_itself = _run.asked_by.is_not(None) & _run.batch.is_(None)
-    open_ = _run.report_id == report_id, _run.ended_at.is_(None), _COMES, ~by_itself
+    open_ = _run.report_id == report_id, _WAITS, _COMES, ~by_itself
     # Whoever claims one holds it first and the report then, and sees there that it is paused.
     free = list(conn.scalars(select(_run.id).where(*open_).with_for_update(skip_locked=True)))
     conn.execute(update(report_run).where(_run.id.in_(free)).values(turn=_run.turn + _HELD_BACK))
@@ -309,7 +310,7 @@ def take(conn: Connection, run_id: str, version: int, parameters: Mapping[str, V
 
 def hold_back(conn: Connection, run: Run, epoch: int) -> None:
     """Let a claimed run wait until its paused report goes on."""
-    end(conn, run.id, epoch, RunState.WAITING, turn=run.turn % _HELD_BACK + _HELD_BACK, started_at=None)
+    end(conn, run.id, epoch, RunState.WAITING, turn=run.turn + _HELD_BACK, started_at=None)
 
 
 def put_digest(conn: Connection, run_id: str, digest: str) -> None:
