@@ -131,8 +131,7 @@ def end(conn: Connection, run_id: str, epoch: int, state: RunState, **values: An
 
 def hold_back(conn: Connection, run: Run, epoch: int) -> None:
     """Let a claimed run wait until its paused report goes on."""
-    turn = run.turn % store.HELD_BACK + store.HELD_BACK
-    end(conn, run.id, epoch, RunState.WAITING, turn=turn, started_at=None)
+    end(conn, run.id, epoch, RunState.WAITING, turn=run.turn + store.HELD_BACK, started_at=None)
 
 
 def gives_way(conn: Connection, now: datetime) -> bool:

@@ -74,6 +74,7 @@ _KEPT = (
 HELD_BACK: Final = Turn.FIRST_HELD - Turn.FIRST
 """Between the turn of a run and the one that it has while its report is paused."""
 COMES = _run.turn < Turn.FIRST_HELD.value
+_WAITS = _run.state.in_((RunState.DATA.value, RunState.LATE.value, RunState.WAITING.value))
 HELD = (
     select(
         report,
@@ -135,7 +136,7 @@ def change(conn: Connection, report_id: str, **values: Any) -> None:
     if values.get("state") == State.PAUSED.value:
         _hold_back(conn, report_id)
     elif "state" in values:
-        held = _run.report_id == report_id, _run.ended_at.is_(None), ~COMES
+        held = _run.report_id == report_id, _WAITS, ~COMES
         conn.execute(update(report_run).where(*held).values(turn=_run.turn - HELD_BACK))
     tell_workers(conn)
 
@@ -156,7 +157,7 @@ def unowned(conn: Connection, begins: int, limit: int) -> list[Held]:
 def _hold_back(conn: Connection, report_id: str) -> None:
     """Let what was due, or asked for with others, not come."""
     by_itself = _run.asked_by.is_not(None) & _run.batch.is_(None)
-    open_ = _run.report_id == report_id, _run.ended_at.is_(None), COMES, ~by_itself
+    open_ = _run.report_id == report_id, _WAITS, COMES, ~by_itself
     # Whoever claims one holds it first and the report then, and sees there that it is paused.
     free = list(conn.scalars(select(_run.id).where(*open_).with_for_update(skip_locked=True)))
     conn.execute(update(report_run).where(_run.id.in_(free)).values(turn=_run.turn + HELD_BACK))
