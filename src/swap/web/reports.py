@@ -61,7 +61,8 @@ def page(portal: Portal, visit: Visit) -> Response:
         about = report_runs.about(portal, visit, conn, looked, editions)
         shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
         mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
-        goes_to = delivering.recipients(conn, looked.report) if owners.may_pause(looked, visit.person) else []
+        may_pause = owners.may_pause(looked, visit.person)
+        goes_to = delivering.recipients(conn, looked.report) if may_pause else []
         weeks, took = running.doing(conn, looked, visit.now)
         seen = None
         if readable:
@@ -80,7 +81,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         table_page=_page_of,
         ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
         mine=looked.report.person_id == visit.person.id,
-        pauses=owners.may_pause(looked, visit.person),
+        may_pause=may_pause,
         takes_over=owners.may_take_over(looked, visit.person),
         mailed=mailed,
         goes_to=goes_to,
@@ -118,7 +119,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         run=found,
         log=log,
         mine=looked.report.person_id == visit.person.id,
-        may_cancel=owners.may_pause(looked, visit.person),
+        may_pause=owners.may_pause(looked, visit.person),
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),
     )
 

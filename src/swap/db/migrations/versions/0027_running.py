@@ -11,7 +11,7 @@ down_revision = "0026"
 branch_labels = None
 depends_on = None
 
-_STATES = "state in ('waiting','running','done','failed','refused','left'{})"
+_STATES = "state in ('data','late','waiting','running','done','failed','refused','left'{})"
 _OF_RUNS = (
     ("resumes", sa.Text()),
     ("waits_for", postgresql.ARRAY(sa.Text())),
