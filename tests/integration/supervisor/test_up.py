@@ -249,7 +249,7 @@ def test_runtime_and_secrets_are_private(first: Start) -> None:
     site = first()
     private = [first.state / "runtime.json", *(first.state / "secrets").iterdir()]
     assert all(path.stat().st_mode & 0o077 == 0 for path in private)
-    for name in ("homes", "spool", "logs", "secrets", "traefik"):
+    for name in ("homes", "spool", "tables", "logs", "secrets", "traefik"):
         assert (first.state / name).stat().st_mode & 0o077 == 0
     passwords = [path.read_text() for path in (first.state / "secrets").glob("postgres-*")]
     assert len(passwords) == 6
