@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from swap.errors import Problem, SwapError
-from swap.launch.report import Begins, Ended
+from swap.errors import Problem, SwapError, Unavailable
+from swap.launch.report import Begins, Ended, Going
 from swap.people.tokens import Token
 from swap.reports.model import Claimed, Outcome
 
@@ -81,7 +81,18 @@ def execute(
             with contextlib.suppress(SwapError, OSError):
                 going.end()
             return None
-        return _outcome(answer, going.end())
+        return _outcome(answer, _ended(going, answer))
+
+
+def _ended(going: Going, answer: bytes) -> Ended:
+    """End a run.  Raises SwapError, OSError for one that never ran."""
+    try:
+        return going.end()
+    except Unavailable:
+        # Where it left much, that takes long to take away: what it answered counts all the same.
+        if not answer:
+            raise
+        return Ended("")
 
 
 def _exchange(channel: socket.socket, told: bytes, seconds: float, watch: Watch) -> bytes | None:

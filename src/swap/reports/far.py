@@ -18,8 +18,8 @@ from swap.walls.errands import Asker
 
 RUN: Final = "run"
 """Begin the run of that person and claim; it ends when whoever asked lets go, and the answer is what it left."""
-_SECONDS: Final = 60.0
-"""More than a run takes to end: its disk may have to be opened before it begins."""
+_SECONDS: Final = 30.0
+"""For a run's end; the worker's lease on it lives longer."""
 _MOST_BYTES: Final = 200_000
 
 

@@ -95,7 +95,6 @@ def respond(
         "admin": session is not None and portal.is_admin(session.principal),
         "now": visit.now,
         "new": _new(portal, visit) if session and not visit.is_part else 0,
-        "reports": True,
         "restarts": restarts.read(portal.settings.state, visit.now),
         "tz": portal.zone,
         "server": values.pop("server", None),

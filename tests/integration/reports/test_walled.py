@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -88,11 +89,20 @@ def found(house: House, run_id: str) -> Run:
     return run
 
 
-def of_person(house: House, ann: Principal) -> list[int]:
-    """Return the processes of a person's."""
+def of_run(house: House, ann: Principal) -> list[psutil.Process]:
+    """Return the processes of a run, once there are some."""
     with house.database.engine().connect() as conn:
         uid = conn.scalar(select(system_user.c.uid).where(system_user.c.person_id == ann.id))
-    return [each.pid for each in psutil.process_iter(["uids"]) if each.info["uids"] and each.info["uids"].real == uid]
+    found: list[psutil.Process] = []
+
+    def some() -> bool:
+        below = psutil.Process(house.processes["worker"].pid).children(recursive=True)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[:] = [each for each in below if each.uids().real == uid]
+        return len(found) > 1
+
+    house.wait_until(some, 120)
+    return found
 
 
 def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house: House, ann: Principal) -> None:
@@ -128,15 +138,15 @@ def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is
     house: House, ann: Principal
 ) -> None:
     report_id, run_id = ask(house, ann, "while True:\n    pass", "forever.ipynb")
-    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    first = of_run(house, ann)
     house.kill("worker", signal.SIGTERM)
-    assert of_person(house, ann) == []
+    assert not any(each.is_running() for each in first)
     given_back = found(house, run_id)
     assert (given_back.state, given_back.failures) == (RunState.WAITING, 0)
     house.start("worker")
-    house.wait_until(lambda: len(of_person(house, ann)) > 1, 120)
+    second = of_run(house, ann)
     with house.database.engine("web").begin() as conn:
         service.cancel(conn, ann, report_id, run_id, datetime.now(UTC))
-    house.wait_until(lambda: of_person(house, ann) == [])
+    assert psutil.wait_procs(second, 60)[1] == []
     house.wait_until(lambda: not list((house.state / "runs").glob("*")))
     assert found(house, run_id).state is RunState.CANCELLED

@@ -60,6 +60,13 @@ class Machine:
         return self.ended
 
 
+class Never(Machine):
+    """One whose end is never heard of."""
+
+    def end(self) -> Ended:
+        raise Unavailable(Problem("There is no disk."))
+
+
 def heard(worker: socket.socket) -> bytes:
     with worker.makefile("rb") as file:
         return file.read()
@@ -192,9 +199,11 @@ def test_a_limit_that_it_met_is_told_and_is_no_reason_to_try_again() -> None:
 
 
 def test_one_that_could_not_be_started_says_why() -> None:
-    class Never(Machine):
-        def end(self) -> Ended:
-            raise Unavailable(Problem("There is no disk."))
-
     with pytest.raises(Unavailable, match="no disk"):
         run(Never(lambda worker: worker.close()))
+
+
+def test_what_it_answered_counts_also_where_its_end_takes_too_long() -> None:
+    found = run(Never(answering(ANSWER)))
+    assert found is not None
+    assert (found.document, found.problem) == ({"cells": []}, None)
