@@ -143,6 +143,7 @@ def finish(
 
     Raises LimitExceeded where what was executed is too large, or there is no room for it in `most_bytes`.
     """
+    store.hold_run(conn, claimed.run.id)
     held = store.find(conn, claimed.report.id, hold=True)
     if held is None:
         return None

@@ -288,6 +288,11 @@ def claim(conn: Connection, now: datetime, lease_until: datetime) -> tuple[Run, 
     return as_run(row), row.epoch
 
 
+def hold_run(conn: Connection, run_id: str) -> None:
+    """Hold a run before its report, as whoever claims it does, so that neither waits for the other."""
+    conn.execute(select(_run.id).where(_run.id == run_id).with_for_update())
+
+
 def renew(conn: Connection, run_id: str, epoch: int, lease_until: datetime) -> bool:
     """Renew the lease of a run; tell whether it is still held in this epoch, and its report has not ended."""
     ours = _run.id == run_id, _run.epoch == epoch, _run.state == RunState.RUNNING.value
