@@ -345,7 +345,7 @@ def test_a_run_that_waits_is_cancelled_by_whom_it_runs_as_and_who_manages_its_no
     assert "Cancel the run" not in page
     assert it.does(waits).status_code == HTTPStatus.CONFLICT
     with it.portal.database.engine("worker").begin() as conn:
-        assert runs.claim(conn, datetime.now(UTC)) is None
+        assert not runs.claim(conn, datetime.now(UTC))
     form = {"kind": "person", "whom": PERSON_IDS["bertrand"], "role": "manage", "until": ""}
     assert it.ann.submit(f"/n/{it.notebook}/share", "/notebooks/upload", **form).status_code == GO
     assert it.does("run").status_code == GO

@@ -15,7 +15,7 @@ from integration.reports.bureau import Bureau, until
 from integration.reports.test_worker import FOREVER, _kernel, printed
 from services import Database
 from swap.db.tables import query_run
-from swap.reports import service
+from swap.reports import running
 from swap.reports.model import Run, RunState
 
 VIEWS = "import swap\nfrom swap.errors import Unavailable\nimport pathlib"
@@ -71,7 +71,7 @@ def test_a_run_that_resumes_another_takes_its_results_for_the_same_question_alon
     assert (failed.state, failed.cell) == (RunState.FAILED, 3)
     back.touch()
     with it.database.engine("web").begin() as conn:
-        resumed = service.go_on(conn, it.who, report.id, failed.id, datetime.now(UTC), bureau.new_id)
+        resumed = running.go_on(conn, it.who, report.id, failed.id, datetime.now(UTC), bureau.new_id)
     run = it.ended(resumed.id)
     assert (run.state, run.taken, run.period) == (RunState.DONE, 1, failed.period)
     with it.database.engine("owner").connect() as conn:
@@ -82,7 +82,7 @@ def test_a_run_that_resumes_another_takes_its_results_for_the_same_question_alon
 def test_a_cell_that_takes_longer_than_its_person_lets_it_ends_the_run(it: Bureau) -> None:
     report = it.schedule(FOREVER)
     with it.database.engine("web").begin() as conn:
-        service.limit(conn, it.who, report.id, None, 1.0, datetime.now(UTC))
+        running.limit(conn, it.who, report.id, None, 1.0, datetime.now(UTC))
     run = it.ended(it.ask(report))
     assert run.said is not None
     assert (run.state, run.cell, run.said.title) == (RunState.FAILED, 1, "Cell 1 of 1 took longer than a cell may.")
@@ -93,7 +93,7 @@ def test_a_run_that_is_cancelled_ends_at_once_with_its_kernel(it: Bureau) -> Non
     run_id = it.ask(report)
     kernel = _kernel(it, run_id)
     with it.database.engine("web").begin() as conn:
-        service.cancel(conn, it.who, report.id, run_id, datetime.now(UTC))
+        running.cancel(conn, it.who, report.id, run_id, datetime.now(UTC))
     until(lambda: not psutil.pid_exists(kernel) or psutil.Process(kernel).status() == psutil.STATUS_ZOMBIE)
     assert it.run(run_id).state is RunState.CANCELLED
     until(lambda: not list((it.directory / "runs").glob("*")))

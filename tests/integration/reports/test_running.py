@@ -19,7 +19,7 @@ from swap.identity import Principal
 from swap.identity import Run as Claim
 from swap.people import service as people
 from swap.query import resume as resuming
-from swap.reports import runs, service, store
+from swap.reports import queue, running, runs, service, store
 from swap.reports.model import Claimed, Outcome, Run, RunState
 from swap.settings import Limits
 
@@ -49,7 +49,7 @@ def last(office: Office) -> Run:
 
 def cancel(office: Office, run_id: str, who: Principal | None = None) -> None:
     with office.database.engine("web").begin() as conn:
-        service.cancel(conn, who or office.person, office.report.id, run_id, office.now)
+        running.cancel(conn, who or office.person, office.report.id, run_id, office.now)
 
 
 def asked(office: Office, claimed: Claimed, state: str = "done", rows: int = 0, **more: object) -> str:
@@ -124,7 +124,7 @@ def test_the_token_of_a_run_that_was_cancelled_is_worth_nothing(office: Office) 
 def test_a_report_takes_what_its_person_says_and_never_more_than_the_site_lets_it(office: Office) -> None:
     assert office.report.seconds(3600) == 3600
     with office.database.engine("web").begin() as conn:
-        service.limit(conn, office.person, office.report.id, 600.0, 60.0, office.now)
+        running.limit(conn, office.person, office.report.id, 600.0, 60.0, office.now)
     report = office.claimed().report
     assert (report.seconds(3600), report.seconds(300), report.cell_seconds) == (600, 300, 60)
 
@@ -150,9 +150,9 @@ def test_what_a_run_took_is_kept_with_it_and_its_log_is_not_among_it(office: Off
     assert (run.row_count, run.taken, run.memory_bytes) == (42, 1, 1_000)
     with office.database.engine("web").begin() as conn:
         looked = service.look(conn, office.person, office.report.id, office.now)
-        said = service.log(conn, office.person, looked, run)
+        said = running.log(conn, office.person, looked, run)
         other = replace(office.person, id="pzzzzzzzzz")
-        assert service.log(conn, other, looked, run) == ""
+        assert running.log(conn, other, looked, run) == ""
     assert (len(said), said[-4:]) == (runs.LOG_LENGTH, "·end")
 
 
@@ -225,7 +225,7 @@ def test_an_error_in_a_cell_waits_for_nothing(office: Office) -> None:
 def test_a_run_gives_way_to_people_whose_servers_start_but_not_for_ever(office: Office) -> None:
     def gives_way() -> bool:
         with office.database.engine("worker").begin() as conn:
-            return store.gives_way(conn, office.now)
+            return queue.gives_way(conn, office.now)
 
     def starts() -> None:
         with office.database.engine("hub").begin() as conn:

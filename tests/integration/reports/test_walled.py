@@ -24,7 +24,7 @@ from swap.identity import Principal, Via
 from swap.notebooks import saving, shown
 from swap.people import service as people
 from swap.people.ids import new_person_id
-from swap.reports import service, store
+from swap.reports import running, service, store
 from swap.reports.model import Missed, Overlap, Run, RunState
 from swap.reports.schedule import Schedule
 
@@ -146,7 +146,7 @@ def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is
     house.start("worker")
     second = of_run(house, ann)
     with house.database.engine("web").begin() as conn:
-        service.cancel(conn, ann, report_id, run_id, datetime.now(UTC))
+        running.cancel(conn, ann, report_id, run_id, datetime.now(UTC))
     assert psutil.wait_procs(second, 60)[1] == []
     house.wait_until(lambda: not list((house.state / "runs").glob("*")))
     assert found(house, run_id).state is RunState.CANCELLED
