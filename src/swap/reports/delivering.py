@@ -24,7 +24,7 @@ from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.people import service as people
 from swap.reports import delivery_store as store
-from swap.reports import hooks, service
+from swap.reports import edition_store, hooks, service
 from swap.reports import store as reports
 from swap.reports.delivery_store import Call, Posted, Recipient
 from swap.reports.events import ReportRecipientAdded, ReportRecipientRemoved, ReportWebhookChanged
@@ -59,7 +59,7 @@ class Letter:
 # ── When a run ends ─────────────────────────────────────────────────────────────────────────────────
 def deliver(conn: Connection, report: Report, run: Run, now: datetime) -> None:
     """Let an edition be mailed, if it is about the newest period."""
-    if reports.is_newest(conn, report.id, run.period):
+    if edition_store.is_newest(conn, report.id, run.period):
         store.add_letters(conn, report.id, run.id, now, REACHED)
 
 

@@ -17,7 +17,7 @@ from swap.identity import Principal
 from swap.notebooks import notices
 from swap.notebooks.shares import Role
 from swap.people import service as people
-from swap.reports import delivery_store, service, store, telling
+from swap.reports import delivery_store, edition_store, service, store, telling
 from swap.reports.events import ReportEditionReleased, ReportStateChanged, ReportTakenOver
 from swap.reports.model import Held, Report, State
 from swap.reports.service import Looked
@@ -151,7 +151,7 @@ def release(conn: Connection, person: Principal, report_id: str, run_id: str, no
     """
     report = service.of_mine(conn, person, report_id, now)
     run = service.run_of_report(conn, report, run_id)
-    if not store.release(conn, run.id, person.id, now):
+    if not edition_store.release(conn, run.id, person.id, now):
         raise Conflict(Problem("This edition is not held.", todo="Load the page again."))
     held = store.find(conn, report.id)
     assert held is not None

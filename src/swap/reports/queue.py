@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, any_, case, exists, func, select, update
 
-from swap.client.period import Interval
 from swap.db import many
 from swap.db.report_tables import report, report_run
 from swap.db.tables import jupyter_server, query_run, source_state
@@ -192,16 +191,6 @@ def hold_answered(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
 def resumed(conn: Connection, run_id: str) -> None:
     """Say of a run that it is resumed, or is not to be."""
     conn.execute(update(report_run).where(_run.id == run_id).values(waits_for=None))
-
-
-def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
-    """Return the number of a period's next edition; the report is held by whoever asks."""
-    last = conn.scalar(
-        select(func.max(_run.edition)).where(
-            _run.report_id == report_id, _run.period_start == period.start, _run.period_end == period.end
-        )
-    )
-    return (last or 0) + 1
 
 
 def put_digest(conn: Connection, run_id: str, digest: str) -> None:

@@ -1,10 +1,11 @@
-"""What people do with a report's runs: go on from one that failed, cancel one, say what one may take; their times."""
+"""What people do with a report's runs: ask for one, go on from one that failed, end one, say what one may take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, time
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,9 +14,9 @@ from swap import audit
 from swap.errors import Conflict, Forbidden, Problem
 from swap.identity import Principal
 from swap.people import service as people
-from swap.reports import owners, queue, service, store, trend
-from swap.reports.events import ReportLimited, ReportRunCancelled
-from swap.reports.model import Run, new_run
+from swap.reports import owners, parameters, period_store, queue, service, store, trend
+from swap.reports.events import ReportLimited, ReportRunAsked, ReportRunCancelled, ReportRunLetGo
+from swap.reports.model import Report, Run, new_run
 from swap.reports.service import Looked
 from swap.reports.trend import Day, Trend
 
@@ -23,6 +24,55 @@ CALENDAR: Final = 2_000
 """Runs of a calendar, the last ones."""
 TIMED: Final = 30
 """Runs whose time is shown."""
+
+
+def run_now(
+    conn: Connection,
+    person: Principal,
+    report_id: str,
+    now: datetime,
+    new_id: Callable[[], str],
+    typed: Mapping[str, str] = MappingProxyType({}),
+) -> Run:
+    """Let a report run about the last period that is complete, with what was typed for its parameters, if anything.
+
+    Raises NotFound, Forbidden, Conflict, Invalid.
+    """
+    report = service.mine(conn, person, report_id, now)
+    values = parameters.read(service.offered(conn, report), typed) if typed else None
+    run = new_run(new_id(), report, now, report.schedule.interval(now), person.id)
+    return ask(conn, person, report, replace(run, parameters=values))
+
+
+def run_again(
+    conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime, new_id: Callable[[], str]
+) -> Run:
+    """Let a report run once more about the period of a run that is over.  Raises NotFound, Forbidden, Conflict."""
+    report = service.mine(conn, person, report_id, now)
+    period = service.run_of_report(conn, report, run_id).period
+    return ask(conn, person, report, new_run(new_id(), report, now, period, person.id))
+
+
+def ask(conn: Connection, person: Principal, report: Report, run: Run) -> Run:
+    """Keep a run that somebody asked for.  Raises Conflict where one about its period waits or goes on."""
+    if run.period in period_store.open_periods(conn, report.id):
+        about = run.about(report.schedule)
+        raise Conflict(Problem(f"A run about {about} waits or goes on already.", todo="Wait for its end."))
+    store.add_run(conn, run)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=run.report_id, run_id=run.id))
+    return run
+
+
+def let_go(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
+    """Let a run start without the data that it waits for.  Raises NotFound, Forbidden, Conflict."""
+    report = service.mine(conn, person, report_id, now)
+    run = service.run_of_report(conn, report, run_id)
+    if not period_store.hold_one(conn, report.id, run.id):
+        raise Conflict(Problem("This run does not wait for data now.", todo="Look at what became of it."))
+    period_store.let_run(conn, run.id, now)
+    store.tell_workers(conn)
+    audit.record(conn, ReportRunLetGo(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
 
 
 def doing(conn: Connection, looked: Looked, now: datetime) -> tuple[list[list[Day]], Trend | None]:
@@ -46,7 +96,7 @@ def go_on(
         raise Conflict(Problem("This run did not fail in a cell.", todo="Run the report now instead."))
     queue.resumed(conn, failed.id)
     run = replace(new_run(new_id(), report, now, failed.period, person.id), parameters=failed.parameters)
-    return service.ask(conn, person, report, replace(run, resumes=failed.id))
+    return ask(conn, person, report, replace(run, resumes=failed.id))
 
 
 def cancel(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:

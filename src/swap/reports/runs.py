@@ -20,7 +20,7 @@ from swap.notebooks import editions, lineages, notices, room
 from swap.people import service as people
 from swap.people import tokens
 from swap.people.tokens import Token
-from swap.reports import expected, queue, store, telling
+from swap.reports import edition_store, expected, queue, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
 from swap.reports.queue import Free
@@ -189,7 +189,7 @@ def finish(
     else:
         values["ended_at"] = now
         if state is RunState.DONE:
-            values["edition"] = queue.next_edition(conn, held.report.id, run.period)
+            values["edition"] = edition_store.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
             values["lineage"] = lineages.of_kernel(conn, claimed.report.person_id, claimed.kernel_id)
         elif outcome.may_pass and asked.failed:
@@ -221,7 +221,7 @@ def _as_expected(conn: Connection, claimed: Claimed, outcome: Outcome) -> dict[s
     if not stated:
         return {}
     period = claimed.run.period
-    found = expected.judged(stated, store.expected_before(conn, claimed.report.id, period, MOST_PERIODS))
+    found = expected.judged(stated, edition_store.expected_before(conn, claimed.report.id, period, MOST_PERIODS))
     return {"expected": expected.kept(found), "is_held": not all(each.holds for each in found)}
 
 

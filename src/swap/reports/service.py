@@ -5,11 +5,10 @@ Who may open the notebook may open its report; the person it runs as changes it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Connection
@@ -29,16 +28,14 @@ from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
 from swap.policy.decide import decide_table
 from swap.policy.model import Action, Resource
-from swap.reports import parameters, period_store, store
+from swap.reports import edition_store, parameters, period_store, store
 from swap.reports.events import (
     ReportAccepted,
     ReportChanged,
-    ReportRunAsked,
-    ReportRunLetGo,
     ReportScheduled,
     ReportStateChanged,
 )
-from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State, new_run
+from swap.reports.model import Awaited, Chosen, Held, Missed, Overlap, Report, Run, RunState, State
 from swap.reports.parameters import Parameter
 from swap.reports.schedule import Schedule
 from swap.settings import Policy
@@ -215,7 +212,7 @@ def editions(conn: Connection, looked: Looked, begins: int, *, held: bool = Fals
 
     With `held` also those that are held, if whoever looks may see them.
     """
-    found = store.editions(conn, looked.report.id, begins, PAGE + 1, held=held and looked.sees_held)
+    found = edition_store.editions(conn, looked.report.id, begins, PAGE + 1, held=held and looked.sees_held)
     return found[:PAGE], len(found) > PAGE
 
 
@@ -282,44 +279,6 @@ def ahead(schedule: Schedule, now: datetime) -> list[datetime]:
 
 
 # ── What the person does whom it runs as ────────────────────────────────────────────────────────────
-def run_now(
-    conn: Connection,
-    person: Principal,
-    report_id: str,
-    now: datetime,
-    new_id: Callable[[], str],
-    typed: Mapping[str, str] = MappingProxyType({}),
-) -> Run:
-    """Let a report run about the last period that is complete, with what was typed for its parameters, if anything.
-
-    Raises NotFound, Forbidden, Conflict, Invalid.
-    """
-    report = mine(conn, person, report_id, now)
-    values = parameters.read(offered(conn, report), typed) if typed else None
-    run = new_run(new_id(), report, now, report.schedule.interval(now), person.id)
-    return ask(conn, person, report, replace(run, parameters=values))
-
-
-def run_again(
-    conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime, new_id: Callable[[], str]
-) -> Run:
-    """Let a report run once more about the period of a run that is over.  Raises NotFound, Forbidden, Conflict."""
-    report = mine(conn, person, report_id, now)
-    period = run_of_report(conn, report, run_id).period
-    return ask(conn, person, report, new_run(new_id(), report, now, period, person.id))
-
-
-def ask(conn: Connection, person: Principal, report: Report, run: Run) -> Run:
-    """Keep a run that somebody asked for.  Raises Conflict where one about its period waits or goes on."""
-    if run.period in period_store.open_periods(conn, report.id):
-        about = run.about(report.schedule)
-        raise Conflict(Problem(f"A run about {about} waits or goes on already.", todo="Wait for its end."))
-    store.add_run(conn, run)
-    store.tell_workers(conn)
-    audit.record(conn, ReportRunAsked(person_id=person.id, via=person.via, report_id=run.report_id, run_id=run.id))
-    return run
-
-
 def offered(conn: Connection, report: Report) -> tuple[Parameter, ...]:
     """Return what the version that runs lets be chosen."""
     return parameters.declared(notebooks.bare(conn, report.notebook_id, report.version))
@@ -347,17 +306,6 @@ def _record_chosen(conn: Connection, person: Principal, report_id: str, chosen: 
             parameters=tuple(chosen.parameters),
         ),
     )
-
-
-def let_go(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:
-    """Let a run start without the data that it waits for.  Raises NotFound, Forbidden, Conflict."""
-    report = mine(conn, person, report_id, now)
-    run = run_of_report(conn, report, run_id)
-    if not period_store.hold_one(conn, report.id, run.id):
-        raise Conflict(Problem("This run does not wait for data now.", todo="Look at what became of it."))
-    period_store.let_run(conn, run.id, now)
-    store.tell_workers(conn)
-    audit.record(conn, ReportRunLetGo(person_id=person.id, via=person.via, report_id=report.id, run_id=run.id))
 
 
 def accept(conn: Connection, person: Principal, report_id: str, version: int, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from swap.notebooks import notices
 from swap.notebooks.notices import TROUBLE, Kind, OfRun
-from swap.reports import delivering, store
+from swap.reports import delivering, edition_store
 from swap.reports.model import Held, Run, RunState
 
 AGAIN: Final = timedelta(hours=12)
@@ -55,14 +55,14 @@ def of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: st
     `reason` is the run's own words, or `notices.AWAY`, which many reports have in common.
     """
     reason = reason if reason == notices.AWAY else f"{held.report.id} {reason}"
-    after = max(now - AGAIN, store.last_well(conn, held.report.id, run_id) or _BEGINNING)
+    after = max(now - AGAIN, edition_store.last_well(conn, held.report.id, run_id) or _BEGINNING)
     if not notices.told_of(conn, held.report.id, {kind}, after, reason):
         notices.tell_of_run(conn, kind, _about(held, run_id, reason), now)
 
 
 def recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
     """Tell those who were told of trouble, if they were, that a run went well; once."""
-    after = store.last_well(conn, held.report.id, run_id) or _BEGINNING
+    after = edition_store.last_well(conn, held.report.id, run_id) or _BEGINNING
     if notices.told_of(conn, held.report.id, TROUBLE, after):
         notices.tell_of_run(conn, Kind.REPORT_RECOVERED, _about(held, run_id, ""), now)
 

@@ -67,14 +67,14 @@ def typed(visit: Visit) -> dict[str, str]:
 def again(portal: Portal, visit: Visit) -> Response:
     """Run the period of a run once more."""
     with portal.engine.begin() as conn:
-        service.run_again(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
+        running.run_again(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
     return go(f"/reports/{id_of(visit)}")
 
 
 def let_go(portal: Portal, visit: Visit) -> Response:
     """Let a run start without the data that it waits for."""
     with portal.engine.begin() as conn:
-        service.let_go(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now)
+        running.let_go(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now)
     return go(f"/reports/{id_of(visit)}")
 
 

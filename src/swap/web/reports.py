@@ -270,7 +270,7 @@ def run_now(portal: Portal, visit: Visit) -> Response:
     """Run it now, about the last period that is complete, with what was typed for its parameters."""
     typed = report_runs.typed(visit)
     with portal.engine.begin() as conn:
-        service.run_now(conn, visit.person, id_of(visit), visit.now, lambda: new_id(portal), typed)
+        running.run_now(conn, visit.person, id_of(visit), visit.now, lambda: new_id(portal), typed)
     return go(f"/reports/{id_of(visit)}")
 
 

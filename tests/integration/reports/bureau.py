@@ -25,6 +25,7 @@ from swap.launch.report import Runs
 from swap.launch.rules import rules
 from swap.notebooks import saving, shown
 from swap.people import service as people
+from swap.reports import running as steering
 from swap.reports import service, store
 from swap.reports.files import Files
 from swap.reports.model import Missed, Overlap, Report, Run, RunState
@@ -61,7 +62,7 @@ class Bureau:
     def ask(self, report: Report, **typed: str) -> str:
         """Ask for a run, as a person does on the page, with values for its parameters; return its id."""
         with self.database.engine("web").begin() as conn:
-            return service.run_now(conn, self.who, report.id, datetime.now(UTC), new_id, typed).id
+            return steering.run_now(conn, self.who, report.id, datetime.now(UTC), new_id, typed).id
 
     def run(self, run_id: str) -> Run:
         with self.database.engine("web").begin() as conn:

@@ -17,7 +17,7 @@ from swap.catalog.model import TableName
 from swap.connectors.base import Column, Dataset, Partition, Partitions
 from swap.db.tables import audit_event
 from swap.errors import Conflict
-from swap.reports import data, queue, service, store
+from swap.reports import data, queue, running, service, store
 from swap.reports.model import Awaited, Chosen, Run, RunState, Stand, State
 
 TABLE = TableName("lake", "wmf", "pageview_hourly")
@@ -60,7 +60,7 @@ def last(office: Office) -> Run:
 
 def let_go(office: Office, run: Run) -> None:
     with office.database.engine("web").begin() as conn:
-        service.let_go(conn, office.person, office.report.id, run.id, office.now)
+        running.let_go(conn, office.person, office.report.id, run.id, office.now)
 
 
 def test_a_run_starts_when_its_data_are_complete_up_to_its_periods_end(office: Office) -> None:
@@ -149,7 +149,7 @@ def test_what_is_chosen_later_counts_for_runs_that_wait(office: Office) -> None:
 def test_what_is_asked_for_waits_for_its_data_too(office: Office) -> None:
     harvested(office, 0)
     with office.database.engine("web").begin() as conn:
-        asked = service.run_now(conn, office.person, office.report.id, office.now, new_id)
+        asked = running.run_now(conn, office.person, office.report.id, office.now, new_id)
     look(office)
     assert last(office).state is RunState.DATA
     assert asked.late_at == office.now + CHOSEN.deadline

@@ -11,7 +11,7 @@ import pytest
 from integration.reports import bureau
 from integration.reports.bureau import Bureau
 from services import Database
-from swap.reports import service, store
+from swap.reports import edition_store, service
 from swap.reports.files import Binding, Files
 from swap.reports.model import Report, Run, RunState, State
 from swap.reports.tsv import Unit
@@ -110,7 +110,7 @@ def test_weakness_7_a_corrected_value_has_a_history(it: Bureau) -> None:
     assert {run.version for run in runs} == {1}
     assert len((it.directory / "files/metrics/counted.tsv").read_text().splitlines()) == 2
     with it.database.engine("web").begin() as conn:
-        kept = store.editions(conn, report.id, 0, 9, held=True)
+        kept = edition_store.editions(conn, report.id, 0, 9, held=True)
     assert [run.edition for run in kept] == [2, 1]
     assert all(run.digest for run in kept)
 

@@ -37,7 +37,7 @@ from swap.people import service as people
 from swap.query import lineage
 from swap.reading.program import PROGRAM
 from swap.reading.room import Room
-from swap.reports import delivering, runs, service
+from swap.reports import delivering, running, runs
 from swap.reports.model import Claimed, Missed, Outcome
 from swap.settings import Settings
 from swap.supervisor.deliver import Postman
@@ -77,7 +77,7 @@ class Post:
         """Let the report make an edition, of which a kernel that read what few may see shows something, or nothing."""
         office = self.office
         with office.database.engine("web").begin() as conn:
-            service.run_now(conn, office.person, office.report.id, office.now, new_id)
+            running.run_now(conn, office.person, office.report.id, office.now, new_id)
         claimed = office.claimed()
         if reads_cities:
             with office.database.engine("owner").begin() as conn:

@@ -15,7 +15,7 @@ from services import Database
 from swap.db.tables import audit_event
 from swap.errors import Conflict, Invalid, LimitExceeded, NotFound
 from swap.notebooks import saving
-from swap.reports import backfill, queue, service
+from swap.reports import backfill, queue, running, service
 from swap.reports.backfill import Plan
 from swap.reports.model import Chosen, Claimed, Overlap, Run, RunState, State
 from swap.reports.period_store import Backfill
@@ -44,12 +44,12 @@ def cancel(office: Office) -> int:
 
 def run_now(office: Office) -> Run:
     with office.database.engine("web").begin() as conn:
-        return service.run_now(conn, office.person, office.report.id, office.now, new_id)
+        return running.run_now(conn, office.person, office.report.id, office.now, new_id)
 
 
 def run_again(office: Office, run_id: str) -> Run:
     with office.database.engine("web").begin() as conn:
-        return service.run_again(conn, office.person, office.report.id, run_id, office.now, new_id)
+        return running.run_again(conn, office.person, office.report.id, run_id, office.now, new_id)
 
 
 def become(office: Office, state: State) -> None:
@@ -216,11 +216,11 @@ def test_periods_are_asked_for_by_the_reports_person_alone(office: Office) -> No
     run = run_now(office)
     other = Office(office.database).person
     with office.database.engine("web").begin() as conn, pytest.raises(NotFound):
-        service.run_again(conn, other, office.report.id, run.id, office.now, new_id)
+        running.run_again(conn, other, office.report.id, run.id, office.now, new_id)
     with office.database.engine("web").begin() as conn, pytest.raises(NotFound):
         backfill.ask(conn, other, office.report.id, YESTERDAY, "", office.now, new_id)
     with office.database.engine("web").begin() as conn, pytest.raises(NotFound):
-        service.run_again(conn, office.person, office.report.id, "other", office.now, new_id)
+        running.run_again(conn, office.person, office.report.id, "other", office.now, new_id)
     become(office, State.ENDED)
     with pytest.raises(Conflict):
         fill(office)
@@ -238,18 +238,18 @@ def test_a_run_has_the_values_of_its_report_unless_it_was_asked_for_with_others(
         service.accept(conn, office.person, office.report.id, head.number, office.now)
         chosen = Chosen(parameters={"wiki": "dewiki", "days": 30, "gone": 1})
         service.choose(conn, office.person, office.report.id, chosen, office.now)
-        service.run_now(conn, office.person, office.report.id, office.now, new_id)
+        running.run_now(conn, office.person, office.report.id, office.now, new_id)
     first = office.claimed()
     assert first.run.parameters == {"wiki": "dewiki", "days": 30}
     office.finish(first)
     with module_database.engine("web").begin() as conn:
         typed = {"wiki": "enwiki", "days": "1", "other": "x"}
-        service.run_now(conn, office.person, office.report.id, office.now, new_id, typed)
+        running.run_now(conn, office.person, office.report.id, office.now, new_id, typed)
     second = office.claimed()
     assert second.run.parameters == {"days": 1}, "what was typed, and not what all others have"
     office.finish(second)
     with module_database.engine("web").begin() as conn, pytest.raises(Invalid):
-        service.run_now(conn, office.person, office.report.id, office.now, new_id, {"days": "'; import os"})
+        running.run_now(conn, office.person, office.report.id, office.now, new_id, {"days": "'; import os"})
     with module_database.engine("owner").begin() as conn:
         sent = saves.sent(tagged("wiki = 'enwiki'\ndays = 'all'"), base=head.number)
         head = saving.save(conn, Policy(), office.person, sent, office.now, new_id)

@@ -207,7 +207,7 @@ def test_it_does_not_where_a_later_run_is_about_the_same_period(office: Office) 
     fail(office)
     office.later(minutes=1)
     with office.database.engine("web").begin() as conn:
-        service.run_now(conn, office.person, office.report.id, office.now, new_id)
+        running.run_now(conn, office.person, office.report.id, office.now, new_id)
     finish(office, office.claimed(), Outcome(None))
     office.later(minutes=1)
     lake(office, up=True)
@@ -265,6 +265,6 @@ def test_results_are_kept_longer_until_a_run_of_the_period_went_well(office: Off
     office.later(minutes=1)
     assert kept_until() == long
     with office.database.engine("web").begin() as conn:
-        service.run_now(conn, office.person, office.report.id, office.now, new_id)
+        running.run_now(conn, office.person, office.report.id, office.now, new_id)
     finish(office, office.claimed(), Outcome(None))
     assert kept_until() == usual

@@ -23,7 +23,7 @@ from swap.errors import Conflict, LimitExceeded, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.people import service as people
 from swap.people import tokens
-from swap.reports import owners, queue, runs, service, store
+from swap.reports import owners, queue, running, runs, service, store
 from swap.reports.model import Claimed, Missed, Outcome, Overlap, Run, RunState, State
 
 KEY = "r" * 40
@@ -207,7 +207,7 @@ def test_a_worker_knows_when_to_look_again(office: Office) -> None:
 def test_each_edition_of_a_period_has_the_next_number(office: Office) -> None:
     for _ in range(2):
         with office.database.engine("web").begin() as conn:
-            service.run_now(conn, office.person, office.report.id, office.now, lambda: f"r{office.now.timestamp()}")
+            running.run_now(conn, office.person, office.report.id, office.now, lambda: f"r{office.now.timestamp()}")
         finish(office, office.claimed())
         office.later(minutes=1)
     with office.database.engine("web").begin() as conn:

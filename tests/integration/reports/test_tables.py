@@ -32,7 +32,7 @@ from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.policy.model import Resource
 from swap.query import lineage
-from swap.reports import outputs, owners, runs, service, table_store, tables
+from swap.reports import outputs, owners, running, runs, table_store, tables
 from swap.reports.model import Claimed, Outcome, RunState
 from swap.reports.results import Results
 
@@ -61,7 +61,7 @@ class Desk:
         """Let the last hour be run once more."""
         self.office.later(minutes=1)
         with self.office.database.engine("web").begin() as conn:
-            service.run_now(conn, self.office.person, self.office.report.id, self.office.now, new_id)
+            running.run_now(conn, self.office.person, self.office.report.id, self.office.now, new_id)
         return self.office.claimed()
 
     def writes(

@@ -21,7 +21,7 @@ from swap.notebooks.mails import Due
 from swap.notebooks.notices import Kind
 from swap.notebooks.shares import Kind as With
 from swap.notebooks.shares import Role, Share
-from swap.reports import runs, service
+from swap.reports import running, runs
 from swap.reports.model import Outcome, Report, Run
 
 DONE = Outcome(None)
@@ -47,7 +47,7 @@ def share(office: Office, whom: str, role: Role, kind: With = With.PERSON) -> No
 def run(office: Office, *outcomes: Outcome, report: Report | None = None) -> None:
     """Let a report run, with one outcome after the other until it has ended."""
     with office.database.engine("web").begin() as conn:
-        service.run_now(conn, office.person, (report or office.report).id, office.now, new_id)
+        running.run_now(conn, office.person, (report or office.report).id, office.now, new_id)
     for outcome in outcomes:
         claimed = office.claimed()
         with office.database.engine("worker").begin() as conn:

@@ -79,7 +79,7 @@ def ask(house: House, ann: Principal, cell: str, path: str) -> tuple[str, str]:
         made = service.schedule(
             conn, ann, head.notebook_id, Schedule.read("month 1 06:00", "UTC"), Missed.LATEST, Overlap.WAIT, now, new_id
         )
-        return made.id, service.run_now(conn, ann, made.id, now, new_id).id
+        return made.id, running.run_now(conn, ann, made.id, now, new_id).id
 
 
 def found(house: House, run_id: str) -> Run:

@@ -20,7 +20,7 @@ from swap.errors import Forbidden, Invalid, Problem
 from swap.identity import Principal
 from swap.notebooks import sharing
 from swap.notebooks.shares import Kind, Role, Share
-from swap.reports import delivering, hooks, runs, service
+from swap.reports import delivering, hooks, running, runs
 from swap.reports.model import Outcome
 from swap.settings import Reports, Settings
 from swap.supervisor import deliver
@@ -93,7 +93,7 @@ class Site:
     def run(self, outcome: Outcome = Outcome(None)) -> None:  # noqa: B008 — a value
         office = self.office
         with office.database.engine("web").begin() as conn:
-            service.run_now(conn, office.person, office.report.id, office.now, new_id)
+            running.run_now(conn, office.person, office.report.id, office.now, new_id)
         claimed = office.claimed()
         with office.database.engine("worker").begin() as conn:
             runs.finish(conn, claimed, outcome, office.now)

@@ -1,0 +1,79 @@
+"""Editions in the database: of each period the runs that are done, and those that are held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, extract, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from swap.client.period import Interval
+from swap.db.report_tables import report_run
+from swap.reports import expected, store
+from swap.reports.expected import Expectation
+from swap.reports.model import Run, RunState
+
+_run = report_run.c
+_NEWEST = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
+
+
+def next_edition(conn: Connection, report_id: str, period: Interval) -> int:
+    """Return the number of a period's next edition; the report is held by whoever asks."""
+    last = conn.scalar(
+        select(func.max(_run.edition)).where(
+            _run.report_id == report_id, _run.period_start == period.start, _run.period_end == period.end
+        )
+    )
+    return (last or 0) + 1
+
+
+def editions(conn: Connection, report_id: str, begins: int, limit: int, *, held: bool) -> list[Run]:
+    """Return a report's editions, with those that are held or without: by period, and edition, the newest first."""
+    wanted = select(*store.COLUMNS).where(_run.report_id == report_id, _run.edition.is_not(None))
+    if not held:
+        wanted = wanted.where(~_run.is_held)
+    return [store.as_run(row) for row in conn.execute(wanted.order_by(*_NEWEST).offset(begins).limit(limit))]
+
+
+def expected_before(conn: Connection, report_id: str, period: Interval, limit: int) -> list[tuple[Expectation, ...]]:
+    """Return what was found in the newest editions of earlier periods that are about as long, the last one first.
+
+    What is held counts for nothing until it is released.
+    """
+    long = extract("epoch", _run.period_end - _run.period_start)
+    seconds = (period.end - period.start).total_seconds()
+    newest = (
+        select(_run.period_start, _run.period_end, _run.expected)
+        .ext(distinct_on(_run.period_end, _run.period_start))
+        .where(
+            _run.report_id == report_id,
+            _run.edition.is_not(None),
+            ~_run.is_held,
+            _run.period_end <= period.start,
+            long.between(seconds / 2, seconds * 2),
+        )
+        .order_by(*_NEWEST)
+        .limit(limit)
+    )
+    return [expected.read(row.expected) for row in conn.execute(newest)]
+
+
+def release(conn: Connection, run_id: str, person_id: str, now: datetime) -> bool:
+    """Let readers have an edition that is held; tell whether it was."""
+    held = update(report_run).where(_run.id == run_id, _run.is_held)
+    return conn.execute(held.values(is_held=False, released_by=person_id, released_at=now)).rowcount == 1
+
+
+def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None:
+    """Return when a run of a report ended well last, and is not held; one of them left out."""
+    wanted = select(func.max(_run.ended_at)).where(_run.report_id == report_id, _run.state == RunState.DONE.value)
+    found: datetime | None = conn.scalar(wanted.where(_run.id != but_run, ~_run.is_held))
+    return found
+
+
+def is_newest(conn: Connection, report_id: str, period: Interval) -> bool:
+    """Tell whether no edition of a report that readers have is about a later period, and none is about to be made."""
+    readers_have = _run.edition.is_not(None) & ~_run.is_held
+    comes = readers_have | _run.state.in_((RunState.WAITING.value, RunState.RUNNING.value))
+    later = select(_run.id).where(_run.report_id == report_id, comes, _run.period_end > period.end)
+    return conn.scalar(later.limit(1)) is None
