@@ -40,6 +40,7 @@ RUNS = """
 INSERT INTO swap.report_run (id, report_id, due_at, period_start, period_end, version, state, start_at)
 SELECT 'u' || n || :kind, 'r', at, at, at, 1, 'done', at
 FROM (SELECT n, CAST(:last AS timestamptz) - make_interval(secs => :rows - n) AS at FROM generate_series(1, :rows) n) made
+ON CONFLICT DO NOTHING
 """
 
 
