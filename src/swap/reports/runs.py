@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import Connection
 
 from swap import audit
 from swap.client.checks import MOST_PERIODS
+from swap.client.period import Interval
 from swap.errors import Problem, SwapError
 from swap.identity import Via
 from swap.notebooks import editions, lineages, notices, room
@@ -24,6 +26,7 @@ from swap.reports import edition_store, expected, queue, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
 from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
 from swap.reports.queue import Free
+from swap.reports.schedule import Schedule
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3
@@ -37,6 +40,8 @@ CAUGHT_UP: Final = 1_000
 """Due times of one report that are made, or listed as missed, at a time: the last ones."""
 LOG_LENGTH: Final = 10_000
 """Characters of what a run's programs said that are kept, the last ones."""
+_About = Callable[[Schedule, datetime], Interval]
+"""A schedule and a due time → what the run is about."""
 _MISSED: Final = Problem(
     "It was missed.",
     why="No worker ran at that time.",
@@ -59,22 +64,31 @@ def plan(conn: Connection, now: datetime, new_id: Callable[[], str]) -> int:
     """Make the runs of the first reports that are due; return how many these are."""
     found = queue.hold_due(conn, now, AT_ONCE)
     going = queue.open_reports(conn, [each.report.id for each in found if each.report.overlap is Overlap.SKIP])
-    made = [(held, run) for held in found for run in _due(held, now, new_id, is_open=held.report.id in going)]
+    # Most of what is due at one instant has the same schedule as many others.
+    about, after = cache(Schedule.interval), cache(lambda schedule: schedule.next(now))
+    made = [(held, run) for held in found for run in _due(held, now, new_id, about, is_open=held.report.id in going)]
     new = store.add_runs(conn, (run for _, run in made))
     if found:
-        queue.put_due(conn, {each.report.id: each.report.schedule.next(now) for each in found})
+        queue.put_due(conn, {each.report.id: after(each.report.schedule) for each in found})
     for held, run in made:
         if run.said is not None and run.id in new:
             _record(conn, held, run.id, RunState.LEFT, run.said.title)
     return len(found)
 
 
-def _due(held: Held, now: datetime, new_id: Callable[[], str], *, is_open: bool) -> Iterator[Run]:
+def _due(
+    held: Held,
+    now: datetime,
+    new_id: Callable[[], str],
+    about: Callable[[Schedule, datetime], Interval],
+    *,
+    is_open: bool,
+) -> Iterator[Run]:
     """Return a run for each time at which a report was due, also for those that are left out."""
     report = held.report
     due = [report.next_due_at, *report.schedule.between(report.next_due_at, now)][-CAUGHT_UP:]
     for at in due:
-        run = new_run(new_id(), report, at, report.schedule.interval(at))
+        run = new_run(new_id(), report, at, about(report.schedule, at))
         is_late = report.missed is Missed.NONE and now - at > LATE
         missed = is_late or (report.missed is Missed.LATEST and at != due[-1])
         why = _MISSED if missed else _OVERLAP if is_open and report.overlap is Overlap.SKIP else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -287,13 +288,17 @@ def goes_on(conn: Connection, report_id: str) -> bool:
     return conn.scalar(select(_run.id).where(*running)) is not None
 
 
+_schedule = lru_cache(maxsize=4096)(Schedule.read)
+"""Few differ of many."""
+
+
 def _report(row: Any) -> Report:
     return Report(
         row.id,
         row.notebook_id,
         row.version,
         row.person_id,
-        Schedule.read(row.schedule, row.zone),
+        _schedule(row.schedule, row.zone),
         Missed(row.missed),
         Overlap(row.overlap),
         State(row.state),
