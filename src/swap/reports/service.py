@@ -58,6 +58,7 @@ NOWHERE: Final = Problem(
     todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
 )
 NO_RUN: Final = Problem("This report has no such run.", todo="Choose one from its history.")
+OVER: Final = Problem("This report has ended.", todo="Schedule its notebook anew.")
 HELD: Final = Problem(
     "This edition is held.",
     why="Not all of it is as its notebook expected.",
@@ -348,7 +349,7 @@ def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
     report = of_mine(conn, person, report_id, now)
     if report.state is State.ENDED:
-        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
+        raise Conflict(OVER)
     return report
 
 
