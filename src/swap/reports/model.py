@@ -61,7 +61,7 @@ class RunState(StrEnum):
     REFUSED = "refused"
     """Nothing was run: its person may not what they could, or does not own the notebook any more."""
     LEFT = "left"
-    """Nothing was run: it was missed, the run before it went on, its backfill was cancelled, or its report was ended."""
+    """Nothing was run: it was missed, the one before went on, its backfill was cancelled, or its report was ended."""
     CANCELLED = "cancelled"
     """Somebody who may ended it, before or while it ran; nothing is kept of it."""
 
