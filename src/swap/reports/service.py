@@ -5,7 +5,7 @@ Who may open the notebook may open its report; the person it runs as changes it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -79,8 +79,8 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether its last run that was tried went wrong, or made an edition that is held."""
-        tried = [run for run in self.last if run.state not in {RunState.LEFT, RunState.CANCELLED}]
-        return bool(tried) and (tried[0].state is not RunState.DONE or tried[0].is_held)
+        tried = _last_tried(self.last)
+        return tried is not None and (tried.state is not RunState.DONE or tried.is_held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +204,11 @@ def going(conn: Connection, looked: Looked) -> list[Run]:
 
 def last_tried(conn: Connection, looked: Looked) -> Run | None:
     """Return the last run of a report that was tried and is over, those of a backfill aside."""
-    last = store.last_runs(conn, [looked.report.id], DOTS).get(looked.report.id, [])
-    return next((run for run in last if run.state is not RunState.LEFT), None)
+    return _last_tried(store.last_runs(conn, [looked.report.id], DOTS).get(looked.report.id, []))
+
+
+def _last_tried(last: Iterable[Run]) -> Run | None:
+    return next((run for run in last if run.state not in {RunState.LEFT, RunState.CANCELLED}), None)
 
 
 def editions(conn: Connection, looked: Looked, begins: int, *, held: bool = False) -> tuple[list[Run], bool]:
