@@ -5,6 +5,7 @@ Where the gateway has no power, its warden starts the fork servers that are in c
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
@@ -44,6 +45,13 @@ def shared(program: Sequence[str], environment: Mapping[str, str] = {}, cell: Ce
     """
     key = tuple(program), frozenset(environment.items()), cell
     return _shared.setdefault(key, ForkServer(tuple(program), environment, cell))
+
+
+@atexit.register
+def _end_shared() -> None:
+    """End those of this process before Python clears them away: it would find them running, their sockets open."""
+    for server in _shared.values():
+        server.close()
 
 
 def warded(errands: Errands, name: str) -> ForkServer:

@@ -12,18 +12,16 @@ from swap.catalog import upto
 from swap.catalog.model import TableName
 from swap.catalog.upto import Reach
 from swap.client.period import Interval
-from swap.errors import Problem
 from swap.identity import Via
 from swap.reports import period_store, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunLate
-from swap.reports.model import Awaited, RunState, Stand
+from swap.reports.model import WAS_ENDED, Awaited, RunState, Stand
 from swap.reports.period_store import Waiting
 
 AGAIN: Final = timedelta(minutes=1)
 """After which it is looked again; the catalog itself is renewed every five minutes."""
 AT_ONCE: Final = 50
 """Runs that are looked at in one transaction."""
-_ENDED: Final = Problem("The report was ended.")
 
 
 def look(conn: Connection, now: datetime) -> bool:
@@ -32,7 +30,7 @@ def look(conn: Connection, now: datetime) -> bool:
     reaches = upto.of(conn, {each.name for waiting in found for each in waiting.waits})
     for waiting in found:
         if waiting.is_ended:
-            period_store.leave_out(conn, waiting.run.id, _ENDED, now)
+            period_store.leave_out(conn, waiting.run.id, WAS_ENDED, now)
             _record(conn, waiting)
         elif stand := missing(waiting.waits, reaches, waiting.run.period):
             _wait(conn, waiting, stand, now)
@@ -84,6 +82,6 @@ def _record(conn: Connection, waiting: Waiting) -> None:
             report_id=waiting.run.report_id,
             run_id=waiting.run.id,
             state=RunState.LEFT.value,
-            reason=_ENDED.title,
+            reason=WAS_ENDED.title,
         ),
     )

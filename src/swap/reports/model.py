@@ -18,6 +18,8 @@ from swap.reports.schedule import Schedule, spoken
 DEADLINE: Final = timedelta(hours=6)
 """How long a run waits for its data before it is late, unless its person chose otherwise."""
 
+WAS_ENDED: Final = Problem("The report was ended.")
+"""Why a run that waited is left out then."""
 NAMED: Final = 3
 """Failed expectations that are named where there is no room for all."""
 
@@ -59,8 +61,7 @@ class RunState(StrEnum):
     REFUSED = "refused"
     """Nothing was run: its person may not what they could, or does not own the notebook any more."""
     LEFT = "left"
-    """Nothing was run: it was missed, cancelled, or the run before it went on."""
-
+    """Nothing was run: it was missed, the one before went on, its backfill was cancelled, or its report was ended."""
     CANCELLED = "cancelled"
     """Somebody who may ended it, before or while it ran; nothing is kept of it."""
 
@@ -148,7 +149,7 @@ class Held:
         """Why nothing may run, if so."""
         accept = "Accept the version again on the report's page, with what you may read now."
         if self.is_deleted:
-            return Problem("The notebook was deleted.", todo="Bring it back from Deleted notebooks, or end the report.")
+            return Problem("The notebook was deleted.", todo="Bring it back from Deleted notebooks.")
         if self.owner_id != self.report.person_id:
             return Problem(
                 "The notebook is not its person's any more.",

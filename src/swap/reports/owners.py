@@ -140,7 +140,7 @@ def _hold(conn: Connection, person: Principal, report_id: str, now: datetime) ->
     if held is None:
         raise NotFound(service.NOWHERE)
     if held.report.state is State.ENDED:
-        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
+        raise Conflict(service.OVER)
     return Looked(held, looked.opened, person.id)
 
 

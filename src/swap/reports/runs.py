@@ -24,7 +24,19 @@ from swap.people import tokens
 from swap.people.tokens import Token
 from swap.reports import edition_store, expected, queue, store, telling
 from swap.reports.events import ReportRunEnded, ReportRunStarted
-from swap.reports.model import Claimed, Held, Missed, Outcome, Overlap, Run, RunState, State, kept, new_run
+from swap.reports.model import (
+    WAS_ENDED,
+    Claimed,
+    Held,
+    Missed,
+    Outcome,
+    Overlap,
+    Run,
+    RunState,
+    State,
+    kept,
+    new_run,
+)
 from swap.reports.queue import Free
 from swap.reports.schedule import Schedule
 
@@ -50,9 +62,8 @@ _MISSED: Final = Problem(
 _OVERLAP: Final = Problem(
     "The run before it still went on.",
     why="The report leaves such a time out.",
-    todo="Choose on its page that it waits, or a schedule that gives it more time.",
+    todo="Schedule its notebook anew so that a run waits, or with more time for each; then end this report.",
 )
-_ENDED: Final = Problem("The report was ended.")
 _LOST: Final = Problem(
     "Its worker ended three times while it ran.",
     why="What it needed may be more than the machine has.",
@@ -144,7 +155,7 @@ def _begun(conn: Connection, free: Free, now: datetime) -> Claimed | Run:
         return run
     state, why = RunState.REFUSED, held.refused
     if held.report.state is State.ENDED:
-        state, why = RunState.LEFT, _ENDED
+        state, why = RunState.LEFT, WAS_ENDED
     elif why is None and run.failures >= TRIES:
         state, why = RunState.FAILED, _LOST
     if why is None:

@@ -5,7 +5,7 @@ Who may open the notebook may open its report; the person it runs as changes it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -58,6 +58,7 @@ NOWHERE: Final = Problem(
     todo="Ask whoever gave you the address; its notebook may be shared with others, or no more.",
 )
 NO_RUN: Final = Problem("This report has no such run.", todo="Choose one from its history.")
+OVER: Final = Problem("This report has ended.", todo="Schedule its notebook anew.")
 HELD: Final = Problem(
     "This edition is held.",
     why="Not all of it is as its notebook expected.",
@@ -78,8 +79,8 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether its last run that was tried went wrong, or made an edition that is held."""
-        tried = [run for run in self.last if run.state not in {RunState.LEFT, RunState.CANCELLED}]
-        return bool(tried) and (tried[0].state is not RunState.DONE or tried[0].is_held)
+        tried = _last_tried(self.last)
+        return tried is not None and (tried.state is not RunState.DONE or tried.is_held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +204,11 @@ def going(conn: Connection, looked: Looked) -> list[Run]:
 
 def last_tried(conn: Connection, looked: Looked) -> Run | None:
     """Return the last run of a report that was tried and is over, those of a backfill aside."""
-    last = store.last_runs(conn, [looked.report.id], DOTS).get(looked.report.id, [])
-    return next((run for run in last if run.state is not RunState.LEFT), None)
+    return _last_tried(store.last_runs(conn, [looked.report.id], DOTS).get(looked.report.id, []))
+
+
+def _last_tried(last: Iterable[Run]) -> Run | None:
+    return next((run for run in last if run.state not in {RunState.LEFT, RunState.CANCELLED}), None)
 
 
 def editions(conn: Connection, looked: Looked, begins: int, *, held: bool = False) -> tuple[list[Run], bool]:
@@ -348,7 +352,7 @@ def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
     """Return a report that runs as somebody, held.  Raises NotFound, Forbidden, Conflict for one that has ended."""
     report = of_mine(conn, person, report_id, now)
     if report.state is State.ENDED:
-        raise Conflict(Problem("This report has ended.", todo="Schedule its notebook anew."))
+        raise Conflict(OVER)
     return report
 
 

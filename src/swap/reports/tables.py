@@ -6,6 +6,7 @@ no such table.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -61,14 +62,16 @@ def visible(conn: Connection, policy: Policy, person: Principal, table: Table, n
 
 def of_report(conn: Connection, policy: Policy, person: Principal, report_id: str, now: datetime) -> list[Shown]:
     """Return those tables of a report that somebody may see."""
-    found = [(table, visible(conn, policy, person, table, now)) for table in table_store.of_report(conn, report_id)]
-    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
+    return _shown(conn, policy, person, table_store.of_report(conn, report_id), now)
 
 
 def listed(conn: Connection, policy: Policy, person: Principal, now: datetime) -> list[Shown]:
     """Return the first tables that somebody may see, in the order of their names."""
-    candidates = table_store.opened(conn, sharing.opens(person, now), LISTED)
-    found = [(table, visible(conn, policy, person, table, now)) for table in candidates]
+    return _shown(conn, policy, person, table_store.opened(conn, sharing.opens(person, now), LISTED), now)
+
+
+def _shown(conn: Connection, policy: Policy, person: Principal, among: Iterable[Table], now: datetime) -> list[Shown]:
+    found = ((table, visible(conn, policy, person, table, now)) for table in among)
     return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
 
 

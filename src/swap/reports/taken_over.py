@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from swap import audit
 from swap.reports import store
-from swap.reports.events import ReportImported
+from swap.reports.events import ReportImported, ReportStateChanged
 from swap.reports.model import Missed, Overlap, Report, State
 from swap.reports.schedule import Schedule
 
@@ -55,3 +55,12 @@ def take_over(
         ),
     )
     return made
+
+
+def end(conn: Connection, report_id: str) -> None:
+    """End the report of a deleted notebook whose files go to another one: brought back, it would write them too."""
+    held = store.find(conn, report_id, hold=True)
+    if held is None or held.report.state is State.ENDED:
+        return
+    store.change(conn, report_id, state=State.ENDED.value)
+    audit.record(conn, ReportStateChanged(person_id="", report_id=report_id, state=State.ENDED.value))

@@ -29,27 +29,27 @@ def ended(
     if state is RunState.DONE and not is_held:
         well(conn, held, run, now)
     elif state is RunState.DONE:
-        of_trouble(conn, held, run.id, Kind.REPORT_HELD, HELD, now)
+        _of_trouble(conn, held, run.id, Kind.REPORT_HELD, HELD, now)
         delivering.call(conn, run, HELD, now)
     elif state in _KINDS:
-        of_trouble(conn, held, run.id, _KINDS[state], reason, now)
+        _of_trouble(conn, held, run.id, _KINDS[state], reason, now)
         delivering.call(conn, run, state.value, now)
 
 
 def well(conn: Connection, held: Held, run: Run, now: datetime) -> None:
     """Let an edition that readers have from now on be brought to people, and tell that trouble is over."""
-    recovered(conn, held, run.id, now)
+    _recovered(conn, held, run.id, now)
     delivering.deliver(conn, held.report, run, now)
     delivering.call(conn, run, RunState.DONE.value, now)
 
 
 def late(conn: Connection, held: Held, run: Run, now: datetime) -> None:
     """Tell that a run waits for its data longer than its person said."""
-    of_trouble(conn, held, run.id, Kind.REPORT_LATE, RunState.LATE.value, now)
+    _of_trouble(conn, held, run.id, Kind.REPORT_LATE, RunState.LATE.value, now)
     delivering.call(conn, run, RunState.LATE.value, now)
 
 
-def of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: str, now: datetime) -> None:
+def _of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: str, now: datetime) -> None:
     """Tell of a run that needs somebody; of the same trouble of a report once in a while, until it went well.
 
     `reason` is the run's own words, or `notices.AWAY`, which many reports have in common.
@@ -60,7 +60,7 @@ def of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: st
         notices.tell_of_run(conn, kind, _about(held, run_id, reason), now)
 
 
-def recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
+def _recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
     """Tell those who were told of trouble, if they were, that a run went well; once."""
     after = edition_store.last_well(conn, held.report.id, run_id) or _BEGINNING
     if notices.told_of(conn, held.report.id, TROUBLE, after):

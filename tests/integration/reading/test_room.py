@@ -6,6 +6,8 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -190,3 +192,21 @@ def test_the_process_has_nothing_of_ours(room: Room, monkeypatch: pytest.MonkeyP
     }
     limits = (process / "limits").read_text()
     assert "Max file size             0 " in limits
+
+
+def test_a_process_leaves_no_fork_server_behind() -> None:
+    script = """
+from swap.forking import shared
+from swap.reading.program import PROGRAM
+
+server = shared(PROGRAM)
+forked = server.fork()
+forked.kill()
+forked.wait()
+server.reap(forked)
+forked.close()
+print(server.pid)
+"""
+    done = subprocess.run([sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert not Path(f"/proc/{done.stdout.strip()}").exists()

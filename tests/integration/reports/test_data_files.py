@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,10 @@ import pytest
 from integration.reports import bureau
 from integration.reports.bureau import Bureau
 from services import Database
-from swap.reports import edition_store, service
+from swap.reports import backfill, edition_store, period_store, service
 from swap.reports.files import Binding, Files
 from swap.reports.model import Report, Run, RunState, State
-from swap.reports.tsv import Unit
+from swap.reports.tsv import Unit, back, begins
 from swap.settings import load
 from swap.taking_in.updater.__main__ import Folder, Taking
 
@@ -46,10 +47,10 @@ def it(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> I
         yield made
 
 
-def taken_over(it: Bureau, folder: Path) -> str:
-    """Take over the folder's reports for ann, and let her resume them."""
-    folder.mkdir()
-    (folder / "config.yaml").write_text(CONFIG)
+def taken_over(it: Bureau, folder: Path, config: str = CONFIG, into: str = "metrics") -> str:
+    """Take over the folder's reports for ann; return what is said."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(config)
     (folder / "views_by_country.sql").write_text(BY_COUNTRY)
     (folder / "views.sql").write_text(VIEWS)
     settings = it.directory / "import.toml"
@@ -57,7 +58,7 @@ def taken_over(it: Bureau, folder: Path) -> str:
     said: list[str] = []
     taking, opened = Taking(load(settings), it.gateway.runtime, said.append), Folder(folder)
     try:
-        assert taking.all_of(opened, "ann", "metrics", {"lake": "lake"}) == 0
+        assert taking.all_of(opened, "ann", into, {"lake": "lake"}) == 0
     finally:
         opened.close()
         taking.close()
@@ -113,6 +114,47 @@ def test_weakness_7_a_corrected_value_has_a_history(it: Bureau) -> None:
         kept = edition_store.editions(conn, report.id, 0, 9, held=True)
     assert [run.edition for run in kept] == [2, 1]
     assert all(run.digest for run in kept)
+
+
+def test_earlier_periods_fill_what_a_file_lacks_in_order(it: Bureau, tmp_path: Path) -> None:
+    """As the import says: what reportupdater wrote between them stays as it is."""
+    this = begins(Unit.MONTHS, datetime.now(UTC).date())
+    months = [back(Unit.MONTHS, this, count) for count in (5, 4, 3, 2, 1)]
+    file = it.directory / "files/gaps/visits.tsv"
+    old = [f"{month}\t7" for month in (months[0], months[2])]
+    file.parent.mkdir(exist_ok=True, parents=True)
+    file.write_text("".join(f"{line}\r\n" for line in ("date\tviews", *old)))
+    config = f"""
+databases: {{lake: {{db: wmf}}}}
+reports: {{visits: {{execute: views, db: lake, granularity: months, starts: {months[0]}, lag: 3600}}}}
+"""
+    folder = tmp_path / "gaps"
+    said = taken_over(it, folder, config, "gaps")
+    assert "3 months are missing: run them as Earlier periods on its page" in said
+    stretches = re.findall(r"from (\S+) to ([\d-]+)", said)
+    assert [first for first, _ in stretches] == [str(months[1]), str(months[3])]
+    report = reports(it)["visits"]
+    made = []
+    for first, last in stretches:
+        with it.database.engine("web").begin() as conn:
+            made += backfill.ask(conn, it.who, report.id, first, last, datetime.now(UTC), bureau.new_id).periods
+        bureau.until(lambda: _backfill(it, report) is None)
+    with it.database.engine("web").begin() as conn:
+        runs, _ = service.history(conn, service.look(conn, it.who, report.id, datetime.now(UTC)), 0)
+    asked = sorted((run for run in runs if run.batch), key=lambda run: run.started_at or run.due_at)
+    assert [(run.state, month(run)) for run in asked] == [(RunState.DONE, str(months[at])) for at in (1, 3, 4)]
+    assert [run.period for run in asked] == made
+    assert file.read_bytes().decode().split("\r\n") == [
+        "date\tviews\tbrace",
+        *(f"{each}\t7\t" if each in (months[0], months[2]) else f"{each}\t210\t{{" for each in months),
+        "",
+    ]
+    assert "gaps/visits: was there; its file is whole" in taken_over(it, folder, config, "gaps")
+
+
+def _backfill(it: Bureau, report: Report) -> object:
+    with it.database.engine("web").begin() as conn:
+        return period_store.backfill(conn, report.id)
 
 
 def test_a_run_whose_rows_cannot_be_written_has_failed_and_says_why(it: Bureau) -> None:

@@ -342,6 +342,7 @@ def test_a_run_that_waits_is_cancelled_by_whom_it_runs_as_and_who_manages_its_no
     assert it.does(waits).status_code == GO
     page = it.ann.get(it.at).text
     assert "ann cancelled it." in page
+    assert 'role="alert"' not in page, "nothing went wrong"
     assert "Cancel the run" not in page
     assert it.does(waits).status_code == HTTPStatus.CONFLICT
     with it.portal.database.engine("worker").begin() as conn:

@@ -16,8 +16,10 @@ from sqlalchemy import text
 
 from integration.taking_in.test_import import Site
 from services import Database
-from swap.errors import Forbidden, Invalid, Problem, Unavailable
+from swap.errors import Conflict, Forbidden, Invalid, Problem
 from swap.identity import Principal, Via
+from swap.notebooks import history
+from swap.notebooks import store as notebooks
 from swap.people import service as people
 from swap.reports import runs, service, store
 from swap.reports.files import Files
@@ -98,7 +100,7 @@ def press(module_database: Database, tmp_path: Path) -> Press:
 def test_reports_are_taken_over_and_wait_for_their_person(press: Press) -> None:
     said = press.takes(FOLDERS / "codemirror", "metrics/codemirror")
     assert "metrics/codemirror/toggles: every day at 05:00, UTC; paused until ann presses Resume; " in said
-    assert "days are missing in 3 files, the first is 2026-08-16" in said
+    assert "days are missing in 3 files: run them as Earlier periods on its page, from 2026-08-16 to " in said
     assert (
         "metrics/codemirror: 2 reports taken over for ann, 0 notebooks to be written anew, 0 there before, 0 left out"
         in said
@@ -172,7 +174,9 @@ def test_what_was_written_before_goes_on_and_gaps_are_known(press: Press, tmp_pa
         )
     (at / "frwiki.tsv").write_text("date\tfrwiki\r\n2026-07-21\t1\r\n")
     said = press.takes(FOLDERS / "page-creation")
-    assert "missing in 2 files, the first is 2026-07-22" in said
+    assert "missing in 2 files: run them as Earlier periods on its page, from 2026-07-22 to " in said
+    (head, *_), *_ = press.sources(press.ann, "reportupdater/page-creation/pagecreations.ipynb")
+    assert "periods were missing. On the report's page, run them as *Earlier periods*: from 2026-07-22 to " in head
     assert (at / "dewiki.tsv").read_text().count("\n") == 12
 
 
@@ -217,6 +221,22 @@ def test_a_file_has_one_writer(press: Press) -> None:
     assert (press.rows("report"), press.rows("notebook")) == (2, 2)
     press.becomes(press.report("reportupdater/metrics/toggles.ipynb"), State.ENDED)
     assert "metrics/toggles: every day at 05:00, UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
+
+
+def test_a_deleted_notebook_that_comes_back_is_no_second_writer(press: Press) -> None:
+    press.takes(FOLDERS / "codemirror", "metrics")
+    path = "reportupdater/metrics/toggles.ipynb"
+    report, now = press.report(path), datetime.now(UTC)
+    with press.database.engine("web").begin() as conn:
+        history.delete(conn, press.who, path, now)
+    press.person("bob")
+    assert "metrics/toggles: every day at 05:00, UTC" in press.takes(FOLDERS / "codemirror", "metrics", "bob")
+    with press.database.engine("web").begin() as conn:
+        notebooks.bring_back(conn, report.notebook_id, path, now)
+    with pytest.raises(Conflict, match="has ended"):
+        press.becomes(report, State.ACTIVE)
+    said = press.takes(FOLDERS / "codemirror", "metrics")
+    assert "toggles: another report keeps metrics/toggles.tsv, and a file has one writer" in said
 
 
 def test_a_report_that_was_written_anew_keeps_the_file_from_the_next_import_on(press: Press) -> None:
@@ -323,9 +343,6 @@ def test_what_is_not_ready_is_said(press: Press, tmp_path: Path, monkeypatch: py
         press.takes(empty)
     press.config.write_text(SETTINGS.replace('reports.files = "files"\n', ""))
     with pytest.raises(Invalid, match=r"reports\.files is not set"):
-        press.takes(FOLDERS / "browser")
-    press.config.write_text(f'{SETTINGS}launch.isolation = "user"\n')
-    with pytest.raises(Unavailable, match="Reports do not run"):
         press.takes(FOLDERS / "browser")
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from swap.reports.schedule import Interval, Schedule
+from swap.reports.backfill import MOST
+from swap.reports.schedule import Interval, Schedule, span
 from swap.reports.tsv import Unit, following
 from swap.taking_in.updater.config import Left
-from swap.taking_in.updater.times import missing, periods, schedule
+from swap.taking_in.updater.times import missing, periods, schedule, spoken, stretches
 
 NOW = datetime(2026, 3, 4, 10, 30, tzinfo=UTC)
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @pytest.mark.parametrize(
@@ -73,3 +76,24 @@ def test_what_a_file_lacks_is_known_gaps_too() -> None:
         date(2026, 3, 2),
     ]
     assert missing(Unit.DAYS, starts, 0, NOW, there, most=2) == [date(2026, 3, 2)]
+
+
+@pytest.mark.parametrize(("unit", "lag"), [(Unit.DAYS, 18_000), (Unit.WEEKS, 86_400), (Unit.MONTHS, 90)])
+def test_earlier_periods_of_these_days_are_those_that_are_missing(unit: Unit, lag: int) -> None:
+    """Each stretch, typed as it is said, makes the runs of its periods: no other one, none twice."""
+    lacking = missing(unit, date(2024, 1, 31), lag, NOW, {date(2025, 1, 1), date(2025, 6, 1)})
+    found = stretches(unit, lacking)
+    assert len(found) > 1 or unit is Unit.WEEKS
+    ran = [
+        period.start.date()
+        for first, last in found
+        for period in schedule(unit, lag).periods(span(str(first), str(last), UTC_ZONE, NOW))
+    ]
+    assert ran == lacking
+
+
+def test_a_stretch_is_as_long_as_a_backfill_may_be() -> None:
+    lacking = missing(Unit.DAYS, date(2020, 1, 1), 0, NOW, [])
+    counts = [(last - first).days + 1 for first, last in stretches(Unit.DAYS, lacking)]
+    assert (counts[0], len(counts), sum(counts)) == (MOST, 3, len(lacking))
+    assert spoken(Unit.DAYS, lacking[::2]).endswith(" to 2020-01-05 and 1,124 more times")

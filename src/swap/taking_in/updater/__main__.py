@@ -12,7 +12,8 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -136,14 +137,24 @@ def source_of(entry: Entry, sources: Mapping[str, Source], chosen: Mapping[str, 
     return found[0]
 
 
-def plan(entry: Entry, folder: Folder, into: str, sources: Mapping[str, Source], chosen: Mapping[str, str]) -> Planned:
-    """Return what becomes of a report whose files are in a folder.  Raises Left where not even a notebook is made."""
+def plan(
+    entry: Entry,
+    folder: Folder,
+    into: str,
+    sources: Mapping[str, Source],
+    chosen: Mapping[str, str],
+    missing: Collection[date] = (),
+) -> Planned:
+    """Return what becomes of a report whose files are in a folder; its notebook says which periods are missing in them.
+
+    Raises Left where not even a notebook is made.
+    """
     query = folder.text(entry.query, template.TEMPLATE_BYTES)
     if query is None:
         raise Left(f"its query {entry.query} is not there")
     if entry.kind is Kind.SCRIPT:
         why = "it is a script, and SWAP runs no programs of a report's"
-        return Planned(entry, notebook.unmade(entry, folder.name, into, query, why), None, why)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, why, missing), None, why)
     source = source_of(entry, sources, chosen)
     dialect = tables.dialect_of(sources[source], entry.kind)
     try:
@@ -151,8 +162,9 @@ def plan(entry: Entry, folder: Folder, into: str, sources: Mapping[str, Source],
         translated = template.translate(query, entry.explode)
         statement = tables.located(translated, dialect, source, entry.database, entry.explode)
     except Left as why:
-        return Planned(entry, notebook.unmade(entry, folder.name, into, query, str(why)), None, str(why))
-    return Planned(entry, notebook.made(entry, folder.name, into, query, statement, dialect), due, dialect=dialect)
+        return Planned(entry, notebook.unmade(entry, folder.name, into, query, str(why), missing), None, str(why))
+    made = notebook.made(entry, folder.name, into, query, statement, dialect, missing)
+    return Planned(entry, made, due, dialect=dialect)
 
 
 class Taking:
@@ -169,8 +181,8 @@ class Taking:
             )
         self._settings, self._say = settings, say
         self._files = Files(settings.reports.files)
-        self._kept: dict[str, str] = {}
-        """Each data file that a report keeps, and which."""
+        self._kept: defaultdict[str, set[str]] = defaultdict(set)
+        """Each data file that reports keep, or kept until they ended, and which."""
         self._engine = engine.create(here.database_urls["web"], connections=1)
         self._homes = homes.Homes(settings, here)
 
@@ -190,12 +202,15 @@ class Taking:
         if text is None:
             raise Invalid(Problem(f"There is no {CONFIG} in this folder.", todo="Name the folder that holds it."))
         found, count = config.read(text, folder.lines), Count()
-        self._kept = {path: each for each, binding in self._files.bindings().items() for path in binding.paths}
+        for each, binding in self._files.bindings().items():
+            self._keep(each, binding)
         count.left += [f"{key}: {why}" for key, why in found.left]
         for entry in found.entries:
             try:
-                planned = plan(entry, folder, into, self._settings.sources, chosen)
-                self._take(planned, name, person_id, into, count)
+                binding = Binding(into, entry.key, entry.unit, entry.most, entry.group, entry.explode)
+                missing = self._missing(binding, entry, datetime.now(UTC))
+                planned = plan(entry, folder, into, self._settings.sources, chosen, missing)
+                self._take(planned, binding, _lacks(entry, missing), name, person_id, count)
             except (Left, SwapError) as why:
                 count.left.append(f"{entry.key}: {why}")
         for each in (*count.left, *found.notes):
@@ -207,18 +222,16 @@ class Taking:
         )
         return 0
 
-    def _take(self, planned: Planned, name: str, person_id: str, into: str, count: Count) -> None:
+    def _take(self, planned: Planned, binding: Binding, lacks: str, name: str, person_id: str, count: Count) -> None:
         """Make one report of a person, unless it is there.  Raises Left, SwapError."""
-        entry, now = planned.entry, datetime.now(UTC)
-        binding = Binding(into, entry.key, entry.unit, entry.most, entry.group, entry.explode)
+        entry, into, now = planned.entry, binding.into, datetime.now(UTC)
         path = f"{HOME}/{into}/{entry.key}.ipynb"
-        lacks = self._lacks(binding, entry, now)
         with self._engine.begin() as conn:
             if (there := notebooks.find(conn, person_id, path)) is not None:
                 reports = [each for each in store.of_notebook(conn, there.notebook_id) if each.person_id == person_id]
                 self._demand_free(conn, binding, reports)
                 count.known += 1
-                self._say(f"{into}/{entry.key}: was there{self._known(reports, binding)}; {lacks}")
+                self._say(f"{into}/{entry.key}: was there{self._known(conn, reports, binding)}; {lacks}")
                 return
             self._demand_free(conn, binding, [])
             file = json.dumps(planned.document, ensure_ascii=False, indent=1).encode()
@@ -234,7 +247,7 @@ class Taking:
             if not self._homes.put(person_id, path, file):
                 raise Left(f"another file is at {path} in {name}'s home")
             if report is not None:
-                self._bind(report.id, binding)
+                self._bind(conn, report.id, binding)
         if planned.schedule is None:
             count.rewrite += 1
             self._say(f"{into}/{entry.key}: a notebook for {name} to write anew, for {planned.why}")
@@ -251,20 +264,26 @@ class Taking:
 
     def _demand_free(self, conn: Connection, binding: Binding, own: Sequence[Report]) -> None:
         """Raise Left where a report that goes on keeps one of these files, and it is none of a notebook's own."""
-        ids = {each.id for each in own}
         for path in sorted(binding.paths & self._kept.keys()):
-            report_id = self._kept[path]
-            held = None if report_id in ids else store.find(conn, report_id)
-            if held is not None and held.report.state is not State.ENDED and not held.is_deleted:
-                raise Left(
-                    f"another report keeps {path}, and a file has one writer: end it, or import --into elsewhere"
-                )
+            for report_id in self._kept[path] - {each.id for each in own}:
+                held = store.find(conn, report_id)
+                if held is not None and held.report.state is not State.ENDED and not held.is_deleted:
+                    raise Left(
+                        f"another report keeps {path}, and a file has one writer: end it, or import --into elsewhere"
+                    )
 
-    def _bind(self, report_id: str, binding: Binding) -> None:
+    def _bind(self, conn: Connection, report_id: str, binding: Binding) -> None:
+        """Let a report keep files that no other one keeps which goes on."""
+        for other in {each for path in binding.paths & self._kept.keys() for each in self._kept[path]} - {report_id}:
+            taken_over.end(conn, other)
         self._files.bind(report_id, binding)
-        self._kept |= dict.fromkeys(binding.paths, report_id)
+        self._keep(report_id, binding)
 
-    def _known(self, reports: Sequence[Report], binding: Binding) -> str:
+    def _keep(self, report_id: str, binding: Binding) -> None:
+        for path in binding.paths:
+            self._kept[path].add(report_id)
+
+    def _known(self, conn: Connection, reports: Sequence[Report], binding: Binding) -> str:
         """Let the report of a notebook that is there keep these files; return what is to be said of it."""
         if not reports:
             return ", and has no report"
@@ -272,27 +291,32 @@ class Taking:
         if binding in kept.values():
             return ""
         if len(kept) == 1:
-            self._bind(next(iter(kept)), binding)
+            self._bind(conn, next(iter(kept)), binding)
             return ", and its report keeps the files that the configuration says now"
         if len(reports) > 1:
             return ", and has several reports, so that nobody knows which keeps the file: end those that should not"
-        self._bind(reports[0].id, binding)
+        self._bind(conn, reports[0].id, binding)
         return ", and its report keeps the file from now on"
 
-    def _lacks(self, binding: Binding, entry: Entry, now: datetime) -> str:
-        """Return which periods are in none of a report's files, in words.  Raises NotWritten, Invalid."""
-        first: date | None = None
-        count = 0
+    def _missing(self, binding: Binding, entry: Entry, now: datetime) -> frozenset[date]:
+        """Return the first days of the periods that one of a report's files lacks.  Raises NotWritten, Invalid."""
+        found: set[date] = set()
         for values in binding.combinations:
             there = self._files.table(binding, values).days
-            missing = times.missing(entry.unit, entry.starts, entry.lag_seconds, now, there, entry.most)
-            count += len(missing)
-            first = min([*missing, *([first] if first else [])], default=None)
-        if not count:
-            return "its files are whole" if entry.explode else "its file is whole"
-        of = f" in {entry.combinations:,} files" if entry.explode else ""
-        periods = _counted(count, entry.unit.removesuffix("s"))
-        return f"{periods} {'is' if count == 1 else 'are'} missing{of}, the first is {first}"
+            found.update(times.missing(entry.unit, entry.starts, entry.lag_seconds, now, there, entry.most))
+        return frozenset(found)
+
+
+def _lacks(entry: Entry, missing: Collection[date]) -> str:
+    """Return in words what a report's files lack, and what its person does about it."""
+    if not missing:
+        return "its files are whole" if entry.explode else "its file is whole"
+    periods = _counted(len(missing), entry.unit.removesuffix("s"))
+    of = f" in {entry.combinations:,} files" if entry.explode else ""
+    return (
+        f"{periods} {'is' if len(missing) == 1 else 'are'} missing{of}: run them as Earlier periods on its page,"
+        f" {times.spoken(entry.unit, missing)}"
+    )
 
 
 def _counted(count: int, one: str) -> str:

@@ -6,12 +6,14 @@ Pure values.  One that cannot run as it was says why, and has the query as it wa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from typing import Any, Final
 
 from swap import content
 from swap.notebooks.model import KERNEL
 from swap.reports.tsv import Unit
+from swap.taking_in.updater import times
 from swap.taking_in.updater.config import Entry, Kind
 from swap.taking_in.updater.template import Statement
 
@@ -21,9 +23,17 @@ _LANGUAGES: Final = {Kind.SQL: "sql", Kind.HIVE: "sql", Kind.SCRIPT: ""}
 _WEEKS: Final = " The report's weeks begin on Sunday; by hand, it is the last week from Monday on."
 
 
-def made(entry: Entry, folder: str, into: str, query: str, statement: Statement, dialect: str) -> dict[str, Any]:
-    """Return the notebook of a report that runs."""
-    head, period = _text(_head(entry, folder, into, query)), _period(entry)
+def made(
+    entry: Entry,
+    folder: str,
+    into: str,
+    query: str,
+    statement: Statement,
+    dialect: str,
+    missing: Collection[date] = (),
+) -> dict[str, Any]:
+    """Return the notebook of a report that runs; it says which periods are missing in its files."""
+    head, period = _text(_head(entry, folder, into, query, missing)), _period(entry)
     if entry.explode:
         return _notebook([head, _code(period), _code(_values(entry)), _code(_many(entry, statement, dialect))])
     given = "".join(f"\n{name} = {python}" for name, python in statement.params.items())
@@ -32,10 +42,12 @@ def made(entry: Entry, folder: str, into: str, query: str, statement: Statement,
     return _notebook([head, *cells])
 
 
-def unmade(entry: Entry, folder: str, into: str, query: str, why: str) -> dict[str, Any]:
+def unmade(
+    entry: Entry, folder: str, into: str, query: str, why: str, missing: Collection[date] = ()
+) -> dict[str, Any]:
     """Return the notebook of a report that somebody has to write anew: why, its query, and how its rows go on."""
     said = [
-        _head(entry, folder, into, query),
+        _head(entry, folder, into, query, missing),
         f"**It does not run by itself yet**: {why}.",
         "What it was:\n\n" + _fenced(query, _LANGUAGES[entry.kind]),
     ]
@@ -54,8 +66,8 @@ def unmade(entry: Entry, folder: str, into: str, query: str, why: str) -> dict[s
     return _notebook([_text("\n\n".join(said)), _code(_period(entry))])
 
 
-def _head(entry: Entry, folder: str, into: str, query: str) -> str:
-    """Return what it came from, what it was told, and where its rows go."""
+def _head(entry: Entry, folder: str, into: str, query: str, missing: Collection[date]) -> str:
+    """Return what it came from, what it was told, where its rows go, and how those come there that are missing."""
     of = f"`{folder}/config.yaml`, query `{entry.query}` (SHA-256 `{content.digest(query.encode())[:16]}…`)"
     told = [
         f"every {_UNITS[entry.unit]} since {entry.starts}",
@@ -70,6 +82,11 @@ def _head(entry: Entry, folder: str, into: str, query: str) -> str:
         + (_WEEKS if entry.unit is Unit.WEEKS else ""),
         f"The rows of a run go into `{file}.tsv`; by hand, they are shown.",
     ]
+    if missing:
+        lines.append(
+            "When it was taken over, periods were missing. On the report's page, run them as *Earlier periods*:"
+            f" {times.spoken(entry.unit, missing)}; and those that are over before the report is resumed."
+        )
     if entry.sends:
         lines.append("Its numbers went to Graphite as well; they do not any more.")
     return "\n\n".join(lines)
