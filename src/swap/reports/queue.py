@@ -188,6 +188,20 @@ def hold_answered(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
     return None if held is None else (store.as_run(row), held.report)
 
 
+def resumes(conn: Connection, run: Run) -> int:
+    """Return how often a run's period was resumed by itself since it was due, or somebody asked for it."""
+    by_itself = _run.resumes.is_not(None) & _run.asked_by.is_(None)
+    same = (
+        _run.report_id == run.report_id,
+        _run.period_start == run.period.start,
+        _run.period_end == run.period.end,
+        _run.due_at <= run.due_at,
+    )
+    begun = select(func.max(_run.due_at)).where(*same, ~by_itself).scalar_subquery()
+    found = conn.scalar(select(func.count()).where(*same, by_itself, _run.due_at >= begun))
+    return int(found or 0)
+
+
 def resumed(conn: Connection, run_id: str) -> None:
     """Say of a run that it is resumed, or is not to be."""
     conn.execute(update(report_run).where(_run.id == run_id).values(waits_for=None))
