@@ -6,9 +6,9 @@ import os
 import secrets
 import signal
 
-from swap import logs, runtime, settings
+from swap import logs, runtime, settings, terminal
 from swap.db import engine
-from swap.launch.report import Begins, Runs
+from swap.launch.report import Begins, Runs, alone
 from swap.launch.rules import rules
 from swap.processes import WARDENS
 from swap.reports.files import Files
@@ -20,11 +20,18 @@ from swap.settings import Settings
 def main() -> None:
     """Work until told to stop; where people have walls, become the warden that starts the worker behind its own."""
     logs.install()
+    terminal.leave(work)
+
+
+def work() -> int:
+    """Be the worker, or become its warden.  Raises Conflict where another one is this state directory's."""
     here = runtime.read()
     known = settings.load(here.config)
     if known.launch.isolation != "none":
         os.execv(WARDENS["worker"][0], list(WARDENS["worker"]))  # noqa: S606 — our own program, and no shell
-    run(known, here, here.report_key, Runs(rules(known, here)))
+    with alone(known.state):
+        run(known, here, here.report_key, Runs(rules(known, here)))
+    return 0
 
 
 def run(known: Settings, here: Runtime, key: str, begins: Begins) -> None:

@@ -161,6 +161,16 @@ def test_the_worker_is_a_system_user_of_its_own(house: House) -> None:
     assert worker.children() == []
 
 
+def test_a_second_worker_of_the_same_state_directory_refuses_in_words(house: House) -> None:
+    first = house.processes["worker"]
+    house.start("worker")
+    second = house.processes["worker"]
+    house.processes["worker"] = first
+    assert second.wait(60) == 1
+    assert f"A worker of this state directory is already running, as process {first.pid}." in house.log("worker")
+    assert first.poll() is None
+
+
 def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is_cancelled_ends(
     house: House, ann: Principal
 ) -> None:
