@@ -27,9 +27,8 @@ WAITS_AT_MOST: Final = timedelta(minutes=10)
 """After which a run does not wait any more for people whose servers start."""
 _run = report_run.c
 _other = report_run.alias()
-_GOES_ON = exists().where(
-    _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
-)
+# Those of which one goes on are few, and are hashed once: of many that wait, none is asked about by itself.
+_GOES_ON = _run.report_id.in_(select(_other.c.report_id).where(_other.c.state == RunState.RUNNING.value))
 
 
 @dataclass(frozen=True, slots=True)
