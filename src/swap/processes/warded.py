@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from swap import apart, logs, terminal
+from swap.errors import Conflict
 from swap.walls.warden import Warden
 
 _WARDENS: Final = {
@@ -34,7 +35,11 @@ _HANDED: Final = {
 def main() -> None:
     """Run the process to its end."""
     logs.install()
-    terminal.leave(lambda: run(sys.argv[-1]))
+    try:
+        run(sys.argv[-1])
+    except Conflict as told:
+        terminal.error(told)
+        sys.exit(1)
 
 
 def run(name: str) -> NoReturn:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 
 from swap import logs, runtime, settings, terminal
 from swap.db import engine
+from swap.errors import Conflict
 from swap.launch.report import Begins, Runs, alone
 from swap.launch.rules import rules
 from swap.processes import WARDENS
@@ -20,18 +22,16 @@ from swap.settings import Settings
 def main() -> None:
     """Work until told to stop; where people have walls, become the warden that starts the worker behind its own."""
     logs.install()
-    terminal.leave(work)
-
-
-def work() -> int:
-    """Be the worker, or become its warden.  Raises Conflict where another one is this state directory's."""
     here = runtime.read()
     known = settings.load(here.config)
     if known.launch.isolation != "none":
         os.execv(WARDENS["worker"][0], list(WARDENS["worker"]))  # noqa: S606 — our own program, and no shell
-    with alone(known.state):
-        run(known, here, here.report_key, Runs(rules(known, here)))
-    return 0
+    try:
+        with alone(known.state):
+            run(known, here, here.report_key, Runs(rules(known, here)))
+    except Conflict as told:
+        terminal.error(told)
+        sys.exit(1)
 
 
 def run(known: Settings, here: Runtime, key: str, begins: Begins) -> None:

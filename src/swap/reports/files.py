@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,9 @@ from swap.reports.tsv import Table, Unit
 
 BINDINGS: Final = ".reports"
 FILE_BYTES: Final = 50_000_000
+_DRAFT: Final = ".swap-"
+_OLD_SECONDS: Final = 86_400
+"""After which a draft is nobody's any more: who wrote it was killed."""
 _NEW: Final = 0o640
 """Who may read a file that was not there: SWAP's user, and its group."""
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -163,6 +167,7 @@ class Files:
         path = binding.path(values)
         *folders, name = path.split("/")
         folder = stack.enter_context(self._folder(folders))
+        _tidy(folder)
         before = _table(path, _content(folder, name))
         merged = tsv.merged(before, rows, period, binding.unit, binding.most)
         draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), name, _group(binding))
@@ -301,7 +306,7 @@ def _draft(folder: int, content: bytes, like: str | None, group: int | None) -> 
     Who may read the file `like` of the folder, if there is one, may read it, and a group.
     """
     _demand_size(like or "", content)
-    name = f".swap-{secrets.token_hex(8)}"
+    name = f"{_DRAFT}{secrets.token_hex(8)}"
     try:
         with os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
             _let_read(file.fileno(), folder, like, group)
@@ -351,6 +356,16 @@ def _hand_group_on(folder: int, gid: int) -> None:
 
 def _place(folder: int, draft: str, name: str) -> None:
     os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _tidy(folder: int) -> None:
+    """Remove drafts of those who were killed.  Raises OSError."""
+    until = time.time() - _OLD_SECONDS
+    with os.scandir(folder) as entries:
+        for each in entries:
+            with suppress(FileNotFoundError):
+                if each.name.startswith(_DRAFT) and each.stat(follow_symlinks=False).st_mtime < until:
+                    os.unlink(each.name, dir_fd=folder)
 
 
 def _remove(folder: int, name: str) -> None:
