@@ -25,6 +25,7 @@ from swap.hub.directories import registry as registry_of_directories
 from swap.launch import possible
 from swap.launch.limits import find
 from swap.notebooks import room
+from swap.reports import writing
 from swap.runtime import Runtime
 from swap.settings import Address, HiveSource, Secret, Settings, load
 from swap.settings.origins import PROBE
@@ -64,6 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _disk(settings.state)
     yield from _secrets(settings)
     yield from _limits(settings)
+    yield from (Finding("reports.files", works=not todo, saw=saw, todo=todo) for saw, todo in writing.told(settings))
     yield _r()
     yield from _certificate(settings)
     here = runtime.of_running(settings.state)

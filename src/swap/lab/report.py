@@ -31,6 +31,7 @@ from nbformat import NotebookNode
 
 from swap import logs
 from swap.client import period
+from swap.client.failures import Unreachable
 from swap.errors import Unavailable
 from swap.lab import hiding, specs
 from swap.lab.config import KERNEL, transport
@@ -43,7 +44,7 @@ from swap.r import KERNEL as R_KERNEL
 _NICE: Final = 10
 """What a run gives way to: whoever sits before a notebook."""
 _STARTUP_SECONDS: Final = 120
-_PASSING: Final = frozenset({Unavailable.__name__})
+_PASSING: Final = frozenset({Unavailable.__name__, Unreachable.__name__})
 """What a cell fails with where a store or the gateway is away."""
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, Self
 
 import psutil
 
-from swap import disks, homes
+from swap import child, disks, homes
 from swap.errors import Forbidden, Invalid, Problem
 from swap.launch.forks import Forks
 from swap.launch.keeper import tail
@@ -34,6 +34,7 @@ from swap.launch.walled import LOOPBACK, VIEWS, Plan, run
 
 FOLDER: Final = "runs"
 """The directory of the state directory, and of a person's own disk, in which each run has one."""
+LOCK: Final = "runs.lock"
 ARGV: Final = (sys.executable, "-I", "-m", "swap.lab.report")
 SAID_BYTES: Final = 10_000
 """Of what a run's programs say, the end."""
@@ -252,6 +253,16 @@ class Runs:
         yield self._rules.state / FOLDER
         if self._rules.walls and self._rules.disk_bytes:
             yield homes.place(self._rules.state / disks.FOLDER, person_id) / FOLDER
+
+
+@contextlib.contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Be the one who begins runs in this state directory while the block runs, and clears what others left there.
+
+    Raises Conflict.
+    """
+    with child.claim(state / LOCK, "A worker of this state directory"):
+        yield
 
 
 def _tidy(folder: Path) -> None:

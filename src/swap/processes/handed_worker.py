@@ -1,6 +1,6 @@
 """What the worker is handed where people have walls: what it needs of settings, runtime and machine, and no more.
 
-Only values: `reports.warden` does what is said here.
+Only values: `reports.warden` does what is said here.  The directory of data files is given to its user.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from swap import bare
 from swap.launch.rules import rules
 from swap.processes import handed, seats
 from swap.processes.handed import NAMES, SEEN, Files
+from swap.reports import writing
 from swap.runtime import Runtime
 from swap.settings import Settings
 
@@ -25,12 +26,16 @@ def over(settings: Settings, here: Runtime) -> dict[str, Any]:
     files = Files()
     urls = handed.database(here, "worker", files)
     links = {name: files.copied(name) for name in NAMES}
+    written = settings.reports.files
+    if written is not None:
+        writing.hand_over(written, uid)
     return {
         "argv": bare.command("swap.processes.serving_worker"),
         "environment": {**bare.ENVIRONMENT, "PYTHONUNBUFFERED": "1", **handed.authorities(files)},
         "told": {
             "uid": uid,
-            "view": handed.view(folder, "swap-worker", uid, links, handed.sockets(urls)),
+            "view": handed.view(folder, "swap-worker", uid, links, handed.sockets(urls))
+            | {"home": [] if written is None else [(str(written), str(written))]},
             "settings": _settings(settings),
             "runtime": _runtime(here, urls),
             # Of the key that it follows from, which signs kernels' tokens too, it hears nothing.

@@ -8,9 +8,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
-from swap import apart, logs
+from swap import apart, logs, terminal
+from swap.errors import Conflict
 from swap.walls.warden import Warden
 
 _WARDENS: Final = {
@@ -32,8 +35,21 @@ _HANDED: Final = {
 def main() -> None:
     """Run the process to its end."""
     logs.install()
-    name = sys.argv[-1]
-    warden(name, apart.run(lambda: read(name))).run()
+    try:
+        run(sys.argv[-1])
+    except Conflict as told:
+        terminal.error(told)
+        sys.exit(1)
+
+
+def run(name: str) -> NoReturn:
+    """Run the process to its end.  Raises Conflict for a worker where another one is this state directory's."""
+    made = apart.run(lambda: read(name))
+    with ExitStack() as stack:
+        if name == "worker":
+            report = importlib.import_module("swap.launch.report")  # loaded where it is needed
+            stack.enter_context(report.alone(Path(made["state"])))
+        warden(name, made).run()
 
 
 def read(name: str) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 
-from swap import logs, runtime, settings
+from swap import logs, runtime, settings, terminal
 from swap.db import engine
-from swap.launch.report import Begins, Runs
+from swap.errors import Conflict
+from swap.launch.report import Begins, Runs, alone
 from swap.launch.rules import rules
 from swap.processes import WARDENS
 from swap.reports.files import Files
@@ -24,7 +26,12 @@ def main() -> None:
     known = settings.load(here.config)
     if known.launch.isolation != "none":
         os.execv(WARDENS["worker"][0], list(WARDENS["worker"]))  # noqa: S606 — our own program, and no shell
-    run(known, here, here.report_key, Runs(rules(known, here)))
+    try:
+        with alone(known.state):
+            run(known, here, here.report_key, Runs(rules(known, here)))
+    except Conflict as told:
+        terminal.error(told)
+        sys.exit(1)
 
 
 def run(known: Settings, here: Runtime, key: str, begins: Begins) -> None:

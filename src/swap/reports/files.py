@@ -10,9 +10,11 @@ import grp
 import json
 import os
 import secrets
+import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -26,6 +28,9 @@ from swap.reports.tsv import Table, Unit
 
 BINDINGS: Final = ".reports"
 FILE_BYTES: Final = 50_000_000
+_DRAFT: Final = ".swap-"
+_OLD_SECONDS: Final = 86_400
+"""After which a draft is nobody's any more: who wrote it was killed."""
 _NEW: Final = 0o640
 """Who may read a file that was not there: SWAP's user, and its group."""
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -51,6 +56,8 @@ class Binding:
     group: str
     """The system's group that may read them."""
     explode: Mapping[str, tuple[str, ...]]
+    gid: int | None = field(default=None, compare=False)
+    """The number of that group: behind walls none has a name."""
 
     def path(self, values: Values) -> str:
         """Return where a file is, as reportupdater named it.
@@ -70,6 +77,11 @@ class Binding:
         """Where they are."""
         return frozenset(self.path(values) for values in self.combinations)
 
+    @property
+    def folders(self) -> list[list[str]]:
+        """The folders that they are in, each as the names that lead to it."""
+        return [list(each) for each in sorted({tuple(path.split("/")[:-1]) for path in self.paths})]
+
 
 class Files:
     """The directory of data files."""
@@ -79,13 +91,23 @@ class Files:
 
     def bind(self, report_id: str, binding: Binding) -> None:
         """Say which files a report keeps.  Raises NotWritten."""
+        with suppress(KeyError):
+            binding = replace(binding, gid=grp.getgrnam(binding.group).gr_gid)
         said = json.dumps(asdict(binding)).encode()
-        with _explained(), self._folder([BINDINGS]) as folder:
-            _place(folder, _draft(folder, said, None, ""), f"{report_id}.json")
+        with explained():
+            with self._folder([BINDINGS]) as folder:
+                draft = _draft(folder, said, None, None)
+                if (owner := self._owner) is not None:
+                    os.chown(draft, owner, owner, dir_fd=folder, follow_symlinks=False)
+                _place(folder, draft, f"{report_id}.json")
+            if owner is not None and binding.gid is not None:
+                for names in binding.folders:
+                    with self._folder(names) as folder:
+                        _hand_group_on(folder, binding.gid)
 
     def binding(self, report_id: str) -> Binding | None:
         """Return which files a report keeps, if it does.  Raises NotWritten."""
-        with _explained(), self._found([BINDINGS]) as folder:
+        with explained(), self.found([BINDINGS]) as folder:
             found = None if folder is None else _content(folder, f"{report_id}.json")
         if found is None:
             return None
@@ -100,7 +122,7 @@ class Files:
 
     def bindings(self) -> dict[str, Binding]:
         """Return which files reports keep, by report.  Raises NotWritten."""
-        with _explained(), self._found([BINDINGS]) as folder:
+        with explained(), self.found([BINDINGS]) as folder:
             names = [] if folder is None else os.listdir(folder)  # noqa: PTH208 — of an open folder
         ids = [name.removesuffix(".json") for name in names if name.endswith(".json")]
         return {each: found for each in ids if (found := self.binding(each)) is not None}
@@ -109,7 +131,7 @@ class Files:
         """Return what is in one of a report's files now.  Raises NotWritten, Invalid for what is no data file."""
         path = binding.path(values)
         *folders, name = path.split("/")
-        with _explained(), self._found(folders) as folder:
+        with explained(), self.found(folders) as folder:
             return tsv.EMPTY if folder is None else _table(path, _content(folder, name))
 
     def keep(self, report_id: str, period: tuple[date, date], document: Any) -> None:
@@ -129,7 +151,7 @@ class Files:
         try:
             tables = shown(document)
             demand_known(binding, tables)
-            with _explained(), ExitStack() as stack:
+            with explained(), ExitStack() as stack:
                 made = [self._made(stack, binding, values, rows, period) for values, rows in tables.items()]
                 for folder, draft, name in made:
                     _place(folder, draft, name)
@@ -145,9 +167,10 @@ class Files:
         path = binding.path(values)
         *folders, name = path.split("/")
         folder = stack.enter_context(self._folder(folders))
+        _tidy(folder)
         before = _table(path, _content(folder, name))
         merged = tsv.merged(before, rows, period, binding.unit, binding.most)
-        draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), name, binding.group)
+        draft = _draft(folder, tsv.written(merged).encode("utf-8", "replace"), name, _group(binding))
         stack.callback(_remove, folder, draft)
         return folder, draft, name
 
@@ -159,16 +182,19 @@ class Files:
             folder = os.open(self._root, OPEN_DIRECTORY)
             stack.callback(os.close, folder)
             for each in names:
+                parent, is_new = folder, False
                 with suppress(FileExistsError):
-                    # Who may write into the files has no say in which report writes where.
-                    os.mkdir(each, 0o700 if each == BINDINGS else 0o777, dir_fd=folder)
-                folder = os.open(each, OPEN_DIRECTORY, dir_fd=folder)
+                    os.mkdir(each, 0o700, dir_fd=parent)
+                    is_new = True
+                folder = os.open(each, OPEN_DIRECTORY, dir_fd=parent)
                 stack.callback(os.close, folder)
+                if is_new:
+                    self._open_as(folder, parent, is_private=each == BINDINGS)
             yield folder
 
     @contextmanager
-    def _found(self, names: Sequence[str]) -> Iterator[int | None]:
-        """Give a folder if it is there; no step to it is a link."""
+    def found(self, names: Sequence[str]) -> Iterator[int | None]:
+        """Give a folder if it is there; no step to it is a link.  Raises OSError."""
         with ExitStack() as stack:
             try:
                 folder = os.open(self._root, OPEN_DIRECTORY)
@@ -180,6 +206,20 @@ class Files:
                 yield None
                 return
             yield folder
+
+    def _open_as(self, folder: int, parent: int, *, is_private: bool) -> None:
+        """Let a new folder be open to those to whom the one is that it is in.  Raises OSError."""
+        if (owner := self._owner) is not None:
+            os.fchown(folder, owner, -1)
+        # Who may write into the files has no say in which report writes where.
+        if not is_private:
+            os.fchmod(folder, stat.S_IMODE(os.fstat(parent).st_mode) | 0o700)
+
+    @property
+    def _owner(self) -> int | None:
+        """Whose what root makes here is: that of the user who has the directory, if it is another."""
+        owner = self._root.stat().st_uid
+        return owner if owner != os.geteuid() == 0 else None
 
 
 def shown(document: Any) -> dict[Values, Table]:
@@ -260,13 +300,13 @@ def _demand_size(name: str, content: bytes) -> None:
         raise OSError(f"{name} has more than {FILE_BYTES:,} bytes")
 
 
-def _draft(folder: int, content: bytes, like: str | None, group: str) -> str:
+def _draft(folder: int, content: bytes, like: str | None, group: int | None) -> str:
     """Write a file beside the one whose place it is to take, and return its name.  Raises OSError.
 
     Who may read the file `like` of the folder, if there is one, may read it, and a group.
     """
     _demand_size(like or "", content)
-    name = f".swap-{secrets.token_hex(8)}"
+    name = f"{_DRAFT}{secrets.token_hex(8)}"
     try:
         with os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=folder), "wb") as file:
             _let_read(file.fileno(), folder, like, group)
@@ -279,32 +319,53 @@ def _draft(folder: int, content: bytes, like: str | None, group: str) -> str:
     return name
 
 
-def _let_read(descriptor: int, folder: int, like: str | None, group: str) -> None:
+def _let_read(descriptor: int, folder: int, like: str | None, group: int | None) -> None:
     """Let those read a file who may read another, and a group.  Raises OSError."""
     mode = _NEW
     if like is not None:
         with suppress(FileNotFoundError):
             there = os.stat(like, dir_fd=folder, follow_symlinks=False)
             mode = there.st_mode & 0o666 | 0o600
-            if not group and there.st_gid != os.fstat(descriptor).st_gid:
+            if group is None and there.st_gid != os.fstat(descriptor).st_gid:
                 os.fchown(descriptor, -1, there.st_gid)
-    if group:
-        _give(descriptor, group)
+    if group is not None:
+        os.fchown(descriptor, -1, group)
         mode |= 0o040
     os.fchmod(descriptor, mode)
 
 
-def _give(descriptor: int, group: str) -> None:
-    """Give an open file to a group.  Raises OSError."""
+def _group(binding: Binding) -> int | None:
+    """Return the group that may read a report's files, if there is one.  Raises OSError."""
+    if not binding.group:
+        return None
     try:
-        number = grp.getgrnam(group).gr_gid
+        return grp.getgrnam(binding.group).gr_gid
     except KeyError:
-        raise OSError(f"there is no group {group} on this machine") from None
-    os.fchown(descriptor, -1, number)
+        if binding.gid is None:
+            raise OSError(f"there is no group {binding.group} on this machine") from None
+        return binding.gid
+
+
+def _hand_group_on(folder: int, gid: int) -> None:
+    """Let files that are made in a folder be a group's, unless the folder has one that somebody gave it."""
+    there = os.fstat(folder)
+    if there.st_gid in {os.getegid(), there.st_uid}:
+        os.fchown(folder, -1, gid)
+        os.fchmod(folder, stat.S_IMODE(there.st_mode) | 0o050 | stat.S_ISGID)
 
 
 def _place(folder: int, draft: str, name: str) -> None:
     os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _tidy(folder: int) -> None:
+    """Remove drafts of those who were killed.  Raises OSError."""
+    until = time.time() - _OLD_SECONDS
+    with os.scandir(folder) as entries:
+        for each in entries:
+            with suppress(FileNotFoundError):
+                if each.name.startswith(_DRAFT) and each.stat(follow_symlinks=False).st_mtime < until:
+                    os.unlink(each.name, dir_fd=folder)
 
 
 def _remove(folder: int, name: str) -> None:
@@ -313,7 +374,7 @@ def _remove(folder: int, name: str) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Turn the file system's refusals into sentences."""
     try:
         yield

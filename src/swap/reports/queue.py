@@ -27,9 +27,8 @@ WAITS_AT_MOST: Final = timedelta(minutes=10)
 """After which a run does not wait any more for people whose servers start."""
 _run = report_run.c
 _other = report_run.alias()
-_GOES_ON = exists().where(
-    _other.c.report_id == _run.report_id, _other.c.id != _run.id, _other.c.state == RunState.RUNNING.value
-)
+# Those of which one goes on are few, and are hashed once: of many that wait, none is asked about by itself.
+_GOES_ON = _run.report_id.in_(select(_other.c.report_id).where(_other.c.state == RunState.RUNNING.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +185,20 @@ def hold_answered(conn: Connection, now: datetime) -> tuple[Run, Report] | None:
     row = conn.execute(wanted).one_or_none()
     held = None if row is None else store.find(conn, row.report_id)
     return None if held is None else (store.as_run(row), held.report)
+
+
+def resumes(conn: Connection, run: Run) -> int:
+    """Return how often a run's period was resumed by itself since it was due, or somebody asked for it."""
+    by_itself = _run.resumes.is_not(None) & _run.asked_by.is_(None)
+    same = (
+        _run.report_id == run.report_id,
+        _run.period_start == run.period.start,
+        _run.period_end == run.period.end,
+        _run.due_at <= run.due_at,
+    )
+    begun = select(func.max(_run.due_at)).where(*same, ~by_itself).scalar_subquery()
+    found = conn.scalar(select(func.count()).where(*same, by_itself, _run.due_at >= begun))
+    return int(found or 0)
 
 
 def resumed(conn: Connection, run_id: str) -> None:

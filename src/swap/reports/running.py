@@ -16,7 +16,7 @@ from swap.identity import Principal
 from swap.people import service as people
 from swap.reports import owners, parameters, period_store, queue, service, store, trend
 from swap.reports.events import ReportLimited, ReportRunAsked, ReportRunCancelled, ReportRunLetGo
-from swap.reports.model import Report, Run, new_run
+from swap.reports.model import Report, Run, State, new_run
 from swap.reports.service import Looked
 from swap.reports.trend import Day, Trend
 
@@ -97,6 +97,14 @@ def go_on(
     queue.resumed(conn, failed.id)
     run = replace(new_run(new_id(), report, now, failed.period, person.id), parameters=failed.parameters)
     return ask(conn, person, report, replace(run, resumes=failed.id))
+
+
+def may_go_on(conn: Connection, person: Principal, looked: Looked, run: Run) -> bool:
+    """Tell whether somebody could let a report go on from a run now."""
+    report = looked.report
+    if report.person_id != person.id or report.state is State.ENDED or not run.may_resume:
+        return False
+    return run.period not in period_store.open_periods(conn, report.id)
 
 
 def cancel(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:

@@ -42,6 +42,8 @@ from swap.reports.schedule import Schedule
 
 LEASE: Final = timedelta(seconds=60)
 TRIES: Final = 3
+RESUMES: Final = 3
+"""How often a period is resumed by itself: a source may come back and go again for ever."""
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=10))
 """Before the second and the third try."""
 LATE: Final = timedelta(minutes=10)
@@ -217,7 +219,7 @@ def finish(
             values["edition"] = edition_store.next_edition(conn, held.report.id, run.period)
             values |= _as_expected(conn, claimed, outcome)
             values["lineage"] = lineages.of_kernel(conn, claimed.report.person_id, claimed.kernel_id)
-        elif outcome.may_pass and asked.failed:
+        elif outcome.may_pass and asked.failed and queue.resumes(conn, run) < RESUMES:
             values["waits_for"] = list(asked.failed)
     if not queue.end(conn, run.id, claimed.epoch, state, **values):
         return None

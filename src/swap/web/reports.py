@@ -107,6 +107,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         looked = look_at(visit, conn)
         found = service.run_of(conn, looked, id_of(visit, "run_id"))
         log = running.log(conn, visit.person, looked, found)
+        may_go_on = running.may_go_on(conn, visit.person, looked, found)
         seen = None
         if found.digest is not None and (looked.sees_held or not found.is_held):
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
@@ -118,6 +119,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         looked=looked,
         run=found,
         log=log,
+        may_go_on=may_go_on,
         mine=looked.report.person_id == visit.person.id,
         may_pause=owners.may_pause(looked, visit.person),
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),

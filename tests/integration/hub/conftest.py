@@ -451,6 +451,7 @@ def build(
     launch: dict | None = None,
     people: dict | None = None,
     sources: dict | None = None,
+    reports: dict | None = None,
     proxies: tuple[str, ...] = (),
     content_host: str = "",
 ) -> House:
@@ -480,6 +481,7 @@ def build(
                 "kernel_env": str(Path(sys.prefix).parent / "kernel"),
                 "launch": {"starts_at_once": 2} | (launch or {}),
                 "sources": sources or {},
+                "reports": reports or {},
             }
         ),
         encoding="utf-8",

@@ -190,7 +190,10 @@ def hubs(hub_made: dict[str, Any], hub_state: Path) -> Iterator[hub.Hubs]:
 @pytest.fixture(scope="module")
 def press_made(hub_state: Path, hub_here: Runtime) -> dict[str, Any]:
     """What their warden is planned to do."""
-    return handed_worker.over(load(hub_state / "swap.toml"), hub_here) | {"known": {**hub.UIDS, hub.ROOT: 0}}
+    settings = load(hub_state / "swap.toml")
+    files = settings.reports.model_copy(update={"files": hub_state / press.FILES})
+    made = handed_worker.over(settings.model_copy(update={"reports": files}), hub_here)
+    return made | {"known": {**hub.UIDS, hub.ROOT: 0}}
 
 
 @pytest.fixture(scope="module")

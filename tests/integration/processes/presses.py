@@ -7,6 +7,8 @@ from typing import Any
 
 from wardens import TakenOver
 
+FILES = "data files"
+"""The directory of the files that reports keep."""
 CLAIM = "0123456789abcdef-1"
 IMPORTS = """
 import dataclasses

@@ -15,8 +15,12 @@ import pytest
 import services
 import wardens
 from integration.processes.hubs import ANN, BOB, NOBODY, PRIVATE, ROOT, UIDS
-from integration.processes.presses import CLAIM, IMPORTS, RUNS, Press, Presses
+from integration.processes.presses import CLAIM, FILES, IMPORTS, RUNS, Press, Presses
 from swap import runtime as runtimes
+from swap.client.data_file import MIME
+from swap.reports.files import Binding, Files
+from swap.reports.tsv import Unit
+from swap.settings import Launch
 from wardens import NO_USER, NO_VIEW
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be a warden")
@@ -58,6 +62,27 @@ def test_it_is_told_its_own_secrets_and_nobody_elses(taken: Press, module_databa
     assert all(url not in told for role, url in module_database.urls().items() if role != "worker")
     assert set(taken.try_("known['settings']")) <= {"state", "reports", "keep"}
     assert [name for name in taken.try_("dict(os.environ)") if name.startswith("SWAP_TEST")] == []
+
+
+def test_of_the_site_it_writes_the_directory_of_data_files_alone(state: Path, presses: Presses) -> None:
+    # What those who run SWAP say while it runs, and a group whose name it does not know.
+    binding = Binding("metrics", "prefs", Unit.MONTHS, None, "daemon", {})
+    Files(state / FILES).bind("r1", binding)
+    kept = "__import__('swap.reports.files').reports.files.Files(Path(known['settings']['reports']['files']))"
+    said = {"values": {}, "columns": ["date"], "rows": [["2026-03-01"]]}
+    document = {"cells": [{"outputs": [{"data": {MIME: said}}]}]}
+    period = "(lambda date: (date(2026, 3, 1), date(2026, 4, 1)))(__import__('datetime').date)"
+    assert presses().try_(f"{kept}.keep('r1', {period}, {document!r})") is None
+    file = state / FILES / "metrics" / "prefs.tsv"
+    assert file.read_bytes() == b"date\r\n2026-03-01\r\n"
+    assert (file.stat().st_uid, file.group(), file.stat().st_mode & 0o777) == (Launch().worker_uid, "daemon", 0o640)
+
+    beside = f"Path({str(state / 'beside')!r}).write_text('1')"
+    assert presses().try_(beside) == "EROFS", "of the way to the directory there is nothing but names"
+    assert presses(NO_USER).try_(beside) == "EROFS"
+    assert presses(NO_VIEW).try_(beside) == "EACCES"
+    assert presses(NO_USER, NO_VIEW).try_(beside) == 1, "the control"
+    (state / "beside").unlink()
 
 
 # ── what it can ask for ─────────────────────────────────────────────────────────────────────────────

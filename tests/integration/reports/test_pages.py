@@ -371,10 +371,13 @@ def test_a_run_that_failed_in_a_cell_is_resumed_by_its_person(it: Filed) -> None
     step = f"{failed.removeprefix(f'{it.at}/')}/resume"
     assert "Resume from cell 2" in it.ann.get(it.at).text
     assert "Resume from cell 2" not in bob.get(it.at).text
+    assert "Resume from cell 2" in it.ann.get(failed).text
+    assert "Resume from cell 2" not in bob.get(failed).text
     assert it.does(step, bob).status_code == NO
     assert it.does(f"runs/{'0' * 16}/resume").status_code == GONE
     assert it.does(step).status_code == GO
     assert it.does(step).status_code == HTTPStatus.CONFLICT, "one waits already"
+    assert "Resume from cell 2" not in it.ann.get(failed).text
     with it.portal.database.engine().begin() as conn:
         conn.execute(update(report_run).where(report_run.c.resumes.is_not(None)).values(state="done", taken=1, ended_at=datetime.now(UTC)))  # fmt: skip
     assert "1 result was taken over" in it.ann.get(f"{it.at}/runs/{it.run_ids()[0]}").text

@@ -214,6 +214,24 @@ def test_it_does_not_where_a_later_run_is_about_the_same_period(office: Office) 
     assert resume(office) == 0
 
 
+def test_where_the_source_comes_and_goes_it_does_so_three_times_until_somebody_asks(office: Office) -> None:
+    lake(office, up=False)
+    failed = fail(office)
+    for _ in range(runs.RESUMES):
+        assert last(office).waits_for == ("lake",)
+        office.later(minutes=5)
+        lake(office, up=True)
+        assert resume(office) == 1
+        lake(office, up=False)
+        fail(office)
+    assert (last(office).state, last(office).period, last(office).waits_for) == (RunState.FAILED, failed.period, ())
+    office.later(minutes=5)
+    with office.database.engine("web").begin() as conn:
+        running.run_again(conn, office.person, office.report.id, failed.id, office.now, new_id)
+    fail(office)
+    assert (last(office).period, last(office).waits_for) == (failed.period, ("lake",))
+
+
 def test_an_error_in_a_cell_waits_for_nothing(office: Office) -> None:
     claimed = office.claimed()
     asked(office, claimed, "failed")

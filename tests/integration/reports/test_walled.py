@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import psutil
@@ -18,6 +18,7 @@ import notebooks
 import saves
 from integration.hub.conftest import House, build, demolish
 from integration.reports.bureau import OVER
+from swap import doctor
 from swap.db.embedded import EmbeddedPostgres
 from swap.db.tables import system_user
 from swap.identity import Principal, Via
@@ -25,11 +26,14 @@ from swap.notebooks import saving, shown
 from swap.people import service as people
 from swap.people.ids import new_person_id
 from swap.reports import running, service, store
+from swap.reports.files import Binding, Files
 from swap.reports.model import Missed, Overlap, Run, RunState
 from swap.reports.schedule import Schedule
+from swap.reports.tsv import Unit
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give people walls")
 
+COUNTED = Binding("metrics", "counted", Unit.MONTHS, None, "", {})
 CELL = """
 import json, os, swap
 def descriptors(pid):
@@ -46,8 +50,11 @@ print(json.dumps({"uid": os.getuid(), "home": home, "there": os.listdir(home), "
 
 
 @pytest.fixture(scope="module")
-def house(embedded_postgres: EmbeddedPostgres) -> Iterator[House]:
-    made = build(embedded_postgres, names=("ann",), launch={"isolation": "user"})
+def house(embedded_postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    tmp_path = tmp_path_factory.mktemp("site")
+    made = build(
+        embedded_postgres, names=("ann",), launch={"isolation": "user"}, reports={"files": str(tmp_path / "files")}
+    )
     try:
         made.start("gateway", "worker")
         yield made
@@ -70,7 +77,9 @@ def new_id() -> str:
     return secrets.token_hex(10)
 
 
-def ask(house: House, ann: Principal, cell: str, path: str) -> tuple[str, str]:
+def ask(
+    house: House, ann: Principal, cell: str, path: str, before: Callable[[str], None] = lambda _: None
+) -> tuple[str, str]:
     """Save a notebook, and let it run as a report; return the report's id and the run's."""
     now = datetime.now(UTC)
     with house.database.engine().begin() as conn:
@@ -79,6 +88,7 @@ def ask(house: House, ann: Principal, cell: str, path: str) -> tuple[str, str]:
         made = service.schedule(
             conn, ann, head.notebook_id, Schedule.read("month 1 06:00", "UTC"), Missed.LATEST, Overlap.WAIT, now, new_id
         )
+        before(made.id)
         return made.id, running.run_now(conn, ann, made.id, now, new_id).id
 
 
@@ -126,12 +136,39 @@ def test_a_run_is_its_person_without_their_home_and_its_edition_comes_back(house
     assert not list((house.state / "runs").glob("*"))
 
 
+def test_rows_for_a_data_file_come_into_the_directory_that_the_worker_may_write(house: House, ann: Principal) -> None:
+    root = house.settings.reports.files
+    assert root is not None
+    cell = "import swap, pandas\nswap.data_file(pandas.DataFrame({'date': [swap.period.start.date()], 'n': [1]}))"
+    _, run_id = ask(house, ann, cell, "counted.ipynb", lambda made: Files(root).bind(made, COUNTED))
+    house.wait_until(lambda: found(house, run_id).state in OVER, 120)
+    run = found(house, run_id)
+    assert (run.state, run.said) == (RunState.DONE, None), house.log("worker")
+    file = root / "metrics" / "counted.tsv"
+    assert file.read_bytes() == f"date\tn\r\n{run.period.start:%Y-%m-%d}\t1\r\n".encode()
+    assert file.stat().st_uid == house.settings.launch.worker_uid
+    assert {each.subject: each.works for each in doctor.examine(house.settings)}["reports.files"]
+    os.chown(file.parent, 0, 0)
+    (found_by,) = [each for each in doctor.examine(house.settings) if each.subject == "reports.files"]
+    assert (found_by.works, found_by.saw) == (False, f"{root}: metrics cannot be written")
+
+
 def test_the_worker_is_a_system_user_of_its_own(house: House) -> None:
     warden = psutil.Process(house.processes["worker"].pid)
     (worker,) = [each for each in warden.children() if "swap.processes.serving_worker" in each.cmdline()]
     assert set(worker.uids()) == {house.settings.launch.worker_uid}
     assert set(warden.uids()) == {0}
     assert worker.children() == []
+
+
+def test_a_second_worker_of_the_same_state_directory_refuses_in_words(house: House) -> None:
+    first = house.processes["worker"]
+    house.start("worker")
+    second = house.processes["worker"]
+    house.processes["worker"] = first
+    assert second.wait(60) == 1
+    assert f"A worker of this state directory is already running, as process {first.pid}." in house.log("worker")
+    assert first.poll() is None
 
 
 def test_a_worker_that_is_stopped_ends_its_run_and_gives_it_back_and_one_that_is_cancelled_ends(

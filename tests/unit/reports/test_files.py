@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -151,6 +152,17 @@ def test_a_directory_that_is_away_is_nothing_to_who_has_no_rows(tmp_path: Path) 
     files.keep("r1", MARCH, ran())
     with pytest.raises(NotWritten):
         files.keep("r1", MARCH, ran(({}, rows("1"))))
+
+
+def test_a_draft_of_who_was_killed_goes_after_a_day_and_no_other(files: Files, tmp_path: Path) -> None:
+    at = tmp_path / "files/metrics/mirror"
+    at.mkdir(parents=True)
+    for name, age in ((".swap-old", 90_000), (".swap-new", 0), (".other", 90_000)):
+        (at / name).touch()
+        os.utime(at / name, (time.time() - age,) * 2)
+    files.bind("r1", bound({}))
+    files.keep("r1", MARCH, ran(({}, rows("1"))))
+    assert sorted(each.name for each in at.iterdir()) == [".other", ".swap-new", "prefs.tsv"]
 
 
 def test_a_group_that_is_not_there_is_said(files: Files) -> None:
