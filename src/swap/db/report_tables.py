@@ -150,6 +150,15 @@ report_recipient = Table(
     Index(None, "kind", "whom"),
 )
 
+report_declined = Table(
+    "report_declined",
+    metadata,
+    # Who does not want to be mailed a report, whoever names them or a group of theirs.
+    Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), primary_key=True),
+    Column("person_id", String(10), ForeignKey("swap.person.id"), primary_key=True),
+    moment("at"),
+)
+
 report_letter = Table(
     "report_letter",
     metadata,
@@ -170,6 +179,8 @@ report_webhook = Table(
     metadata,
     Column("report_id", Text, ForeignKey("swap.report.id", ondelete="CASCADE"), primary_key=True),
     Column("url", Text, nullable=False),
+    Column("answer", Text, nullable=True),  # the last one, as SWAP says it: nothing that the host wrote
+    moment("answered_at", nullable=True),
 )
 
 report_call = Table(

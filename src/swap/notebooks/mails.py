@@ -53,6 +53,13 @@ _WORDS = {
     Kind.REPORT_RECOVERED: "The report {name} runs well again",
 }
 
+_MANY = {
+    Kind.REPORT_FAILED: "The report {name} failed for {count} periods{said}",
+    Kind.REPORT_REFUSED: "The report {name} was not run for {count} periods{said}",
+    Kind.REPORT_HELD: "The report {name} is held for {count} periods{said}",
+}
+"""Of a backfill."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -157,7 +164,9 @@ def letter(due: Due, sender: str, domain: str, url: str, now: datetime) -> Email
 def words(notice: Notice) -> str:
     """Return one notice as a line."""
     said = f": {line(notice.said, SAID_LENGTH).rstrip('. ')}" if notice.said else ""
-    return _WORDS[Kind(notice.kind)].format(author=line(notice.author), name=line(notice.name), said=said)
+    kind, count = Kind(notice.kind), f"{notice.alike:,}"
+    shown = _MANY.get(kind, _WORDS[kind]) if notice.alike > 1 else _WORDS[kind]
+    return shown.format(author=line(notice.author), name=line(notice.name), said=said, count=count)
 
 
 def line(text: str, length: int = NAME_LENGTH) -> str:

@@ -17,6 +17,25 @@ from swap.identity import Principal, Via
 from swap.notebooks.model import name_of
 
 _author = person.alias("author")
+_same = report_run.alias("same")
+
+
+def _is_held(run: Any) -> Any:
+    """Tell whether a run's edition is held, or was until somebody released it."""
+    return run.is_held | run.released_at.is_not(None)
+
+
+_ALIKE = (
+    select(func.count())
+    .where(
+        _same.c.report_id == report_run.c.report_id,
+        _same.c.batch == report_run.c.batch,
+        _same.c.state == report_run.c.state,
+        _is_held(_same.c) == _is_held(report_run.c),
+        _same.c.said["title"].astext.is_not_distinct_from(report_run.c.said["title"].astext),
+    )
+    .scalar_subquery()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,8 @@ class Notice:
     said: str = ""
     """Why that run ended as it did."""
     reason: str = ""
+    alike: int = 1
+    """How many runs of its backfill ended as that run did, for the same reason."""
 
     @property
     def name(self) -> str:
@@ -129,6 +150,14 @@ def told_of(
     return conn.scalar(wanted.limit(1)) is not None
 
 
+def last_told(conn: Connection, report_id: str, kind: str) -> datetime | None:
+    """Return when somebody was told last of a run of a report in this way."""
+    of_it = notice.join(report_run, report_run.c.id == notice.c.run_id)
+    wanted = select(func.max(notice.c.at)).select_from(of_it)
+    found: datetime | None = conn.scalar(wanted.where(report_run.c.report_id == report_id, notice.c.kind == kind))
+    return found
+
+
 def page(conn: Connection, person_id: str, begins: int, limit: int) -> list[Notice]:
     """Return notices of a person, the newest first."""
     return _found(conn, _of(person_id).offset(begins).limit(limit))
@@ -168,6 +197,7 @@ def _of(person_id: str) -> Any:
             notice.c.run_id,
             report_run.c.said["title"].astext.label("said"),
             notice.c.reason,
+            _ALIKE.label("alike"),
         )
         .select_from(notice)
         .join(notebook, notebook.c.id == notice.c.notebook_id)
@@ -201,6 +231,7 @@ def _found(conn: Connection, wanted: Any) -> list[Notice]:
             row.run_id or "",
             row.said or "",
             row.reason,
+            row.alike,
         )
         for row in conn.execute(wanted)
     ]

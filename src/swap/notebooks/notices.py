@@ -110,6 +110,11 @@ def told_of(conn: Connection, report_id: str, kinds: Collection[Kind], after: da
     return store.told_of(conn, report_id, [kind.value for kind in kinds], after, reason or None)
 
 
+def last_recovered(conn: Connection, report_id: str) -> datetime | None:
+    """Return when it was told last that a report runs well again."""
+    return store.last_told(conn, report_id, Kind.REPORT_RECOVERED.value)
+
+
 def who_may_open(conn: Connection, kept: Kept, names: Collection[str], now: datetime) -> set[str]:
     """Return the ids of those of these names, in lower case, who may open a notebook now.
 

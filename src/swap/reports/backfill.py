@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -14,9 +14,9 @@ from swap import audit
 from swap.client.period import Interval
 from swap.errors import Conflict, Invalid, LimitExceeded, Problem
 from swap.identity import Principal
-from swap.reports import period_store, store
+from swap.reports import period_store, store, telling
 from swap.reports.events import ReportBackfillAsked, ReportBackfillCancelled
-from swap.reports.model import Report, State, Turn, new_run
+from swap.reports.model import Report, Run, State, Turn, new_run
 from swap.reports.period_store import Backfill
 from swap.reports.schedule import span
 from swap.reports.service import Looked, mine
@@ -79,17 +79,50 @@ def ask(
     Raises NotFound, Forbidden, Conflict while another backfill goes on or where nothing is left to be run, and what
     `plan` does.
     """
-    report = mine(conn, person, report_id, now)
-    if period_store.backfill(conn, report.id) is not None:
-        raise Conflict(Problem("A backfill of this report goes on.", todo="Wait for its end, or cancel it."))
+    report = _free(conn, person, report_id, now)
     planned = plan(conn, report, since, until, now, anew=anew)
     if not planned.periods:
         raise Conflict(
             Problem("Nothing is left to be run.", todo="Choose that periods are run again which have an edition.")
         )
-    batch = new_id()
+    _add(conn, person, report, [new_run(new_id(), report, now, each, person.id) for each in planned.periods], new_id())
+    return planned
+
+
+def failed(conn: Connection, looked: Looked) -> list[Run]:
+    """Return the runs of a report's last backfill that failed, once it is over, and were not made good."""
+    return period_store.failed(conn, looked.report.id)
+
+
+def again(conn: Connection, person: Principal, report_id: str, now: datetime, new_id: Callable[[], str]) -> int:
+    """Let the periods of the last backfill that failed run again, with what their queries had for an answer.
+
+    Return how many they are.  Raises NotFound, Forbidden, Conflict.
+    """
+    report = _free(conn, person, report_id, now)
+    # What waits already is not asked for twice, whenever that was.
+    open_ = period_store.open_periods(conn, report.id)
+    wrong = [each for each in period_store.failed(conn, report.id) if each.period not in open_]
+    if not wrong:
+        raise Conflict(Problem("No period of a backfill is left that failed.", todo="Load the page again."))
+    made = [
+        replace(new_run(new_id(), report, now, each.period, person.id), resumes=each.id if each.may_resume else None)
+        for each in wrong
+    ]
+    _add(conn, person, report, made, new_id())
+    return len(made)
+
+
+def _free(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
+    """Return a report of one's own no backfill of which goes on.  Raises NotFound, Forbidden, Conflict."""
+    report = mine(conn, person, report_id, now)
+    if period_store.backfill(conn, report.id) is not None:
+        raise Conflict(Problem("A backfill of this report goes on.", todo="Wait for its end, or cancel it."))
+    return report
+
+
+def _add(conn: Connection, person: Principal, report: Report, runs: Sequence[Run], batch: str) -> None:
     turn = Turn.BACKFILL_HELD if report.state is State.PAUSED else Turn.BACKFILL
-    runs = (new_run(new_id(), report, now, period, person.id) for period in planned.periods)
     store.add_runs(conn, (replace(run, turn=turn, batch=batch) for run in runs))
     store.tell_workers(conn)
     audit.record(
@@ -99,12 +132,11 @@ def ask(
             via=person.via,
             report_id=report.id,
             batch=batch,
-            since=planned.periods[0].start.isoformat(),
-            until=planned.periods[-1].end.isoformat(),
-            runs=len(planned.periods),
+            since=runs[0].period.start.isoformat(),
+            until=runs[-1].period.end.isoformat(),
+            runs=len(runs),
         ),
     )
-    return planned
 
 
 def of(conn: Connection, looked: Looked) -> Backfill | None:
@@ -118,7 +150,10 @@ def cancel(conn: Connection, person: Principal, report_id: str, now: datetime) -
     found = period_store.backfill(conn, report.id)
     if found is None:
         raise Conflict(Problem("No backfill of this report goes on.", todo="Look at what became of it."))
+    held = store.find(conn, report.id, hold=True)
+    assert held is not None
     left = period_store.cancel(conn, report.id, found.batch, _CANCELLED, now)
+    telling.filled(conn, held, found.batch, now)
     store.tell_workers(conn)
     audit.record(
         conn,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from swap import audit
-from swap.errors import Forbidden, LimitExceeded, NotFound, NotSignedIn, Problem
+from swap.errors import Conflict, Forbidden, LimitExceeded, NotFound, NotSignedIn, Problem
 from swap.identity import Principal, Via
 from swap.notebooks import mails, sharing, shown
 from swap.notebooks.notices import Mail
@@ -26,8 +26,13 @@ from swap.people import service as people
 from swap.reports import delivery_store as store
 from swap.reports import edition_store, hooks, service
 from swap.reports import store as reports
-from swap.reports.delivery_store import Call, Posted, Recipient
-from swap.reports.events import ReportRecipientAdded, ReportRecipientRemoved, ReportWebhookChanged
+from swap.reports.delivery_store import Call, Hook, Posted, Recipient
+from swap.reports.events import (
+    ReportMailWished,
+    ReportRecipientAdded,
+    ReportRecipientRemoved,
+    ReportWebhookChanged,
+)
 from swap.reports.model import Report, Run
 from swap.settings import Policy
 
@@ -110,14 +115,8 @@ def add(conn: Connection, person: Principal, report_id: str, kind: Kind, whom: s
 
 
 def remove(conn: Connection, person: Principal, report_id: str, kind: Kind, whom: str, now: datetime) -> None:
-    """Let editions not be mailed to somebody any more; who gets them may end that for themselves.
-
-    Raises NotFound, Forbidden, Conflict.
-    """
-    if (kind, whom) == (Kind.PERSON, person.id):
-        report = service.look(conn, person, report_id, now).report
-    else:
-        report = service.mine(conn, person, report_id, now)
+    """Let editions not be mailed to a person or a group any more.  Raises NotFound, Forbidden, Conflict."""
+    report = service.mine(conn, person, report_id, now)
     if store.remove(conn, report.id, kind, whom):
         audit.record(
             conn,
@@ -127,13 +126,38 @@ def remove(conn: Connection, person: Principal, report_id: str, kind: Kind, whom
         )
 
 
-def is_mailed(conn: Connection, person: Principal, report_id: str) -> bool:
-    """Tell whether editions are mailed to somebody by their name."""
-    return store.has(conn, report_id, Kind.PERSON, person.id)
+def decline(conn: Connection, person: Principal, report_id: str, now: datetime) -> None:
+    """Let a report not be mailed to oneself, whoever names one or a group that one is of.
+
+    Raises NotFound; Conflict where it is not mailed.
+    """
+    report = service.look(conn, person, report_id, now).report
+    if wishes(conn, person, report.id) is not True:
+        raise Conflict(Problem("This report is not mailed to you.", todo="Load the page again."))
+    store.decline(conn, report.id, person.id, now)
+    _record_wish(conn, person, report.id, wants=False)
 
 
-def webhook(conn: Connection, report: Report) -> str | None:
-    """Return the address that is told of a report's runs; it may hold a secret of its host's."""
+def want(conn: Connection, person: Principal, report_id: str, now: datetime) -> None:
+    """Let a report be mailed to oneself again.  Raises NotFound; Conflict for who has not declined it."""
+    report = service.look(conn, person, report_id, now).report
+    if not store.want(conn, report.id, person.id):
+        raise Conflict(Problem("You have not ended that this report is mailed to you.", todo="Load the page again."))
+    _record_wish(conn, person, report.id, wants=True)
+
+
+def wishes(conn: Connection, person: Principal, report_id: str) -> bool | None:
+    """Tell whether somebody wants a report that is mailed to them or a group of theirs; None where it is not."""
+    is_named, has_declined = store.reaches(conn, report_id, person.id)
+    return not has_declined if is_named else None
+
+
+def _record_wish(conn: Connection, person: Principal, report_id: str, *, wants: bool) -> None:
+    audit.record(conn, ReportMailWished(person_id=person.id, via=person.via, report_id=report_id, wants=wants))
+
+
+def webhook(conn: Connection, report: Report) -> Hook | None:
+    """Return the address that is told of a report's runs, which may hold a secret of its host's; and its answer."""
     return store.webhook(conn, report.id)
 
 
@@ -247,3 +271,8 @@ def claim_call(conn: Connection, now: datetime) -> Call | None:
 def end_call(conn: Connection, made: Call, *, answered: bool) -> None:
     """Record that a webhook was told, or will not be."""
     store.end_call(conn, made, "sent" if answered else "dropped")
+
+
+def heard(conn: Connection, made: Call, answer: str, now: datetime) -> None:
+    """Keep what a webhook answered last: a status, or the kind of an error, and no word of the host's."""
+    store.put_answer(conn, made, answer, now)

@@ -24,7 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.client.period import Interval as Period
-from swap.db.report_tables import report, report_call, report_letter, report_recipient, report_run, report_webhook
+from swap.db.report_tables import (
+    report,
+    report_call,
+    report_declined,
+    report_letter,
+    report_recipient,
+    report_run,
+    report_webhook,
+)
 from swap.db.tables import person
 from swap.identity import Principal, Via
 from swap.notebooks.shares import Kind
@@ -45,6 +53,17 @@ class Recipient:
     kind: Kind
     whom: str
     name: str
+    has_declined: bool = False
+    """Whether they do not want it; of a group that is its members' own affair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """An address that is told of runs, and what it answered last, as SWAP says it."""
+
+    url: str
+    answer: str | None
+    answered_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +95,18 @@ class Call:
 def recipients(conn: Connection, report_id: str) -> list[Recipient]:
     """Return to whom editions of a report are mailed: people, then groups, by name."""
     name = case((_to.kind == Kind.PERSON.value, person.c.name), else_=_to.whom)
+    declined = (
+        select(report_declined.c.person_id)
+        .where(report_declined.c.report_id == report_id, report_declined.c.person_id == _to.whom)
+        .exists()
+    )
     rows = conn.execute(
-        select(_to.kind, _to.whom, name.label("name"))
+        select(_to.kind, _to.whom, name.label("name"), declined.label("has_declined"))
         .outerjoin(person, and_(_to.kind == Kind.PERSON.value, person.c.id == _to.whom))
         .where(_to.report_id == report_id)
         .order_by(_to.kind.desc(), func.lower(name))
     )
-    return [Recipient(Kind(row.kind), row.whom, row.name or row.whom) for row in rows]
+    return [Recipient(Kind(row.kind), row.whom, row.name or row.whom, row.has_declined) for row in rows]
 
 
 def put(conn: Connection, report_id: str, kind: Kind, whom: str, now: datetime) -> bool:
@@ -97,10 +121,23 @@ def remove(conn: Connection, report_id: str, kind: Kind, whom: str) -> bool:
     return conn.execute(delete(report_recipient).where(*there)).rowcount == 1
 
 
-def has(conn: Connection, report_id: str, kind: Kind, whom: str) -> bool:
-    """Tell whether editions are mailed to somebody, as this person or this group."""
-    there = _to.report_id == report_id, _to.kind == kind.value, _to.whom == whom
-    return conn.scalar(select(_to.whom).where(*there)) is not None
+def reaches(conn: Connection, report_id: str, person_id: str) -> tuple[bool, bool]:
+    """Tell whether a report is mailed to a person or a group of theirs, and whether they do not want it."""
+    wanted = select(_is_named(report_id), _has_declined(report_id)).where(person.c.id == person_id)
+    row = conn.execute(wanted).one_or_none()
+    return (False, False) if row is None else (row[0], row[1])
+
+
+def decline(conn: Connection, report_id: str, person_id: str, now: datetime) -> None:
+    """Let a report not be mailed to a person, whoever names them or a group of theirs."""
+    wanted = upsert(report_declined).values(report_id=report_id, person_id=person_id, at=now)
+    conn.execute(wanted.on_conflict_do_nothing())
+
+
+def want(conn: Connection, report_id: str, person_id: str) -> bool:
+    """Let a report be mailed to a person again where it is; tell whether they had declined."""
+    mine = report_declined.c.report_id == report_id, report_declined.c.person_id == person_id
+    return conn.execute(delete(report_declined).where(*mine)).rowcount == 1
 
 
 def reached(conn: Connection, report_id: str, limit: int) -> int:
@@ -110,7 +147,21 @@ def reached(conn: Connection, report_id: str, limit: int) -> int:
 
 
 def _is_reached(report_id: Any) -> ColumnElement[bool]:
+    return _is_named(report_id) & ~_has_declined(report_id)
+
+
+def _is_named(report_id: Any) -> ColumnElement[bool]:
     return select(_to.whom).where(_to.report_id == report_id, _REACHED).correlate_except(report_recipient).exists()
+
+
+def _has_declined(report_id: Any) -> ColumnElement[bool]:
+    by = report_declined.c
+    return (
+        select(by.person_id)
+        .where(by.report_id == report_id, by.person_id == person.c.id)
+        .correlate_except(report_declined)
+        .exists()
+    )
 
 
 # ── Letters ─────────────────────────────────────────────────────────────────────────────────────────
@@ -200,16 +251,24 @@ def _set_letter(conn: Connection, run_id: str, person_id: str, **values: Any) ->
 
 
 # ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────
-def webhook(conn: Connection, report_id: str) -> str | None:
+def webhook(conn: Connection, report_id: str) -> Hook | None:
     """Return the address that is told of a report's runs."""
-    found: str | None = conn.scalar(select(report_webhook.c.url).where(report_webhook.c.report_id == report_id))
-    return found
+    its = report_webhook.c
+    row = conn.execute(select(its.url, its.answer, its.answered_at).where(its.report_id == report_id)).one_or_none()
+    return None if row is None else Hook(row.url, row.answer, row.answered_at)
+
+
+def put_answer(conn: Connection, made: Call, answer: str, now: datetime) -> None:
+    """Keep what a webhook answered, unless another address took its place meanwhile."""
+    there = report_webhook.c.report_id == made.report_id, report_webhook.c.url == made.url
+    conn.execute(update(report_webhook).where(*there).values(answer=answer, answered_at=now))
 
 
 def put_webhook(conn: Connection, report_id: str, url: str) -> None:
     """Let an address be told of a report's runs, in the place of another."""
     wanted = upsert(report_webhook).values(report_id=report_id, url=url)
-    conn.execute(wanted.on_conflict_do_update(index_elements=[report_webhook.c.report_id], set_={"url": url}))
+    new = {"url": url, "answer": None, "answered_at": None}
+    conn.execute(wanted.on_conflict_do_update(index_elements=[report_webhook.c.report_id], set_=new))
 
 
 def remove_webhook(conn: Connection, report_id: str) -> bool:

@@ -65,9 +65,9 @@ def release(conn: Connection, run_id: str, person_id: str, now: datetime) -> boo
 
 
 def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None:
-    """Return when a run of a report ended well last, and is not held; one of them left out."""
+    """Return when a run of a report ended well last, and is not held; one of them, and backfills, left out."""
     wanted = select(func.max(_run.ended_at)).where(_run.report_id == report_id, _run.state == RunState.DONE.value)
-    found: datetime | None = conn.scalar(wanted.where(_run.id != but_run, ~_run.is_held))
+    found: datetime | None = conn.scalar(wanted.where(_run.id != but_run, ~_run.is_held, _run.batch.is_(None)))
     return found
 
 

@@ -188,6 +188,15 @@ class ReportRecipientRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportMailWished(Event):
+    """Somebody to whom a report is mailed, or to a group of theirs, does not want it, or wants it again."""
+
+    event: ClassVar[str] = "report-mail-wished"
+    report_id: str
+    wants: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportWebhookChanged(Event):
     """An address on this host is told of the report's runs; none, if there is no host."""
 

@@ -139,8 +139,11 @@ class _Connection(http.client.HTTPSConnection):
         secret.do_handshake()
 
 
-def tell(url: str, body: bytes, hosts: Collection[str], ca: Path | None = None, find: Found = found) -> None:
-    """Tell an address once; a redirect is no answer.  Raises Invalid, Refused; NotTold for what may pass."""
+def tell(url: str, body: bytes, hosts: Collection[str], ca: Path | None = None, find: Found = found) -> int:
+    """Tell an address once, and return the status it answers; a redirect is no answer.
+
+    Raises Invalid, Refused; NotTold for what may pass.
+    """
     hook = read(url, hosts)
     try:
         trusted, addresses = (
@@ -166,6 +169,7 @@ def tell(url: str, body: bytes, hosts: Collection[str], ca: Path | None = None, 
         raise NotTold(Problem(f"It answered {status}."))
     if not 200 <= status < 300:
         raise Refused(Problem(f"It answered {status}."))
+    return status
 
 
 def _end(connection: http.client.HTTPSConnection) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, case, exists, func, select, update
 
 from swap.client.period import Interval
 from swap.db.report_tables import report, report_run
@@ -106,6 +106,43 @@ def backfill(conn: Connection, report_id: str) -> Backfill | None:
     ).one()
     counts = (row.total, row.done, row.failed, row.comes, row.data)
     return Backfill(batch, Interval(row.start, row.end), row.asked_at, *counts)
+
+
+def goes_on(conn: Connection, report_id: str, batch: str) -> bool:
+    """Tell whether a run of a backfill has not ended."""
+    wanted = select(_run.id).where(_run.report_id == report_id, _run.batch == batch, _run.state.in_(_OPEN))
+    return conn.scalar(wanted.limit(1)) is not None
+
+
+def wrong(conn: Connection, report_id: str, batch: str) -> list[Run]:
+    """Return the runs of a backfill that failed, were refused or are held, the last period first."""
+    wanted = select(*store.COLUMNS).where(
+        _run.report_id == report_id, _run.batch == batch, _run.state.in_(_WRONG) | _run.is_held
+    )
+    return [store.as_run(row) for row in conn.execute(wanted.order_by(_run.period_end.desc()))]
+
+
+def failed(conn: Connection, report_id: str) -> list[Run]:
+    """Return the runs of the last backfill of a report that failed, by period, once it is over.
+
+    One of their period that came later and is done, or waits or goes on, is in their place.
+    """
+    asked = select(_run.batch).where(_run.report_id == report_id, _run.batch.is_not(None))
+    batch = conn.scalar(asked.order_by(_run.due_at.desc()).limit(1))
+    if batch is None or goes_on(conn, report_id, batch):
+        return []
+    later = report_run.alias().c
+    again = exists().where(
+        later.report_id == report_id,
+        later.period_start == _run.period_start,
+        later.period_end == _run.period_end,
+        later.due_at > _run.due_at,
+        later.edition.is_not(None) | later.state.in_(_OPEN),
+    )
+    wanted = select(*store.COLUMNS).where(
+        _run.report_id == report_id, _run.batch == batch, _run.state.in_(_WRONG), ~again
+    )
+    return [store.as_run(row) for row in conn.execute(wanted.order_by(_run.period_start))]
 
 
 def cancel(conn: Connection, report_id: str, batch: str, why: Problem, now: datetime) -> int:

@@ -14,7 +14,7 @@ from swap import audit
 from swap.errors import Conflict, Forbidden, Problem
 from swap.identity import Principal
 from swap.people import service as people
-from swap.reports import owners, parameters, period_store, queue, service, store, trend
+from swap.reports import owners, parameters, period_store, queue, service, store, telling, trend
 from swap.reports.events import ReportLimited, ReportRunAsked, ReportRunCancelled, ReportRunLetGo
 from swap.reports.model import Report, Run, State, new_run
 from swap.reports.service import Looked
@@ -122,8 +122,12 @@ def cancel(conn: Connection, person: Principal, report_id: str, run_id: str, now
             )
         )
     run = service.run_of(conn, looked, run_id)
-    if not queue.cancel(conn, run.id, Problem(f"{person.name} cancelled it."), now):
+    # As a worker does that ends one: the report first, then the run.
+    held = store.find(conn, report_id, hold=True)
+    if held is None or not queue.cancel(conn, run.id, Problem(f"{person.name} cancelled it."), now):
         raise Conflict(Problem("This run has ended already.", todo="Look at its page."))
+    if run.batch is not None:
+        telling.filled(conn, held, run.batch, now)
     # Its queries end with it, and whoever runs it hears of it.
     people.look_again(conn, looked.report.person_id)
     store.tell_workers(conn)

@@ -45,7 +45,7 @@ def _tell(
     settings: Settings, portal: Engine, call: Call, silent: set[str], say: Said, now: Now, find: hooks.Found
 ) -> None:
     """Tell a webhook of a run, and record what became of it; what may pass is done again later."""
-    answered, named = False, f"report {call.report_id}, {call.event}"
+    answered, answer, named = False, "", f"report {call.report_id}, {call.event}"
     if call.url is not None and call.at >= now() - OLD:
         reports = settings.reports
         url = f"{settings.addresses[0].url}/reports/{call.report_id}"
@@ -54,16 +54,21 @@ def _tell(
             host = hooks.read(call.url, reports.webhooks).host
             if host in silent:
                 return
-            hooks.tell(call.url, body, reports.webhooks, reports.webhook_ca, find)
+            answer = f"It answered {hooks.tell(call.url, body, reports.webhooks, reports.webhook_ca, find)}."
             answered = True
         except NotTold as error:
             silent.add(host)
             say(f"{named}: not told: {error}")
+            with portal.begin() as conn:
+                delivering.heard(conn, call, f"{error} It is told again later.", now())
             return
         except (Invalid, hooks.Refused) as error:
             say(f"{named}: not told, and not again: {error}")
+            answer = f"{error} Of that run it is not told again."
     with portal.begin() as conn:
         delivering.end_call(conn, call, answered=answered)
+        if answer:
+            delivering.heard(conn, call, answer, now())
     if answered:
         say(f"{named}: told")
 

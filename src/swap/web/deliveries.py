@@ -44,7 +44,7 @@ def page(portal: Portal, visit: Visit) -> Response:
         text=text,
         mail=portal.settings.mail is not None,
         hosts=portal.settings.reports.webhooks,
-        hook=hook or "",
+        hook=hook,
         feed=f"{portal.address(visit.request).url}/reports/{report.id}/feed",
     )
 
@@ -58,12 +58,25 @@ def add(portal: Portal, visit: Visit) -> Response:
 
 
 def remove(portal: Portal, visit: Visit) -> Response:
-    """Let them not be mailed any more: to anybody, of a report of mine, or to me."""
+    """Let them not be mailed to somebody any more."""
     kind, whom = _named(visit)
     with portal.engine.begin() as conn:
         delivering.remove(conn, visit.person, id_of(visit), kind, whom, visit.now)
-        report = service.look(conn, visit.person, id_of(visit), visit.now).report
-    return go(f"/reports/{report.id}{'/delivery' if report.person_id == visit.person.id else ''}")
+    return go(f"/reports/{id_of(visit)}/delivery")
+
+
+def decline(portal: Portal, visit: Visit) -> Response:
+    """Let a report not be mailed to me, whoever names me or a group of mine."""
+    with portal.engine.begin() as conn:
+        delivering.decline(conn, visit.person, id_of(visit), visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def want(portal: Portal, visit: Visit) -> Response:
+    """Let it be mailed to me again."""
+    with portal.engine.begin() as conn:
+        delivering.want(conn, visit.person, id_of(visit), visit.now)
+    return go(f"/reports/{id_of(visit)}")
 
 
 def webhook(portal: Portal, visit: Visit) -> Response:

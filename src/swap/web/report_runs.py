@@ -41,6 +41,7 @@ def about(portal: Portal, visit: Visit, conn: Connection, looked: Looked, editio
         "stand": {run.id: [each for each in run.stand if each.name in waits] if mine else [] for run in going},
         "waits": list(waits) if mine else [],
         "filling": backfill.of(conn, looked),
+        "unfilled": backfill.failed(conn, looked),
         "offered": offered,
         "values": parameters.fitting(offered, chosen.parameters),
         "set": _VALUE,
@@ -84,6 +85,13 @@ def fill(portal: Portal, visit: Visit) -> Response:
     since, until, anew = _days(visit.form)
     with portal.engine.begin() as conn:
         backfill.ask(conn, visit.person, id_of(visit), since, until, visit.now, lambda: new_id(portal), anew=anew)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def fill_again(portal: Portal, visit: Visit) -> Response:
+    """Run the periods of the last backfill that failed once more."""
+    with portal.engine.begin() as conn:
+        backfill.again(conn, visit.person, id_of(visit), visit.now, lambda: new_id(portal))
     return go(f"/reports/{id_of(visit)}")
 
 

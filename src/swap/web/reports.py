@@ -37,6 +37,9 @@ EVERY = {
     Every.CRON: "as cron has it",
 }
 
+FIRST = 15
+"""Editions that a report's page lists unfolded."""
+
 
 def listing(portal: Portal, visit: Visit) -> Response:
     """The reports of notebooks that I may open: first what failed or is late, then the next due."""
@@ -60,10 +63,11 @@ def page(portal: Portal, visit: Visit) -> Response:
         last = service.last_tried(conn, looked)
         about = report_runs.about(portal, visit, conn, looked, editions)
         shown = tables.of_report(conn, portal.settings.policy, visit.person, looked.report.id, visit.now)
-        mailed = delivering.is_mailed(conn, visit.person, looked.report.id)
+        mailed = delivering.wishes(conn, visit.person, looked.report.id)
         may_pause = owners.may_pause(looked, visit.person)
         goes_to = delivering.recipients(conn, looked.report) if may_pause else []
         weeks, took = running.doing(conn, looked, visit.now)
+        may_run = looked.report.state is State.ACTIVE and looked.held.refused is None
         seen = None
         if readable:
             seen = service.see(conn, portal.settings.policy, visit.person, looked, readable[0], visit.now)
@@ -79,15 +83,15 @@ def page(portal: Portal, visit: Visit) -> Response:
         failed=last if last is not None and last.state is not RunState.DONE and not first else None,
         tables=shown,
         table_page=_page_of,
-        ahead=service.ahead(looked.report.schedule, visit.now) if looked.report.state is State.ACTIVE else [],
+        ahead=service.ahead(looked.report.schedule, visit.now) if may_run else [],
         mine=looked.report.person_id == visit.person.id,
         may_pause=may_pause,
         takes_over=owners.may_take_over(looked, visit.person),
         mailed=mailed,
         goes_to=goes_to,
-        me=visit.person.id,
         weeks=weeks,
         took=took,
+        shown_first=FIRST,
         most_minutes=portal.settings.reports.run_minutes,
         first=first,
         **about,

@@ -17,6 +17,8 @@ from swap.catalog.model import TableName
 from swap.connectors.base import Column, Dataset, Partition, Partitions
 from swap.db.tables import audit_event
 from swap.errors import Conflict
+from swap.notebooks import notices
+from swap.notebooks.notices import Kind
 from swap.reports import data, queue, running, service, store
 from swap.reports.model import Awaited, Chosen, Run, RunState, Stand, State
 
@@ -98,10 +100,21 @@ def test_a_run_whose_data_do_not_come_is_late_and_still_runs_when_they_do(office
     with office.database.engine("web").begin() as conn:
         (row,) = service.listed(conn, office.person, office.now)
     assert row.late is True
+    office.later(minutes=1)
+    look(office)
+    assert told(office) == [Kind.REPORT_LATE], "once"
     harvested(office, 9)
     office.later(minutes=1)
     look(office)
-    office.claimed()
+    assert office.finish(office.claimed()) is RunState.DONE
+    assert told(office) == [Kind.REPORT_RECOVERED, Kind.REPORT_LATE]
+
+
+def told(office: Office) -> list[str]:
+    """Return what its person is told, the newest first."""
+    with office.database.engine("web").begin() as conn:
+        found, _ = notices.listed(conn, office.person, office.now, 0)
+    return [each.kind for each in found]
 
 
 def test_a_worker_looks_again_after_a_minute_and_at_the_deadline(office: Office) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from xml.etree import ElementTree as ET
 
@@ -14,27 +15,31 @@ from integration.reports.test_pages import EXECUTED, Filed, framed
 from integration.web.running import ADMINS, PERSON_IDS, Browser, Portal, running
 from integration.web.test_history import Shelf
 from services import Database
-from swap.db.report_tables import report, report_recipient, report_webhook
+from swap.db.report_tables import report, report_letter, report_recipient, report_webhook
 from swap.db.tables import audit_event, person
 from swap.errors import Problem
 from swap.notebooks import sight
-from swap.reports import runs
+from swap.reports import delivering, runs
 from swap.reports.model import Outcome
+from swap.settings import Reports
 
-OK, GO, GONE, NO, BAD = (
+OK, CONFLICT, GO, GONE, NO, BAD = (
     HTTPStatus.OK,
+    HTTPStatus.CONFLICT,
     HTTPStatus.SEE_OTHER,
     HTTPStatus.NOT_FOUND,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.BAD_REQUEST,
 )
 ATOM = "{http://www.w3.org/2005/Atom}"
+HOST = "hooks.example.org"
 BOB = {"kind": "person", "whom": PERSON_IDS["bertrand"]}
 
 
 @pytest.fixture(scope="module")
 def portal(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    with running(module_database, tmp_path_factory.mktemp("portal")) as made:
+    told = Reports(webhooks=(HOST,))
+    with running(module_database, tmp_path_factory.mktemp("portal"), reports=told) as made:
         yield made
 
 
@@ -68,15 +73,59 @@ def test_who_gets_a_report_is_chosen_by_its_person_among_those_who_may_open_it(i
     assert mailed(it) == [BOB["whom"]]
     assert "Remove bertrand" in it.ann.get(f"{it.at}/delivery").text
     assert it.does("delivery/remove", bob, kind="person", whom=PERSON_IDS["ann"]).status_code == NO
-    assert "Mail me no more" in bob.get(it.at).text
-    assert it.does("delivery/remove", bob, **BOB).status_code == GO
+    assert it.does("delivery/remove", bob, **BOB).status_code == NO
+    assert it.does("delivery/remove", **BOB).status_code == GO
     assert mailed(it) == []
     for wrong in ({"kind": "everyone", "whom": ""}, {"kind": "person", "whom": ""}, {"kind": "x", "whom": "y"}):
         assert it.does("delivery/add", **wrong).status_code == BAD
 
 
+@pytest.mark.parametrize("named", [BOB, {"kind": "group", "whom": "analysts"}])
+def test_whoever_is_mailed_by_name_or_by_a_group_ends_it_for_one_report(it: Filed, named: dict[str, str]) -> None:
+    bob = role(it, "view")
+    share = named | {"role": "view", "until": ""}
+    assert it.ann.submit(f"/n/{it.notebook}/share", "/notebooks/upload", **share).status_code == GO
+    assert it.does("delivery/decline", bob).status_code == CONFLICT, "it is not mailed"
+    assert it.does("delivery/add", **named).status_code == GO
+    assert BOB["whom"] in posted(it), "the control"
+    assert "Mail me no more" in bob.get(it.at).text
+    assert it.does("delivery/decline", bob).status_code == GO
+    assert "Mail it to me again" in bob.get(it.at).text
+    assert BOB["whom"] not in posted(it)
+    assert it.does("delivery/remove", **named).status_code == GO
+    assert it.does("delivery/add", **named).status_code == GO
+    assert ("does not want it" in it.ann.get(f"{it.at}/delivery").text) is (named is BOB)
+    assert BOB["whom"] not in posted(it), "nobody wants it in their place"
+    assert it.does("delivery/want", bob).status_code == GO
+    assert it.does("delivery/want", bob).status_code == CONFLICT
+    assert BOB["whom"] in posted(it)
+
+
+def posted(it: Filed) -> list[str]:
+    """Let it run, and return to whom that edition is mailed."""
+    run_id = it.run(Outcome(EXECUTED)).rpartition("/")[2]
+    with it.portal.database.engine().begin() as conn:
+        return list(conn.scalars(select(report_letter.c.person_id).where(report_letter.c.run_id == run_id)))
+
+
+def test_what_a_webhook_answered_last_stands_where_it_is_chosen(it: Filed) -> None:
+    at, now = f"{it.at}/delivery", datetime.now(UTC)
+    assert it.does("delivery/webhook", url=f"https://{HOST}/secret").status_code == GO
+    assert "It has not been told of a run yet." in it.ann.get(at).text
+    it.run(Outcome(EXECUTED))
+    with it.portal.database.engine("web").begin() as conn:
+        made = delivering.claim_call(conn, now + timedelta(minutes=1))
+        assert made is not None
+        delivering.heard(conn, replace(made, url=f"https://{HOST}/former"), "It answered 204.", now)
+    assert "It has not been told of a run yet." in it.ann.get(at).text, "another address answered"
+    with it.portal.database.engine("web").begin() as conn:
+        delivering.heard(conn, made, "It answered 404.", now)
+    assert "<b>It answered 404.</b>" in it.ann.get(at).text
+    assert it.does("delivery/webhook", url=f"https://{HOST}/other").status_code == GO
+    assert "It answered 404." not in it.ann.get(at).text
+
+
 def test_no_address_is_told_that_the_settings_do_not_name(it: Filed) -> None:
-    assert "name no host that may be told" in it.ann.get(f"{it.at}/delivery").text
     assert it.does("delivery/webhook", url="https://evil.example/").status_code == BAD
 
 

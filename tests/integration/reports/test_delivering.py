@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -25,8 +26,10 @@ from integration.web.test_sharing_outputs import CITIES
 from services import Database
 from smtp import GOES_AWAY, MailServer
 from swap import bare, runtime
+from swap.client import checks, expect
+from swap.client.checks import Rules
 from swap.db import tables
-from swap.db.report_tables import report_letter
+from swap.db.report_tables import report_call, report_letter
 from swap.errors import Forbidden, NotFound
 from swap.forking import shared
 from swap.identity import Principal
@@ -37,7 +40,7 @@ from swap.people import service as people
 from swap.query import lineage
 from swap.reading.program import PROGRAM
 from swap.reading.room import Room
-from swap.reports import delivering, running, runs
+from swap.reports import delivering, owners, running, runs, service
 from swap.reports.model import Claimed, Missed, Outcome
 from swap.settings import Settings
 from swap.supervisor.deliver import Postman
@@ -73,7 +76,7 @@ class Post:
         with self.office.database.engine("web").begin() as conn:
             delivering.add(conn, by or self.office.person, self.office.report.id, kind, whom, self.office.now)
 
-    def run(self, *, reads_cities: bool = False) -> None:
+    def run(self, document: dict[str, Any] = EXECUTED, *, reads_cities: bool = False) -> str:
         """Let the report make an edition, of which a kernel that read what few may see shows something, or nothing."""
         office = self.office
         with office.database.engine("web").begin() as conn:
@@ -86,7 +89,8 @@ class Post:
                 read = {"person_id": office.person.id, "kernel_id": claimed.kernel_id, "last_at": datetime.now(UTC)}
                 conn.execute(insert(tables.kernel_read).values(lineage=kept["digest"], **read))
         with office.database.engine("worker").begin() as conn:
-            runs.finish(conn, claimed, Outcome(EXECUTED), office.now)
+            runs.finish(conn, claimed, Outcome(document), office.now)
+        return claimed.run.id
 
     def send(self, room: Room | None = None, **later: float) -> list[EmailMessage]:
         """Do what `swap up` does each minute, so much later; return what was taken meanwhile."""
@@ -234,9 +238,48 @@ def test_who_is_told_once_a_day_gets_it_in_the_morning_and_who_ends_it_no_more(p
     assert post.send(minutes=1) == []
     assert len(post.send(hours=23)) == 1
     with web.begin() as conn:
-        delivering.remove(conn, post.bob, post.office.report.id, Kind.PERSON, post.bob.id, post.office.now)
+        delivering.decline(conn, post.bob, post.office.report.id, post.office.now)
     post.run()
     assert post.send(hours=24) == []
+
+
+def test_what_is_held_is_in_no_mail_feed_or_webhook_until_it_is_released(post: Post) -> None:
+    office, web = post.office, post.office.database.engine("web")
+    post.share(post.bob.id)
+    post.add(post.bob.id)
+    with web.begin() as conn:
+        hosts = ("hooks.example.org",)
+        delivering.put_webhook(conn, office.person, office.report.id, "https://hooks.example.org/", hosts, office.now)
+    failed = expect.bundle([checks.outcome("views", 5, Rules(between=(60, None)))])
+    held = post.run(notebooks.notebook(notebooks.code("swap.expect(…)", notebooks.shown(failed))))
+    assert (post.send(minutes=1), calls(post, held), told(post)) == ([], ["held"], [notices.Kind.REPORT_HELD])
+    assert [editions(post, who) for who in (post.bob, office.person)] == [[], [held]]
+    with web.begin() as conn:
+        owners.release(conn, office.person, office.report.id, held, office.now)
+    assert (len(post.send(minutes=1)), calls(post, held)) == (1, ["done", "held"])
+    assert told(post) == [notices.Kind.REPORT_RECOVERED, notices.Kind.REPORT_HELD]
+    assert editions(post, post.bob) == [held]
+
+
+def calls(post: Post, run_id: str) -> list[str]:
+    """Return what the webhook is told of a run."""
+    with post.office.database.engine("owner").begin() as conn:
+        wanted = select(report_call.c.event).where(report_call.c.run_id == run_id)
+        return list(conn.scalars(wanted.order_by(report_call.c.event)))
+
+
+def told(post: Post) -> list[str]:
+    """Return what its person is told, the newest first."""
+    with post.office.database.engine("web").begin() as conn:
+        found, _ = notices.listed(conn, post.office.person, post.office.now, 0)
+    return [each.kind for each in found]
+
+
+def editions(post: Post, who: Principal) -> list[str]:
+    """Return the editions that somebody's page lists; the feed has those that all readers have."""
+    with post.office.database.engine("web").begin() as conn:
+        looked = service.look(conn, who, post.office.report.id, post.office.now)
+        return [each.id for each in service.editions(conn, looked, 0, held=True)[0]]
 
 
 def test_what_the_server_may_have_taken_is_never_sent_again_and_what_it_has_not_is(post: Post) -> None:

@@ -164,6 +164,7 @@ def test_an_edition_that_is_not_as_expected_is_for_its_person_alone_until_it_is_
     assert "60 or more" in run
     assert "Release this edition</button>" in run
     assert held not in bob.get(it.at).text.partition('id="runs"')[0]
+    assert held not in it.ann.get(f"{it.at}/feed").text, "which anybody may be handed"
     assert good in bob.get(it.at).text.partition("<aside")[2]
     theirs = bob.get(held)
     assert (theirs.status_code, "This edition is held." in theirs.text) == (OK, True)
@@ -177,6 +178,7 @@ def test_an_edition_that_is_not_as_expected_is_for_its_person_alone_until_it_is_
     assert it.does(release).status_code == HTTPStatus.CONFLICT
     assert "<iframe" in bob.get(held).text
     assert held in bob.get(it.at).text.partition("<aside")[2]
+    assert held in bob.get(f"{it.at}/feed").text
     assert "60 or more" not in bob.get(held).text, "what was found comes from data"
 
 
@@ -251,7 +253,28 @@ def test_a_period_is_run_again_and_many_at_once_and_their_number_is_told_before(
     assert it.does("backfill", **span).status_code == HTTPStatus.CONFLICT
     assert it.does("backfill/cancel").status_code == GO
     assert "of 12 done" not in it.ann.get(it.at).text
+    assert "name no host that may be told" in it.ann.get(f"{it.at}/delivery").text
     assert it.does("backfill", since="soon").status_code == HTTPStatus.BAD_REQUEST
+
+
+def test_periods_of_a_backfill_that_failed_are_named_and_run_again_by_its_person(it: Filed) -> None:
+    bob, cell = it.shared(), Outcome(EXECUTED, Problem("Cell 2 of 2 failed: <KeyError>."), cell=2)
+    assert it.does("backfill", since="2024-01", until="2024-05", anew="no").status_code == GO
+    for outcome in (cell, Outcome(EXECUTED), cell, cell, cell):
+        with it.portal.database.engine("worker").begin() as conn:
+            (claimed,) = runs.claim(conn, datetime.now(UTC))
+            assert isinstance(claimed, Claimed)
+            runs.finish(conn, claimed, outcome, datetime.now(UTC))
+    page = it.ann.get(it.at).text
+    assert "4 earlier periods failed: January 2024, March 2024, April 2024 and 1 more." in page
+    assert "Cell 2 of 2 failed: &lt;KeyError&gt;." in page
+    assert "Run these again" not in bob.get(it.at).text
+    assert it.does("backfill/again", bob).status_code == NO
+    assert it.does("backfill/again").status_code == GO
+    assert "0 of 4 done" in it.ann.get(it.at).text
+    assert it.does("backfill/again").status_code == HTTPStatus.CONFLICT
+    assert it.does("backfill/cancel").status_code == GO
+    assert "earlier periods failed" not in it.ann.get(it.at).text, "nothing of the last one did"
 
 
 def test_j03_parameters_are_typed_stored_and_shown_as_text(it: Filed) -> None:

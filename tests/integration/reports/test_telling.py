@@ -14,14 +14,14 @@ from sqlalchemy import text
 
 from integration.reports.offices import Office, new_id
 from services import Database
-from swap.errors import Problem
+from swap.errors import Conflict, Problem
 from swap.identity import Principal
 from swap.notebooks import mails, notices, sharing
 from swap.notebooks.mails import Due
 from swap.notebooks.notices import Kind
 from swap.notebooks.shares import Kind as With
 from swap.notebooks.shares import Role, Share
-from swap.reports import running, runs
+from swap.reports import backfill, running, runs
 from swap.reports.model import Outcome, Report, Run
 
 DONE = Outcome(None)
@@ -149,3 +149,53 @@ def test_another_failure_is_mailed_at_once_whatever_was_away_before(office: Offi
     found = due(office)
     assert found is not None
     assert [each.said for each in found.notices] == ["Cell 2 of 3 failed: KeyError."]
+
+
+def fill(office: Office, *outcomes: Outcome) -> None:
+    """Let a backfill run, with one outcome for each of its days."""
+    daily = office.report
+    with office.database.engine("web").begin() as conn:
+        backfill.ask(conn, office.person, daily.id, "2025-01-01", f"2025-01-{len(outcomes):02}", office.now, new_id)
+    end(office, *outcomes)
+
+
+def end(office: Office, *outcomes: Outcome) -> None:
+    """Let what waits run, with one outcome after the other."""
+    for outcome in outcomes:
+        claimed = office.claimed()
+        with office.database.engine("worker").begin() as conn:
+            runs.finish(conn, claimed, outcome, office.now)
+        office.later(minutes=1)
+
+
+def test_periods_of_a_backfill_that_fail_for_one_reason_are_one_notice_and_one_mail(office: Office) -> None:
+    office.report = office.schedule("day 06:00")
+    fill(office, FAILED, DONE, FAILED, OTHER, FAILED)
+    assert told(office) == [Kind.REPORT_FAILED] * 2
+    found = due(office)
+    assert found is not None
+    assert {mails.words(each).partition(" failed")[2] for each in found.notices} == {
+        " for 3 periods: Cell 2 of 3 failed: KeyError",
+        ": Cell 3 of 3 failed: ValueError",
+    }
+    with office.database.engine("web").begin() as conn:
+        assert backfill.again(conn, office.person, office.report.id, office.now, new_id) == 4
+    end(office, *[DONE] * 4)
+    assert told(office)[2:] == [Kind.REPORT_RECOVERED]
+    with office.database.engine("web").begin() as conn, pytest.raises(Conflict):
+        backfill.again(conn, office.person, office.report.id, office.now, new_id)
+
+
+def test_a_backfill_tells_at_its_end_also_if_that_is_a_cancelled_run(office: Office) -> None:
+    office.report = office.schedule("day 06:00")
+    with office.database.engine("web").begin() as conn:
+        backfill.ask(conn, office.person, office.report.id, "2025-01-01", "2025-01-04", office.now, new_id)
+    end(office, FAILED, FAILED)
+    assert told(office) == [], "it goes on"
+    last = office.claimed()
+    with office.database.engine("web").begin() as conn:
+        backfill.cancel(conn, office.person, office.report.id, office.now)
+    assert told(office) == [], "one goes on still"
+    with office.database.engine("web").begin() as conn:
+        running.cancel(conn, office.person, office.report.id, last.run.id, office.now)
+    assert told(office) == [Kind.REPORT_FAILED]

@@ -98,6 +98,14 @@ class Site:
         with office.database.engine("worker").begin() as conn:
             runs.finish(conn, claimed, outcome, office.now)
 
+    @property
+    def answer(self) -> str | None:
+        """Return what the host answered last, as its person is told."""
+        with self.office.database.engine("web").begin() as conn:
+            found = delivering.webhook(conn, self.office.report)
+        assert found is not None
+        return found.answer
+
     def tell(self, named: tuple[str, ...] = ("127.0.0.1",), **later: float) -> int:
         """Do what `swap up` does each minute, so much later; return how often the host was told meanwhile."""
         self.office.later(**later)
@@ -137,8 +145,10 @@ def test_a_host_that_does_not_take_it_is_told_again_later_and_later(site: Site) 
     site.run()
     site.listener.status = 503
     assert [site.tell(), site.tell(seconds=30), site.tell(seconds=31), site.tell(minutes=1)] == [1, 0, 1, 0]
+    assert site.answer == "It answered 503. It is told again later."
     site.listener.status = 204
     assert [site.tell(minutes=2), site.tell(hours=7)] == [1, 0]
+    assert site.answer == "It answered 204."
 
 
 @pytest.mark.parametrize("status", [302, 307, 308, 404])

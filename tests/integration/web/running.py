@@ -27,7 +27,7 @@ from swap import ports, processes
 from swap import runtime as runtimes
 from swap.people import service
 from swap.runtime import Runtime
-from swap.settings import Launch, People, Policy, Settings, Site, load
+from swap.settings import Launch, People, Policy, Reports, Settings, Site, load
 from swap.web import app as web_app
 
 ADMINS = "swap-admins"
@@ -159,6 +159,7 @@ def running(
     adapt: Callable[[Any], None] = lambda _: None,
     gateway_at: Runtime | None = None,
     policy: Policy | None = None,
+    reports: Reports | None = None,
     **site: Any,
 ) -> Iterator[Portal]:
     """Run a portal for the block, before a gateway that runs already or a double of one.
@@ -178,6 +179,7 @@ def running(
         examples=folder / "examples",
         launch=Launch(start_seconds=10),
         policy=policy or Policy(),
+        reports=reports or Reports(),
     )
     with closing(HubDouble(service_token)) as hub, closing(GatewayDouble(portal_key)) as gateway:
         runtime = _runtime(database, folder, hub, gateway, port, service_token, gateway_at)
