@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from swap.catalog import names
-from swap.errors import NotFound
+from swap.errors import NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import sharing, sight
-from swap.reports import table_store
+from swap.reports import store, table_store
 from swap.reports.table_store import Part, Table
 from swap.settings import Policy
 from swap.settings.sources import RESULT_TABLES
@@ -70,6 +71,16 @@ def listed(conn: Connection, policy: Policy, person: Principal, now: datetime) -
     candidates = table_store.opened(conn, sharing.opens(person, now), LISTED)
     found = [(table, visible(conn, policy, person, table, now)) for table in candidates]
     return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
+
+
+def zone(conn: Connection, policy: Policy, person: Principal, owner: str, name: str, now: datetime) -> ZoneInfo:
+    """Return the time zone of the report that writes a table.  Raises NotFound where there is none for somebody."""
+    table = table_store.find(conn, owner, name.casefold())
+    if table is None or visible(conn, policy, person, table, now) is None:
+        raise NotFound(Problem("There is no such result table."))
+    held = store.find(conn, table.report_id)
+    assert held is not None
+    return held.report.schedule.zone
 
 
 def spoken(owner: str, name: str) -> str:
