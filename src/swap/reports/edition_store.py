@@ -88,6 +88,14 @@ def not_written(conn: Connection, run_id: str, why: Problem, again_at: datetime 
     conn.execute(update(report_run).where(_run.id == run_id).values(files_at=again_at, said=kept(why)))
 
 
+def before(conn: Connection, run: Run) -> Run | None:
+    """Return the edition of a run's period that readers had before its own."""
+    same = _run.report_id == run.report_id, _run.period_start == run.period.start, _run.period_end == run.period.end
+    wanted = select(*store.COLUMNS).where(*same, _run.edition < run.edition, ~_run.is_held)
+    row = conn.execute(wanted.order_by(_run.edition.desc()).limit(1)).one_or_none()
+    return None if row is None else store.as_run(row)
+
+
 def is_followed(conn: Connection, run: Run) -> bool:
     """Tell whether readers have a newer edition of a run's period."""
     same = _run.report_id == run.report_id, _run.period_start == run.period.start, _run.period_end == run.period.end

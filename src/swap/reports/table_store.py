@@ -95,18 +95,30 @@ def parts(conn: Connection, table: Table) -> list[Part]:
         .order_by(_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
         .limit(PERIODS)
     )
-    return [
-        Part(
-            part_name(row.run_id, row.epoch),
-            Interval(row.period_start, row.period_end),
-            row.rows,
-            row.size_bytes,
-            row.schema,
-            tuple(row.key),
-            row.lineage,
-        )
-        for row in conn.execute(newest)
-    ]
+    return [_part(row) for row in conn.execute(newest)]
+
+
+def edition(conn: Connection, table: Table, run_id: str) -> tuple[Part, bool] | None:
+    """Return what a run that is done wrote of a table, and whether it is held."""
+    wanted = (
+        select(report_output, _run.period_start, _run.period_end, _run.lineage, _run.is_held)
+        .select_from(_WRITTEN)
+        .where(_run.id == run_id, _run.report_id == table.report_id, _output.name == table.name, _DONE)
+    )
+    row = conn.execute(wanted).one_or_none()
+    return None if row is None else (_part(row), row.is_held)
+
+
+def _part(row: Any) -> Part:
+    return Part(
+        part_name(row.run_id, row.epoch),
+        Interval(row.period_start, row.period_end),
+        row.rows,
+        row.size_bytes,
+        row.schema,
+        tuple(row.key),
+        row.lineage,
+    )
 
 
 def part_name(run_id: str, epoch: int) -> str:

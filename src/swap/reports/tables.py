@@ -17,11 +17,13 @@ from swap.catalog import names
 from swap.errors import NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import sharing, sight
-from swap.reports import store, table_store
+from swap.reports import service, store, table_store
 from swap.reports.table_store import Part, Table
 from swap.settings import Policy
 from swap.settings.sources import RESULT_TABLES
 
+EDITION: Final = "@"
+"""Between a table's name and the run whose rows alone are meant."""
 LISTED: Final = 200
 """Tables of notebooks that somebody may open, which are looked at for a list."""
 
@@ -60,6 +62,22 @@ def visible(conn: Connection, policy: Policy, person: Principal, table: Table, n
     return parts
 
 
+def edition(
+    conn: Connection, policy: Policy, person: Principal, table: Table, run_id: str, now: datetime
+) -> Part | None:
+    """Return what one run wrote of a table; None where that does not exist for somebody.
+
+    Who may not see the table sees no edition of it; one that is held exists for its report's people alone.
+    """
+    found = None if visible(conn, policy, person, table, now) is None else table_store.edition(conn, table, run_id)
+    if found is None:
+        return None
+    part, is_held = found
+    if is_held and not service.look(conn, person, table.report_id, now).sees_held:
+        return None
+    return part if sight.readable(conn, policy, person, {part.lineage}, now) else None
+
+
 def of_report(conn: Connection, policy: Policy, person: Principal, report_id: str, now: datetime) -> list[Shown]:
     """Return those tables of a report that somebody may see."""
     found = [(table, visible(conn, policy, person, table, now)) for table in table_store.of_report(conn, report_id)]
@@ -83,6 +101,6 @@ def zone(conn: Connection, policy: Policy, person: Principal, owner: str, name: 
     return held.report.schedule.zone
 
 
-def spoken(owner: str, name: str) -> str:
-    """Return what a table is called in a statement."""
-    return names.written(RESULT_TABLES, owner, name)
+def spoken(owner: str, name: str, run_id: str = "") -> str:
+    """Return what a table, or what one run wrote of it, is called in a statement."""
+    return names.written(RESULT_TABLES, owner, f"{name}{EDITION}{run_id}" if run_id else name)

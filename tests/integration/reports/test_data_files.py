@@ -192,6 +192,7 @@ def test_rows_of_a_held_edition_come_into_the_file_once_it_is_released(it: Burea
     assert file.read_text().splitlines()[1:] == [f"{day}\t2"]
 
 
+@pytest.mark.long
 def test_a_released_edition_whose_rows_cannot_be_written_says_why_and_is_tried_again(it: Bureau) -> None:
     report, files = it.schedule(*COUNTED), Files(it.directory / "files")
     files.bind(report.id, Binding("metrics", "away", Unit.MONTHS, None, "", {}))

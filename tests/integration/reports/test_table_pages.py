@@ -110,6 +110,28 @@ def test_a_column_is_drawn_over_all_periods(it: Written) -> None:
         assert "This cannot be drawn." in chart(it, it.ann, column, of)
 
 
+def test_what_changed_between_two_editions_is_shown_to_who_may_read_both(it: Written) -> None:
+    it.backfills("2025-01", "2025-01", n="3")
+    newest, _, first = it.run_ids()[:3]
+    run = it.ann.get(f"{it.at}/runs/{newest}").text
+    assert f'href="{it.at}/runs/{newest}/difference?table=readers"' in run
+    assert "difference?table" not in it.ann.get(f"{it.at}/runs/{first}").text
+    page = it.ann.get(f"{it.at}/runs/{newest}/difference?table=readers")
+    assert page.status_code == OK, page.text
+    assert "1 row has changed, 1 was added, 0 are gone." in page.text
+    rows = [re.sub(r"<[^>]*>", "|", each) for each in re.findall(r"<tr><td>.*?</tr>", page.text)]
+    said = [[part for part in row.split("|") if part.strip()] for row in rows]
+    assert said == [["changed", "DE", "was ", "1", ", is", "3", "&lt;b&gt;"], ["added", "IT", "-5", "null"]]
+    other = it.shared()
+    assert other.get(f"{it.at}/runs/{newest}/difference?table=readers").status_code == OK
+    it.backfills("2025-01", "2025-01", n="60")
+    held = it.run_ids()[0]
+    assert "1 row has changed" in it.ann.get(f"{it.at}/runs/{held}/difference?table=readers").text
+    assert other.get(f"{it.at}/runs/{held}/difference?table=readers").status_code == GONE
+    assert it.ann.get(f"{it.at}/runs/{held}/difference?table=nothing").status_code == GONE
+
+
+@pytest.mark.long
 def test_a_tables_page_draws_its_first_column_of_numbers(it: Written) -> None:
     with browsers.running() as chromium:
         page = opened(chromium.new_page(), it.ann, it.table)
