@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -16,6 +16,7 @@ from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
 from swap.reports.model import RunState
+from swap.settings.sources import RESULT_TABLES
 
 PERIODS: Final = 10_000
 """Of one table."""
@@ -83,6 +84,12 @@ def opened(conn: Connection, opens: ColumnElement[bool], limit: int) -> list[Tab
     """Return the first tables of notebooks for which a condition holds."""
     wanted = _TABLES.join(notebook, notebook.c.id == report.c.notebook_id).where(notebook.c.deleted_at.is_(None), opens)
     return [_table(row) for row in conn.execute(wanted.order_by(person.c.name, report_table.c.name).limit(limit))]
+
+
+def named(conn: Connection, opens: ColumnElement[bool], words: Sequence[str], limit: int) -> list[Table]:
+    """Return the first tables with all these words in their names, of notebooks for which a condition holds."""
+    called = func.lower(func.concat(RESULT_TABLES, ".", person.c.name, ".", report_table.c.name))
+    return opened(conn, and_(opens, *(called.contains(word.lower(), autoescape=True) for word in words)), limit)
 
 
 def parts(conn: Connection, table: Table) -> list[Part]:

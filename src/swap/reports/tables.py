@@ -24,6 +24,9 @@ from swap.settings.sources import RESULT_TABLES
 
 EDITION: Final = "@"
 """Between a table's name and the run whose rows alone are meant."""
+FOUND: Final = 20
+"""Tables that are looked at for a search."""
+WORDS: Final = 20
 LISTED: Final = 200
 """Tables of notebooks that somebody may open, which are looked at for a list."""
 
@@ -60,6 +63,13 @@ def visible(conn: Connection, policy: Policy, person: Principal, table: Table, n
     if not parts or sight.readable(conn, policy, person, read, now) != read:
         return None
     return parts
+
+
+def search(conn: Connection, policy: Policy, person: Principal, text: str, now: datetime) -> tuple[list[Shown], bool]:
+    """Return the first tables with all words of a text in their names that somebody may see, and whether to look on."""
+    candidates = table_store.named(conn, sharing.opens(person, now), text.split()[:WORDS], FOUND + 1)
+    found = [(table, visible(conn, policy, person, table, now)) for table in candidates[:FOUND]]
+    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None], len(candidates) > FOUND
 
 
 def edition(

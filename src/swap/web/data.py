@@ -14,6 +14,8 @@ from starlette.responses import Response
 from swap.catalog.model import Count
 from swap.errors import NotFound, Problem, SwapError
 from swap.notebooks import model
+from swap.reports import tables
+from swap.reports.tables import Shown
 from swap.web import asking, catalogue, gallery, partitions, report_rows
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
@@ -36,9 +38,10 @@ def index(portal: Portal, visit: Visit) -> Response:
     after, begins = visit.query("after", 10_000), visit.query("from")
     answer = portal.gateway.tables(token, text=text[:MAX_TEXT], columns=True, after=after, counted=True)
     counted = catalogue.count(answer["count"])
-    tables = tuple(map(catalogue.table, answer["tables"]))
+    found = tuple(map(catalogue.table, answer["tables"]))
     begin = int(begins) if after and _NUMBER.fullmatch(begins) else 1
-    listing = catalogue.Listing(tables, begin, answer["after"], counted, counted)
+    listing = catalogue.Listing(found, begin, answer["after"], counted, counted)
+    written, more_written = ([], False) if after else _written(portal, visit, text[:MAX_TEXT])
     following = urlencode({"q": text, "after": listing.after, "from": str(listing.ends + 1)})
     return respond(
         portal,
@@ -48,9 +51,18 @@ def index(portal: Portal, visit: Visit) -> Response:
         sources=sources,
         text=text,
         listing=listing,
+        written=written,
+        more_written=more_written,
+        table_page=_address,
         first_page=f"/data?{urlencode({'q': text})}",
         next_page=f"/data?{following}",
     )
+
+
+def _written(portal: Portal, visit: Visit, text: str) -> tuple[list[Shown], bool]:
+    """Return the first tables that reports write with these words in their names, and whether there may be more."""
+    with portal.engine.begin() as conn:
+        return tables.search(conn, portal.settings.policy, visit.person, text, visit.now)
 
 
 def source(portal: Portal, visit: Visit) -> Response:

@@ -110,6 +110,13 @@ def test_a_column_is_drawn_over_all_periods(it: Written) -> None:
         assert "This cannot be drawn." in chart(it, it.ann, column, of)
 
 
+def test_the_search_of_data_finds_tables_by_their_names_for_who_may_read_them(it: Written) -> None:
+    other, found = it.portal.signed_in("bertrand"), f'href="{it.table}"'
+    for words, finds in (("reports.", True), ("READERS", True), ("ann read", True), ("read%25rs", False), ("ann lake", False)):  # fmt: skip
+        assert (found in it.ann.get(f"/data?q={words}").text) is finds, words
+        assert found not in other.get(f"/data?q={words}").text
+
+
 def test_what_changed_between_two_editions_is_shown_to_who_may_read_both(it: Written) -> None:
     it.backfills("2025-01", "2025-01", n="3")
     newest, _, first = it.run_ids()[:3]
