@@ -88,6 +88,7 @@ report_run = Table(
     Column("is_held", Boolean, nullable=False, server_default="false"),
     Column("released_by", String(10), ForeignKey("swap.person.id"), nullable=True),
     moment("released_at", nullable=True),
+    moment("files_at", nullable=True),  # when a worker is to write its data files; only of one that was held
     # All that its kernel read, of one that is done: who may not read that sees nothing of its result tables.
     Column("lineage", LargeBinary, ForeignKey("swap.lineage.digest"), nullable=True),
     Column("resumes", Text, nullable=True),  # the run whose queries' results it may take
@@ -112,6 +113,7 @@ report_run = Table(
     # Of a report one at a time.
     Index("uq_report_run_one", "report_id", unique=True, postgresql_where=text("state = 'running'")),
     Index("ix_report_run_running", "lease_until", postgresql_where=text("state = 'running'")),
+    Index("ix_report_run_files", "files_at", postgresql_where=text("files_at IS NOT NULL")),
     Index("ix_report_run_waits_for", "ended_at", postgresql_where=text("waits_for IS NOT NULL")),
 )
 

@@ -9,9 +9,10 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from swap.client.period import Interval
 from swap.db.report_tables import report_run
+from swap.errors import Problem
 from swap.reports import expected, store
 from swap.reports.expected import Expectation
-from swap.reports.model import Run, RunState
+from swap.reports.model import Run, RunState, kept
 
 _run = report_run.c
 _NEWEST = (_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
@@ -59,9 +60,46 @@ def expected_before(conn: Connection, report_id: str, period: Interval, limit: i
 
 
 def release(conn: Connection, run_id: str, person_id: str, now: datetime) -> bool:
-    """Let readers have an edition that is held; tell whether it was."""
+    """Let readers have an edition that is held, and a worker write its data files; tell whether it was."""
     held = update(report_run).where(_run.id == run_id, _run.is_held)
-    return conn.execute(held.values(is_held=False, released_by=person_id, released_at=now)).rowcount == 1
+    values = {"is_held": False, "released_by": person_id, "released_at": now, "files_at": now}
+    return conn.execute(held.values(**values)).rowcount == 1
+
+
+def is_held(conn: Connection, run_id: str) -> bool:
+    """Tell whether a run's edition is held."""
+    return bool(conn.scalar(select(_run.is_held).where(_run.id == run_id)))
+
+
+def hold_unwritten(conn: Connection, now: datetime) -> Run | None:
+    """Return the run of an edition, held for whoever asks, that is released and whose data files are to be written."""
+    wanted = select(*store.COLUMNS).where(_run.files_at <= now).order_by(_run.files_at).limit(1)
+    row = conn.execute(wanted.with_for_update(skip_locked=True)).one_or_none()
+    return None if row is None else store.as_run(row)
+
+
+def written(conn: Connection, run_id: str) -> None:
+    """Say that nothing is to be written of a run into data files."""
+    conn.execute(update(report_run).where(_run.id == run_id).values(files_at=None, said=None))
+
+
+def not_written(conn: Connection, run_id: str, why: Problem, again_at: datetime | None) -> None:
+    """Say why a run's data files could not be written, and when it is tried again."""
+    conn.execute(update(report_run).where(_run.id == run_id).values(files_at=again_at, said=kept(why)))
+
+
+def before(conn: Connection, run: Run) -> Run | None:
+    """Return the edition of a run's period that readers had before its own."""
+    same = _run.report_id == run.report_id, _run.period_start == run.period.start, _run.period_end == run.period.end
+    wanted = select(*store.COLUMNS).where(*same, _run.edition < run.edition, ~_run.is_held)
+    row = conn.execute(wanted.order_by(_run.edition.desc()).limit(1)).one_or_none()
+    return None if row is None else store.as_run(row)
+
+
+def is_followed(conn: Connection, run: Run) -> bool:
+    """Tell whether readers have a newer edition of a run's period."""
+    same = _run.report_id == run.report_id, _run.period_start == run.period.start, _run.period_end == run.period.end
+    return conn.scalar(select(_run.id).where(*same, _run.edition > run.edition, ~_run.is_held).limit(1)) is not None
 
 
 def last_well(conn: Connection, report_id: str, but_run: str) -> datetime | None:

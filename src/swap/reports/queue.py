@@ -212,7 +212,7 @@ def put_digest(conn: Connection, run_id: str, digest: str) -> None:
 
 
 def wakes_at(conn: Connection) -> datetime | None:
-    """Return when something is due next, waits until, looks for its data, or is without its worker; ends of indexes."""
+    """Return when something is due next, waits until, looks for its data, has rows to write, or lost its worker."""
     data = _run.state.in_((RunState.DATA.value, RunState.LATE.value))
     waits = (_run.state == RunState.WAITING.value) & ~_GOES_ON
     moments = (
@@ -221,6 +221,7 @@ def wakes_at(conn: Connection) -> datetime | None:
         select(func.min(_run.start_at)).where(waits, _run.turn == Turn.BACKFILL.value),
         select(func.min(_run.lease_until)).where(_run.state == RunState.RUNNING.value),
         select(func.min(_run.start_at)).where(data),
+        select(func.min(_run.files_at)).where(_run.files_at.is_not(None)),
     )
     found = conn.execute(select(*(moment.scalar_subquery() for moment in moments))).one()
     return min((each for each in found if each is not None), default=None)

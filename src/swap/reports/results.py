@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -43,16 +44,25 @@ class Results:
         return [_listed(each.table, _described(each.table, each.parts)) for each in seen]
 
     def _seen(self, conn: Connection, person: Principal, name: TableName) -> VisibleDataset | None:
-        table = table_store.find(conn, name.schema, name.table.casefold())
-        parts = tables.visible(conn, self._policy, person, table, self._now()) if table is not None else None
-        if table is None or parts is None:
+        called, _, run_id = name.table.casefold().partition(tables.EDITION)
+        table = table_store.find(conn, name.schema, called)
+        parts = self._parts(conn, person, table, run_id) if table is not None else None
+        if table is None or not parts:
             return None
         dataset = _described(table, parts)
+        if run_id:
+            dataset = replace(dataset, name=f"{table.name}{tables.EDITION}{run_id}")
         read = lineage.union(lineage.columns(conn, {part.lineage for part in parts}).values())
         comes_from = tuple(sorted(read, key=lambda column: column.parts))
         stored = Stored((table.report_id, table.name), tuple(part.name for part in parts), comes_from)
         columns = tuple(VisibleColumn(column, _OPEN) for column in dataset.columns)
         return VisibleDataset(RESULT_TABLES, dataset, columns, _OPEN, stored)
+
+    def _parts(self, conn: Connection, person: Principal, table: Table, run_id: str) -> list[Part] | None:
+        if not run_id:
+            return tables.visible(conn, self._policy, person, table, self._now())
+        part = tables.edition(conn, self._policy, person, table, run_id, self._now())
+        return None if part is None else [part]
 
 
 def _listed(table: Table, dataset: Dataset) -> Listed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -16,6 +16,7 @@ from swap.db.notebook_tables import notebook
 from swap.db.report_tables import report, report_output, report_run, report_table
 from swap.db.tables import person
 from swap.reports.model import RunState
+from swap.settings.sources import RESULT_TABLES
 
 PERIODS: Final = 10_000
 """Of one table."""
@@ -85,6 +86,12 @@ def opened(conn: Connection, opens: ColumnElement[bool], limit: int) -> list[Tab
     return [_table(row) for row in conn.execute(wanted.order_by(person.c.name, report_table.c.name).limit(limit))]
 
 
+def named(conn: Connection, opens: ColumnElement[bool], words: Sequence[str], limit: int) -> list[Table]:
+    """Return the first tables with all these words in their names, of notebooks for which a condition holds."""
+    called = func.lower(func.concat(RESULT_TABLES, ".", person.c.name, ".", report_table.c.name))
+    return opened(conn, and_(opens, *(called.contains(word.lower(), autoescape=True) for word in words)), limit)
+
+
 def parts(conn: Connection, table: Table) -> list[Part]:
     """Return what counts of a table: of each period what the newest edition wrote that is not held, the last first."""
     newest = (
@@ -95,18 +102,30 @@ def parts(conn: Connection, table: Table) -> list[Part]:
         .order_by(_run.period_end.desc(), _run.period_start.desc(), _run.edition.desc())
         .limit(PERIODS)
     )
-    return [
-        Part(
-            part_name(row.run_id, row.epoch),
-            Interval(row.period_start, row.period_end),
-            row.rows,
-            row.size_bytes,
-            row.schema,
-            tuple(row.key),
-            row.lineage,
-        )
-        for row in conn.execute(newest)
-    ]
+    return [_part(row) for row in conn.execute(newest)]
+
+
+def edition(conn: Connection, table: Table, run_id: str) -> tuple[Part, bool] | None:
+    """Return what a run that is done wrote of a table, and whether it is held."""
+    wanted = (
+        select(report_output, _run.period_start, _run.period_end, _run.lineage, _run.is_held)
+        .select_from(_WRITTEN)
+        .where(_run.id == run_id, _run.report_id == table.report_id, _output.name == table.name, _DONE)
+    )
+    row = conn.execute(wanted).one_or_none()
+    return None if row is None else (_part(row), row.is_held)
+
+
+def _part(row: Any) -> Part:
+    return Part(
+        part_name(row.run_id, row.epoch),
+        Interval(row.period_start, row.period_end),
+        row.rows,
+        row.size_bytes,
+        row.schema,
+        tuple(row.key),
+        row.lineage,
+    )
 
 
 def part_name(run_id: str, epoch: int) -> str:

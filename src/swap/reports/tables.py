@@ -10,18 +10,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from swap.catalog import names
-from swap.errors import NotFound
+from swap.errors import NotFound, Problem
 from swap.identity import Principal
 from swap.notebooks import sharing, sight
-from swap.reports import table_store
+from swap.reports import service, store, table_store
 from swap.reports.table_store import Part, Table
 from swap.settings import Policy
 from swap.settings.sources import RESULT_TABLES
 
+EDITION: Final = "@"
+"""Between a table's name and the run whose rows alone are meant."""
+FOUND: Final = 20
+"""Tables that are looked at for a search."""
+WORDS: Final = 20
 LISTED: Final = 200
 """Tables of notebooks that somebody may open, which are looked at for a list."""
 
@@ -60,6 +66,29 @@ def visible(conn: Connection, policy: Policy, person: Principal, table: Table, n
     return parts
 
 
+def search(conn: Connection, policy: Policy, person: Principal, text: str, now: datetime) -> tuple[list[Shown], bool]:
+    """Return the first tables with all words of a text in their names that somebody may see, and whether to look on."""
+    candidates = table_store.named(conn, sharing.opens(person, now), text.split()[:WORDS], FOUND + 1)
+    found = [(table, visible(conn, policy, person, table, now)) for table in candidates[:FOUND]]
+    return [Shown(table, tuple(parts)) for table, parts in found if parts is not None], len(candidates) > FOUND
+
+
+def edition(
+    conn: Connection, policy: Policy, person: Principal, table: Table, run_id: str, now: datetime
+) -> Part | None:
+    """Return what one run wrote of a table; None where that does not exist for somebody.
+
+    Who may not see the table sees no edition of it; one that is held exists for its report's people alone.
+    """
+    found = None if visible(conn, policy, person, table, now) is None else table_store.edition(conn, table, run_id)
+    if found is None:
+        return None
+    part, is_held = found
+    if is_held and not service.look(conn, person, table.report_id, now).sees_held:
+        return None
+    return part if sight.readable(conn, policy, person, {part.lineage}, now) else None
+
+
 def of_report(conn: Connection, policy: Policy, person: Principal, report_id: str, now: datetime) -> list[Shown]:
     """Return those tables of a report that somebody may see."""
     return _shown(conn, policy, person, table_store.of_report(conn, report_id), now)
@@ -75,6 +104,16 @@ def _shown(conn: Connection, policy: Policy, person: Principal, among: Iterable[
     return [Shown(table, tuple(parts)) for table, parts in found if parts is not None]
 
 
-def spoken(owner: str, name: str) -> str:
-    """Return what a table is called in a statement."""
-    return names.written(RESULT_TABLES, owner, name)
+def zone(conn: Connection, policy: Policy, person: Principal, owner: str, name: str, now: datetime) -> ZoneInfo:
+    """Return the time zone of the report that writes a table.  Raises NotFound where there is none for somebody."""
+    table = table_store.find(conn, owner, name.casefold())
+    if table is None or visible(conn, policy, person, table, now) is None:
+        raise NotFound(Problem("There is no such result table."))
+    held = store.find(conn, table.report_id)
+    assert held is not None
+    return held.report.schedule.zone
+
+
+def spoken(owner: str, name: str, run_id: str = "") -> str:
+    """Return what a table, or what one run wrote of it, is called in a statement."""
+    return names.written(RESULT_TABLES, owner, f"{name}{EDITION}{run_id}" if run_id else name)

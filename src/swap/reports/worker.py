@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import psycopg
@@ -25,7 +25,7 @@ from swap.errors import Problem, SwapError, Unavailable
 from swap.launch import room
 from swap.launch.report import Begins
 from swap.notebooks import editions
-from swap.reports import data, execution, parameters, queue, runs, store
+from swap.reports import data, edition_store, execution, parameters, queue, released, runs, store
 from swap.reports.execution import Watch
 from swap.reports.files import Files, NotWritten
 from swap.reports.model import Claimed, Outcome, RunState
@@ -142,7 +142,7 @@ class Worker:
         return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
 
     def _look(self) -> None:
-        """Make what is due, look for the data of what waits, make what can go on, and claim what there is room for."""
+        """Make what is due, look for data of what waits, make what can go on, claim; write what was released."""
         while self._plan():
             pass
         while self._data():
@@ -150,6 +150,9 @@ class Worker:
         while self._resume():
             pass
         while self._room and not self._stopping.is_set() and self._has_room() and self._claim():
+            pass
+        # Behind what is due: a file may be large.
+        while released.write(self._means.engine, self._means.files, self._means.now()):
             pass
 
     def _has_room(self) -> bool:
@@ -235,8 +238,8 @@ class Worker:
             with self._means.engine.begin() as conn:
                 state = runs.finish(conn, claimed, outcome, self._means.now(), self._means.person_bytes)
                 # The last step before the transaction ends: an edition whose rows are not in their file is none.
-                if state is RunState.DONE and self._means.files is not None:
-                    self._means.files.keep(claimed.report.id, _days(claimed), outcome.document)
+                if state is RunState.DONE and not edition_store.is_held(conn, claimed.run.id):
+                    self._keep_rows(claimed, outcome)
         except Unavailable:
             raise
         except NotWritten as error:
@@ -248,6 +251,11 @@ class Worker:
             with self._means.engine.begin() as conn:
                 state = runs.finish(conn, claimed, runs.not_kept(error), self._means.now())
         log.info("run %s of report %s: %s", claimed.run.id, claimed.report.id, state or "not ours any more")
+
+    def _keep_rows(self, claimed: Claimed, outcome: Outcome) -> None:
+        if self._means.files is not None:
+            days = released.days(claimed.run.period, claimed.report.schedule.zone)
+            self._means.files.keep(claimed.report.id, days, outcome.document)
 
     def _give_back(self, claimed: Claimed) -> None:
         with self._means.engine.begin() as conn:
@@ -262,9 +270,3 @@ class Worker:
                 time.sleep(AGAIN_SECONDS)
             else:
                 return
-
-
-def _days(claimed: Claimed) -> tuple[date, date]:
-    """Return the first day of a run's period, and the first after it, in its report's zone."""
-    period, zone = claimed.run.period, claimed.report.schedule.zone
-    return period.start.astimezone(zone).date(), period.end.astimezone(zone).date()

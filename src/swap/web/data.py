@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
-from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from swap.catalog.model import Count
-from swap.errors import CATEGORIES, NotFound, Problem, QueryTimedOut, SwapError, from_json
+from swap.errors import NotFound, Problem, SwapError
 from swap.notebooks import model
-from swap.web import catalogue, gallery, partitions
-from swap.web.gateway import Page
+from swap.reports import tables
+from swap.reports.tables import Shown
+from swap.web import asking, catalogue, gallery, partitions, report_rows
 from swap.web.pages import respond
 from swap.web.portal import Portal, Visit
 
@@ -27,9 +26,6 @@ SCHEMAS = 50
 MAX_TEXT = 1000
 _NUMBER = re.compile("[0-9]{1,9}")
 PREVIEW_ROWS = 10
-PREVIEW_SECONDS = 60.0
-PREVIEWS_AT_ONCE = 16
-PREVIEWS_OF_ONE = 2
 
 
 def index(portal: Portal, visit: Visit) -> Response:
@@ -42,9 +38,10 @@ def index(portal: Portal, visit: Visit) -> Response:
     after, begins = visit.query("after", 10_000), visit.query("from")
     answer = portal.gateway.tables(token, text=text[:MAX_TEXT], columns=True, after=after, counted=True)
     counted = catalogue.count(answer["count"])
-    tables = tuple(map(catalogue.table, answer["tables"]))
+    found = tuple(map(catalogue.table, answer["tables"]))
     begin = int(begins) if after and _NUMBER.fullmatch(begins) else 1
-    listing = catalogue.Listing(tables, begin, answer["after"], counted, counted)
+    listing = catalogue.Listing(found, begin, answer["after"], counted, counted)
+    written, more_written = ([], False) if after else _written(portal, visit, text[:MAX_TEXT])
     following = urlencode({"q": text, "after": listing.after, "from": str(listing.ends + 1)})
     return respond(
         portal,
@@ -54,9 +51,18 @@ def index(portal: Portal, visit: Visit) -> Response:
         sources=sources,
         text=text,
         listing=listing,
+        written=written,
+        more_written=more_written,
+        table_page=_address,
         first_page=f"/data?{urlencode({'q': text})}",
         next_page=f"/data?{following}",
     )
+
+
+def _written(portal: Portal, visit: Visit, text: str) -> tuple[list[Shown], bool]:
+    """Return the first tables that reports write with these words in their names, and whether there may be more."""
+    with portal.engine.begin() as conn:
+        return tables.search(conn, portal.settings.policy, visit.person, text, visit.now)
 
 
 def source(portal: Portal, visit: Visit) -> Response:
@@ -151,6 +157,7 @@ def table(portal: Portal, visit: Visit) -> Response:
         keys=[column["name"] for column in columns if column.get("partition")],
         preview=_address(*names) + "/preview",
         **gallery.of_table(portal, visit, found),
+        **report_rows.about(visit, found, _address(*names)),
         one_liner=f"swap.sql({_python(' '.join(statement.splitlines()))})",
     )
 
@@ -164,7 +171,7 @@ async def preview(portal: Portal, visit: Visit) -> Response:
     try:
         found = await run_in_threadpool(portal.gateway.table, token, *names)
         condition, values["newest"] = partitions.newest(found)
-        page = await _ten_rows(portal, visit, token, model.select(*names, condition))
+        page = await asking.rows(portal, visit, token, model.select(*names, condition), PREVIEW_ROWS)
     except SwapError as error:
         log.info("preview of %s for %s: %s", values["full_name"], visit.person.id, error)
         return await run_in_threadpool(
@@ -189,43 +196,6 @@ async def preview(portal: Portal, visit: Visit) -> Response:
         columns=catalogue.with_locked(found, page.columns),
         **values,
     )
-
-
-_places = asyncio.Semaphore(PREVIEWS_AT_ONCE)
-_own_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-"""By person, for as long as a preview of theirs is under way: one person's slow tables hold up nobody else's rows."""
-
-
-async def _ten_rows(portal: Portal, visit: Visit, token: str, statement: str) -> Page:
-    own = _own_places.setdefault(visit.person.id, asyncio.Semaphore(PREVIEWS_OF_ONE))
-    async with own, _places:
-        if await visit.request.is_disconnected():  # while it stood in line
-            raise CATEGORIES["cancelled"]
-        query_id = await portal.gateway.run(token, statement)
-        finished = False
-        try:
-            async with asyncio.timeout(PREVIEW_SECONDS):
-                revision = 0
-                while not finished:
-                    state = await portal.gateway.state(token, query_id, revision)
-                    revision = int(state.get("revision", revision))
-                    finished = state.get("state") not in {"waiting", "running"}
-                    if not finished and await visit.request.is_disconnected():
-                        raise CATEGORIES["cancelled"]
-            if state.get("state") != "done":
-                raise from_json(state.get("error") or {"category": "cancelled", "title": "The preview was cancelled."})
-            return await portal.gateway.page(token, query_id, PREVIEW_ROWS)
-        except TimeoutError as error:
-            raise QueryTimedOut(
-                Problem(
-                    f"No rows came within {PREVIEW_SECONDS:.0f} seconds.",
-                    why="The query was cancelled at the source.",
-                    todo="Ask for fewer rows in a notebook: name a partition.",
-                )
-            ) from error
-        finally:
-            if not finished:
-                await asyncio.shield(portal.gateway.cancel(token, query_id))
 
 
 def _names(visit: Visit) -> tuple[str, str, str]:

@@ -93,6 +93,21 @@ class Gateway:
         content = await self._call("GET", f"/v1/queries/{query_id}/page", token, params={"offset": 0, "limit": limit})
         return Page(tuple(content["columns"]), tuple(tuple(row) for row in content["rows"]), int(content["total"]))
 
+    async def download(self, token: str, query_id: str, kind: str) -> httpx.Response:
+        """Return a result as a file, still to be read, and to be closed."""
+        asked = self._async.build_request(
+            "GET", f"/v1/queries/{query_id}/download", headers=_bearer(token), params={"format": kind}
+        )
+        try:
+            answer = await self._async.send(asked, stream=True)
+            if not answer.is_success:
+                await answer.aread()
+        except httpx.HTTPError as error:
+            raise Unavailable(AWAY) from error
+        if not answer.is_success:
+            _content(answer)
+        return answer
+
     async def cancel(self, token: str, query_id: str) -> None:
         """Cancel a run at its sources."""
         await self._call("DELETE", f"/v1/queries/{query_id}", token)

@@ -16,7 +16,7 @@ from swap.notebooks import sharing
 from swap.notebooks.shares import Role
 from swap.notebooks.sharing import Opened
 from swap.notebooks.shown import Seen
-from swap.reports import delivering, owners, running, service, tables
+from swap.reports import delivering, differences, owners, running, service, tables
 from swap.reports.model import Chosen, Missed, Overlap, Run, RunState, State
 from swap.reports.schedule import WEEKDAYS, Every, Schedule, spoken
 from swap.reports.service import Looked
@@ -112,6 +112,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         found = service.run_of(conn, looked, id_of(visit, "run_id"))
         log = running.log(conn, visit.person, looked, found)
         may_go_on = running.may_go_on(conn, visit.person, looked, found)
+        compared = differences.of_run(conn, portal.settings.policy, visit.person, found, visit.now)
         seen = None
         if found.digest is not None and (looked.sees_held or not found.is_held):
             seen = service.see(conn, portal.settings.policy, visit.person, looked, found, visit.now)
@@ -124,6 +125,7 @@ def run(portal: Portal, visit: Visit) -> Response:
         run=found,
         log=log,
         may_go_on=may_go_on,
+        compared=compared,
         mine=looked.report.person_id == visit.person.id,
         may_pause=owners.may_pause(looked, visit.person),
         **(_shown(portal, visit, looked, found, seen) if seen is not None else {"edition": None}),

@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+import notebooks
 from integration.reports import bureau
 from integration.reports.bureau import Bureau
 from services import Database
-from swap.reports import backfill, edition_store, period_store, service
+from swap.db.report_tables import report_run
+from swap.reports import backfill, edition_store, owners, period_store, released, service
 from swap.reports.files import Binding, Files
 from swap.reports.model import Report, Run, RunState, State
 from swap.reports.tsv import Unit, back, begins
@@ -181,3 +184,76 @@ def test_weakness_6_an_error_of_a_statement_ends_the_run_and_writes_nothing(it: 
     assert run.said is not None
     assert run.said.title == "Cell 1 of 2 failed: UnknownName."
     assert not (it.directory / "files/metrics/broken.tsv").exists()
+
+
+COUNTED = (
+    notebooks.code("n = 1", tags=["parameters"]),
+    """
+import pyarrow as pa, swap
+swap.expect("few", n < 5)
+swap.data_file(pa.table({'date': [str(swap.period.start.date())], 'n': [n]}))
+""",
+)
+
+
+def release(it: Bureau, report: Report, run: Run) -> None:
+    with it.database.engine("web").begin() as conn:
+        owners.release(conn, it.who, report.id, run.id, datetime.now(UTC))
+
+
+def goes_into_files(it: Bureau, run: Run) -> bool:
+    """Tell whether a run's rows are still to be written."""
+    with it.database.engine("web").begin() as conn:
+        return conn.scalar(select(report_run.c.files_at).where(report_run.c.id == run.id)) is not None
+
+
+def test_rows_of_a_held_edition_come_into_the_file_once_it_is_released(it: Bureau) -> None:
+    report = it.schedule(*COUNTED)
+    Files(it.directory / "files").bind(report.id, Binding("metrics", "held", Unit.MONTHS, None, "", {}))
+    file, zone = it.directory / "files/metrics/held.tsv", report.schedule.zone
+
+    def asked(n: int) -> Run:
+        run = it.ended(it.ask(report, n=str(n)))
+        assert run.state is RunState.DONE, run.said
+        assert run.is_held is (n >= 5)
+        return run
+
+    first = asked(8)
+    day = first.period.start.astimezone(zone).date()
+    assert not file.exists()
+    release(it, report, first)
+    bureau.until(file.exists)
+    assert file.read_text().splitlines() == ["date\tn", f"{day}\t8"]
+    older = asked(9)
+    assert file.read_text().splitlines()[1:] == [f"{day}\t8"]
+    asked(2)
+    assert file.read_text().splitlines()[1:] == [f"{day}\t2"]
+    # What is released behind a newer edition of its period is not what readers have last.
+    release(it, report, older)
+    bureau.until(lambda: not goes_into_files(it, older))
+    assert file.read_text().splitlines()[1:] == [f"{day}\t2"]
+
+
+@pytest.mark.long
+def test_a_released_edition_whose_rows_cannot_be_written_says_why_and_is_tried_again(it: Bureau) -> None:
+    report, files = it.schedule(*COUNTED), Files(it.directory / "files")
+    files.bind(report.id, Binding("metrics", "away", Unit.MONTHS, None, "", {}))
+    file = it.directory / "files/metrics/away.tsv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("date\tn\nyesterday\t1\n")
+    run = it.ended(it.ask(report, n="7"))
+    release(it, report, run)
+    bureau.until(lambda: it.run(run.id).said)
+    said = it.run(run.id).said
+    assert said is not None
+    assert said.title == "The report's data file was not written."
+    assert "metrics/away.tsv is no data file" in said.why
+    assert file.read_text() == "date\tn\nyesterday\t1\n"
+    assert goes_into_files(it, run)
+    file.unlink()
+    released.write(it.database.engine("worker"), files, datetime.now(UTC) + released.AGAIN)
+    assert file.read_text().splitlines() == [
+        "date\tn",
+        f"{run.period.start.astimezone(report.schedule.zone).date()}\t7",
+    ]
+    assert (it.run(run.id).said, goes_into_files(it, run)) == (None, False)

@@ -227,6 +227,27 @@ def test_a_table_exists_for_who_may_open_the_notebook_and_read_all_that_it_comes
         desk.parts(private)
 
 
+def test_one_edition_is_for_who_may_read_the_table_and_all_that_its_run_read(desk: Desk) -> None:
+    analyst, private = desk.other("analysts"), desk.other("analysts", "data-privacy")
+    first, where = desk.due(), "readers@{}".format
+    desk.writes(first, *CITY)
+    desk.ends(first)
+    second = desk.again()
+    two = desk.writes(second)
+    desk.ends(second)
+    held = desk.again()
+    three = desk.writes(held)
+    desk.ends(held, HELD)
+    mine = desk.office.person
+    for who in (analyst, private):
+        assert desk.parts(who, where(second.run.id)) == (), "the notebook is not shared"
+    desk.share()
+    assert desk.parts(analyst) == desk.parts(analyst, where(second.run.id)) == (two,)
+    assert [len(desk.parts(who, where(first.run.id))) for who in (analyst, private, mine)] == [0, 1, 0]
+    assert [desk.parts(who, where(held.run.id)) for who in (analyst, private, mine)] == [(), (), (three,)]
+    assert desk.parts(mine, where("nothing")) == ()
+
+
 def test_a_right_that_is_lost_takes_the_table_along(desk: Desk) -> None:
     claimed, who = desk.due(), desk.other("analysts", "data-privacy")
     desk.writes(claimed, *CITY)
