@@ -23,7 +23,6 @@ from swap.reports.cron import Cron
 
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
-_HOUR: Final = timedelta(hours=1)
 _MONDAY: Final = 1
 _SUNDAY: Final = 7
 _YEARS: Final = 9
@@ -157,8 +156,8 @@ class Schedule:
         if self.every is Every.CRON:
             return self._between_due(due_at)
         if self.every is Every.HOUR:
-            end = due_at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-            return Interval(end - _HOUR, end)
+            end = _hour(due_at, self.zone)
+            return Interval(_hour(end - datetime.resolution, self.zone), end)
         begin, over = days_before(self.every, local.date(), self.first)
         return Interval(_first(begin, self.zone), _first(over, self.zone))
 
@@ -219,6 +218,16 @@ def _valid(wall: datetime, zone: ZoneInfo) -> datetime:
     while not _is_there(wall, zone):
         wall += _MINUTE
     return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _hour(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the last moment, up to another, at which local clocks show a full hour."""
+    local = moment.astimezone(zone)
+    found = moment - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    # Where a change of clocks is of half an hour, the hour of that change is one and a half.
+    while minute := found.astimezone(zone).minute:
+        found -= timedelta(minutes=minute)
+    return found
 
 
 def _first(day: date, zone: ZoneInfo) -> datetime:

@@ -154,6 +154,16 @@ def test_periods_follow_one_another_without_a_gap() -> None:
         assert all(one.end == later.start for one, later in pairwise(found)), text
 
 
+@pytest.mark.parametrize("change", ["2026-04-04", "2026-10-03"])
+@pytest.mark.parametrize("text", ["hour 00:15", "hour 00:45"])
+def test_no_data_are_lost_or_counted_twice_where_clocks_change_by_half_an_hour(text: str, change: str) -> None:
+    made = Schedule.read(text, "Australia/Lord_Howe")
+    found = [made.interval(moment) for moment in islice(made.due(at(f"{change} 06:00")), 24)]
+    different = list(dict.fromkeys(found))
+    assert all(one.end == later.start for one, later in pairwise(different))
+    assert len(different) >= 23
+
+
 def test_a_period_has_a_name() -> None:
     berlin, utc = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 
