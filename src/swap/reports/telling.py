@@ -34,10 +34,10 @@ def ended(
     elif state is RunState.DONE and not is_held:
         well(conn, held, run, now)
     elif state is RunState.DONE:
-        _of_trouble(conn, held, run.id, Kind.REPORT_HELD, HELD, now)
+        of_trouble(conn, held, run.id, Kind.REPORT_HELD, HELD, now)
         delivering.call(conn, run, HELD, now)
     elif state in _KINDS:
-        _of_trouble(conn, held, run.id, _KINDS[state], reason, now)
+        of_trouble(conn, held, run.id, _KINDS[state], reason, now)
         delivering.call(conn, run, state.value, now)
 
 
@@ -71,18 +71,18 @@ def filled(conn: Connection, held: Held, batch: str, now: datetime) -> bool:
 
 def well(conn: Connection, held: Held, run: Run, now: datetime) -> None:
     """Let an edition that readers have from now on be brought to people, and tell that trouble is over."""
-    _recovered(conn, held, run.id, now)
+    recovered(conn, held, run.id, now)
     delivering.deliver(conn, held.report, run, now)
     delivering.call(conn, run, RunState.DONE.value, now)
 
 
 def late(conn: Connection, held: Held, run: Run, now: datetime) -> None:
     """Tell that a run waits for its data longer than its person said."""
-    _of_trouble(conn, held, run.id, Kind.REPORT_LATE, RunState.LATE.value, now)
+    of_trouble(conn, held, run.id, Kind.REPORT_LATE, RunState.LATE.value, now)
     delivering.call(conn, run, RunState.LATE.value, now)
 
 
-def _of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: str, now: datetime) -> None:
+def of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: str, now: datetime) -> None:
     """Tell of a run that needs somebody; of the same trouble of a report once in a while, until it went well.
 
     `reason` is the run's own words, or `notices.AWAY`, which many reports have in common.
@@ -93,7 +93,7 @@ def _of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: s
         notices.tell_of_run(conn, kind, _about(held, run_id, reason), now)
 
 
-def _recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
+def recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
     """Tell those who were told of trouble, if they were, that a run went well; once."""
     if notices.told_of(conn, held.report.id, TROUBLE, _last_well(conn, held, run_id)):
         notices.tell_of_run(conn, Kind.REPORT_RECOVERED, _about(held, run_id, ""), now)
