@@ -155,7 +155,7 @@ def test_the_process_that_swap_up_begins_reads_an_edition_and_sends_it(post: Pos
 
 
 @pytest.mark.parametrize(("signed_in", "reads_cities"), [(False, False), (True, True)])
-def test_who_may_not_see_all_of_it_or_is_signed_out_gets_its_address_alone(
+def test_j04_who_may_not_see_all_of_it_or_is_signed_out_gets_its_address_alone(
     post: Post, signed_in: bool, reads_cities: bool
 ) -> None:
     post.share(post.bob.id)
