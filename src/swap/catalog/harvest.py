@@ -83,6 +83,7 @@ class Harvester:
         self._wake = {name: threading.Event() for name in connectors}
         self._first = {name: threading.Event() for name in connectors}
         self._stopping = threading.Event()
+        self._over = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -111,6 +112,7 @@ class Harvester:
             event.set()
         for thread in self._threads:
             thread.join(timeout=1.0)
+        self._over.set()
 
     def _run(self, name: str, connector: Connector) -> None:
         while not self._stopping.is_set():
@@ -123,6 +125,9 @@ class Harvester:
                 answered = False
             self._first[name].set()
             self._wake[name].wait(EVERY_SECONDS if answered else RETRY_SECONDS)
+        if self._over.is_set():
+            # It waited for its source longer than its gateway lived; it leaves no connection open.
+            self._engine.dispose()
 
     def _say_that_it_failed(self, name: str) -> None:
         """Let people see that the catalog of a source is not what the source has now."""

@@ -45,6 +45,7 @@ THREADS = 256
 FIRST_HARVEST_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 300.0
+STOP_SECONDS = 5.0
 
 
 def utc_now() -> datetime:
@@ -100,6 +101,7 @@ def create(
         finally:
             stopping.set()
             await anyio.to_thread.run_sync(lambda: _stop(queries, harvester, news, all_sources))
+            await anyio.to_thread.run_sync(house.join, STOP_SECONDS)
             engine.dispose()
 
     app = FastAPI(title="SWAP gateway", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
