@@ -46,8 +46,10 @@ def progress(house, person_id):
     """Start a server and return all that the portal's page is told."""
     with house.hub_api(house.runtime.web_service_token) as api:
         started = api.post(f"/users/{person_id}/server")
-    told = follow(house, person_id)
-    assert told, (started.status_code, started.text)
+    assert started.status_code == 202, started.text
+    told = []
+    # Asked before the start has begun, the hub tells of none.
+    until(lambda: told.extend(follow(house, person_id)) or told)
     return told
 
 
