@@ -12,13 +12,12 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from swap.catalog import history, names
+from swap.catalog import names
 from swap.errors import NotFound, Problem
 from swap.identity import Principal
 from swap.reports import edition_store, table_store, tables
 from swap.reports.model import Run
-from swap.reports.outputs import PERIOD
-from swap.reports.table_store import Part, Table
+from swap.reports.table_store import OF_PERIOD, Part, Table
 from swap.settings import Policy
 
 ROWS: Final = 100
@@ -74,10 +73,12 @@ def of_table(conn: Connection, policy: Policy, person: Principal, run: Run, name
 
 
 def _compared(table: Table, before: Run, run: Run, old: Part, new: Part) -> Compared:
+    from swap.catalog import history  # noqa: PLC0415 — pyarrow is loaded where editions are compared
+
     had, has = (history.read_schema(each.schema) for each in (old, new))
-    own = [name for name in has.names if name not in PERIOD.names]
+    own = [name for name in has.names if name not in OF_PERIOD]
     both = [name for name in own if name in had.names][:COLUMNS]
-    only = [name for name in dict.fromkeys([*own, *had.names]) if name not in {*both, *PERIOD.names}]
+    only = [name for name in dict.fromkeys([*own, *had.names]) if name not in {*both, *OF_PERIOD}]
     is_keyed = bool(new.key) and set(new.key) <= set(both)
     key = [name for name in both if name in new.key] if is_keyed else both
     return Compared(table, before, run, tuple(key), tuple(name for name in both if name not in key), tuple(only))

@@ -33,8 +33,7 @@ NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 MOST_TABLES: Final = 20
 """Of one run."""
 MOST_COLUMNS: Final = 1_000
-PERIOD: Final = pa.schema({"period_start": pa.timestamp("us", "UTC"), "period_end": pa.timestamp("us", "UTC")})
-"""The columns that each row has beside its own."""
+PERIOD: Final = pa.schema({name: pa.timestamp("us", "UTC") for name in table_store.OF_PERIOD})
 ROWS: Final = "rows.parquet"
 LEFT_SECONDS: Final = 3_600.0
 """After which what no run accounts for is deleted: what is written just now is accounted for when it is whole."""
@@ -94,7 +93,7 @@ def begin(
 def demand_columns(names: Sequence[str], key: Sequence[str]) -> None:
     """Raise Invalid for columns that cannot be told apart, and for a key that is not among them."""
     folded = [name.casefold() for name in names]
-    taken = [name for name in names if name.casefold() in {*PERIOD.names, PART}]
+    taken = [name for name in names if name.casefold() in {*table_store.OF_PERIOD, PART}]
     if taken:
         raise Invalid(Problem(f"SWAP itself writes the column {taken[0]}.", todo="Call yours otherwise."))
     if not 1 <= len(names) <= MOST_COLUMNS or not all(names) or len(set(folded)) < len(folded):

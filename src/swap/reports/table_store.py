@@ -18,6 +18,8 @@ from swap.db.tables import person
 from swap.reports.model import RunState
 from swap.settings.sources import RESULT_TABLES
 
+OF_PERIOD: Final = ("period_start", "period_end")
+"""The columns that each row has beside its own."""
 PERIODS: Final = 10_000
 """Of one table."""
 _run, _output = report_run.c, report_output.c

@@ -22,8 +22,8 @@ from swap.catalog.names import written
 from swap.client.period import Interval
 from swap.errors import Invalid, NotFound, Problem, SwapError
 from swap.reports import tables
-from swap.reports.outputs import PERIOD
 from swap.reports.schedule import spoken
+from swap.reports.table_store import OF_PERIOD
 from swap.settings.sources import RESULT_TABLES
 from swap.web import asking
 from swap.web.gateway import Page
@@ -72,7 +72,7 @@ def _columns(found: Mapping[str, Any]) -> list[str]:
     return [
         each["name"]
         for each in found["columns"]
-        if each["readable"] and each["name"] not in PERIOD.names and _NUMBER.fullmatch(each["type"])
+        if each["readable"] and each["name"] not in OF_PERIOD and _NUMBER.fullmatch(each["type"])
     ][:COLUMNS]
 
 
@@ -103,7 +103,7 @@ async def chart(portal: Portal, visit: Visit) -> Response:
 
 
 def _over_periods(owner: str, table: str, column: str, how: str) -> str:
-    start, end = PERIOD.names
+    start, end = OF_PERIOD
     return (
         f"SELECT {start}, {end}, {how}({written(column)}) AS value\nFROM {tables.spoken(owner, table)}\n"
         f"GROUP BY {start}, {end}\nORDER BY {start} DESC, {end} DESC\nLIMIT {PERIODS}"
@@ -156,7 +156,7 @@ async def download(portal: Portal, visit: Visit) -> Response:
         raise Invalid(Problem("There is no such format.", todo="Choose one that the table's page offers."))
     token = portal.token(visit.signed_in)
     await run_in_threadpool(portal.gateway.table, token, RESULT_TABLES, owner, table)
-    statement = f"SELECT *\nFROM {tables.spoken(owner, table)}\nORDER BY {', '.join(PERIOD.names)}"
+    statement = f"SELECT *\nFROM {tables.spoken(owner, table)}\nORDER BY {', '.join(OF_PERIOD)}"
     query_id = await asking.until_done(portal, visit, token, statement)
     file = await portal.gateway.download(portal.token(visit.signed_in), query_id, kind)
     headers = {"Content-Disposition": f'attachment; filename="{table.casefold()}.{kind}"'}

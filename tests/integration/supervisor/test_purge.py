@@ -54,14 +54,14 @@ def test_what_ended_long_ago_goes_and_the_audit_stays(database: Database, config
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count(": 5 rows of before ") == len(ENDED)
-    assert left(database) == [3, 3, 3, 3, 3, 8]
+    assert left(database) == [3] * len(ENDED) + [8]
 
 
 def test_the_audit_goes_only_as_the_site_says_and_that_is_recorded(database: Database, config: Path) -> None:
     settings = load(write(config.parent, "ended_days = 10\naudit_days = 30"))
     purge.purge(settings, database.engine("owner"), [].append)
 
-    assert left(database) == [0, 0, 0, 0, 0, 3 + 1]
+    assert left(database) == [0] * len(ENDED) + [3 + 1]
     with database.engine("owner").connect() as conn:
         detail = conn.scalar(text("SELECT detail FROM swap.audit_event WHERE event = 'audit-purged'"))
     assert detail["rows"] == 5
@@ -102,7 +102,7 @@ def test_a_system_user_is_its_persons_for_ever(database: Database, config: Path)
 
     purge.purge(settings, database.engine("owner"), [].append)
 
-    assert left(database) == [0, 0, 0, 0, 0, 8]
+    assert left(database) == [0] * len(ENDED) + [8]
     with database.engine("owner").begin() as conn:
         assert service.system_user(conn, "pannaaaaaa", settings.launch.uid_range, lambda _: False) == uid
         other = service.ensure_person(conn, "x", "x", (), lambda: "pxxxxxxxxx").id
@@ -130,7 +130,7 @@ def test_swap_up_begins_a_purge_that_its_log_tells_of(database: Database, config
     assert run._errands["purge"].wait(60) == 0
 
     assert "query_run: 5 rows of before " in (config.parent / "logs" / "purge.log").read_text()
-    assert left(database) == [3, 3, 3, 3, 3, 8]
+    assert left(database) == [3] * len(ENDED) + [8]
 
 
 def test_without_a_swap_that_runs_nothing_is_purged(tmp_path: Path) -> None:
