@@ -142,16 +142,16 @@ class Worker:
         return min(max((wakes_at - self._means.now()).total_seconds(), REST_SECONDS), LOOK_SECONDS)
 
     def _look(self) -> None:
-        """Make what is due, look for data of what waits, make what can go on, claim; write what was released."""
-        while self._plan():
+        """Make what is due and claim it; then look for data, make what can go on, and write what was released."""
+        while self._plan() == runs.AT_ONCE:
             pass
+        while self._room and not self._stopping.is_set() and self._has_room() and self._claim():
+            pass
+        # Behind what is due, which is not to be late for them; a file may be large.
         while self._data():
             pass
         while self._resume():
             pass
-        while self._room and not self._stopping.is_set() and self._has_room() and self._claim():
-            pass
-        # Behind what is due: a file may be large.
         while released.write(self._means.engine, self._means.files, self._means.now()):
             pass
 
