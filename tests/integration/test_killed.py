@@ -175,14 +175,19 @@ def site(embedded_postgres: EmbeddedPostgres) -> Iterator[Site]:
         until(lambda: answers(made), 120, (folder / "log").read_text)
         yield made
     finally:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        for each in family.below(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGKILL)
-        process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        end(process, folder)
+
+
+def end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """End a SWAP with all below it, and remove what it stored."""
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(60)
+    for each in family.below(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each.pid, signal.SIGKILL)
+    process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def until(true: Callable[[], object], seconds: float, why: Callable[[], object] = lambda: "") -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, any_, func, literal, or_, select, update
+from sqlalchemy import ARRAY, Connection, Select, Text, any_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from swap.db.notebook_tables import notebook, notebook_comment, notice
@@ -137,25 +137,31 @@ def add_of_run(
 
 
 def told_of(
-    conn: Connection, report_id: str, kinds: Collection[str], after: datetime, reason: str | None = None
+    conn: Connection,
+    notebook_id: str,
+    report_id: str,
+    kinds: Collection[str],
+    after: datetime,
+    reason: str | None = None,
 ) -> bool:
     """Tell whether somebody was told of a run of a report after a moment, in one of these ways, for this reason."""
-    wanted = (
-        select(notice.c.id)
-        .join(report_run, report_run.c.id == notice.c.run_id)
-        .where(report_run.c.report_id == report_id, notice.c.kind.in_(kinds), notice.c.at > after)
-    )
+    wanted = _of_report(select(notice.c.id), notebook_id, report_id, kinds).where(notice.c.at > after)
     if reason is not None:
         wanted = wanted.where(notice.c.reason == reason)
     return conn.scalar(wanted.limit(1)) is not None
 
 
-def last_told(conn: Connection, report_id: str, kind: str) -> datetime | None:
+def last_told(conn: Connection, notebook_id: str, report_id: str, kind: str) -> datetime | None:
     """Return when somebody was told last of a run of a report in this way."""
-    of_it = notice.join(report_run, report_run.c.id == notice.c.run_id)
-    wanted = select(func.max(notice.c.at)).select_from(of_it)
-    found: datetime | None = conn.scalar(wanted.where(report_run.c.report_id == report_id, notice.c.kind == kind))
+    found: datetime | None = conn.scalar(_of_report(select(func.max(notice.c.at)), notebook_id, report_id, [kind]))
     return found
+
+
+def _of_report(wanted: Select[Any], notebook_id: str, report_id: str, kinds: Collection[str]) -> Select[Any]:
+    """Return what is wanted of the notices of a report's runs."""
+    # Found by its notebook, of which there are few: a report may have had many thousand runs.
+    its = notice.c.notebook_id == notebook_id, notice.c.kind.in_(kinds), report_run.c.report_id == report_id
+    return wanted.join(report_run, report_run.c.id == notice.c.run_id).where(*its)
 
 
 def page(conn: Connection, person_id: str, begins: int, limit: int) -> list[Notice]:

@@ -105,14 +105,16 @@ def managers(conn: Connection, notebook_id: str, now: datetime) -> list[Principa
     return share_store.managers(conn, notebook_id, now, MANAGERS)
 
 
-def told_of(conn: Connection, report_id: str, kinds: Collection[Kind], after: datetime, reason: str = "") -> bool:
+def told_of(
+    conn: Connection, notebook_id: str, report_id: str, kinds: Collection[Kind], after: datetime, reason: str = ""
+) -> bool:
     """Tell whether somebody was told of a run of a report after a moment, for this reason if one is given."""
-    return store.told_of(conn, report_id, [kind.value for kind in kinds], after, reason or None)
+    return store.told_of(conn, notebook_id, report_id, [kind.value for kind in kinds], after, reason or None)
 
 
-def last_recovered(conn: Connection, report_id: str) -> datetime | None:
-    """Return when it was told last that a report runs well again."""
-    return store.last_told(conn, report_id, Kind.REPORT_RECOVERED.value)
+def last_recovered(conn: Connection, notebook_id: str, report_id: str) -> datetime | None:
+    """Return when it was told last that a notebook's report runs well again."""
+    return store.last_told(conn, notebook_id, report_id, Kind.REPORT_RECOVERED.value)
 
 
 def who_may_open(conn: Connection, kept: Kept, names: Collection[str], now: datetime) -> set[str]:

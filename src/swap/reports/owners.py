@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from swap import audit
-from swap.errors import Conflict, Forbidden, NotFound, Problem
+from swap.errors import Conflict, Forbidden, Problem
 from swap.identity import Principal
 from swap.notebooks import notices
 from swap.notebooks.shares import Role
@@ -135,13 +135,10 @@ def _unowned(conn: Connection, held: Held, now: datetime) -> Unowned:
 
 def _hold(conn: Connection, person: Principal, report_id: str, now: datetime) -> Looked:
     """Return a report that somebody may open, held.  Raises NotFound, Conflict for one that has ended."""
-    looked = service.look(conn, person, report_id, now)
-    held = store.find(conn, report_id, hold=True)
-    if held is None:
-        raise NotFound(service.NOWHERE)
-    if held.report.state is State.ENDED:
+    looked = service.hold(conn, person, report_id, now)
+    if looked.report.state is State.ENDED:
         raise Conflict(service.OVER)
-    return Looked(held, looked.opened, person.id)
+    return looked
 
 
 def release(conn: Connection, person: Principal, report_id: str, run_id: str, now: datetime) -> None:

@@ -358,11 +358,8 @@ def mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> 
 
 def of_mine(conn: Connection, person: Principal, report_id: str, now: datetime) -> Report:
     """Return a report that runs as somebody, or did, held.  Raises NotFound, Forbidden."""
-    looked = look(conn, person, report_id, now)
-    held = store.find(conn, report_id, hold=True)
-    if held is None:
-        raise NotFound(NOWHERE)
-    if held.report.person_id != person.id:
+    looked = hold(conn, person, report_id, now)
+    if looked.report.person_id != person.id:
         raise Forbidden(
             Problem(
                 "This report does not run as you.",
@@ -370,4 +367,16 @@ def of_mine(conn: Connection, person: Principal, report_id: str, now: datetime) 
                 todo=f"Ask {looked.opened.kept.owner}.",
             )
         )
-    return held.report
+    return looked.report
+
+
+def hold(conn: Connection, person: Principal, report_id: str, now: datetime) -> Looked:
+    """Return a report whose notebook somebody may open, held: nobody else changes it before the transaction ends.
+
+    Raises NotFound.
+    """
+    looked = look(conn, person, report_id, now)
+    held = store.find(conn, report_id, hold=True)
+    if held is None:
+        raise NotFound(NOWHERE)
+    return replace(looked, held=held)

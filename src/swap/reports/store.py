@@ -155,7 +155,7 @@ def _hold_back(conn: Connection, report_id: str) -> None:
     """Let what was due, or asked for with others, not come."""
     by_itself = _run.asked_by.is_not(None) & _run.batch.is_(None)
     open_ = _run.report_id == report_id, _WAITS, COMES, ~by_itself
-    # Whoever claims one holds it first and the report then, and sees there that it is paused.
+    # What a worker looks at just now stays as it is; whoever claims it sees that its report is paused.
     free = list(conn.scalars(select(_run.id).where(*open_).with_for_update(skip_locked=True)))
     conn.execute(update(report_run).where(_run.id.in_(free)).values(turn=_run.turn + HELD_BACK))
 

@@ -87,21 +87,25 @@ def of_trouble(conn: Connection, held: Held, run_id: str, kind: Kind, reason: st
 
     `reason` is the run's own words, or `notices.AWAY`, which many reports have in common.
     """
-    reason = reason if reason == notices.AWAY else f"{held.report.id} {reason}"
+    report = held.report
+    reason = reason if reason == notices.AWAY else f"{report.id} {reason}"
     after = max(now - AGAIN, _last_well(conn, held, run_id))
-    if not notices.told_of(conn, held.report.id, {kind}, after, reason):
+    if not notices.told_of(conn, report.notebook_id, report.id, {kind}, after, reason):
         notices.tell_of_run(conn, kind, _about(held, run_id, reason), now)
 
 
 def recovered(conn: Connection, held: Held, run_id: str, now: datetime) -> None:
     """Tell those who were told of trouble, if they were, that a run went well; once."""
-    if notices.told_of(conn, held.report.id, TROUBLE, _last_well(conn, held, run_id)):
+    report = held.report
+    if notices.told_of(conn, report.notebook_id, report.id, TROUBLE, _last_well(conn, held, run_id)):
         notices.tell_of_run(conn, Kind.REPORT_RECOVERED, _about(held, run_id, ""), now)
 
 
 def _last_well(conn: Connection, held: Held, run_id: str) -> datetime:
     """Return when it went well last, beside one run, or that it did was told: what was told of before is over."""
-    found = edition_store.last_well(conn, held.report.id, run_id), notices.last_recovered(conn, held.report.id)
+    report = held.report
+    recovered_at = notices.last_recovered(conn, report.notebook_id, report.id)
+    found = edition_store.last_well(conn, report.id, run_id), recovered_at
     return max(each or _BEGINNING for each in found)
 
 

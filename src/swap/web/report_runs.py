@@ -79,6 +79,46 @@ def let_go(portal: Portal, visit: Visit) -> Response:
     return go(f"/reports/{id_of(visit)}")
 
 
+def go_on(portal: Portal, visit: Visit) -> Response:
+    """Run it about the period of a run that failed, with what that one's queries had for an answer."""
+    with portal.engine.begin() as conn:
+        running.go_on(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
+    return go(f"/reports/{id_of(visit)}")
+
+
+def cancel_run(portal: Portal, visit: Visit) -> Response:
+    """End a run that waits or goes on."""
+    with portal.engine.begin() as conn:
+        running.cancel(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def limit(portal: Portal, visit: Visit) -> Response:
+    """Say what a run may take, and a cell; nothing is what the site lets it."""
+    with portal.engine.begin() as conn:
+        look_at(visit, conn)
+    most = portal.settings.reports.run_minutes
+    run, cell = (_seconds(visit.form.get(name, ""), most) for name in ("run_minutes", "cell_minutes"))
+    with portal.engine.begin() as conn:
+        running.limit(conn, visit.person, id_of(visit), run, cell, visit.now)
+    return go(f"/reports/{id_of(visit)}")
+
+
+def _seconds(typed: str, most_minutes: float) -> float | None:
+    """Return the minutes that somebody typed, as seconds.  Raises Invalid."""
+    text = typed.strip()
+    if not text:
+        return None
+    if not MINUTES.fullmatch(text) or not 0 < float(text) <= most_minutes:
+        raise Invalid(
+            Problem(
+                "This is no time that a run may take.",
+                todo=f"Write minutes, up to {most_minutes:g}, or nothing for as long as the site lets it.",
+            )
+        )
+    return float(text) * 60
+
+
 # ── A backfill ──────────────────────────────────────────────────────────────────────────────────────
 def fill(portal: Portal, visit: Visit) -> Response:
     """Run all periods from a day or month to another."""
@@ -159,43 +199,3 @@ def _readable(portal: Portal, visit: Visit) -> tuple[Looked, list[TableName]]:
         policy = portal.settings.policy
         read = service.tables(conn, policy, visit.person, report.notebook_id, report.version, digest)
     return looked, [*(each.name for each in report.chosen.waits), *read]
-
-
-def go_on(portal: Portal, visit: Visit) -> Response:
-    """Run it about the period of a run that failed, with what that one's queries had for an answer."""
-    with portal.engine.begin() as conn:
-        running.go_on(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now, lambda: new_id(portal))
-    return go(f"/reports/{id_of(visit)}")
-
-
-def cancel_run(portal: Portal, visit: Visit) -> Response:
-    """End a run that waits or goes on."""
-    with portal.engine.begin() as conn:
-        running.cancel(conn, visit.person, id_of(visit), id_of(visit, "run_id"), visit.now)
-    return go(f"/reports/{id_of(visit)}")
-
-
-def limit(portal: Portal, visit: Visit) -> Response:
-    """Say what a run may take, and a cell; nothing is what the site lets it."""
-    with portal.engine.begin() as conn:
-        look_at(visit, conn)
-    most = portal.settings.reports.run_minutes
-    run, cell = (_seconds(visit.form.get(name, ""), most) for name in ("run_minutes", "cell_minutes"))
-    with portal.engine.begin() as conn:
-        running.limit(conn, visit.person, id_of(visit), run, cell, visit.now)
-    return go(f"/reports/{id_of(visit)}")
-
-
-def _seconds(typed: str, most_minutes: float) -> float | None:
-    """Return the minutes that somebody typed, as seconds.  Raises Invalid."""
-    text = typed.strip()
-    if not text:
-        return None
-    if not MINUTES.fullmatch(text) or not 0 < float(text) <= most_minutes:
-        raise Invalid(
-            Problem(
-                "This is no time that a run may take.",
-                todo=f"Write minutes, up to {most_minutes:g}, or nothing for as long as the site lets it.",
-            )
-        )
-    return float(text) * 60

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from sqlalchemy import Engine, create_engine, select, text, update
 import notebooks
 import saves
 import services
+from integration.test_killed import end
 from swap import ports
 from swap.db.report_tables import report as report_table
 from swap.db.report_tables import report_run
@@ -49,7 +49,6 @@ from swap.reports.tsv import Unit
 from swap.runtime import ENVIRONMENT, Runtime
 from swap.runtime import write as write_runtime
 from swap.settings import Settings, load
-from swap.supervisor import family
 
 pytestmark = pytest.mark.long
 
@@ -225,14 +224,7 @@ def site() -> Iterator[Site]:
     finally:
         for host in made.hosts:
             host.end()
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        for each in family.below(process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(each.pid, signal.SIGKILL)
-        process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        end(process, folder)
 
 
 def answers(site: Site) -> bool:
