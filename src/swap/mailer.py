@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -46,6 +46,27 @@ def send(mail: Mail, letter: EmailMessage, to: str) -> None:
             raise Refused(_answered(error.smtp_code)) from error
         except (OSError, smtplib.SMTPException) as error:
             raise Unsure(Problem(f"{type(error).__name__} after the text was under way.")) from error
+
+
+def bring(
+    mail: Mail, letter: EmailMessage, to: str, named: str, record: Callable[[bool], None], say: Callable[[str], None]
+) -> bool:
+    """Send one mail, record whether it was taken, say what became of it, and return whether the server answers.
+
+    What may have been taken is recorded as neither: it is not sent again.
+    """
+    try:
+        send(mail, letter, to)
+    except NotTaken as error:
+        record(False)
+        say(f"{named}, not sent: {error}")
+        return isinstance(error, Refused)
+    except Unsure as error:
+        say(f"{named}, perhaps sent: {error}")
+        return False
+    record(True)
+    say(f"{named}, sent")
+    return True
 
 
 @contextmanager

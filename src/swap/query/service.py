@@ -115,7 +115,7 @@ class Queries:
             with self.engine.begin() as conn:
                 self._demand_rights(conn, run)
                 starts = self.queue.enqueue(conn, query_id, principal.id, run.waits_for)
-                asked = resume.fingerprint(statement, planned.reads)
+                asked = resume.fingerprint(statement, planned.reads) if principal.run else None
                 store.add(conn, query_id, principal, statement, planned, self._now(), starts=starts, fingerprint=asked)
                 mark = self._reads.record(conn, principal, statement, planned, references, self._now())
                 audit.record(conn, told.accepted(principal, statement, query_id, references))

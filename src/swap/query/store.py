@@ -40,7 +40,7 @@ def add(
             state=(RunState.RUNNING if starts else RunState.WAITING).value,
             created_at=now,
             run_id=None if principal.run is None else principal.run.id,
-            fingerprint=None if principal.run is None else fingerprint,
+            fingerprint=fingerprint,
         )
     )
 

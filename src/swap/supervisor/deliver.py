@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from swap.errors import Invalid, LimitExceeded, Unavailable
 from swap.forking import shared
-from swap.mailer import NotTaken, Refused, Unsure, send
+from swap.mailer import bring
 from swap.reading import posted
 from swap.reading.posted import Block
 from swap.reading.program import PROGRAM
@@ -102,20 +102,15 @@ class Postman:
         """Send one letter, record what became of it, and return whether the server answers."""
         named = f"{claimed.person_id}: an edition of report {claimed.report.id}"
         made = letter(self._about(claimed), self._blocks(claimed), self._mail.sender, self._mail.domain, self._now())
-        try:
-            send(self._mail, made, f"{claimed.local}@{self._mail.domain}")
-        except NotTaken as error:
+
+        def record(taken: bool) -> None:
             with self._portal.begin() as conn:
-                delivering.not_taken(conn, claimed, self._now())
-            self._say(f"{named}, not sent: {error}")
-            return isinstance(error, Refused)
-        except Unsure as error:
-            self._say(f"{named}, perhaps sent: {error}")
-            return False
-        with self._portal.begin() as conn:
-            delivering.sent(conn, claimed)
-        self._say(f"{named}, sent")
-        return True
+                if taken:
+                    delivering.sent(conn, claimed)
+                else:
+                    delivering.not_taken(conn, claimed, self._now())
+
+        return bring(self._mail, made, f"{claimed.local}@{self._mail.domain}", named, record, self._say)
 
     def _about(self, claimed: Letter) -> About:
         run, report = claimed.run, claimed.report

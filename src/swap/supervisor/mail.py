@@ -18,7 +18,7 @@ from swap import runtime, terminal
 from swap import settings as settings_module
 from swap.db import engine
 from swap.errors import Problem, Unavailable
-from swap.mailer import NotTaken, Refused, Unsure, send
+from swap.mailer import bring
 from swap.notebooks import mails
 from swap.notebooks.mails import Due
 from swap.settings import Mail, Settings
@@ -52,20 +52,15 @@ def _send(
     """Send one mail, record what became of it, and return whether the server answers."""
     told = "1 notice" if len(due.ids) == 1 else f"{len(due.ids)} notices"
     letter = mails.letter(due, mail.sender, mail.domain, settings.addresses[0].url, now())
-    try:
-        send(mail, letter, f"{due.local}@{mail.domain}")
-    except NotTaken as error:
+
+    def record(taken: bool) -> None:
         with portal.begin() as conn:
-            mails.not_taken(conn, due, now())
-        say(f"{due.person_id}: {told}, not sent: {error}")
-        return isinstance(error, Refused)
-    except Unsure as error:
-        say(f"{due.person_id}: {told}, perhaps sent: {error}")
-        return False
-    with portal.begin() as conn:
-        mails.sent(conn, due)
-    say(f"{due.person_id}: {told}, sent")
-    return True
+            if taken:
+                mails.sent(conn, due)
+            else:
+                mails.not_taken(conn, due, now())
+
+    return bring(mail, letter, f"{due.local}@{mail.domain}", f"{due.person_id}: {told}", record, say)
 
 
 def of_running(config: Path) -> int:
